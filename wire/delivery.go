@@ -1,0 +1,209 @@
+package wire
+
+import (
+	"encoding/binary"
+
+	"github.com/omega-im/omega"
+)
+
+// A reader walks over a body. After the first error everything reads as zero.
+type reader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *reader) take(n int) []byte {
+	if r.bad || n < 0 || n > len(r.b) {
+		r.bad = true
+		return nil
+	}
+	out := r.b[:n:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *reader) u8() uint8 {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) u16() uint16 {
+	if b := r.take(2); b != nil {
+		return binary.BigEndian.Uint16(b)
+	}
+	return 0
+}
+
+func (r *reader) u32() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) u64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (r *reader) fp() omega.Fingerprint {
+	if r.bad {
+		return omega.Fingerprint{}
+	}
+	f, n, err := omega.DecodeFingerprint(r.b)
+	if err != nil {
+		r.bad = true
+		return omega.Fingerprint{}
+	}
+	r.b = r.b[n:]
+	return f
+}
+
+// rest returns everything that is left.
+func (r *reader) rest() []byte { return r.take(len(r.b)) }
+
+// end reports a body that was too short or too long.
+func (r *reader) end(what string) error {
+	if r.bad || len(r.b) != 0 {
+		return malformed("%s", what)
+	}
+	return nil
+}
+
+// A Result is what became of an envelope at one recipient.
+type Result struct {
+	Index uint16 // of the recipient in the envelope
+	Code  omega.Code
+}
+
+// AppendResults appends the body of TypeSent:
+//
+//	u8 code (the worst of all) | u16 n | n × { u16 recipient index | u8 code }
+//
+// Recipients that are not listed have the code CodeOK when the first octet is
+// CodeOK or any result is listed, and that first code otherwise.
+func AppendResults(b []byte, worst omega.Code, results []Result) []byte {
+	b = append(b, byte(worst))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(results)))
+	for _, r := range results {
+		b = binary.BigEndian.AppendUint16(b, r.Index)
+		b = append(b, byte(r.Code))
+	}
+	return b
+}
+
+// DecodeResults reads the body of TypeSent.
+func DecodeResults(b []byte) (worst omega.Code, results []Result, err error) {
+	r := reader{b: b}
+	worst = omega.Code(r.u8())
+	n := int(r.u16())
+	if n > omega.MaxRecipients || len(r.b) != 3*n {
+		return 0, nil, malformed("send results: %d results in %d octets", n, len(b))
+	}
+	for range n {
+		results = append(results, Result{r.u16(), omega.Code(r.u8())})
+	}
+	return worst, results, r.end("send results")
+}
+
+// A Mail is one envelope on its way from a home to one device. The same bytes
+// travel from home to proxy and from proxy to client:
+//
+//	fp home | fp device | u64 seq | u64 prev | u64 received, ms since 1970 | envelope
+type Mail struct {
+	Home     omega.Fingerprint
+	Device   omega.Fingerprint
+	Seq      uint64 // of this envelope in the home's store
+	Prev     uint64 // of the mail before it in this mailbox, 0 if there is none: a gap shows
+	Received uint64 // when the home took it, milliseconds since 1970
+	Envelope []byte // in place; not yet checked
+}
+
+// AppendMail appends everything before the envelope, then the envelope.
+func AppendMail(b []byte, m *Mail) []byte {
+	b = m.Home.AppendTo(b)
+	b = m.Device.AppendTo(b)
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	b = binary.BigEndian.AppendUint64(b, m.Prev)
+	b = binary.BigEndian.AppendUint64(b, m.Received)
+	return append(b, m.Envelope...)
+}
+
+// DecodeMail reads the body of TypeMail in place.
+func DecodeMail(b []byte) (m Mail, err error) {
+	r := reader{b: b}
+	m = Mail{Home: r.fp(), Device: r.fp(), Seq: r.u64(), Prev: r.u64(), Received: r.u64()}
+	m.Envelope = r.rest()
+	return m, r.end("mail")
+}
+
+// MACSize is the length of the code that proves an acknowledgement, in octets.
+const MACSize = 16
+
+// An Ack says that a device has everything of one home up to Seq, or, as
+// TypeRewind, that it wants everything after Seq again:
+//
+//	fp home | fp device | u64 seq | mac 16
+type Ack struct {
+	Home   omega.Fingerprint
+	Device omega.Fingerprint
+	Seq    uint64
+	MAC    [MACSize]byte // over AckLabel and all before it (spec/delivery.md, DELIV-9); zero for TypeRewind
+}
+
+// AckLabel starts what the MAC of an acknowledgement covers.
+const AckLabel = "omega-im/ack/v1\n"
+
+// Unsigned returns what the MAC covers.
+func (a *Ack) Unsigned(b []byte) []byte {
+	b = append(b, AckLabel...)
+	return a.appendFields(b)
+}
+
+func (a *Ack) appendFields(b []byte) []byte {
+	b = a.Home.AppendTo(b)
+	b = a.Device.AppendTo(b)
+	return binary.BigEndian.AppendUint64(b, a.Seq)
+}
+
+// AppendAck appends the body of TypeAck and TypeRewind.
+func AppendAck(b []byte, a *Ack) []byte { return append(a.appendFields(b), a.MAC[:]...) }
+
+// DecodeAck reads the body of TypeAck and TypeRewind.
+func DecodeAck(b []byte) (a Ack, err error) {
+	r := reader{b: b}
+	a = Ack{Home: r.fp(), Device: r.fp(), Seq: r.u64()}
+	copy(a.MAC[:], r.take(MACSize))
+	return a, r.end("acknowledgement")
+}
+
+// Attached answers a lease, once per home:
+//
+//	fp home | u8 code | 8 incarnation | u64 cursor
+type Attached struct {
+	Home        omega.Fingerprint
+	Code        omega.Code
+	Incarnation [8]byte // of the home's store: a new one means that cursors of old ones are void
+	Cursor      uint64  // the home sends what comes after it
+}
+
+// AppendAttached appends the body of TypeAttached.
+func AppendAttached(b []byte, a *Attached) []byte {
+	b = a.Home.AppendTo(b)
+	b = append(b, byte(a.Code))
+	b = append(b, a.Incarnation[:]...)
+	return binary.BigEndian.AppendUint64(b, a.Cursor)
+}
+
+// DecodeAttached reads the body of TypeAttached.
+func DecodeAttached(b []byte) (a Attached, err error) {
+	r := reader{b: b}
+	a = Attached{Home: r.fp(), Code: omega.Code(r.u8())}
+	copy(a.Incarnation[:], r.take(8))
+	a.Cursor = r.u64()
+	return a, r.end("attach answer")
+}

@@ -1,0 +1,200 @@
+package wire
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// A Class orders traffic: lower goes first. (spec/wire.md, WIRE-5)
+type Class uint8
+
+const (
+	ClassControl   Class = 0 // leases, acknowledgements, look-ups
+	ClassText      Class = 1 // messages of people
+	ClassMedia     Class = 2 // notices about media
+	ClassEphemeral Class = 3 // typing, presence: never stored
+)
+
+// Valid reports whether c is a class of this version.
+func (c Class) Valid() bool { return c <= ClassEphemeral }
+
+// Flags of an envelope. Reserved ones are carried untouched.
+const (
+	FlagSealedSender uint16 = 1 << 0 // reserved: sender is inside the payload
+	FlagListHandle   uint16 = 1 << 1 // reserved: recipients by list handle
+	FlagToken        uint16 = 1 << 2 // reserved: a delivery token is in the extensions
+	FlagRecordHead   uint16 = 1 << 3 // reserved: the sender's record head is in the extensions
+	FlagSilent       uint16 = 1 << 4 // reserved: do not notify
+)
+
+// EnvelopeVersion is the version octet that this code writes.
+const EnvelopeVersion = 1
+
+// envelopeFixed is the length of the fixed part of an envelope header in
+// octets. The whole layout (spec/wire.md, WIRE-6):
+//
+//	 0  u8   version (1)
+//	 1  u8   class
+//	 2  u16  flags
+//	 4  u16  header length: everything before the payload
+//	 6  u16  number of recipients, 1 to 256
+//	 8  16   id
+//	24  u32  lifetime in seconds, counted from when a home takes it
+//	28  u32  payload length
+//	32  fp   sender account (21 or 33 octets)
+//	    fp*  recipient accounts
+//	    ext* extensions to the end of the header: u8 type | u8 length | octets
+//	    ...  payload, opaque to servers
+const envelopeFixed = 32
+
+// MaxEnvelopeHeader is the longest header in octets: 256 v6 recipients and
+// 512 octets of extensions.
+const MaxEnvelopeHeader = envelopeFixed + (1+omega.MaxRecipients)*omega.MaxFingerprintSize + 512
+
+// Extension types. Servers carry unknown ones untouched.
+const (
+	ExtToken      uint8 = 1 // reserved: 16-octet delivery token
+	ExtListHandle uint8 = 2 // reserved: 16-octet handle of a recipient list
+	ExtRecordHead uint8 = 3 // reserved: u64 sequence | 32-octet hash of the sender's record
+)
+
+// An Envelope is what a sender hands to servers. It is used to build one;
+// servers read the bytes in place with an EnvelopeView.
+type Envelope struct {
+	Class      Class
+	Flags      uint16
+	ID         omega.ID
+	Lifetime   time.Duration // whole seconds, at most omega.MaxLifetime
+	Sender     omega.Fingerprint
+	Recipients []omega.Fingerprint
+	Extensions []byte // encoded; nil for none
+	Payload    []byte
+}
+
+// AppendTo appends the wire form of e to b.
+func (e *Envelope) AppendTo(b []byte) ([]byte, error) {
+	start := len(b)
+	if len(e.Recipients) == 0 || len(e.Recipients) > omega.MaxRecipients {
+		return nil, malformed("envelope: %d recipients, want 1 to %d", len(e.Recipients), omega.MaxRecipients)
+	}
+	b = append(b, EnvelopeVersion, byte(e.Class))
+	b = binary.BigEndian.AppendUint16(b, e.Flags)
+	b = append(b, 0, 0) // header length, below
+	b = binary.BigEndian.AppendUint16(b, uint16(len(e.Recipients)))
+	b = append(b, e.ID[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(e.Lifetime/time.Second))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Payload)))
+	b = e.Sender.AppendTo(b)
+	for _, r := range e.Recipients {
+		b = r.AppendTo(b)
+	}
+	b = append(b, e.Extensions...)
+	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start))
+	b = append(b, e.Payload...)
+	if _, err := ParseEnvelope(b[start:]); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// An EnvelopeView reads an envelope's bytes where they lie. Making one and
+// calling its methods allocates nothing. It is only valid as long as the bytes
+// are.
+type EnvelopeView []byte
+
+// ParseEnvelope checks that b is exactly one well-formed envelope. Everything
+// that the methods of the view rely on is checked here, once.
+func ParseEnvelope(b []byte) (EnvelopeView, error) {
+	if len(b) < envelopeFixed || len(b) > omega.MaxEnvelope {
+		return nil, malformed("envelope: %d octets", len(b))
+	}
+	if b[0] != EnvelopeVersion {
+		return nil, malformed("envelope: version %d", b[0])
+	}
+	if !Class(b[1]).Valid() {
+		return nil, malformed("envelope: class %d", b[1])
+	}
+	v := EnvelopeView(b)
+	head, n := v.headerSize(), v.NumRecipients()
+	if n == 0 || n > omega.MaxRecipients || head > len(b) || head > MaxEnvelopeHeader {
+		return nil, malformed("envelope: %d recipients, header of %d octets", n, head)
+	}
+	if uint64(len(b)-head) != uint64(binary.BigEndian.Uint32(b[28:])) {
+		return nil, malformed("envelope: payload length")
+	}
+	if v.Lifetime() > omega.MaxLifetime {
+		return nil, malformed("envelope: lifetime %v", v.Lifetime())
+	}
+	off := envelopeFixed
+	for range n + 1 {
+		if off >= head {
+			return nil, malformed("envelope: addresses end early")
+		}
+		size := omega.FingerprintSize(b[off])
+		if size == 0 || off+size > head {
+			return nil, malformed("envelope: address")
+		}
+		off += size
+	}
+	for off < head {
+		if off+2 > head || off+2+int(b[off+1]) > head {
+			return nil, malformed("envelope: extension")
+		}
+		off += 2 + int(b[off+1])
+	}
+	return v, nil
+}
+
+func (v EnvelopeView) headerSize() int { return int(binary.BigEndian.Uint16(v[4:])) }
+
+// Class returns the traffic class.
+func (v EnvelopeView) Class() Class { return Class(v[1]) }
+
+// Flags returns the flags.
+func (v EnvelopeView) Flags() uint16 { return binary.BigEndian.Uint16(v[2:]) }
+
+// ID returns the id that the sender chose.
+func (v EnvelopeView) ID() omega.ID { return omega.ID(v[8:24]) }
+
+// Lifetime is how long homes keep the envelope.
+func (v EnvelopeView) Lifetime() time.Duration {
+	return time.Duration(binary.BigEndian.Uint32(v[24:])) * time.Second
+}
+
+// Sender returns the sending account.
+func (v EnvelopeView) Sender() omega.Fingerprint {
+	f, _, _ := omega.DecodeFingerprint(v[envelopeFixed:])
+	return f
+}
+
+// NumRecipients returns the number of recipients.
+func (v EnvelopeView) NumRecipients() int { return int(binary.BigEndian.Uint16(v[6:])) }
+
+// Recipients yields index and account of each recipient.
+func (v EnvelopeView) Recipients(yield func(int, omega.Fingerprint) bool) {
+	off := envelopeFixed + omega.FingerprintSize(v[envelopeFixed])
+	for i := range v.NumRecipients() {
+		f, n, _ := omega.DecodeFingerprint(v[off:])
+		if !yield(i, f) {
+			return
+		}
+		off += n
+	}
+}
+
+// Payload returns the opaque payload, in place.
+func (v EnvelopeView) Payload() []byte { return v[v.headerSize():] }
+
+// DedupKey is what homes deduplicate by: SHA-256 over sender, id and the hash
+// of the payload. (spec/delivery.md, DELIV-3)
+func (v EnvelopeView) DedupKey() [32]byte {
+	var buf [omega.MaxFingerprintSize + omega.IDSize + sha256.Size]byte
+	b := v.Sender().AppendTo(buf[:0])
+	b = append(b, v[8:24]...)
+	sum := sha256.Sum256(v.Payload())
+	b = append(b, sum[:]...)
+	return sha256.Sum256(b)
+}

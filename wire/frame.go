@@ -1,0 +1,157 @@
+// Package wire turns bytes into the protocol's structures and back, and does
+// nothing else: frames, envelopes, hop headers and everything that is signed
+// between machines. Layouts are fixed and drawn beside their types; all
+// numbers are big endian. The normative text is spec/wire.md.
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/omega-im/omega"
+)
+
+// ErrMalformed is wrapped by every decoding error of this package.
+var ErrMalformed = errors.New("malformed")
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w %s", ErrMalformed, fmt.Sprintf(format, args...))
+}
+
+// A Type says what a frame is. The same types travel between a client and its
+// proxy, and, inside packets, between servers. (spec/wire.md, WIRE-4)
+type Type uint8
+
+// Frame types. C is the client (or the dialling server), S the server; H is a
+// home and P a proxy, which may be the same server.
+const (
+	TypeServerHello Type = 1 // S→C first frame of a connection; package transport
+	TypeAuth        Type = 2 // C→S account, device, proof
+	TypeResume      Type = 3 // C→S ticket, MAC
+	TypeCert        Type = 4 // C→S Entry: registration after NeedCert
+	TypeWelcome     Type = 5 // S→C version, session, ticket, proof
+	TypeError       Type = 6 // S→C u8 code | text; tag of the request, 0 = the connection
+	TypeDrop        Type = 7 // C→S handle 16 | blob ≤ 8 KiB: rendezvous for linking devices
+	TypePick        Type = 8 // C→S handle 16; answer TypeBlob
+	TypeBlob        Type = 9 // S→C blob, or TypeError not_found
+
+	TypeSend       Type = 16 // C→P→H envelope
+	TypeSent       Type = 17 // H→P→C Results, when the envelope is on stable storage
+	TypeAttach     Type = 18 // C→P→H Lease
+	TypeAttached   Type = 19 // H→P→C Attached
+	TypeMail       Type = 20 // H→P→C Mail
+	TypeAck        Type = 21 // C→P→H Ack
+	TypeRewind     Type = 22 // C→P→H Ack with a zero MAC: send again after Seq
+	TypeLookup     Type = 23 // C→S, S→S fingerprint: account, server or signing subkey
+	TypeEntry      Type = 24 // answer to TypeLookup: Entry
+	TypePublish    Type = 25 // C→S, S→S Entry: certificate and location record
+	TypeDone       Type = 26 // answer: u8 code | text
+	TypePing       Type = 27 // either way: ≤ 64 octets
+	TypePong       Type = 28 // either way: the same octets
+	TypeBye        Type = 29 // S→C u8 code | text: the server is draining, attach elsewhere
+	TypeServers    Type = 30 // C→S empty: which servers are there
+	TypeServerList Type = 31 // S→C list of announcements (blobs)
+	TypeDigest     Type = 32 // S→S 256 × u64: key server buckets
+	TypeBucket     Type = 33 // S→S u8 bucket: list what is in it
+	TypeSummary    Type = 34 // S→S u8 bucket | { fingerprint, sequence u64, hash 32 }*
+
+	TypeHello       Type = 64 // link keepalive: u64 ns stamp; answered by TypeHelloAck
+	TypeHelloAck    Type = 65 // the same octets
+	TypeLSA         Type = 66 // link-state announcement (package mesh)
+	TypeLSDigest    Type = 67 // 256 × u64 digest of the link-state database
+	TypeLSRequest   Type = 68 // u8 buckets*: send what you have in them
+	TypePacket      Type = 69 // Packet: a frame under way between servers
+	TypeServerCert  Type = 70 // certificate of a server, to go with its announcement
+	TypeCertRequest Type = 71 // fingerprint of the server whose certificate is wanted
+)
+
+// HeaderSize is the length of a frame header in octets:
+//
+//	0  u24  length of the whole frame, header included
+//	3  u8   type
+//	4  u32  tag: names a request and its answer; 0 where none is expected
+const HeaderSize = 8
+
+// A Frame is one frame. Body is only valid as long as its buffer is: readers
+// that keep it copy it.
+type Frame struct {
+	Type Type
+	Tag  uint32
+	Body []byte
+}
+
+// AppendFrame appends a whole frame to b.
+func AppendFrame(b []byte, t Type, tag uint32, body []byte) []byte {
+	b = AppendHeader(b, t, tag, len(body))
+	return append(b, body...)
+}
+
+// AppendHeader appends the header of a frame whose body has n octets.
+func AppendHeader(b []byte, t Type, tag uint32, n int) []byte {
+	l := HeaderSize + n
+	b = append(b, byte(l>>16), byte(l>>8), byte(l), byte(t))
+	return binary.BigEndian.AppendUint32(b, tag)
+}
+
+// DecodeHeader reads a header: the type, tag and the length of the body that
+// follows. A frame longer than max is an error, before any memory is taken.
+func DecodeHeader(h []byte, max int) (t Type, tag uint32, body int, err error) {
+	if len(h) < HeaderSize {
+		return 0, 0, 0, malformed("frame header: %d octets", len(h))
+	}
+	l := int(h[0])<<16 | int(h[1])<<8 | int(h[2])
+	if l < HeaderSize {
+		return 0, 0, 0, malformed("frame: length %d", l)
+	}
+	if l > max {
+		return 0, 0, 0, fmt.Errorf("%w frame of type %d: %d octets, at most %d", ErrMalformed, h[3], l, max)
+	}
+	return Type(h[3]), binary.BigEndian.Uint32(h[4:]), l - HeaderSize, nil
+}
+
+// ParseFrame splits the first frame off b without copying.
+func ParseFrame(b []byte, max int) (f Frame, rest []byte, err error) {
+	t, tag, n, err := DecodeHeader(b, max)
+	if err != nil {
+		return Frame{}, nil, err
+	}
+	if len(b) < HeaderSize+n {
+		return Frame{}, nil, malformed("frame: %d of %d octets", len(b), HeaderSize+n)
+	}
+	return Frame{t, tag, b[HeaderSize : HeaderSize+n : HeaderSize+n]}, b[HeaderSize+n:], nil
+}
+
+// AppendStatus appends the body of TypeError, TypeDone and TypeBye. Text over
+// 255 octets is cut.
+func AppendStatus(b []byte, code omega.Code, text string) []byte {
+	if len(text) > 255 {
+		text = text[:255]
+	}
+	b = append(b, byte(code))
+	return append(b, text...)
+}
+
+// DecodeStatus reads what AppendStatus wrote: nil for CodeOK, otherwise an
+// *omega.Error.
+func DecodeStatus(b []byte) error {
+	if len(b) < 1 || len(b) > 256 {
+		return malformed("status: %d octets", len(b))
+	}
+	if omega.Code(b[0]) == omega.CodeOK {
+		return nil
+	}
+	return &omega.Error{Code: omega.Code(b[0]), Text: printable(b[1:])}
+}
+
+// printable keeps a text from the other side harmless on a terminal.
+func printable(b []byte) string {
+	out := make([]rune, 0, len(b))
+	for _, r := range string(b) {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xfffd || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			r = '?'
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
