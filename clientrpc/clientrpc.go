@@ -1,0 +1,230 @@
+// Package clientrpc is what a user interface and the client core say to each
+// other: typed methods, their parameters and results, and errors that name
+// what was being done, why it failed and what to do next. Terminal, browser,
+// bots and scripts use these and nothing else of the core, so they cannot
+// drift apart. The JSON forms of surfaces that scripts rely on are the JSON
+// forms of these types.
+package clientrpc
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// A Method is one call: its name and the types of what goes in and comes out.
+type Method[Req, Resp any] struct{ Name string }
+
+// Call makes the call over c.
+func (m Method[Req, Resp]) Call(ctx context.Context, c Conn, req Req) (Resp, error) {
+	var resp Resp
+	err := c.Call(ctx, m.Name, req, &resp)
+	return resp, err
+}
+
+// A Conn carries calls to a core: in process or over a socket. It may be used
+// by many goroutines at once.
+type Conn interface {
+	// Call sends req and stores the answer in resp, a pointer. Errors that the
+	// core returned are *Error. ErrHandover means that the core went away
+	// before it answered; every call may be repeated on a new Conn.
+	Call(ctx context.Context, method string, req, resp any) error
+	Close() error
+}
+
+// The methods. Every one is idempotent or carries a client-made id.
+var (
+	Account = Method[None, AccountInfo]{"account"}
+	Send    = Method[SendParams, SendResult]{"send"}
+	Receive = Method[ReceiveParams, ReceiveResult]{"receive"}
+	Chats   = Method[None, ChatsResult]{"chats"}
+	History = Method[HistoryParams, MessagesResult]{"history"}
+	Search  = Method[SearchParams, MessagesResult]{"search"}
+	Export  = Method[ExportParams, ExportResult]{"export"}
+	Devices = Method[None, DevicesResult]{"devices"}
+	Approve = Method[ApproveParams, Device]{"device.approve"}
+	Status  = Method[None, StatusResult]{"status"}
+	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
+)
+
+// None is for methods without parameters.
+type None struct{}
+
+// AccountInfo answers Account.
+type AccountInfo struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"`
+	Device      omega.Fingerprint `json:"device"`
+	Name        string            `json:"name"`
+	Devices     []Device          `json:"devices"`
+	Certificate string            `json:"certificate"` // armored, public
+}
+
+// A Device of an account.
+type Device struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"` // of the signing subkey
+	Name        string            `json:"name"`
+	Added       time.Time         `json:"added"`
+	Status      string            `json:"status"` // active, revoked, expired
+	This        bool              `json:"this,omitempty"`
+}
+
+// DevicesResult answers Devices.
+type DevicesResult struct {
+	Devices []Device `json:"devices"`
+}
+
+// States of a message of one's own, in order.
+const (
+	StateQueued    = "queued"    // in the durable outbox
+	StateStored    = "stored"    // ✓ on stable storage at the recipient's homes
+	StateDelivered = "delivered" // ✓✓ a device of the recipient took it
+	StateRead      = "read"      // 已讀
+	StateFailed    = "failed"    // refused for good
+)
+
+// SendParams sends one text.
+type SendParams struct {
+	ID      omega.ID      `json:"id"` // made by the caller; the same id again is the same message
+	To      string        `json:"to"` // fingerprint of an account, or chat id
+	Text    string        `json:"text"`
+	Wait    string        `json:"wait"`    // none, stored, delivered or read
+	Timeout time.Duration `json:"timeout"` // how long to wait; nanoseconds
+}
+
+// SendResult says how far the message got. Waiting in vain is no error: the
+// state tells.
+type SendResult struct {
+	ID    omega.ID     `json:"id"`
+	Chat  omega.ChatID `json:"chat"`
+	State string       `json:"state"`
+	Why   *Error       `json:"why,omitempty"` // for failed, and for queued after an error
+}
+
+// ReceiveParams asks for messages from others that no earlier Receive of this
+// home returned.
+type ReceiveParams struct {
+	Count   int           `json:"count"`   // at most so many; 0 means 100
+	Timeout time.Duration `json:"timeout"` // wait so long for the first; nanoseconds
+}
+
+// ReceiveResult holds the messages, oldest first. Token is passed back in
+// Confirm once they were printed; what is not confirmed comes again.
+type ReceiveResult struct {
+	Messages []Message `json:"messages"`
+}
+
+// Problems of a message that is not verified.
+const (
+	ProblemSignature = "signature"
+	ProblemReplay    = "replay"
+	ProblemForwarded = "forwarded"
+	ProblemClock     = "clock"
+	ProblemDevice    = "device"
+)
+
+// A Message as every face shows it.
+type Message struct {
+	ID       omega.ID          `json:"id"`
+	Chat     omega.ChatID      `json:"chat"`
+	From     omega.Fingerprint `json:"from"`
+	Device   omega.Fingerprint `json:"device"`
+	Name     string            `json:"name,omitempty"` // the sender's profile name
+	Time     time.Time         `json:"time"`
+	Received time.Time         `json:"received,omitzero"`
+	Kind     string            `json:"kind"` // text, media, edit, …
+	Text     string            `json:"text"`
+	Secure   bool              `json:"secure"`
+	Verified bool              `json:"verified"`
+	Problem  string            `json:"problem,omitempty"`
+	State    string            `json:"state,omitempty"` // of one's own messages
+	Sequence uint32            `json:"sequence,omitempty"`
+}
+
+// A Chat in the list of chats.
+type Chat struct {
+	ID     omega.ChatID      `json:"chat"`
+	Kind   string            `json:"kind"` // direct
+	Peer   omega.Fingerprint `json:"peer"`
+	Name   string            `json:"name"`
+	Unread int               `json:"unread"`
+	Last   *Message          `json:"last,omitempty"`
+}
+
+// ChatsResult answers Chats, newest first.
+type ChatsResult struct {
+	Chats []Chat `json:"chats"`
+}
+
+// HistoryParams asks for one page, newest page first, oldest message first.
+type HistoryParams struct {
+	Chat   string   `json:"chat"` // chat id or fingerprint
+	Count  int      `json:"count"`
+	Before omega.ID `json:"before"` // zero: the end
+}
+
+// SearchParams finds texts.
+type SearchParams struct {
+	Text  string `json:"text"`
+	Chat  string `json:"chat,omitempty"`
+	Count int    `json:"count"`
+}
+
+// MessagesResult is a page.
+type MessagesResult struct {
+	Messages []Message `json:"messages"`
+}
+
+// ExportParams writes a chat as files that plain gpg verifies.
+type ExportParams struct {
+	Chat string `json:"chat"`
+	Dir  string `json:"dir"` // absolute
+}
+
+// ExportResult counts what was written.
+type ExportResult struct {
+	Messages int    `json:"messages"`
+	Skipped  int    `json:"skipped"` // not verified, therefore not exported
+	Keys     int    `json:"keys"`
+	Dir      string `json:"dir"`
+}
+
+// ApproveParams binds the device of a link text to this account.
+type ApproveParams struct {
+	Text string `json:"text"`
+}
+
+// LookupParams asks for somebody's certificate.
+type LookupParams struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"`
+}
+
+// LookupResult answers Lookup.
+type LookupResult struct {
+	Fingerprint omega.Fingerprint   `json:"fingerprint"`
+	Certificate string              `json:"certificate"`
+	Devices     []Device            `json:"devices"`
+	Homes       []omega.Fingerprint `json:"homes"`
+	Sequence    uint64              `json:"sequence"`
+}
+
+// StatusResult is how the core is doing: what doctor prints.
+type StatusResult struct {
+	Online  bool              `json:"online"`
+	Server  string            `json:"server"` // address of the proxy it is attached to
+	Proxy   omega.Fingerprint `json:"proxy"`
+	Resumed bool              `json:"resumed"`
+	Homes   []HomeStatus      `json:"homes"`
+	Outbox  int               `json:"outbox"`  // messages waiting to be sent
+	Parked  int               `json:"parked"`  // mails waiting for a key
+	Skew    time.Duration     `json:"skew_ns"` // this clock minus the home's
+	Expires time.Time         `json:"expires,omitzero"`
+	Problem *Error            `json:"problem,omitempty"` // why it is not online
+}
+
+// HomeStatus is one home of the account.
+type HomeStatus struct {
+	Server   omega.Fingerprint `json:"server"`
+	Attached bool              `json:"attached"`
+	Code     string            `json:"code,omitempty"`
+}

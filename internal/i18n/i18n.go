@@ -1,0 +1,69 @@
+// Package i18n is the catalogue of everything the programs say to people: each
+// text in the Chinese of Taiwan, which is the source language, and in English.
+package i18n
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Lang is a language of the catalogue.
+type Lang int
+
+const (
+	Chinese Lang = iota // 繁體中文（台灣）
+	English
+)
+
+// Detect chooses the language from the environment variables LC_ALL,
+// LC_MESSAGES and LANG, in this order; getenv is os.Getenv. C, POSIX and
+// everything that is not Chinese is English.
+func Detect(getenv func(string) string) Lang {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := getenv(name); v != "" {
+			if strings.HasPrefix(strings.ToLower(v), "zh") {
+				return Chinese
+			}
+			return English
+		}
+	}
+	return English
+}
+
+// A Text is a catalogue entry with what goes into it. It travels as key and
+// arguments and is put into words where it is shown.
+type Text struct {
+	Key  string   `json:"key"`
+	Args []string `json:"args,omitempty"`
+}
+
+// T makes a Text. The arguments are put into words with fmt.Sprint.
+func T(key string, args ...any) Text {
+	t := Text{Key: key}
+	for _, a := range args {
+		t.Args = append(t.Args, fmt.Sprint(a))
+	}
+	return t
+}
+
+// In puts t into words. A key that the catalogue lacks shows as itself.
+func (t Text) In(l Lang) string {
+	e, ok := catalogue[t.Key]
+	if !ok {
+		return strings.TrimSpace(t.Key + " " + strings.Join(t.Args, " "))
+	}
+	form := e.zh
+	if l == English {
+		form = e.en
+	}
+	for i, a := range t.Args {
+		form = strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a)
+	}
+	return form
+}
+
+// IsZero reports whether t says nothing.
+func (t Text) IsZero() bool { return t.Key == "" }
+
+// entry is one text in both languages; {0}, {1} … are the arguments.
+type entry struct{ zh, en string }
