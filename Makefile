@@ -1,0 +1,72 @@
+# ω IM. `make` lists what there is; docs/hacking.md tells more.
+
+GO      ?= go
+BIN     := bin
+STRICT  := $(if $(filter true,$(CI)),-strict)
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
+# Two packages at a time: the timing tests want a core each.
+TESTING := $(RACE) -p 2 -timeout 5m
+TOOL    := $(GO) tool -modfile=tools/go.mod
+# The client core also runs in browsers.
+CORE    := ./pgp ./wire ./chat ./history ./clientrpc ./client
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## build bin/omega (client) and bin/omegad (server), no cgo
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/...
+
+.PHONY: run
+run: build ## start a server on this machine
+	./$(BIN)/omegad run
+
+.PHONY: deps
+deps: ## install the programs that tests need, or name them
+	@tools/deps.sh
+
+# make is called again because deps may have installed a C compiler.
+.PHONY: test
+test: deps ## vet and all tests under the race detector, with a summary
+	@$(MAKE) --no-print-directory test-only
+
+.PHONY: test-only
+test-only:
+	$(GO) vet $(RACE) ./...
+	$(if $(RACE),,@echo "no C compiler: the race detector is off")
+	@$(GO) test -json $(TESTING) ./... | $(GO) run tools/testsum/main.go $(STRICT)
+
+.PHONY: check
+check: ## gofmt, vet, staticcheck, generated files, browser build, vulnerabilities
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "gofmt would change these files"; exit 1; }
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	cd tools && $(GO) vet ./... && $(GO) test ./... && $(GO) run ./protogen -root .. -check
+	GOOS=js GOARCH=wasm $(GO) build $(CORE)
+	@tools/vuln.sh
+
+.PHONY: generate
+generate: ## write the Go packages of proto/*.proto
+	cd tools && $(GO) run ./protogen -root ..
+
+FUZZTIME ?= 20s
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	@tools/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: ## micro-benchmarks with allocations
+	$(GO) test -run '^$$' -bench . -benchmem -p 1 ./...
+
+BENCH_FLAGS ?=
+.PHONY: bench-peers
+bench-peers: ## measure ejabberd, Prosody and mosquitto beside our server (root, Debian)
+	tools/peers.sh install
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/bench ./sim/bench
+	./$(BIN)/bench $(BENCH_FLAGS)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN)
