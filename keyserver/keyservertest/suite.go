@@ -1,0 +1,299 @@
+// Package keyservertest is the contract of keyserver.Store as tests. Every
+// driver runs it.
+package keyservertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+)
+
+// A Disk makes stores over one storage, so that tests can crash one and look
+// at what the next finds.
+type Disk interface {
+	// Open returns a store over what is on stable storage.
+	Open(t *testing.T) keyserver.Store
+
+	// Crash forgets everything that is not on stable storage; the open store is
+	// of no more use. It reports false when the driver keeps nothing at all.
+	Crash(t *testing.T) bool
+}
+
+// Run states the contract.
+func Run(t *testing.T, newDisk func(t *testing.T) Disk) {
+	for name, f := range map[string]func(*testing.T, Disk){
+		"put and get":       testPutGet,
+		"replace":           testReplace,
+		"subkeys":           testSubkeys,
+		"range":             testRange,
+		"range stops":       testRangeStops,
+		"no shared memory":  testNoSharedMemory,
+		"crash after put":   testCrash,
+		"concurrent puts":   testConcurrent,
+		"largest item":      testLargest,
+		"v6 fingerprints":   testV6,
+		"get of a stranger": testNotFound,
+	} {
+		t.Run(name, func(t *testing.T) { f(t, newDisk(t)) })
+	}
+}
+
+// fingerprint makes the n-th fingerprint of a bucket.
+func fingerprint(bucket uint8, n int) omega.Fingerprint {
+	fp, err := omega.FingerprintV4(append([]byte{bucket}, []byte(fmt.Sprintf("%019d", n))...))
+	if err != nil {
+		panic(err)
+	}
+	return fp
+}
+
+func item(bucket uint8, n int) *keyserver.Item {
+	return &keyserver.Item{
+		Summary: keyserver.Summary{
+			Fingerprint: fingerprint(bucket, n), Sequence: uint64(n), Hash: [32]byte{byte(n), 1},
+		},
+		Subkeys:  []omega.Fingerprint{fingerprint(bucket, 1000000+2*n), fingerprint(bucket, 1000001+2*n)},
+		Entry:    fmt.Appendf(nil, "entry %d", n),
+		Evidence: [][]byte{[]byte("a"), []byte("bb")},
+	}
+}
+
+func same(t *testing.T, got, want *keyserver.Item) {
+	t.Helper()
+	if got.Summary != want.Summary || !bytes.Equal(got.Entry, want.Entry) || len(got.Evidence) != len(want.Evidence) || len(got.Subkeys) != len(want.Subkeys) {
+		t.Errorf("got %+v, want %+v", got, want)
+		return
+	}
+	for i := range want.Evidence {
+		if !bytes.Equal(got.Evidence[i], want.Evidence[i]) {
+			t.Errorf("evidence %d = %q, want %q", i, got.Evidence[i], want.Evidence[i])
+		}
+	}
+	for i := range want.Subkeys {
+		if got.Subkeys[i] != want.Subkeys[i] {
+			t.Errorf("subkey %d = %s, want %s", i, got.Subkeys[i], want.Subkeys[i])
+		}
+	}
+}
+
+func put(t *testing.T, s keyserver.Store, item *keyserver.Item) {
+	t.Helper()
+	if err := s.Put(t.Context(), item); err != nil {
+		t.Fatalf("put: %v", err)
+	}
+}
+
+func testPutGet(t *testing.T, d Disk) {
+	s := d.Open(t)
+	want := item(7, 1)
+	put(t, s, want)
+	got, err := s.Get(t.Context(), want.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+}
+
+func testNotFound(t *testing.T, d Disk) {
+	s := d.Open(t)
+	if _, err := s.Get(t.Context(), fingerprint(1, 1)); !errors.Is(err, keyserver.ErrNotFound) {
+		t.Errorf("Get = %v, want ErrNotFound", err)
+	}
+	if _, err := s.GetBySubkey(t.Context(), fingerprint(1, 1)); !errors.Is(err, keyserver.ErrNotFound) {
+		t.Errorf("GetBySubkey = %v, want ErrNotFound", err)
+	}
+}
+
+func testReplace(t *testing.T, d Disk) {
+	s := d.Open(t)
+	put(t, s, item(7, 1))
+	want := item(7, 1)
+	want.Sequence, want.Entry, want.Evidence = 9, []byte("other"), nil
+	want.Subkeys = append(want.Subkeys, fingerprint(9, 9))
+	put(t, s, want)
+	got, err := s.Get(t.Context(), want.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+	n := 0
+	if err := s.Range(t.Context(), 7, func(sum keyserver.Summary) error {
+		n++
+		if sum != want.Summary {
+			t.Errorf("summary %+v, want %+v", sum, want.Summary)
+		}
+		return nil
+	}); err != nil || n != 1 {
+		t.Errorf("range: %d summaries, %v; want 1", n, err)
+	}
+}
+
+func testSubkeys(t *testing.T, d Disk) {
+	s := d.Open(t)
+	first, second := item(7, 1), item(8, 2)
+	second.Subkeys = append(second.Subkeys, first.Subkeys[0])
+	put(t, s, first)
+	put(t, s, second)
+	for _, sub := range first.Subkeys {
+		got, err := s.GetBySubkey(t.Context(), sub)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, got, first)
+	}
+	got, err := s.GetBySubkey(t.Context(), second.Subkeys[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, second)
+	if _, err := s.GetBySubkey(t.Context(), first.Fingerprint); !errors.Is(err, keyserver.ErrNotFound) {
+		t.Errorf("primary key as a subkey: %v, want ErrNotFound", err)
+	}
+}
+
+func testRange(t *testing.T, d Disk) {
+	s := d.Open(t)
+	for n := range 50 {
+		put(t, s, item(uint8(n%3), n))
+	}
+	for bucket := range 4 {
+		last := -1
+		count := 0
+		err := s.Range(t.Context(), uint8(bucket), func(sum keyserver.Summary) error {
+			if n := int(sum.Sequence); n <= last || n%3 != bucket || sum != item(uint8(bucket), n).Summary {
+				t.Errorf("bucket %d: summary %+v after %d", bucket, sum, last)
+			}
+			last = int(sum.Sequence)
+			count++
+			return nil
+		})
+		if want := []int{17, 17, 16, 0}[bucket]; err != nil || count != want {
+			t.Errorf("bucket %d: %d summaries, %v; want %d", bucket, count, err, want)
+		}
+	}
+}
+
+func testRangeStops(t *testing.T, d Disk) {
+	s := d.Open(t)
+	put(t, s, item(1, 1))
+	put(t, s, item(1, 2))
+	stop := errors.New("stop")
+	n := 0
+	if err := s.Range(t.Context(), 1, func(keyserver.Summary) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+		t.Errorf("range = %v after %d, want the caller's error after 1", err, n)
+	}
+}
+
+func testNoSharedMemory(t *testing.T, d Disk) {
+	s := d.Open(t)
+	given := item(7, 1)
+	put(t, s, given)
+	given.Entry[0], given.Evidence[0][0], given.Subkeys[0] = 'X', 'X', fingerprint(0, 0)
+	got, err := s.Get(t.Context(), given.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, item(7, 1))
+	got.Entry[0] = 'Y'
+	got, err = s.Get(t.Context(), given.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, item(7, 1))
+}
+
+func testCrash(t *testing.T, d Disk) {
+	s := d.Open(t)
+	for n := range 20 {
+		put(t, s, item(3, n))
+	}
+	if !d.Crash(t) {
+		t.Skip("the driver keeps nothing")
+	}
+	s = d.Open(t)
+	for n := range 20 {
+		want := item(3, n)
+		got, err := s.Get(t.Context(), want.Fingerprint)
+		if err != nil {
+			t.Fatalf("item %d after a crash: %v", n, err)
+		}
+		same(t, got, want)
+		if got, err = s.GetBySubkey(t.Context(), want.Subkeys[1]); err != nil {
+			t.Fatalf("subkey of %d after a crash: %v", n, err)
+		}
+		same(t, got, want)
+	}
+}
+
+func testConcurrent(t *testing.T, d Disk) {
+	s := d.Open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for n := range 25 {
+				it := item(uint8(w), w*1000+n)
+				if err := s.Put(ctx, it); err != nil {
+					t.Errorf("put: %v", err)
+				}
+				if _, err := s.Get(ctx, it.Fingerprint); err != nil {
+					t.Errorf("get: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	n := 0
+	for bucket := range 8 {
+		if err := s.Range(ctx, uint8(bucket), func(keyserver.Summary) error { n++; return nil }); err != nil {
+			t.Error(err)
+		}
+	}
+	if n != 200 {
+		t.Errorf("%d items, want 200", n)
+	}
+}
+
+func testLargest(t *testing.T, d Disk) {
+	s := d.Open(t)
+	want := item(5, 1)
+	want.Entry = bytes.Repeat([]byte("e"), omega.MaxCertificate+1024+6)
+	want.Evidence = nil
+	for range keyserver.MaxEvidence {
+		want.Evidence = append(want.Evidence, bytes.Repeat([]byte("r"), 1024))
+	}
+	want.Subkeys = nil
+	for n := range keyserver.MaxSubkeys {
+		want.Subkeys = append(want.Subkeys, fingerprint(6, n))
+	}
+	put(t, s, want)
+	got, err := s.Get(t.Context(), want.Fingerprint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+}
+
+func testV6(t *testing.T, d Disk) {
+	s := d.Open(t)
+	want := item(5, 1)
+	fp, _, err := omega.DecodeFingerprint(append([]byte{6}, bytes.Repeat([]byte{5}, 32)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Fingerprint = fp
+	want.Subkeys[0] = fp
+	put(t, s, want)
+	got, err := s.GetBySubkey(t.Context(), fp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, got, want)
+}

@@ -1,0 +1,90 @@
+package keyserver
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/omega-im/omega"
+)
+
+// A Mem is a Store in memory, for tests and for clouds that need not survive.
+// Its zero value is not usable: see NewMem.
+type Mem struct {
+	mu      sync.RWMutex
+	items   map[omega.Fingerprint]*Item             // by primary key; guarded by mu
+	subkeys map[omega.Fingerprint]omega.Fingerprint // primary key by subkey; guarded by mu
+}
+
+var _ Store = (*Mem)(nil)
+
+// NewMem returns an empty store.
+func NewMem() *Mem {
+	return &Mem{items: make(map[omega.Fingerprint]*Item), subkeys: make(map[omega.Fingerprint]omega.Fingerprint)}
+}
+
+// Get returns a copy of the item.
+func (m *Mem) Get(_ context.Context, fp omega.Fingerprint) (*Item, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	item, ok := m.items[fp]
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return clone(item), nil
+}
+
+// GetBySubkey returns a copy of the item that was first to claim the subkey.
+func (m *Mem) GetBySubkey(ctx context.Context, fp omega.Fingerprint) (*Item, error) {
+	m.mu.RLock()
+	primary, ok := m.subkeys[fp]
+	m.mu.RUnlock()
+	if !ok {
+		return nil, ErrNotFound
+	}
+	return m.Get(ctx, primary)
+}
+
+// Put keeps a copy.
+func (m *Mem) Put(_ context.Context, item *Item) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.items[item.Fingerprint] = clone(item)
+	for _, sub := range item.Subkeys {
+		if _, taken := m.subkeys[sub]; !taken {
+			m.subkeys[sub] = item.Fingerprint
+		}
+	}
+	return nil
+}
+
+// Range calls fn without holding a lock.
+func (m *Mem) Range(_ context.Context, bucket uint8, fn func(Summary) error) error {
+	m.mu.RLock()
+	var found []Summary
+	for fp, item := range m.items {
+		if Bucket(fp) == bucket {
+			found = append(found, item.Summary)
+		}
+	}
+	m.mu.RUnlock()
+	slices.SortFunc(found, func(a, b Summary) int { return a.Fingerprint.Compare(b.Fingerprint) })
+	for _, s := range found {
+		if err := fn(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close does nothing.
+func (m *Mem) Close() error { return nil }
+
+func clone(item *Item) *Item {
+	out := &Item{Summary: item.Summary, Subkeys: slices.Clone(item.Subkeys), Entry: bytes.Clone(item.Entry)}
+	for _, e := range item.Evidence {
+		out.Evidence = append(out.Evidence, bytes.Clone(e))
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+// Package pebble keeps a key server's items on disk, in a Pebble store of
+// their own. What Put returned for is on stable storage.
+//
+// Disk layout, format 1; all numbers are big endian, fingerprints are in wire
+// form (spec/wire.md, WIRE-1):
+//
+//	00 "format"          u8 format
+//	01 fp                item of the primary key fp (see item.go)
+//	02 fp                wire form of the primary key that was first to claim the subkey fp
+//	03 u8 bucket | fp    u64 sequence | 32 hash: the item's summary, apart so that comparing
+//	                     two servers does not read every certificate
+//
+// The three keys of one item are written in one batch.
+package pebble
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"syscall"
+
+	db "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+)
+
+// Format is the disk layout that this code reads and writes.
+const Format = 1
+
+// Key spaces.
+const (
+	spaceMeta    = 0x00
+	spaceItem    = 0x01
+	spaceSubkey  = 0x02
+	spaceSummary = 0x03
+)
+
+// Config says where and how items are kept.
+type Config struct {
+	Dir string // made if it is missing; required
+
+	// CacheSize bounds the memory for blocks read, in octets. Zero means 8 MiB:
+	// parsed certificates have a cache above.
+	CacheSize int64
+
+	// FS is the file system. Nil means the machine's.
+	FS vfs.FS
+}
+
+// A Store is a keyserver.Store on disk.
+type Store struct {
+	db *db.DB
+}
+
+var _ keyserver.Store = (*Store)(nil)
+
+// Open opens the store in cfg.Dir, or makes one. Only one process may have it
+// open. The caller closes it.
+func Open(cfg Config) (*Store, error) {
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = 8 << 20
+	}
+	cache := db.NewCache(cfg.CacheSize)
+	defer cache.Unref()
+	opts := &db.Options{
+		FS:                          cfg.FS,
+		Cache:                       cache,
+		MemTableSize:                4 << 20,
+		MemTableStopWritesThreshold: 4,
+		MaxOpenFiles:                256,
+		FormatMajorVersion:          db.FormatNewest,
+		Logger:                      silent{},
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	d, err := db.Open(cfg.Dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open key store %s: %w", cfg.Dir, err)
+	}
+	s := &Store{db: d}
+	if err := s.checkFormat(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open key store %s: %w", cfg.Dir, err), d.Close())
+	}
+	return s, nil
+}
+
+var formatKey = append([]byte{spaceMeta}, "format"...)
+
+func (s *Store) checkFormat() error {
+	v, err := s.get(formatKey)
+	if errors.Is(err, keyserver.ErrNotFound) {
+		return s.db.Set(formatKey, []byte{Format}, db.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	if len(v) != 1 || v[0] != Format {
+		return fmt.Errorf("disk layout %x, this program knows %d", v, Format)
+	}
+	return nil
+}
+
+// get returns a copy of the value of key.
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, closer, err := s.db.Get(key)
+	if errors.Is(err, db.ErrNotFound) {
+		return nil, keyserver.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := append([]byte(nil), v...)
+	return out, closer.Close()
+}
+
+func key(space byte, fp omega.Fingerprint) []byte {
+	return fp.AppendTo(append(make([]byte, 0, 1+omega.MaxFingerprintSize), space))
+}
+
+func summaryKey(fp omega.Fingerprint) []byte {
+	return fp.AppendTo(append(make([]byte, 0, 2+omega.MaxFingerprintSize), spaceSummary, keyserver.Bucket(fp)))
+}
+
+// Get reads the item of a primary key.
+func (s *Store) Get(_ context.Context, fp omega.Fingerprint) (*keyserver.Item, error) {
+	if fp.IsZero() {
+		return nil, keyserver.ErrNotFound
+	}
+	v, err := s.get(key(spaceItem, fp))
+	if err != nil {
+		return nil, err
+	}
+	item, err := decodeItem(fp, v)
+	if err != nil {
+		return nil, fmt.Errorf("read entry of %s: %w", fp, err)
+	}
+	return item, nil
+}
+
+// GetBySubkey reads the item that was first to claim a subkey.
+func (s *Store) GetBySubkey(ctx context.Context, fp omega.Fingerprint) (*keyserver.Item, error) {
+	if fp.IsZero() {
+		return nil, keyserver.ErrNotFound
+	}
+	v, err := s.get(key(spaceSubkey, fp))
+	if err != nil {
+		return nil, err
+	}
+	primary, _, err := omega.DecodeFingerprint(v)
+	if err != nil {
+		return nil, fmt.Errorf("read owner of subkey %s: %w", fp, err)
+	}
+	return s.Get(ctx, primary)
+}
+
+// Put writes item and waits for stable storage. Puts that wait at the same
+// time share one sync.
+func (s *Store) Put(_ context.Context, item *keyserver.Item) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	fp := item.Fingerprint
+	if err := errors.Join(
+		b.Set(key(spaceItem, fp), encodeItem(item), nil),
+		b.Set(summaryKey(fp), encodeSummary(&item.Summary), nil),
+		s.claim(b, item),
+	); err != nil {
+		return fmt.Errorf("write entry of %s: %w", fp, err)
+	}
+	if err := b.Commit(db.Sync); err != nil {
+		if errors.Is(err, syscall.ENOSPC) {
+			return fmt.Errorf("write entry of %s: %w: %w", fp, keyserver.ErrDiskFull, err)
+		}
+		return fmt.Errorf("write entry of %s: %w", fp, err)
+	}
+	return nil
+}
+
+// claim adds the subkeys that nobody has claimed.
+func (s *Store) claim(b *db.Batch, item *keyserver.Item) error {
+	owner := item.Fingerprint.Wire()
+	for _, sub := range item.Subkeys {
+		k := key(spaceSubkey, sub)
+		switch _, err := s.get(k); {
+		case err == nil:
+		case errors.Is(err, keyserver.ErrNotFound):
+			if err := b.Set(k, owner, nil); err != nil {
+				return err
+			}
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+// Range reads the summaries of one bucket.
+func (s *Store) Range(ctx context.Context, bucket uint8, fn func(keyserver.Summary) error) (err error) {
+	upper := []byte{spaceSummary, bucket + 1}
+	if bucket == 255 {
+		upper = []byte{spaceSummary + 1}
+	}
+	it, err := s.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: []byte{spaceSummary, bucket}, UpperBound: upper})
+	if err != nil {
+		return fmt.Errorf("list bucket %d: %w", bucket, err)
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		fp, n, err := omega.DecodeFingerprint(it.Key()[2:])
+		v := it.Value()
+		if err != nil || n != len(it.Key())-2 || len(v) != summarySize {
+			return fmt.Errorf("list bucket %d: damaged summary %x", bucket, it.Key())
+		}
+		sum := keyserver.Summary{Fingerprint: fp, Sequence: binary.BigEndian.Uint64(v)}
+		copy(sum.Hash[:], v[8:])
+		if err := fn(sum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the files.
+func (s *Store) Close() error { return s.db.Close() }
+
+// silent drops what Pebble says about its files; errors are returned as well.
+type silent struct{}
+
+func (silent) Infof(string, ...any)  {}
+func (silent) Errorf(string, ...any) {}
+
+// Fatalf is called when the store cannot go on, such as after a failed write
+// of its log. Pebble requires that it does not return.
+func (silent) Fatalf(format string, args ...any) { panic(fmt.Sprintf("key store: "+format, args...)) }

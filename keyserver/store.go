@@ -1,0 +1,84 @@
+// Package keyserver keeps the certificates of accounts and servers and the
+// signed location records of accounts, judges what is new, and compares itself
+// with other key servers.
+package keyserver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/omega-im/omega"
+)
+
+// Errors of stores that callers decide on.
+var (
+	// ErrNotFound says that nothing is kept under a fingerprint.
+	ErrNotFound = errors.New("no entry")
+
+	// ErrDiskFull says that stable storage has no room; nothing was changed.
+	ErrDiskFull = errors.New("stable storage is full")
+)
+
+// Limits of one item. Stores refuse to decode more.
+const (
+	// MaxEvidence is how many records that contradict the standing one are
+	// kept. One proves the equivocation; more only help to count.
+	MaxEvidence = 8
+
+	// MaxSubkeys is how many subkeys of one certificate are indexed: signing
+	// and encryption of every device it may have, and as many retired ones.
+	MaxSubkeys = 128
+)
+
+// A Summary tells two key servers whether they hold the same.
+type Summary struct {
+	Fingerprint omega.Fingerprint // of the primary key
+	Sequence    uint64            // of the location record; 0 without one
+	Hash        [32]byte          // Entry.Hash
+}
+
+// An Item is what a store keeps under one primary key.
+type Item struct {
+	Summary
+	Subkeys  []omega.Fingerprint // found by GetBySubkey; only ever grows
+	Entry    []byte              // wire form (wire.Entry)
+	Evidence [][]byte            // wire forms of records that contradict the one in Entry; at most MaxEvidence
+}
+
+// A Store keeps items. Its methods may be called concurrently, but nobody
+// calls Put twice at once for one fingerprint. keyservertest.Run states the
+// rest of the contract as tests.
+type Store interface {
+	// Get returns the item of a primary key, or ErrNotFound. The caller owns it.
+	Get(ctx context.Context, fp omega.Fingerprint) (*Item, error)
+
+	// GetBySubkey returns the item whose Subkeys hold fp, or ErrNotFound. Where
+	// several claim one subkey the first that was put is returned: an
+	// encryption subkey proves nothing about who bound it.
+	GetBySubkey(ctx context.Context, fp omega.Fingerprint) (*Item, error)
+
+	// Put keeps item in place of what it has under that fingerprint and returns
+	// when it is on stable storage. It keeps no reference to item.
+	Put(ctx context.Context, item *Item) error
+
+	// Range calls fn for every item whose Bucket is bucket, in the order of
+	// fingerprints, until fn returns an error, which it passes on. It sees each
+	// item as it was at one moment, but not all at the same moment.
+	Range(ctx context.Context, bucket uint8, fn func(Summary) error) error
+
+	// Close releases what the store holds. No other method runs or follows.
+	Close() error
+}
+
+// Buckets is how many parts the key space has for comparing it.
+const Buckets = 256
+
+// Bucket is the part of the key space that fp falls into: the first octet of
+// its digest. (spec/cloud.md)
+func Bucket(fp omega.Fingerprint) uint8 {
+	var buf [omega.MaxFingerprintSize]byte
+	if fp.IsZero() {
+		return 0
+	}
+	return fp.AppendTo(buf[:0])[1]
+}
