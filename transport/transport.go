@@ -1,0 +1,156 @@
+// Package transport is the handshake and the authenticated, framed connection
+// that comes out of it, for both sides, between a client and its proxy and
+// between two servers. It runs over TLS 1.3 on TCP, over WebSockets, and over
+// anything else that is a net.Conn, such as the in-memory network of tests.
+//
+// A server shows first who it is: a one-use nonce and its OpenPGP signature
+// over that, its TLS key and the TLS session. A client answers with an OpenPGP
+// message, signed by its device, over an OpenPGP message, encrypted to the
+// server, that names both, the nonce and the session. So neither can be
+// impersonated, and nothing of it is worth anything on another connection.
+// Later connections may be resumed with a ticket, at the cost of one HMAC.
+//
+// The files, in the order of a connection's life: address.go, dial.go and
+// server.go; hello.go, auth.go, resume.go and welcome.go (the messages, with
+// their layouts); keys.go and ticket.go (what is derived from them);
+// accept.go and guest.go (the server's order of work); conn.go, read.go and
+// send.go (frames); websocket.go (frames where there is no TLS of our own).
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
+)
+
+// Versions of the protocol that this code speaks. Both sides name all they
+// can, and the highest one in common is used; the rule is N and N-1, and the
+// first version has nothing before it.
+const (
+	MaxVersion = 1
+	MinVersion = 1
+)
+
+// ALPN protocol ids (RFC 7301) and the WebSocket subprotocol and path
+// (RFC 6455). The id of the TLS session and the role in the proof must agree.
+const (
+	ALPNClient    = "omega/1"
+	ALPNPeer      = "omega-peer/1"
+	Subprotocol   = "omega.v1"
+	WebSocketPath = "/api/v1/connect"
+)
+
+// Magic is the protocol's word in every proof: the SHA-1 of its pass-phrase.
+// It is a label, not a secret: everyone may know it, and nothing rests on it.
+var Magic = [20]byte{
+	0xe2, 0x01, 0x4b, 0x07, 0xb0, 0x2c, 0x33, 0x59, 0xa3, 0x70,
+	0x34, 0x3e, 0xdc, 0x03, 0xb0, 0x80, 0x8b, 0x12, 0x98, 0x92,
+}
+
+// A Role is what the dialling side is.
+type Role uint8
+
+const (
+	RoleClient Role = 1 // a user's device
+	RoleServer Role = 2 // a server that dials another one
+)
+
+// String returns "client" or "server".
+func (r Role) String() string {
+	switch r {
+	case RoleClient:
+		return "client"
+	case RoleServer:
+		return "server"
+	}
+	return fmt.Sprintf("role_%d", uint8(r))
+}
+
+func (r Role) alpn() string {
+	if r == RoleServer {
+		return ALPNPeer
+	}
+	return ALPNClient
+}
+
+func (r Role) maxFrame() int {
+	if r == RoleServer {
+		return omega.MaxPeerFrame
+	}
+	return omega.MaxFrame
+}
+
+// A Mode is what ties the handshake to the connection. It also stands as a
+// bit in the ServerHello: the modes that a server offers.
+type Mode uint8
+
+const (
+	// ModeExporter binds to the TLS session by its exporter (RFC 9266); TLS
+	// protects the frames.
+	ModeExporter Mode = 1
+
+	// ModeTerminated is for WebSockets, where TLS may end in a browser or in
+	// front of the server: both sides agree on keys and seal every frame.
+	ModeTerminated Mode = 2
+)
+
+// String returns "exporter" or "terminated".
+func (m Mode) String() string {
+	switch m {
+	case ModeExporter:
+		return "exporter"
+	case ModeTerminated:
+		return "terminated"
+	}
+	return fmt.Sprintf("mode_%d", uint8(m))
+}
+
+// Errors that callers decide on. What the other side said is an *omega.Error.
+var (
+	// ErrSlow is returned by Send when the other side does not take what is
+	// queued for it. The frame was not queued.
+	ErrSlow = errors.New("the other side reads too slowly")
+
+	// ErrClosed is returned by everything on a connection that this side closed.
+	ErrClosed = errors.New("connection is closed")
+
+	// ErrGuest is returned by Server.Accept after it served a visitor who only
+	// looked something up and left. Nothing is wrong.
+	ErrGuest = errors.New("a guest came and left")
+
+	// ErrBusy is returned by Server.Accept for a connection that it refused
+	// unread because too many others are in a handshake or this address tries
+	// too often.
+	ErrBusy = errors.New("too many handshakes")
+
+	// ErrServer is wrapped by Dial when whoever answered is not the wanted
+	// server: another key, a revoked key, or somebody between.
+	ErrServer = errors.New("the server cannot prove that it is the wanted one")
+)
+
+// errAuth is the one answer to every handshake that fails.
+var errAuth = &omega.Error{Code: omega.CodeAuth, Text: "authentication failed"}
+
+// A Peer is who is at the other end, as the handshake proved it.
+type Peer struct {
+	Account omega.Fingerprint // of the user or server
+	Device  omega.Fingerprint // its signing subkey
+
+	// Certificate is the account's, as the other hooks knew it when the
+	// handshake ended. It is nil on a resumed client connection whose
+	// DialConfig named no KnownServer, and after Conn.ReleaseCertificate.
+	Certificate *pgp.Certificate
+
+	Role      Role // of the dialling side, whichever this is
+	Mode      Mode
+	Version   uint8    // of the protocol, agreed
+	SessionID [16]byte // the same at both ends, for logs; no secret
+	Resumed   bool     // by a ticket
+
+	// Time is the server's clock at the start of the handshake, in whole
+	// seconds and signed by it; zero at the server itself.
+	Time time.Time
+}
