@@ -1,0 +1,139 @@
+package pgp
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// Limits of a record. The size is an envelope's.
+const (
+	maxRecord      = omega.MaxEnvelope
+	maxRecordWraps = 256
+	maxWrapTries   = 2 // a key id is 64 bits and can be forged: more would be free work
+)
+
+// A Record is an opened record: a signed text that is encrypted to devices.
+// Its signature was not judged yet; see Verify. It hides its key from logs.
+type Record struct {
+	Key       []byte            // session key, 32 octets
+	Plaintext []byte            // what was signed
+	Signer    omega.Fingerprint // signing subkey that the signature names
+	Time      time.Time         // when it says that it was made, in seconds
+	Sig       Compact
+}
+
+// SealRecord signs plaintext with an EdDSA key at time t and encrypts both
+// under the 32-octet session key, which it wraps for every key in to. gpg -d
+// opens the result and verifies it. (spec/chat.md)
+func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, key, plaintext []byte, t time.Time) ([]byte, error) {
+	if len(to) > maxRecordWraps {
+		return nil, fmt.Errorf("seal record: %w: %d recipients", ErrPolicy, len(to))
+	}
+	if s.Public().alg != EdDSA {
+		return nil, fmt.Errorf("seal record: %w: signing key is %s", ErrPolicy, s.Public().alg)
+	}
+	inner, err := signMessage(ctx, s, plaintext, t)
+	if err != nil {
+		return nil, fmt.Errorf("seal record: %w", err)
+	}
+	msg := make([]byte, 0, len(to)*pkeskSize+len(inner)+seipdOverhead+6)
+	for _, k := range to {
+		wrap, err := SealSessionKey(rand, k, key)
+		if err != nil {
+			return nil, fmt.Errorf("seal record: %w", err)
+		}
+		msg = append(msg, wrap...)
+	}
+	if msg, err = sealSEIPD(msg, rand, key, inner); err != nil {
+		return nil, fmt.Errorf("seal record: %w", err)
+	}
+	if len(msg) > maxRecord {
+		return nil, fmt.Errorf("seal record: %w: %d octets", ErrPolicy, len(msg))
+	}
+	return msg, nil
+}
+
+// OpenRecord decrypts a record with d. It does not judge the signature: a
+// caller that shows or obeys the plaintext first calls Verify with the key of
+// the device that Signer names. Failures are ErrMalformed for packets in the
+// wrong order or over a limit, and ErrDecrypt.
+func OpenRecord(ctx context.Context, d Decrypter, msg []byte) (*Record, error) {
+	if len(msg) > maxRecord {
+		return nil, fmt.Errorf("open record: %w: %d octets", ErrMalformed, len(msg))
+	}
+	wraps, sealed, err := splitEncrypted(msg, d.Public(), maxRecordWraps)
+	if err != nil {
+		return nil, fmt.Errorf("open record: %w", err)
+	}
+	for _, wrap := range wraps[:min(len(wraps), maxWrapTries)] {
+		key, err := d.OpenSessionKey(ctx, wrap)
+		if err != nil {
+			continue
+		}
+		inner, err := openSEIPD(key, sealed)
+		if err != nil {
+			continue
+		}
+		return readRecord(key, inner)
+	}
+	return nil, fmt.Errorf("open record: %w", ErrDecrypt)
+}
+
+// splitEncrypted takes an encrypted message apart: at most max PKESK packets
+// and one SEIPD packet. It returns the packets that name k, and the body of
+// the last.
+func splitEncrypted(msg []byte, k *PublicKey, max int) (wraps [][]byte, sealed []byte, err error) {
+	for n := 0; ; n++ {
+		tag, body, rest, err := nextPacket(msg)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case tag == tagSEIPD && len(rest) == 0:
+			return wraps, body, nil
+		case tag != tagPKESK || n == max:
+			return nil, nil, fmt.Errorf("%w: packet %d has type %d", ErrMalformed, n, tag)
+		}
+		if len(body) > 9 && body[0] == 3 && bytes.Equal(body[1:9], k.id[:]) {
+			wraps = append(wraps, msg[:len(msg)-len(rest)])
+		}
+		msg = rest
+	}
+}
+
+// readRecord reads what was encrypted.
+func readRecord(key, inner []byte) (*Record, error) {
+	plaintext, sig, err := splitSigned(inner)
+	if err != nil {
+		return nil, fmt.Errorf("open record: %w", err)
+	}
+	r := &Record{Key: key, Plaintext: plaintext, Signer: sig.issuer, Time: sig.created}
+	if sig.alg != EdDSA || len(sig.hashed) != compactArea || hashID(sig.hash) != 8 ||
+		sig.issuer.Version() != 4 || !edFromMPIs((*[64]byte)(&r.Sig), sig.mpis) {
+		return nil, fmt.Errorf("open record: %w: signature is not of the compact form", ErrMalformed)
+	}
+	return r, nil
+}
+
+// Verify checks the record's signature by k: nil or ErrSignature. Whether k
+// may speak for anyone is the caller's question.
+func (r *Record) Verify(k *PublicKey) error {
+	if k.fp != r.Signer {
+		return fmt.Errorf("record of %s, checked with %s: %w", r.Signer, k.fp, ErrSignature)
+	}
+	return VerifyCompact(k, r.Plaintext, r.Time, r.Sig)
+}
+
+// String names the signer and hides the rest.
+func (r *Record) String() string { return "Record(by " + r.Signer.String() + ", hidden)" }
+
+// Format keeps every verb away from the key and the text.
+func (r *Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+
+// LogValue keeps key and text out of logs.
+func (r *Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
