@@ -1,0 +1,179 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// Append stores it.Envelope in the mailboxes of it.Recipients. When it returns
+// nil, it.Results says what became of each, the mail can be read and pushed,
+// and it.Done will be called once it is on stable storage. It waits only for
+// mailboxes that are not in memory and for the queue to have room.
+//
+// An error means that the store kept nothing and will not call Done: ErrDiskFull,
+// ErrFailed, ErrClosed, ErrTooLarge, or ctx's cause.
+func (s *Store) Append(ctx context.Context, it *Item) error {
+	if err := it.check(); err != nil {
+		return err
+	}
+	if err := s.driver.Room(); err != nil {
+		return fmt.Errorf("append to %d mailboxes: %w", len(it.Recipients), err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.waitForRoom(ctx); err != nil {
+		return err
+	}
+	boxes, err := s.pin(ctx, it.Recipients, it.one[:0])
+	if err != nil {
+		return err
+	}
+	if err := s.usable(); err != nil {
+		s.unpin(boxes)
+		return err
+	}
+	it.boxes = boxes
+	s.stage(it)
+	s.held += it.cost()
+	s.queue = append(s.queue, it)
+	if len(s.queue) == 1 {
+		s.work.Signal()
+	}
+	if it.Staged != nil && it.seq != 0 {
+		it.Staged(it)
+	}
+	return nil
+}
+
+// cost is what an item counts against Config.MaxQueued.
+func (it *Item) cost() int64 { return int64(len(it.Envelope)) + 512 }
+
+func (it *Item) check() error {
+	switch {
+	case len(it.Recipients) == 0:
+		return fmt.Errorf("append to no mailbox: %w", omega.ErrFingerprint)
+	case len(it.Recipients) > omega.MaxRecipients:
+		return fmt.Errorf("append to %d mailboxes: %w", len(it.Recipients), ErrTooLarge)
+	case len(it.Envelope) > omega.MaxEnvelope:
+		return fmt.Errorf("append %d octets: %w", len(it.Envelope), ErrTooLarge)
+	}
+	for _, r := range it.Recipients {
+		if r.IsZero() {
+			return fmt.Errorf("append to no account: %w", omega.ErrFingerprint)
+		}
+	}
+	return nil
+}
+
+// waitForRoom returns when the queue and the reserved sequences have room for
+// another item. s.mu is held, but given up while it waits.
+func (s *Store) waitForRoom(ctx context.Context) error {
+	for {
+		if err := s.usable(); err != nil {
+			return err
+		}
+		if s.held < s.cfg.MaxQueued && s.next < s.limit {
+			return nil
+		}
+		if err := s.await(ctx, s.room); err != nil {
+			return fmt.Errorf("wait for the mailbox queue: %w", err)
+		}
+	}
+}
+
+// wakeAppenders lets waitForRoom look again. s.mu is held.
+func (s *Store) wakeAppenders() {
+	close(s.room)
+	s.room = make(chan struct{})
+}
+
+// stage gives it a sequence and puts it into the boxes that take it. s.mu is
+// held.
+func (s *Store) stage(it *Item) {
+	now := s.cfg.Now()
+	it.answered = false
+	it.seq = 0
+	it.Received = time.UnixMilli(now.UnixMilli())
+	it.Expires = lifetime(now, it.Expires)
+	if cap(it.Results) < len(it.Recipients) {
+		it.Results = make([]Result, len(it.Recipients))
+	}
+	it.Results = it.Results[:len(it.Recipients)]
+
+	n := 0 // boxes that take it
+	for i, b := range it.boxes {
+		it.Results[i] = s.judge(b, it)
+		if it.Results[i] == (Result{}) {
+			b.staging = it
+			n++
+		}
+	}
+	if n > 0 {
+		s.enter(it, n)
+	}
+	for i, b := range it.boxes {
+		if r := &it.Results[i]; r.Duplicate && r.Seq == 0 {
+			r.Seq = it.seq // named twice in one item
+		}
+		b.staging = nil
+	}
+}
+
+// lifetime bounds what a sender asked for to whole seconds that the disk can
+// hold.
+func lifetime(now, asked time.Time) time.Time {
+	longest := now.Add(omega.MaxLifetime)
+	if asked.IsZero() || asked.After(longest) {
+		asked = longest
+	}
+	return time.Unix(max(asked.Unix(), 1), 0)
+}
+
+// judge returns a zero result when b takes it.
+func (s *Store) judge(b *box, it *Item) Result {
+	if b.staging == it {
+		return Result{Duplicate: true}
+	}
+	if seq, ok := b.find(it.Key); ok {
+		return Result{Seq: seq, Duplicate: true}
+	}
+	if seq, ok := s.recent.find(it.Key.with(b.salt)); ok {
+		return Result{Seq: seq, Duplicate: true}
+	}
+	if len(b.live()) >= s.cfg.MaxMessages || b.bytes+int64(len(it.Envelope)) > s.cfg.MaxBytes {
+		return Result{Err: ErrFull}
+	}
+	return Result{}
+}
+
+// enter puts it into the n boxes that take it.
+func (s *Store) enter(it *Item, n int) {
+	it.seq = s.next
+	s.next++
+	it.stored = it.Recipients
+	if n < len(it.Recipients) {
+		it.stored = make([]omega.Fingerprint, 0, n)
+	}
+	e := Entry{Seq: it.seq, Key: it.Key, Size: uint32(len(it.Envelope)), Expires: uint32(it.Expires.Unix()), Shared: n > 1}
+	for i, b := range it.boxes {
+		r := &it.Results[i]
+		if *r != (Result{}) {
+			continue
+		}
+		*r = Result{Seq: it.seq, Prev: b.last}
+		b.add(e)
+		b.tail = append(b.tail, staged{it.seq, it.Received.UnixMilli(), it.Envelope})
+		if n < len(it.Recipients) {
+			it.stored = append(it.stored, b.account)
+		}
+	}
+	if e.Shared {
+		s.refs[it.seq] = n
+	}
+	s.totals.Messages += int64(n)
+	s.totals.Bytes += int64(n) * int64(e.Size)
+	s.counters.Appended += uint64(n)
+}

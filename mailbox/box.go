@@ -1,0 +1,258 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/omega-im/omega"
+)
+
+// A box is one mailbox in memory: everything but the envelopes, which are only
+// there until the driver has them. Boxes are loaded when they are first needed
+// and dropped when there are too many; a box with pins is not dropped, and
+// whatever the driver does not know yet holds a pin. Store.mu guards all of it.
+type box struct {
+	account omega.Fingerprint
+	salt    Key            // makes keys of this mailbox differ from others in recent
+	entries []Entry        // entries[head:] wait, ascending
+	head    int            // trimmed entries at the front of entries
+	bytes   int64          // octets of envelopes that wait
+	tail    []staged       // waiting mail that the driver does not have yet
+	devices []DeviceCursor // the active devices; nil when never told
+	last    uint64         // the last sequence given to this mailbox, as far as known
+	index   map[Key]uint64 // sequences by key; nil while a scan is quicker
+	pins    int            // reasons not to drop the box
+	used    bool           // touched since it was last considered for dropping
+	dirty   bool           // devices differ from what the driver has
+	staging *Item          // the item being staged, to find repeated recipients
+	loaded  bool           // it holds what the driver has
+	loading chan struct{}  // closed when somebody's load ends; nil when nobody loads
+	err     error          // why it could not be loaded
+}
+
+// staged is mail that the driver does not have yet.
+type staged struct {
+	seq      uint64
+	received int64
+	envelope []byte
+}
+
+// indexAbove is the number of entries above which keys are looked up in a map:
+// up to it a scan costs less than the map's upkeep.
+const indexAbove = 64
+
+func newBox(account omega.Fingerprint) *box {
+	b := &box{account: account}
+	var wire [omega.MaxFingerprintSize]byte
+	copy(b.salt[:], account.AppendTo(wire[:0])[1:])
+	return b
+}
+
+// live returns the entries that wait.
+func (b *box) live() []Entry { return b.entries[b.head:] }
+
+// find returns the sequence of the waiting mail with this key.
+func (b *box) find(k Key) (uint64, bool) {
+	if b.index != nil {
+		seq, ok := b.index[k]
+		return seq, ok
+	}
+	live := b.live()
+	for i := len(live) - 1; i >= 0; i-- {
+		if live[i].Key == k {
+			return live[i].Seq, true
+		}
+	}
+	return 0, false
+}
+
+// add appends an entry at the end.
+func (b *box) add(e Entry) {
+	if b.head > 0 && len(b.entries) == cap(b.entries) && b.head >= len(b.entries)/2 {
+		b.entries = slices.Delete(b.entries, 0, b.head)
+		b.head = 0
+	}
+	b.entries = append(b.entries, e)
+	b.bytes += int64(e.Size)
+	b.last = max(b.last, e.Seq)
+	if b.index != nil {
+		b.index[e.Key] = e.Seq
+	} else if len(b.live()) > indexAbove {
+		b.index = make(map[Key]uint64, 2*indexAbove)
+		for _, e := range b.live() {
+			b.index[e.Key] = e.Seq
+		}
+	}
+}
+
+// removed takes e, which is no longer among the entries, out of the sums.
+func (b *box) removed(e Entry) {
+	b.bytes -= int64(e.Size)
+	if b.index != nil {
+		delete(b.index, e.Key)
+	}
+	if len(b.live()) == 0 {
+		b.entries, b.head, b.index = b.entries[:0], 0, nil
+		if cap(b.entries) > indexAbove {
+			b.entries = nil
+		}
+	}
+}
+
+// position returns the index in live of the first entry with Seq > after.
+func (b *box) position(after uint64) int {
+	live := b.live()
+	i, found := slices.BinarySearchFunc(live, after, func(e Entry, seq uint64) int {
+		switch {
+		case e.Seq < seq:
+			return -1
+		case e.Seq > seq:
+			return 1
+		}
+		return 0
+	})
+	if found {
+		i++
+	}
+	return i
+}
+
+// applied drops the octets of mail that the driver has now.
+func (b *box) applied(seq uint64) {
+	i := 0
+	for i < len(b.tail) && b.tail[i].seq <= seq {
+		i++
+	}
+	b.tail = slices.Delete(b.tail, 0, i)
+}
+
+// fill takes what the driver has.
+func (b *box) fill(c Contents) {
+	b.entries = c.Entries
+	b.devices = c.Devices
+	b.index = nil
+	for _, e := range c.Entries {
+		b.bytes += int64(e.Size)
+	}
+	if n := len(c.Entries); n > 0 {
+		b.last = c.Entries[n-1].Seq
+	}
+}
+
+// pin returns the boxes of accounts, appended to boxes, each loaded and pinned.
+// s.mu is held, but given up while a box is loaded. On error nothing is pinned.
+func (s *Store) pin(ctx context.Context, accounts []omega.Fingerprint, boxes []*box) ([]*box, error) {
+	cold := false
+	for _, a := range accounts {
+		b := s.boxes[a]
+		if b == nil {
+			b = s.makeRoomFor(a)
+		}
+		b.pins++
+		b.used = true
+		cold = cold || !b.loaded
+		boxes = append(boxes, b)
+	}
+	if !cold {
+		return boxes, nil
+	}
+	for _, b := range boxes {
+		if err := s.load(ctx, b); err != nil {
+			s.unpin(boxes)
+			return nil, err
+		}
+	}
+	return boxes, nil
+}
+
+// pinOne is pin for one account.
+func (s *Store) pinOne(ctx context.Context, account omega.Fingerprint) (*box, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
+	if account.IsZero() {
+		return nil, fmt.Errorf("mailbox of no account: %w", omega.ErrFingerprint)
+	}
+	var room [1]*box
+	boxes, err := s.pin(ctx, []omega.Fingerprint{account}, room[:0])
+	if err != nil {
+		return nil, err
+	}
+	return boxes[0], nil
+}
+
+func (s *Store) unpin(boxes []*box) {
+	for _, b := range boxes {
+		b.pins--
+	}
+}
+
+// makeRoomFor puts an empty box that is not loaded into the cache. A few boxes
+// that happen to come first are considered for dropping when there are too
+// many: map order is random, and the second look spares what is in use.
+func (s *Store) makeRoomFor(account omega.Fingerprint) *box {
+	if len(s.boxes) >= s.cfg.MaxCached {
+		looks := 8
+		for a, b := range s.boxes {
+			if b.pins == 0 && !b.used {
+				delete(s.boxes, a)
+			}
+			b.used = false
+			if looks--; looks == 0 {
+				break
+			}
+		}
+	}
+	b := newBox(account)
+	s.boxes[account] = b
+	return b
+}
+
+// load reads b from the driver unless somebody has or is doing so. s.mu is
+// held, but given up meanwhile.
+func (s *Store) load(ctx context.Context, b *box) error {
+	for !b.loaded {
+		switch {
+		case b.err != nil:
+			return b.err
+		case b.loading == nil:
+			s.loadNow(ctx, b)
+		default:
+			if err := s.await(ctx, b.loading); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loadNow reads b from the driver. Others may be waiting for it, so it goes on
+// when ctx ends.
+func (s *Store) loadNow(ctx context.Context, b *box) {
+	b.loading = make(chan struct{})
+	s.mu.Unlock()
+	c, err := s.driver.Load(context.WithoutCancel(ctx), b.account)
+	s.mu.Lock()
+	if err != nil {
+		b.err = fmt.Errorf("load mailbox %s: %w", b.account, err)
+		delete(s.boxes, b.account)
+	} else {
+		b.fill(c)
+		b.loaded = true
+	}
+	close(b.loading)
+	b.loading = nil
+}
+
+// await gives up s.mu until ch closes or ctx ends.
+func (s *Store) await(ctx context.Context, ch <-chan struct{}) error {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

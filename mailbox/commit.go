@@ -1,0 +1,247 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A group is what one commit takes from the store. Two are on their way at
+// most: while one is synced the next is applied, and a third gathers in the
+// queue meanwhile. So groups are as large as the disk is slow, and no timer is
+// needed.
+type group struct {
+	items   []*Item
+	pinned  []*box   // by trims and device sets
+	orphans []uint64 // shared envelopes to look for once the trims are applied
+	batch   Batch
+	cost    int64 // of items, against Config.MaxQueued
+	applied time.Time
+}
+
+// maxTrims is how many trims get a commit of their own before the flush
+// interval ends: about 128 KiB of log.
+const maxTrims = 4096
+
+// commitLoop applies groups until the store is closed and everything is
+// applied. After a failure it passes groups on to be answered.
+func (s *Store) commitLoop() {
+	defer close(s.syncing)
+	for {
+		g := <-s.free
+		if !s.take(g) {
+			return
+		}
+		g.addPuts()
+		if err := s.apply(g); err != nil {
+			s.fail(err)
+		}
+		s.settle(g)
+		s.syncing <- g
+	}
+}
+
+// take waits for something to commit and moves it into g. It returns false
+// when the store is closing and nothing is left.
+func (s *Store) take(g *group) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.queue) == 0 && len(s.trims) < maxTrims && !(s.flush && s.riding()) {
+		if s.closing {
+			if !s.riding() {
+				return false
+			}
+			break
+		}
+		s.work.Wait()
+	}
+	s.flush = false
+	g.items, s.queue = s.queue, g.items[:0]
+	g.orphans, s.orphans = s.orphans, g.orphans[:0]
+	g.batch.reset()
+	s.takeChanges(g)
+	s.flying = append(s.flying, g)
+	return true
+}
+
+// takeChanges moves all but the items into g's batch. s.mu is held.
+func (s *Store) takeChanges(g *group) {
+	b := &g.batch
+	for _, t := range s.trims {
+		b.Trims = append(b.Trims, Ref{t.box.account, t.seq})
+		g.pinned = append(g.pinned, t.box)
+	}
+	for _, box := range s.dirty {
+		box.dirty = false
+		b.Devices = append(b.Devices, DeviceState{box.account, append([]DeviceCursor(nil), box.devices...)})
+		g.pinned = append(g.pinned, box)
+	}
+	b.Unlinks = append(b.Unlinks, s.unlinks...)
+	clear(s.trims)
+	clear(s.dirty)
+	s.trims, s.dirty, s.unlinks = s.trims[:0], s.dirty[:0], s.unlinks[:0]
+	if s.next > s.reserved-reserveBlock/2 {
+		s.reserved += reserveBlock
+		b.Reserve = s.reserved
+	}
+	b.Totals = s.totals
+}
+
+// addPuts fills g's batch from its items.
+func (g *group) addPuts() {
+	b := &g.batch
+	for _, it := range g.items {
+		g.cost += it.cost()
+		if it.seq == 0 {
+			continue
+		}
+		b.Puts = append(b.Puts, Put{
+			Seq: it.seq, To: it.stored, Key: it.Key,
+			Received: it.Received.UnixMilli(), Expires: uint32(it.Expires.Unix()),
+			Envelope: it.Envelope,
+		})
+	}
+	b.Durable = len(b.Puts) > 0 || b.Reserve != 0
+}
+
+// apply hands g to the driver. While the disk has no room it answers callers
+// and tries again, until there is room or the store is closing.
+func (s *Store) apply(g *group) error {
+	for {
+		if err := s.failure(); err != nil {
+			return err
+		}
+		if g.batch.Empty() {
+			return nil
+		}
+		err := s.driver.Apply(&g.batch)
+		if err == nil || !errors.Is(err, ErrDiskFull) {
+			return err
+		}
+		s.answerEarly(err)
+		select {
+		case <-s.stop:
+			return err
+		case <-time.After(s.cfg.FlushInterval):
+		}
+	}
+}
+
+func (s *Store) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// settle lets go of what the driver now has.
+func (s *Store) settle(g *group) {
+	var gone []uint64
+	if len(g.orphans) > 0 && s.failure() == nil {
+		// An error leaves envelopes to their expiry; a broken driver shows itself soon.
+		gone, _ = s.driver.Unreferenced(context.Background(), g.orphans)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.applied = time.Now()
+	s.unlinks = append(s.unlinks, gone...)
+	for _, it := range g.items {
+		for i, b := range it.boxes {
+			if r := &it.Results[i]; r.Seq == it.seq && !r.Duplicate && r.Err == nil {
+				b.applied(it.seq)
+			}
+		}
+		s.unpin(it.boxes)
+		clear(it.boxes)
+		it.boxes = nil
+	}
+	s.unpin(g.pinned)
+	clear(g.pinned)
+	g.pinned = g.pinned[:0]
+}
+
+// syncLoop waits for groups to be on stable storage, in order, and answers.
+func (s *Store) syncLoop() {
+	for g := range s.syncing {
+		err := s.failure()
+		if err == nil && g.batch.Durable {
+			if err = s.driver.Sync(&g.batch); err != nil {
+				s.fail(err)
+				err = s.failure()
+			}
+		}
+		s.land(g, err)
+	}
+}
+
+// land counts g, answers its items and frees it.
+func (s *Store) land(g *group, err error) {
+	c := Commit{Items: len(g.items), Sync: time.Since(g.applied)}
+	for i := range g.batch.Puts {
+		c.Bytes += len(g.batch.Puts[i].Envelope)
+	}
+	s.mu.Lock()
+	s.flying = s.flying[1:]
+	s.held -= g.cost
+	if err == nil {
+		s.landed(g, c)
+	}
+	s.wakeAppenders()
+	items := g.items[:0]
+	for _, it := range g.items {
+		if !it.answered {
+			it.answered = true
+			items = append(items, it)
+		}
+	}
+	clear(g.items[len(items):])
+	s.mu.Unlock()
+
+	if err == nil && g.batch.Durable && s.cfg.Committed != nil {
+		s.cfg.Committed(c)
+	}
+	answer(items, err)
+	clear(items)
+	g.items, g.cost = items[:0], 0
+	s.free <- g
+}
+
+// landed takes note of a group that is on stable storage. s.mu is held.
+func (s *Store) landed(g *group, c Commit) {
+	if g.batch.Reserve != 0 {
+		s.limit = g.batch.Reserve
+	}
+	if g.batch.Durable {
+		s.counters.Commits++
+		s.counters.Items += uint64(c.Items)
+		s.counters.SyncTime += c.Sync
+	}
+}
+
+func answer(items []*Item, err error) {
+	for _, it := range items {
+		if it.Done != nil {
+			it.Done(it, err)
+		}
+	}
+}
+
+// answerEarly answers everything on its way, since the disk has no room and
+// nobody knows for how long. It is stored all the same when there is room.
+func (s *Store) answerEarly(err error) {
+	s.mu.Lock()
+	var items []*Item
+	add := func(from []*Item) {
+		for _, it := range from {
+			if !it.answered {
+				it.answered = true
+				items = append(items, it)
+			}
+		}
+	}
+	for _, g := range s.flying {
+		add(g.items)
+	}
+	add(s.queue)
+	s.mu.Unlock()
+	answer(items, err)
+}

@@ -1,0 +1,72 @@
+package mailbox
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/omega-im/omega"
+)
+
+// Expire removes mail whose lifetime has ended. One call looks at up to limit
+// stored mails (zero means 1,000), from where the last call stopped, and
+// reports how many it removed and whether it came to the end of the store. A
+// server calls it from one goroutine, such that it comes around once a day;
+// Read hides what has expired anyway.
+func (s *Store) Expire(ctx context.Context, limit int) (removed int, done bool, err error) {
+	if limit <= 0 {
+		limit = 1000
+	}
+	s.mu.Lock()
+	from := s.expireFrom
+	err = s.usable()
+	s.mu.Unlock()
+	if err != nil {
+		return 0, false, err
+	}
+	now := uint32(s.cfg.Now().Unix())
+	found, next, err := s.driver.Expired(ctx, from, now, limit)
+	if err != nil {
+		return 0, false, fmt.Errorf("look for expired mail: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireFrom = next
+	for _, ref := range found {
+		if ref.Mailbox.IsZero() {
+			delete(s.refs, ref.Seq)
+			s.unlinks = append(s.unlinks, ref.Seq)
+			continue
+		}
+		n, err := s.expireBox(ctx, ref.Mailbox, now)
+		if err != nil {
+			return removed, false, err
+		}
+		removed += n
+	}
+	return removed, next == nil, nil
+}
+
+// expireBox removes all that has expired from one mailbox. s.mu is held, but
+// given up while the mailbox is loaded.
+func (s *Store) expireBox(ctx context.Context, mailbox omega.Fingerprint, now uint32) (int, error) {
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { b.pins-- }()
+	var gone []Entry
+	kept := b.live()[:0]
+	for _, e := range b.live() {
+		if e.Expires > now {
+			kept = append(kept, e)
+		} else {
+			gone = append(gone, e)
+		}
+	}
+	b.entries = b.entries[:b.head+len(kept)]
+	for _, e := range gone {
+		s.trimmed(b, e)
+	}
+	s.counters.Expired += uint64(len(gone))
+	return len(gone), nil
+}

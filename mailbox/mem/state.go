@@ -1,0 +1,138 @@
+package mem
+
+import (
+	"bytes"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mailbox"
+)
+
+// state is what a disk holds. Envelopes are never changed, so clones share them.
+type state struct {
+	incarnation mailbox.Incarnation
+	next        uint64
+	totals      mailbox.Totals
+	mail        map[omega.Fingerprint][]mail // ascending
+	devices     map[omega.Fingerprint][]mailbox.DeviceCursor
+	shared      map[uint64]shared
+}
+
+type mail struct {
+	mailbox.Entry
+	received int64
+	envelope []byte
+}
+
+type shared struct {
+	to      []omega.Fingerprint
+	expires uint32
+}
+
+// A change is a batch that belongs to the disk.
+type change = mailbox.Batch
+
+func newState() *state {
+	return &state{
+		next:    1,
+		mail:    make(map[omega.Fingerprint][]mail),
+		devices: make(map[omega.Fingerprint][]mailbox.DeviceCursor),
+		shared:  make(map[uint64]shared),
+	}
+}
+
+func (s *state) clone() *state {
+	c := *s
+	c.mail = make(map[omega.Fingerprint][]mail, len(s.mail))
+	for a, m := range s.mail {
+		c.mail[a] = slices.Clone(m)
+	}
+	c.devices = maps.Clone(s.devices)
+	c.shared = maps.Clone(s.shared)
+	return &c
+}
+
+func copyBatch(b *mailbox.Batch) change {
+	c := *b
+	c.Driver = nil
+	c.Puts = slices.Clone(b.Puts)
+	for i := range c.Puts {
+		c.Puts[i].To = slices.Clone(c.Puts[i].To)
+		c.Puts[i].Envelope = append([]byte{}, c.Puts[i].Envelope...)
+	}
+	c.Trims = slices.Clone(b.Trims)
+	c.Unlinks = slices.Clone(b.Unlinks)
+	c.Devices = slices.Clone(b.Devices)
+	return c
+}
+
+func (s *state) apply(c change) {
+	for _, p := range c.Puts {
+		e := mailbox.Entry{Seq: p.Seq, Key: p.Key, Size: uint32(len(p.Envelope)), Expires: p.Expires, Shared: len(p.To) > 1}
+		for _, a := range p.To {
+			s.mail[a] = append(s.mail[a], mail{e, p.Received, p.Envelope})
+		}
+		if e.Shared {
+			s.shared[p.Seq] = shared{p.To, p.Expires}
+		}
+	}
+	for _, t := range c.Trims {
+		if i := s.find(t.Mailbox, t.Seq); i >= 0 {
+			s.mail[t.Mailbox] = slices.Delete(s.mail[t.Mailbox], i, i+1)
+		}
+		if len(s.mail[t.Mailbox]) == 0 {
+			delete(s.mail, t.Mailbox)
+		}
+	}
+	for _, seq := range c.Unlinks {
+		delete(s.shared, seq)
+	}
+	for _, d := range c.Devices {
+		s.devices[d.Mailbox] = slices.Clone(d.Devices)
+	}
+	if c.Reserve != 0 {
+		s.next = c.Reserve
+	}
+	s.totals = c.Totals
+}
+
+// find returns the index of seq in the mailbox of a, or -1.
+func (s *state) find(a omega.Fingerprint, seq uint64) int {
+	return slices.IndexFunc(s.mail[a], func(m mail) bool { return m.Seq == seq })
+}
+
+// expired walks all that is stored in the order of its positions: a mailbox's
+// fingerprint and a sequence; shared envelopes come first, under no mailbox.
+func (s *state) expired(from []byte, now uint32, limit int) (found []mailbox.Ref, next []byte) {
+	type thing struct {
+		position []byte
+		ref      mailbox.Ref
+		expires  uint32
+	}
+	var all []thing
+	for seq, sh := range s.shared {
+		all = append(all, thing{binary.BigEndian.AppendUint64([]byte{0}, seq), mailbox.Ref{Seq: seq}, sh.expires})
+	}
+	for a, ms := range s.mail {
+		for _, m := range ms {
+			all = append(all, thing{binary.BigEndian.AppendUint64(a.Wire(), m.Seq), mailbox.Ref{Mailbox: a, Seq: m.Seq}, m.Expires})
+		}
+	}
+	slices.SortFunc(all, func(x, y thing) int { return bytes.Compare(x.position, y.position) })
+	for _, t := range all {
+		if bytes.Compare(t.position, from) <= 0 {
+			continue
+		}
+		if limit == 0 {
+			return found, next
+		}
+		limit--
+		next = t.position
+		if t.expires <= now {
+			found = append(found, t.ref)
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,281 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// Config says how a Store keeps mail. Zero fields mean the defaults.
+type Config struct {
+	Driver Driver // stable storage; required; the store closes it
+
+	// MaxMessages is how many mails one mailbox may hold. Zero means 20,000: 500
+	// a day for the 40 days that mail may wait. It also bounds the memory of one
+	// mailbox (32 octets a mail) and what one slow look-up can cost.
+	MaxMessages int
+
+	// MaxBytes is how many octets of envelopes one mailbox may hold. Zero means
+	// 64 MiB: 20,000 mails of 3 KiB, four times the usual message. An account
+	// costs an operator no more than that.
+	MaxBytes int64
+
+	// MaxQueued bounds the envelopes that wait for the disk, in octets with 512
+	// added for each. Above it Append waits. Zero means 64 MiB, about a second
+	// of the fastest disk's work.
+	MaxQueued int64
+
+	// MaxCached is how many mailboxes are kept in memory. Zero means 100,000,
+	// about 50 MB when they are nearly empty; each mail in them adds 32 octets.
+	MaxCached int
+
+	// MaxRecent is how many trimmed mails are remembered to recognise their
+	// repetitions. Zero means 1<<18, about 20 MB at most; 6 seconds of the
+	// highest rate, hours of a usual one. Repetitions after that reach the
+	// devices, which drop them.
+	MaxRecent int
+
+	// FlushInterval is how long a trim or a device's acknowledgement waits for a
+	// commit to ride on before it gets its own. Zero means a second.
+	FlushInterval time.Duration
+
+	// Committed, when not nil, is told of each commit that was synced. It is
+	// called from one goroutine and must not block.
+	Committed func(Commit)
+
+	Now func() time.Time // nil means time.Now
+}
+
+// A Commit is one synced group, for metrics.
+type Commit struct {
+	Items int           // Append calls it answered
+	Bytes int           // octets of envelopes it stored
+	Sync  time.Duration // from applied to stable
+}
+
+func (c *Config) setDefaults() error {
+	if c.Driver == nil {
+		return errors.New("mailbox: Config.Driver is required")
+	}
+	def(&c.MaxMessages, 20_000)
+	def(&c.MaxBytes, 64<<20)
+	def(&c.MaxQueued, 64<<20)
+	def(&c.MaxCached, 100_000)
+	def(&c.MaxRecent, 1<<18)
+	def(&c.FlushInterval, time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+func def[T int | int64 | time.Duration](p *T, v T) {
+	if *p <= 0 {
+		*p = v
+	}
+}
+
+// reserveBlock is how many sequences are reserved durably at a time: 26
+// seconds at 40,000 mails a second, and 2^44 blocks before they run out.
+const reserveBlock = 1 << 20
+
+// groups is how many groups there are: one that is filled and applied, one that
+// waits for its sync, one that is synced.
+const groups = 3
+
+// closeGrace is how long Close waits for a disk without room.
+const closeGrace = 2 * time.Second
+
+// A Store keeps waiting mail. Its methods may be called concurrently.
+type Store struct {
+	cfg         Config
+	driver      Driver
+	incarnation Incarnation
+	failedCh    chan struct{} // closed by fail
+	stop        chan struct{} // closed by Close; ends the housekeeper
+	syncing     chan *group   // from the committer to the syncer
+	free        chan *group   // from the syncer to the committer
+	wg          sync.WaitGroup
+
+	mu         sync.Mutex // guards everything below and every box
+	work       sync.Cond  // the committer waits on it
+	boxes      map[omega.Fingerprint]*box
+	recent     recent
+	refs       map[uint64]int // mailboxes left for shared envelopes of this run
+	next       uint64         // the next sequence to give
+	limit      uint64         // sequences from here on are not reserved yet
+	reserved   uint64         // limit once the commit in flight is synced
+	queue      []*Item        // staged, not yet taken by the committer
+	trims      []trim         // removed from boxes, not yet from the driver
+	unlinks    []uint64       // shared envelopes that nobody holds any more
+	orphans    []uint64       // shared envelopes that may have lost their last holder
+	dirty      []*box         // boxes whose device set is to be written
+	flying     []*group       // taken by the committer, not yet synced
+	held       int64          // octets counted against MaxQueued
+	room       chan struct{}  // closed and replaced when held shrinks
+	flush      bool           // commit even without items
+	expireFrom []byte         // where the next Expire goes on; nil at the start
+	closing    bool           // Close was called
+	failed     error          // set once; wraps ErrFailed
+	totals     Totals
+	counters   Stats
+}
+
+// Open starts a store over cfg.Driver and reserves its first sequences, which
+// takes one durable commit.
+func Open(cfg Config) (*Store, error) {
+	if err := cfg.setDefaults(); err != nil {
+		return nil, err
+	}
+	state := cfg.Driver.State()
+	s := &Store{
+		cfg:         cfg,
+		driver:      cfg.Driver,
+		incarnation: state.Incarnation,
+		failedCh:    make(chan struct{}),
+		stop:        make(chan struct{}),
+		syncing:     make(chan *group),
+		free:        make(chan *group, groups),
+		boxes:       make(map[omega.Fingerprint]*box),
+		refs:        make(map[uint64]int),
+		recent:      recent{max: cfg.MaxRecent / 2},
+		next:        max(state.Next, 1),
+		room:        make(chan struct{}),
+		totals:      state.Totals,
+	}
+	s.work.L = &s.mu
+	s.limit = s.next + reserveBlock
+	s.reserved = s.limit
+	b := Batch{Reserve: s.limit, Totals: s.totals, Durable: true}
+	err := s.driver.Apply(&b)
+	if err == nil {
+		err = s.driver.Sync(&b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reserve sequences from %d: %w", s.next, err)
+	}
+	for range groups {
+		s.free <- new(group)
+	}
+	s.wg.Go(s.commitLoop)
+	s.wg.Go(s.syncLoop)
+	s.wg.Go(s.keepHouse)
+	return s, nil
+}
+
+// Incarnation names the life of this store.
+func (s *Store) Incarnation() Incarnation { return s.incarnation }
+
+// Failed is closed when the store has failed; Err then says why. A server
+// should stop taking work and exit, so that its supervisor starts it again.
+func (s *Store) Failed() <-chan struct{} { return s.failedCh }
+
+// Err is nil, or wraps ErrFailed or ErrClosed.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.usable()
+}
+
+// usable reports why the store takes no calls. s.mu is held.
+func (s *Store) usable() error {
+	if s.failed != nil {
+		return s.failed
+	}
+	if s.closing {
+		return ErrClosed
+	}
+	return nil
+}
+
+// fail stops the store for good.
+func (s *Store) fail(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed != nil {
+		return
+	}
+	s.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
+	close(s.failedCh)
+	s.wakeAppenders()
+	s.work.Signal()
+}
+
+// Close stores what was appended, answers it, and closes the driver. It
+// returns the error that keeps it from doing so.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	s.closing = true
+	close(s.stop)
+	s.wakeAppenders()
+	s.work.Signal()
+	s.mu.Unlock()
+
+	err := s.drain()
+	if failed := s.failure(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return fmt.Errorf("close mailbox driver: %w", err)
+	}
+	return nil
+}
+
+// drain waits for the goroutines and closes the driver: early when they wait
+// for a disk without room, which makes them end.
+func (s *Store) drain() error {
+	done := make(chan struct{})
+	go func() {
+		s.wg.Wait()
+		close(done)
+	}()
+	t := time.NewTicker(closeGrace)
+	defer t.Stop()
+	for {
+		select {
+		case <-done:
+			return s.driver.Close()
+		case <-t.C:
+			if s.driver.Room() != nil {
+				err := s.driver.Close()
+				<-done
+				return err
+			}
+		}
+	}
+}
+
+// keepHouse commits what has waited long enough for a commit to ride on, and
+// answers for a disk that has no room.
+func (s *Store) keepHouse() {
+	t := time.NewTicker(s.cfg.FlushInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-t.C:
+		}
+		if err := s.driver.Room(); err != nil {
+			s.answerEarly(err)
+		}
+		s.mu.Lock()
+		if s.riding() {
+			s.flush = true
+			s.work.Signal()
+		}
+		s.mu.Unlock()
+	}
+}
+
+// riding reports whether something waits for a commit to ride on. s.mu is held.
+func (s *Store) riding() bool {
+	return len(s.trims) > 0 || len(s.dirty) > 0 || len(s.unlinks) > 0 || len(s.orphans) > 0
+}
