@@ -141,8 +141,8 @@ func (s *signature) expiryOf(k *PublicKey) time.Time {
 	return k.created.Add(time.Duration(s.keyExpires) * time.Second)
 }
 
-// finish sorts, serialises and indexes what core holds.
-func (c core) finish() (*Certificate, error) {
+// finish sorts, serialises and indexes what core holds, and checks the limits.
+func (c core) finish(now time.Time) (*Certificate, error) {
 	if n := len(c.subkeys); n > maxSubkeys {
 		return nil, fmt.Errorf("certificate %s: %w: %d subkeys", c.primary.fp, ErrPolicy, n)
 	}
@@ -150,6 +150,9 @@ func (c core) finish() (*Certificate, error) {
 	cert := &Certificate{core: c, bytes: c.serialize(), devices: c.list()}
 	if n := len(cert.bytes); n > omega.MaxCertificate {
 		return nil, fmt.Errorf("certificate %s: %w: %d octets", c.primary.fp, ErrPolicy, n)
+	}
+	if n := len(cert.Active(now)); n > omega.MaxDevices {
+		return nil, fmt.Errorf("certificate %s: %w: %d active devices", c.primary.fp, ErrPolicy, n)
 	}
 	cert.hash = sha256.Sum256(cert.bytes)
 	return cert, nil

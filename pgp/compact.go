@@ -16,7 +16,7 @@ const CompactSize = ed25519.SignatureSize
 // A Compact is an OpenPGP v4 signature of which only the 64 octets that cannot
 // be guessed travel: type binary (0x00), EdDSA over SHA-256, whose hashed area
 // is exactly creation time and issuer fingerprint. Who knows the key and the
-// time rebuilds the whole packet with DetachedSignature. (spec/identity.md)
+// time rebuilds the whole packet with DetachedSignature. (spec/identity.md, IDENT-7)
 type Compact [CompactSize]byte
 
 // SignCompact signs data at time t, cut to seconds. The signer's key must be

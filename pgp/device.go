@@ -142,7 +142,7 @@ func addDevice(ctx context.Context, primary Signer, cert *Certificate, req *Devi
 	named := appendSubNotation(nil, notationDevice, req.Name)
 	subs := appendSub(nil, subKeyFlags, flagSign|flagAuth)
 	subs = append(subs, named...)
-	subs = appendSub(subs, subEmbedded, cross.body(req.Signing)...)
+	subs = appendSub(subs, subEmbedded, cross.body(req.Signing.id)...)
 	sb, err := sign(ctx, primary, sigSubkeyBinding, t, subs, coverSubkey(cert.primary, req.Signing))
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (c *Certificate) copy() core {
 // checked reads the core back as everyone else will: what we sign ourselves
 // must hold under the same policy.
 func (c core) checked(now time.Time) (*Certificate, error) {
-	made, err := c.finish()
+	made, err := c.finish(now)
 	if err != nil {
 		return nil, err
 	}

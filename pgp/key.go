@@ -139,8 +139,11 @@ func (k *PublicKey) name() {
 	h.Write(appendKeyForHash(nil, k))
 	sum := h.Sum(nil)
 	k.fp, _ = omega.FingerprintV4(sum) // 20 octets always fit
-	copy(k.id[:], sum[12:])
+	k.id = keyID(k.fp)
 }
+
+// keyID is the key id of a v4 fingerprint: its last octets.
+func keyID(fp omega.Fingerprint) [8]byte { return [8]byte(fp.Digest()[12:]) }
 
 // appendKeyForHash appends a key as signatures and fingerprints cover it
 // (RFC 9580, section 5.2.4).

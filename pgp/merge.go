@@ -9,8 +9,9 @@ import (
 // newest self-signature and binding, and every revocation. Both must have the
 // same primary key. It is commutative, associative and idempotent, so copies
 // that travelled different ways end up with the same bytes. Every signature
-// was verified when a and b were parsed, and only one of either is taken.
-func Merge(a, b *Certificate, _ time.Time) (*Certificate, error) {
+// was verified when a and b were parsed. It fails with ErrPolicy if the union is
+// over a limit.
+func Merge(a, b *Certificate, now time.Time) (*Certificate, error) {
 	if !a.primary.Equal(b.primary) {
 		return nil, fmt.Errorf("merge %s and %s: %w: different primary keys", a.primary.fp, b.primary.fp, ErrPolicy)
 	}
@@ -23,5 +24,5 @@ func Merge(a, b *Certificate, _ time.Time) (*Certificate, error) {
 	for _, s := range b.subkeys {
 		c.add(s)
 	}
-	return c.finish()
+	return c.finish(now)
 }

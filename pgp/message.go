@@ -1,6 +1,7 @@
 package pgp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -19,11 +20,17 @@ func signMessage(ctx context.Context, s Signer, plaintext []byte, t time.Time) (
 	}
 	k := s.Public()
 	b := make([]byte, 0, onePassSize+len(plaintext)+160)
-	b = append(b, 0xC0|tagOnePass, onePassSize-2, 3, sigBinary, hashID(sig.hash), byte(k.alg))
-	b = append(b, k.id[:]...)
-	b = append(b, 1) // no other signature follows
+	b = appendPacket(b, tagOnePass, sig.onePass(k.id))
 	b = appendLiteral(b, plaintext)
-	return appendPacket(b, tagSignature, sig.body(k)), nil
+	return appendPacket(b, tagSignature, sig.body(k.id)), nil
+}
+
+// onePass is the body of the one-pass signature packet that announces s (RFC
+// 9580, section 5.4).
+func (s *signature) onePass(issuer [8]byte) []byte {
+	b := append(make([]byte, 0, onePassSize), 3, s.typ, hashID(s.hash), byte(s.alg))
+	b = append(b, issuer[:]...)
+	return append(b, 1) // no other signature follows
 }
 
 // appendLiteral appends binary literal data without name and date (RFC 9580,
@@ -35,17 +42,20 @@ func appendLiteral(dst, data []byte) []byte {
 	return append(dst, data...)
 }
 
-// literalData returns the data in the body of a literal data packet. gpg
-// writes a file name and a date, which nobody signs: they are skipped.
+// literalData returns the data in the body of a literal data packet. Its other
+// fields must be as appendLiteral writes them, because nobody signs them.
 func literalData(body []byte) ([]byte, error) {
-	if len(body) < 6 || body[0] != 'b' && body[0] != 't' && body[0] != 'u' || len(body) < 6+int(body[1]) {
+	data, ok := bytes.CutPrefix(body, []byte{'b', 0, 0, 0, 0, 0})
+	if !ok {
 		return nil, fmt.Errorf("%w: literal data packet", ErrMalformed)
 	}
-	return body[6+int(body[1]):], nil
+	return data, nil
 }
 
 // splitSigned takes a signed message apart and checks that its three packets
-// agree with each other. It verifies nothing.
+// agree with each other and have the one form that signMessage gives them, so
+// that nobody can change an octet that the signature does not cover. It
+// verifies nothing.
 func splitSigned(msg []byte) (plaintext []byte, sig *signature, err error) {
 	onePass, rest, err := expect(msg, tagOnePass)
 	if err != nil {
@@ -59,27 +69,30 @@ func splitSigned(msg []byte) (plaintext []byte, sig *signature, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(rest) != 0 || len(onePass) != onePassSize-2 || onePass[0] != 3 || onePass[12] != 1 {
-		return nil, nil, fmt.Errorf("%w: not one signed message", ErrMalformed)
-	}
 	if sig, err = parseSignature(body); err != nil {
 		return nil, nil, err
 	}
-	if sig.typ != sigBinary || [3]byte(onePass[1:]) != [3]byte{sig.typ, hashID(sig.hash), byte(sig.alg)} {
+	if len(rest) != 0 || sig.typ != sigBinary || sig.issuer.Version() != 4 {
+		return nil, nil, fmt.Errorf("%w: not one signed message", ErrMalformed)
+	}
+	id := keyID(sig.issuer)
+	if !bytes.Equal(body, sig.body(id)) || !bytes.Equal(onePass, sig.onePass(id)) {
 		return nil, nil, fmt.Errorf("%w: one-pass packet and signature differ", ErrMalformed)
 	}
 	plaintext, err = literalData(literal)
 	return plaintext, sig, err
 }
 
-// expect splits the first packet from b, which must have the given type.
+// expect splits the first packet from b, which must have the given type and
+// the header that appendPacket writes.
 func expect(b []byte, want byte) (body, rest []byte, err error) {
 	tag, body, rest, err := nextPacket(b)
 	if err != nil {
 		return nil, nil, err
 	}
-	if tag != want {
-		return nil, nil, fmt.Errorf("%w: packet of type %d, want %d", ErrMalformed, tag, want)
+	var buf [6]byte
+	if !bytes.HasPrefix(b, appendLength(append(buf[:0], 0xC0|want), len(body))) {
+		return nil, nil, fmt.Errorf("%w: packet of type %d, want %d with a short header", ErrMalformed, tag, want)
 	}
 	return body, rest, nil
 }

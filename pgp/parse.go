@@ -145,15 +145,15 @@ func (p *parser) subkey(body []byte) error {
 	return nil
 }
 
-// closeSubkey keeps the last subkey if it is bound. A subkey may stand in the
-// packets twice.
+// closeSubkey keeps the last subkey if a signature of it holds. A subkey may
+// stand in the packets twice, once with its binding and once with its
+// revocation.
 func (p *parser) closeSubkey() {
 	s := p.sub
 	p.sub = nil
-	if s == nil || s.binding == nil {
-		return
+	if s != nil && (s.binding != nil || s.revocation != nil) {
+		p.core.add(*s)
 	}
-	p.core.add(*s)
 }
 
 // add joins s into the subkeys.
@@ -171,7 +171,7 @@ func (c *core) add(s subkey) {
 // signature takes a signature if it holds.
 func (p *parser) signature(body []byte) {
 	s, err := parseSignature(body)
-	if err != nil || !s.timely(p.core.primary, p.now) {
+	if err != nil || !s.timely(p.core.primary.created, p.now) {
 		return
 	}
 	primary := p.core.primary
@@ -238,7 +238,7 @@ func checkCross(primary, sub *PublicKey, body []byte, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if s.typ != sigCross || !s.timely(sub, now) {
+	if s.typ != sigCross || !s.timely(sub.created, now) {
 		return fmt.Errorf("%w: not a cross-signature of this time", ErrSignature)
 	}
 	return s.verify(sub, coverSubkey(primary, sub))
@@ -250,7 +250,8 @@ func (p *parser) finish() (*Certificate, error) {
 		return nil, fmt.Errorf("certificate %s: %w: User ID %q is missing or has no valid self-signature",
 			p.core.primary.fp, ErrPolicy, NeutralUserID(p.core.primary.fp))
 	}
-	return p.core.finish()
+	p.core.subkeys = slices.DeleteFunc(p.core.subkeys, func(s subkey) bool { return s.binding == nil })
+	return p.core.finish(p.now)
 }
 
 var errName = errors.New("device name must be 1 to 64 octets of printable text")

@@ -9,7 +9,7 @@ import (
 	"github.com/omega-im/omega"
 )
 
-// Largest proofs, in octets. (spec/handshake.md)
+// Largest proofs, in octets. (spec/wire.md)
 const (
 	maxProof    = 1 << 10
 	maxProofRSA = 2 << 10 // with a signature by an RSA key
@@ -17,7 +17,7 @@ const (
 
 // SealProof encrypts plaintext to one key and signs the result: an OpenPGP
 // message in the literal data of a signed OpenPGP message. The session key and
-// the padding are read from rand. (spec/handshake.md)
+// the padding are read from rand. (spec/wire.md)
 func SealProof(ctx context.Context, rand io.Reader, s Signer, to *PublicKey, plaintext []byte, t time.Time) ([]byte, error) {
 	var key [sessionKeySize]byte
 	if _, err := io.ReadFull(rand, key[:]); err != nil {
@@ -61,7 +61,8 @@ func OpenProof(ctx context.Context, k *PublicKey, d Decrypter, proof []byte, now
 		return nil, ErrProof
 	}
 	wrap, sealed, err := splitProof(signed)
-	if err != nil || !sig.timely(k, now) || sig.issuer != k.fp {
+	// A device whose clock was set back after its keys were made is let in.
+	if err != nil || sig.issuer != k.fp || !sig.timely(k.created.Add(-omega.ClockTolerance), now) {
 		return nil, ErrProof
 	}
 	if sig.verify(k, signed) != nil {
@@ -101,9 +102,9 @@ func splitProof(msg []byte) (wrap, sealed []byte, err error) {
 	return wrap, sealed, nil
 }
 
-// timely reports whether the signature was made in the life of k, seen from
-// now. A signer's clock may be ahead by the tolerance: verifiers that compare
-// with their own now call such a signature expired.
-func (s *signature) timely(k *PublicKey, now time.Time) bool {
-	return !s.created.After(now.Add(omega.ClockTolerance)) && !s.created.Before(k.created)
+// timely reports whether the signature was made between then and now. A
+// signer's clock may be ahead by the tolerance: verifiers that compare with
+// their own now call such a signature expired. (spec/identity.md, IDENT-9)
+func (s *signature) timely(then, now time.Time) bool {
+	return !s.created.After(now.Add(omega.ClockTolerance)) && !s.created.Before(then)
 }

@@ -30,7 +30,7 @@ type Record struct {
 
 // SealRecord signs plaintext with an EdDSA key at time t and encrypts both
 // under the 32-octet session key, which it wraps for every key in to. gpg -d
-// opens the result and verifies it. (spec/chat.md)
+// opens the result and verifies it.
 func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, key, plaintext []byte, t time.Time) ([]byte, error) {
 	if len(to) > maxRecordWraps {
 		return nil, fmt.Errorf("seal record: %w: %d recipients", ErrPolicy, len(to))
@@ -130,10 +130,10 @@ func (r *Record) Verify(k *PublicKey) error {
 }
 
 // String names the signer and hides the rest.
-func (r *Record) String() string { return "Record(by " + r.Signer.String() + ", hidden)" }
+func (r Record) String() string { return "Record(by " + r.Signer.String() + ", hidden)" }
 
 // Format keeps every verb away from the key and the text.
-func (r *Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
+func (r Record) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
 
 // LogValue keeps key and text out of logs.
-func (r *Record) LogValue() slog.Value { return slog.StringValue(r.String()) }
+func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }

@@ -129,18 +129,18 @@ func (k *SecretKey) SharedSecret(_ context.Context, peer *PublicKey) ([]byte, er
 }
 
 // String names the key and hides the secret.
-func (k *SecretKey) String() string {
-	if k == nil || k.pub == nil {
+func (k SecretKey) String() string {
+	if k.pub == nil {
 		return "SecretKey(none)"
 	}
 	return "SecretKey(" + k.pub.fp.String() + ", hidden)"
 }
 
 // GoString is String: %#v must not show the secret either.
-func (k *SecretKey) GoString() string { return k.String() }
+func (k SecretKey) GoString() string { return k.String() }
 
 // Format keeps every verb away from the secret.
-func (k *SecretKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
+func (k SecretKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
 
 // LogValue keeps the secret out of logs.
-func (k *SecretKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
+func (k SecretKey) LogValue() slog.Value { return slog.StringValue(k.String()) }

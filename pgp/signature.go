@@ -241,18 +241,18 @@ func appendBase(dst []byte, k *PublicKey, t time.Time) ([]byte, error) {
 
 // body returns the packet body in its one form: the hashed area as signed, and
 // only the issuer's key id, which gpg looks for, in the other.
-func (s *signature) body(issuer *PublicKey) []byte {
+func (s *signature) body(issuer [8]byte) []byte {
 	b := make([]byte, 0, 22+len(s.hashed)+len(s.mpis))
 	b = append(b, 4, s.typ, byte(s.alg), hashID(s.hash))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s.hashed)))
 	b = append(b, s.hashed...)
 	b = append(b, 0, 10, 9, subIssuerID)
-	b = append(b, issuer.id[:]...)
+	b = append(b, issuer[:]...)
 	b = append(b, s.tag[:]...)
 	return append(b, s.mpis...)
 }
 
 // packet returns the whole packet.
 func (s *signature) packet(issuer *PublicKey) []byte {
-	return appendPacket(nil, tagSignature, s.body(issuer))
+	return appendPacket(nil, tagSignature, s.body(issuer.id))
 }
