@@ -147,6 +147,15 @@ func (v PacketView) Destinations(yield func(omega.Fingerprint) bool) {
 	}
 }
 
+// avoided returns the dead links that the packet carries.
+func (v PacketView) avoided() (links []uint64) {
+	head := v.headerSize()
+	for off := head - 8*int(v[3]); off < head; off += 8 {
+		links = append(links, binary.BigEndian.Uint64(v[off:]))
+	}
+	return links
+}
+
 // Payload returns the frame inside, in place.
 func (v PacketView) Payload() []byte { return v[v.headerSize():] }
 

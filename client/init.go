@@ -1,0 +1,199 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// recordLifetime is how long a location record counts as fresh (cloud.md's
+// freshness head); clients renew theirs when half of it is over.
+const recordLifetime = 7 * 24 * time.Hour
+
+// An InitConfig says what account to make.
+type InitConfig struct {
+	Config
+	Server     string // address of the first proxy, which becomes the home
+	DeviceName string
+
+	// Primary adopts a primary key that lives elsewhere; nil makes one.
+	// Expires is that key's expiration time, and GnuPGHome where its agent is.
+	Primary   pgp.Signer
+	Expires   time.Time
+	GnuPGHome string
+}
+
+// Init makes an account in an empty home and registers it. Nothing is left
+// behind when it fails; an account that was registered but could not be
+// written to disk is nobody's and is forgotten by the cloud in time.
+func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err error) {
+	doing := i18n.T("doing.init")
+	defer func() { err = explain(doing, err) }()
+	if err := prepareHome(cfg.Home); err != nil {
+		return nil, err
+	}
+	if err := pgp.CheckDeviceName(cfg.DeviceName); err != nil {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename", err), i18n.T("next.devicename"), nil)
+	}
+	// Whom we meet is known before anything is made: a wrong address leaves
+	// nothing behind.
+	m, err := dialMeeting(ctx, cfg.Config, cfg.Server)
+	if err != nil {
+		return nil, err
+	}
+	home, addr := m.guest.Server().Account, m.address
+	m.close()
+
+	now := cfg.now()
+	var secret *pgp.SecretKey
+	where, primary := PrimaryAgent, cfg.Primary
+	if primary == nil {
+		if secret, err = pgp.GenerateSigning(cfg.rand(), now); err != nil {
+			return nil, err
+		}
+		where, primary = PrimaryHere, secret
+	}
+	dev, err := pgp.GenerateDevice(cfg.rand(), cfg.DeviceName, now)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := bind(ctx, primary, cfg.Expires, dev, now)
+	if err != nil {
+		return nil, err
+	}
+	acc := &account{
+		Version: 1, Fingerprint: cert.Fingerprint(), Device: dev.Signing.Public().Fingerprint(),
+		Name: cfg.Name, DeviceName: cfg.DeviceName, Server: addr.String(), Primary: where, GnuPGHome: cfg.GnuPGHome,
+		Protected: len(cfg.Passphrase) > 0, Created: now,
+	}
+	if err := register(ctx, cfg.Config, addr, home, cert, dev); err != nil {
+		return nil, err
+	}
+	if err := writeHome(cfg.Config, acc, secret, dev, cert); err != nil {
+		return nil, err
+	}
+	return accountInfo(acc, cert, now), nil
+}
+
+// bind makes the account's certificate with its first device: at most three
+// signatures by the primary key.
+func bind(ctx context.Context, primary pgp.Signer, expires time.Time, dev *pgp.DeviceSecrets, now time.Time) (*pgp.Certificate, error) {
+	cert, err := pgp.NewCertificate(ctx, primary, expires, now)
+	if err != nil {
+		return nil, err
+	}
+	req, err := dev.Request(ctx, primary.Public(), now)
+	if err != nil {
+		return nil, err
+	}
+	return pgp.AddDevice(ctx, primary, cert, req, now)
+}
+
+// register connects as the new account, which makes the server take it, and
+// makes that server its home.
+func register(ctx context.Context, cfg Config, addr transport.Address, home omega.Fingerprint, cert *pgp.Certificate, dev *pgp.DeviceSecrets) error {
+	id, err := pgp.NewIdentity(cert, dev)
+	if err != nil {
+		return err
+	}
+	entry, err := firstEntry(ctx, id, home, cfg.now())
+	if err != nil {
+		return err
+	}
+	d := cfg.dial(addr)
+	d.Identity = id
+	d.Register = func(context.Context) (wire.Entry, error) { return entry, nil }
+	conn, err := transport.Dial(ctx, d)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// firstEntry makes the entry of a new account that lives at home.
+func firstEntry(ctx context.Context, id *pgp.Identity, home omega.Fingerprint, now time.Time) (wire.Entry, error) {
+	rec := &wire.Record{Sequence: 1, Homes: []omega.Fingerprint{home}}
+	if err := signRecord(ctx, id, rec, now); err != nil {
+		return wire.Entry{}, err
+	}
+	return wire.Entry{Certificate: id.Certificate.Bytes(), Record: rec.Bytes()}, nil
+}
+
+// signRecord fills in everything but sequence, previous hash, homes and flags.
+func signRecord(ctx context.Context, id *pgp.Identity, rec *wire.Record, now time.Time) error {
+	rec.Issued, rec.Expires = now.Truncate(time.Millisecond), now.Add(recordLifetime).Truncate(time.Millisecond)
+	rec.User, rec.Device = id.Account(), id.Device()
+	rec.Certificate = id.Certificate.Hash()
+	rec.DeviceList = id.Certificate.DeviceListHash(now)
+	sig, err := pgp.SignCompact(ctx, id.Signer, rec.Signed(), now)
+	if err != nil {
+		return fmt.Errorf("sign the location record: %w", err)
+	}
+	rec.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
+	return nil
+}
+
+// prepareHome makes the directory of a new account, and refuses one that has
+// an account already.
+func prepareHome(home string) error {
+	acc, err := loadAccount(home)
+	if err == nil {
+		return fail(clientrpc.CodeExists, i18n.T("doing.init"), i18n.T("why.exists", home, acc.Fingerprint), i18n.T("next.otherhome"), nil)
+	}
+	if !errors.Is(err, errNoAccount) {
+		return accountError(home, err)
+	}
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return fail(clientrpc.CodeInternal, i18n.T("doing.init"), i18n.T("why.io", home), i18n.T("next.otherhome"), err)
+	}
+	return nil
+}
+
+// writeHome puts a new account on disk; account.json comes last and makes it
+// one.
+func writeHome(cfg Config, acc *account, primary *pgp.SecretKey, dev *pgp.DeviceSecrets, cert *pgp.Certificate) error {
+	secrets, err := pgp.MarshalSecrets(primary, dev, cfg.Passphrase)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(cfg.Home, fileSecrets), secrets); err != nil {
+		return err
+	}
+	if err := saveCertificate(cfg.Home, cert); err != nil {
+		return err
+	}
+	return acc.save(cfg.Home)
+}
+
+// accountInfo is what faces show of an account.
+func accountInfo(acc *account, cert *pgp.Certificate, now time.Time) *clientrpc.AccountInfo {
+	info := &clientrpc.AccountInfo{
+		Fingerprint: acc.Fingerprint, Device: acc.Device, Name: acc.Name, Certificate: cert.Armor(),
+	}
+	for _, d := range cert.Devices() {
+		info.Devices = append(info.Devices, deviceInfo(d, acc.Device, now))
+	}
+	return info
+}
+
+func deviceInfo(d pgp.Device, this omega.Fingerprint, now time.Time) clientrpc.Device {
+	status := "active"
+	switch {
+	case d.Revoked:
+		status = "revoked"
+	case !d.Active(now):
+		status = "expired"
+	}
+	fp := d.Signing.Fingerprint()
+	return clientrpc.Device{Fingerprint: fp, Name: d.Name, Added: d.Added.UTC(), Status: status, This: fp == this}
+}

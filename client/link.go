@@ -1,0 +1,274 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
+)
+
+// linkLifetime is how long a link text can be used (spec/identity.md,
+// IDENT-10), and approveTimeout how long the approving device waits for the
+// new one, which stands beside it.
+const (
+	linkLifetime   = 5 * time.Minute
+	approveTimeout = 30 * time.Second
+	pollInterval   = 500 * time.Millisecond
+)
+
+// Steps of linking: the old device leaves the account, the new one the
+// cross-signature.
+const (
+	stepAccount byte = 1
+	stepCross   byte = 2
+)
+
+// A LinkConfig says where a new device of an existing account is made.
+type LinkConfig struct {
+	Config
+	Server     string // address of the server where the two devices meet
+	DeviceName string // shown to the person who approves
+	// Show is called with the text to carry to the other device, and Confirm
+	// with the account that answered, before the device joins it. A nil Confirm
+	// accepts.
+	Show    func(text string)
+	Confirm func(account omega.Fingerprint) error
+}
+
+// Link makes this home a further device of the account whose owner approves
+// the link text on a device that can use the primary key.
+func Link(ctx context.Context, cfg LinkConfig) (info *clientrpc.AccountInfo, err error) {
+	doing := i18n.T("doing.link")
+	defer func() { err = explain(doing, err) }()
+	if err := prepareHome(cfg.Home); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, linkLifetime)
+	defer cancel()
+	m, err := dialMeeting(ctx, cfg.Config, cfg.Server)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+
+	now := cfg.now()
+	dev, err := pgp.GenerateDevice(cfg.rand(), cfg.DeviceName, now)
+	if err != nil {
+		return nil, err
+	}
+	link := &linkText{
+		Signing:    dev.Signing.Public().Packet(true),
+		Encryption: dev.Encryption.Public().Packet(true),
+		Name:       cfg.DeviceName,
+		Server:     m.address.String(),
+	}
+	if _, err := io.ReadFull(cfg.rand(), link.Secret[:]); err != nil {
+		return nil, err
+	}
+	cfg.Show(link.String())
+
+	cert, err := joinAccount(ctx, cfg, m, link, dev)
+	if err != nil {
+		return nil, err
+	}
+	acc := &account{
+		Version: 1, Fingerprint: cert.Fingerprint(), Device: dev.Signing.Public().Fingerprint(),
+		Name: cfg.Name, DeviceName: cfg.DeviceName, Server: m.address.String(), Primary: PrimaryOther,
+		Protected: len(cfg.Passphrase) > 0, Created: now,
+	}
+	if err := writeHome(cfg.Config, acc, nil, dev, cert); err != nil {
+		return nil, err
+	}
+	return accountInfo(acc, cert, cfg.now()), nil
+}
+
+// joinAccount is the new device's side of the exchange.
+func joinAccount(ctx context.Context, cfg LinkConfig, m *meeting, link *linkText, dev *pgp.DeviceSecrets) (*pgp.Certificate, error) {
+	blob, err := m.pick(ctx, link.handle(stepAccount))
+	if err != nil {
+		return nil, err
+	}
+	content, err := link.open(stepAccount, blob)
+	if err != nil {
+		return nil, err
+	}
+	primary, err := pgp.ParsePublicKey(content)
+	if err != nil {
+		return nil, fmt.Errorf("%w: account key: %w", errLinkText, err)
+	}
+	if cfg.Confirm != nil {
+		if err := cfg.Confirm(primary.Fingerprint()); err != nil {
+			return nil, err
+		}
+	}
+	req, err := dev.Request(ctx, primary, cfg.now())
+	if err != nil {
+		return nil, err
+	}
+	if err := m.drop(ctx, link.handle(stepCross), link.seal(stepCross, req.CrossSignature)); err != nil {
+		return nil, err
+	}
+	return m.awaitBinding(ctx, primary.Fingerprint(), dev.Signing.Public().Fingerprint(), cfg.now)
+}
+
+// approve is the old device's side: it binds the device of a link text.
+func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (clientrpc.Device, error) {
+	link, err := parseLinkText(p.Text)
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	signing, encryption, err := link.keys()
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	if d, ok := c.certificate().Device(signing.Fingerprint()); ok {
+		return deviceInfo(d, c.acc.Device, c.cfg.now()), nil // the same call again
+	}
+	primary, err := c.primary(ctx)
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, approveTimeout)
+	defer cancel()
+	m, err := dialMeeting(ctx, c.cfg, link.Server)
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	defer m.close()
+	key := c.certificate().Primary().Packet(false)
+	if err := m.drop(ctx, link.handle(stepAccount), link.seal(stepAccount, key)); err != nil {
+		return clientrpc.Device{}, err
+	}
+	blob, err := m.pick(ctx, link.handle(stepCross))
+	if err != nil {
+		return clientrpc.Device{}, fmt.Errorf("the new device did not answer: %w", err)
+	}
+	cross, err := link.open(stepCross, blob)
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	req := &pgp.DeviceRequest{Signing: signing, Encryption: encryption, Name: link.Name, CrossSignature: cross}
+	cert, err := pgp.AddDevice(ctx, primary, c.certificate(), req, c.cfg.now())
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	if err := c.publishCertificate(ctx, cert); err != nil {
+		return clientrpc.Device{}, err
+	}
+	d, _ := cert.Device(signing.Fingerprint())
+	return deviceInfo(d, c.acc.Device, c.cfg.now()), nil
+}
+
+// A meeting is a guest connection that is dialled again when its allowance is
+// used up.
+type meeting struct {
+	cfg     Config
+	address transport.Address
+	guest   *transport.Guest // nil: dial first
+}
+
+// dialMeeting connects to a server as a guest and pins whom it meets.
+func dialMeeting(ctx context.Context, cfg Config, server string) (*meeting, error) {
+	addr, err := transport.ParseAddress(server)
+	if err != nil {
+		return nil, err
+	}
+	m := &meeting{cfg: cfg, address: addr}
+	if err := m.dial(ctx); err != nil {
+		return nil, err
+	}
+	m.address.Fingerprint = m.guest.Server().Account
+	return m, nil
+}
+
+func (m *meeting) dial(ctx context.Context) (err error) {
+	if m.guest == nil {
+		m.guest, err = transport.DialGuest(ctx, m.cfg.dial(m.address))
+	}
+	return err
+}
+
+func (m *meeting) close() {
+	if m.guest != nil {
+		m.guest.Close()
+		m.guest = nil
+	}
+}
+
+func (m *meeting) drop(ctx context.Context, handle [16]byte, blob []byte) error {
+	return m.again(ctx, func() error { return m.guest.Drop(ctx, handle, blob) })
+}
+
+// pick waits until there is a blob under handle.
+func (m *meeting) pick(ctx context.Context, handle [16]byte) (blob []byte, err error) {
+	err = m.poll(ctx, func() error {
+		blob, err = m.guest.Pick(ctx, handle)
+		return err
+	})
+	return blob, err
+}
+
+// awaitBinding waits until the cloud's certificate of account holds device.
+func (m *meeting) awaitBinding(ctx context.Context, account, device omega.Fingerprint, now func() time.Time) (cert *pgp.Certificate, err error) {
+	err = m.poll(ctx, func() error {
+		entry, err := m.guest.Lookup(ctx, device)
+		if err != nil {
+			return err
+		}
+		if cert, err = pgp.ParseCertificate(entry.Certificate, now()); err != nil {
+			return err
+		}
+		if cert.Fingerprint() != account {
+			return fmt.Errorf("%w: another account bound this device", errLinkText)
+		}
+		if _, ok := cert.Device(device); !ok {
+			return omega.Errorf(omega.CodeNotFound, "not bound yet")
+		}
+		return nil
+	})
+	return cert, err
+}
+
+// poll repeats ask while the answer is CodeNotFound, until ctx ends.
+func (m *meeting) poll(ctx context.Context, ask func() error) error {
+	for {
+		err := m.again(ctx, ask)
+		if !isCode(err, omega.CodeNotFound) {
+			return err
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// again runs ask, on a new connection if the old one's allowance is used up.
+func (m *meeting) again(ctx context.Context, ask func() error) error {
+	if err := m.dial(ctx); err != nil {
+		return err
+	}
+	err := ask()
+	var server *omega.Error
+	if err == nil || errors.As(err, &server) && server.Code != omega.CodeRateLimited {
+		return err
+	}
+	m.close()
+	if err := m.dial(ctx); err != nil {
+		return err
+	}
+	return ask()
+}
+
+func isCode(err error, code omega.Code) bool {
+	var e *omega.Error
+	return errors.As(err, &e) && e.Code == code
+}

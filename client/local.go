@@ -1,0 +1,249 @@
+//go:build !js
+
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// A Local reaches the core of a home directory: the one that another process
+// holds, through its socket, or one that it opens itself. When the other
+// process ends, Local takes over or finds the next holder, and repeats the
+// call; every call of clientrpc allows that.
+type Local struct {
+	cfg Config
+
+	mu   sync.Mutex
+	conn clientrpc.Conn // current way to a core; nil: none yet; guarded by mu
+}
+
+// OpenLocal reaches the core of cfg.Home. It fails if there is no account, or
+// if this process would have to hold the core and cannot (a wrong passphrase).
+func OpenLocal(ctx context.Context, cfg Config) (*Local, error) {
+	if _, err := loadAccount(cfg.Home); err != nil {
+		return nil, accountError(cfg.Home, err)
+	}
+	l := &Local{cfg: cfg}
+	if _, err := l.get(ctx, nil); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Call implements clientrpc.Conn.
+func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
+	var stale clientrpc.Conn
+	for {
+		conn, err := l.get(ctx, stale)
+		if err != nil {
+			return err
+		}
+		if err = conn.Call(ctx, method, req, resp); !errors.Is(err, clientrpc.ErrHandover) {
+			return err
+		}
+		stale = conn
+	}
+}
+
+// Close lets go of the core. If this process held it, calls of others that are
+// under way are handed over to the next holder.
+func (l *Local) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn == nil {
+		return nil
+	}
+	err := l.conn.Close()
+	l.conn = nil
+	return err
+}
+
+// get returns a way to the core that is not stale.
+func (l *Local) get(ctx context.Context, stale clientrpc.Conn) (clientrpc.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil && l.conn != stale {
+		return l.conn, nil
+	}
+	if l.conn != nil {
+		l.conn.Close()
+		l.conn = nil
+	}
+	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+		conn, err := l.try(ctx)
+		if conn != nil || err != nil {
+			l.conn = conn
+			return conn, err
+		}
+		select {
+		case <-time.After(wait): // the holder has the lock but not the socket yet, or is letting go
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// try returns a Conn to whoever holds the home, holds it itself, or returns
+// nothing when the holder is just changing.
+func (l *Local) try(ctx context.Context) (clientrpc.Conn, error) {
+	if c, err := dialSocket(l.cfg.Home); err == nil {
+		return clientrpc.NewPipe(c), nil
+	}
+	lock, err := lockHome(l.cfg.Home)
+	if err != nil || lock == nil {
+		return nil, err
+	}
+	h, err := hold(ctx, l.cfg, lock)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// A Holder runs the core of a home and serves it to other processes.
+type Holder struct {
+	*Client
+	lock   *os.File
+	socket net.Listener
+	stop   context.CancelFunc
+	wg     sync.WaitGroup // the core's Run, the accept loop and its pipes
+}
+
+func hold(ctx context.Context, cfg Config, lock *os.File) (*Holder, error) {
+	c, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := listenSocket(cfg.Home)
+	if err != nil {
+		c.Close()
+		return nil, fmt.Errorf("listen for other commands on this home: %w", err)
+	}
+	runCtx, stop := context.WithCancel(context.Background())
+	h := &Holder{Client: c, lock: lock, socket: socket, stop: stop}
+	h.wg.Go(func() { c.Run(runCtx) })
+	h.wg.Go(func() { h.accept(runCtx) })
+	return h, nil
+}
+
+// maxPipes bounds the processes that are served at once.
+const maxPipes = 256
+
+func (h *Holder) accept(ctx context.Context) {
+	slots := make(chan struct{}, maxPipes)
+	for {
+		conn, err := h.socket.Accept()
+		if err != nil {
+			return // Close closed it
+		}
+		select {
+		case slots <- struct{}{}:
+		default:
+			conn.Close()
+			continue
+		}
+		h.wg.Go(func() {
+			defer func() { <-slots }()
+			clientrpc.ServePipe(ctx, conn, h.Client.Handle)
+		})
+	}
+}
+
+// Close hands the home over: no new calls, calls of others under way are
+// answered with ErrHandover, the core ends, the lock is free.
+func (h *Holder) Close() error {
+	h.socket.Close() // removes the socket file as well
+	h.stop()
+	h.wg.Wait()
+	err := h.Client.Close()
+	h.lock.Close()
+	return err
+}
+
+// lockHome takes the home's lock, or returns nil if another process has it.
+func lockHome(home string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(home, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		f.Close()
+		return nil, nil
+	case err != nil:
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return f, nil
+}
+
+// maxSocketPath is less than what fits into a socket address (108 octets).
+const maxSocketPath = 100
+
+// withSocketPath calls f with a path of the home's socket that is short enough
+// for a socket address: a long one goes through the open directory.
+func withSocketPath(home string, f func(path string) error) error {
+	path := filepath.Join(home, fileSocket)
+	if len(path) <= maxSocketPath {
+		return f(path)
+	}
+	dir, err := os.Open(home)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return f(fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), fileSocket))
+}
+
+func dialSocket(home string) (c net.Conn, err error) {
+	err = withSocketPath(home, func(path string) error {
+		c, err = net.Dial("unix", path)
+		return err
+	})
+	return c, err
+}
+
+// listenSocket replaces a socket that a dead process left; the caller holds the
+// lock, so nobody listens on it.
+func listenSocket(home string) (net.Listener, error) {
+	path := filepath.Join(home, fileSocket)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var l *net.UnixListener
+	err := withSocketPath(home, func(short string) error {
+		old := syscall.Umask(0o077)
+		defer syscall.Umask(old)
+		var err error
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	return &socketListener{l, path}, nil
+}
+
+// A socketListener removes its file when it is closed, by its long path.
+type socketListener struct {
+	net.Listener
+	path string
+}
+
+func (l *socketListener) Close() error {
+	err := l.Listener.Close()
+	os.Remove(l.path)
+	return err
+}

@@ -1,0 +1,292 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/spec"
+)
+
+var update = flag.Bool("update", false, "write spec/vectors/wire.json anew")
+
+func fp(t testing.TB, version int, fill byte) omega.Fingerprint {
+	t.Helper()
+	n := 40
+	if version == 6 {
+		n = 64
+	}
+	f, err := omega.ParseFingerprint(string(bytes.Repeat([]byte{"0123456789ABCDEF"[fill%16]}, n)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// samples are one of each structure; their bytes are the vectors.
+func samples(t testing.TB) map[string][]byte {
+	t.Helper()
+	user, device, home, v6 := fp(t, 4, 1), fp(t, 4, 2), fp(t, 4, 3), fp(t, 6, 4)
+	at := time.UnixMilli(1795000000123)
+	sig := Signature{Time: 1795000000, Bytes: [64]byte{1, 2, 3}}
+	env, err := (&Envelope{
+		Class: ClassText, ID: omega.ID{9}, Lifetime: 24 * time.Hour, Sender: user,
+		Recipients: []omega.Fingerprint{device, v6}, Extensions: []byte{ExtToken, 2, 7, 7}, Payload: []byte("payload"),
+	}).AppendTo(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkt, err := (&Packet{
+		Class: ClassControl, ID: omega.ID{8}, Source: home, Destinations: []omega.Fingerprint{v6, user}, Avoid: []uint64{42},
+	}).AppendTo(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := &Record{
+		Flags: RecordShowProxy, Sequence: 7, Issued: at, Expires: at.Add(time.Hour), Previous: [32]byte{1}, Certificate: [32]byte{2},
+		DeviceList: [32]byte{3}, User: user, Device: device, Homes: []omega.Fingerprint{home, v6}, Sig: sig,
+	}
+	lease := &Lease{
+		User: user, Device: device, Proxy: home, Epoch: 5, Issued: at, NotAfter: at.Add(time.Hour),
+		Homes: []LeaseHome{{Home: home, Incarnation: [8]byte{1}, Cursor: 77}}, Sig: sig,
+	}
+	return map[string][]byte{
+		"envelope": env,
+		"packet":   append(pkt, AppendFrame(nil, TypeSend, 3, env)...),
+		"frame":    AppendFrame(nil, TypeDone, 0x01020304, AppendStatus(nil, omega.CodeRefused, "closed")),
+		"results":  AppendResults(nil, omega.CodeMailboxFull, []Result{{1, omega.CodeMailboxFull}}),
+		"mail":     AppendMail(nil, &Mail{Home: home, Device: device, Seq: 9, Prev: 8, Received: 1795000000123, Envelope: env}),
+		"ack":      AppendAck(nil, &Ack{Home: home, Device: device, Seq: 9, MAC: [MACSize]byte{5}}),
+		"attached": AppendAttached(nil, &Attached{Home: home, Code: omega.CodeOK, Incarnation: [8]byte{2}, Cursor: 4}),
+		"record":   rec.Bytes(),
+		"lease":    lease.Bytes(),
+		"entry":    AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
+		"blobs":    AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
+	}
+}
+
+// reencode decodes b as what name says and encodes it again.
+func reencode(name string, b []byte) ([]byte, error) {
+	switch name {
+	case "envelope":
+		v, err := ParseEnvelope(b)
+		if err != nil {
+			return nil, err
+		}
+		e := Envelope{Class: v.Class(), Flags: v.Flags(), ID: v.ID(), Lifetime: v.Lifetime(), Sender: v.Sender(), Payload: v.Payload()}
+		off := envelopeFixed + e.Sender.Size()
+		for _, r := range v.Recipients {
+			e.Recipients = append(e.Recipients, r)
+			off += r.Size()
+		}
+		e.Extensions = v[off:v.headerSize()]
+		return e.AppendTo(nil)
+	case "packet":
+		v, err := ParsePacket(b)
+		if err != nil {
+			return nil, err
+		}
+		p := Packet{Class: v.Class(), ID: v.ID(), Source: v.Source(), Avoid: v.avoided()}
+		v.Destinations(func(f omega.Fingerprint) bool { p.Destinations = append(p.Destinations, f); return true })
+		out, err := p.AppendTo(nil)
+		if err != nil {
+			return nil, err
+		}
+		out[2] = byte(v.HopLimit())
+		return append(out, v.Payload()...), nil
+	case "frame":
+		f, rest, err := ParseFrame(b, omega.MaxFrame)
+		if err != nil {
+			return nil, err
+		}
+		return append(AppendFrame(nil, f.Type, f.Tag, f.Body), rest...), nil
+	case "results":
+		worst, rs, err := DecodeResults(b)
+		return AppendResults(nil, worst, rs), err
+	case "mail":
+		m, err := DecodeMail(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendMail(nil, &m), nil
+	case "ack":
+		a, err := DecodeAck(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendAck(nil, &a), nil
+	case "attached":
+		a, err := DecodeAttached(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendAttached(nil, &a), nil
+	case "record":
+		r, err := DecodeRecord(b)
+		if err != nil {
+			return nil, err
+		}
+		return r.Bytes(), nil
+	case "lease":
+		l, err := DecodeLease(b)
+		if err != nil {
+			return nil, err
+		}
+		return l.Bytes(), nil
+	case "entry":
+		e, err := DecodeEntry(b)
+		return AppendEntry(nil, &e), err
+	case "blobs":
+		x, err := DecodeBlobs(b, 1000)
+		return AppendBlobs(nil, x), err
+	}
+	return nil, errors.New("no such structure: " + name)
+}
+
+func TestVectors(t *testing.T) {
+	const file = "vectors/wire.json"
+	got := map[string]string{}
+	for name, b := range samples(t) {
+		got[name] = hex.EncodeToString(b)
+	}
+	if *update {
+		b, _ := json.MarshalIndent(got, "", "  ")
+		if err := os.WriteFile("../spec/"+file, append(b, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	b, err := spec.Vectors.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want map[string]string
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d structures, the vectors have %d", len(got), len(want))
+	}
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s encodes to\n%s, want\n%s", name, got[name], want[name])
+		}
+	}
+}
+
+func TestRoundTrip(t *testing.T) {
+	for name, b := range samples(t) {
+		again, err := reencode(name, b)
+		if err != nil || !bytes.Equal(again, b) {
+			t.Errorf("%s: %x, %v; want %x", name, again, err, b)
+		}
+		for n := range len(b) {
+			short, err := reencode(name, b[:n])
+			if err == nil && !bytes.Equal(short, b[:n]) {
+				t.Errorf("%s cut to %d octets was taken and reads differently", name, n)
+			}
+		}
+		if name != "mail" && name != "packet" && name != "frame" && name != "blobs" { // those end in free octets
+			if _, err := reencode(name, append(b[:len(b):len(b)], 0)); err == nil {
+				t.Errorf("%s with an octet left over was taken", name)
+			}
+		}
+	}
+}
+
+func TestForwardPathAllocatesNothing(t *testing.T) {
+	s := samples(t)
+	env, pkt := s["envelope"], s["packet"]
+	n := testing.AllocsPerRun(100, func() {
+		e, err := ParseEnvelope(env)
+		if err != nil || e.Sender().IsZero() || len(e.Payload()) == 0 {
+			t.Fatal(err)
+		}
+		for _, r := range e.Recipients {
+			if r.IsZero() {
+				t.Fatal("no recipient")
+			}
+		}
+		_ = e.DedupKey()
+		p, err := ParsePacket(pkt)
+		if err != nil || p.Destination().IsZero() || len(p.Payload()) == 0 {
+			t.Fatal(err)
+		}
+		p[2] = HopLimit
+		if !p.Hop() {
+			t.Fatal("no hop left")
+		}
+		if _, _, err := ParseFrame(p.Payload(), omega.MaxFrame); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n != 0 {
+		t.Errorf("reading an envelope and a packet in place allocates %v times, want 0", n)
+	}
+}
+
+func TestLimitsComeBeforeMemory(t *testing.T) {
+	header := AppendHeader(nil, TypeSend, 1, omega.MaxFrame)
+	if _, _, _, err := DecodeHeader(header, omega.MaxFrame); err == nil {
+		t.Error("a frame over the limit was taken")
+	}
+	huge := []byte{0xff, 0xff, 0xff, 0xff}
+	if _, err := DecodeEntry(huge); err == nil {
+		t.Error("an entry of 4 GiB was taken")
+	}
+	if _, _, err := DecodeResults([]byte{0, 0xff, 0xff}); err == nil {
+		t.Error("65535 results in 3 octets were taken")
+	}
+	many := make([]omega.Fingerprint, omega.MaxRecipients+1)
+	for i := range many {
+		many[i] = fp(t, 4, 1)
+	}
+	if _, err := (&Envelope{Sender: many[0], Recipients: many}).AppendTo(nil); err == nil {
+		t.Error("257 recipients were taken")
+	}
+}
+
+func TestStatusIsHarmless(t *testing.T) {
+	err := DecodeStatus(AppendStatus(nil, omega.CodeRefused, "a\x1b[31mb\u202ec\xff"))
+	var e *omega.Error
+	if !errors.As(err, &e) || e.Code != omega.CodeRefused {
+		t.Fatalf("DecodeStatus = %v", err)
+	}
+	if want := "a?[31mb?c?"; e.Text != want {
+		t.Errorf("text = %q, want %q", e.Text, want)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for name, b := range samples(f) {
+		f.Add(name, b)
+	}
+	f.Fuzz(func(t *testing.T, name string, b []byte) {
+		again, err := reencode(name, b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(again, b) {
+			t.Errorf("%s: %x reads as %x", name, b, again)
+		}
+	})
+}
+
+func BenchmarkForward(b *testing.B) {
+	pkt := samples(b)["packet"]
+	for b.Loop() {
+		p, err := ParsePacket(pkt)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p[2] = HopLimit
+		p.Hop()
+		_ = p.Destination()
+	}
+}
