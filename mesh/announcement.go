@@ -1,0 +1,128 @@
+package mesh
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// Limits of an announcement. (spec/mesh.md, MESH-2)
+const (
+	// MaxAnnouncement is the largest encoded announcement in octets, its
+	// signature included. At eight links one takes about 450.
+	MaxAnnouncement = 4 << 10
+
+	// MaxLinks is how many links one announcement may list. A server keeps
+	// at most LinkCap of them; the rest is room for later.
+	MaxLinks = 32
+
+	// MaxAge is the longest life of an announcement: a server that is
+	// silent for a day is forgotten (MaxAge of RFC 2328 is one hour; that
+	// is thinking for one local network).
+	MaxAge = 24 * time.Hour
+
+	// RefreshAfter is when a server announces itself again although nothing
+	// changed, so that three refreshes may be lost before MaxAge.
+	RefreshAfter = 6 * time.Hour
+
+	maxAddress   = 255 // octets of an address or URL
+	maxText      = 64  // octets of UTF-8 in a name, operator, site or version
+	maxExtension = 512 // octets that a later version may add
+	maxLoad      = 1000
+)
+
+// Flags say what a server does and what state it is in. Unknown bits are kept,
+// so that a later version can add some.
+type Flags uint16
+
+const (
+	FlagTransit  Flags = 1 << 0 // forwards packets for others
+	FlagNAT      Flags = 1 << 1 // cannot be dialled; keeps outbound links only
+	FlagDraining Flags = 1 << 2 // going away: no new links, no transit
+)
+
+// Registration is a server's policy for new accounts.
+type Registration uint8
+
+const (
+	RegistrationClosed Registration = 0
+	RegistrationOpen   Registration = 1
+	RegistrationInvite Registration = 2
+)
+
+// String returns the word of the HTTP surface: closed, open or invite.
+func (r Registration) String() string {
+	switch r {
+	case RegistrationOpen:
+		return "open"
+	case RegistrationInvite:
+		return "invite"
+	}
+	return "closed"
+}
+
+// An Announcement is what one server says about itself and its links: the
+// router-LSA of OSPF. An immutable value once signed. (spec/mesh.md, MESH-2)
+type Announcement struct {
+	Server   omega.Fingerprint // who speaks: the server's primary key
+	Sequence uint64            // grows with every announcement of this server, for ever
+	Issued   time.Time         // whole milliseconds
+	Expires  time.Time         // whole milliseconds, at most MaxAge after Issued
+
+	// Certificate is the SHA-256 of the server's certificate. Certificates
+	// travel apart, by fingerprint; this tells a reader whether the one at
+	// hand is the current one.
+	Certificate [32]byte
+
+	Flags        Flags
+	Registration Registration
+	Load         uint16 // per mille of capacity, 0 to 1000
+	Users        uint32 // about how many accounts live here
+
+	Client string // host:port for clients, "" for none
+	Peer   string // host:port for servers, "" for none
+	HTTP   string // URL of the web site, "" for none
+
+	Name     string // for people; like the next three at most 64 octets of UTF-8
+	Operator string // who runs it; servers of one operator may fail together
+	Site     string // where it stands
+	Version  string // of the software
+
+	Links []Link // ascending by Peer, without Server itself, at most MaxLinks
+
+	// Extension is kept, signed and forwarded unread. A later version may
+	// put fields here without breaking this one.
+	Extension []byte
+}
+
+// A Link is one direction of a link between servers, as its near end
+// announces it. It counts only when the far end announces it too.
+type Link struct {
+	Peer omega.Fingerprint
+	RTT  time.Duration // whole microseconds, below 2^32 of them
+}
+
+// Dialable reports whether another server can open a connection to this one.
+func (a *Announcement) Dialable() bool { return a.Peer != "" && a.Flags&FlagNAT == 0 }
+
+// Transit reports whether the server forwards for others now.
+func (a *Announcement) Transit() bool {
+	return a.Flags&FlagTransit != 0 && a.Flags&(FlagNAT|FlagDraining) == 0
+}
+
+// link returns the announced link to peer.
+func (a *Announcement) link(peer omega.Fingerprint) (Link, bool) {
+	lo, hi := 0, len(a.Links)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if a.Links[mid].Peer.Compare(peer) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(a.Links) && a.Links[lo].Peer == peer {
+		return a.Links[lo], true
+	}
+	return Link{}, false
+}

@@ -1,0 +1,188 @@
+package mesh
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/omega-im/omega"
+)
+
+// Cuts are the weak places of a graph.
+type Cuts struct {
+	Bridges  []Edge              // links whose loss splits it
+	Vertices []omega.Fingerprint // servers whose loss splits it
+	TwoCuts  int                 // pairs of links whose loss together splits it
+}
+
+// Cuts finds bridges, cut vertices and pairs of cutting links. The labels that
+// find the pairs are drawn from random; a pair is reported wrongly with a
+// probability of 2^-64 (cycle space sampling; Pritchard and Thurimella,
+// "Fast computation of small cuts via cycle space sampling").
+func (g *Graph) Cuts(random func() uint64) Cuts {
+	w := g.walk(-1)
+	var c Cuts
+	for id := range g.edges {
+		if w.bridge[id] {
+			c.Bridges = append(c.Bridges, g.edge(int32(id)))
+		}
+	}
+	for i, cut := range w.cut {
+		if cut {
+			c.Vertices = append(c.Vertices, g.nodes[i])
+		}
+	}
+	for _, class := range g.twoCutClasses(w, random) {
+		c.TwoCuts += len(class) * (len(class) - 1) / 2
+	}
+	return c
+}
+
+// A walk is one depth-first search over the whole graph.
+type walk struct {
+	order  []int32 // servers in the order of discovery
+	parent []int32 // by server: link to the parent, -1 for a root
+	up     []int32 // by server: its parent, -1 for a root
+	part   []int32 // by server: number of its component, -1 for skip
+	parts  int
+	bridge []bool // by link
+	cut    []bool // by server
+}
+
+// walk searches depth first, without recursion, and finds bridges and cut
+// vertices on the way (Tarjan). It skips the link that it came by, not the
+// server that it came from, so parallel links would be told apart. The server
+// skip (-1: none) is taken as absent.
+func (g *Graph) walk(skip int32) *walk {
+	n := len(g.nodes)
+	w := &walk{
+		order:  make([]int32, 0, n),
+		parent: fill(n, -1), up: fill(n, -1), part: fill(n, -1),
+		bridge: make([]bool, len(g.edges)), cut: make([]bool, n),
+	}
+	var (
+		found = fill(n, -1) // by server: its place in order
+		low   = make([]int32, n)
+		next  = slices.Clone(g.first[:n]) // by server: the arc to look at next
+		stack []int32
+	)
+	discover := func(v int32) {
+		found[v], low[v] = int32(len(w.order)), int32(len(w.order))
+		w.part[v] = int32(w.parts)
+		w.order = append(w.order, v)
+		stack = append(stack, v)
+	}
+	for root := range int32(n) {
+		if found[root] >= 0 || root == skip {
+			continue
+		}
+		children := 0
+		for discover(root); len(stack) > 0; {
+			v := stack[len(stack)-1]
+			if next[v] < g.first[v+1] {
+				a := g.arcs[next[v]]
+				next[v]++
+				switch {
+				case a.edge == w.parent[v] || a.to == skip:
+				case found[a.to] < 0:
+					w.parent[a.to], w.up[a.to] = a.edge, v
+					discover(a.to)
+				default:
+					low[v] = min(low[v], found[a.to])
+				}
+				continue
+			}
+			stack = stack[:len(stack)-1]
+			u := w.up[v]
+			if u < 0 {
+				continue
+			}
+			low[u] = min(low[u], low[v])
+			w.bridge[w.parent[v]] = low[v] > found[u]
+			if u == root {
+				children++
+			} else if low[v] >= found[u] {
+				w.cut[u] = true
+			}
+		}
+		w.cut[root] = children > 1
+		w.parts++
+	}
+	return w
+}
+
+func fill(n int, v int32) []int32 {
+	s := make([]int32, n)
+	for i := range s {
+		s[i] = v
+	}
+	return s
+}
+
+// twoCutClasses groups the links that are no bridges so that any two of one
+// group cut the graph together and no others do. Groups of one are left
+// out. Links in a group and groups are in ascending order.
+func (g *Graph) twoCutClasses(w *walk, random func() uint64) [][]int32 {
+	label := make([]uint64, len(g.edges))
+	sum := make([]uint64, len(g.nodes))
+	for id, e := range g.edges {
+		if w.parent[e.a] != int32(id) && w.parent[e.b] != int32(id) {
+			label[id] = random()
+			sum[e.a] ^= label[id]
+			sum[e.b] ^= label[id]
+		}
+	}
+	for _, v := range slices.Backward(w.order) {
+		if u := w.up[v]; u >= 0 {
+			label[w.parent[v]] = sum[v]
+			sum[u] ^= sum[v]
+		}
+	}
+	byLabel := make(map[uint64][]int32, len(g.edges))
+	for id, l := range label {
+		if !w.bridge[id] {
+			byLabel[l] = append(byLabel[l], int32(id))
+		}
+	}
+	var classes [][]int32
+	for _, class := range byLabel {
+		if len(class) > 1 {
+			classes = append(classes, class)
+		}
+	}
+	slices.SortFunc(classes, func(x, y []int32) int { return cmp.Compare(x[0], y[0]) })
+	return classes
+}
+
+// Components returns the connected parts, the largest first, servers in
+// ascending order.
+func (g *Graph) Components() [][]omega.Fingerprint {
+	w := g.walk(-1)
+	parts := make([][]omega.Fingerprint, w.parts)
+	for i, p := range w.part {
+		parts[p] = append(parts[p], g.nodes[i]) // no server was skipped
+	}
+	slices.SortStableFunc(parts, func(x, y []omega.Fingerprint) int { return len(y) - len(x) })
+	return parts
+}
+
+// reachable reports for every server whether it is in from's component.
+func (g *Graph) reachable(from omega.Fingerprint) []bool {
+	seen := make([]bool, len(g.nodes))
+	root, ok := g.index[from]
+	if !ok {
+		return seen
+	}
+	seen[root] = true
+	stack := []int32{root}
+	for len(stack) > 0 {
+		v := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, a := range g.arcsOf(v) {
+			if !seen[a.to] {
+				seen[a.to] = true
+				stack = append(stack, a.to)
+			}
+		}
+	}
+	return seen
+}

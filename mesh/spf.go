@@ -1,0 +1,143 @@
+package mesh
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// unreached is the distance of a server that cannot be reached.
+const unreached = ^uint64(0)
+
+// A Tree is the shortest paths from one server to all others.
+type Tree struct {
+	graph *Graph
+	root  int32
+	dist  []uint64 // microseconds
+	hop   []int32  // first server on the path, -1 if there is none
+}
+
+// SPF computes the shortest paths from a server (Dijkstra; section 16.1 of RFC
+// 2328). Paths go through transit servers only, apart from their ends. Of
+// equal paths the one with the lowest first hop is taken, so the result
+// depends on nothing but the graph. It returns nil when from is not in the
+// graph.
+func (g *Graph) SPF(from omega.Fingerprint) *Tree {
+	root, ok := g.index[from]
+	if !ok {
+		return nil
+	}
+	t := &Tree{graph: g, root: root, dist: make([]uint64, len(g.nodes)), hop: make([]int32, len(g.nodes))}
+	for i := range t.dist {
+		t.dist[i], t.hop[i] = unreached, -1
+	}
+	t.dist[root] = 0
+	q := queue{pack(0, root)}
+	for len(q) > 0 {
+		d, at := q.pop().unpack()
+		if d > t.dist[at] || at != root && !g.transit[at] {
+			continue // superseded, or the end of the way
+		}
+		for _, a := range g.arcsOf(at) {
+			hop := t.hop[at]
+			if at == root {
+				hop = a.to
+			}
+			next := d + uint64(a.cost)
+			switch {
+			case next < t.dist[a.to]:
+				t.dist[a.to], t.hop[a.to] = next, hop
+				q.push(pack(next, a.to))
+			case next == t.dist[a.to] && hop < t.hop[a.to]:
+				t.hop[a.to] = hop // costs are positive: a.to is not settled yet
+			}
+		}
+	}
+	return t
+}
+
+// NextHop returns the neighbour that is next on the way to a server. It
+// reports false when there is no way, and for the root itself.
+func (t *Tree) NextHop(to omega.Fingerprint) (omega.Fingerprint, bool) {
+	i, ok := t.graph.index[to]
+	if !ok || t.hop[i] < 0 {
+		return omega.Fingerprint{}, false
+	}
+	return t.graph.nodes[t.hop[i]], true
+}
+
+// Distance returns the round trip time along the path.
+func (t *Tree) Distance(to omega.Fingerprint) (time.Duration, bool) {
+	i, ok := t.graph.index[to]
+	if !ok || t.dist[i] == unreached {
+		return 0, false
+	}
+	return time.Duration(t.dist[i]) * time.Microsecond, true
+}
+
+// Routes yields every reachable server but the root with its next hop, in
+// ascending order.
+func (t *Tree) Routes(yield func(to, hop omega.Fingerprint) bool) {
+	for i, hop := range t.hop {
+		if hop >= 0 && !yield(t.graph.nodes[i], t.graph.nodes[hop]) {
+			return
+		}
+	}
+}
+
+// A key is a distance above the number of a server, in one word: the heap
+// then compares plain numbers, which is what makes it fast.
+type key uint64
+
+const nodeBits = 24
+
+func pack(dist uint64, node int32) key { return key(dist<<nodeBits | uint64(node)) }
+
+func (k key) unpack() (dist uint64, node int32) {
+	return uint64(k >> nodeBits), int32(k & (1<<nodeBits - 1))
+}
+
+// A queue is a binary heap, lowest first.
+type queue []key
+
+func (q *queue) push(k key) {
+	h := append(*q, k)
+	i := len(h) - 1
+	for i > 0 {
+		up := (i - 1) / 2
+		if h[up] <= k {
+			break
+		}
+		h[i] = h[up]
+		i = up
+	}
+	h[i] = k
+	*q = h
+}
+
+func (q *queue) pop() key {
+	h := *q
+	top, last := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	*q = h
+	if len(h) == 0 {
+		return top
+	}
+	i := 0
+	for {
+		down := 2*i + 1
+		if down >= len(h) {
+			break
+		}
+		if down+1 < len(h) && h[down+1] < h[down] {
+			down++
+		}
+		if h[down] >= last {
+			break
+		}
+		h[i] = h[down]
+		i = down
+	}
+	h[i] = last
+	return top
+}

@@ -1,0 +1,199 @@
+package mesh
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// RequiredLinks is how many links a full member keeps when there are enough
+// others to link to, TargetLinks what it aims at, LinkCap where it stops.
+// With 3 per newcomer a join can never create a bridge (the expansion lemma);
+// with 4 the loss of one server does not either, before any repair.
+// (spec/mesh.md, MESH-8)
+const (
+	RequiredLinks = 3
+	TargetLinks   = 4
+	LinkCap       = 12
+)
+
+// DegradedAfter is how long a full member may have too few links before it
+// counts as degraded.
+const DegradedAfter = 30 * time.Second
+
+// Required is the number of links that a full member must have among n.
+func Required(n int) int { return max(0, min(RequiredLinks, n-1)) }
+
+// A State is what a cloud of this size can promise.
+type State uint8
+
+const (
+	StateSeed        State = iota // one full member: nothing to link to
+	StateProvisional              // two: one link, unavoidably a bridge
+	StateTriangle                 // three: no bridge, but no spare
+	StateStrict                   // four and more: the rule holds in full
+)
+
+// String returns the word of the HTTP surface.
+func (s State) String() string {
+	return [...]string{"seed", "provisional", "triangle", "strict"}[s&3]
+}
+
+func stateOf(full int) State {
+	return State(min(max(full, 1), 4) - 1)
+}
+
+// A ServerState is the standing of one server in the cloud.
+type ServerState uint8
+
+const (
+	Unreachable  ServerState = iota // announced, but there is no way to it
+	Leaf                            // attached, but forwards for nobody (NAT, draining, by choice)
+	Probationary                    // has never had enough links since we know it
+	Degraded                        // had them, and has had too few for DegradedAfter
+	Full                            // a member: counts in every figure
+)
+
+// String returns the word of the HTTP surface.
+func (s ServerState) String() string {
+	switch s {
+	case Leaf:
+		return "leaf"
+	case Probationary:
+		return "probationary"
+	case Degraded:
+		return "degraded"
+	case Full:
+		return "full"
+	}
+	return "unreachable"
+}
+
+// A Standing remembers what the database does not say: who was a full member
+// before. The zero value remembers nobody. Not for concurrent use.
+type Standing struct {
+	full map[omega.Fingerprint]time.Time // since when too few links; zero: it has enough
+}
+
+// Update judges every server in the graph as self sees it at time now.
+func (s *Standing) Update(now time.Time, g *Graph, self omega.Fingerprint) map[omega.Fingerprint]ServerState {
+	states := make(map[omega.Fingerprint]ServerState, g.Len())
+	tree := g.SPF(self)
+	members := 0
+	for i, fp := range g.nodes {
+		switch {
+		case tree == nil || tree.dist[i] == unreached:
+			states[fp] = Unreachable
+		case !g.transit[i]:
+			states[fp] = Leaf
+		default:
+			states[fp] = Probationary
+			members++
+		}
+	}
+	for i, fp := range g.nodes {
+		if states[fp] == Probationary {
+			states[fp] = s.judge(now, fp, g.membersBeside(int32(i), states), Required(members))
+		}
+	}
+	for fp := range s.full {
+		if st := states[fp]; st != Full && st != Degraded {
+			delete(s.full, fp)
+		}
+	}
+	return states
+}
+
+// membersBeside counts the links of server i to others that transit.
+func (g *Graph) membersBeside(i int32, states map[omega.Fingerprint]ServerState) int {
+	n := 0
+	for _, a := range g.arcsOf(i) {
+		if states[g.nodes[a.to]] > Leaf {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required int) ServerState {
+	if links >= required {
+		if s.full == nil {
+			s.full = map[omega.Fingerprint]time.Time{}
+		}
+		s.full[fp] = time.Time{}
+		return Full
+	}
+	since, was := s.full[fp]
+	switch {
+	case !was:
+		return Probationary
+	case since.IsZero():
+		s.full[fp] = now
+	case now.Sub(since) >= DegradedAfter:
+		return Degraded
+	}
+	return Full
+}
+
+// A View is the database at one moment as one server sees it: the servers, the
+// links that count, the shortest paths from self and everyone's standing.
+// Immutable.
+type View struct {
+	Self    omega.Fingerprint
+	Time    time.Time
+	Version uint64    // of the database
+	Records []*Record // ascending by fingerprint
+	Graph   *Graph    // all servers of Records
+	Tree    *Tree     // from Self; nil while Self has announced nothing
+	States  map[omega.Fingerprint]ServerState
+}
+
+// View computes the view of the database at time now and updates the
+// standings in s.
+func (db *DB) View(now time.Time, s *Standing) *View {
+	g := db.Graph()
+	return &View{
+		Self: db.cfg.Self, Time: now, Version: db.version,
+		Records: db.Records(), Graph: g, Tree: g.SPF(db.cfg.Self),
+		States: s.Update(now, g, db.cfg.Self),
+	}
+}
+
+// Full is the graph of the full members: the one that every promise is about.
+func (v *View) Full() *Graph {
+	return v.Graph.Sub(func(fp omega.Fingerprint) bool { return v.States[fp] == Full })
+}
+
+// Record returns the record of one server, nil when there is none.
+func (v *View) Record(fp omega.Fingerprint) *Record {
+	if i, ok := v.Graph.index[fp]; ok {
+		return v.Records[i]
+	}
+	return nil
+}
+
+// A Topology is what people are told about the cloud.
+type Topology struct {
+	State   State
+	Servers []*Record                         // ascending by fingerprint
+	States  map[omega.Fingerprint]ServerState // of Servers
+	Links   []Edge                            // that count, of all servers
+
+	// Of the full members and the links between them:
+	Cuts
+	MinDegree    int
+	Connectivity int // see Graph.Connectivity
+	Components   int
+}
+
+// Topology analyses the view. It takes up to 0.2 s for 2,048 servers: compute
+// it once per view, not on the path of a message. The labels for TwoCuts are
+// drawn from random.
+func (v *View) Topology(random func() uint64) *Topology {
+	full := v.Full()
+	return &Topology{
+		State: stateOf(full.Len()), Servers: v.Records, States: v.States, Links: v.Graph.Edges(),
+		Cuts: full.Cuts(random), MinDegree: full.MinDegree(),
+		Connectivity: full.Connectivity(), Components: len(full.Components()),
+	}
+}
