@@ -3,10 +3,12 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: a09191742849297bf89a1f1d4b8dd6a362321dda009ae42f4fa3abdef5f8efbb
+// source sha256: 10b14de2fee3680383e0c60e3ffc9e0664725635116637c7a9d3b982cbf383f2
 
 // End to end: what one client tells another inside a sealed message. No server
-// reads it.
+// reads it. The signed form of a message is its transcript (spec/chat.md,
+// CHAT-8), in which text, kind, seen and line stand readable and every other
+// field by its hash, so that a reader can verify what it does not know yet.
 
 package chatpb
 
@@ -28,7 +30,13 @@ const (
 // Content is the body of one message.
 type Content struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`       // of a message for people; UTF-8, at most 64 KiB
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`       // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`       // 16: id of the last message that the sender had seen; empty if unsaid
+	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`       // additional transcript lines, "Name: value"
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // kinds "delivered" and "read"
+	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`   // kind "resend"
+	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`   // kind "resent"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -70,14 +78,277 @@ func (x *Content) GetText() string {
 	return ""
 }
 
+func (x *Content) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Content) GetSeen() []byte {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *Content) GetLine() []string {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *Content) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+func (x *Content) GetResend() *ResendRequest {
+	if x != nil {
+		return x.Resend
+	}
+	return nil
+}
+
+func (x *Content) GetResent() *Resent {
+	if x != nil {
+		return x.Resent
+	}
+	return nil
+}
+
+// Receipt says that a device took messages, or that its user read them.
+type Receipt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        []byte                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`          // fingerprint of the device that sent the messages
+	UpTo          uint32                 `protobuf:"varint,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"` // everything up to this sequence; 0 if unsaid
+	Ids           [][]byte               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`                // and these, 16 octets each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Receipt) Reset() {
+	*x = Receipt{}
+	mi := &file_proto_chat_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Receipt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Receipt) ProtoMessage() {}
+
+func (x *Receipt) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
+func (*Receipt) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Receipt) GetDevice() []byte {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Receipt) GetUpTo() uint32 {
+	if x != nil {
+		return x.UpTo
+	}
+	return 0
+}
+
+func (x *Receipt) GetIds() [][]byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// ResendRequest asks the device for messages or a key record again.
+type ResendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Device        []byte                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`               // fingerprint of the device that sent them; empty with locator
+	Chat          []byte                 `protobuf:"bytes,2,opt,name=chat,proto3" json:"chat,omitempty"`                   // 16; empty is the chat that the request travels in
+	Sequences     []uint32               `protobuf:"varint,3,rep,packed,name=sequences,proto3" json:"sequences,omitempty"` // that are missing
+	Locator       []byte                 `protobuf:"bytes,4,opt,name=locator,proto3" json:"locator,omitempty"`             // 8: the key record that is missing
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResendRequest) Reset() {
+	*x = ResendRequest{}
+	mi := &file_proto_chat_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResendRequest) ProtoMessage() {}
+
+func (x *ResendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResendRequest.ProtoReflect.Descriptor instead.
+func (*ResendRequest) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ResendRequest) GetDevice() []byte {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *ResendRequest) GetChat() []byte {
+	if x != nil {
+		return x.Chat
+	}
+	return nil
+}
+
+func (x *ResendRequest) GetSequences() []uint32 {
+	if x != nil {
+		return x.Sequences
+	}
+	return nil
+}
+
+func (x *ResendRequest) GetLocator() []byte {
+	if x != nil {
+		return x.Locator
+	}
+	return nil
+}
+
+// Resent is a message once more, with its original id, time and signature.
+type Resent struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Transcript    []byte                 `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"` // exactly what was signed
+	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`   // 64
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // the original Content; empty if it was only the text in the transcript
+	Peer          []byte                 `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`             // fingerprint of the chat's other account, when it is not in the chat of the two
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resent) Reset() {
+	*x = Resent{}
+	mi := &file_proto_chat_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resent) ProtoMessage() {}
+
+func (x *Resent) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resent.ProtoReflect.Descriptor instead.
+func (*Resent) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Resent) GetTranscript() []byte {
+	if x != nil {
+		return x.Transcript
+	}
+	return nil
+}
+
+func (x *Resent) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Resent) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Resent) GetPeer() []byte {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\x1d\n" +
+	"omega.chat\"\xed\x01\n" +
 	"\aContent\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\tR\x04textB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04seen\x18\x03 \x01(\fR\x04seen\x12\x12\n" +
+	"\x04line\x18\x04 \x03(\tR\x04line\x12-\n" +
+	"\areceipt\x18\x05 \x01(\v2\x13.omega.chat.ReceiptR\areceipt\x121\n" +
+	"\x06resend\x18\x06 \x01(\v2\x19.omega.chat.ResendRequestR\x06resend\x12*\n" +
+	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resentJ\x04\b\b\x10@\"H\n" +
+	"\aReceipt\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\fR\x06device\x12\x13\n" +
+	"\x05up_to\x18\x02 \x01(\rR\x04upTo\x12\x10\n" +
+	"\x03ids\x18\x03 \x03(\fR\x03ids\"s\n" +
+	"\rResendRequest\x12\x16\n" +
+	"\x06device\x18\x01 \x01(\fR\x06device\x12\x12\n" +
+	"\x04chat\x18\x02 \x01(\fR\x04chat\x12\x1c\n" +
+	"\tsequences\x18\x03 \x03(\rR\tsequences\x12\x18\n" +
+	"\alocator\x18\x04 \x01(\fR\alocator\"t\n" +
+	"\x06Resent\x12\x1e\n" +
+	"\n" +
+	"transcript\x18\x01 \x01(\fR\n" +
+	"transcript\x12\x1c\n" +
+	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
+	"\acontent\x18\x03 \x01(\fR\acontent\x12\x12\n" +
+	"\x04peer\x18\x04 \x01(\fR\x04peerB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -91,16 +362,22 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_proto_chat_proto_goTypes = []any{
-	(*Content)(nil), // 0: omega.chat.Content
+	(*Content)(nil),       // 0: omega.chat.Content
+	(*Receipt)(nil),       // 1: omega.chat.Receipt
+	(*ResendRequest)(nil), // 2: omega.chat.ResendRequest
+	(*Resent)(nil),        // 3: omega.chat.Resent
 }
 var file_proto_chat_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
+	2, // 1: omega.chat.Content.resend:type_name -> omega.chat.ResendRequest
+	3, // 2: omega.chat.Content.resent:type_name -> omega.chat.Resent
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -114,7 +391,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,226 @@
+package chat
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/chatpb"
+	"github.com/omega-im/omega/pgp"
+)
+
+// A Kind says what a message is. Kinds that this version does not know are
+// verified, kept and skipped. (spec/chat.md, CHAT-10)
+type Kind string
+
+// The kinds of this version.
+const (
+	KindText      Kind = "text"
+	KindDelivered Kind = "delivered" // receipt: a device took messages
+	KindRead      Kind = "read"      // receipt: its user saw them
+	KindResend    Kind = "resend"    // please send again
+	KindResent    Kind = "resent"    // a message once more
+)
+
+// Known reports whether this version understands k.
+func (k Kind) Known() bool {
+	switch k {
+	case KindText, KindDelivered, KindRead, KindResend, KindResent:
+		return true
+	}
+	return false
+}
+
+// Control reports whether k is between clients only: it is never shown, never
+// answered by a receipt and never counted as unread.
+func (k Kind) Control() bool { return k.Known() && k != KindText }
+
+func (k Kind) valid() bool {
+	for i, c := range []byte(k) {
+		if c >= 'a' && c <= 'z' || i > 0 && (c == '-' || c >= '0' && c <= '9') {
+			continue
+		}
+		return false
+	}
+	return len(k) >= 1 && len(k) <= 32
+}
+
+// A Content is the body of one message. At most one of the pointers is set:
+// the one that belongs to Kind.
+type Content struct {
+	Kind    Kind
+	Text    string         // UTF-8, at most omega.MaxText; signed exactly as it is
+	Seen    omega.ID       // last message the sender had seen; zero if unsaid
+	Lines   []string       // additional transcript lines, "Name: value"
+	Receipt *Receipt       // KindDelivered, KindRead
+	Resend  *ResendRequest // KindResend
+	Resent  *Resent        // KindResent
+
+	raw []byte // as it was received; what is signed and what is stored
+}
+
+// A Receipt acknowledges messages of one device in the chat it travels in.
+type Receipt struct {
+	Device omega.Fingerprint // that sent the messages
+	UpTo   uint32            // all sequences up to this one; 0 if unsaid
+	IDs    []omega.ID        // and these; at most MaxIDs
+}
+
+// A ResendRequest asks a device for what did not arrive.
+type ResendRequest struct {
+	Device    omega.Fingerprint // that sent it; zero if only Locator is known
+	Chat      omega.ChatID      // zero: the chat that the request travels in
+	Sequences []uint32          // missing messages; at most MaxIDs
+	Locator   Locator           // missing key record; zero if none
+}
+
+// A Resent is a message once more, by its author or by another device of the
+// reader, with its original id, time and signature.
+type Resent struct {
+	Transcript []byte
+	Signature  pgp.Compact
+	Content    []byte            // Content.Raw of the original; nil if it was nothing but text
+	Peer       omega.Fingerprint // other account of the original's chat; zero if it is this chat
+}
+
+// NewText returns the content of a text message.
+func NewText(text string) *Content { return &Content{Kind: KindText, Text: text} }
+
+// Raw returns the encoded content: as it was received, or, for a new one, as
+// it will be sent. The caller must not change it.
+func (c *Content) Raw() ([]byte, error) {
+	if c.raw != nil {
+		return c.raw, nil
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	p := &chatpb.Content{Text: c.Text, Line: c.Lines}
+	if c.Kind != KindText {
+		p.Kind = string(c.Kind)
+	}
+	if !c.Seen.IsZero() {
+		p.Seen = c.Seen[:]
+	}
+	p.Receipt, p.Resend, p.Resent = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode()
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s content: %w", c.Kind, err)
+	}
+	if raw == nil {
+		raw = []byte{}
+	}
+	return raw, nil
+}
+
+// DecodeContent reads an encoded content. Fields and kinds of later versions
+// are kept in Raw.
+func DecodeContent(raw []byte) (*Content, error) {
+	if len(raw) > omega.MaxEnvelope {
+		return nil, malformed("content: %d octets", len(raw))
+	}
+	if _, err := restOf(raw); err != nil {
+		return nil, err
+	}
+	var p chatpb.Content
+	if err := proto.Unmarshal(raw, &p); err != nil {
+		return nil, malformed("content: %v", err)
+	}
+	c := &Content{Kind: Kind(p.Kind), Text: p.Text, Lines: p.Line, raw: raw}
+	if c.Kind == "" {
+		c.Kind = KindText
+	}
+	r := fieldReader{}
+	r.fixed(c.Seen[:], p.Seen)
+	c.Receipt, c.Resend, c.Resent = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent)
+	if r.bad {
+		return nil, malformed("content of kind %s", c.Kind)
+	}
+	return c, c.check()
+}
+
+// check holds a content to the limits, in both directions.
+func (c *Content) check() error {
+	switch {
+	case len(c.Text) > omega.MaxText || len(c.Lines) > MaxLines:
+		return fmt.Errorf("%w: %d octets of text, %d lines", ErrTooLarge, len(c.Text), len(c.Lines))
+	case !utf8.ValidString(c.Text):
+		return malformed("text is not UTF-8")
+	case !c.Kind.valid():
+		return malformed("kind %q", string(c.Kind))
+	case c.Kind.Known() && (c.Receipt != nil) != (c.Kind == KindDelivered || c.Kind == KindRead),
+		c.Kind.Known() && (c.Resend != nil) != (c.Kind == KindResend),
+		c.Kind.Known() && (c.Resent != nil) != (c.Kind == KindResent):
+		return malformed("content does not fit its kind %s", c.Kind)
+	case c.Receipt != nil && len(c.Receipt.IDs) > MaxIDs, c.Resend != nil && len(c.Resend.Sequences) > MaxIDs:
+		return fmt.Errorf("%w: more than %d ids", ErrTooLarge, MaxIDs)
+	}
+	for _, line := range c.Lines {
+		if !validLine(line) {
+			return malformed("transcript line %.64q", line)
+		}
+	}
+	return nil
+}
+
+// validLine reports whether a line may be added to a transcript: "Name: value"
+// with a name that the transcript does not use itself.
+func validLine(line string) bool {
+	name, value, ok := strings.Cut(line, ": ")
+	if !ok || len(line) > MaxLine || !utf8.ValidString(line) || slices.Contains(transcriptNames, name) || value == "" {
+		return false
+	}
+	for i, c := range []byte(name) {
+		letter := c >= 'A' && c <= 'Z' || i > 0 && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-')
+		if !letter || i >= 32 {
+			return false
+		}
+	}
+	return name != "" && strings.IndexFunc(value, func(r rune) bool { return !plain(r) }) < 0
+}
+
+// Field numbers of proto/chat.proto that stand readable in the transcript.
+const (
+	fieldText = 1
+	fieldKind = 2
+	fieldSeen = 3
+	fieldLine = 4
+)
+
+// restOf returns every field that does not stand readable in the transcript,
+// one after the other as they stand in raw. Fields that do may occur once.
+func restOf(raw []byte) ([]byte, error) {
+	var rest []byte
+	var seen [fieldLine + 1]bool
+	for b := raw; len(b) > 0; {
+		num, _, n := protowire.ConsumeField(b)
+		if n < 0 {
+			return nil, malformed("content: %v", protowire.ParseError(n))
+		}
+		switch {
+		case num > fieldLine:
+			rest = append(rest, b[:n]...)
+		case num != fieldLine && seen[num]:
+			return nil, malformed("content: field %d twice", num)
+		default:
+			seen[num] = true
+		}
+		b = b[n:]
+	}
+	return rest, nil
+}
+
+// contentHash is the SHA-256 of restOf, and whether there is any rest.
+func contentHash(raw []byte) (Hash, bool, error) {
+	rest, err := restOf(raw)
+	if err != nil || len(rest) == 0 {
+		return Hash{}, false, err
+	}
+	return sha256.Sum256(rest), true, nil
+}

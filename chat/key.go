@@ -1,0 +1,179 @@
+package chat
+
+import (
+	"bytes"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/omega-im/omega"
+)
+
+// A Key is one sending key of one device in one chat, as its readers keep it:
+// the key record's text, the secret that came with it and what was found out
+// about it. (spec/chat.md, CHAT-4)
+type Key struct {
+	Chat       omega.ChatID
+	Locator    Locator
+	Epoch      uint32 // rises with every key of the device in the chat
+	First      uint32 // sequence of the first message under the key
+	From       omega.Fingerprint
+	Device     omega.Fingerprint
+	Members    []Member // accounts in order, devices in order
+	Commitment Hash
+	Time       time.Time // UTC, milliseconds
+	Profile    string    // the sender's name for itself, sanitised; may be empty
+
+	Secret  SessionKey // hides itself; Marshal writes it
+	Problem Problem    // of the record; its messages have it too
+
+	// ListDiffers says that the member and device list was not the reader's
+	// when the record came: the sender had an older, or a newer, view.
+	ListDiffers bool
+
+	keys        *derived // what Secret gives, if it was worked out when the key was made
+	membersHash Hash     // the same for Members
+}
+
+const recordVersion = "1"
+
+// Text returns the canonical text of the key record: what gpg -d shows.
+//
+//	Omega-Key-Record: 1
+//	Chat: 32 hex
+//	Locator: 16 hex
+//	Key-Epoch: number
+//	First-Sequence: number
+//	From: FINGERPRINT
+//	Device: FINGERPRINT
+//	Members-Hash: 64 hex
+//	Member: FINGERPRINT DEVICE,DEVICE…   (once per account, in order)
+//	Key-Commitment: 64 hex
+//	Time: 2026-11-22T13:20:00.123Z
+//	Profile-Name: text                   (if there is one)
+func (k *Key) Text() []byte {
+	hash := k.MembersHash()
+	b := appendLine(nil, "Omega-Key-Record", recordVersion)
+	b = appendHex(b, "Chat", k.Chat[:])
+	b = appendHex(b, "Locator", k.Locator[:])
+	b = appendUint(b, "Key-Epoch", k.Epoch)
+	b = appendUint(b, "First-Sequence", k.First)
+	b = appendLine(b, "From", k.From.String())
+	b = appendLine(b, "Device", k.Device.String())
+	b = appendHex(b, "Members-Hash", hash[:])
+	b = appendMembers(b, k.Members)
+	b = appendHex(b, "Key-Commitment", k.Commitment[:])
+	b = appendTime(b, "Time", k.Time)
+	if k.Profile != "" {
+		b = appendLine(b, "Profile-Name", k.Profile)
+	}
+	return b
+}
+
+// MembersHash returns the hash of the member and device list.
+func (k *Key) MembersHash() Hash {
+	if k.membersHash != (Hash{}) {
+		return k.membersHash
+	}
+	return hashMembers(k.Members)
+}
+
+// Peer returns the direct chat's account that is not me; in the chat of an
+// account with itself it is me.
+func (k *Key) Peer(me omega.Fingerprint) omega.Fingerprint {
+	for _, m := range k.Members {
+		if m.Account != me {
+			return m.Account
+		}
+	}
+	return me
+}
+
+// parseKey reads the text of a key record. It accepts exactly what Text writes
+// and a sender that lists itself; whom the key is for is judged elsewhere.
+func parseKey(text []byte) (*Key, error) {
+	if len(text) > maxRecord || !utf8.Valid(text) {
+		return nil, malformed("key record: %d octets", len(text))
+	}
+	k := &Key{}
+	r := lineReader{b: text}
+	if r.text("Omega-Key-Record") != recordVersion {
+		r.bad = true
+	}
+	r.hex("Chat", k.Chat[:])
+	r.hex("Locator", k.Locator[:])
+	k.Epoch, k.First = r.uint("Key-Epoch"), r.uint("First-Sequence")
+	k.From, k.Device = r.fingerprint("From"), r.fingerprint("Device")
+	r.text("Members-Hash") // compared below, with everything else
+	for len(k.Members) < omega.MaxRecipients {
+		value, ok := r.optional("Member")
+		if !ok {
+			break
+		}
+		m, ok := parseMember(value)
+		r.bad = r.bad || !ok
+		k.Members = append(k.Members, m)
+	}
+	r.hex("Key-Commitment", k.Commitment[:])
+	k.Time = r.time("Time")
+	k.Profile, _ = r.optional("Profile-Name")
+	if r.bad || len(r.b) != 0 || !k.valid() || !bytes.Equal(k.Text(), text) {
+		return nil, malformed("key record")
+	}
+	k.membersHash = hashMembers(k.Members)
+	return k, nil
+}
+
+// setSecret gives k its secret and reports whether it is the one that the
+// record commits to.
+func (k *Key) setSecret(secret []byte) (bool, error) {
+	if len(secret) != len(k.Secret) {
+		return false, nil
+	}
+	k.Secret = SessionKey(secret)
+	var err error
+	if k.keys, err = k.Secret.derive(); err != nil {
+		return false, err
+	}
+	return k.keys.commitment == k.Commitment, nil
+}
+
+// valid checks what a text cannot show by being canonical.
+func (k *Key) valid() bool {
+	for i, m := range k.Members {
+		if i > 0 && k.Members[i-1].Account.Compare(m.Account) >= 0 {
+			return false
+		}
+		if len(slices.Compact(slices.Clone(m.Devices))) != len(m.Devices) {
+			return false
+		}
+	}
+	return k.Epoch > 0 && k.First > 0 && k.Profile == SanitizeName(k.Profile) && lists(k.Members, k.From, k.Device)
+}
+
+// derive returns what the secret gives. It changes nothing: keys are shared.
+func (k *Key) derive() (*derived, error) {
+	if k.keys != nil {
+		return k.keys, nil
+	}
+	return k.Secret.derive()
+}
+
+func (k *Key) seat(sequence uint32) *seat {
+	return &seat{k.Chat, k.Epoch, k.Device, k.Locator, sequence}
+}
+
+// Same reports whether other is the same key: same device, locator and secret.
+func (k *Key) Same(other *Key) bool {
+	return k.Device == other.Device && k.Locator == other.Locator && k.Commitment == other.Commitment
+}
+
+// forMe reports whether the key is for this reader: a direct chat of the
+// sender and the reader (or the reader's own device) that lists its device.
+func (k *Key) forMe(account, device omega.Fingerprint) bool {
+	if len(k.Members) == 0 || len(k.Members) > 2 || !lists(k.Members, account, device) {
+		return false
+	}
+	first, last := k.Members[0].Account, k.Members[len(k.Members)-1].Account
+	return k.Chat == omega.DirectChat(first, last)
+}

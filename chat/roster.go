@@ -1,0 +1,131 @@
+package chat
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
+)
+
+// A Member is one account of a chat with those of its devices that a key is
+// wrapped for, named by their signing subkeys, in order.
+type Member struct {
+	Account omega.Fingerprint
+	Devices []omega.Fingerprint
+}
+
+// membersLabel starts what Members-Hash covers (spec/chat.md, CHAT-5).
+const membersLabel = "omega-im/chat/members/v1\n"
+
+// appendMembers appends one line per account: "Member: FPR FPR,FPR".
+func appendMembers(b []byte, members []Member) []byte {
+	for _, m := range members {
+		b = append(b, "Member: "...)
+		b = append(b, m.Account.String()...)
+		for i, d := range m.Devices {
+			b = append(b, " ,"[min(i, 1)])
+			b = append(b, d.String()...)
+		}
+		b = append(b, '\n')
+	}
+	return b
+}
+
+func hashMembers(members []Member) Hash {
+	return sha256.Sum256(appendMembers([]byte(membersLabel), members))
+}
+
+// parseMember reads the value of a Member line; spelling is judged by the
+// caller, who renders it again.
+func parseMember(value string) (Member, bool) {
+	account, devices, _ := strings.Cut(value, " ")
+	m := Member{}
+	var err error
+	if m.Account, err = omega.ParseFingerprint(account); err != nil {
+		return m, false
+	}
+	for d := range strings.SplitSeq(devices, ",") {
+		f, err := omega.ParseFingerprint(d)
+		if err != nil || len(m.Devices) >= omega.MaxDevices {
+			return m, false
+		}
+		m.Devices = append(m.Devices, f)
+	}
+	return m, slices.IsSortedFunc(m.Devices, omega.Fingerprint.Compare)
+}
+
+// A Roster is who can read a chat, as one device sees it now: made from
+// certificates, immutable, and made again when one of them changes or a
+// device expires.
+type Roster struct {
+	Chat omega.ChatID
+	Peer omega.Fingerprint // the other account; the own one in the chat with oneself
+
+	members []Member
+	hash    Hash
+	readers []*pgp.PublicKey // encryption subkeys of all devices but the sender's own
+}
+
+// NewRoster returns the roster of the direct chat of own and peer, as device
+// (one of own's) wraps keys for it. With the same certificate twice it is the
+// account's chat with itself: its devices' own notes and sync. Expired
+// accounts can still be written to, revoked ones cannot: pgp.ErrRevoked.
+// ErrNoReaders says that no other device would be able to read.
+func NewRoster(own *pgp.Certificate, device omega.Fingerprint, peer *pgp.Certificate, now time.Time) (*Roster, error) {
+	r := &Roster{Chat: omega.DirectChat(own.Fingerprint(), peer.Fingerprint()), Peer: peer.Fingerprint()}
+	certs := []*pgp.Certificate{own, peer}
+	if own.Fingerprint() == peer.Fingerprint() {
+		certs = certs[:1]
+	}
+	for _, c := range certs {
+		if err := c.Check(now); errors.Is(err, pgp.ErrRevoked) {
+			return nil, fmt.Errorf("write to %s: %w", c.Fingerprint(), err)
+		}
+		m := Member{Account: c.Fingerprint()}
+		for _, d := range c.Active(now) {
+			m.Devices = append(m.Devices, d.Signing.Fingerprint())
+			if d.Signing.Fingerprint() != device {
+				r.readers = append(r.readers, d.Encryption)
+			}
+		}
+		if len(m.Devices) == 0 || len(m.Devices) > omega.MaxDevices {
+			return nil, fmt.Errorf("write to %s: %w: %d active devices", c.Fingerprint(), ErrNoReaders, len(m.Devices))
+		}
+		slices.SortFunc(m.Devices, omega.Fingerprint.Compare)
+		r.members = append(r.members, m)
+	}
+	if len(r.readers) == 0 {
+		return nil, fmt.Errorf("write to %s: %w", r.Peer, ErrNoReaders)
+	}
+	slices.SortFunc(r.members, func(a, b Member) int { return a.Account.Compare(b.Account) })
+	r.hash = hashMembers(r.members)
+	return r, nil
+}
+
+// Members returns the accounts and devices of the roster, in order. The caller
+// must not change them.
+func (r *Roster) Members() []Member { return r.members }
+
+// Hash returns the hash of the member and device list (spec/chat.md, CHAT-5).
+func (r *Roster) Hash() Hash { return r.hash }
+
+// Accounts returns whom to address envelopes to: every account with a device
+// that is not the sender's own.
+func (r *Roster) Accounts() []omega.Fingerprint {
+	out := make([]omega.Fingerprint, 0, len(r.members))
+	for _, m := range r.members {
+		out = append(out, m.Account)
+	}
+	return out
+}
+
+// lists reports whether members name this device of this account.
+func lists(members []Member, account, device omega.Fingerprint) bool {
+	i := slices.IndexFunc(members, func(m Member) bool { return m.Account == account })
+	return i >= 0 && slices.Contains(members[i].Devices, device)
+}
