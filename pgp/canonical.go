@@ -76,10 +76,15 @@ func newer(a, b *signature) *signature {
 	if a == nil || b == nil {
 		return either(a, b)
 	}
-	if c := cmp.Or(a.created.Compare(b.created), b.compare(a)); c < 0 {
+	if compareAge(a, b) < 0 {
 		return b
 	}
 	return a
+}
+
+// compareAge orders signatures from the oldest to the one that stands.
+func compareAge(a, b *signature) int {
+	return cmp.Or(a.created.Compare(b.created), b.compare(a))
 }
 
 // worse returns the revocation that stands: a hard one before a soft one, then
@@ -88,16 +93,21 @@ func worse(a, b *signature) *signature {
 	if a == nil || b == nil {
 		return either(a, b)
 	}
-	if a.hard() != b.hard() {
-		if a.hard() {
-			return a
-		}
-		return b
-	}
-	if c := cmp.Or(a.created.Compare(b.created), a.compare(b)); c > 0 {
+	if compareRevocations(a, b) > 0 {
 		return b
 	}
 	return a
+}
+
+// compareRevocations orders revocations from the one that stands on.
+func compareRevocations(a, b *signature) int {
+	if a.hard() != b.hard() {
+		if a.hard() {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(a.created.Compare(b.created), a.compare(b))
 }
 
 func either(a, b *signature) *signature {

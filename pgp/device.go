@@ -178,8 +178,9 @@ func (r *DeviceRequest) check(primary *PublicKey, now time.Time) (*signature, er
 	if err != nil || len(rest) != 0 {
 		return nil, fmt.Errorf("%w: cross-signature is not one signature packet", ErrMalformed)
 	}
-	if err := checkCross(primary, r.Signing, body, now); err != nil {
-		return nil, fmt.Errorf("cross-signature of %s: %w", r.Signing.fp, err)
+	j := judge{primary: primary, now: now}
+	if !j.crossSigned(body, r.Signing) {
+		return nil, fmt.Errorf("cross-signature of %s over %s: %w", r.Signing.fp, primary.fp, ErrSignature)
 	}
 	return parseSignature(body)
 }

@@ -62,7 +62,8 @@ type PublicKey struct {
 	rsa *rsa.PublicKey
 	ec  *ecdsa.PublicKey
 
-	ecBits int // ECDSA: size of the curve
+	ecBits int  // ECDSA: size of the curve
+	nist   bool // ECDSA: the curve is NIST's
 }
 
 // Fingerprint names the key.
@@ -217,7 +218,7 @@ func (k *PublicKey) parseWithLibrary() error {
 		return nil
 	case *ecdsa.PublicKey:
 		k.ec = key
-		k.ecBits = curveBits(k.body[6:])
+		k.ecBits, k.nist = curveOf(k.body[6:])
 	}
 	if k.ecBits == 0 {
 		return fmt.Errorf("%w: curve is neither NIST nor brainpool", ErrPolicy)
@@ -230,25 +231,26 @@ func (k *PublicKey) parseWithLibrary() error {
 var curves = []struct {
 	oid  string
 	bits int
+	nist bool
 }{
-	{"\x2A\x86\x48\xCE\x3D\x03\x01\x07", 256},     // NIST P-256
-	{"\x2B\x81\x04\x00\x22", 384},                 // NIST P-384
-	{"\x2B\x81\x04\x00\x23", 521},                 // NIST P-521
-	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x07", 256}, // brainpoolP256r1
-	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x0B", 384}, // brainpoolP384r1
-	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x0D", 512}, // brainpoolP512r1
+	{"\x2A\x86\x48\xCE\x3D\x03\x01\x07", 256, true},      // NIST P-256
+	{"\x2B\x81\x04\x00\x22", 384, true},                  // NIST P-384
+	{"\x2B\x81\x04\x00\x23", 521, true},                  // NIST P-521
+	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x07", 256, false}, // brainpoolP256r1
+	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x0B", 384, false}, // brainpoolP384r1
+	{"\x2B\x24\x03\x03\x02\x08\x01\x01\x0D", 512, false}, // brainpoolP512r1
 }
 
-// curveBits returns the size of the curve whose OID begins m, or 0.
-func curveBits(m []byte) int {
+// curveOf returns the size of the curve whose OID begins m, or 0.
+func curveOf(m []byte) (bits int, nist bool) {
 	if len(m) == 0 || int(m[0]) > len(m)-1 {
-		return 0
+		return 0, false
 	}
 	oid := string(m[1 : 1+m[0]])
 	for _, c := range curves {
 		if c.oid == oid {
-			return c.bits
+			return c.bits, c.nist
 		}
 	}
-	return 0
+	return 0, false
 }

@@ -26,3 +26,15 @@ func Merge(a, b *Certificate, now time.Time) (*Certificate, error) {
 	}
 	return c.finish(now)
 }
+
+// add joins s into the subkeys.
+func (c *core) add(s subkey) {
+	for i := range c.subkeys {
+		if o := &c.subkeys[i]; o.key.fp == s.key.fp {
+			o.binding = newer(o.binding, s.binding)
+			o.revocation = worse(o.revocation, s.revocation)
+			return
+		}
+	}
+	c.subkeys = append(c.subkeys, s)
+}

@@ -1,7 +1,6 @@
 package pgp
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,33 +38,34 @@ func ParseCertificate(b []byte, now time.Time) (*Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	p := parser{now: now}
+	var p parser
 	if err := p.read(b); err != nil {
 		return nil, fmt.Errorf("read certificate: %w", err)
 	}
-	return p.finish()
+	j := judge{primary: p.primary, now: now}
+	c, err := j.decide(&p)
+	if err != nil {
+		return nil, fmt.Errorf("read certificate %s: %w", p.primary.fp, err)
+	}
+	return c.finish(now)
 }
 
-// A parser collects verified packets. Later packets attach to the key or User
-// ID before them.
+// A parser sorts packets by what they claim to be. It verifies nothing.
 type parser struct {
-	now     time.Time
-	core    core
+	primary *PublicKey
+	self    claim   // signatures directly on the primary key: its revocations
+	uid     claim   // of the neutral User ID
+	subs    []claim // of subkeys that may be a device's, one per key
 	userIDs int
 	subkeys int
-	at      target
-	sub     *subkey // candidate: bound once it has a binding; while at is atSubkey
+	at      *claim // what the next signature is about; nil if it is dropped
 }
 
-// target is what the next signature is about.
-type target int
-
-const (
-	atPrimary target = iota
-	atUserID         // the neutral User ID
-	atSubkey         // p.sub
-	atOther          // something that is dropped, with its signatures
-)
+// A claim is a key with signatures that are said to be about it.
+type claim struct {
+	key  *PublicKey
+	sigs []*signature
+}
 
 // read goes through the packets.
 func (p *parser) read(b []byte) error {
@@ -85,8 +85,7 @@ func (p *parser) read(b []byte) error {
 		}
 		b = rest
 	}
-	p.closeSubkey()
-	if p.core.primary == nil {
+	if p.primary == nil {
 		return fmt.Errorf("%w: empty", ErrMalformed)
 	}
 	return nil
@@ -96,20 +95,23 @@ func (p *parser) read(b []byte) error {
 func (p *parser) packet(tag byte, body []byte) (err error) {
 	switch tag {
 	case tagPublicKey:
-		p.core.primary, err = parseKeyBody(body)
-		if err == nil && p.core.primary.alg == ECDH {
+		if p.primary, err = parseKeyBody(body); err != nil {
+			return err
+		}
+		if p.primary.alg == ECDH {
 			return fmt.Errorf("%w: primary key cannot sign", ErrPolicy)
 		}
-		return err
+		p.at = &p.self
 	case tagSignature:
-		p.signature(body)
+		if s, err := parseSignature(body); err == nil && p.at != nil {
+			p.at.sigs = append(p.at.sigs, s)
+		}
 	case tagUserID:
 		return p.userID(body)
 	case tagPublicSubkey:
 		return p.subkey(body)
 	case tagUserAttr:
-		p.closeSubkey()
-		p.at = atOther
+		p.at = nil
 	case tagMarker, tagTrust, tagPadding:
 		// Of no meaning to us, by definition.
 	case tagSecretKey, tagSecretSubkey:
@@ -121,137 +123,34 @@ func (p *parser) packet(tag byte, body []byte) (err error) {
 }
 
 func (p *parser) userID(body []byte) error {
-	p.closeSubkey()
 	if p.userIDs++; p.userIDs > maxUserIDs {
 		return fmt.Errorf("%w: more than %d User IDs", ErrPolicy, maxUserIDs)
 	}
-	p.at = atOther
-	if string(body) == NeutralUserID(p.core.primary.fp) {
-		p.at = atUserID
+	p.at = nil
+	if string(body) == NeutralUserID(p.primary.fp) {
+		p.at = &p.uid
 	}
 	return nil
 }
 
+// subkey takes a subkey, which may stand in the packets more than once. One of
+// a kind that no device has is dropped.
 func (p *parser) subkey(body []byte) error {
-	p.closeSubkey()
 	if p.subkeys++; p.subkeys > maxSubkeys {
 		return fmt.Errorf("%w: more than %d subkeys", ErrPolicy, maxSubkeys)
 	}
-	p.at = atOther
+	p.at = nil
 	k, err := parseKeyBody(body)
-	if err == nil && (k.alg == EdDSA || k.alg == ECDH) && k.fp != p.core.primary.fp {
-		p.at, p.sub = atSubkey, &subkey{key: k}
+	if err != nil || k.alg != EdDSA && k.alg != ECDH || k.fp == p.primary.fp {
+		return nil
 	}
-	return nil
-}
-
-// closeSubkey keeps the last subkey if a signature of it holds. A subkey may
-// stand in the packets twice, once with its binding and once with its
-// revocation.
-func (p *parser) closeSubkey() {
-	s := p.sub
-	p.sub = nil
-	if s != nil && (s.binding != nil || s.revocation != nil) {
-		p.core.add(*s)
-	}
-}
-
-// add joins s into the subkeys.
-func (c *core) add(s subkey) {
-	i := slices.IndexFunc(c.subkeys, func(o subkey) bool { return o.key.fp == s.key.fp })
+	i := slices.IndexFunc(p.subs, func(c claim) bool { return c.key.fp == k.fp })
 	if i < 0 {
-		c.subkeys = append(c.subkeys, s)
-		return
+		i = len(p.subs)
+		p.subs = append(p.subs, claim{key: k})
 	}
-	o := &c.subkeys[i]
-	o.binding = newer(o.binding, s.binding)
-	o.revocation = worse(o.revocation, s.revocation)
-}
-
-// signature takes a signature if it holds.
-func (p *parser) signature(body []byte) {
-	s, err := parseSignature(body)
-	if err != nil || !s.timely(p.core.primary.created, p.now) {
-		return
-	}
-	primary := p.core.primary
-	switch {
-	case p.at == atPrimary && s.typ == sigRevokeKey:
-		if s.verify(primary, appendKeyForHash(nil, primary)) == nil {
-			p.core.revocation = worse(p.core.revocation, s)
-		}
-	case p.at == atUserID && s.typ >= 0x10 && s.typ <= sigCertification:
-		if s.verify(primary, coverUserID(primary)) == nil {
-			p.core.uidSig = newer(p.core.uidSig, s)
-		}
-	case p.at == atSubkey && s.typ == sigRevokeSubkey:
-		if s.verify(primary, coverSubkey(primary, p.sub.key)) == nil {
-			p.sub.revocation = worse(p.sub.revocation, s)
-		}
-	case p.at == atSubkey && s.typ == sigSubkeyBinding:
-		if s.binds(primary, p.sub.key, p.now) {
-			p.sub.binding = newer(p.sub.binding, s)
-		}
-	}
-}
-
-// coverUserID is what a certification of the neutral User ID covers.
-func coverUserID(primary *PublicKey) []byte {
-	uid := NeutralUserID(primary.fp)
-	b := appendKeyForHash(nil, primary)
-	b = append(b, 0xB4)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(uid)))
-	return append(b, uid...)
-}
-
-// coverSubkey is what bindings, cross-signatures and revocations of a subkey
-// cover.
-func coverSubkey(primary, sub *PublicKey) []byte {
-	return appendKeyForHash(appendKeyForHash(nil, primary), sub)
-}
-
-// binds reports whether s makes sub a device subkey of the primary key.
-func (s *signature) binds(primary, sub *PublicKey, now time.Time) bool {
-	if s.created.Before(sub.created) || s.flags&flagCertify != 0 || !s.hasDevice {
-		return false
-	}
-	switch sub.alg {
-	case EdDSA:
-		if s.flags&flagSign == 0 || s.embedded == nil || checkCross(primary, sub, s.embedded, now) != nil {
-			return false
-		}
-	case ECDH:
-		if s.flags&(flagEncryptComms|flagEncryptStore) == 0 || s.deviceKey.IsZero() {
-			return false
-		}
-	default:
-		return false
-	}
-	return s.verify(primary, coverSubkey(primary, sub)) == nil
-}
-
-// checkCross checks the body of a cross-signature ("primary key binding"): a
-// signing subkey says that it belongs to the primary key. Without it anyone
-// could claim another's device.
-func checkCross(primary, sub *PublicKey, body []byte, now time.Time) error {
-	s, err := parseSignature(body)
-	if err != nil {
-		return err
-	}
-	if s.typ != sigCross || !s.timely(sub.created, now) {
-		return fmt.Errorf("%w: not a cross-signature of this time", ErrSignature)
-	}
-	return s.verify(sub, coverSubkey(primary, sub))
-}
-
-// finish checks that a certificate came together.
-func (p *parser) finish() (*Certificate, error) {
-	if p.core.uidSig == nil {
-		return nil, fmt.Errorf("certificate %s: %w: User ID %q is missing or has no valid self-signature",
-			p.core.primary.fp, ErrPolicy, NeutralUserID(p.core.primary.fp))
-	}
-	p.core.subkeys = slices.DeleteFunc(p.core.subkeys, func(s subkey) bool { return s.binding == nil })
-	return p.core.finish(p.now)
+	p.at = &p.subs[i]
+	return nil
 }
 
 var errName = errors.New("device name must be 1 to 64 octets of printable text")

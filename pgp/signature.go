@@ -109,11 +109,9 @@ func cutArea(b []byte) (area, rest []byte, err error) {
 
 // digest computes what is signed: the covered octets, the signature's own
 // fields and the trailer (RFC 9580, section 5.2.4).
-func (s *signature) digest(covered ...[]byte) []byte {
+func (s *signature) digest(covered []byte) []byte {
 	h := s.hash.New()
-	for _, c := range covered {
-		h.Write(c)
-	}
+	h.Write(covered)
 	var b [6]byte
 	head := append(b[:0], 4, s.typ, byte(s.alg), hashID(s.hash))
 	head = binary.BigEndian.AppendUint16(head, uint16(len(s.hashed)))
@@ -124,18 +122,24 @@ func (s *signature) digest(covered ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// verify checks the signature by key k over the covered octets. The two octets
-// of the digest in the packet must be right as well: they make a cheap filter,
-// and a packet that verifies has no octet that could be changed.
-func (s *signature) verify(k *PublicKey, covered ...[]byte) error {
-	if s.alg != k.alg || !s.issuer.IsZero() && s.issuer != k.fp {
-		return ErrSignature
-	}
-	digest := s.digest(covered...)
-	if !bytes.Equal(digest[:2], s.tag[:]) {
+// verify checks the signature by key k over the covered octets.
+func (s *signature) verify(k *PublicKey, covered []byte) error {
+	digest, ok := s.plausible(k, covered)
+	if !ok {
 		return ErrSignature
 	}
 	return k.verify(s.hash, digest, s.mpis)
+}
+
+// plausible checks what costs nothing, and returns the digest. The two octets
+// of it in the packet must be right: a packet that verifies has no octet that
+// could be changed.
+func (s *signature) plausible(k *PublicKey, covered []byte) (digest []byte, ok bool) {
+	if s.alg != k.alg || !s.issuer.IsZero() && s.issuer != k.fp {
+		return nil, false
+	}
+	digest = s.digest(covered)
+	return digest, bytes.Equal(digest[:2], s.tag[:])
 }
 
 // verify checks the integers of a signature over a digest.
@@ -202,14 +206,14 @@ func certHash(k *PublicKey) crypto.Hash {
 
 // sign makes a signature of the given type over the covered octets. The hashed
 // area is creation time, issuer and then subs.
-func sign(ctx context.Context, by Signer, typ byte, t time.Time, subs []byte, covered ...[]byte) (*signature, error) {
+func sign(ctx context.Context, by Signer, typ byte, t time.Time, subs, covered []byte) (*signature, error) {
 	k := by.Public()
 	area, err := appendBase(nil, k, t)
 	if err != nil {
 		return nil, err
 	}
 	s := &signature{typ: typ, alg: k.alg, hash: certHash(k), hashed: append(area, subs...)}
-	digest := s.digest(covered...)
+	digest := s.digest(covered)
 	s.tag = [2]byte(digest)
 	if s.mpis, err = by.SignDigest(ctx, s.hash, digest); err != nil {
 		return nil, fmt.Errorf("sign with %s: %w", k.fp, err)
