@@ -74,6 +74,16 @@ type Sealed struct {
 // error the sender has not moved. If the caller cannot commit what it returns
 // it makes a new Sender from the state it last committed.
 func (s *Sender) Seal(ctx context.Context, now time.Time, roster *Roster, c *Content) (*Sealed, error) {
+	var id omega.ID
+	if _, err := io.ReadFull(s.rand, id[:]); err != nil {
+		return nil, fmt.Errorf("seal message: read randomness: %w", err)
+	}
+	return s.SealAs(ctx, now, roster, id, c)
+}
+
+// SealAs is Seal for a message whose id was chosen before, so that whoever asks
+// twice for one message can be told apart from whoever wants two.
+func (s *Sender) SealAs(ctx context.Context, now time.Time, roster *Roster, id omega.ID, c *Content) (*Sealed, error) {
 	if roster.Chat != s.state.Chat {
 		return nil, fmt.Errorf("seal message: roster of chat %s, sender of chat %s", roster.Chat, s.state.Chat)
 	}
@@ -90,7 +100,7 @@ func (s *Sender) Seal(ctx context.Context, now time.Time, roster *Roster, c *Con
 	next.Sequence++
 	next.Count++
 	sealed.Key = next.Key
-	if err := s.seal(ctx, now, &next, roster, c, sealed); err != nil {
+	if err := s.seal(ctx, now, &next, roster, id, c, sealed); err != nil {
 		return nil, fmt.Errorf("seal message %d of chat %s: %w", next.Sequence, s.state.Chat, err)
 	}
 	sealed.sighting = sightingOf(sealed.Message, next.Previous)
@@ -144,14 +154,10 @@ func (s *Sender) renew(ctx context.Context, now time.Time, roster *Roster, next 
 }
 
 // seal signs and encrypts under next's key.
-func (s *Sender) seal(ctx context.Context, now time.Time, next *SenderState, roster *Roster, c *Content, sealed *Sealed) error {
+func (s *Sender) seal(ctx context.Context, now time.Time, next *SenderState, roster *Roster, id omega.ID, c *Content, sealed *Sealed) error {
 	raw, err := c.Raw()
 	if err != nil {
 		return err
-	}
-	var id omega.ID
-	if _, err := io.ReadFull(s.rand, id[:]); err != nil {
-		return fmt.Errorf("read randomness: %w", err)
 	}
 	k := next.Key
 	t, err := k.transcript(id, next.Sequence, next.Previous, now, c, raw)
