@@ -83,8 +83,8 @@ func (m *Mem) Close() error { return nil }
 
 func clone(item *Item) *Item {
 	out := &Item{Summary: item.Summary, Subkeys: slices.Clone(item.Subkeys), Entry: bytes.Clone(item.Entry)}
-	for _, e := range item.Evidence {
-		out.Evidence = append(out.Evidence, bytes.Clone(e))
+	for _, e := range item.Others {
+		out.Others = append(out.Others, bytes.Clone(e))
 	}
 	return out
 }

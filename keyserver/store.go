@@ -1,6 +1,3 @@
-// Package keyserver keeps the certificates of accounts and servers and the
-// signed location records of accounts, judges what is new, and compares itself
-// with other key servers.
 package keyserver
 
 import (
@@ -21,9 +18,8 @@ var (
 
 // Limits of one item. Stores refuse to decode more.
 const (
-	// MaxEvidence is how many records that contradict the standing one are
-	// kept. One proves the equivocation; more only help to count.
-	MaxEvidence = 8
+	// MaxOthers is how many records are kept beside the one that stands.
+	MaxOthers = 8
 
 	// MaxSubkeys is how many subkeys of one certificate are indexed: signing
 	// and encryption of every device it may have, and as many retired ones.
@@ -40,9 +36,12 @@ type Summary struct {
 // An Item is what a store keeps under one primary key.
 type Item struct {
 	Summary
-	Subkeys  []omega.Fingerprint // found by GetBySubkey; only ever grows
-	Entry    []byte              // wire form (wire.Entry)
-	Evidence [][]byte            // wire forms of records that contradict the one in Entry; at most MaxEvidence
+	Subkeys []omega.Fingerprint // found by GetBySubkey; only ever grows
+	Entry   []byte              // wire form (wire.Entry)
+
+	// Others are records that hold and do not stand, in wire form, at most
+	// MaxOthers: evidence, and what stands again when a device is revoked.
+	Others [][]byte
 }
 
 // A Store keeps items. Its methods may be called concurrently, but nobody

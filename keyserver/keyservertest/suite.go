@@ -58,21 +58,21 @@ func item(bucket uint8, n int) *keyserver.Item {
 		Summary: keyserver.Summary{
 			Fingerprint: fingerprint(bucket, n), Sequence: uint64(n), Hash: [32]byte{byte(n), 1},
 		},
-		Subkeys:  []omega.Fingerprint{fingerprint(bucket, 1000000+2*n), fingerprint(bucket, 1000001+2*n)},
-		Entry:    fmt.Appendf(nil, "entry %d", n),
-		Evidence: [][]byte{[]byte("a"), []byte("bb")},
+		Subkeys: []omega.Fingerprint{fingerprint(bucket, 1000000+2*n), fingerprint(bucket, 1000001+2*n)},
+		Entry:   fmt.Appendf(nil, "entry %d", n),
+		Others:  [][]byte{[]byte("a"), []byte("bb")},
 	}
 }
 
 func same(t *testing.T, got, want *keyserver.Item) {
 	t.Helper()
-	if got.Summary != want.Summary || !bytes.Equal(got.Entry, want.Entry) || len(got.Evidence) != len(want.Evidence) || len(got.Subkeys) != len(want.Subkeys) {
+	if got.Summary != want.Summary || !bytes.Equal(got.Entry, want.Entry) || len(got.Others) != len(want.Others) || len(got.Subkeys) != len(want.Subkeys) {
 		t.Errorf("got %+v, want %+v", got, want)
 		return
 	}
-	for i := range want.Evidence {
-		if !bytes.Equal(got.Evidence[i], want.Evidence[i]) {
-			t.Errorf("evidence %d = %q, want %q", i, got.Evidence[i], want.Evidence[i])
+	for i := range want.Others {
+		if !bytes.Equal(got.Others[i], want.Others[i]) {
+			t.Errorf("other %d = %q, want %q", i, got.Others[i], want.Others[i])
 		}
 	}
 	for i := range want.Subkeys {
@@ -114,7 +114,7 @@ func testReplace(t *testing.T, d Disk) {
 	s := d.Open(t)
 	put(t, s, item(7, 1))
 	want := item(7, 1)
-	want.Sequence, want.Entry, want.Evidence = 9, []byte("other"), nil
+	want.Sequence, want.Entry, want.Others = 9, []byte("other"), nil
 	want.Subkeys = append(want.Subkeys, fingerprint(9, 9))
 	put(t, s, want)
 	got, err := s.Get(t.Context(), want.Fingerprint)
@@ -194,7 +194,7 @@ func testNoSharedMemory(t *testing.T, d Disk) {
 	s := d.Open(t)
 	given := item(7, 1)
 	put(t, s, given)
-	given.Entry[0], given.Evidence[0][0], given.Subkeys[0] = 'X', 'X', fingerprint(0, 0)
+	given.Entry[0], given.Others[0][0], given.Subkeys[0] = 'X', 'X', fingerprint(0, 0)
 	got, err := s.Get(t.Context(), given.Fingerprint)
 	if err != nil {
 		t.Fatal(err)
@@ -265,9 +265,9 @@ func testLargest(t *testing.T, d Disk) {
 	s := d.Open(t)
 	want := item(5, 1)
 	want.Entry = bytes.Repeat([]byte("e"), omega.MaxCertificate+1024+6)
-	want.Evidence = nil
-	for range keyserver.MaxEvidence {
-		want.Evidence = append(want.Evidence, bytes.Repeat([]byte("r"), 1024))
+	want.Others = nil
+	for range keyserver.MaxOthers {
+		want.Others = append(want.Others, bytes.Repeat([]byte("r"), 1024))
 	}
 	want.Subkeys = nil
 	for n := range keyserver.MaxSubkeys {

@@ -15,7 +15,7 @@ const summarySize = 8 + 32
 //
 //	u64 sequence | 32 hash
 //	u16 n | n × fp subkey
-//	u8 n  | n × { u16 length | record }   evidence
+//	u8 n  | n × { u16 length | record }   other records
 //	entry to the end
 func encodeItem(item *keyserver.Item) []byte {
 	b := make([]byte, 0, summarySize+3+len(item.Subkeys)*omega.MaxFingerprintSize+len(item.Entry)+1024)
@@ -24,8 +24,8 @@ func encodeItem(item *keyserver.Item) []byte {
 	for _, s := range item.Subkeys {
 		b = s.AppendTo(b)
 	}
-	b = append(b, byte(len(item.Evidence)))
-	for _, e := range item.Evidence {
+	b = append(b, byte(len(item.Others)))
+	for _, e := range item.Others {
 		b = binary.BigEndian.AppendUint16(b, uint16(len(e)))
 		b = append(b, e...)
 	}
@@ -60,7 +60,7 @@ func decodeItem(fp omega.Fingerprint, b []byte) (*keyserver.Item, error) {
 		item.Subkeys = append(item.Subkeys, sub)
 		b = b[size:]
 	}
-	if len(b) < 1 || int(b[0]) > keyserver.MaxEvidence {
+	if len(b) < 1 || int(b[0]) > keyserver.MaxOthers {
 		return nil, errDamaged
 	}
 	n, b = int(b[0]), b[1:]
@@ -69,7 +69,7 @@ func decodeItem(fp omega.Fingerprint, b []byte) (*keyserver.Item, error) {
 			return nil, errDamaged
 		}
 		size := 2 + int(binary.BigEndian.Uint16(b))
-		item.Evidence = append(item.Evidence, b[2:size:size])
+		item.Others = append(item.Others, b[2:size:size])
 		b = b[size:]
 	}
 	item.Entry = b

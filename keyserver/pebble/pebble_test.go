@@ -90,7 +90,7 @@ func FuzzDecodeItem(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add([]byte{})
-	f.Add(encodeItem(&keyserver.Item{Summary: keyserver.Summary{Fingerprint: fp}, Subkeys: []omega.Fingerprint{fp}, Entry: []byte("e"), Evidence: [][]byte{[]byte("x")}}))
+	f.Add(encodeItem(&keyserver.Item{Summary: keyserver.Summary{Fingerprint: fp}, Subkeys: []omega.Fingerprint{fp}, Entry: []byte("e"), Others: [][]byte{[]byte("x")}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		item, err := decodeItem(fp, b)
 		if err != nil {

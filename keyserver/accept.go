@@ -1,0 +1,203 @@
+package keyserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/wire"
+)
+
+// A Source is where an entry came from, which decides how strict Accept is.
+type Source uint8
+
+const (
+	// FromSession is the account itself, through its session. Its record must
+	// build on the one that stands, and be made for the certificate beside it.
+	FromSession Source = iota
+
+	// FromServer is another key server or the certificate of a server. What
+	// holds is merged, so that servers agree whatever came first.
+	FromServer
+)
+
+// Accept judges an entry, merges it with what stands and returns the result,
+// which is on stable storage, and whether that changed anything. The error is
+// an *omega.Error:
+//
+//	CodeBadRequest  it breaks the format or a rule
+//	CodeRefused     the policy on certificates or on registration forbids it
+//	CodeConflict    (FromSession) another record stands; it comes as the entry beside the error
+//	CodeDiskFull    stable storage or the number of accounts is at its limit
+//	CodeInternal    the store failed
+func (s *Server) Accept(ctx context.Context, src Source, in wire.Entry) (stands *Entry, changed bool, err error) {
+	now := s.cfg.Now()
+	given, err := ParseEntry(in, now)
+	if err != nil {
+		s.stats.refused.Add(1)
+		return nil, false, refusal(err)
+	}
+	if given.Record != nil {
+		if err := s.checkGiven(src, given, now); err != nil {
+			s.stats.refused.Add(1)
+			return nil, false, refusal(err)
+		}
+	}
+	lock := &s.locks[Bucket(given.Fingerprint())]
+	lock.Lock()
+	defer lock.Unlock()
+	stands, changed, err = s.replace(ctx, src, given, now)
+	if changed {
+		for _, fn := range s.watchers {
+			fn(stands)
+		}
+	}
+	return stands, changed, err
+}
+
+// checkGiven judges a record by the certificate that it came with. A server
+// may pass on a record whose signer was revoked since: the merge drops it.
+func (s *Server) checkGiven(src Source, given *Entry, now time.Time) error {
+	err := VerifyRecord(given.Certificate, given.Record, now)
+	if src == FromServer {
+		if errors.Is(err, ErrDevice) || errors.Is(err, pgp.ErrRevoked) {
+			given.Record, err = nil, nil
+		}
+		return err
+	}
+	if err == nil && !Bound(given.Certificate, given.Record) {
+		err = fmt.Errorf("location record of %s %w", given.Record.User, ErrBound)
+	}
+	return err
+}
+
+// replace merges given into what stands. The lock of its bucket is held.
+func (s *Server) replace(ctx context.Context, src Source, given *Entry, now time.Time) (*Entry, bool, error) {
+	old, others, err := s.load(ctx, given.Fingerprint(), now)
+	if errors.Is(err, ErrNotFound) {
+		return s.register(ctx, src, given)
+	}
+	if err != nil {
+		return nil, false, omega.Errorf(omega.CodeInternal, "%v", err)
+	}
+	merged, kept, err := merge(old, given, others)
+	if err != nil {
+		s.stats.refused.Add(1)
+		return nil, false, refusal(err)
+	}
+	var lost error
+	if src == FromSession {
+		if lost = compare(old, given, merged); lost != nil {
+			s.stats.conflicts.Add(1)
+			merged, kept = old, asEvidence(old, given, others)
+		}
+	}
+	changed := merged.Hash() != old.Hash()
+	if !changed && slices.EqualFunc(kept, others, sameRecord) {
+		if lost == nil {
+			s.stats.unchanged.Add(1)
+		}
+		return old, false, lost
+	}
+	if err := s.put(ctx, old, merged, kept); err != nil {
+		return nil, false, err
+	}
+	return merged, changed, lost
+}
+
+// compare holds a session's entry to compare-and-swap: its record must come
+// after the one that stands, link to it when it is the next, and be made for
+// all that is known of the certificate.
+func compare(old, given, merged *Entry) error {
+	r := given.Record
+	if r == nil {
+		return nil
+	}
+	if stands := old.Record; stands != nil && r.Hash() != stands.Hash() {
+		if r.Sequence <= stands.Sequence || contradicts(r, stands) {
+			return omega.Errorf(omega.CodeConflict, "location record %d stands; build on it", stands.Sequence)
+		}
+	}
+	if !Bound(merged.Certificate, r) {
+		return omega.Errorf(omega.CodeConflict, "more is known of the certificate; build on it")
+	}
+	return nil
+}
+
+// asEvidence adds a record that lost to the others, if it is a contradiction
+// and not merely late.
+func asEvidence(old, given *Entry, others []*wire.Record) []*wire.Record {
+	r := given.Record
+	late := old.Record == nil || r.Sequence < old.Record.Sequence || !contradicts(r, old.Record)
+	known := slices.ContainsFunc(others, func(o *wire.Record) bool { return sameRecord(o, r) })
+	if late || known || len(others) >= MaxOthers {
+		return others
+	}
+	return append(slices.Clone(others), r)
+}
+
+func sameRecord(a, b *wire.Record) bool { return a.Hash() == b.Hash() }
+
+// register stores the first entry under a fingerprint.
+func (s *Server) register(ctx context.Context, src Source, given *Entry) (*Entry, bool, error) {
+	err := s.mayRegister(src, given)
+	if err != nil {
+		s.stats.refused.Add(1)
+		return nil, false, err
+	}
+	if err := s.put(ctx, nil, given, nil); err != nil {
+		return nil, false, err
+	}
+	return given, true, nil
+}
+
+// mayRegister judges the first entry under a fingerprint.
+func (s *Server) mayRegister(src Source, given *Entry) error {
+	if s.count.Load() >= int64(s.cfg.MaxAccounts) {
+		return omega.Errorf(omega.CodeDiskFull, "this key server is full")
+	}
+	if src == FromServer {
+		return nil
+	}
+	if s.cfg.Registration == RegistrationClosed {
+		return omega.Errorf(omega.CodeRefused, "registration is closed here")
+	}
+	if given.Record == nil {
+		return omega.Errorf(omega.CodeBadRequest, "registration needs a location record")
+	}
+	return nil
+}
+
+// put stores merged and makes memory agree.
+func (s *Server) put(ctx context.Context, old, merged *Entry, others []*wire.Record) error {
+	item := merged.item(others)
+	if err := s.cfg.Store.Put(ctx, item); err != nil {
+		if errors.Is(err, ErrDiskFull) {
+			return omega.Errorf(omega.CodeDiskFull, "%v", err)
+		}
+		return omega.Errorf(omega.CodeInternal, "%v", err)
+	}
+	if old != nil {
+		s.digest.flip(old.Summary())
+	} else {
+		s.count.Add(1)
+	}
+	s.digest.flip(item.Summary)
+	s.cache.put(merged)
+	s.routes.put(merged)
+	s.stats.accepted.Add(1)
+	return nil
+}
+
+// refusal chooses the code for an entry that breaks a rule.
+func refusal(err error) error {
+	code := omega.CodeBadRequest
+	if errors.Is(err, pgp.ErrPolicy) || errors.Is(err, pgp.ErrRevoked) || errors.Is(err, ErrNotOwner) {
+		code = omega.CodeRefused
+	}
+	return omega.Errorf(code, "%v", err)
+}

@@ -1,0 +1,60 @@
+package keyserver
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/wire"
+)
+
+// AckKeyLabel starts the info of the derivation of an AckKey.
+const AckKeyLabel = "omega-im/ack-key/v1\n"
+
+// An AckKey is what a device and one of its homes share without having talked:
+// acknowledgements under it cannot be made by the proxy between them. Both
+// derive it from X25519 of their encryption subkeys, so each home can forge
+// only what it is told itself. (spec/delivery.md, DELIV-9)
+type AckKey [32]byte
+
+// NewAckKey derives the key between a device and a home, at either end: own is
+// one's own encryption subkey, peer the other's. Device is the fingerprint of
+// the device's signing subkey, home of the server's primary key.
+func NewAckKey(ctx context.Context, own pgp.Decrypter, peer *pgp.PublicKey, device, home omega.Fingerprint) (AckKey, error) {
+	secret, err := own.SharedSecret(ctx, peer)
+	if err != nil {
+		return AckKey{}, fmt.Errorf("derive acknowledgement key of %s at %s: %w", device, home, err)
+	}
+	info := home.AppendTo(device.AppendTo([]byte(AckKeyLabel)))
+	key, err := hkdf.Key(sha256.New, secret, nil, string(info), len(AckKey{}))
+	if err != nil {
+		return AckKey{}, fmt.Errorf("derive acknowledgement key of %s at %s: %w", device, home, err)
+	}
+	return AckKey(key), nil
+}
+
+// MAC returns the code that goes into the acknowledgement.
+func (k *AckKey) MAC(a *wire.Ack) [wire.MACSize]byte {
+	var buf [len(wire.AckLabel) + 2*omega.MaxFingerprintSize + 8]byte
+	h := hmac.New(sha256.New, k[:])
+	h.Write(a.Unsigned(buf[:0]))
+	var sum [sha256.Size]byte
+	return [wire.MACSize]byte(h.Sum(sum[:0])[:wire.MACSize])
+}
+
+// Check reports whether the acknowledgement was made under k.
+func (k *AckKey) Check(a *wire.Ack) bool {
+	mac := k.MAC(a)
+	return hmac.Equal(mac[:], a.MAC[:])
+}
+
+// String hides the key.
+func (AckKey) String() string { return "AckKey(hidden)" }
+
+// LogValue keeps the key out of logs.
+func (AckKey) LogValue() slog.Value { return slog.StringValue("AckKey(hidden)") }

@@ -1,0 +1,162 @@
+// Package keyserver keeps the certificates of accounts and servers and the
+// signed location records of accounts. It judges what is new, stores it before
+// it says so, and compares itself with other key servers.
+//
+// A fingerprint names a key, so a key server cannot forge an entry: it can
+// only be old or silent. What it holds of one account is a function of all it
+// has ever seen, whatever the order: the union of the verified packets of the
+// certificate, and of the location records that hold under that union the one
+// with the highest sequence (verify.go). So servers that have seen the same
+// hold the same, and compare by digests of 256 buckets (digest.go).
+//
+// The ways of an entry:
+//
+//	Accept   parse, verify, merge, store, tell watchers   (accept.go)
+//	Find     cache, else store, parsed                    (lookup.go)
+//	Route    homes only: what delivery needs per message  (route.go)
+//
+// The package also verifies what devices prove to homes with the keys in those
+// entries: leases (lease.go) and acknowledgements (ackkey.go).
+package keyserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// Registration is who may make a new account at this server.
+type Registration uint8
+
+const (
+	RegistrationOpen   Registration = iota // anyone who can prove possession of a key
+	RegistrationClosed                     // nobody; accounts of other servers are still replicated
+)
+
+// Config says how a Server works.
+type Config struct {
+	Store Store // where entries are kept; required; the caller closes it
+
+	// Registration is who may register through a session. The zero value lets
+	// everyone.
+	Registration Registration
+
+	// MaxAccounts bounds the entries that are kept. Zero means 2 million: 5 GB
+	// on disk at the usual 2.5 KB.
+	MaxAccounts int
+
+	// MaxCached is how many parsed entries are kept in memory. Zero means 8192:
+	// about 40 MB at 5 KB.
+	MaxCached int
+
+	// MaxRoutes is how many accounts' homes are kept in memory beside that. Zero
+	// means 262,144: about 50 MB.
+	MaxRoutes int
+
+	Now    func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil discards
+}
+
+// A Server is one key server. Its methods may be called concurrently. It
+// implements pgp.Finder.
+type Server struct {
+	cfg    Config
+	cache  cache
+	routes routes
+	digest digest
+	locks  [Buckets]sync.Mutex // one writer per bucket: read, merge, put
+
+	watchers []func(*Entry) // set before use
+	count    atomic.Int64   // entries kept
+	stats    stats
+}
+
+// New checks cfg. Load must be called before anything else.
+func New(cfg Config) (*Server, error) {
+	if cfg.Store == nil {
+		return nil, errors.New("keyserver: Config.Store is required")
+	}
+	if cfg.Registration > RegistrationClosed {
+		return nil, fmt.Errorf("keyserver: registration policy %d is unknown", cfg.Registration)
+	}
+	if cfg.MaxAccounts <= 0 {
+		cfg.MaxAccounts = 2_000_000
+	}
+	if cfg.MaxCached <= 0 {
+		cfg.MaxCached = 8192
+	}
+	if cfg.MaxRoutes <= 0 {
+		cfg.MaxRoutes = 1 << 18
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg}
+	s.cache.init(cfg.MaxCached)
+	s.routes.init(cfg.MaxRoutes)
+	return s, nil
+}
+
+// Load reads the summaries of the store, about a second for a million.
+func (s *Server) Load(ctx context.Context) error {
+	for bucket := range Buckets {
+		err := s.cfg.Store.Range(ctx, uint8(bucket), func(sum Summary) error {
+			s.digest.flip(sum)
+			s.count.Add(1)
+			return ctx.Err()
+		})
+		if err != nil {
+			return fmt.Errorf("load key store: %w", err)
+		}
+	}
+	return nil
+}
+
+// OnChange makes fn known of every entry that Accept has changed, after it is
+// on stable storage and before Accept returns. It is called before the Server
+// is used; fn must be quick and must not call Accept.
+func (s *Server) OnChange(fn func(*Entry)) { s.watchers = append(s.watchers, fn) }
+
+// Metrics are counts since the start, and Accounts the present number.
+type Metrics struct {
+	Accounts  int64 // entries kept
+	Accepted  int64 // changes stored
+	Unchanged int64 // entries that told nothing new
+	Refused   int64 // entries that broke a rule
+	Conflicts int64 // records that contradicted the standing one
+	Lookups   int64 // Find, by any fingerprint
+	Misses    int64 // of those, found nothing
+	Parsed    int64 // of those, read from the store and parsed
+}
+
+type stats struct {
+	accepted, unchanged, refused, conflicts, lookups, misses, parsed atomic.Int64
+}
+
+// Metrics returns the counts.
+func (s *Server) Metrics() Metrics {
+	return Metrics{
+		Accounts:  s.count.Load(),
+		Accepted:  s.stats.accepted.Load(),
+		Unchanged: s.stats.unchanged.Load(),
+		Refused:   s.stats.refused.Load(),
+		Conflicts: s.stats.conflicts.Load(),
+		Lookups:   s.stats.lookups.Load(),
+		Misses:    s.stats.misses.Load(),
+		Parsed:    s.stats.parsed.Load(),
+	}
+}
+
+// notFound is the error of look-ups that found nothing.
+func notFound(fp omega.Fingerprint) error {
+	return omega.Errorf(omega.CodeNotFound, "nobody is known here as %s", fp)
+}
