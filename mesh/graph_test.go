@@ -191,6 +191,10 @@ func compareWithGonum(t interface{ Fatalf(string, ...any) }, g *Graph, root int)
 		if i == root || tree.hop[i] < 0 {
 			continue
 		}
+		way := tree.Path(g.nodes[i])
+		if way[0] != g.nodes[root] || way[1] != g.nodes[tree.hop[i]] || way[len(way)-1] != g.nodes[i] {
+			t.Fatalf("path from %d to %d is %v", root, i, way)
+		}
 		// The next hop is a neighbour, and the rest of the way adds up.
 		rest := g.SPF(g.nodes[tree.hop[i]])
 		first := uint64(math.MaxUint64)

@@ -64,7 +64,9 @@ type PlanInput struct {
 }
 
 // Plan returns whom self should dial now, in order of urgency, nobody twice.
-// It depends on the view, the input and rng alone. (spec/mesh.md, MESH-9)
+// It depends on the view, the input and rng alone. The first call on a view
+// looks for weak places (O(links) time) and keeps them: calls on one view must
+// not overlap. (spec/mesh.md, MESH-9)
 func (v *View) Plan(in PlanInput, rng *rand.Rand) []Want {
 	p := newPlanner(v, in, rng)
 	p.planDegree()

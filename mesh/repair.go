@@ -15,6 +15,12 @@ type gap struct {
 	weak []bool  // by server: an end of a link that is weak already; another end is better
 }
 
+// A weakness is where the graph of full members needs links.
+type weakness struct {
+	full *Graph
+	gaps []gap
+}
+
 // planRepair mends the weak places of the graph of full members. Every server
 // finds the same gaps in the same order; in each, the servers of the first
 // group take turns, the one with the fewest links first.
@@ -22,9 +28,12 @@ func (p *planner) planRepair() {
 	if p.States[p.Self] != Full || p.links >= LinkCap {
 		return
 	}
-	full := p.Full()
-	self := full.index[p.Self]
-	for _, gap := range full.gaps(p.rng.Uint64) {
+	if p.weak == nil {
+		full := p.Full()
+		p.weak = &weakness{full, full.gaps(p.rng.Uint64)}
+	}
+	full, self := p.weak.full, p.weak.full.index[p.Self]
+	for _, gap := range p.weak.gaps {
 		turn := slices.Index(full.byNeed(gap.a, gap.weak), self)
 		if turn < 0 || p.in.Quiet < time.Duration(turn)*RepairTurn || p.wantsOneOf(full, gap.b) {
 			continue

@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -15,6 +16,7 @@ type Tree struct {
 	root  int32
 	dist  []uint64 // microseconds
 	hop   []int32  // first server on the path, -1 if there is none
+	prev  []int32  // last server before the end of the path, -1 if there is none
 }
 
 // SPF computes the shortest paths from a server (Dijkstra; section 16.1 of RFC
@@ -27,9 +29,10 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 	if !ok {
 		return nil
 	}
-	t := &Tree{graph: g, root: root, dist: make([]uint64, len(g.nodes)), hop: make([]int32, len(g.nodes))}
+	n := len(g.nodes)
+	t := &Tree{graph: g, root: root, dist: make([]uint64, n), hop: fill(n, -1), prev: fill(n, -1)}
 	for i := range t.dist {
-		t.dist[i], t.hop[i] = unreached, -1
+		t.dist[i] = unreached
 	}
 	t.dist[root] = 0
 	q := queue{pack(0, root)}
@@ -46,10 +49,10 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 			next := d + uint64(a.cost)
 			switch {
 			case next < t.dist[a.to]:
-				t.dist[a.to], t.hop[a.to] = next, hop
+				t.dist[a.to], t.hop[a.to], t.prev[a.to] = next, hop, at
 				q.push(pack(next, a.to))
 			case next == t.dist[a.to] && hop < t.hop[a.to]:
-				t.hop[a.to] = hop // costs are positive: a.to is not settled yet
+				t.hop[a.to], t.prev[a.to] = hop, at // costs are positive: a.to is not settled yet
 			}
 		}
 	}
@@ -73,6 +76,21 @@ func (t *Tree) Distance(to omega.Fingerprint) (time.Duration, bool) {
 		return 0, false
 	}
 	return time.Duration(t.dist[i]) * time.Microsecond, true
+}
+
+// Path returns the servers on the way from the root to a server, both
+// included, and nil when there is no way.
+func (t *Tree) Path(to omega.Fingerprint) []omega.Fingerprint {
+	i, ok := t.graph.index[to]
+	if !ok || t.dist[i] == unreached {
+		return nil
+	}
+	var path []omega.Fingerprint
+	for ; i >= 0; i = t.prev[i] {
+		path = append(path, t.graph.nodes[i])
+	}
+	slices.Reverse(path)
+	return path
 }
 
 // Routes yields every reachable server but the root with its next hop, in

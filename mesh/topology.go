@@ -136,8 +136,8 @@ func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required in
 }
 
 // A View is the database at one moment as one server sees it: the servers, the
-// links that count, the shortest paths from self and everyone's standing.
-// Immutable.
+// links that count, the shortest paths from self and everyone's standing. Its
+// fields never change; only Plan keeps something inside.
 type View struct {
 	Self    omega.Fingerprint
 	Time    time.Time
@@ -146,6 +146,8 @@ type View struct {
 	Graph   *Graph    // all servers of Records
 	Tree    *Tree     // from Self; nil while Self has announced nothing
 	States  map[omega.Fingerprint]ServerState
+
+	weak *weakness // found by the first Plan
 }
 
 // View computes the view of the database at time now and updates the
