@@ -6,7 +6,7 @@ import (
 	"github.com/omega-im/omega"
 )
 
-// Limits of an announcement. (spec/mesh.md, MESH-2)
+// Limits of an announcement. (spec/cloud.md, CLOUD-1)
 const (
 	// MaxAnnouncement is the largest encoded announcement in octets, its
 	// signature included. At eight links one takes about 450.
@@ -62,7 +62,7 @@ func (r Registration) String() string {
 }
 
 // An Announcement is what one server says about itself and its links: the
-// router-LSA of OSPF. An immutable value once signed. (spec/mesh.md, MESH-2)
+// router-LSA of OSPF. An immutable value once signed. (spec/cloud.md, CLOUD-1)
 type Announcement struct {
 	Server   omega.Fingerprint // who speaks: the server's primary key
 	Sequence uint64            // grows with every announcement of this server, for ever

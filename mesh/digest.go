@@ -21,7 +21,7 @@ const DigestSize = Buckets * 8
 // two that differ have equal ones by accident once in 2^64. (An origin that
 // grinds its own announcements for a collision hides its own news only.)
 //
-// Encoded it is 256 numbers of 8 octets, big endian. (spec/mesh.md, MESH-6)
+// Encoded it is 256 numbers of 8 octets, big endian. (spec/cloud.md, CLOUD-3)
 type Digest [Buckets]uint64
 
 // Bucket is the part of the database that a server's record falls in: the

@@ -15,5 +15,5 @@
 //	Topology (what people are shown) and Plan (which links to make)
 //
 // A DB belongs to one goroutine. Records, Graphs, Views, Trees and Topologies
-// are immutable once made and may be shared. (spec/mesh.md)
+// are immutable once made and may be shared. (spec/cloud.md)
 package mesh

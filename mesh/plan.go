@@ -66,7 +66,7 @@ type PlanInput struct {
 // Plan returns whom self should dial now, in order of urgency, nobody twice.
 // It depends on the view, the input and rng alone. The first call on a view
 // looks for weak places (O(links) time) and keeps them: calls on one view must
-// not overlap. (spec/mesh.md, MESH-9)
+// not overlap. (spec/cloud.md, CLOUD-5)
 func (v *View) Plan(in PlanInput, rng *rand.Rand) []Want {
 	p := newPlanner(v, in, rng)
 	p.planDegree()

@@ -6,7 +6,7 @@ import (
 )
 
 // RepairTurn is how long each deputy waits for the one before it, so that a
-// weak place is mended once (spec/mesh.md, MESH-10).
+// weak place is mended once (spec/cloud.md, CLOUD-5).
 const RepairTurn = 2 * time.Second
 
 // A gap is two groups of servers that need a link between them.

@@ -10,7 +10,7 @@ import (
 // others to link to, TargetLinks what it aims at, LinkCap where it stops.
 // With 3 per newcomer a join can never create a bridge (the expansion lemma);
 // with 4 the loss of one server does not either, before any repair.
-// (spec/mesh.md, MESH-8)
+// (spec/cloud.md, CLOUD-5)
 const (
 	RequiredLinks = 3
 	TargetLinks   = 4

@@ -43,7 +43,7 @@ const Label = "omega-im/lsa/v1\n"
 //	signature     64      compact OpenPGP signature (spec/identity.md)
 //
 // There is exactly one encoding of an announcement, and nothing may follow
-// it. (spec/mesh.md, MESH-2)
+// it. (spec/cloud.md, CLOUD-1)
 const trailer = 4 + SignatureSize
 
 // SignatureSize is the length of a compact signature in octets.
