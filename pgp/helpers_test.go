@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ed25519"
 	cryptorand "crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -177,4 +178,9 @@ func mustParse(tb testing.TB, b []byte) *Certificate {
 		tb.Fatal(err)
 	}
 	return c
+}
+
+// edSign signs a digest of any length.
+func edSign(k *SecretKey, digest []byte) []byte {
+	return edToMPIs((*[64]byte)(ed25519.Sign(k.ed, digest)))
 }
