@@ -1,0 +1,42 @@
+package proxy
+
+// Metrics are what a Proxy counted since its start, and what there is now.
+type Metrics struct {
+	Sessions int64 // connected now
+	Leases   int64 // devices attached to this home now
+	Requests int64 // under way to other servers now
+
+	Served       int64 // sessions since the start
+	Superseded   int64 // of those, ended by a newer session of the device
+	IdleEnded    int64 // of those, ended because they were silent
+	FramesIn     int64 // from clients
+	Sends        int64 // envelopes from clients
+	SendsLimited int64 // of those, refused for their rate
+	SendsFailed  int64 // of those, answered with a code other than CodeOK
+
+	PeerFramesIn  int64 // from other servers
+	PeerFramesBad int64 // of those, malformed or unexpected
+	Forwarded     int64 // frames to other servers
+	ForwardFailed int64 // of those, without a way or room
+	Retries       int64 // requests repeated
+	Timeouts      int64 // requests never answered
+
+	Delivered    int64 // envelopes taken as home; one for any number of recipients
+	Duplicates   int64 // of those, stored already for all recipients
+	Pushed       int64 // mails pushed when they came
+	Pumped       int64 // mails pushed from the store
+	Ephemeral    int64 // envelopes pushed and not stored
+	Acks         int64 // acknowledgements that counted
+	AcksForged   int64 // acknowledgements whose code was wrong
+	Resends      int64 // times a lease began again after silence
+	Rewinds      int64 // times a device asked for it
+	Attaches     int64 // leases taken
+	AttachesBad  int64 // leases refused
+	RemoteFinds  int64 // look-ups at other servers
+	RemoteMisses int64 // of those, found nowhere
+	Published    int64 // entries sent to the other servers
+	SyncPulls    int64 // entries asked for when comparing with another server
+}
+
+// Metrics returns the figures of this moment.
+func (p *Proxy) Metrics() Metrics { return Metrics{} }
