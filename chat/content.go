@@ -16,7 +16,7 @@ import (
 )
 
 // A Kind says what a message is. Kinds that this version does not know are
-// verified, kept and skipped. (spec/chat.md, CHAT-10)
+// verified, kept and skipped. (spec/chat.md, CHAT-11)
 type Kind string
 
 // The kinds of this version.

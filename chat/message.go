@@ -51,7 +51,7 @@ func (m *Message) Head() []byte {
 }
 
 // Again returns the content that sends m once more, in answer to a
-// ResendRequest, in the chat with to. (spec/chat.md, CHAT-12)
+// ResendRequest, in the chat with to. (spec/chat.md, CHAT-13)
 func (m *Message) Again(to omega.ChatID) (*Content, error) {
 	raw, err := m.Content.Raw()
 	if err != nil {

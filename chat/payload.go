@@ -27,7 +27,7 @@ type Hash [32]byte
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
 // A Link is the first 16 octets of the SHA-256 of a transcript: what the
-// device's next message names as the one before it. (spec/chat.md, CHAT-9)
+// device's next message names as the one before it. (spec/chat.md, CHAT-10)
 type Link [16]byte
 
 // String returns 32 lower-case hexadecimal digits.

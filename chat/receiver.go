@@ -115,7 +115,7 @@ func (r *Receiver) Open(ctx context.Context, st Store, a *Arrival) (*Result, err
 	return r.openMessage(ctx, st, a, p)
 }
 
-// openKey takes a key record (spec/chat.md, CHAT-4).
+// openKey takes a key record (spec/chat.md, CHAT-3).
 func (r *Receiver) openKey(ctx context.Context, st Store, a *Arrival, p Payload) (*Result, error) {
 	record, err := pgp.OpenRecord(ctx, r.id.Decrypter, p.Body)
 	if err != nil {

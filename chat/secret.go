@@ -11,7 +11,7 @@ import (
 	"github.com/omega-im/omega"
 )
 
-// Labels keep the uses of a session key apart (spec/chat.md, CHAT-3).
+// Labels keep the uses of a session key apart (spec/chat.md, CHAT-4).
 const (
 	chainLabel      = "omega-im/chat/key/v1\n"
 	commitmentLabel = "omega-im/chat/key-commitment/v1\n"
@@ -43,7 +43,7 @@ type derived struct {
 	commitment Hash
 }
 
-// derive expands a session key (RFC 5869; spec/chat.md, CHAT-3).
+// derive expands a session key (RFC 5869; spec/chat.md, CHAT-4).
 func (k SessionKey) derive() (*derived, error) {
 	chain, err := hkdf.Key(sha256.New, k[:], nil, chainLabel, len(k))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // A Transcript is what the signature of a message covers: readable lines, a
-// blank line, the text exactly as it is. (spec/chat.md, CHAT-8)
+// blank line, the text exactly as it is. (spec/chat.md, CHAT-9)
 //
 //	Omega-Message: 1
 //	Id: 32 hex

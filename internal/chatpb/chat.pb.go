@@ -3,11 +3,11 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 10b14de2fee3680383e0c60e3ffc9e0664725635116637c7a9d3b982cbf383f2
+// source sha256: b18cda26be68befc98af23289924f4631ac87bc1b2903fe7ca3b80ac7c491eee
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
-// CHAT-8), in which text, kind, seen and line stand readable and every other
+// CHAT-9), in which text, kind, seen and line stand readable and every other
 // field by its hash, so that a reader can verify what it does not know yet.
 
 package chatpb
