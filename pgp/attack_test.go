@@ -260,12 +260,12 @@ func TestCertificatesThatAreNone(t *testing.T) {
 // TestFlippedCertificate changes every octet. What still parses may hold less,
 // but nothing that was not there.
 func TestFlippedCertificate(t *testing.T) {
-	a := newAccount(t, 1, 2)
-	a.cert, _ = RevokeDevice(t.Context(), a.primary, a.cert, a.devices[1].Signing.Public().Fingerprint(), ReasonRetired, testTime)
+	a := newAccount(t, 1, 1)
+	a.cert, _ = RevokeDevice(t.Context(), a.primary, a.cert, a.devices[0].Signing.Public().Fingerprint(), ReasonRetired, testTime)
 	b := a.cert.Bytes()
 	known := packets(t, b)
 	for i := range b {
-		for _, bit := range []byte{1, 0x10, 0x80} {
+		for _, bit := range []byte{1, 0x80} {
 			changed := bytes.Clone(b)
 			changed[i] ^= bit
 			c, err := ParseCertificate(changed, testTime)

@@ -253,6 +253,19 @@ func TestAddDeviceChecksTheRequest(t *testing.T) {
 	}
 }
 
+func TestAddDeviceWithAnothersEncryptionKey(t *testing.T) {
+	a := newAccount(t, 1, 1)
+	thief := testDevice(t, 9, "thief")
+	thief.Encryption = a.devices[0].Encryption
+	req, err := thief.Request(t.Context(), a.cert.Primary(), testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AddDevice(t.Context(), a.primary, a.cert, req, testTime); !errors.Is(err, ErrPolicy) {
+		t.Errorf("another device's encryption key: %v, want %v", err, ErrPolicy)
+	}
+}
+
 func TestAtMost32ActiveDevices(t *testing.T) {
 	a := newAccount(t, 1, omega.MaxDevices)
 	t.Logf("%d devices: %d octets", omega.MaxDevices, len(a.cert.Bytes()))

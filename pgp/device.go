@@ -134,6 +134,9 @@ func addDevice(ctx context.Context, primary Signer, cert *Certificate, req *Devi
 	if _, known := cert.Device(req.Signing.fp); !known && len(cert.Active(now)) >= omega.MaxDevices {
 		return nil, fmt.Errorf("%w: there are %d active devices; revoke one first", ErrPolicy, omega.MaxDevices)
 	}
+	if o := cert.ownerOf(req.Encryption); !o.IsZero() && o != req.Signing.fp {
+		return nil, fmt.Errorf("%w: encryption key %s belongs to device %s", ErrPolicy, req.Encryption.fp, o)
+	}
 	// The new device's clock may be ahead: a binding older than its key or its
 	// cross-signature would not hold.
 	t := latest(now, cert.primary.created, req.Signing.created, req.Encryption.created, cross.created)
@@ -214,6 +217,18 @@ func (c *Certificate) bindings(keys ...*PublicKey) []*signature {
 		}
 	}
 	return list
+}
+
+// ownerOf returns the device that an encryption key is bound to, if any. No
+// proof of possession comes with an encryption key, so a new device could name
+// another's and take it away.
+func (c *Certificate) ownerOf(encryption *PublicKey) omega.Fingerprint {
+	for _, s := range c.subkeys {
+		if s.key.fp == encryption.fp {
+			return s.owner()
+		}
+	}
+	return omega.Fingerprint{}
 }
 
 // copy returns the core with a list of subkeys of its own.
