@@ -10,13 +10,13 @@ import (
 	"github.com/ProtonMail/go-crypto/openpgp/s2k"
 )
 
-// A secret file is this line and then OpenPGP packets: the primary's
-// Secret-Key packet if it is here, and for a device its name in a User ID
-// packet, then the Secret-Subkey packets of its signing and its encryption
-// subkey. With a passphrase each is protected by AES-256-OCB under a key that
-// Argon2id makes of it (RFC 9580, sections 3.7.1.4 and 5.5.3).
-// (spec/identity.md)
-const secretLabel = "omega-im/secrets/v1\n"
+// A secret file is a line and then OpenPGP packets. The line is this label, and
+// " primary" and " device" as far as they are in the file. A primary is a
+// Secret-Key packet; a device is its name in a User ID packet, then the
+// Secret-Subkey packets of its signing and its encryption subkey. With a
+// passphrase each is protected by AES-256-OCB under a key that Argon2id makes
+// of it (RFC 9580, sections 3.7.1.4 and 5.5.3). (spec/identity.md)
+const secretLabel = "omega-im/secrets/v1"
 
 const maxSecrets = 4 << 10 // octets of a secret file; three protected keys take 500
 
@@ -58,7 +58,7 @@ func MarshalSecrets(primary *SecretKey, dev *DeviceSecrets, passphrase []byte) (
 			return nil, fmt.Errorf("write secrets: %w", err)
 		}
 	}
-	b := []byte(secretLabel)
+	b := []byte(secretLine(primary != nil, dev != nil))
 	for i, p := range packets {
 		if dev != nil && i == len(packets)-2 {
 			b = appendPacket(b, tagUserID, []byte(dev.Name))
@@ -68,15 +68,29 @@ func MarshalSecrets(primary *SecretKey, dev *DeviceSecrets, passphrase []byte) (
 	return b, nil
 }
 
+func secretLine(primary, device bool) string {
+	line := secretLabel
+	if primary {
+		line += " primary"
+	}
+	if device {
+		line += " device"
+	}
+	return line + "\n"
+}
+
 // UnmarshalSecrets reads a secret file. What the file does not hold is nil. It
 // fails with ErrLocked for a wrong or missing passphrase, and with
 // ErrMalformed.
 func UnmarshalSecrets(b, passphrase []byte) (primary *SecretKey, dev *DeviceSecrets, err error) {
-	rest, ok := bytes.CutPrefix(b, []byte(secretLabel))
-	if !ok || len(b) > maxSecrets {
+	line, rest, _ := bytes.Cut(b, []byte("\n"))
+	if !bytes.HasPrefix(line, []byte(secretLabel)) || len(b) > maxSecrets {
 		return nil, nil, fmt.Errorf("read secrets: %w: not a secret file of version 1", ErrMalformed)
 	}
 	f, err := splitSecrets(rest)
+	if err == nil && string(line)+"\n" != secretLine(f.primary, f.device) {
+		err = fmt.Errorf("%w: file was cut", ErrMalformed)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("read secrets: %w", err)
 	}

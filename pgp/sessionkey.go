@@ -68,7 +68,7 @@ func openSessionKey(k *SecretKey, pkesk []byte) ([]byte, error) {
 	head := append([]byte{3}, k.pub.id[:]...)
 	head = append(head, byte(ECDH), 0x01, 0x07, 0x40)
 	point, ok := bytes.CutPrefix(body, head)
-	if !ok || point[32] != 48 {
+	if !ok || point[31]&0x80 != 0 || point[32] != 48 { // X25519 ignores that bit: one form only
 		return nil, ErrDecrypt
 	}
 	ephemeral, err := ecdh.X25519().NewPublicKey(point[:32])
