@@ -3,17 +3,94 @@
 package transport
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
 )
 
 // ServeWebSocket does the handshake on a request for WebSocketPath and returns
-// the connection as Accept does. On an error the answer has been written.
+// the connection as Accept does. On an error the answer has been written and
+// the connection closed. The server must speak HTTP/1.1.
 //
 // Pages of any origin may connect: no cookie or other authority of the browser
 // is used, and every frame is sealed under keys that only the holder of the
 // device's secret can have, so a foreign page can do no more than any program
 // on the network.
 func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) (*Conn, error) {
-	return nil, errors.ErrUnsupported
+	addr := requestAddr(r.RemoteAddr)
+	up := &upgrade{ResponseWriter: w}
+	c, err := s.enter(r.Context(), addr, up, func() (*shake, error) { return s.acceptWS(up, r, addr) })
+	if err == nil {
+		return c, nil
+	}
+	if up.raw == nil && errors.Is(err, ErrBusy) {
+		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
+	}
+	_ = up.Close()
+	return nil, err
+}
+
+// acceptWS makes the WebSocket.
+func (s *Server) acceptWS(up *upgrade, r *http.Request, addr net.Addr) (*shake, error) {
+	if !s.cfg.Terminated {
+		http.NotFound(up.ResponseWriter, r)
+		return nil, errors.New("WebSocket: not offered")
+	}
+	ws, err := websocket.Accept(up, r, &websocket.AcceptOptions{
+		Subprotocols:       []string{Subprotocol},
+		InsecureSkipVerify: true, // any origin, see ServeWebSocket
+		CompressionMode:    websocket.CompressionDisabled,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("WebSocket: %w", err)
+	}
+	if ws.Subprotocol() != Subprotocol {
+		return nil, fmt.Errorf("WebSocket: subprotocol %q", ws.Subprotocol())
+	}
+	keepAlive(up.raw, RoleClient)
+	boundSendBuffer(up.raw)
+	if err := up.raw.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
+		return nil, fmt.Errorf("set deadline: %w", err)
+	}
+	bind, err := terminatedBinding(s.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return s.newShake(newConn(newWSLink(ws, up.raw, addr), s.cfg.WriteTimeout), bind, RoleClient), nil
+}
+
+// An upgrade keeps the connection that a WebSocket takes over, for its
+// deadlines.
+type upgrade struct {
+	http.ResponseWriter
+	raw net.Conn // nil until then
+}
+
+// Hijack takes the connection over.
+func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	u.raw = c
+	return c, rw, err
+}
+
+// Close closes what was taken over.
+func (u *upgrade) Close() error {
+	if u.raw == nil {
+		return nil
+	}
+	return u.raw.Close()
+}
+
+// requestAddr is the address of a request as a net.Addr.
+func requestAddr(s string) net.Addr {
+	a, err := net.ResolveTCPAddr("tcp", s)
+	if err != nil {
+		return nil
+	}
+	return a
 }

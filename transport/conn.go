@@ -3,9 +3,16 @@ package transport
 import (
 	"errors"
 	"net"
+	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
+
+// lingerTime is how long the other side has to close after CloseAfterFlush.
+const lingerTime = 2 * time.Second
 
 // A Conn is an authenticated connection that carries frames. One goroutine
 // reads; any number may send; all other methods may be called by any.
@@ -13,51 +20,128 @@ import (
 // An idle Conn holds no buffer and no goroutine besides the one that blocks in
 // ReadFrame.
 type Conn struct {
-	peer Peer
+	link         link
+	peer         Peer // without the certificate
+	certificate  atomic.Pointer[pgp.Certificate]
+	ticket       *Ticket
+	writeTimeout time.Duration
+
+	// The reader's.
+	head     [wire.HeaderSize]byte
+	in       *buffer // what was read ahead; nil: nothing
+	maxFrame int
+	chunk    int  // octets to read ahead at most
+	guarded  bool // the handshake's own deadline stands: set none for bodies
+
+	flush    func()         // c.flushQueue, made once so that starting it allocates nothing
+	flushers sync.WaitGroup // counts flushQueue; added to under mu and while err is nil
+	deadline time.Time      // of writes, as set last; the flusher's
+
+	mu       sync.Mutex
+	out      *buffer // whole frames to write; nil: none
+	writing  int     // octets that the flusher took from out and is writing
+	flushing bool    // a flusher runs
+	closing  bool    // CloseAfterFlush was called
+	err      error   // why nothing can be sent any more; nil: it can
+	maxQueue int     // octets
+}
+
+// newConn wraps a link for a handshake. establish makes it a session.
+func newConn(l link, writeTimeout time.Duration) *Conn {
+	c := &Conn{link: l, writeTimeout: writeTimeout, maxFrame: wire.HeaderSize + maxHello, chunk: bufferClasses[0], guarded: true}
+	c.flush = c.flushQueue
+	return c
+}
+
+// establish ends the handshake: what it set for itself no longer counts.
+func (c *Conn) establish(p Peer, maxQueue int) {
+	c.certificate.Store(p.Certificate)
+	p.Certificate = nil
+	c.peer, c.maxQueue = p, maxQueue
+	c.maxFrame, c.guarded = p.Role.maxFrame(), false
+	if p.Role == RoleServer {
+		c.chunk = bufferClasses[1]
+	}
+	_ = c.link.SetReadDeadline(time.Time{})
+	_ = c.link.SetWriteDeadline(time.Time{})
+}
+
+// secure seals everything from here on, where TLS does not. What was sent
+// before, in the clear, must not reach into the session.
+func (c *Conn) secure(send, recv *[44]byte) error {
+	l, ok := c.link.(*wsLink)
+	if !ok {
+		return nil
+	}
+	if c.readAhead() != 0 {
+		return errors.New("more than one frame in a message of the handshake")
+	}
+	return l.secure(send, recv)
 }
 
 // Peer is who is at the other end.
-func (c *Conn) Peer() Peer { return c.peer }
+func (c *Conn) Peer() Peer {
+	p := c.peer
+	p.Certificate = c.certificate.Load()
+	return p
+}
 
 // ReleaseCertificate forgets the certificate of Peer, so that an idle
 // connection does not keep it in memory.
-func (c *Conn) ReleaseCertificate() {}
+func (c *Conn) ReleaseCertificate() { c.certificate.Store(nil) }
 
 // Ticket resumes this session on a later connection; nil if the server gave
 // none. Only the dialling side has one.
-func (c *Conn) Ticket() *Ticket { return nil }
+func (c *Conn) Ticket() *Ticket { return c.ticket }
 
 // RemoteAddr is the network address of the other end.
-func (c *Conn) RemoteAddr() net.Addr { return nil }
+func (c *Conn) RemoteAddr() net.Addr { return c.link.RemoteAddr() }
 
 // MaxFrame is the largest frame that may be sent or received, in octets.
 func (c *Conn) MaxFrame() int { return c.peer.Role.maxFrame() }
 
-// ReadFrame returns the next frame. Its body is valid until the next call.
-// io.EOF means that the other side closed between two frames, ErrClosed that
-// this side did. After any error the connection is of no use.
-func (c *Conn) ReadFrame() (wire.Frame, error) { return wire.Frame{}, errors.ErrUnsupported }
-
-// Send queues a copy of one or more whole frames. It never blocks: what is
-// queued is written by a goroutine that lives until the queue is empty, in as
-// few writes as possible. ErrSlow means that the queue is full and nothing was
-// queued: what the other side can ask for again may be dropped, otherwise
-// close. A connection that takes nothing for the write timeout closes itself.
-func (c *Conn) Send(frames []byte) error { return errors.ErrUnsupported }
-
-// SendParts is Send for a frame that lies in pieces.
-func (c *Conn) SendParts(parts ...[]byte) error { return errors.ErrUnsupported }
-
-// SendFrame is Send for a frame that has no header yet.
-func (c *Conn) SendFrame(t wire.Type, tag uint32, body []byte) error { return errors.ErrUnsupported }
-
-// Queued is how many octets wait to be written.
-func (c *Conn) Queued() int { return 0 }
-
 // Close closes the connection at once; what is queued is lost. It unblocks
 // ReadFrame and waits for the writing goroutine. Closing again does nothing.
-func (c *Conn) Close() error { return nil }
+func (c *Conn) Close() error {
+	c.fail(ErrClosed)
+	c.flushers.Wait()
+	return nil
+}
 
-// CloseAfterFlush takes nothing more to send and closes when all that is
-// queued has been written or the write timeout is over. It does not wait.
-func (c *Conn) CloseAfterFlush() {}
+// fail ends the connection for the reason err, unless it has ended before.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil || c.closing && c.err == ErrClosed {
+		c.err, c.closing = err, false
+	}
+	if c.out != nil {
+		putBuffer(c.out)
+		c.out = nil
+	}
+	c.mu.Unlock()
+	_ = c.link.Close()
+}
+
+// CloseAfterFlush takes nothing more to send, writes what is queued, and tells
+// the other side that this was all. It does not wait. ReadFrame goes on until
+// the other side closes as well, for two seconds at most; the owner still
+// calls Close then.
+func (c *Conn) CloseAfterFlush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	c.startFlusher()
+	c.err, c.closing = ErrClosed, true
+}
+
+// ended is why a read or write failed: because of this side, or else err.
+func (c *Conn) ended(err error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil && !c.closing {
+		return c.err
+	}
+	return err
+}

@@ -2,16 +2,21 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
+
+// DefaultDialTimeout is how long dialling and handshake may take together.
+const DefaultDialTimeout = 10 * time.Second
 
 // A DialConfig says whom to dial and as whom.
 type DialConfig struct {
@@ -26,7 +31,8 @@ type DialConfig struct {
 
 	// Ticket resumes the session that it came from, if the server still takes
 	// it; otherwise the whole handshake follows on the same connection. nil for
-	// none. The next one is Conn.Ticket.
+	// none. A ticket of another server, device or time is left aside. The next
+	// one is Conn.Ticket.
 	Ticket *Ticket
 
 	// Register answers a server that does not know the account or the device:
@@ -45,10 +51,35 @@ type DialConfig struct {
 
 	MaxQueue     int           // octets that Send may queue; zero is DefaultClientQueue, DefaultPeerQueue for RoleServer
 	WriteTimeout time.Duration // until a write that makes no progress ends the connection; zero is DefaultWriteTimeout
-	Timeout      time.Duration // of dialling and handshake together; zero is 10 seconds
+	Timeout      time.Duration // of dialling and handshake together; zero is DefaultDialTimeout
 
 	Clock func() time.Time // nil is time.Now
 	Rand  io.Reader        // nil is crypto/rand
+}
+
+func (cfg DialConfig) withDefaults() DialConfig {
+	if cfg.Role == 0 {
+		cfg.Role = RoleClient
+	}
+	if cfg.MaxQueue == 0 {
+		cfg.MaxQueue = DefaultClientQueue
+		if cfg.Role == RoleServer {
+			cfg.MaxQueue = DefaultPeerQueue
+		}
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = DefaultWriteTimeout
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultDialTimeout
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	return cfg
 }
 
 // Dial connects, finds out who is there, and proves who dials. When it returns
@@ -57,47 +88,87 @@ type DialConfig struct {
 // CodeRefused (registration is closed), CodeVersion and others that
 // registration may give. ErrServer means that nothing was proved to us.
 func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
-	return nil, errors.ErrUnsupported
+	if cfg.Identity == nil {
+		return nil, errors.New("dial: Identity is required")
+	}
+	return open(ctx, cfg, (*greeting).authenticate)
 }
 
-// A Guest is a connection on which only the server proved who it is. It may
-// ask a few things and ends after five minutes. Its methods may not be called
-// concurrently. Over a WebSocket nothing protects the answers on the way;
-// entries prove themselves and blobs have to be sealed by their makers anyway.
-type Guest struct {
-	conn *Conn
-	tag  uint32 // of the last request
+// open connects, reads the hello and does the rest.
+func open(ctx context.Context, cfg DialConfig, rest func(*greeting, context.Context) error) (*Conn, error) {
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	g := &greeting{cfg: &cfg, transcript: newTranscript()}
+	err := g.connect(ctx)
+	if err == nil {
+		stop := context.AfterFunc(ctx, func() { _ = g.conn.link.Close() })
+		if err = g.readHello(); err == nil {
+			err = rest(g, ctx)
+		}
+		stop()
+	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // the link was closed under us; that is why
+	}
+	if err == nil {
+		return g.conn, nil
+	}
+	if g.conn != nil {
+		_ = g.conn.Close()
+	}
+	return nil, fmt.Errorf("connect to %s: %w", cfg.Address.URL(), err)
 }
 
-// DialGuest connects without saying who dials. Identity, Ticket and Register
-// of cfg are not used.
-func DialGuest(ctx context.Context, cfg DialConfig) (*Guest, error) {
-	return nil, errors.ErrUnsupported
+// connect makes the link and what binds the handshake to it. The address alone
+// decides which: a TLS client cannot be talked into ModeTerminated.
+func (g *greeting) connect(ctx context.Context) error {
+	cfg := g.cfg
+	var l link
+	var err error
+	switch cfg.Address.Network {
+	case NetworkTLS:
+		l, g.bind, err = connectTLS(ctx, cfg)
+	case NetworkWS, NetworkWSS:
+		if cfg.Role != RoleClient {
+			return errors.New("servers use TLS between them")
+		}
+		if l, err = connectWS(ctx, cfg); err == nil {
+			g.bind, err = terminatedBinding(cfg.Rand)
+		}
+	default:
+		return fmt.Errorf("%w: network %q", ErrAddress, cfg.Address.Network)
+	}
+	if l != nil {
+		g.conn = newConn(l, cfg.WriteTimeout)
+	}
+	return err
 }
 
-// Server is who answered, as it proved; its Role, SessionID and Version are
-// not set.
-func (g *Guest) Server() Peer { return Peer{} }
-
-// Lookup asks for the certificate and record of an account or server, by the
-// fingerprint of its primary key or of a signing subkey. The caller checks
-// both. No such thing is omega.CodeNotFound.
-func (g *Guest) Lookup(ctx context.Context, fp omega.Fingerprint) (wire.Entry, error) {
-	return wire.Entry{}, errors.ErrUnsupported
+func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
+	dial := cfg.Dialer
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	nc, err := dial(ctx, "tcp", cfg.Address.HostPort)
+	if err != nil {
+		return nil, nil, err
+	}
+	keepAlive(nc, cfg.Role)
+	host, _, _ := net.SplitHostPort(cfg.Address.HostPort)
+	tc := tls.Client(nc, clientTLS(cfg.Role, host))
+	if err := tc.HandshakeContext(ctx); err != nil {
+		_ = nc.Close()
+		return nil, nil, fmt.Errorf("TLS: %w", err)
+	}
+	state := tc.ConnectionState()
+	bind, err := tlsBinding(&state, state.PeerCertificates[0])
+	if err == nil && state.NegotiatedProtocol != cfg.Role.alpn() {
+		err = fmt.Errorf("TLS: ALPN protocol id %q, want %q", state.NegotiatedProtocol, cfg.Role.alpn())
+	}
+	if err != nil {
+		_ = nc.Close()
+		return nil, nil, err
+	}
+	return tlsLink{tc}, bind, nil
 }
-
-// Drop leaves a blob of at most MaxBlob octets under a handle, for five
-// minutes. The same again changes nothing; another blob under the same handle
-// is omega.CodeConflict.
-func (g *Guest) Drop(ctx context.Context, handle Handle, blob []byte) error {
-	return errors.ErrUnsupported
-}
-
-// Pick returns the blob under a handle, or omega.CodeNotFound while there is
-// none.
-func (g *Guest) Pick(ctx context.Context, handle Handle) ([]byte, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Close ends the connection.
-func (g *Guest) Close() error { return nil }

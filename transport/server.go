@@ -2,10 +2,17 @@ package transport
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -73,19 +80,72 @@ type Config struct {
 // A Server makes authenticated connections of accepted ones. Its methods may
 // be called concurrently.
 type Server struct {
-	cfg Config
+	cfg         Config
+	certificate []byte // of the identity, as it is shown
+	tls         *tls.Config
+	leaf        *x509.Certificate
+	tickets     *ticketKeys
+	gate        *gate
+
+	accepted, resumed, registered, failed, busy, guests atomic.Uint64
 }
 
 // NewServer checks cfg and makes the TLS key that all connections of this
 // process use.
-func NewServer(cfg Config) (*Server, error) { return nil, errors.ErrUnsupported }
+func NewServer(cfg Config) (*Server, error) {
+	if cfg.Identity == nil || cfg.Find == nil {
+		return nil, errors.New("new transport server: Identity and Find are required")
+	}
+	cfg = cfg.withDefaults()
+	certificate := cfg.Identity.Certificate.Bytes()
+	if len(certificate) > omega.MaxCertificate {
+		return nil, fmt.Errorf("new transport server: certificate of %d octets", len(certificate))
+	}
+	leaf, err := newLeaf(cfg.Rand, cfg.Clock())
+	if err != nil {
+		return nil, fmt.Errorf("new transport server: %w", err)
+	}
+	return &Server{
+		cfg: cfg, certificate: certificate, tls: serverTLS(leaf), leaf: leaf.Leaf,
+		tickets: &ticketKeys{rand: cfg.Rand}, gate: newGate(cfg.Limits),
+	}, nil
+}
 
-// Accept does TLS and the handshake on nc and returns the connection, or
-// closes nc and returns why not: ErrGuest, ErrBusy, or what went wrong (for
-// the log; the other side was told only CodeAuth). It returns within the
-// handshake timeout, or the lifetime of a guest. The end of ctx ends it too.
-func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
-	return nil, errors.ErrUnsupported
+func (cfg Config) withDefaults() Config {
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Rendezvous == nil {
+		cfg.Rendezvous = NewRendezvous(0, 0, cfg.Clock)
+	}
+	if cfg.ClientQueue == 0 {
+		cfg.ClientQueue = DefaultClientQueue
+	}
+	if cfg.PeerQueue == 0 {
+		cfg.PeerQueue = DefaultPeerQueue
+	}
+	if cfg.WriteTimeout == 0 {
+		cfg.WriteTimeout = DefaultWriteTimeout
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	return cfg
+}
+
+func (s *Server) now() time.Time { return s.cfg.Clock() }
+
+// modes are the bits of what this server offers.
+func (s *Server) modes() uint8 {
+	m := ModeExporter
+	if s.cfg.Terminated {
+		m |= ModeTerminated
+	}
+	return uint8(m)
 }
 
 // Serve accepts from ln until ctx ends or ln fails, and calls handle with each
@@ -95,7 +155,65 @@ func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
 // closed after it. Serve closes ln and returns when all of them have returned;
 // the end of ctx is no error.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn)) error {
-	return errors.ErrUnsupported
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	// Accept takes no context; closing the listener is what unblocks it.
+	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
+	defer func() { _ = ln.Close() }()
+
+	for {
+		nc, err := ln.Accept()
+		if ctx.Err() != nil {
+			if err == nil {
+				_ = nc.Close()
+			}
+			return nil
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
+			s.cfg.Logger.WarnContext(ctx, "accept failed, trying again", "err", err)
+			wait(ctx, 50*time.Millisecond)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("accept connections at %s: %w", ln.Addr(), err)
+		}
+		all.Go(func() {
+			if c := s.acceptAndLog(ctx, nc); c != nil {
+				all.Go(func() { run(ctx, c, handle) })
+			}
+		})
+	}
+}
+
+// run is apart from the handshake so that it begins on a small stack.
+func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)) {
+	defer func() { _ = c.Close() }()
+	handle(ctx, c)
+}
+
+// acceptAndLog returns nil for whoever did not become a session.
+func (s *Server) acceptAndLog(ctx context.Context, nc net.Conn) *Conn {
+	c, err := s.Accept(ctx, nc)
+	if err != nil && !errors.Is(err, ErrGuest) {
+		level := slog.LevelDebug
+		var t *told
+		if errors.As(err, &t) && t.say.Code == omega.CodeInternal {
+			level = slog.LevelError
+		}
+		s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
+	}
+	return c
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // Rendezvous is where this server's guests leave blobs, for sessions that do
@@ -115,4 +233,11 @@ type Stats struct {
 }
 
 // Stats returns the counts for metrics.
-func (s *Server) Stats() Stats { return Stats{} }
+func (s *Server) Stats() Stats {
+	halfOpen, guests := s.gate.counts()
+	return Stats{
+		Accepted: s.accepted.Load(), Resumed: s.resumed.Load(), Registered: s.registered.Load(),
+		Failed: s.failed.Load(), Busy: s.busy.Load(), Guests: s.guests.Load(),
+		HalfOpen: halfOpen, GuestsNow: guests,
+	}
+}

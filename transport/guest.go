@@ -1,0 +1,96 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
+)
+
+func isGuest(t wire.Type) bool {
+	return t == wire.TypeLookup || t == wire.TypeDrop || t == wire.TypePick
+}
+
+// serveGuest answers a visitor until he leaves, asks too much, or his time is
+// over. He cannot become a session any more. It always returns an error, and
+// ErrGuest if nothing was wrong.
+func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
+	s := h.server
+	if !s.gate.enterGuest() {
+		_ = h.say(f.Tag, &omega.Error{Code: omega.CodeRateLimited, Text: "too many guests"})
+		_ = h.conn.Close()
+		return ErrBusy
+	}
+	defer s.gate.leaveGuest()
+	defer func() { _ = h.conn.Close() }()
+	s.guests.Add(1)
+	l := s.cfg.Limits
+	_ = h.conn.link.SetReadDeadline(time.Now().Add(l.GuestLifetime))
+	left := map[wire.Type]int{wire.TypeLookup: l.GuestLookups, wire.TypeDrop: l.GuestDrops, wire.TypePick: l.GuestPicks}
+	for {
+		if left[f.Type]--; left[f.Type] < 0 {
+			// Types that are no guest's have nothing left from the start.
+			_ = h.say(f.Tag, &omega.Error{Code: omega.CodeRateLimited, Text: "a guest may not ask more"})
+			return fmt.Errorf("guest: more than he may, at type %d", f.Type)
+		}
+		_ = h.conn.link.SetWriteDeadline(time.Now().Add(l.HandshakeTimeout))
+		if err := h.answerGuest(ctx, f); err != nil {
+			return fmt.Errorf("guest: %w", err)
+		}
+		var err error
+		if f, err = h.read(maxFirst); err != nil {
+			return ErrGuest
+		}
+	}
+}
+
+// answerGuest writes the answer to one request.
+func (h *shake) answerGuest(ctx context.Context, f wire.Frame) error {
+	t, body, err := h.guestRequest(ctx, f)
+	if err == nil {
+		return h.conn.writeNow(t, f.Tag, body)
+	}
+	say := &omega.Error{Code: omega.CodeInternal, Text: "the server failed; try again later"}
+	if !errors.As(err, &say) {
+		h.server.cfg.Logger.ErrorContext(ctx, "guest's request failed", "type", int(f.Type), "err", err)
+	}
+	return h.say(f.Tag, say)
+}
+
+func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []byte, error) {
+	switch f.Type {
+	case wire.TypeLookup:
+		body, err := h.guestLookup(ctx, f.Body)
+		return wire.TypeEntry, body, err
+	case wire.TypeDrop:
+		if len(f.Body) < HandleSize {
+			return 0, nil, omega.Errorf(omega.CodeBadRequest, "drop: no handle")
+		}
+		err := h.server.cfg.Rendezvous.Drop(Handle(f.Body), f.Body[HandleSize:])
+		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, ""), err
+	default:
+		if len(f.Body) != HandleSize {
+			return 0, nil, omega.Errorf(omega.CodeBadRequest, "pick: no handle")
+		}
+		blob, err := h.server.cfg.Rendezvous.Pick(Handle(f.Body))
+		return wire.TypeBlob, blob, err
+	}
+}
+
+func (h *shake) guestLookup(ctx context.Context, body []byte) ([]byte, error) {
+	fp, n, err := omega.DecodeFingerprint(body)
+	if err != nil || n != len(body) {
+		return nil, omega.Errorf(omega.CodeBadRequest, "look up: not a fingerprint")
+	}
+	if h.server.cfg.Lookup == nil {
+		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known here")
+	}
+	entry, err := h.server.cfg.Lookup(ctx, fp)
+	if err != nil {
+		return nil, err
+	}
+	return wire.AppendEntry(nil, &entry), nil
+}

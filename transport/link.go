@@ -1,0 +1,44 @@
+package transport
+
+import (
+	"crypto/tls"
+	"net"
+	"time"
+)
+
+// A link carries octets for a Conn: TLS or a WebSocket. One goroutine reads
+// and one writes; the others may be called by any.
+type link interface {
+	// Read is an io.Reader's. It blocks without holding memory.
+	Read(p []byte) (int, error)
+
+	// Write writes whole frames, all of them or an error.
+	Write(frames []byte) (int, error)
+
+	// Close ends reads and writes at once.
+	Close() error
+
+	// CloseWrite tells the other side that nothing more comes.
+	CloseWrite() error
+
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+	RemoteAddr() net.Addr
+}
+
+// A tlsLink is TLS over any net.Conn. Its Close does not say goodbye: that
+// would have to wait for the write under way. Nothing is lost by it, because
+// every frame says how long it is.
+type tlsLink struct {
+	*tls.Conn
+}
+
+func (l tlsLink) Close() error { return l.NetConn().Close() }
+
+func (l tlsLink) CloseWrite() error {
+	err := l.Conn.CloseWrite()
+	if half, ok := l.NetConn().(interface{ CloseWrite() error }); ok && err == nil {
+		err = half.CloseWrite()
+	}
+	return err
+}
