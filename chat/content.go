@@ -62,7 +62,8 @@ type Content struct {
 	Resend  *ResendRequest // KindResend
 	Resent  *Resent        // KindResent
 
-	raw []byte // as it was received; what is signed and what is stored
+	raw  []byte // as it was received; what is signed and what is stored
+	hash Hash   // of what is in raw and not readable in the transcript; zero for none
 }
 
 // A Receipt acknowledges messages of one device in the chat it travels in.
@@ -125,24 +126,32 @@ func DecodeContent(raw []byte) (*Content, error) {
 	if len(raw) > omega.MaxEnvelope {
 		return nil, malformed("content: %d octets", len(raw))
 	}
-	if _, err := restOf(raw); err != nil {
+	f, err := splitContent(raw)
+	if err != nil {
 		return nil, err
 	}
-	var p chatpb.Content
-	if err := proto.Unmarshal(raw, &p); err != nil {
-		return nil, malformed("content: %v", err)
-	}
-	c := &Content{Kind: Kind(p.Kind), Text: p.Text, Lines: p.Line, raw: raw}
-	if c.Kind == "" {
-		c.Kind = KindText
-	}
-	r := fieldReader{}
-	r.fixed(c.Seen[:], p.Seen)
-	c.Receipt, c.Resend, c.Resent = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent)
-	if r.bad {
-		return nil, malformed("content of kind %s", c.Kind)
+	c := &Content{Kind: f.kind, Text: f.text, Seen: f.seen, Lines: f.lines, raw: raw}
+	if len(f.rest) > 0 {
+		c.hash = sha256.Sum256(f.rest)
+		if err := c.decodeRest(f.rest); err != nil {
+			return nil, err
+		}
 	}
 	return c, c.check()
+}
+
+// decodeRest reads the fields that do not stand readable in the transcript.
+func (c *Content) decodeRest(rest []byte) error {
+	var p chatpb.Content
+	if err := proto.Unmarshal(rest, &p); err != nil {
+		return malformed("content: %v", err)
+	}
+	r := fieldReader{}
+	c.Receipt, c.Resend, c.Resent = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent)
+	if r.bad {
+		return malformed("content of kind %.32q", string(c.Kind))
+	}
+	return nil
 }
 
 // check holds a content to the limits, in both directions.
@@ -193,34 +202,70 @@ const (
 	fieldLine = 4
 )
 
-// restOf returns every field that does not stand readable in the transcript,
-// one after the other as they stand in raw. Fields that do may occur once.
-func restOf(raw []byte) ([]byte, error) {
-	var rest []byte
+// contentFields are an encoded content, taken apart: what stands readable in
+// the transcript, and every other field as it stands, one after the other.
+type contentFields struct {
+	text  string
+	kind  Kind
+	seen  omega.ID
+	lines []string
+	rest  []byte
+}
+
+// splitContent reads the readable fields by hand: a text is nothing else, and
+// the others need to be told apart to the octet. They may occur once.
+func splitContent(raw []byte) (*contentFields, error) {
+	f := &contentFields{kind: KindText}
 	var seen [fieldLine + 1]bool
 	for b := raw; len(b) > 0; {
-		num, _, n := protowire.ConsumeField(b)
+		num, typ, n := protowire.ConsumeField(b)
 		if n < 0 {
 			return nil, malformed("content: %v", protowire.ParseError(n))
 		}
-		switch {
-		case num > fieldLine:
-			rest = append(rest, b[:n]...)
-		case num != fieldLine && seen[num]:
-			return nil, malformed("content: field %d twice", num)
-		default:
-			seen[num] = true
+		if num > fieldLine {
+			f.rest = append(f.rest, b[:n]...)
+			b = b[n:]
+			continue
+		}
+		if typ != protowire.BytesType || seen[num] && num != fieldLine {
+			return nil, malformed("content: field %d twice, or of another type", num)
+		}
+		seen[num] = true
+		_, _, tag := protowire.ConsumeTag(b)
+		value, _ := protowire.ConsumeBytes(b[tag:])
+		if !f.set(num, value) {
+			return nil, malformed("content: field %d", num)
 		}
 		b = b[n:]
 	}
-	return rest, nil
+	return f, nil
 }
 
-// contentHash is the SHA-256 of restOf, and whether there is any rest.
-func contentHash(raw []byte) (Hash, bool, error) {
-	rest, err := restOf(raw)
-	if err != nil || len(rest) == 0 {
-		return Hash{}, false, err
+func (f *contentFields) set(num protowire.Number, value []byte) bool {
+	switch num {
+	case fieldText:
+		f.text = string(value)
+	case fieldKind:
+		f.kind = Kind(value)
+		return len(value) > 0 && f.kind != KindText // one way to say it
+	case fieldSeen:
+		return len(value) == len(f.seen) && copy(f.seen[:], value) > 0 && !f.seen.IsZero()
+	case fieldLine:
+		f.lines = append(f.lines, string(value))
+		return len(f.lines) <= MaxLines
 	}
-	return sha256.Sum256(rest), true, nil
+	return true
+}
+
+// contentHash is the SHA-256 of all that does not stand readable in the
+// transcript; zero if there is no such field.
+func (c *Content) contentHash(raw []byte) (Hash, error) {
+	if c.raw != nil {
+		return c.hash, nil
+	}
+	f, err := splitContent(raw)
+	if err != nil || len(f.rest) == 0 {
+		return Hash{}, err
+	}
+	return sha256.Sum256(f.rest), nil
 }

@@ -79,7 +79,7 @@ func (r *Receiver) judge(ctx context.Context, st Store, a *Arrival, c *claim) (*
 	if m.Problem == ProblemNone {
 		m.Problem = place.problem(c)
 	}
-	if c.key != nil && !c.key.forMe(r.id.Account(), r.id.Device()) {
+	if m.Problem != ProblemNone && c.key != nil && !c.key.forMe(r.id.Account(), r.id.Device()) {
 		m.Chat, m.Peer = omega.DirectChat(m.From, r.id.Account()), m.From
 	}
 	if m.Problem != ProblemNone {
@@ -211,12 +211,8 @@ func (s *Resent) content(t *Transcript) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	hash, _, err := contentHash(raw)
-	if err != nil {
-		return nil, err
-	}
 	shown := *t
-	shown.Text, shown.Kind, shown.Seen, shown.Lines, shown.ContentHash = c.Text, c.Kind, c.Seen, c.Lines, hash
+	shown.Text, shown.Kind, shown.Seen, shown.Lines, shown.ContentHash = c.Text, c.Kind, c.Seen, c.Lines, c.hash
 	if string(shown.Bytes()) != string(t.Bytes()) {
 		return nil, malformed("content that was sent again is not what was signed")
 	}

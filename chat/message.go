@@ -73,7 +73,7 @@ func (m *Message) Again(to omega.ChatID) (*Content, error) {
 
 // transcript is the signed form of a message under key k.
 func (k *Key) transcript(id omega.ID, sequence uint32, previous Link, t time.Time, c *Content, raw []byte) (*Transcript, error) {
-	hash, _, err := contentHash(raw)
+	hash, err := c.contentHash(raw)
 	if err != nil {
 		return nil, err
 	}

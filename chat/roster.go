@@ -26,10 +26,10 @@ const membersLabel = "omega-im/chat/members/v1\n"
 func appendMembers(b []byte, members []Member) []byte {
 	for _, m := range members {
 		b = append(b, "Member: "...)
-		b = append(b, m.Account.String()...)
+		b = appendFingerprint(b, m.Account)
 		for i, d := range m.Devices {
 			b = append(b, " ,"[min(i, 1)])
-			b = append(b, d.String()...)
+			b = appendFingerprint(b, d)
 		}
 		b = append(b, '\n')
 	}
@@ -45,13 +45,13 @@ func hashMembers(members []Member) Hash {
 func parseMember(value string) (Member, bool) {
 	account, devices, _ := strings.Cut(value, " ")
 	m := Member{}
-	var err error
-	if m.Account, err = omega.ParseFingerprint(account); err != nil {
+	var ok bool
+	if m.Account, ok = parseFingerprint(account); !ok {
 		return m, false
 	}
 	for d := range strings.SplitSeq(devices, ",") {
-		f, err := omega.ParseFingerprint(d)
-		if err != nil || len(m.Devices) >= omega.MaxDevices {
+		f, ok := parseFingerprint(d)
+		if !ok || len(m.Devices) >= omega.MaxDevices {
 			return m, false
 		}
 		m.Devices = append(m.Devices, f)

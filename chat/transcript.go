@@ -64,8 +64,8 @@ func (t *Transcript) appendHead(b []byte) []byte {
 	b = appendHex(b, "Members", t.Members[:])
 	b = appendUint(b, "Key-Epoch", t.Epoch)
 	b = appendHex(b, "Key-Commitment", t.Commitment[:])
-	b = appendLine(b, "From", t.From.String())
-	b = appendLine(b, "Device", t.Device.String())
+	b = appendAddress(b, "From", t.From)
+	b = appendAddress(b, "Device", t.Device)
 	b = appendUint(b, "Sequence", t.Sequence)
 	b = appendHex(b, "Previous", t.Previous[:])
 	if !t.Seen.IsZero() {

@@ -1,0 +1,92 @@
+package chat
+
+import (
+	"context"
+	"testing"
+)
+
+// BenchmarkSend seals texts of 200 octets in a chat that has its key. The
+// target is 25 µs.
+func BenchmarkSend(b *testing.B) {
+	w := world{}
+	alice, bob := w.person(b, 1, 1), w.person(b, 2, 1)
+	s, roster := alice.sender(b, bob), alice.roster(b, bob)
+	c := NewText(string(make([]byte, 200)))
+	s.at(b, testTime, roster, c)
+	b.ReportAllocs()
+	for b.Loop() {
+		if s.state.Count == MaxKeyMessages {
+			s.state.Count = 0
+		}
+		if _, err := s.Seal(context.Background(), testTime, roster, c); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkOpenVerify opens and verifies them in order. The target is 45 µs.
+func BenchmarkOpenVerify(b *testing.B) {
+	w := world{}
+	alice, bob := w.person(b, 1, 1), w.person(b, 2, 1)
+	s, roster := alice.sender(b, bob), alice.roster(b, bob)
+	c := NewText(string(make([]byte, 200)))
+	var arrivals []*Arrival
+	for range 1000 {
+		arrivals = append(arrivals, s.at(b, testTime, roster, c).arrivals(testTime)...)
+	}
+	var d *device
+	i := len(arrivals)
+	b.ReportAllocs()
+	for b.Loop() {
+		if i == len(arrivals) {
+			d, i = w.device(b, bob, bob.devices[0].secrets), 1
+			d.open(b, arrivals[0])
+		}
+		r, err := d.recv.Open(context.Background(), d.store, arrivals[i])
+		if err != nil || !r.Message.Verified {
+			b.Fatal(r, err)
+		}
+		i++
+	}
+}
+
+// BenchmarkKeyRecord makes a key and its record for a chat with three other
+// devices, and seals the first message.
+func BenchmarkKeyRecord(b *testing.B) {
+	w := world{}
+	alice, bob := w.person(b, 1, 2), w.person(b, 2, 2)
+	roster := alice.roster(b, bob)
+	b.ReportAllocs()
+	for b.Loop() {
+		s := alice.sender(b, bob)
+		s.at(b, testTime, roster, NewText("x"))
+	}
+}
+
+// BenchmarkOpenKey opens and verifies a key record.
+func BenchmarkOpenKey(b *testing.B) {
+	w := world{}
+	alice, bob := w.person(b, 1, 2), w.person(b, 2, 2)
+	a := alice.sender(b, bob).text(b, alice.roster(b, bob), "x").arrivals(testTime)[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		d := bob.devices[0]
+		d.store = &MemoryStore{}
+		if r, err := d.recv.Open(context.Background(), d.store, a); err != nil || r.Verdict != VerdictKey {
+			b.Fatal(r, err)
+		}
+	}
+}
+
+// BenchmarkStoredKey reads a key as it comes from the database.
+func BenchmarkStoredKey(b *testing.B) {
+	w := world{}
+	alice, bob := w.person(b, 1, 2), w.person(b, 2, 2)
+	stored := alice.sender(b, bob).text(b, alice.roster(b, bob), "x").Key.Marshal()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := UnmarshalKey(stored); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
