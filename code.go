@@ -55,6 +55,16 @@ func (c Code) String() string {
 	return fmt.Sprintf("code_%d", uint8(c))
 }
 
+// ParseCode reads what String returns; anything else is CodeInternal.
+func ParseCode(name string) Code {
+	for c, n := range codeNames {
+		if n == name {
+			return Code(c)
+		}
+	}
+	return CodeInternal
+}
+
 // Retry reports whether the same request may succeed later without a change
 // by the user.
 func (c Code) Retry() bool {

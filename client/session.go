@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/transport"
@@ -17,16 +18,18 @@ var errSessionEnded = errors.New("the connection to the server ended")
 // A session is one authenticated connection to a proxy: requests by tag, and
 // everything else to the handler.
 type session struct {
-	conn   *transport.Conn
-	handle func(wire.Frame) error // mail and other frames that nobody asked for; runs on the reading goroutine
+	conn    *transport.Conn
+	server  string                 // address that was dialled
+	started time.Time              // when the session was made
+	handle  func(wire.Frame) error // mail and other frames that nobody asked for; runs on the reading goroutine
 
 	mu      sync.Mutex
 	lastTag uint32                             // guarded by mu
 	pending map[uint32]func(wire.Frame, error) // by tag; guarded by mu; nil once the session is over
 }
 
-func newSession(conn *transport.Conn, handle func(wire.Frame) error) *session {
-	return &session{conn: conn, handle: handle, pending: map[uint32]func(wire.Frame, error){}}
+func newSession(conn *transport.Conn, server string) *session {
+	return &session{conn: conn, server: server, started: time.Now(), pending: map[uint32]func(wire.Frame, error){}}
 }
 
 // run reads until the connection ends and reports why. Every pending request

@@ -35,8 +35,8 @@ type Conn interface {
 
 // The methods. Every one is idempotent or carries a client-made id.
 var (
-	Account = Method[None, AccountInfo]{"account"}
-	Send    = Method[SendParams, SendResult]{"send"}
+	Account = Method[None, *AccountInfo]{"account"}
+	Send    = Method[SendParams, *SendResult]{"send"}
 	Receive = Method[ReceiveParams, ReceiveResult]{"receive"}
 	Chats   = Method[None, ChatsResult]{"chats"}
 	History = Method[HistoryParams, MessagesResult]{"history"}
@@ -44,7 +44,7 @@ var (
 	Export  = Method[ExportParams, ExportResult]{"export"}
 	Devices = Method[None, DevicesResult]{"devices"}
 	Approve = Method[ApproveParams, Device]{"device.approve"}
-	Status  = Method[None, StatusResult]{"status"}
+	Status  = Method[None, *StatusResult]{"status"}
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 )
 
@@ -108,10 +108,19 @@ type ReceiveParams struct {
 	Timeout time.Duration `json:"timeout"` // wait so long for the first; nanoseconds
 }
 
-// ReceiveResult holds the messages, oldest first. Token is passed back in
-// Confirm once they were printed; what is not confirmed comes again.
+// ReceiveResult holds the messages, oldest first. They are this caller's for
+// ReceiveHold; what is not confirmed by then comes again.
 type ReceiveResult struct {
 	Messages []Message `json:"messages"`
+}
+
+// ReceiveHold is how long received messages wait for Confirm.
+const ReceiveHold = 30 * time.Second
+
+// ConfirmParams says which received messages were shown to the person: they
+// do not come again, and their senders may learn that they were read.
+type ConfirmParams struct {
+	IDs []omega.ID `json:"ids"`
 }
 
 // Problems of a message that is not verified.

@@ -6,6 +6,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -39,7 +40,7 @@ type Tx struct{}
 var _ chat.Store = (*Tx)(nil)
 
 // ErrNotFound is returned for a row that is not there.
-// var ErrNotFound = errors.New("not in the database")
+var ErrNotFound = errors.New("not in the database")
 
 // A Peer is an account whose certificate is known here.
 type Peer struct {
@@ -185,14 +186,6 @@ func (tx *Tx) CountParked() (int, error)                      { panic("history: 
 
 // Gaps returns the tracks that miss something.
 func (tx *Tx) Gaps(n int) ([]chat.Track, error) { panic("history: to be written") }
-
-// Asked remembers requests to send again, by what was asked for (a key made by
-// the client): how often, and when next. A key that was never asked has zero.
-func (tx *Tx) Asked(key string) (times int, next time.Time, err error) {
-	panic("history: to be written")
-}
-func (tx *Tx) SetAsked(key string, times int, next time.Time) error { panic("history: to be written") }
-func (tx *Tx) ClearAsked(key string) error                          { panic("history: to be written") }
 
 // Settings by name; nil if unset.
 func (tx *Tx) Setting(name string) ([]byte, error)        { panic("history: to be written") }

@@ -1,0 +1,215 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/history"
+)
+
+// Times between requests to send again: mail that is merely late needs none,
+// and an author who is away answers when back, so requests become rare.
+var chaseAfter = []time.Duration{
+	2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour,
+}
+
+// maxChased bounds the gaps and parked keys that are looked at in one round.
+const maxChased = 256
+
+// A pursuit is something that was asked for.
+type pursuit struct {
+	times int
+	next  time.Time
+}
+
+// chase asks again for what is missing: gaps in the sequences of a device, and
+// keys of parked messages, until ctx ends.
+func (c *Client) chase(ctx context.Context) {
+	asked := map[string]*pursuit{}
+	for {
+		missing := c.missing.wait()
+		next, err := c.chaseOnce(ctx, asked)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.log().Warn("missing messages not asked for", "err", err)
+		}
+		var timer <-chan time.Time
+		if !next.IsZero() {
+			timer = time.After(max(next.Sub(c.cfg.now()), 100*time.Millisecond))
+		}
+		select {
+		case <-missing:
+		case <-timer:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// A want is one request that could be sent.
+type want struct {
+	key  string
+	peer omega.Fingerprint
+	req  *chat.ResendRequest
+}
+
+// chaseOnce sends the requests that are due and returns when the next one is.
+func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
+	wants, err := c.wants(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	still := map[string]bool{}
+	now := c.cfg.now()
+	for _, w := range wants {
+		still[w.key] = true
+		p := asked[w.key]
+		if p == nil {
+			p = &pursuit{next: now.Add(chaseAfter[0])}
+			asked[w.key] = p
+		}
+		if !p.next.After(now) {
+			if _, offline := c.online(); offline == nil {
+				if e := c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}); e != nil {
+					err = errors.Join(err, e)
+				}
+			}
+			p.times++
+			p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
+		}
+		if next.IsZero() || p.next.Before(next) {
+			next = p.next
+		}
+	}
+	for key := range asked {
+		if !still[key] {
+			delete(asked, key)
+		}
+	}
+	return next, err
+}
+
+// wants lists everything that is missing.
+func (c *Client) wants(ctx context.Context) (out []want, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		gaps, err := tx.Gaps(maxChased)
+		if err != nil {
+			return err
+		}
+		for i := range gaps {
+			w, err := c.wantGap(tx, &gaps[i])
+			if err != nil {
+				return err
+			}
+			out = append(out, w)
+		}
+		parked, err := tx.Parked(chat.Locator{}, maxChased)
+		if err != nil {
+			return err
+		}
+		byKey := map[string]*chat.ResendRequest{}
+		for _, p := range parked {
+			key := fmt.Sprintf("key:%s:%s", p.Sender, p.Locator)
+			req := byKey[key]
+			if req == nil {
+				req = &chat.ResendRequest{Locator: p.Locator}
+				byKey[key] = req
+				out = append(out, want{key: key, peer: p.Sender, req: req})
+			}
+			if len(req.Sequences) < chat.MaxIDs {
+				req.Sequences = append(req.Sequences, p.Sequence)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// wantGap asks the account of the device whose messages are missing.
+func (c *Client) wantGap(tx *history.Tx, t *chat.Track) (want, error) {
+	w := want{
+		key: fmt.Sprintf("gap:%s:%s:%d", t.Chat, t.Device, t.UpTo()),
+		req: &chat.ResendRequest{Device: t.Device, Chat: t.Chat, Sequences: t.MissingSequences(chat.MaxIDs)},
+	}
+	if _, own := c.certificate().Device(t.Device); own {
+		w.peer = c.acc.Fingerprint
+		return w, nil
+	}
+	ch, err := tx.Chat(t.Chat)
+	if err != nil {
+		return want{}, err
+	}
+	w.peer = ch.Peer
+	return w, nil
+}
+
+// resend answers a verified request: messages that this device wrote, to an
+// account that they were for, once more under the current key.
+func (c *Client) resend(ctx context.Context, m *chat.Message) error {
+	cert, _, err := c.peer(ctx, m.From, 10*peerAge)
+	if err != nil {
+		return err
+	}
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		rows, err := c.requested(ctx, tx, m)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, m.From))
+			if err != nil {
+				return err
+			}
+			var id omega.ID
+			if _, err := c.cfg.rand().Read(id[:]); err != nil {
+				return err
+			}
+			if err := c.seal(ctx, tx, cert, id, content); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c.queued.notify()
+	return err
+}
+
+// requested finds the messages of a request that may be answered.
+func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message) ([]*history.Row, error) {
+	req := m.Content.Resend
+	chatID, device := req.Chat, req.Device
+	if device.IsZero() {
+		keys, err := tx.Keys(ctx, req.Locator)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			if k.Device == c.acc.Device {
+				chatID, device = k.Chat, k.Device
+			}
+		}
+	}
+	if chatID == (omega.ChatID{}) {
+		chatID = m.Chat
+	}
+	if device != c.acc.Device {
+		return nil, nil // another device of this account answers
+	}
+	var rows []*history.Row
+	for _, seq := range req.Sequences {
+		row, err := tx.MessageBySequence(chatID, device, seq)
+		if errors.Is(err, history.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.Peer == m.From || m.From == c.acc.Fingerprint {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}

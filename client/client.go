@@ -1,0 +1,259 @@
+// Package client is the core of the messenger: the account and its devices,
+// conversations, the durable outbox and sync. Faces (commands, terminal,
+// browser, bots) reach it through package clientrpc only.
+//
+// One process holds a home directory at a time (Holder, in local.go); others
+// reach it through a socket. Inside, these goroutines run while the core does:
+//
+//	Run        connect.go   keeps one session to one proxy up, dials again
+//	session    session.go   reads frames; answers requests; mail goes to inbox
+//	inbox      inbox.go     opens, judges and stores mail; acknowledges it
+//	outbox     outbox.go    sends what waits, in order
+//	chase      chase.go     asks again for what is missing
+//	renew      connect.go   renews lease and location record
+//
+// Every one of them ends when Run's context does, and Run waits for them. The
+// database (package history) is the only state that outlives a session: a
+// mail is acknowledged only after its transaction, and a message is shown as
+// sent only after it is in the outbox.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/wire"
+)
+
+// errOffline says that there is no session.
+var errOffline = errors.New("not connected to any server")
+
+// A Client is the core of one account on one device. Its methods may be called
+// concurrently.
+type Client struct {
+	cfg Config
+	acc *account
+	db  *history.DB
+
+	secrets *pgp.DeviceSecrets
+	soft    *pgp.SecretKey // the primary key, if it is here
+
+	holding sync.Mutex
+	held    map[omega.ID]time.Time // received messages that a caller has, until when; guarded by holding
+
+	mu       sync.Mutex
+	id       *pgp.Identity                           // newest certificate of the own account; guarded by mu
+	record   *wire.Record                            // newest location record; guarded by mu
+	receiver *chat.Receiver                          // for id; guarded by mu
+	session  *session                                // nil: offline; guarded by mu
+	problem  error                                   // why offline; guarded by mu
+	homes    map[omega.Fingerprint]*homeState        // of the session; guarded by mu
+	certs    map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
+	acks     map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
+	skew     time.Duration                           // this clock minus the proxy's; guarded by mu
+
+	changed notice // something in the database or the session changed
+	queued  notice // something is in the outbox
+	missing notice // something has to be asked for again
+	mail    chan mailIn
+}
+
+// A homeState is how this device stands with one home in one session.
+type homeState struct {
+	attached    bool
+	code        omega.Code
+	incarnation [8]byte
+}
+
+// maxMail is how many mails wait between the session's reader and the inbox.
+// Homes have at most 256 under way each (spec/delivery.md, DELIV-8), so the
+// reader never blocks on it and can hand out the answers that the inbox waits
+// for.
+const maxMail = 300 * omega.MaxHomes
+
+// Open opens the account of a home. It makes no connection; Run does.
+func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
+	acc, err := loadAccount(cfg.Home)
+	if err != nil {
+		return nil, accountError(cfg.Home, err)
+	}
+	defer func() {
+		if err != nil {
+			err = accountError(cfg.Home, err)
+		}
+	}()
+	c := &Client{
+		cfg: cfg, acc: acc,
+		homes: map[omega.Fingerprint]*homeState{},
+		certs: map[omega.Fingerprint]*pgp.Certificate{},
+		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
+		held:  map[omega.ID]time.Time{},
+		mail:  make(chan mailIn, maxMail),
+	}
+	if err := c.loadSecrets(); err != nil {
+		return nil, err
+	}
+	if c.db, err = history.Open(ctx, filepath.Join(cfg.Home, fileHistory)); err != nil {
+		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
+	}
+	if err := c.loadRecord(ctx); err != nil {
+		c.db.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Client) loadSecrets() error {
+	b, err := os.ReadFile(filepath.Join(c.cfg.Home, fileSecrets))
+	if err != nil {
+		return err
+	}
+	if c.soft, c.secrets, err = pgp.UnmarshalSecrets(b, c.cfg.Passphrase); err != nil {
+		return err
+	}
+	if b, err = os.ReadFile(filepath.Join(c.cfg.Home, fileCert)); err != nil {
+		return err
+	}
+	cert, err := pgp.ParseCertificate(b, c.cfg.now())
+	if err != nil {
+		return fmt.Errorf("read %s: %w", fileCert, err)
+	}
+	return c.useCertificate(cert)
+}
+
+// useCertificate makes cert the account's own from now on.
+func (c *Client) useCertificate(cert *pgp.Certificate) error {
+	id, err := pgp.NewIdentity(cert, c.secrets)
+	if err != nil {
+		return err
+	}
+	receiver, err := chat.NewReceiver(id, finder{c})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.id, c.receiver = id, receiver
+	return nil
+}
+
+// settingRecord is where the account's own newest location record is kept.
+const settingRecord = "own-record"
+
+func (c *Client) loadRecord(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *history.Tx) error {
+		b, err := tx.Setting(settingRecord)
+		if err != nil || b == nil {
+			return err
+		}
+		c.record, err = wire.DecodeRecord(b)
+		return err
+	})
+}
+
+// Close closes the database. Run must have ended.
+func (c *Client) Close() error { return c.db.Close() }
+
+// identity returns the device's identity with the newest own certificate.
+func (c *Client) identity() *pgp.Identity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.id
+}
+
+func (c *Client) certificate() *pgp.Certificate { return c.identity().Certificate }
+
+// primary returns the account's primary key, or an error that says where it is.
+func (c *Client) primary(ctx context.Context) (pgp.Signer, error) {
+	switch {
+	case c.soft != nil:
+		return c.soft, nil
+	case c.acc.Primary == PrimaryAgent && c.cfg.Primary != nil:
+		return c.cfg.Primary(ctx, c.acc.GnuPGHome)
+	}
+	return nil, fmt.Errorf("%w: it is in place %q", pgp.ErrOffline, c.acc.Primary)
+}
+
+// online returns the current session or errOffline.
+func (c *Client) online() (*session, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == nil {
+		if c.problem != nil {
+			return nil, fmt.Errorf("%w: %w", errOffline, c.problem)
+		}
+		return nil, errOffline
+	}
+	return c.session, nil
+}
+
+// waitOnline returns the current session, waiting for one until ctx ends.
+func (c *Client) waitOnline(ctx context.Context) (*session, error) {
+	for {
+		changed := c.changed.wait()
+		s, err := c.online()
+		if err == nil {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// status is what doctor shows.
+func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.StatusResult, error) {
+	out := &clientrpc.StatusResult{Expires: c.certificate().Expires()}
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		if out.Outbox, err = tx.CountOutgoing(); err != nil {
+			return err
+		}
+		waiting, err := tx.Unsealed(1000)
+		out.Outbox += len(waiting)
+		if err != nil {
+			return err
+		}
+		out.Parked, err = tx.CountParked()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session != nil {
+		peer := c.session.conn.Peer()
+		out.Online, out.Proxy, out.Resumed, out.Server = true, peer.Account, peer.Resumed, c.session.server
+	} else if c.problem != nil {
+		var e *clientrpc.Error
+		errors.As(explain(doingConnect(c.acc.Server), c.problem), &e)
+		out.Problem = e
+	}
+	if c.record != nil {
+		for _, h := range c.record.Homes {
+			st := clientrpc.HomeStatus{Server: h}
+			if s := c.homes[h]; s != nil {
+				st.Attached = s.attached
+				if s.code != omega.CodeOK {
+					st.Code = s.code.String()
+				}
+			}
+			out.Homes = append(out.Homes, st)
+		}
+	}
+	out.Skew = c.skew
+	return out, nil
+}

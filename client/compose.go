@@ -1,0 +1,271 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/wire"
+)
+
+// send puts a text into the outbox and waits as long as the caller wants.
+func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.SendResult, error) {
+	if err := checkText(p.Text, i18n.T("doing.send", p.To)); err != nil {
+		return nil, err
+	}
+	peer, err := c.resolve(ctx, p.To)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
+	defer cancel()
+	if err := c.queue(ctx, peer, p); err != nil {
+		return nil, err
+	}
+	return c.await(ctx, p, omega.DirectChat(c.acc.Fingerprint, peer))
+}
+
+func checkText(text string, doing i18n.Text) error {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.notext"), i18n.Text{}, nil)
+	case len(text) > omega.MaxText:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(text), omega.MaxText), i18n.T("next.shorten"), nil)
+	case !utf8.ValidString(text):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.utf8"), i18n.Text{}, nil)
+	}
+	return nil
+}
+
+// resolve finds the account that a fingerprint or chat id means.
+func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, error) {
+	doing := i18n.T("doing.send", to)
+	if fp, err := omega.ParseFingerprint(to); err == nil {
+		if fp == c.acc.Fingerprint {
+			return fp, fail(clientrpc.CodeUsage, doing, i18n.T("why.self"), i18n.T("next.fingerprint"), nil)
+		}
+		return fp, nil
+	}
+	id, err := omega.ParseChatID(to)
+	if err != nil {
+		return omega.Fingerprint{}, fail(clientrpc.CodeUsage, doing, i18n.T("why.notaccount", to), i18n.T("next.fingerprint"), nil)
+	}
+	var peer omega.Fingerprint
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		ch, err := tx.Chat(id)
+		if err == nil {
+			peer = ch.Peer
+		}
+		return err
+	})
+	if errors.Is(err, history.ErrNotFound) {
+		return peer, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nochat", to), i18n.T("next.list"), nil)
+	}
+	return peer, err
+}
+
+// unknownWait is how long a first message to somebody waits for a connection
+// before it is put aside.
+const unknownWait = 3 * time.Second
+
+// queue seals the text and puts it into the outbox. Where nothing is known of
+// the recipient and nobody can be asked, it is put aside until somebody can.
+func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) error {
+	stored, err := c.storedPeer(ctx, peer)
+	if err != nil {
+		return err
+	}
+	if stored == nil {
+		wait, cancel := context.WithTimeout(ctx, unknownWait)
+		c.waitOnline(wait) // the certificate is fetched below, or the text put aside
+		cancel()
+	}
+	cert, _, err := c.peer(ctx, peer, peerAge)
+	switch {
+	case err == nil:
+		return c.queueText(ctx, cert, p.ID, p.Text)
+	case isCode(err, omega.CodeNotFound):
+		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.To), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
+	case stored != nil: // the question failed; what is known is good enough
+		if cert, err = c.parsePeer(stored); err != nil {
+			return err
+		}
+		return c.queueText(ctx, cert, p.ID, p.Text)
+	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded), ctx.Err() != nil, isRetry(err):
+		return c.putAside(context.WithoutCancel(ctx), peer, p)
+	}
+	return err
+}
+
+func isRetry(err error) bool {
+	var e *omega.Error
+	return errors.As(err, &e) && e.Code.Retry()
+}
+
+// putAside keeps a text until its recipient's certificate can be fetched.
+func (c *Client) putAside(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) error {
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: peer, Text: p.Text, Time: c.cfg.now()})
+	})
+	c.queued.notify()
+	return err
+}
+
+// queueText seals one text; the same id again changes nothing.
+func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.ID, text string) error {
+	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
+		if _, err := tx.Message(id); err == nil || !errors.Is(err, history.ErrNotFound) {
+			return err
+		}
+		return c.seal(ctx, tx, peer, id, chat.NewText(text))
+	})
+	if err != nil {
+		return fmt.Errorf("seal a message to %s: %w", peer.Fingerprint(), err)
+	}
+	c.queued.notify()
+	c.changed.notify()
+	return nil
+}
+
+// sendControl seals a message that is not shown: a receipt, a request, an
+// answer to one.
+func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, content *chat.Content) error {
+	cert, _, err := c.peer(ctx, peer, 10*peerAge)
+	if err != nil {
+		return err
+	}
+	var id omega.ID
+	if _, err := c.cfg.rand().Read(id[:]); err != nil {
+		return err
+	}
+	if err := c.db.Update(ctx, func(tx *history.Tx) error { return c.seal(ctx, tx, cert, id, content) }); err != nil {
+		return err
+	}
+	c.queued.notify()
+	return nil
+}
+
+// seal makes the next message to a peer, and its envelopes, in one
+// transaction: what it signed is sent or was never made.
+func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, id omega.ID, content *chat.Content) error {
+	me, now := c.identity(), c.cfg.now()
+	roster, err := chat.NewRoster(me.Certificate, me.Device(), peer, now)
+	if err != nil {
+		return err
+	}
+	state, err := tx.Sender(roster.Chat)
+	if err != nil {
+		return err
+	}
+	sender, err := chat.NewSender(me, c.cfg.rand(), c.acc.Name, state)
+	if err != nil {
+		return err
+	}
+	sealed, err := sender.SealAs(ctx, now, roster, id, content)
+	if err != nil {
+		return err
+	}
+	if err := sealed.Remember(ctx, tx); err != nil {
+		return err
+	}
+	if err := tx.PutSender(sender.State()); err != nil {
+		return err
+	}
+	if _, err := tx.PutMessage(&history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}); err != nil {
+		return err
+	}
+	to := c.recipients(roster)
+	if sealed.KeyRecord != nil {
+		if err := c.post(tx, to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
+			return err
+		}
+	}
+	return c.post(tx, to, id, id, sealed.Payload)
+}
+
+// recipients lists the accounts to address: this account only if it has
+// another device.
+func (c *Client) recipients(r *chat.Roster) []omega.Fingerprint {
+	var out []omega.Fingerprint
+	for _, m := range r.Members() {
+		if m.Account == c.acc.Fingerprint && !slices.ContainsFunc(m.Devices, func(d omega.Fingerprint) bool { return d != c.acc.Device }) {
+			continue
+		}
+		out = append(out, m.Account)
+	}
+	return out
+}
+
+// post puts one envelope into the outbox. message is whose state it moves.
+func (c *Client) post(tx *history.Tx, to []omega.Fingerprint, id, message omega.ID, payload []byte) error {
+	env := wire.Envelope{
+		Class: wire.ClassText, ID: id, Lifetime: omega.DefaultLifetime, Sender: c.acc.Fingerprint, Recipients: to, Payload: payload,
+	}
+	b, err := env.AppendTo(nil)
+	if err != nil {
+		return err
+	}
+	return tx.AddOutgoing(&history.Outgoing{Message: message, Envelope: b, NextTry: c.cfg.now()})
+}
+
+// order ranks the states of a message.
+func order(state string) int {
+	return slices.Index([]string{clientrpc.StateQueued, clientrpc.StateStored, clientrpc.StateDelivered, clientrpc.StateRead}, state)
+}
+
+// await waits until a message has the state that p wants, has failed, or the
+// time is over.
+func (c *Client) await(ctx context.Context, p clientrpc.SendParams, chatID omega.ChatID) (*clientrpc.SendResult, error) {
+	want := order(p.Wait) // -1 for "none"
+	for {
+		changed := c.changed.wait()
+		result, err := c.sendState(context.WithoutCancel(ctx), p, chatID)
+		if err != nil || order(result.State) >= want || result.State == clientrpc.StateFailed {
+			return result, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			if !errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+				return nil, context.Cause(ctx) // handed over: the next holder waits on
+			}
+			return result, nil
+		}
+	}
+}
+
+func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID omega.ChatID) (*clientrpc.SendResult, error) {
+	out := &clientrpc.SendResult{ID: p.ID, Chat: chatID, State: clientrpc.StateQueued}
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		row, err := tx.Message(p.ID)
+		if errors.Is(err, history.ErrNotFound) {
+			return nil // put aside
+		}
+		if err != nil {
+			return err
+		}
+		out.State = row.State
+		if row.Why != "" && order(row.State) <= 0 {
+			out.Why = c.whyError(p.To, row.Why)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// whyError puts the stored code of a failure into words.
+func (c *Client) whyError(to, why string) *clientrpc.Error {
+	var e *clientrpc.Error
+	errors.As(explain(i18n.T("doing.send", to), &omega.Error{Code: omega.ParseCode(why)}), &e)
+	return e
+}

@@ -1,0 +1,301 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// Times between attempts to connect: the first retry is soon, because a server
+// that restarts is back soon.
+const (
+	minRetry = 200 * time.Millisecond
+	maxRetry = 30 * time.Second
+)
+
+// renewInterval is how often lease and record are looked at.
+const renewInterval = time.Hour
+
+func doingConnect(server string) i18n.Text { return i18n.T("doing.connect", server) }
+
+// Run keeps the core connected and synchronised until ctx ends.
+func (c *Client) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { c.inbox(ctx) })
+	wg.Go(func() { c.outbox(ctx) })
+	wg.Go(func() { c.chase(ctx) })
+
+	retry := minRetry
+	for ctx.Err() == nil {
+		start := time.Now()
+		err := c.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		c.cfg.log().Info("session ended", "err", err)
+		if time.Since(start) > maxRetry {
+			retry = minRetry
+		}
+		select {
+		case <-time.After(jitter(retry)):
+		case <-ctx.Done():
+		}
+		retry = min(2*retry, maxRetry)
+	}
+}
+
+// jitter spreads the clients of a server that came back.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+
+// serve connects to the first server that takes this device, and carries the
+// session until it ends.
+func (c *Client) serve(ctx context.Context) error {
+	conn, server, err := c.dialAny(ctx)
+	if err != nil {
+		c.offline(err)
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s := newSession(conn, server)
+	s.handle = func(f wire.Frame) error { return c.frame(ctx, s, f) }
+
+	var wg sync.WaitGroup
+	wg.Go(func() { cancel(s.run(ctx)) })
+	wg.Go(func() {
+		if err := c.settle(ctx, s); err != nil {
+			cancel(err)
+		}
+	})
+	wg.Wait()
+	c.offline(context.Cause(ctx))
+	return context.Cause(ctx)
+}
+
+// offline forgets the session.
+func (c *Client) offline(why error) {
+	c.mu.Lock()
+	c.session, c.problem = nil, why
+	clear(c.homes)
+	c.mu.Unlock()
+	c.changed.notify()
+}
+
+// dialAny tries the servers in order of preference.
+func (c *Client) dialAny(ctx context.Context) (*transport.Conn, string, error) {
+	var errs []error
+	for _, server := range c.candidates(ctx) {
+		addr, err := transport.ParseAddress(server)
+		if err == nil {
+			var conn *transport.Conn
+			if conn, err = c.dial(ctx, addr); err == nil {
+				return conn, server, nil
+			}
+		}
+		errs = append(errs, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, "", errors.Join(errs...)
+}
+
+// dial connects to one server, resuming the last session there if it can.
+func (c *Client) dial(ctx context.Context, addr transport.Address) (*transport.Conn, error) {
+	d := c.cfg.dial(addr)
+	d.Identity = c.identity()
+	d.MaxQueue = outboxWindow * omega.MaxFrame // a whole window may wait for a slow network
+	d.Ticket = c.ticket(ctx, addr.Fingerprint)
+	d.Register = func(context.Context) (wire.Entry, error) { return c.ownEntry(), nil }
+	conn, err := transport.Dial(ctx, d)
+	if err == nil {
+		c.keepTicket(ctx, conn.Ticket())
+	}
+	return conn, err
+}
+
+// ownEntry is what this device would register with.
+func (c *Client) ownEntry() wire.Entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := wire.Entry{Certificate: c.id.Certificate.Bytes()}
+	if c.record != nil {
+		e.Record = c.record.Bytes()
+	}
+	return e
+}
+
+// settle brings a new session into use: the own entry is compared with the
+// cloud's, the device attaches to its homes, and both are renewed in time.
+func (c *Client) settle(ctx context.Context, s *session) error {
+	if err := c.syncOwn(ctx, s); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.session, c.problem = s, nil
+	if at := s.conn.Peer().Time; !at.IsZero() {
+		c.skew = time.Since(s.started) // how long ago the server's clock was read
+		c.skew = c.cfg.now().Sub(at) - c.skew
+	}
+	c.mu.Unlock()
+	if err := c.attach(ctx, s); err != nil {
+		return err
+	}
+	c.changed.notify()
+	c.queued.notify()
+	c.learnServers(ctx, s)
+
+	tick := time.NewTicker(renewInterval)
+	defer tick.Stop()
+	leased := c.cfg.now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := c.syncOwn(ctx, s); err != nil {
+			return err
+		}
+		if c.cfg.now().Sub(leased) < omega.MaxLease/2 {
+			continue
+		}
+		if err := c.attach(ctx, s); err != nil {
+			return err
+		}
+		leased = c.cfg.now()
+	}
+}
+
+// frame takes what the server sends by itself. It runs on the reading
+// goroutine, so a slow inbox slows the server down.
+func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
+	switch f.Type {
+	case wire.TypeMail:
+		m, err := wire.DecodeMail(append([]byte(nil), f.Body...))
+		if err != nil {
+			return err
+		}
+		select {
+		case c.mail <- mailIn{session: s, mail: m}:
+		case <-ctx.Done():
+		}
+	case wire.TypeAttached:
+		a, err := wire.DecodeAttached(f.Body)
+		if err != nil {
+			return err
+		}
+		return c.attached(ctx, s, a)
+	case wire.TypeBye, wire.TypeError:
+		if err := wire.DecodeStatus(f.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach signs a lease for this session's proxy and sends it to all homes.
+func (c *Client) attach(ctx context.Context, s *session) error {
+	now := c.cfg.now()
+	lease := &wire.Lease{
+		User: c.acc.Fingerprint, Device: c.acc.Device, Proxy: s.conn.Peer().Account,
+		Issued: now.Truncate(time.Millisecond), NotAfter: now.Add(omega.MaxLease).Truncate(time.Millisecond),
+	}
+	err := c.db.Update(ctx, func(tx *history.Tx) (err error) {
+		if lease.Epoch, err = nextEpoch(tx, now); err != nil {
+			return err
+		}
+		lease.Homes, err = c.leaseHomes(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := signLease(ctx, c.identity(), lease, now); err != nil {
+		return err
+	}
+	return s.conn.SendFrame(wire.TypeAttach, 0, lease.Bytes())
+}
+
+// leaseHomes lists the homes with how far this device is at each.
+func (c *Client) leaseHomes(tx *history.Tx) ([]wire.LeaseHome, error) {
+	cursors, err := tx.Cursors()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []wire.LeaseHome
+	for _, h := range c.record.Homes {
+		lh := wire.LeaseHome{Home: h}
+		for _, cur := range cursors {
+			if cur.Home == h {
+				lh.Incarnation, lh.Cursor = cur.Incarnation, cur.Seq
+			}
+		}
+		out = append(out, lh)
+	}
+	return out, nil
+}
+
+// settingEpoch is where the epoch of the last lease is kept.
+const settingEpoch = "lease-epoch"
+
+// nextEpoch returns an epoch above all before: the clock's milliseconds, so
+// that a home directory restored from a backup is not behind, or one more than
+// the last.
+func nextEpoch(tx *history.Tx, now time.Time) (uint64, error) {
+	last, err := settingUint(tx, settingEpoch)
+	if err != nil {
+		return 0, err
+	}
+	next := max(last+1, uint64(now.UnixMilli()))
+	return next, setSettingUint(tx, settingEpoch, next)
+}
+
+// attached notes a home's answer to the lease.
+func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) error {
+	if a.Code == omega.CodeSuperseded {
+		return omega.Errorf(omega.CodeSuperseded, "this device is connected somewhere else")
+	}
+	if a.Code == omega.CodeOK {
+		if err := c.alignCursor(ctx, a); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
+	c.mu.Unlock()
+	c.changed.notify()
+	// Through the same channel as mail, so that the inbox sees it in order.
+	select {
+	case c.mail <- mailIn{session: s, attached: &a}:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// alignCursor starts at nothing with a home whose store is a new one.
+func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
+	return c.db.Update(ctx, func(tx *history.Tx) error {
+		cursors, err := tx.Cursors()
+		if err != nil {
+			return err
+		}
+		for _, cur := range cursors {
+			if cur.Home == a.Home && cur.Incarnation == a.Incarnation {
+				return nil
+			}
+		}
+		return tx.PutCursor(history.Cursor{Home: a.Home, Incarnation: a.Incarnation})
+	})
+}

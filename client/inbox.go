@@ -1,0 +1,364 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/wire"
+)
+
+// mailIn is what the session's reader hands to the inbox, in order: a mail, or
+// a home's answer to the lease, after which its mail begins.
+type mailIn struct {
+	session  *session
+	mail     wire.Mail
+	attached *wire.Attached
+}
+
+// maxBatch is how many mails share one transaction: catching up costs one
+// fsync per batch.
+const maxBatch = 128
+
+// inbox takes mail until ctx ends.
+func (c *Client) inbox(ctx context.Context) {
+	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}}
+	for {
+		select {
+		case m := <-c.mail:
+			batch := append(w.batch[:0], m)
+			for len(batch) < maxBatch && len(c.mail) > 0 {
+				batch = append(batch, <-c.mail)
+			}
+			w.batch = batch
+			if err := w.take(ctx, batch); err != nil && ctx.Err() == nil {
+				c.cfg.log().Error("mail not taken in", "err", err)
+				m.session.conn.Close() // what was not acknowledged comes again
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// An inboxWorker is the state of the inbox goroutine.
+type inboxWorker struct {
+	c       *Client
+	session *session                     // that last and rewound are about
+	last    map[omega.Fingerprint]uint64 // by home: sequence up to which everything was taken
+	rewound map[omega.Fingerprint]uint64 // by home: last for which a rewind was asked
+	batch   []mailIn
+}
+
+// take stores a batch, acknowledges it, and does what follows from it.
+func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
+	s := batch[len(batch)-1].session
+	todo, seen, err := w.filter(batch, s)
+	if err != nil {
+		return err
+	}
+	t := &taken{c: w.c, receipts: map[lane]*chat.Receipt{}}
+	if err := t.store(ctx, todo); err != nil {
+		return err
+	}
+	for home, seq := range seen {
+		w.last[home] = seq
+		if err := w.ack(ctx, s, home, seq); err != nil {
+			return err
+		}
+	}
+	w.c.changed.notify()
+	return t.follow(ctx)
+}
+
+// filter leaves out what is a repetition, or comes after a gap, which it asks
+// the home to fill. seen is how far each home's mail will have been taken.
+func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen map[omega.Fingerprint]uint64, err error) {
+	if w.session != s {
+		w.session = s
+		clear(w.last)
+		clear(w.rewound)
+	}
+	seen = map[omega.Fingerprint]uint64{}
+	at := func(home omega.Fingerprint) uint64 {
+		if seq, ok := seen[home]; ok {
+			return seq
+		}
+		return w.last[home]
+	}
+	for _, m := range batch {
+		switch {
+		case m.session != s:
+		case m.attached != nil:
+			if m.attached.Code == omega.CodeOK {
+				w.last[m.attached.Home] = m.attached.Cursor
+			}
+		case m.mail.Device != w.c.acc.Device || m.mail.Seq <= at(m.mail.Home):
+		case m.mail.Prev > at(m.mail.Home):
+			if err := w.rewind(s, m.mail.Home, at(m.mail.Home)); err != nil {
+				return nil, nil, err
+			}
+		default:
+			seen[m.mail.Home] = m.mail.Seq
+			todo = append(todo, m.mail)
+		}
+	}
+	return todo, seen, nil
+}
+
+// rewind asks a home once per place to send again.
+func (w *inboxWorker) rewind(s *session, home omega.Fingerprint, seq uint64) error {
+	if at, ok := w.rewound[home]; ok && at == seq {
+		return nil
+	}
+	w.rewound[home] = seq
+	return s.conn.SendFrame(wire.TypeRewind, 0, wire.AppendAck(nil, &wire.Ack{Home: home, Device: w.c.acc.Device, Seq: seq}))
+}
+
+// ack tells a home what is on stable storage here.
+func (w *inboxWorker) ack(ctx context.Context, s *session, home omega.Fingerprint, seq uint64) error {
+	key, err := w.c.ackKey(ctx, s, home)
+	if err != nil {
+		return err
+	}
+	a := wire.Ack{Home: home, Device: w.c.acc.Device, Seq: seq}
+	a.MAC = key.MAC(&a)
+	return s.conn.SendFrame(wire.TypeAck, 0, wire.AppendAck(nil, &a))
+}
+
+// A lane is one device in one chat.
+type lane struct {
+	chat   omega.ChatID
+	peer   omega.Fingerprint
+	device omega.Fingerprint
+}
+
+// taken collects what follows from a batch: receipts to send and requests to
+// answer. It belongs to the inbox goroutine.
+type taken struct {
+	c        *Client
+	receipts map[lane]*chat.Receipt
+	requests []*chat.Message // verified ones of chat.KindResend
+	missing  bool            // there is a gap, or something was parked
+}
+
+// store takes mails in, in as few transactions as it can: one is cut where a
+// certificate has to be fetched first.
+func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
+	fresh := false // the next mail's sender was looked up just now
+	for len(todo) > 0 {
+		var need omega.Fingerprint
+		done := 0
+		err := t.c.db.Update(ctx, func(tx *history.Tx) error {
+			for i := range todo {
+				var err error
+				if need, err = t.open(ctx, tx, &todo[i], fresh && i == 0); err != nil {
+					return err
+				}
+				if !need.IsZero() {
+					break
+				}
+				done++
+				if err := t.c.putCursor(tx, &todo[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		todo, fresh = todo[done:], false
+		if !need.IsZero() {
+			if fresh, err = t.c.fetchSender(ctx, need); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// putCursor notes that a mail was taken, in the transaction that took it.
+func (c *Client) putCursor(tx *history.Tx, m *wire.Mail) error {
+	c.mu.Lock()
+	h := c.homes[m.Home]
+	c.mu.Unlock()
+	if h == nil {
+		return nil // the session ended; the mail comes again and is a duplicate
+	}
+	return tx.PutCursor(history.Cursor{Home: m.Home, Incarnation: h.incarnation, Seq: m.Seq})
+}
+
+// fetchSender brings a sender's certificate into memory, from the database the
+// first time, then from the cloud. It reports that the receiver must judge now:
+// the cloud was asked, or has no such account.
+func (c *Client) fetchSender(ctx context.Context, fp omega.Fingerprint) (bool, error) {
+	c.mu.Lock()
+	known := c.certs[fp] != nil
+	c.mu.Unlock()
+	age := 365 * 24 * time.Hour // whatever the database has
+	if known || fp == c.acc.Fingerprint {
+		age = 0
+	}
+	if fp == c.acc.Fingerprint {
+		s, err := c.online()
+		if err != nil {
+			return false, err
+		}
+		return true, c.syncOwn(ctx, s)
+	}
+	_, fresh, err := c.peer(ctx, fp, age)
+	if isCode(err, omega.CodeNotFound) {
+		return true, nil
+	}
+	return fresh, err
+}
+
+// open takes in one mail. It returns the account whose certificate it needs.
+func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bool) (omega.Fingerprint, error) {
+	env, err := wire.ParseEnvelope(m.Envelope)
+	if err != nil {
+		t.c.cfg.log().Warn("mail dropped", "home", m.Home, "seq", m.Seq, "err", err)
+		return omega.Fingerprint{}, nil
+	}
+	a := &chat.Arrival{
+		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(),
+		Received: time.UnixMilli(int64(m.Received)).UTC(), Fresh: fresh,
+	}
+	return t.judge(ctx, tx, a, env.Sender())
+}
+
+// judge opens one payload and acts on the verdict.
+func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, sender omega.Fingerprint) (need omega.Fingerprint, err error) {
+	t.c.mu.Lock()
+	receiver := t.c.receiver
+	t.c.mu.Unlock()
+	r, err := receiver.Open(ctx, tx, a)
+	if err != nil {
+		return need, err
+	}
+	switch r.Verdict {
+	case chat.VerdictNeedCert:
+		return r.Account, nil
+	case chat.VerdictNeedKey:
+		t.missing = true
+		p, err := chat.ParsePayload(a.Payload)
+		if err != nil {
+			return need, err
+		}
+		return need, tx.Park(&history.Parked{
+			Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received,
+		})
+	case chat.VerdictKey:
+		return need, t.unpark(ctx, tx, r)
+	case chat.VerdictMessage:
+		return need, t.message(tx, r)
+	case chat.VerdictRefused:
+		t.c.cfg.log().Warn("message refused", "id", a.ID, "sender", sender, "err", r.Reason)
+	}
+	return need, nil
+}
+
+// unpark opens what waited for a key.
+func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
+	k := r.Key
+	if k.Problem == chat.ProblemNone && k.Profile != "" && k.From != t.c.acc.Fingerprint {
+		if err := tx.SetPeerName(k.From, k.Profile); err != nil {
+			return err
+		}
+	}
+	parked, err := tx.Parked(r.Locator, maxBatch)
+	if err != nil {
+		return err
+	}
+	for _, p := range parked {
+		a := &chat.Arrival{ID: p.ID, Payload: p.Payload, Now: t.c.cfg.now(), Received: p.Received, Fresh: true}
+		if err := tx.Unpark(p.Position); err != nil {
+			return err
+		}
+		if _, err := t.judge(ctx, tx, a, p.Sender); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// message stores a message that is to be shown and notes what follows from one
+// that is to be acted upon.
+func (t *taken) message(tx *history.Tx, r *chat.Result) error {
+	m := r.Message
+	if r.Track != nil && len(r.Track.Missing) > 0 {
+		t.missing = true
+	}
+	own := m.From == t.c.acc.Fingerprint
+	switch kind := m.Content.Kind; {
+	case kind == chat.KindResent:
+		if m.Verified && r.Original != nil && r.Original.Verdict == chat.VerdictMessage {
+			return t.message(tx, r.Original)
+		}
+		return nil
+	case kind.Control():
+		if !m.Verified {
+			return nil // nothing acts before it is verified
+		}
+		return t.control(tx, m, own)
+	}
+	row := &history.Row{Message: *m, Own: own}
+	if own {
+		row.State = clientrpc.StateStored // another device of this account sent it
+	}
+	if _, err := tx.PutMessage(row); err != nil {
+		return err
+	}
+	if !own && m.Verified && r.Track != nil {
+		t.receipts[lane{m.Chat, m.Peer, m.Device}] = &chat.Receipt{Device: m.Device, UpTo: r.Track.UpTo()}
+	}
+	return nil
+}
+
+// control acts on a verified message that is not shown.
+func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
+	switch m.Content.Kind {
+	case chat.KindDelivered, chat.KindRead:
+		state := clientrpc.StateDelivered
+		if m.Content.Kind == chat.KindRead {
+			state = clientrpc.StateRead
+		}
+		if own {
+			return nil
+		}
+		rc := m.Content.Receipt
+		return tx.MarkUpTo(m.Chat, rc.Device, rc.UpTo, rc.IDs, state)
+	case chat.KindResend:
+		t.requests = append(t.requests, m)
+	}
+	return nil
+}
+
+// follow sends receipts and answers requests. A message that cannot be sealed
+// now is no reason to drop the mail that asked for it.
+func (t *taken) follow(ctx context.Context) error {
+	if t.missing {
+		t.c.missing.notify()
+	}
+	for l, receipt := range t.receipts {
+		content := &chat.Content{Kind: chat.KindDelivered, Receipt: receipt}
+		if err := t.c.sendControl(ctx, l.peer, content); err != nil {
+			t.c.cfg.log().Warn("receipt not sent", "peer", l.peer, "err", err)
+		}
+	}
+	var errs []error
+	for _, m := range t.requests {
+		if err := t.c.resend(ctx, m); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.c.cfg.log().Warn("request to send again not answered", "err", err)
+	}
+	return ctx.Err()
+}

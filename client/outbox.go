@@ -1,0 +1,252 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// outboxWindow is how many envelopes are under way at once. More would not be
+// faster: homes sync them in groups.
+const outboxWindow = 64
+
+// Times until an envelope that a server could not take is tried again.
+const (
+	minAgain = time.Second
+	maxAgain = time.Minute
+)
+
+// An answer is what became of an envelope that was under way.
+type answer struct {
+	session *session
+	out     history.Outgoing
+	results []wire.Result
+	code    omega.Code
+	err     error // the session ended
+}
+
+// outbox sends what waits, in order, until ctx ends.
+func (c *Client) outbox(ctx context.Context) {
+	w := &outboxWorker{c: c, answers: make(chan answer, outboxWindow), flying: map[int64]bool{}}
+	for ctx.Err() == nil {
+		queued := c.queued.wait()
+		next, err := w.start(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.log().Error("outbox not sent", "err", err)
+			next = c.cfg.now().Add(minAgain)
+		}
+		timer := time.NewTimer(w.pause(next))
+		select {
+		case a := <-w.answers:
+			err := w.settle(ctx, a)
+			if err != nil && ctx.Err() == nil {
+				c.cfg.log().Error("outbox not updated", "err", err)
+			}
+		case <-queued:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// An outboxWorker is the state of the outbox goroutine.
+type outboxWorker struct {
+	c       *Client
+	answers chan answer    // filled by the session's reader; as large as the window
+	flying  map[int64]bool // positions that are under way
+}
+
+// pause is how long nothing is due.
+func (w *outboxWorker) pause(next time.Time) time.Duration {
+	if next.IsZero() {
+		return time.Hour // somebody notifies
+	}
+	return max(next.Sub(w.c.cfg.now()), 10*time.Millisecond)
+}
+
+// start sends as much as the window allows, and returns when something is due.
+func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
+	s, err := w.c.online()
+	if err != nil {
+		return time.Time{}, nil // a new session notifies
+	}
+	if err := w.sealAside(ctx, s); err != nil {
+		w.c.cfg.log().Warn("text still put aside", "err", err)
+		next = w.c.cfg.now().Add(maxAgain / 4)
+	}
+	var due []history.Outgoing
+	err = w.c.db.View(ctx, func(tx *history.Tx) error {
+		var later time.Time
+		due, later, err = tx.Outgoing(w.c.cfg.now(), 0, 2*outboxWindow)
+		if !later.IsZero() && (next.IsZero() || later.Before(next)) {
+			next = later
+		}
+		return err
+	})
+	if err != nil {
+		return next, err
+	}
+	for _, o := range due {
+		if w.flying[o.Position] {
+			continue
+		}
+		if len(w.flying) >= outboxWindow {
+			break
+		}
+		w.flying[o.Position] = true
+		s.start(wire.TypeSend, o.Envelope, func(f wire.Frame, err error) {
+			a := answer{session: s, out: o, err: err}
+			var refused *omega.Error
+			if err == nil {
+				a.code, a.results, a.err = wire.DecodeResults(f.Body)
+			} else if errors.As(err, &refused) {
+				a.code, a.err = refused.Code, nil
+			}
+			w.answers <- a
+		})
+	}
+	return next, nil
+}
+
+// settle notes what became of an envelope, and of all others that were
+// answered meanwhile, in one transaction.
+func (w *outboxWorker) settle(ctx context.Context, a answer) error {
+	all := []answer{a}
+	for len(w.answers) > 0 {
+		all = append(all, <-w.answers)
+	}
+	for _, a := range all {
+		delete(w.flying, a.out.Position)
+	}
+	err := w.c.db.Update(ctx, func(tx *history.Tx) error {
+		for _, a := range all {
+			if err := w.note(tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.c.changed.notify()
+	return err
+}
+
+func (w *outboxWorker) note(tx *history.Tx, a answer) error {
+	if errors.Is(a.err, transport.ErrSlow) {
+		return tx.RetryOutgoing(a.out.Position, w.c.cfg.now().Add(minAgain), omega.CodeRateLimited.String())
+	}
+	if a.err != nil {
+		return nil // the session is over; it stays due
+	}
+	peer, all := w.verdict(a)
+	if !a.out.Message.IsZero() {
+		state, why := clientrpc.StateQueued, peer.String()
+		switch {
+		case peer == omega.CodeOK:
+			state, why = clientrpc.StateStored, ""
+		case !peer.Retry():
+			state = clientrpc.StateFailed
+		}
+		if err := tx.SetState(a.out.Message, state, why); err != nil && !errors.Is(err, history.ErrNotFound) {
+			return err
+		}
+	}
+	if all.Retry() {
+		again := min(minAgain<<min(a.out.Attempts, 10), maxAgain)
+		return tx.RetryOutgoing(a.out.Position, w.c.cfg.now().Add(again), all.String())
+	}
+	return tx.RemoveOutgoing(a.out.Position)
+}
+
+// verdict splits an answer: what became of the envelope at other accounts, and
+// at all, the own one included. Of several codes one that is worth another
+// try wins.
+func (w *outboxWorker) verdict(a answer) (peer, all omega.Code) {
+	if a.code == omega.CodeOK {
+		return omega.CodeOK, omega.CodeOK
+	}
+	if len(a.results) == 0 {
+		return a.code, a.code
+	}
+	worse := func(old, code omega.Code) omega.Code {
+		if old == omega.CodeOK || code.Retry() {
+			return code
+		}
+		return old
+	}
+	env, err := wire.ParseEnvelope(a.out.Envelope)
+	if err != nil {
+		return omega.CodeBadRequest, omega.CodeBadRequest
+	}
+	codes := map[uint16]omega.Code{}
+	for _, r := range a.results {
+		codes[r.Index] = r.Code
+	}
+	for i, fp := range env.Recipients {
+		code := codes[uint16(i)]
+		if code == omega.CodeOK {
+			continue
+		}
+		all = worse(all, code)
+		if fp != w.c.acc.Fingerprint {
+			peer = worse(peer, code)
+		}
+	}
+	return peer, all
+}
+
+// sealAside seals the texts that were put aside, oldest first.
+func (w *outboxWorker) sealAside(ctx context.Context, s *session) error {
+	var aside []history.Unsealed
+	err := w.c.db.View(ctx, func(tx *history.Tx) (err error) {
+		aside, err = tx.Unsealed(outboxWindow)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, u := range aside {
+		cert, _, err := w.c.peer(ctx, u.To, peerAge)
+		if err != nil && !isCode(err, omega.CodeNotFound) {
+			return err
+		}
+		err = w.c.db.Update(ctx, func(tx *history.Tx) error {
+			if cert == nil {
+				if err := w.c.putFailed(tx, &u); err != nil {
+					return err
+				}
+			} else if _, err := tx.Message(u.ID); errors.Is(err, history.ErrNotFound) {
+				if err := w.c.seal(ctx, tx, cert, u.ID, chat.NewText(u.Text)); err != nil {
+					return err
+				}
+			}
+			return tx.RemoveUnsealed(u.ID)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(aside) > 0 {
+		w.c.changed.notify()
+	}
+	return nil
+}
+
+// putFailed shows a text whose recipient does not exist.
+func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed) error {
+	_, err := tx.PutMessage(&history.Row{
+		Message: chat.Message{
+			ID: u.ID, Chat: omega.DirectChat(c.acc.Fingerprint, u.To), Peer: u.To, From: c.acc.Fingerprint,
+			Device: c.acc.Device, Time: u.Time, Content: chat.NewText(u.Text),
+		},
+		Own: true, State: clientrpc.StateFailed, Why: omega.CodeNotFound.String(), Printed: true,
+	})
+	return err
+}

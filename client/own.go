@@ -1,0 +1,269 @@
+package client
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// syncOwn fetches the account's own entry, takes what another device of the
+// account published, and renews the location record when half of its
+// freshness is over.
+func (c *Client) syncOwn(ctx context.Context, s *session) error {
+	entry, err := s.lookup(ctx, c.acc.Fingerprint)
+	if err != nil {
+		return fmt.Errorf("look up the own account: %w", err)
+	}
+	if err := c.takeOwn(ctx, entry); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	rec := c.record
+	c.mu.Unlock()
+	if rec != nil && rec.Expires.Sub(c.cfg.now()) > recordLifetime/2 && rec.Certificate == c.certificate().Hash() {
+		return nil
+	}
+	return c.publish(ctx, s, c.certificate())
+}
+
+// takeOwn merges what the cloud has of the own account into what is here.
+func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
+	cert, err := pgp.ParseCertificate(entry.Certificate, c.cfg.now())
+	if err != nil {
+		return fmt.Errorf("own certificate in the cloud: %w", err)
+	}
+	own := c.certificate()
+	if cert, err = pgp.Merge(own, cert, c.cfg.now()); err != nil {
+		return fmt.Errorf("own certificate in the cloud: %w", err)
+	}
+	if cert.Hash() != own.Hash() {
+		if err := saveCertificate(c.cfg.Home, cert); err != nil {
+			return err
+		}
+		if err := c.useCertificate(cert); err != nil {
+			return err
+		}
+	}
+	if len(entry.Record) == 0 {
+		return nil
+	}
+	rec, err := wire.DecodeRecord(entry.Record)
+	if err != nil {
+		return fmt.Errorf("own location record in the cloud: %w", err)
+	}
+	return c.useRecord(ctx, rec)
+}
+
+// useRecord keeps rec if it is newer than the one at hand and signed by one of
+// the account's devices.
+func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
+	c.mu.Lock()
+	old := c.record
+	c.mu.Unlock()
+	if old != nil && old.Sequence >= rec.Sequence {
+		return nil
+	}
+	if err := checkRecord(c.certificate(), rec, c.cfg.now()); err != nil {
+		return fmt.Errorf("own location record in the cloud: %w", err)
+	}
+	err := c.db.Update(ctx, func(tx *history.Tx) error { return tx.SetSetting(settingRecord, rec.Bytes()) })
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.record = rec
+	c.mu.Unlock()
+	return nil
+}
+
+// publishCertificate makes cert the account's own, here and in the cloud.
+func (c *Client) publishCertificate(ctx context.Context, cert *pgp.Certificate) error {
+	s, err := c.waitOnline(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.publish(ctx, s, cert); err != nil {
+		return err
+	}
+	if err := saveCertificate(c.cfg.Home, cert); err != nil {
+		return err
+	}
+	return c.useCertificate(cert)
+}
+
+// publishTries is how often a record is made again because another device of
+// the account was faster.
+const publishTries = 3
+
+// publish puts cert with the next location record into the cloud.
+func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate) (err error) {
+	for range publishTries {
+		rec := c.nextRecord(s)
+		id := *c.identity()
+		id.Certificate = cert
+		if err = signRecord(ctx, &id, rec, c.cfg.now()); err != nil {
+			return err
+		}
+		err = s.publish(ctx, wire.Entry{Certificate: cert.Bytes(), Record: rec.Bytes()})
+		if err == nil {
+			return c.useRecord(ctx, rec)
+		}
+		if !isCode(err, omega.CodeConflict) {
+			break
+		}
+		entry, lookupErr := s.lookup(ctx, c.acc.Fingerprint)
+		if lookupErr != nil {
+			return lookupErr
+		}
+		if lookupErr = c.takeOwn(ctx, entry); lookupErr != nil {
+			return lookupErr
+		}
+		if cert, lookupErr = pgp.Merge(cert, c.certificate(), c.cfg.now()); lookupErr != nil {
+			return lookupErr
+		}
+	}
+	return fmt.Errorf("publish the own certificate: %w", err)
+}
+
+// nextRecord follows the record at hand; an account without one lives where it
+// is connected.
+func (c *Client) nextRecord(s *session) *wire.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.record == nil {
+		return &wire.Record{Sequence: 1, Homes: []omega.Fingerprint{s.conn.Peer().Account}}
+	}
+	return &wire.Record{
+		Flags: c.record.Flags, Sequence: c.record.Sequence + 1, Previous: c.record.Hash(), Homes: c.record.Homes,
+	}
+}
+
+func signLease(ctx context.Context, id *pgp.Identity, l *wire.Lease, now time.Time) error {
+	sig, err := pgp.SignCompact(ctx, id.Signer, l.Signed(), now)
+	if err != nil {
+		return fmt.Errorf("sign the lease: %w", err)
+	}
+	l.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
+	return nil
+}
+
+// Settings of the session.
+const (
+	settingServers = "servers" // addresses of proxies, one per line, newest list
+	settingTicket  = "ticket"  // of the last session; only in homes without a passphrase
+	maxServers     = 1000      // that are remembered
+	listTimeout    = 5 * time.Second
+)
+
+// candidates lists the servers to try: the account's own first, then the
+// others of the cloud in random order, at most eight at a time.
+func (c *Client) candidates(ctx context.Context) []string {
+	out := []string{c.acc.Server}
+	var others []string
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		b, err := tx.Setting(settingServers)
+		if len(b) > 0 {
+			others = strings.Split(string(b), "\n")
+		}
+		return err
+	})
+	if err != nil {
+		c.cfg.log().Warn("list of servers not read", "err", err)
+	}
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	for _, o := range others {
+		if !slices.Contains(out, o) && len(out) < 8 {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// learnServers remembers which other proxies there are. Who they are is proved
+// when they are dialled: the address has the fingerprint.
+func (c *Client) learnServers(ctx context.Context, s *session) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	f, err := s.request(ctx, wire.TypeServers, nil)
+	if err != nil || f.Type != wire.TypeServerList {
+		return
+	}
+	blobs, err := wire.DecodeBlobs(f.Body, maxServers)
+	if err != nil {
+		return
+	}
+	var list []string
+	for _, b := range blobs {
+		a, err := mesh.Decode(b)
+		if err != nil || a.Client == "" {
+			continue
+		}
+		addr := transport.Address{Network: transport.NetworkTLS, HostPort: a.Client, Fingerprint: a.Server}
+		if text := addr.String(); !strings.ContainsAny(text, "\n\r") {
+			list = append(list, text)
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		return tx.SetSetting(settingServers, []byte(strings.Join(list, "\n")))
+	})
+	if err != nil {
+		c.cfg.log().Warn("list of servers not kept", "err", err)
+	}
+}
+
+// ticket returns what resumes the last session at server, if that was the last.
+func (c *Client) ticket(ctx context.Context, server omega.Fingerprint) *transport.Ticket {
+	var t transport.Ticket
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		b, err := tx.Setting(settingTicket)
+		if err != nil || b == nil {
+			return err
+		}
+		return t.UnmarshalBinary(b)
+	})
+	if err != nil || t.Server() != server || !c.cfg.now().Before(t.Expires()) {
+		return nil
+	}
+	return &t
+}
+
+// keepTicket stores a ticket beside the secrets it stands for, unless those are
+// protected by a passphrase: a ticket on disk would go round it.
+func (c *Client) keepTicket(ctx context.Context, t *transport.Ticket) {
+	if t == nil || c.acc.Protected {
+		return
+	}
+	b, err := t.MarshalBinary()
+	if err == nil {
+		err = c.db.Update(ctx, func(tx *history.Tx) error { return tx.SetSetting(settingTicket, b) })
+	}
+	if err != nil {
+		c.cfg.log().Warn("ticket not kept", "err", err)
+	}
+}
+
+func settingUint(tx *history.Tx, name string) (uint64, error) {
+	b, err := tx.Setting(name)
+	if err != nil || len(b) != 8 {
+		return 0, err
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func setSettingUint(tx *history.Tx, name string, v uint64) error {
+	return tx.SetSetting(name, binary.BigEndian.AppendUint64(nil, v))
+}

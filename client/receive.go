@@ -1,0 +1,240 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/wire"
+)
+
+// pageMax bounds the messages of one answer.
+const pageMax = 200
+
+// receive returns messages from others that were not confirmed yet. They are
+// held for the caller, so that two callers do not get the same ones.
+func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (clientrpc.ReceiveResult, error) {
+	n := min(p.Count, pageMax)
+	if n <= 0 {
+		n = 100
+	}
+	var deadline <-chan time.Time
+	if p.Timeout > 0 {
+		deadline = time.After(p.Timeout)
+	}
+	for {
+		changed := c.changed.wait()
+		out, err := c.unprinted(ctx, n)
+		if err != nil || len(out) > 0 || p.Timeout <= 0 {
+			return clientrpc.ReceiveResult{Messages: out}, err
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			return clientrpc.ReceiveResult{}, nil
+		case <-ctx.Done():
+			return clientrpc.ReceiveResult{}, context.Cause(ctx)
+		}
+	}
+}
+
+// unprinted takes hold of at most n messages that nobody else holds.
+func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message, err error) {
+	c.holding.Lock()
+	defer c.holding.Unlock()
+	now := c.cfg.now()
+	for id, until := range c.held {
+		if now.After(until) {
+			delete(c.held, id)
+		}
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		rows, err := tx.Unprinted(n + len(c.held))
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			if _, taken := c.held[rows[i].ID]; taken || len(out) == n {
+				continue
+			}
+			m, err := c.show(tx, &rows[i])
+			if err != nil {
+				return err
+			}
+			out = append(out, m)
+		}
+		return nil
+	})
+	for _, m := range out {
+		c.held[m.ID] = now.Add(clientrpc.ReceiveHold)
+	}
+	return out, err
+}
+
+// confirm marks messages as shown and tells their senders that they were read.
+func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (clientrpc.None, error) {
+	read := map[lane][]omega.ID{}
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		for _, id := range p.IDs {
+			row, err := tx.Message(id)
+			if errors.Is(err, history.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if row.Verified && !row.Own {
+				l := lane{row.Chat, row.Peer, row.Device}
+				read[l] = append(read[l], id)
+			}
+		}
+		return tx.SetPrinted(p.IDs)
+	})
+	if err != nil {
+		return clientrpc.None{}, err
+	}
+	c.holding.Lock()
+	for _, id := range p.IDs {
+		delete(c.held, id)
+	}
+	c.holding.Unlock()
+	for l, ids := range read {
+		for part := range slices.Chunk(ids, chat.MaxIDs) {
+			content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: l.device, IDs: part}}
+			if err := c.sendControl(ctx, l.peer, content); err != nil {
+				c.cfg.log().Warn("read receipt not sent", "peer", l.peer, "err", err)
+			}
+		}
+	}
+	return clientrpc.None{}, nil
+}
+
+// show turns a stored message into what faces get.
+func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error) {
+	m := clientrpc.Message{
+		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
+		Kind: string(r.Content.Kind), Text: r.Content.Text, Verified: r.Verified, Problem: string(r.Problem),
+		State: r.State, Sequence: r.Sequence,
+	}
+	if r.Own {
+		m.Name = c.acc.Name
+		return m, nil
+	}
+	p, err := tx.Peer(r.From)
+	if errors.Is(err, history.ErrNotFound) {
+		return m, nil
+	}
+	if err == nil {
+		m.Name = p.Name
+	}
+	return m, err
+}
+
+// chats lists the conversations, newest first.
+func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.ChatsResult, err error) {
+	out.Chats = []clientrpc.Chat{}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Chats()
+		if err != nil {
+			return err
+		}
+		for _, ch := range list {
+			item := clientrpc.Chat{ID: ch.ID, Kind: "direct", Peer: ch.Peer, Name: ch.Name, Unread: ch.Unread}
+			if ch.Last != nil {
+				m, err := c.show(tx, ch.Last)
+				if err != nil {
+					return err
+				}
+				item.Last = &m
+			}
+			out.Chats = append(out.Chats, item)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// chatID finds the chat that a chat id or the fingerprint of an account means.
+func (c *Client) chatID(text string) (omega.ChatID, error) {
+	if fp, err := omega.ParseFingerprint(text); err == nil {
+		return omega.DirectChat(c.acc.Fingerprint, fp), nil
+	}
+	id, err := omega.ParseChatID(text)
+	if err != nil {
+		return id, fail(clientrpc.CodeUsage, i18n.T("doing.history", text), i18n.T("why.notaccount", text), i18n.T("next.list"), nil)
+	}
+	return id, nil
+}
+
+func noChat(text string, err error) error {
+	if errors.Is(err, history.ErrNotFound) {
+		return fail(clientrpc.CodeNotFound, i18n.T("doing.history", text), i18n.T("why.nochat", text), i18n.T("next.list"), nil)
+	}
+	return err
+}
+
+// history returns one page of a chat.
+func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (clientrpc.MessagesResult, error) {
+	id, err := c.chatID(p.Chat)
+	if err != nil {
+		return clientrpc.MessagesResult{}, err
+	}
+	n := min(p.Count, pageMax)
+	if n <= 0 {
+		n = 50
+	}
+	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Page(id, p.Before, n) })
+	return out, noChat(p.Chat, err)
+}
+
+// search finds texts.
+func (c *Client) search(ctx context.Context, p clientrpc.SearchParams) (clientrpc.MessagesResult, error) {
+	var id omega.ChatID
+	if p.Chat != "" {
+		var err error
+		if id, err = c.chatID(p.Chat); err != nil {
+			return clientrpc.MessagesResult{}, err
+		}
+	}
+	n := min(p.Count, pageMax)
+	if n <= 0 {
+		n = 50
+	}
+	return c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Search(p.Text, id, n) })
+}
+
+func (c *Client) list(ctx context.Context, get func(*history.Tx) ([]history.Row, error)) (clientrpc.MessagesResult, error) {
+	out := clientrpc.MessagesResult{Messages: []clientrpc.Message{}}
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		rows, err := get(tx)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			m, err := c.show(tx, &rows[i])
+			if err != nil {
+				return err
+			}
+			out.Messages = append(out.Messages, m)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func recordHomes(b []byte) ([]omega.Fingerprint, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	rec, err := wire.DecodeRecord(b)
+	if err != nil {
+		return nil, err
+	}
+	return rec.Homes, nil
+}

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// A call is one method of the registry with its types erased.
+type call struct {
+	doing  i18n.Text
+	decode func(params []byte) (any, error)
+	run    func(ctx context.Context, c *Client, req any) (any, error)
+}
+
+// handle ties a method to the function that serves it.
+func handle[Req, Resp any](calls map[string]call, m clientrpc.Method[Req, Resp], doing string, f func(*Client, context.Context, Req) (Resp, error)) {
+	calls[m.Name] = call{
+		doing: i18n.T(doing),
+		decode: func(params []byte) (any, error) {
+			var req Req
+			if len(params) == 0 {
+				return req, nil
+			}
+			err := json.Unmarshal(params, &req)
+			return req, err
+		},
+		run: func(ctx context.Context, c *Client, req any) (any, error) { return f(c, ctx, req.(Req)) },
+	}
+}
+
+// calls is the registry: every method of clientrpc and who serves it.
+var calls = func() map[string]call {
+	m := map[string]call{}
+	handle(m, clientrpc.Account, "doing.account", (*Client).account)
+	handle(m, clientrpc.Send, "doing.sending", (*Client).send)
+	handle(m, clientrpc.Receive, "doing.receive", (*Client).receive)
+	handle(m, clientrpc.Confirm, "doing.receive", (*Client).confirm)
+	handle(m, clientrpc.Chats, "doing.chats", (*Client).chats)
+	handle(m, clientrpc.History, "doing.reading", (*Client).history)
+	handle(m, clientrpc.Search, "doing.searching", (*Client).search)
+	handle(m, clientrpc.Export, "doing.exporting", (*Client).export)
+	handle(m, clientrpc.Devices, "doing.account", (*Client).devices)
+	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
+	handle(m, clientrpc.Status, "doing.account", (*Client).status)
+	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
+	return m
+}()
+
+// Handle runs one call that came over a pipe.
+func (c *Client) Handle(ctx context.Context, method string, params []byte) (any, error) {
+	m, ok := calls[method]
+	if !ok {
+		return nil, fail(clientrpc.CodeUsage, i18n.T("doing.call", method), i18n.T("why.method", method), i18n.T("next.update"), nil)
+	}
+	req, err := m.decode(params)
+	if err != nil {
+		return nil, fail(clientrpc.CodeUsage, m.doing, i18n.T("why.params"), i18n.Text{}, err)
+	}
+	return c.run(ctx, m, req)
+}
+
+func (c *Client) run(ctx context.Context, m call, req any) (any, error) {
+	resp, err := m.run(ctx, c, req)
+	if err != nil {
+		return nil, explain(m.doing, err)
+	}
+	return resp, nil
+}
+
+// Call implements clientrpc.Conn in process, by way of the same JSON as a
+// pipe, so that both behave alike.
+func (c *Client) Call(ctx context.Context, method string, req, resp any) error {
+	params, err := json.Marshal(req)
+	if err != nil {
+		return err
+	}
+	result, err := c.Handle(ctx, method, params)
+	if err != nil || resp == nil {
+		return err
+	}
+	b, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(b, resp)
+}
+
+func (c *Client) account(context.Context, clientrpc.None) (*clientrpc.AccountInfo, error) {
+	return accountInfo(c.acc, c.certificate(), c.cfg.now()), nil
+}
+
+func (c *Client) devices(ctx context.Context, none clientrpc.None) (clientrpc.DevicesResult, error) {
+	info, err := c.account(ctx, none)
+	if err != nil {
+		return clientrpc.DevicesResult{}, err
+	}
+	return clientrpc.DevicesResult{Devices: info.Devices}, nil
+}
+
+// lookup asks the cloud, or what is stored where the cloud cannot be asked.
+func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrpc.LookupResult, error) {
+	out := clientrpc.LookupResult{Fingerprint: p.Fingerprint}
+	wait, cancel := context.WithTimeout(ctx, unknownWait)
+	defer cancel()
+	c.waitOnline(wait)
+	cert, _, err := c.peer(ctx, p.Fingerprint, time.Second)
+	if err != nil {
+		return out, err
+	}
+	out.Certificate = cert.Armor()
+	for _, d := range cert.Devices() {
+		out.Devices = append(out.Devices, deviceInfo(d, c.acc.Device, c.cfg.now()))
+	}
+	stored, err := c.storedPeer(ctx, p.Fingerprint)
+	if err != nil || stored == nil {
+		return out, err
+	}
+	out.Sequence = stored.Sequence
+	out.Homes, err = recordHomes(stored.Record)
+	return out, err
+}
