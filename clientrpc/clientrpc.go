@@ -38,6 +38,7 @@ var (
 	Account = Method[None, *AccountInfo]{"account"}
 	Send    = Method[SendParams, *SendResult]{"send"}
 	Receive = Method[ReceiveParams, ReceiveResult]{"receive"}
+	Confirm = Method[ConfirmParams, None]{"receive.confirm"}
 	Chats   = Method[None, ChatsResult]{"chats"}
 	History = Method[HistoryParams, MessagesResult]{"history"}
 	Search  = Method[SearchParams, MessagesResult]{"search"}
