@@ -35,8 +35,21 @@ const (
 //	CodeDiskFull    stable storage or the number of accounts is at its limit
 //	CodeInternal    the store failed
 func (s *Server) Accept(ctx context.Context, src Source, in wire.Entry) (stands *Entry, changed bool, err error) {
+	return s.accept(ctx, src, omega.Fingerprint{}, in)
+}
+
+// Publish is Accept of what owner publishes through its session: an entry of
+// another account is CodeRefused.
+func (s *Server) Publish(ctx context.Context, owner omega.Fingerprint, in wire.Entry) (stands *Entry, changed bool, err error) {
+	return s.accept(ctx, FromSession, owner, in)
+}
+
+func (s *Server) accept(ctx context.Context, src Source, owner omega.Fingerprint, in wire.Entry) (stands *Entry, changed bool, err error) {
 	now := s.cfg.Now()
 	given, err := ParseEntry(in, now)
+	if err == nil && !owner.IsZero() && given.Fingerprint() != owner {
+		err = fmt.Errorf("entry of %s %w", given.Fingerprint(), ErrNotOwner)
+	}
 	if err != nil {
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)

@@ -80,6 +80,15 @@ func (e *Entry) Summary() Summary {
 	return Summary{Fingerprint: e.Fingerprint(), Sequence: e.Sequence(), Hash: e.Hash()}
 }
 
+// Subkeys are the signing and encryption subkeys of all devices.
+func (e *Entry) Subkeys() []omega.Fingerprint {
+	var out []omega.Fingerprint
+	for _, d := range e.Certificate.Devices() {
+		out = append(out, d.Signing.Fingerprint(), d.Encryption.Fingerprint())
+	}
+	return out
+}
+
 // item is what the store keeps.
 func (e *Entry) item(others []*wire.Record) *Item {
 	w := e.Wire()
@@ -87,9 +96,7 @@ func (e *Entry) item(others []*wire.Record) *Item {
 	for _, o := range others {
 		it.Others = append(it.Others, o.Bytes())
 	}
-	for _, d := range e.Certificate.Devices() {
-		it.Subkeys = append(it.Subkeys, d.Signing.Fingerprint(), d.Encryption.Fingerprint())
-	}
+	it.Subkeys = e.Subkeys()
 	it.Subkeys = it.Subkeys[:min(len(it.Subkeys), MaxSubkeys)]
 	return it
 }

@@ -28,9 +28,12 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -87,61 +90,164 @@ type Config struct {
 	Logger *slog.Logger     // nil discards
 }
 
+// A Proxy is one server's proxy and home. Its methods may be called
+// concurrently.
+type Proxy struct {
+	cfg  Config
+	log  *slog.Logger
+	self omega.Fingerprint
+
+	home       home
+	sessions   shardMap[*session] // by device
+	outboxes   shardMap[*outbox]  // by server
+	requests   requests
+	jobs       jobs
+	finds      finds
+	deliveries sync.Pool // of *delivery
+	stats      stats
+	life       lifetime
+	coarse     atomic.Int64 // the time in ms, as of the last tick
+
+	admit    sync.Mutex     // orders new sessions and Shutdown
+	draining bool           // guarded by admit
+	serving  sync.WaitGroup // sessions
+	drained  atomic.Bool    // draining, for those that only look
+}
+
 // New checks cfg and does nothing else. Sessions are served once Run is
 // called.
 func New(cfg Config) (*Proxy, error) {
 	if cfg.Identity == nil || cfg.Keys == nil || cfg.Mail == nil {
 		return nil, errors.New("proxy: Config needs Identity, Keys and Mail")
 	}
-	return nil, errors.ErrUnsupported
+	cfg.IdleTimeout = cmp.Or(cfg.IdleTimeout, 5*time.Minute)
+	cfg.SendRate = cmp.Or(cfg.SendRate, 500)
+	cfg.SendBurst = cmp.Or(cfg.SendBurst, 5000)
+	if cfg.Servers == nil {
+		cfg.Servers = func() []omega.Fingerprint { return nil }
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account()}
+	p.home.init(p)
+	p.sessions.init()
+	p.outboxes.init()
+	p.requests.init()
+	p.finds.init()
+	p.jobs.queue = make(chan job, maxJobs)
+	p.coarse.Store(cfg.Now().UnixMilli())
+	cfg.Keys.OnChange(p.entryChanged)
+	return p, nil
 }
 
-// A Proxy is one server's proxy and home. Its methods may be called
-// concurrently.
-type Proxy struct{}
+// now is the time.
+func (p *Proxy) now() time.Time { return p.cfg.Now() }
+
+// tickInterval is the resolution of everything that waits.
+const tickInterval = 100 * time.Millisecond
 
 // Run does what has to be done from time to time and what must not be done on
 // the caller's goroutine: it repeats requests, reads waiting mail, ends idle
-// sessions. It returns when ctx ends; Shutdown comes before that.
-func (p *Proxy) Run(ctx context.Context) error { return errors.ErrUnsupported }
-
-// Serve serves one client until its connection ends, ctx ends, a newer session
-// of the same device takes over, or Shutdown. It closes c. The error says why
-// the session ended; nil is the client's own wish.
-func (p *Proxy) Serve(ctx context.Context, c *transport.Conn) error { return errors.ErrUnsupported }
-
-// Receive takes one whole frame from another server, which the caller has
-// authenticated. It keeps no reference to frame and does not block for long:
-// what takes time is handed to the workers of Run.
-func (p *Proxy) Receive(ctx context.Context, from omega.Fingerprint, class wire.Class, frame []byte) {
+// sessions. It returns when ctx ends and all goroutines of the Proxy have
+// ended; Shutdown comes before that.
+func (p *Proxy) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range pumpWorkers {
+		wg.Go(func() { p.home.pumps.run(ctx) })
+	}
+	for range jobWorkers {
+		wg.Go(func() { p.jobs.run(ctx) })
+	}
+	p.tickLoop(ctx)
+	wg.Wait()
+	p.failRequests()
+	p.life.end()
+	return nil
 }
 
-// Register takes an entry that an account, or a server that dials in, shows
-// during its handshake (transport.Config.Register), and publishes it. The
-// error is an *omega.Error.
-func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry) (*keyserver.Entry, error) {
-	return nil, errors.ErrUnsupported
+// tickLoop looks at requests at every tick, at the rest once a second.
+func (p *Proxy) tickLoop(ctx context.Context) {
+	t := time.NewTicker(tickInterval)
+	defer t.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		now := p.now()
+		p.coarse.Store(now.UnixMilli())
+		p.repeatRequests(now)
+		if n%10 == 0 {
+			p.home.tick(now)
+			p.tickSessions(now)
+			p.finds.forget(now)
+		}
+	}
 }
 
-// Lookup returns the entry of an account, server or subkey from this key
-// server, or, if it is not there, from others of the cloud, within 3 seconds.
-// The error is an *omega.Error.
-func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.Entry, error) {
-	return nil, errors.ErrUnsupported
+// entryChanged follows an account in what is kept in memory of it.
+func (p *Proxy) entryChanged(e *keyserver.Entry) {
+	fp := e.Fingerprint()
+	p.finds.found(fp)
+	p.spawn(func() {
+		ctx := context.Background()
+		e, err := p.cfg.Keys.Find(ctx, fp) // the newest: changes may overtake each other
+		if err != nil {
+			return
+		}
+		p.home.changed(ctx, e)
+		p.endRevoked(e)
+	})
 }
 
-// SyncWith compares this key server with another one and takes over what that
-// has and this lacks. It is called when a link to a server comes up and every
-// ten minutes, at both ends. It returns how many entries changed.
-func (p *Proxy) SyncWith(ctx context.Context, server omega.Fingerprint) (changed int, err error) {
-	return 0, errors.ErrUnsupported
-}
-
-// ServerUp says that a server can be reached again: leases of devices whose
-// home it is are sent to it at once, in case it forgot them.
-func (p *Proxy) ServerUp(server omega.Fingerprint) {}
+// drainJitter spreads the clients of a server that drains.
+const drainJitter = 5 * time.Second
 
 // Shutdown drains: it takes no new session and no new envelope, tells every
 // client to attach elsewhere after a delay of its own, waits for what is being
 // stored, and ends all sessions. It returns early with ctx's error.
-func (p *Proxy) Shutdown(ctx context.Context) error { return errors.ErrUnsupported }
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.admit.Lock()
+	p.draining = true
+	p.drained.Store(true)
+	p.admit.Unlock()
+	p.sessions.all(func(s *session) { s.bye(randomDelay(drainJitter)) })
+	err := p.awaitSends(ctx)
+	p.sessions.all(func(s *session) { s.end(omega.CodeShutdown, "") })
+	done := make(chan struct{})
+	go func() {
+		p.serving.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		p.sessions.all(func(s *session) { s.c.Close() })
+		<-done
+		return ctx.Err()
+	}
+}
+
+// awaitSends waits until no session has an envelope under way.
+func (p *Proxy) awaitSends(ctx context.Context) error {
+	t := time.NewTicker(10 * time.Millisecond)
+	defer t.Stop()
+	for {
+		busy := false
+		p.sessions.all(func(s *session) { busy = busy || s.flow.count.Load() > 0 })
+		if !busy {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+}

@@ -52,9 +52,10 @@ const (
 	TypeBye        Type = 29 // S→C u8 code | text: the server is draining, attach elsewhere
 	TypeServers    Type = 30 // C→S empty: which servers are there
 	TypeServerList Type = 31 // S→C list of announcements (blobs)
-	TypeDigest     Type = 32 // S→S 256 × u64: key server buckets
+	TypeDigest     Type = 32 // S→S empty: asks; 256 × u64: key server buckets
 	TypeBucket     Type = 33 // S→S u8 bucket: list what is in it
 	TypeSummary    Type = 34 // S→S u8 bucket | { fingerprint, sequence u64, hash 32 }*
+	TypeDetach     Type = 35 // P→H Ack with a zero MAC, Seq the lease's epoch: the device left, newer leases stay
 
 	TypeHello       Type = 64 // link keepalive: u64 ns stamp; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets

@@ -1,0 +1,265 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/wire"
+)
+
+// home is the half of a Proxy that keeps mailboxes: who is attached to them.
+// What is in them is in the mailbox.Store.
+//
+// Locks are taken in this order: mailbox store, shard, box, lease, connection.
+// So nothing here calls the store while it holds a lock.
+type home struct {
+	p       *Proxy
+	self    omega.Fingerprint
+	boxes   shardMap[*box]   // by account; those that have leases
+	leases  shardMap[*lease] // by device
+	install sync.Mutex       // one lease comes or goes at a time
+	pumps   pumps
+}
+
+// A box is an account with attached devices.
+type box struct {
+	mu     sync.Mutex
+	leases []*lease // guarded by mu
+}
+
+func (h *home) init(p *Proxy) {
+	h.p = p
+	h.self = p.self
+	h.boxes.init()
+	h.leases.init()
+	h.pumps.ready = make(chan struct{}, 1)
+}
+
+// attach takes a lease that came from the server from (this one for a session
+// of its own) and answers it through reply, before the first mail.
+// (spec/delivery.md, DELIV-7)
+func (h *home) attach(ctx context.Context, from omega.Fingerprint, raw []byte, s *session, reply func(wire.Attached)) {
+	l, code := h.judge(ctx, from, raw, s)
+	a := wire.Attached{Home: h.self, Code: code, Incarnation: h.p.cfg.Mail.Incarnation()}
+	if code != omega.CodeOK {
+		h.p.stats.attachesBad.Add(1)
+		reply(a)
+		return
+	}
+	h.p.stats.attaches.Add(1)
+	a.Cursor = l.start
+	reply(a)
+	l.begin()
+}
+
+// judge verifies a lease and puts it in force.
+func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s *session) (*lease, omega.Code) {
+	w, err := wire.DecodeLease(raw)
+	if err != nil || w.Proxy != from {
+		return nil, omega.CodeBadRequest
+	}
+	at := slices.IndexFunc(w.Homes, func(lh wire.LeaseHome) bool { return lh.Home == h.self })
+	if at < 0 {
+		return nil, omega.CodeBadRequest
+	}
+	if l := h.leases.get(w.Device); l != nil && l.isFor(w, s) {
+		return l, omega.CodeOK // the same again: its answer was lost, or it is a heartbeat
+	}
+	e, err := h.p.cfg.Keys.Find(ctx, w.User)
+	if err != nil {
+		return nil, codeOf(err)
+	}
+	now := h.p.now()
+	dev, err := keyserver.VerifyLease(e.Certificate, w, now)
+	if err != nil {
+		return nil, codeOf(err)
+	}
+	key, err := keyserver.NewAckKey(ctx, h.p.cfg.Identity.Decrypter, dev.Encryption, w.Device, h.self)
+	if err != nil {
+		return nil, h.p.internal(ctx, "derive acknowledgement key", err)
+	}
+	start, err := h.cursor(ctx, e, w, w.Homes[at], now)
+	if err != nil {
+		return nil, h.p.internal(ctx, "attach device to mailbox", err)
+	}
+	l := newLease(h, w, s, key, start)
+	if !h.put(l) {
+		return nil, omega.CodeSuperseded
+	}
+	return l, omega.CodeOK
+}
+
+// cursor notes the account's devices in the mailbox and says after which
+// sequence the device lacks mail: what it says itself or has acknowledged,
+// whichever is later. A proxy repeats a lease for hours, so its cursor is old.
+func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh wire.LeaseHome, now time.Time) (uint64, error) {
+	mail := h.p.cfg.Mail
+	if slices.Contains(e.Homes(), h.self) {
+		if err := mail.SetDevices(ctx, w.User, activeDevices(e, now)); err != nil {
+			return 0, err
+		}
+	}
+	start, err := mail.Cursor(ctx, w.User, w.Device)
+	if err != nil {
+		return 0, err
+	}
+	if lh.Incarnation == mail.Incarnation() {
+		start = max(start, lh.Cursor)
+	}
+	return start, nil
+}
+
+func activeDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
+	var devices []omega.Fingerprint
+	for _, d := range e.Certificate.Active(now) {
+		devices = append(devices, d.Signing.Fingerprint())
+	}
+	return devices[:min(len(devices), omega.MaxDevices)]
+}
+
+// put puts l in force in place of an older lease of its device. It reports
+// false when a newer one is in force.
+func (h *home) put(l *lease) bool {
+	h.install.Lock()
+	defer h.install.Unlock()
+	old := h.leases.get(l.device)
+	if old != nil {
+		if old.epoch > l.epoch || old.epoch == l.epoch && old.proxy != l.proxy {
+			return false
+		}
+		h.remove(old)
+	}
+	b := h.boxes.getOr(l.account, func() *box { return new(box) })
+	b.mu.Lock()
+	b.leases = append(b.leases, l)
+	b.mu.Unlock()
+	h.leases.swap(l.device, l)
+	h.p.stats.leases.Add(1)
+	if old != nil && old.s != nil && old.s != l.s {
+		old.s.end(omega.CodeSuperseded, "this device attached elsewhere")
+	}
+	return true
+}
+
+// remove ends a lease. h.install is held.
+func (h *home) remove(l *lease) {
+	if !h.leases.removeIf(l.device, func(o *lease) bool { return o == l }) {
+		return
+	}
+	l.close()
+	h.p.stats.leases.Add(-1)
+	h.boxes.removeIf(l.account, func(b *box) bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.leases = slices.DeleteFunc(b.leases, func(o *lease) bool { return o == l })
+		return len(b.leases) == 0
+	})
+}
+
+// detach ends the lease of a device if it is the one that ok means.
+func (h *home) detach(device omega.Fingerprint, ok func(*lease) bool) {
+	h.install.Lock()
+	defer h.install.Unlock()
+	if l := h.leases.get(device); l != nil && ok(l) {
+		h.remove(l)
+	}
+}
+
+// push gives a new mail of one account to its attached devices. buf is
+// scratch, and returned as it has grown. The store's lock is held.
+func (h *home) push(account omega.Fingerprint, m *wire.Mail, buf []byte) []byte {
+	b := h.boxes.get(account)
+	if b == nil {
+		return buf
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.leases {
+		buf = l.push(m, buf)
+	}
+	return buf
+}
+
+// pushEphemeral gives an envelope that is not stored to the devices that can
+// take it at once.
+func (h *home) pushEphemeral(account omega.Fingerprint, m *wire.Mail, buf []byte) []byte {
+	b := h.boxes.get(account)
+	if b == nil {
+		return buf
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, l := range b.leases {
+		buf = l.pushEphemeral(m, buf)
+	}
+	return buf
+}
+
+// acknowledge takes an acknowledgement, whoever brought it: its code is what
+// counts. (spec/delivery.md, DELIV-9)
+func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
+	l := h.leases.get(a.Device)
+	if l == nil || a.Home != h.self {
+		return
+	}
+	if !l.key.Check(a) {
+		h.p.stats.acksForged.Add(1)
+		return
+	}
+	if l.has(a.Seq) {
+		return
+	}
+	if err := h.p.cfg.Mail.Ack(ctx, l.account, l.device, a.Seq); err != nil {
+		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		return
+	}
+	h.p.stats.acks.Add(1)
+	l.acknowledged(a.Seq)
+}
+
+// rewind sends again what a device lacks. It proves nothing and changes
+// nothing but what is under way, so only the proxy of the lease may ask.
+func (h *home) rewind(from omega.Fingerprint, a *wire.Ack) {
+	if l := h.leases.get(a.Device); l != nil && a.Home == h.self && l.proxy == from {
+		l.rewind(a.Seq)
+	}
+}
+
+// tick looks after every lease once a second.
+func (h *home) tick(now time.Time) {
+	ms := now.UnixMilli()
+	h.leases.all(func(l *lease) {
+		if ms >= l.notAfter {
+			h.detach(l.device, func(o *lease) bool { return o == l })
+			return
+		}
+		l.tick(ms)
+	})
+}
+
+// changed follows an account whose devices or homes have changed.
+func (h *home) changed(ctx context.Context, e *keyserver.Entry) {
+	now := h.p.now()
+	active := activeDevices(e, now)
+	if slices.Contains(e.Homes(), h.self) {
+		if err := h.p.cfg.Mail.SetDevices(ctx, e.Fingerprint(), active); err != nil {
+			h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
+		}
+	}
+	b := h.boxes.get(e.Fingerprint())
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	leases := slices.Clone(b.leases)
+	b.mu.Unlock()
+	for _, l := range leases {
+		if !slices.Contains(active, l.device) {
+			h.detach(l.device, func(o *lease) bool { return o == l })
+		}
+	}
+}

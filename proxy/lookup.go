@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/wire"
+)
+
+// Bounds of looking around for what this key server does not have.
+const (
+	findServers = 8               // asked, in the order of the rendezvous hash
+	findTimeout = 3 * time.Second // for all of them
+	findSlots   = 256             // looking at once
+	findEach    = 16              // recipients of one envelope at once
+	missTime    = 10 * time.Second
+	maxMisses   = 10_000
+)
+
+// finds are look-ups at other servers: one at a time per fingerprint, and not
+// again at once for what nobody had.
+type finds struct {
+	slots chan struct{} // one for each that looks
+
+	mu     sync.Mutex
+	under  map[omega.Fingerprint]*find // guarded by mu
+	misses map[omega.Fingerprint]int64 // when to look again, ms; guarded by mu
+}
+
+// A find is one look-up that any number wait for.
+type find struct {
+	done  chan struct{} // closed once the rest is set
+	entry *keyserver.Entry
+	err   error
+}
+
+func (f *finds) init() {
+	f.slots = make(chan struct{}, findSlots)
+	f.under = make(map[omega.Fingerprint]*find)
+	f.misses = make(map[omega.Fingerprint]int64)
+}
+
+// start runs do on a goroutine if not too many are looking around.
+func (f *finds) start(p *Proxy, do func()) bool {
+	select {
+	case f.slots <- struct{}{}:
+	default:
+		return false
+	}
+	if !p.spawn(func() {
+		defer func() { <-f.slots }()
+		do()
+	}) {
+		<-f.slots
+		return false
+	}
+	return true
+}
+
+// join returns the find of fp; mine says that the caller has to do it.
+func (f *finds) join(fp omega.Fingerprint, now time.Time) (fd *find, mine bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.UnixMilli() < f.misses[fp] {
+		return nil, false
+	}
+	if fd = f.under[fp]; fd != nil {
+		return fd, false
+	}
+	fd = &find{done: make(chan struct{})}
+	f.under[fp] = fd
+	return fd, true
+}
+
+// finish lets go those that wait for fd.
+func (f *finds) finish(fp omega.Fingerprint, fd *find, now time.Time) {
+	f.mu.Lock()
+	delete(f.under, fp)
+	if fd.err != nil && len(f.misses) < maxMisses {
+		f.misses[fp] = now.Add(missTime).UnixMilli()
+	}
+	f.mu.Unlock()
+	close(fd.done)
+}
+
+// rest keeps fp from being looked for again for a while.
+func (f *finds) rest(fp omega.Fingerprint, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ms := now.UnixMilli(); ms < f.misses[fp] || len(f.misses) >= maxMisses {
+		return false
+	}
+	f.misses[fp] = now.Add(missTime).UnixMilli()
+	return true
+}
+
+// found forgets that fp was missed.
+func (f *finds) found(fp omega.Fingerprint) {
+	f.mu.Lock()
+	delete(f.misses, fp)
+	f.mu.Unlock()
+}
+
+// forget forgets misses whose time is over.
+func (f *finds) forget(now time.Time) {
+	ms := now.UnixMilli()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for fp, until := range f.misses {
+		if until <= ms {
+			delete(f.misses, fp)
+		}
+	}
+}
+
+// Lookup returns the entry of an account, server or subkey from this key
+// server, or, if it is not there, from others of the cloud, within 3 seconds.
+// The error is an *omega.Error.
+func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.Entry, error) {
+	e, err := p.cfg.Keys.Find(ctx, fp)
+	if codeOf(err) != omega.CodeNotFound {
+		return e, err
+	}
+	return p.findRemote(ctx, fp, omega.Fingerprint{})
+}
+
+// findRemote asks other servers, the server first before all, if it is given.
+func (p *Proxy) findRemote(ctx context.Context, fp, first omega.Fingerprint) (*keyserver.Entry, error) {
+	fd, mine := p.finds.join(fp, p.now())
+	if fd == nil {
+		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
+	}
+	if mine {
+		p.stats.finds.Add(1)
+		fd.entry, fd.err = p.askAround(ctx, fp, first)
+		if fd.err != nil {
+			p.stats.misses.Add(1)
+		}
+		p.finds.finish(fp, fd, p.now())
+		return fd.entry, fd.err
+	}
+	select {
+	case <-fd.done:
+		return fd.entry, fd.err
+	case <-ctx.Done():
+		return nil, omega.Errorf(omega.CodeUnavailable, "looking for %s: %v", fp, ctx.Err())
+	}
+}
+
+// askAround asks several servers at once and takes the first answer that holds.
+func (p *Proxy) askAround(ctx context.Context, fp, first omega.Fingerprint) (*keyserver.Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	servers := rendezvous(fp, p.cfg.Servers(), findServers)
+	if !first.IsZero() {
+		servers = append([]omega.Fingerprint{first}, slices.DeleteFunc(servers, func(s omega.Fingerprint) bool { return s == first })...)
+	}
+	answers := make(chan []byte, len(servers))
+	for _, s := range servers {
+		p.ask(ctx, s, wire.ClassControl, wire.TypeLookup, fp.Wire(), func(f wire.Frame, err error) bool {
+			if err != nil || f.Type != wire.TypeEntry {
+				f.Body = nil
+			}
+			answers <- bytes.Clone(f.Body)
+			return false
+		})
+	}
+	for range servers {
+		select {
+		case body := <-answers:
+			if e, err := p.take(ctx, fp, body); err == nil {
+				return e, nil
+			}
+		case <-ctx.Done():
+			return nil, omega.Errorf(omega.CodeNotFound, "nobody answered who %s is", fp)
+		}
+	}
+	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
+}
+
+var errOther = errors.New("the entry is of somebody else")
+
+// take keeps an entry that another server sent, if it is the wanted one.
+func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, body []byte) (*keyserver.Entry, error) {
+	w, err := wire.DecodeEntry(body)
+	if err != nil {
+		return nil, err
+	}
+	given, err := keyserver.ParseEntry(w, p.now())
+	if err != nil {
+		return nil, err
+	}
+	if given.Fingerprint() != fp && !slices.Contains(given.Subkeys(), fp) {
+		return nil, errOther
+	}
+	e, _, err := p.cfg.Keys.Accept(ctx, keyserver.FromServer, w)
+	return e, err
+}
+
+// rendezvous returns the n servers that a fingerprint falls to: those with the
+// highest hash over both, the same for everyone who knows the same servers.
+func rendezvous(fp omega.Fingerprint, servers []omega.Fingerprint, n int) []omega.Fingerprint {
+	type scored struct {
+		server omega.Fingerprint
+		score  uint64
+	}
+	all := make([]scored, len(servers))
+	for i, s := range servers {
+		var buf [2 * omega.MaxFingerprintSize]byte
+		sum := sha256.Sum256(fp.AppendTo(s.AppendTo(buf[:0])))
+		all[i] = scored{s, binary.BigEndian.Uint64(sum[:])}
+	}
+	slices.SortFunc(all, func(a, b scored) int {
+		switch {
+		case a.score > b.score:
+			return -1
+		case a.score < b.score:
+			return 1
+		}
+		return a.server.Compare(b.server)
+	})
+	out := make([]omega.Fingerprint, 0, n)
+	for _, s := range all[:min(n, len(all))] {
+		out = append(out, s.server)
+	}
+	return out
+}
+
+// findAll looks around for the recipients of env that have no route, and
+// fills in those that it finds.
+func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*keyserver.Route, first omega.Fingerprint) {
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, findEach)
+	for i, account := range env.Recipients {
+		if routes[i] != nil {
+			continue
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if _, err := p.findRemote(ctx, account, first); err != nil {
+				return
+			}
+			if r, err := p.cfg.Keys.Route(ctx, account); err == nil && len(r.Homes) > 0 {
+				routes[i] = r
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// doubt asks a home, which does not know accounts that this server believes to
+// be there, what it knows of them; once in a while per account.
+func (p *Proxy) doubt(home omega.Fingerprint, accounts []omega.Fingerprint) {
+	for _, account := range accounts {
+		if p.finds.rest(account, p.now()) {
+			p.finds.start(p, func() {
+				_, _ = p.askAround(context.Background(), account, home) // the sender tries again, whatever comes of it
+			})
+		}
+	}
+}
+
+// lookup answers a client.
+func (s *session) lookup(ctx context.Context, f wire.Frame) error {
+	fp, n, err := omega.DecodeFingerprint(f.Body)
+	if err != nil || n != len(f.Body) {
+		return s.refuse(f.Tag, omega.CodeBadRequest, "look-up")
+	}
+	raw, err := s.p.cfg.Keys.Raw(ctx, fp)
+	if err == nil {
+		_ = s.c.SendFrame(wire.TypeEntry, f.Tag, raw)
+		return nil
+	}
+	if codeOf(err) != omega.CodeNotFound {
+		return s.refuseErr(f.Tag, err)
+	}
+	started := s.p.finds.start(s.p, func() {
+		e, err := s.p.findRemote(context.Background(), fp, omega.Fingerprint{})
+		if err != nil {
+			_ = s.refuseErr(f.Tag, err)
+			return
+		}
+		w := e.Wire()
+		_ = s.c.SendFrame(wire.TypeEntry, f.Tag, wire.AppendEntry(nil, &w))
+	})
+	if !started {
+		return s.refuse(f.Tag, omega.CodeRateLimited, "too many look-ups")
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// publish takes the account's own new entry.
+func (s *session) publish(ctx context.Context, f wire.Frame) error {
+	e, err := wire.DecodeEntry(f.Body)
+	if err != nil {
+		return s.done(f.Tag, err)
+	}
+	stands, changed, err := s.p.cfg.Keys.Publish(ctx, s.account, e)
+	if changed {
+		s.p.announce(stands)
+	}
+	return s.done(f.Tag, err)
+}
+
+// done answers with the code and text of err.
+func (s *session) done(tag uint32, err error) error {
+	_ = s.c.SendFrame(wire.TypeDone, tag, statusOf(err))
+	return nil
+}
+
+// statusOf is the body of TypeDone and TypeError that says what err says.
+func statusOf(err error) []byte {
+	text := ""
+	var e *omega.Error
+	if errors.As(err, &e) {
+		text = e.Text
+	}
+	return wire.AppendStatus(nil, codeOf(err), text)
+}
+
+// Register takes an entry that an account, or a server that dials in, shows
+// during its handshake (transport.Config.Register), and publishes it. The
+// error is an *omega.Error.
+func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry) (*keyserver.Entry, error) {
+	src := keyserver.FromSession
+	if role == transport.RoleServer {
+		src = keyserver.FromServer
+	}
+	stands, changed, err := p.cfg.Keys.Accept(ctx, src, e)
+	if err != nil {
+		return nil, err
+	}
+	if changed {
+		p.announce(stands)
+	}
+	return stands, nil
+}
+
+// announce pushes an entry to all servers. Its homes are asked until they
+// answer, since they need it for mail; the others get it once and compare
+// later.
+func (p *Proxy) announce(e *keyserver.Entry) {
+	w := e.Wire()
+	body := wire.AppendEntry(nil, &w)
+	p.spawn(func() {
+		ctx := context.Background()
+		p.stats.published.Add(1)
+		for _, home := range e.Homes() {
+			if home != p.self {
+				p.ask(ctx, home, wire.ClassControl, wire.TypePublish, body, func(wire.Frame, error) bool { return false })
+			}
+		}
+		frame := wire.AppendFrame(nil, wire.TypePublish, 0, body)
+		for _, server := range p.cfg.Servers() {
+			if server != p.self && !slices.Contains(e.Homes(), server) {
+				_ = p.forward(ctx, server, wire.ClassControl, frame) // what is missed is found when comparing
+			}
+		}
+	})
+}
+
+// receivePublish takes an entry from another server.
+func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, tag uint32, body []byte) {
+	e, err := wire.DecodeEntry(body)
+	if err == nil {
+		_, _, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
+	}
+	if err != nil {
+		p.log.DebugContext(ctx, "entry from another server refused", "server", from, "err", err)
+	}
+	if tag != 0 {
+		p.postFrame(from, wire.TypeDone, tag, statusOf(err))
+	}
+}

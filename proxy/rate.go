@@ -1,0 +1,72 @@
+package proxy
+
+import "sync/atomic"
+
+// A gcra limits a rate in one number (generic cell rate algorithm, ITU-T
+// I.371): the time at which everything taken so far would be paid off. It
+// belongs to one goroutine.
+type gcra struct {
+	paid int64 // nanoseconds since 1970
+}
+
+// take reports whether one more is allowed now, at one per interval in the
+// long run and burst at once.
+func (g *gcra) take(now, interval, burst int64) bool {
+	paid := max(g.paid, now)
+	if paid-now > interval*(burst-1) {
+		return false
+	}
+	g.paid = paid + interval
+	return true
+}
+
+// Limits of what one session may have under way. A client that has more is
+// not read from until answers have made room.
+const (
+	maxUnderWay      = 1024    // envelopes
+	maxUnderWayBytes = 4 << 20 // octets of them
+)
+
+// flow counts the envelopes of one session that are not answered yet.
+type flow struct {
+	count   atomic.Int64
+	bytes   atomic.Int64
+	waiting atomic.Bool
+	room    chan struct{} // capacity 1
+}
+
+func (f *flow) full() bool {
+	return f.count.Load() >= maxUnderWay || f.bytes.Load() >= maxUnderWayBytes
+}
+
+func (f *flow) start(size int) {
+	f.count.Add(1)
+	f.bytes.Add(int64(size))
+}
+
+func (f *flow) end(size int) {
+	f.bytes.Add(-int64(size))
+	f.count.Add(-1)
+	if f.waiting.Load() {
+		select {
+		case f.room <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wait returns when there is room, or when done is closed.
+func (f *flow) wait(done <-chan struct{}) {
+	if !f.full() {
+		return
+	}
+	f.waiting.Store(true)
+	defer f.waiting.Store(false)
+	for f.full() {
+		select {
+		case <-f.room:
+		case <-done:
+			return
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
+)
+
+// Times of requests to other servers. All of them may be repeated: homes
+// deduplicate envelopes, leases are told by their epoch, the rest only reads.
+const (
+	firstRetry     = 1 * time.Second
+	nextRetry      = 2 * time.Second
+	requestTimeout = 5 * time.Second
+)
+
+// maxRequests is how many requests may be under way at once: five seconds of
+// 13,000 envelopes a second that nobody answers.
+const maxRequests = 1 << 16
+
+// Why a request came to nothing.
+var (
+	errNoWay   = errors.New("no way to the server now")
+	errTimeout = errors.New("the server did not answer in time")
+	errBusy    = errors.New("too many requests are under way")
+)
+
+// A request is a frame to another server that is repeated until it is
+// answered, refused or too late.
+type request struct {
+	to    omega.Fingerprint
+	class wire.Class
+	frame []byte // as it is sent
+	due   int64  // when it is sent again, ms since 1970
+	until int64  // when it is given up
+
+	// done gets the answer, or an error; the frame is only valid during the
+	// call. It must not block. It returns true to get more frames.
+	done func(f wire.Frame, err error) (more bool)
+}
+
+// requests are under way, by the tag that their answer repeats.
+type requests struct {
+	shards [16]struct {
+		mu sync.Mutex
+		m  map[uint32]*request // guarded by mu
+	}
+	last  atomic.Uint32 // tag given last
+	count atomic.Int64
+}
+
+func (t *requests) init() {
+	for i := range t.shards {
+		t.shards[i].m = make(map[uint32]*request)
+	}
+}
+
+func (t *requests) len() int64 { return t.count.Load() }
+
+// add gives r a tag, in its frame too, and keeps it.
+func (t *requests) add(r *request) (uint32, error) {
+	if t.count.Load() >= maxRequests {
+		return 0, errBusy
+	}
+	for {
+		tag := t.last.Add(1)
+		sh := &t.shards[tag%16]
+		sh.mu.Lock()
+		_, taken := sh.m[tag]
+		if tag != 0 && !taken {
+			binary.BigEndian.PutUint32(r.frame[4:], tag)
+			sh.m[tag] = r
+			t.count.Add(1)
+			sh.mu.Unlock()
+			return tag, nil
+		}
+		sh.mu.Unlock()
+	}
+}
+
+// take removes and returns the request that an answer from a server is for,
+// or nil.
+func (t *requests) take(tag uint32, from omega.Fingerprint) *request {
+	sh := &t.shards[tag%16]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	r := sh.m[tag]
+	if r == nil || r.to != from {
+		return nil
+	}
+	delete(sh.m, tag)
+	t.count.Add(-1)
+	return r
+}
+
+// restore undoes take, for requests that want more than one frame.
+func (t *requests) restore(tag uint32, r *request) {
+	sh := &t.shards[tag%16]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.m[tag] = r
+	t.count.Add(1)
+}
+
+// ask sends a request of the given type. body is copied. done is called once
+// at least, maybe before ask returns.
+func (p *Proxy) ask(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool) {
+	now := p.now().UnixMilli()
+	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done}
+	r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
+	tag, err := p.requests.add(r)
+	if err != nil {
+		done(wire.Frame{}, err)
+		return
+	}
+	if err := p.forward(ctx, to, class, r.frame); err != nil && p.requests.take(tag, to) != nil {
+		done(wire.Frame{}, err)
+	}
+}
+
+// answered gives an answer to the request it is for.
+func (p *Proxy) answered(from omega.Fingerprint, f wire.Frame) {
+	r := p.requests.take(f.Tag, from)
+	if r == nil {
+		return // late, repeated, or never asked for
+	}
+	if f.Type == wire.TypeError {
+		err := wire.DecodeStatus(f.Body)
+		if err == nil {
+			err = omega.Errorf(omega.CodeInternal, "the server answered an error without a code")
+		}
+		r.done(wire.Frame{}, err)
+		return
+	}
+	if r.done(f, nil) {
+		p.requests.restore(f.Tag, r)
+	}
+}
+
+// repeatRequests sends again what is due and gives up what is too late.
+func (p *Proxy) repeatRequests(now time.Time) {
+	ms := now.UnixMilli()
+	for i := range p.requests.shards {
+		sh := &p.requests.shards[i]
+		var late []*request
+		sh.mu.Lock()
+		for tag, r := range sh.m {
+			switch {
+			case ms >= r.until:
+				delete(sh.m, tag)
+				p.requests.count.Add(-1)
+				late = append(late, r)
+			case ms >= r.due:
+				r.due = ms + nextRetry.Milliseconds()
+				p.stats.retries.Add(1)
+				p.outbox(r.to).post(r.class, r.frame)
+			}
+		}
+		sh.mu.Unlock()
+		for _, r := range late {
+			p.stats.timeouts.Add(1)
+			r.done(wire.Frame{}, errTimeout)
+		}
+	}
+}
+
+// call asks and waits for one answer, whose body it copies.
+func (p *Proxy) call(ctx context.Context, to omega.Fingerprint, t wire.Type, body []byte) (wire.Frame, error) {
+	type answer struct {
+		f   wire.Frame
+		err error
+	}
+	ch := make(chan answer, 1)
+	p.ask(ctx, to, wire.ClassControl, t, body, func(f wire.Frame, err error) bool {
+		f.Body = bytes.Clone(f.Body)
+		ch <- answer{f, err}
+		return false
+	})
+	select {
+	case a := <-ch:
+		return a.f, a.err
+	case <-ctx.Done():
+		return wire.Frame{}, ctx.Err()
+	}
+}
+
+// failRequests answers all that is left when the Proxy stops.
+func (p *Proxy) failRequests() {
+	for i := range p.requests.shards {
+		sh := &p.requests.shards[i]
+		sh.mu.Lock()
+		left := sh.m
+		sh.m = make(map[uint32]*request)
+		p.requests.count.Add(-int64(len(left)))
+		sh.mu.Unlock()
+		for _, r := range left {
+			r.done(wire.Frame{}, errNoWay)
+		}
+	}
+}
