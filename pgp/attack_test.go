@@ -265,20 +265,18 @@ func TestFlippedCertificate(t *testing.T) {
 	b := a.cert.Bytes()
 	known := packets(t, b)
 	for i := range b {
-		for _, bit := range []byte{1, 0x80} {
-			changed := bytes.Clone(b)
-			changed[i] ^= bit
-			c, err := ParseCertificate(changed, testTime)
-			if err != nil {
-				continue
-			}
-			if c.Fingerprint() != a.cert.Fingerprint() {
-				t.Fatalf("octet %d: another primary key passed", i)
-			}
-			for _, p := range packets(t, c.Bytes()) {
-				if !slices.ContainsFunc(known, func(k []byte) bool { return bytes.Equal(k, p) }) {
-					t.Fatalf("octet %d ^ %#x: a changed packet passed", i, bit)
-				}
+		changed := bytes.Clone(b)
+		changed[i] ^= 1 << (i % 8)
+		c, err := ParseCertificate(changed, testTime)
+		if err != nil {
+			continue
+		}
+		if c.Fingerprint() != a.cert.Fingerprint() {
+			t.Fatalf("octet %d: another primary key passed", i)
+		}
+		for _, p := range packets(t, c.Bytes()) {
+			if !slices.ContainsFunc(known, func(k []byte) bool { return bytes.Equal(k, p) }) {
+				t.Fatalf("octet %d: a changed packet passed", i)
 			}
 		}
 	}
@@ -307,7 +305,7 @@ func TestFloodOfSignatures(t *testing.T) {
 }
 
 func TestManySubkeysUnderASlowKey(t *testing.T) {
-	s := newLibSigner(t, adoptable[4].config)
+	s := newLibSigner(t, "brainpoolP256r1")
 	a := adopt(t, s, 10, 0)
 	b := a.cert.Bytes()
 	for i := range maxSlowSubkeys + 1 {

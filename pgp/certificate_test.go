@@ -18,7 +18,7 @@ import (
 func TestCertificateOfEveryKind(t *testing.T) {
 	signers := []Signer{testKey(t, 1)}
 	for _, kind := range adoptable {
-		signers = append(signers, newLibSigner(t, kind.config))
+		signers = append(signers, newLibSigner(t, kind.name))
 	}
 	for i, s := range signers {
 		a := adopt(t, s, 10, 2)
@@ -346,7 +346,6 @@ func TestRefusedKeys(t *testing.T) {
 	for name, c := range map[string]packet.Config{
 		"secp256k1":      {Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveSecP256k1},
 		"native Ed25519": {Algorithm: packet.PubKeyAlgoEd25519},
-		"Ed448":          {Algorithm: packet.PubKeyAlgoEd448},
 		"v6":             {Algorithm: packet.PubKeyAlgoEd25519, V6Keys: true},
 	} {
 		if _, err := libKey(t, libEntity(t, c)); !errors.Is(err, ErrPolicy) {
@@ -356,10 +355,10 @@ func TestRefusedKeys(t *testing.T) {
 }
 
 func TestSharedByGoroutines(t *testing.T) {
-	a := adopt(t, newLibSigner(t, adoptable[4].config), 10, 2)
-	rsa := adopt(t, newLibSigner(t, adoptable[0].config), 20, 1)
+	a := adopt(t, newLibSigner(t, "brainpoolP256r1"), 10, 1)
+	rsa := adopt(t, newLibSigner(t, "rsa2048"), 20, 1)
 	var wg sync.WaitGroup
-	for range 4 {
+	for range 3 {
 		wg.Go(func() {
 			for _, c := range []*Certificate{a.cert, rsa.cert} {
 				if _, err := Merge(c, mustParse(t, c.Bytes()), testTime); err != nil {

@@ -87,7 +87,7 @@ func adoptedFiles(tb testing.TB) map[string][]byte {
 	for _, kind := range adoptable {
 		path := filepath.Join("testdata", kind.name+".pgp")
 		if *update {
-			b := adopt(tb, newLibSigner(tb, kind.config), 10, 1).cert.Bytes()
+			b := adopt(tb, newLibSigner(tb, kind.name), 10, 1).cert.Bytes()
 			if err := os.WriteFile(path, b, 0o644); err != nil {
 				tb.Fatal(err)
 			}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -128,21 +130,33 @@ func libKey(tb testing.TB, e *openpgp.Entity) (*PublicKey, error) {
 	return ParsePublicKey(b.Bytes())
 }
 
-func newLibSigner(tb testing.TB, c packet.Config) *libSigner {
+// libSigners caches a key of every kind: some take long to make.
+var libSigners sync.Map
+
+// newLibSigner returns the signer of an adoptable kind.
+func newLibSigner(tb testing.TB, name string) *libSigner {
 	tb.Helper()
-	e := libEntity(tb, c)
+	if s, ok := libSigners.Load(name); ok {
+		return s.(*libSigner)
+	}
+	i := slices.IndexFunc(adoptable, func(k kind) bool { return k.name == name })
+	e := libEntity(tb, adoptable[i].config)
 	pub, err := libKey(tb, e)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &libSigner{pub: pub, priv: e.PrivateKey.PrivateKey}
+	s := &libSigner{pub: pub, priv: e.PrivateKey.PrivateKey}
+	libSigners.Store(name, s)
+	return s
+}
+
+type kind struct {
+	name   string
+	config packet.Config
 }
 
 // adoptable lists the kinds of primary keys that users bring from gpg.
-var adoptable = []struct {
-	name   string
-	config packet.Config
-}{
+var adoptable = []kind{
 	{"rsa2048", packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048}},
 	{"nistp256", packet.Config{Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP256}},
 	{"nistp384", packet.Config{Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP384}},

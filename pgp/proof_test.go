@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/omega-im/omega"
 )
 
@@ -24,8 +23,7 @@ func testProof(tb testing.TB, s Signer, server *DeviceSecrets, text string, at t
 func TestProof(t *testing.T) {
 	server := testDevice(t, 2, "server")
 	text := strings.Repeat("p", 350)
-	rsa := newLibSigner(t, packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 3072})
-	for _, s := range []Signer{testKey(t, 1), agentSigner{testKey(t, 1)}, newLibSigner(t, adoptable[2].config), rsa} {
+	for _, s := range []Signer{testKey(t, 1), agentSigner{testKey(t, 1)}, newLibSigner(t, "nistp384"), newLibSigner(t, "rsa2048")} {
 		b := testProof(t, s, server, text, testTime)
 		got, err := OpenProof(t.Context(), s.Public(), server.Encryption, b, testTime)
 		if err != nil || string(got) != text {
