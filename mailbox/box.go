@@ -188,25 +188,30 @@ func (s *Store) unpin(boxes []*box) {
 	}
 }
 
-// makeRoomFor puts an empty box that is not loaded into the cache. A few boxes
-// that happen to come first are considered for dropping when there are too
-// many: map order is random, and the second look spares what is in use.
+// makeRoomFor puts an empty box that is not loaded into the cache. s.mu is held.
 func (s *Store) makeRoomFor(account omega.Fingerprint) *box {
-	if len(s.boxes) >= s.cfg.MaxCached {
-		looks := 8
-		for a, b := range s.boxes {
-			if b.pins == 0 && !b.used {
-				delete(s.boxes, a)
-			}
-			b.used = false
-			if looks--; looks == 0 {
-				break
-			}
-		}
-	}
+	s.shrink(8)
 	b := newBox(account)
 	s.boxes[account] = b
 	return b
+}
+
+// shrink looks at a few boxes that happen to come first and drops those that
+// nobody needs, while there are too many: map order is random, and the second
+// look spares what is in use. s.mu is held.
+func (s *Store) shrink(looks int) {
+	if len(s.boxes) < s.cfg.MaxCached {
+		return
+	}
+	for a, b := range s.boxes {
+		if b.pins == 0 && !b.used {
+			delete(s.boxes, a)
+		}
+		b.used = false
+		if looks--; looks == 0 || len(s.boxes) < s.cfg.MaxCached {
+			return
+		}
+	}
 }
 
 // load reads b from the driver unless somebody has or is doing so. s.mu is

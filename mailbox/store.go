@@ -271,6 +271,7 @@ func (s *Store) keepHouse() {
 			s.flush = true
 			s.work.Signal()
 		}
+		s.shrink(1000)
 		s.mu.Unlock()
 	}
 }

@@ -1,0 +1,266 @@
+// Package pebble is a mailbox driver on disk, in a Pebble store of its own.
+//
+// Disk layout, format 1. Numbers are big endian, account and device are
+// fingerprints in wire form (spec/wire.md, WIRE-1), whose first octet tells
+// their length, so that no mailbox is the prefix of another:
+//
+//	00                        u8 format | 8 incarnation
+//	01                        u64 next sequence | i64 messages | i64 octets
+//	02 u64 seq                shared envelope:
+//	                            u64 received ms | u32 expires s | u16 n | n accounts | envelope
+//	03 account 00             devices of a mailbox: any number of { device | u64 acknowledged }
+//	03 account 01 u64 seq     mail: u8 kind | 16 key | u64 received ms | u32 expires s | rest
+//	                            kind 0: rest is the envelope
+//	                            kind 1: rest is u32 octets of the shared envelope 02 seq
+//
+// A group of envelopes is one batch, so a crash leaves all of it or nothing.
+// A mail key is set once and deleted once, by SingleDelete: mail that is
+// trimmed before its memtable is flushed, as most is, never reaches a table.
+//
+// # When the disk is full or fails
+//
+// Pebble cannot go on after a failed write to its log or manifest: it stops
+// answering, calls Logger.Fatalf or panics. Therefore its files are opened
+// through patientFS, which on "no space left" waits and tries the write again
+// instead of letting Pebble see the error, while Room reports the full disk;
+// when there is room again everything goes on where it stood. Any other error,
+// a failed fsync above all, makes the driver fail for good: what the kernel
+// holds and what the disk holds may differ then, and only a new process reads
+// the disk. Nothing here ends the process.
+package pebble
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	db "github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/omega-im/omega/mailbox"
+)
+
+// Format is the disk layout that this code reads and writes.
+const Format = 1
+
+// Config says where and how mail is kept. Zero fields mean the defaults.
+type Config struct {
+	Dir string // made if it is missing; required
+
+	// FS is the file system. Nil means the machine's; internal/crashfs is one
+	// on which kill -9 is a power cut.
+	FS vfs.FS
+
+	// Reserve is the free space in octets below which Room reports a full disk.
+	// It leaves room for trims, flushes and compactions, which free space, and
+	// for the rest of the machine. Zero means 512 MiB: four memtables and one
+	// compaction; on small disks a twentieth of the disk. Negative means none.
+	Reserve int64
+
+	// MemTable is the size of a memtable in octets. Zero means 64 MiB, 1 to 2
+	// seconds of mail at full load, so that most mail dies in it. Up to four
+	// exist at a time; at low rates one stays small.
+	MemTable int64
+
+	// Cache is the memory for blocks read from disk, in octets. Zero means
+	// 8 MiB: mail is read once, in order.
+	Cache int64
+
+	Logger *slog.Logger // nil discards
+}
+
+// A Driver is a mailbox.Driver on disk.
+type Driver struct {
+	cfg    Config
+	fs     *patientFS
+	log    *slog.Logger
+	state  mailbox.State // as of Open
+	space  space
+	failed failure
+	jobs   chan func()    // for the writer
+	writer sync.WaitGroup // it alone calls what may panic or never return
+
+	mu     sync.RWMutex // held for reading by readers of db
+	db     *db.DB
+	closed bool   // guarded by mu
+	next   uint64 // the next sequence on disk; used by Apply
+}
+
+var _ mailbox.Driver = (*Driver)(nil)
+
+// Open opens the mail in cfg.Dir, or makes an empty store. Only one process
+// may have it open. The store above closes the driver.
+func Open(cfg Config) (*Driver, error) {
+	if cfg.Dir == "" {
+		return nil, errors.New("mailbox/pebble: Config.Dir is required")
+	}
+	setDefaults(&cfg)
+	d := &Driver{cfg: cfg, log: cfg.Logger, jobs: make(chan func())}
+	d.failed.ch = make(chan struct{})
+	d.fs = newPatientFS(cfg.FS)
+	d.space = space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}
+	if err := d.open(); err != nil {
+		return nil, fmt.Errorf("open mailboxes in %s: %w", cfg.Dir, err)
+	}
+	d.fs.patient.Store(true)
+	d.writer.Go(func() {
+		for job := range d.jobs {
+			job()
+		}
+	})
+	return d, nil
+}
+
+func setDefaults(cfg *Config) {
+	if cfg.FS == nil {
+		cfg.FS = vfs.Default
+	}
+	if cfg.MemTable == 0 {
+		cfg.MemTable = 64 << 20
+	}
+	if cfg.Cache == 0 {
+		cfg.Cache = 8 << 20
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (d *Driver) open() (err error) {
+	// Opening replays the log with the same code that panics later.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("pebble: %v", p)
+		}
+	}()
+	if d.db, err = db.Open(d.cfg.Dir, d.options()); err != nil {
+		return err
+	}
+	if err = d.readState(); err != nil {
+		return errors.Join(err, d.db.Close())
+	}
+	return nil
+}
+
+// options tunes Pebble for mail: short-lived, encrypted, written in groups.
+func (d *Driver) options() *db.Options {
+	opts := &db.Options{
+		FS:                 d.fs,
+		FormatMajorVersion: db.FormatValueSeparation,
+		CacheSize:          d.cfg.Cache,
+		MaxOpenFiles:       500,
+		MemTableSize:       uint64(d.cfg.MemTable),
+		// Flushing keeps up with writing since little is left to flush; a stall
+		// is for disks that do not.
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		L0StopWritesThreshold:       64,
+		LBaseMaxBytes:               64 << 20,
+		Logger:                      logger{d},
+	}
+	// Envelopes are encrypted: compressing them costs time and saves nothing.
+	opts.ApplyCompressionSettings(func() db.DBCompressionSettings { return db.DBCompressionNone })
+	for i := range opts.TargetFileSizes {
+		opts.TargetFileSizes[i] = 16 << 20
+	}
+	opts.EventListener = &db.EventListener{
+		BackgroundError: func(err error) { d.fail(fmt.Errorf("background: %w", err)) },
+		DataCorruption:  func(i db.DataCorruptionInfo) { d.fail(fmt.Errorf("corrupt file: %s", i)) },
+	}
+	return opts
+}
+
+// readState reads, or makes, the two records about the store as a whole.
+func (d *Driver) readState() error {
+	head, err := d.get(headKey)
+	if errors.Is(err, db.ErrNotFound) {
+		return d.create()
+	}
+	if err != nil {
+		return err
+	}
+	if len(head) != 9 || head[0] != Format {
+		return fmt.Errorf("disk layout %x, this program knows %d", head, Format)
+	}
+	d.state.Incarnation = mailbox.Incarnation(head[1:])
+	sums, err := d.get(sumsKey)
+	if err != nil {
+		return fmt.Errorf("read sums: %w", err)
+	}
+	d.next, d.state.Totals, err = parseSums(sums)
+	d.state.Next = d.next
+	return err
+}
+
+func (d *Driver) create() error {
+	rand.Read(d.state.Incarnation[:])
+	d.state.Next, d.next = 1, 1
+	b := d.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(headKey, append([]byte{Format}, d.state.Incarnation[:]...), nil); err != nil {
+		return err
+	}
+	if err := b.Set(sumsKey, appendSums(nil, d.next, mailbox.Totals{}), nil); err != nil {
+		return err
+	}
+	return b.Commit(db.Sync)
+}
+
+// get returns a copy of the value of key.
+func (d *Driver) get(key []byte) ([]byte, error) {
+	v, closer, err := d.db.Get(key)
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte(nil), v...), closer.Close()
+}
+
+// State implements mailbox.Driver.
+func (d *Driver) State() mailbox.State { return d.state }
+
+// Room implements mailbox.Driver.
+func (d *Driver) Room() error {
+	if err := d.failed.get(); err != nil {
+		return err
+	}
+	if d.fs.waiting.Load() > 0 {
+		return fmt.Errorf("%w: %s", mailbox.ErrDiskFull, d.cfg.Dir)
+	}
+	return d.space.check()
+}
+
+// DiskBytes returns how much the store takes on disk.
+func (d *Driver) DiskBytes() int64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.closed || d.failed.get() != nil {
+		return 0
+	}
+	return int64(d.db.Metrics().DiskSpaceUsage())
+}
+
+// Close implements mailbox.Driver.
+func (d *Driver) Close() error {
+	d.fs.stop()
+	if err := d.failed.get(); err != nil {
+		return err
+	}
+	// The writer ends first: a batch that waited for room ends with an error.
+	err := d.do(func() error {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.closed = true
+		if d.fs.gaveUp.Load() {
+			return mailbox.ErrDiskFull
+		}
+		return d.db.Close()
+	})
+	if failed := d.failed.get(); failed != nil {
+		return failed
+	}
+	close(d.jobs)
+	d.writer.Wait()
+	return err
+}
