@@ -23,7 +23,7 @@ func (g *Graph) Connectivity() int {
 	if n <= exactFour {
 		return g.disjointPaths(limit)
 	}
-	w := g.walk(-1)
+	w := g.walk()
 	switch {
 	case w.parts > 1:
 		return 0

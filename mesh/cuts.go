@@ -19,7 +19,7 @@ type Cuts struct {
 // probability of 2^-64 (cycle space sampling; Pritchard and Thurimella,
 // "Fast computation of small cuts via cycle space sampling").
 func (g *Graph) Cuts(random func() uint64) Cuts {
-	w := g.walk(-1)
+	w := g.walk()
 	var c Cuts
 	for id := range g.edges {
 		if w.bridge[id] {
@@ -42,7 +42,7 @@ type walk struct {
 	order  []int32 // servers in the order of discovery
 	parent []int32 // by server: link to the parent, -1 for a root
 	up     []int32 // by server: its parent, -1 for a root
-	part   []int32 // by server: number of its component, -1 for skip
+	part   []int32 // by server: number of its component, -1 for absent ones
 	parts  int
 	bridge []bool // by link
 	cut    []bool // by server
@@ -50,9 +50,9 @@ type walk struct {
 
 // walk searches depth first, without recursion, and finds bridges and cut
 // vertices on the way (Tarjan). It skips the link that it came by, not the
-// server that it came from, so parallel links would be told apart. The server
-// skip (-1: none) is taken as absent.
-func (g *Graph) walk(skip int32) *walk {
+// server that it came from, so parallel links would be told apart. Absent
+// servers are taken as not there.
+func (g *Graph) walk(absent ...int32) *walk {
 	n := len(g.nodes)
 	w := &walk{
 		order:  make([]int32, 0, n),
@@ -65,6 +65,9 @@ func (g *Graph) walk(skip int32) *walk {
 		next  = slices.Clone(g.first[:n]) // by server: the arc to look at next
 		stack []int32
 	)
+	for _, v := range absent {
+		found[v] = int32(n) // found before anything, and lower than nothing
+	}
 	discover := func(v int32) {
 		found[v], low[v] = int32(len(w.order)), int32(len(w.order))
 		w.part[v] = int32(w.parts)
@@ -72,7 +75,7 @@ func (g *Graph) walk(skip int32) *walk {
 		stack = append(stack, v)
 	}
 	for root := range int32(n) {
-		if found[root] >= 0 || root == skip {
+		if found[root] >= 0 {
 			continue
 		}
 		children := 0
@@ -82,7 +85,7 @@ func (g *Graph) walk(skip int32) *walk {
 				a := g.arcs[next[v]]
 				next[v]++
 				switch {
-				case a.edge == w.parent[v] || a.to == skip:
+				case a.edge == w.parent[v]:
 				case found[a.to] < 0:
 					w.parent[a.to], w.up[a.to] = a.edge, v
 					discover(a.to)
@@ -156,10 +159,10 @@ func (g *Graph) twoCutClasses(w *walk, random func() uint64) [][]int32 {
 // Components returns the connected parts, the largest first, servers in
 // ascending order.
 func (g *Graph) Components() [][]omega.Fingerprint {
-	w := g.walk(-1)
+	w := g.walk()
 	parts := make([][]omega.Fingerprint, w.parts)
 	for i, p := range w.part {
-		parts[p] = append(parts[p], g.nodes[i]) // no server was skipped
+		parts[p] = append(parts[p], g.nodes[i])
 	}
 	slices.SortStableFunc(parts, func(x, y []omega.Fingerprint) int { return len(y) - len(x) })
 	return parts

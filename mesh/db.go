@@ -155,16 +155,9 @@ func (db *DB) apply(now time.Time, b []byte, limit bool) (news bool, err error) 
 // known reports whether b says what the database has. It compares the signed
 // part, so that two signatures over one announcement are one announcement.
 func (db *DB) known(b []byte) bool {
+	rec := db.records[Origin(b)]
 	signed, _, _, err := Split(b)
-	if err != nil || len(signed) < len(Label) {
-		return false
-	}
-	fp, _, err := omega.DecodeFingerprint(signed[len(Label):])
-	if err != nil {
-		return false
-	}
-	rec := db.records[fp]
-	return rec != nil && bytes.Equal(signed, rec.signed())
+	return rec != nil && err == nil && bytes.Equal(signed, rec.signed())
 }
 
 // admit judges everything about a that costs no cryptography.

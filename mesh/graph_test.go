@@ -269,7 +269,7 @@ func BenchmarkCuts(b *testing.B) {
 	g := meshGraph(seeded(1), 10_000, 8)
 	b.Run("walk", func(b *testing.B) {
 		for b.Loop() {
-			g.walk(-1)
+			g.walk()
 		}
 	})
 	b.Run("all", func(b *testing.B) {

@@ -99,6 +99,19 @@ func Split(b []byte) (signed []byte, at time.Time, sig Signature, err error) {
 	return b[:cut], at, Signature(b[cut+4:]), nil
 }
 
+// Origin returns whose announcement b is, or the zero fingerprint when that
+// cannot be read. It checks nothing else.
+func Origin(b []byte) omega.Fingerprint {
+	if len(b) < len(Label) || string(b[:len(Label)]) != Label {
+		return omega.Fingerprint{}
+	}
+	fp, _, err := omega.DecodeFingerprint(b[len(Label):])
+	if err != nil {
+		return omega.Fingerprint{}
+	}
+	return fp
+}
+
 // Open decodes b and verifies its signature. It judges neither the time nor
 // the sequence; DB.Apply does.
 func Open(b []byte, verify VerifyFunc) (*Announcement, error) {

@@ -11,7 +11,7 @@ const RepairTurn = 2 * time.Second
 
 // A gap is two groups of servers that need a link between them.
 type gap struct {
-	a, b []int32 // servers, ascending
+	a, b []int32 // servers, ascending; those of a dial
 	weak []bool  // by server: an end of a link that is weak already; another end is better
 }
 
@@ -30,7 +30,7 @@ func (p *planner) planRepair() {
 	}
 	if p.weak == nil {
 		full := p.Full()
-		p.weak = &weakness{full, full.gaps(p.rng.Uint64)}
+		p.weak = &weakness{full, full.gaps(full.index[p.Self], p.rng.Uint64)}
 	}
 	full, self := p.weak.full, p.weak.full.index[p.Self]
 	for _, gap := range p.weak.gaps {
@@ -75,10 +75,11 @@ func (g *Graph) byNeed(group []int32, weak []bool) []int32 {
 }
 
 // gaps finds where links are missing, worst first: bridges, else cut vertices,
-// else pairs of links that cut. Mending one kind shows whether the next is
-// there at all.
-func (g *Graph) gaps(random func() uint64) []gap {
-	w := g.walk(-1)
+// else pairs of links that cut, else pairs of servers that do. Mending one kind
+// shows whether the next is there at all. All servers find the same gaps, but
+// of the last kind each finds those beside it.
+func (g *Graph) gaps(self int32, random func() uint64) []gap {
+	w := g.walk()
 	if gaps := g.bridgeGaps(w); len(gaps) > 0 {
 		return gaps
 	}
@@ -99,7 +100,37 @@ func (g *Graph) gaps(random func() uint64) []gap {
 		}
 		gaps = append(gaps, pair(g.without(cut), g.ends(cut))...)
 	}
-	return gaps
+	if len(gaps) > 0 {
+		return gaps
+	}
+	return g.pairGaps(self)
+}
+
+// pairGaps finds a pair of servers that cut the graph together, one of them a
+// neighbour of self. To look at every server would take a search of the graph
+// for each; like this every server is looked at by its neighbours. So it is
+// their turn only.
+func (g *Graph) pairGaps(self int32) []gap {
+	for _, a := range g.arcsOf(self) {
+		v := a.to
+		for u, cut := range g.walk(v).cut {
+			if !cut {
+				continue
+			}
+			beside := make([]bool, len(g.nodes))
+			for _, pivot := range []int32{int32(u), v} {
+				for _, a := range g.arcsOf(pivot) {
+					beside[a.to] = true
+				}
+			}
+			gaps := pair(g.walk(v, int32(u)).groups(), make([]bool, len(g.nodes)))
+			for i := range gaps {
+				gaps[i].a = slices.DeleteFunc(gaps[i].a, func(x int32) bool { return !beside[x] })
+			}
+			return gaps
+		}
+	}
+	return nil
 }
 
 // bridgeGaps pairs the leaves of the tree that the bridges make: half as many
@@ -175,9 +206,9 @@ func (g *Graph) without(cut []bool) [][]int32 {
 		}
 	}
 	rest.build()
-	groups := rest.walk(-1).groups()
+	groups := rest.walk().groups()
 	place := fill(len(g.nodes), 0)
-	for i, v := range g.walk(-1).order {
+	for i, v := range g.walk().order {
 		place[v] = int32(i)
 	}
 	found := func(group []int32) int32 {

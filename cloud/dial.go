@@ -1,0 +1,160 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/transport"
+)
+
+// Reasons why this server ended a connection, for logs.
+var (
+	errSilent = errors.New("the peer fell silent")
+	errIdle   = errors.New("the connection was idle")
+	errLies   = errors.New("the peer sends what does not verify")
+)
+
+// wantLink makes a link of the mesh to a server: of the connection that there
+// is, or by dialling.
+func (o *owner) wantLink(fp omega.Fingerprint) {
+	n := o.neighbour(fp)
+	if n.link != nil {
+		o.setMine(n.link, true)
+		return
+	}
+	o.dial(n, true)
+}
+
+// dialDirect makes a direct connection for packets.
+func (o *owner) dialDirect(fp omega.Fingerprint) {
+	if n := o.neighbour(fp); n.link == nil {
+		o.dial(n, false)
+	}
+}
+
+// dial connects to a server at its announced address, unless a dial is under
+// way, failed lately, or cannot be. wanted: for a link of the mesh.
+func (o *owner) dial(n *neighbour, wanted bool) {
+	rec, ok := o.db.Get(n.fp)
+	if n.dialling || n.fp == o.self || n.backoff.rests(o.now) || !ok || !rec.Dialable() || o.dialling >= maxDials {
+		return
+	}
+	addr := transport.Address{Network: transport.NetworkTLS, HostPort: rec.Peer, Fingerprint: n.fp}
+	o.dialNeighbour(n, addr, wanted, func(error) {})
+}
+
+func (o *owner) dialNeighbour(n *neighbour, addr transport.Address, wanted bool, ended func(err error)) {
+	n.dialling, n.wanted = true, wanted
+	o.linksChanged = true
+	o.connect(addr, func(o *owner, _ *link, err error) {
+		n.dialling = false
+		o.linksChanged = true
+		if err != nil {
+			n.wanted = false
+			if n.link == nil {
+				o.failed(&n.backoff)
+				o.planSoon()
+			}
+		}
+		ended(err)
+	})
+}
+
+// connect dials on a goroutine of its own, and serves the connection there
+// until it ends. Between the two ended runs on the owner's.
+func (o *owner) connect(addr transport.Address, ended func(o *owner, l *link, err error)) {
+	o.dialling++
+	o.wg.Go(func() {
+		ctx, cancel := context.WithTimeout(o.ctx, o.cfg.DialTimeout)
+		conn, err := o.cfg.Dial(ctx, addr)
+		cancel()
+		var l *link
+		if err == nil {
+			l = newLink(conn, true)
+		}
+		known := o.do(func(o *owner) {
+			o.dialling--
+			o.countDial(addr, err)
+			ended(o, l, err)
+		})
+		switch {
+		case l == nil:
+		case !known:
+			conn.Close()
+		default:
+			o.serve(o.ctx, l)
+		}
+	})
+}
+
+func (o *owner) countDial(addr transport.Address, err error) {
+	if err == nil {
+		o.stats.dialled.Add(1)
+		return
+	}
+	o.stats.dialFailed.Add(1)
+	o.log.Debug("dial failed", "peer", addr.Fingerprint, "addr", addr.HostPort, "err", err)
+}
+
+// planBootstrap dials the configured servers while none of them is in reach
+// over the mesh. So clouds that began apart find each other, and a cloud that
+// stands is left alone.
+func (o *owner) planBootstrap() {
+	for _, b := range o.bootstrap {
+		if o.inReach(b) {
+			return
+		}
+	}
+	for _, b := range o.bootstrap {
+		if !b.dialling && !b.backoff.rests(o.now) && b.known() != o.self && o.dialling < maxDials {
+			o.dialBootstrap(b)
+		}
+	}
+}
+
+// known is the bootstrap server's fingerprint, zero while it is not known.
+func (b *bootstrap) known() omega.Fingerprint {
+	if !b.addr.Fingerprint.IsZero() {
+		return b.addr.Fingerprint
+	}
+	return b.fp
+}
+
+func (o *owner) inReach(b *bootstrap) bool {
+	fp := b.known()
+	if fp.IsZero() || fp == o.self {
+		return false
+	}
+	state, ok := o.table.Load().view.States[fp]
+	return ok && state != mesh.Unreachable
+}
+
+func (o *owner) dialBootstrap(b *bootstrap) {
+	decided := func(err error) {
+		b.dialling = false
+		if err != nil {
+			o.failed(&b.backoff)
+			return
+		}
+		b.backoff = backoff{until: o.now.Add(answerWithin)} // time to come into view
+	}
+	if fp := b.known(); !fp.IsZero() {
+		n := o.neighbour(fp)
+		if n.dialling || n.link != nil && n.link.mine {
+			return
+		}
+		b.dialling = true
+		o.dialNeighbour(n, b.addr, true, decided)
+		return
+	}
+	b.dialling = true
+	o.connect(b.addr, func(o *owner, l *link, err error) {
+		if err == nil {
+			b.fp = l.peer
+			o.neighbour(l.peer).wanted = true
+		}
+		decided(err)
+	})
+}

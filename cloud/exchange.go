@@ -1,0 +1,72 @@
+package cloud
+
+import (
+	"time"
+
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/wire"
+)
+
+// Two servers compare their databases when a link comes up, and now and then.
+// Each sends the other its digest. Who finds differences asks for some of the
+// parts that differ, and gets what the other has there, with certificates, and
+// a new digest; until nothing differs or everything was asked for once. It
+// goes both ways at the same time, so each gets what it lacks. (spec/cloud.md,
+// CLOUD-3)
+
+// exchangeRest is how long nothing must have happened for a digest to begin a
+// new comparison.
+const exchangeRest = 10 * time.Second
+
+// beginExchange offers this server's digest.
+func (o *owner) beginExchange(l *link) {
+	l.exchange = exchange{active: o.now}
+	o.sendDigest(l)
+}
+
+func (o *owner) sendDigest(l *link) {
+	d := o.db.Digest()
+	if l.conn.SendFrame(wire.TypeLSDigest, 0, d.AppendTo(nil)) != nil {
+		l.exchange.active = o.now.Add(time.Second - exchangeInterval) // again in a second
+	}
+}
+
+// heardDigest asks for what differs and was not asked for yet.
+func (o *owner) heardDigest(l *link, body []byte) {
+	theirs, err := mesh.DecodeDigest(body)
+	if err != nil {
+		l.bad++
+		return
+	}
+	if o.now.Sub(l.exchange.active) > exchangeRest {
+		l.exchange = exchange{}
+	}
+	l.exchange.active = o.now
+	own := o.db.Digest()
+	var ask []byte
+	for _, bucket := range own.Differ(theirs) {
+		if !l.exchange.tried[bucket] && len(ask) < bucketsPerRequest {
+			l.exchange.tried[bucket] = true
+			ask = append(ask, bucket)
+		}
+	}
+	if len(ask) > 0 {
+		l.conn.SendFrame(wire.TypeLSRequest, 0, ask) // a lost one is made up for by the next exchange
+	}
+}
+
+// heardRequest sends what this server has in the wanted parts, then its
+// digest.
+func (o *owner) heardRequest(l *link, buckets []byte) {
+	if len(buckets) == 0 || len(buckets) > bucketsPerRequest {
+		l.bad++
+		return
+	}
+	l.exchange.active = o.now
+	for _, rec := range o.db.InBuckets(buckets) {
+		if !o.sendRecord(l, rec) {
+			break // the queue is full; the digest shows what is missing
+		}
+	}
+	o.sendDigest(l)
+}

@@ -1,0 +1,312 @@
+package cloud
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/wire"
+)
+
+// A neighbour is a server that this one is, was or wants to be connected to.
+type neighbour struct {
+	fp       omega.Fingerprint
+	link     *link // nil: not connected
+	dialling bool
+	wanted   bool // the dial under way is for a link of the mesh
+	backoff  backoff
+
+	up           time.Time     // since when both count it as a link; zero: they do not
+	announced    bool          // as a link
+	told         time.Duration // round trip in the last announcement
+	rtt          time.Duration // last measured, on this or an earlier connection
+	losses       int           // of the link, within flapMemory of each other
+	lost         time.Time     // the last one
+	refusedUntil time.Time     // it declined a link; not to be asked again before
+}
+
+// A backoff says when something that failed may be tried again.
+type backoff struct {
+	failures int
+	until    time.Time
+}
+
+func (b backoff) rests(now time.Time) bool { return now.Before(b.until) }
+
+func (o *owner) failed(b *backoff) {
+	wait := min(firstRedial<<min(b.failures, 10), lastRedial)
+	b.failures++
+	b.until = o.now.Add(wait + o.jitter(wait/4))
+}
+
+func (o *owner) neighbour(fp omega.Fingerprint) *neighbour {
+	n := o.neighbours[fp]
+	if n == nil {
+		n = &neighbour{fp: fp}
+		o.neighbours[fp] = n
+	}
+	return n
+}
+
+// attach takes a new connection, dialled or accepted.
+func (o *owner) attach(l *link) {
+	n := o.neighbour(l.peer)
+	if l.peer == o.self {
+		o.log.Warn("connection to this server itself: two servers with one key, or a wrong address")
+		o.failed(&n.backoff)
+		l.conn.Close()
+		return
+	}
+	if !o.settleCollision(n, l) {
+		l.conn.Close()
+		return
+	}
+	if l.dialled && n.wanted && !l.mine {
+		l.mine, l.mineFrom = true, o.now
+	}
+	n.link, n.wanted, n.backoff = l, false, backoff{}
+	l.attached, l.idle = true, o.now
+	o.attached++
+	o.linksChanged = true
+	if cert := l.conn.Peer().Certificate; cert != nil {
+		if _, err := o.certs.learn(cert); err != nil {
+			o.log.Warn("certificate of a neighbour is refused", "peer", l.peer, "err", err)
+		}
+	}
+	o.log.Debug("connected", "peer", l.peer, "dialled", l.dialled)
+	o.stats.connections.Store(int64(o.attached))
+	o.makeRoom()
+	o.sendHello(l)
+	if l.mine {
+		o.beginExchange(l)
+	}
+}
+
+// settleCollision sees to it that one connection of a pair stays, and reports
+// whether that is l. Of two that one side dialled the newer stays: the older
+// is a leftover. The one that stays takes over what the other was.
+func (o *owner) settleCollision(n *neighbour, l *link) bool {
+	old := n.link
+	if old == nil {
+		return true
+	}
+	if old.dialled != l.dialled && !mesh.KeepDialled(o.self, l.peer, l.dialled) {
+		if n.wanted {
+			n.wanted = false
+			o.setMine(old, true)
+		}
+		return false
+	}
+	l.mine, l.mineFrom, l.theirs = old.mine, old.mineFrom, old.theirs
+	old.attached = false
+	o.attached--
+	old.conn.Close()
+	return true
+}
+
+// detach notes that a connection has ended.
+func (o *owner) detach(l *link, err error) {
+	if !l.attached {
+		return // it lost against another one
+	}
+	n := o.neighbour(l.peer)
+	l.attached, n.link = false, nil
+	o.attached--
+	o.stats.connections.Store(int64(o.attached))
+	o.linksChanged = true
+	if l.mine || l.dialled {
+		o.failed(&n.backoff) // not at once again, and not all together
+	}
+	o.log.Debug("disconnected", "peer", l.peer, "err", err)
+	o.checkUp(n)
+}
+
+// drop ends a connection without waiting for its reader to notice.
+func (o *owner) drop(l *link, err error) {
+	l.conn.Close()
+	o.detach(l, err)
+}
+
+// setMine changes whether this server counts l as a link, and says so.
+func (o *owner) setMine(l *link, mine bool) {
+	if l.mine == mine {
+		return
+	}
+	l.mine, l.mineFrom = mine, o.now
+	o.sendHello(l)
+	if mine {
+		o.beginExchange(l)
+	}
+	o.checkUp(o.neighbour(l.peer))
+}
+
+// heardHello notes that the peer counts l as a link, or no more.
+func (o *owner) heardHello(l *link, theirs bool) {
+	if !l.attached {
+		return
+	}
+	l.theirs = theirs
+	n := o.neighbour(l.peer)
+	if theirs && !l.mine && o.mayLink() {
+		o.setMine(l, true)
+	}
+	o.checkUp(n)
+}
+
+// mayLink reports whether one more link is welcome.
+func (o *owner) mayLink() bool {
+	return len(o.linked()) < mesh.LinkCap && o.facts.Flags&mesh.FlagDraining == 0
+}
+
+// checkUp notes when a link of the mesh comes or goes.
+func (o *owner) checkUp(n *neighbour) {
+	up := n.link != nil && n.link.up()
+	switch {
+	case up && n.up.IsZero():
+		n.up = o.now
+		if o.now.Sub(n.lost) > flapMemory {
+			n.losses = 0
+		}
+		o.log.Info("link up", "peer", n.fp)
+		o.stats.linksUp.Add(1)
+		o.beginExchange(n.link)
+	case !up && !n.up.IsZero():
+		n.up = time.Time{}
+		n.losses++
+		n.lost = o.now
+		o.log.Info("link down", "peer", n.fp)
+		o.stats.linksUp.Add(-1)
+		o.stats.linksLost.Add(1)
+		if n.announced {
+			n.announced = false
+			o.needAnnounce = true // bad news at once
+		}
+	}
+}
+
+// raiseLinks announces the links that were held long enough. It returns when
+// the next one will be, or zero.
+func (o *owner) raiseLinks() (next time.Time) {
+	for _, n := range o.neighbours {
+		if n.up.IsZero() || n.announced || n.measure() == 0 {
+			continue // a tick comes soon
+		}
+		due := n.up.Add(o.hold(n))
+		switch {
+		case !o.now.Before(due):
+			n.announced = true
+			o.needAnnounce = true
+		case next.IsZero() || due.Before(next):
+			next = due
+		}
+	}
+	return next
+}
+
+func (o *owner) hold(n *neighbour) time.Duration {
+	return min(o.cfg.LinkHold<<(2*min(n.losses, 8)), max(maxLinkHold, o.cfg.LinkHold))
+}
+
+// tickNeighbour looks after one neighbour. late: this server was kept from its
+// work, so silence proves nothing.
+func (o *owner) tickNeighbour(n *neighbour, late bool) {
+	l := n.link
+	if l == nil {
+		o.tickAbsent(n)
+		return
+	}
+	if l.heard.Swap(false) || late {
+		l.missed = 0
+	} else if l.missed++; l.missed >= 2*missedHellos {
+		o.stats.silent.Add(1)
+		o.drop(l, errSilent)
+		return
+	}
+	if l.used.Swap(false) || l.up() {
+		l.idle = o.now
+	}
+	n.measure()
+	o.sendHello(l)
+	switch {
+	case l.mine && !l.theirs && o.now.Sub(l.mineFrom) >= answerWithin:
+		n.refusedUntil = o.now.Add(refusedFor + o.jitter(refusedFor/4))
+		o.setMine(l, false)
+		o.planSoon()
+	case !l.mine && o.now.Sub(l.idle) >= o.idleLimit(l):
+		o.drop(l, errIdle)
+		n.backoff = backoff{}
+	case l.up() && o.now.Sub(l.exchange.active) >= exchangeInterval:
+		o.beginExchange(l)
+	}
+	o.tellRTT(n)
+}
+
+// measure returns the round trip of the connection, 0 while no hello was
+// answered, and remembers it.
+func (n *neighbour) measure() time.Duration {
+	rtt := time.Duration(n.link.rtt.Load())
+	if rtt != 0 {
+		n.rtt = rtt
+	}
+	return rtt
+}
+
+// idleLimit is how long a direct connection may carry nothing. The side that
+// dialled it ends it; the other one only if that does not.
+func (o *owner) idleLimit(l *link) time.Duration {
+	if l.dialled {
+		return o.cfg.DirectIdle
+	}
+	return 2 * o.cfg.DirectIdle
+}
+
+// tickAbsent lets the table know when a rest is over, and forgets neighbours
+// about which there is nothing left to remember.
+func (o *owner) tickAbsent(n *neighbour) {
+	if n.dialling || n.backoff.rests(o.now) {
+		return
+	}
+	if o.table.Load().resting[n.fp] {
+		o.linksChanged = true
+	}
+	if o.now.Sub(n.backoff.until) > flapMemory && o.now.Sub(n.lost) > flapMemory {
+		delete(o.neighbours, n.fp)
+	}
+}
+
+// tellRTT announces a round trip that changed by a fifth and 5 ms, at most
+// once in rttInterval.
+func (o *owner) tellRTT(n *neighbour) {
+	if !n.announced || o.now.Sub(o.rttAnnounced) < rttInterval {
+		return
+	}
+	diff := max(n.rtt-n.told, n.told-n.rtt)
+	if diff > 5*time.Millisecond && diff > n.told/5 {
+		o.rttAnnounced = o.now
+		o.needAnnounce = true
+	}
+}
+
+// makeRoom ends the direct connection that was unused for longest, when there
+// are too many.
+func (o *owner) makeRoom() {
+	direct := 0
+	var oldest *link
+	for _, n := range o.neighbours {
+		if l := n.link; l != nil && !l.mine {
+			direct++
+			if oldest == nil || l.idle.Before(oldest.idle) {
+				oldest = l
+			}
+		}
+	}
+	if direct > o.cfg.MaxDirect {
+		o.drop(oldest, errIdle)
+	}
+}
+
+func (o *owner) sendHello(l *link) {
+	var buf [helloSize]byte
+	// A hello that finds the queue full is not missed: the queue is heard.
+	l.conn.SendFrame(wire.TypeHello, 0, appendHello(buf[:0], o.now.Sub(o.start), l.mine))
+}

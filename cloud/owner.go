@@ -1,0 +1,269 @@
+package cloud
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/transport"
+)
+
+// An owner is the state of the mesh. Everything in it belongs to the goroutine
+// of Run; others reach it by Cloud.do.
+type owner struct {
+	*Cloud
+	ctx context.Context // of the dials and connections that the owner starts; ends with Run
+	log *slog.Logger
+	rng *rand.Rand
+	wg  sync.WaitGroup // dials, connections and saves that the owner started
+
+	now        time.Time // of the current turn
+	lastTick   time.Time
+	db         *mesh.DB
+	standing   mesh.Standing
+	view       *mesh.View // the table's, in a copy to plan with
+	neighbours map[omega.Fingerprint]*neighbour
+	bootstrap  []*bootstrap
+	dialling   int // dials under way
+	attached   int // connections
+
+	facts        mesh.Announcement
+	needAnnounce bool      // something to tell
+	announced    time.Time // last time
+	rttAnnounced time.Time // last time that a round trip was told
+	allowance    float64   // announcements that may go now
+	signFailed   bool
+
+	linksChanged bool      // connections or rests differ from the table
+	viewed       time.Time // last view
+	viewCost     time.Duration
+	dbChanged    time.Time // the database last changed
+	planAt       time.Time
+	planned      time.Time
+	expired      time.Time
+	saved        time.Time
+	savedVersion uint64
+	saving       bool
+}
+
+func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
+	o := &owner{
+		Cloud: c, ctx: ctx, rng: rng, now: c.cfg.Clock(),
+		log:        c.cfg.Logger.With("server", c.self),
+		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
+		neighbours: map[omega.Fingerprint]*neighbour{},
+		facts:      c.cfg.Announcement,
+		allowance:  mesh.AnnounceBurst,
+	}
+	o.facts.Links = nil
+	for _, a := range c.cfg.Bootstrap {
+		o.bootstrap = append(o.bootstrap, &bootstrap{addr: a})
+	}
+	o.needAnnounce = true
+	return o
+}
+
+// bootstrap is a configured server to begin with.
+type bootstrap struct {
+	addr     transport.Address
+	fp       omega.Fingerprint // who answered there, or was configured
+	backoff  backoff
+	dialling bool
+}
+
+// run takes events and looks after timers until ctx ends.
+func (o *owner) run(ctx context.Context) error {
+	tick := time.NewTicker(o.cfg.HelloInterval / 2)
+	defer tick.Stop()
+	soon := time.NewTimer(0)
+	defer soon.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case e := <-o.events:
+			o.now = o.cfg.Clock()
+			e(o)
+		case to := <-o.dials:
+			o.now = o.cfg.Clock()
+			o.dialDirect(to)
+		case <-tick.C:
+			o.now = o.cfg.Clock()
+			o.tick()
+		case <-soon.C:
+			o.now = o.cfg.Clock()
+		}
+		soon.Reset(o.settle())
+	}
+}
+
+// settle does what is due after an event and returns how long nothing else is.
+// The order matters: what is announced changes the database, that changes the
+// view, and that whom to dial.
+func (o *owner) settle() time.Duration {
+	next := time.Minute
+	wait := func(due time.Time) bool {
+		if d := due.Sub(o.now); d > 0 {
+			next = min(next, d)
+			return true
+		}
+		return false
+	}
+	if due := o.raiseLinks(); !due.IsZero() {
+		wait(due)
+	}
+	if o.needAnnounce && !wait(o.mayAnnounce()) {
+		o.announce()
+	}
+	o.publish(wait)
+	if !wait(o.planAt) {
+		o.plan()
+	}
+	return next
+}
+
+// publish recomputes the view when the database changed, not more often than
+// the cost of it allows (the idea of RFC 8405), and the table when anything in
+// it did.
+func (o *owner) publish(wait func(time.Time) bool) {
+	t := o.table.Load()
+	gap := min(max(20*o.viewCost, 10*time.Millisecond), time.Second)
+	changed := t.view.Version != o.db.Version()
+	if changed && !wait(o.viewed.Add(gap)) || o.now.Sub(o.viewed) >= viewInterval {
+		begin := o.cfg.Clock()
+		view := o.db.View(o.now, &o.standing)
+		links, resting := o.connections()
+		o.table.Store(newTable(view, links, resting, o.rng.Uint64()))
+		copied := *view
+		o.view = &copied
+		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
+		if changed {
+			o.dbChanged = o.now
+			o.planSoon()
+		}
+		return
+	}
+	if o.linksChanged {
+		links, resting := o.connections()
+		o.table.Store(t.with(links, resting))
+		o.linksChanged = false
+		o.planSoon()
+	}
+}
+
+// connections returns what the table needs to know of the neighbours.
+func (o *owner) connections() (links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool) {
+	links, resting = map[omega.Fingerprint]*link{}, map[omega.Fingerprint]bool{}
+	for fp, n := range o.neighbours {
+		switch {
+		case n.link != nil:
+			links[fp] = n.link
+		case n.dialling || n.backoff.rests(o.now):
+			resting[fp] = true
+		}
+	}
+	return links, resting
+}
+
+// tick looks after everything that goes by the clock, twice per hello
+// interval.
+func (o *owner) tick() {
+	// An owner that was kept from its work cannot judge others by the time.
+	late := o.now.Sub(o.lastTick) > 2*o.cfg.HelloInterval
+	o.lastTick = o.now
+	for _, n := range o.neighbours {
+		o.tickNeighbour(n, late)
+	}
+	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
+		o.needAnnounce = true
+	}
+	if o.now.Sub(o.expired) >= expireInterval {
+		o.expired = o.now
+		for _, fp := range o.db.Expire(o.now) {
+			o.log.Info("server is forgotten", "peer", fp)
+		}
+		for _, n := range o.neighbours {
+			if n.link != nil {
+				n.link.bad = 0
+			}
+		}
+		o.certs.keep(func(fp omega.Fingerprint) bool {
+			_, known := o.db.Get(fp)
+			n := o.neighbours[fp]
+			return known || n != nil && n.link != nil
+		})
+	}
+	if o.now.Sub(o.saved) >= saveInterval {
+		o.saveSoon()
+	}
+}
+
+// planSoon plans after planGap, or when it is due anyway.
+func (o *owner) planSoon() {
+	if due := o.planned.Add(planGap); due.Before(o.planAt) {
+		o.planAt = due
+	}
+}
+
+// plan dials and promotes as the mesh's rules say.
+func (o *owner) plan() {
+	o.planned = o.now
+	o.planAt = o.now.Add(planInterval + o.jitter(planInterval/4))
+	o.planBootstrap()
+	if o.view == nil || o.facts.Flags&mesh.FlagDraining != 0 {
+		return
+	}
+	o.view.Time = o.now
+	wants := o.view.Plan(mesh.PlanInput{
+		Links: o.linked(),
+		RTT:   o.measured,
+		Skip:  o.skip,
+		Quiet: o.now.Sub(o.dbChanged),
+	}, o.rng)
+	for _, w := range wants {
+		o.log.Debug("link wanted", "peer", w.Peer, "for", w.Reason)
+		o.wantLink(w.Peer)
+	}
+}
+
+// linked are the servers that count as linked for planning: up, or being made.
+func (o *owner) linked() []omega.Fingerprint {
+	var out []omega.Fingerprint
+	for fp, n := range o.neighbours {
+		if n.link != nil && n.link.mine || n.dialling && n.wanted {
+			out = append(out, fp)
+		}
+	}
+	return out
+}
+
+func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
+	n := o.neighbours[fp]
+	if n == nil || n.rtt == 0 {
+		return 0, false
+	}
+	return n.rtt, true
+}
+
+func (o *owner) skip(fp omega.Fingerprint) bool {
+	n := o.neighbours[fp]
+	return n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+}
+
+// jitter is a random time up to d either way.
+func (o *owner) jitter(d time.Duration) time.Duration {
+	return time.Duration((2*o.rng.Float64() - 1) * float64(d))
+}
+
+// closeAll ends all connections.
+func (o *owner) closeAll() {
+	for _, n := range o.neighbours {
+		if n.link != nil {
+			n.link.conn.Close()
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package cloud
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+)
+
+// Topology returns the cloud as this server sees it now. The analysis is made
+// by the first caller after a change and shared; do not change it.
+func (c *Cloud) Topology() *mesh.Topology { return c.table.Load().topology() }
+
+// A Server is one server of the cloud as this one sees it.
+type Server struct {
+	*mesh.Record // its announcement, and that in octets
+
+	State     mesh.ServerState
+	RTT       time.Duration // round trip to it: measured, or the sum of the way; 0: not known, or this server
+	Connected bool          // over a connection of its own
+}
+
+// Servers returns every server that is known, this one included, ascending by
+// fingerprint.
+func (c *Cloud) Servers() []Server {
+	t := c.table.Load()
+	out := make([]Server, 0, len(t.view.Records))
+	for _, r := range t.view.Records {
+		s := Server{Record: r, State: t.view.States[r.Server]}
+		if t.view.Tree != nil {
+			s.RTT, _ = t.view.Tree.Distance(r.Server)
+		}
+		if l := t.links[r.Server]; l != nil {
+			s.Connected = true
+			if rtt := l.rtt.Load(); rtt != 0 {
+				s.RTT = time.Duration(rtt)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Announcements returns the newest announcement of every server in octets.
+// They prove themselves to everyone who has the servers' certificates. Do not
+// change them.
+func (c *Cloud) Announcements() [][]byte {
+	records := c.table.Load().view.Records
+	out := make([][]byte, len(records))
+	for i, r := range records {
+		out[i] = r.Bytes
+	}
+	return out
+}
+
+// A Trace is the way that a packet would take now.
+type Trace struct {
+	Hops   []Hop // from this server to the last, this one left out; nil: no way
+	Direct bool  // over a connection of its own
+}
+
+// A Hop is one server on the way, with the round trip from this server to it
+// (0: not known).
+type Hop struct {
+	Server omega.Fingerprint
+	RTT    time.Duration
+}
+
+// Trace returns the way to a server as this one sees it. Servers on the way
+// may see another.
+func (c *Cloud) Trace(to omega.Fingerprint) Trace {
+	t := c.table.Load()
+	if l := t.links[to]; l != nil {
+		return Trace{Hops: []Hop{{to, time.Duration(l.rtt.Load())}}, Direct: true}
+	}
+	if t.view.Tree == nil || to == c.self {
+		return Trace{}
+	}
+	var tr Trace
+	for i, fp := range t.view.Tree.Path(to) {
+		if i > 0 {
+			rtt, _ := t.view.Tree.Distance(fp)
+			tr.Hops = append(tr.Hops, Hop{fp, rtt})
+		}
+	}
+	return tr
+}
+
+// Digest returns the digest of this server's database: servers that have equal
+// ones see the same cloud.
+func (c *Cloud) Digest() (mesh.Digest, error) {
+	var d mesh.Digest
+	done := make(chan struct{})
+	if !c.do(func(o *owner) { d = o.db.Digest(); close(done) }) {
+		return d, ErrStopped
+	}
+	<-done
+	return d, nil
+}
+
+// Evidence returns the proofs at hand that servers told different things to
+// different others.
+func (c *Cloud) Evidence() ([]mesh.Evidence, error) {
+	var ev []mesh.Evidence
+	done := make(chan struct{})
+	if !c.do(func(o *owner) { ev = o.db.Evidence(); close(done) }) {
+		return nil, ErrStopped
+	}
+	<-done
+	return ev, nil
+}
+
+// Stats are counts since the start, and some that are now.
+type Stats struct {
+	Connections int64 // now, links included
+	Links       int64 // now, links of the mesh
+
+	Sent      uint64 // packets made here
+	Delivered uint64 // packets for this server
+	Forwarded uint64 // packets of others, sent on
+
+	NoWay    uint64 // packets dropped or refused: no way to the server
+	Busy     uint64 // the same: the queue on the way was full
+	HopLimit uint64 // dropped: it went round too long
+	Forged   uint64 // dropped: a leaf claimed to carry it, or it came back
+	Refused  uint64 // dropped: this server forwards for nobody
+	Unknown  uint64 // frames of an unknown type, ignored
+
+	Dialled    uint64 // connections made
+	DialFailed uint64
+	Silent     uint64 // connections ended because the peer fell silent
+	LinksLost  uint64
+
+	Announced  uint64 // own announcements
+	News       uint64 // announcements of others that were taken
+	Flooded    uint64 // announcements sent on, or made, per link
+	LSARefused uint64 // announcements not taken
+	CertsAsked uint64 // certificates asked for
+}
+
+// counters is Stats while it is being counted.
+type counters struct {
+	connections, linksUp                             atomic.Int64
+	sent, delivered, forwarded                       atomic.Uint64
+	noWay, busy, hopLimit, forged, refused, unknown  atomic.Uint64
+	dialled, dialFailed, silent, linksLost           atomic.Uint64
+	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
+}
+
+// Stats returns the counts for metrics.
+func (c *Cloud) Stats() Stats {
+	s := &c.stats
+	return Stats{
+		Connections: s.connections.Load(), Links: s.linksUp.Load(),
+		Sent: s.sent.Load(), Delivered: s.delivered.Load(), Forwarded: s.forwarded.Load(),
+		NoWay: s.noWay.Load(), Busy: s.busy.Load(), HopLimit: s.hopLimit.Load(), Forged: s.forged.Load(),
+		Refused: s.refused.Load(), Unknown: s.unknown.Load(),
+		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
+		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
+		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),
+	}
+}

@@ -1,0 +1,63 @@
+package cloud
+
+import (
+	"math/rand/v2"
+	"sync"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+)
+
+// A table is all that goroutines other than the owner need to know. Immutable
+// apart from the state inside its links.
+type table struct {
+	view     *mesh.View
+	hops     map[omega.Fingerprint]omega.Fingerprint // by destination: the neighbour on the way
+	links    map[omega.Fingerprint]*link             // by peer: the connection to it
+	resting  map[omega.Fingerprint]bool              // not to be dialled now: a dial is under way, or failed lately
+	topology func() *mesh.Topology                   // computed once, by whoever asks first
+}
+
+// newTable makes the table of a view. seed is for the labels of the topology.
+func newTable(v *mesh.View, links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool, seed uint64) *table {
+	t := &table{view: v, links: links, resting: resting, hops: map[omega.Fingerprint]omega.Fingerprint{}}
+	if v.Tree != nil {
+		for to, hop := range v.Tree.Routes {
+			t.hops[to] = hop
+		}
+	}
+	t.topology = sync.OnceValue(func() *mesh.Topology {
+		return v.Topology(rand.New(rand.NewPCG(seed, seed>>1)).Uint64)
+	})
+	return t
+}
+
+// with is t with other connections.
+func (t *table) with(links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool) *table {
+	n := *t
+	n.links, n.resting = links, resting
+	return &n
+}
+
+// way returns the connection to send over to reach a server, nil when there is
+// none: its own if there is one, else that of the next hop.
+func (t *table) way(to omega.Fingerprint) *link {
+	if l := t.links[to]; l != nil {
+		return l
+	}
+	hop, ok := t.hops[to]
+	if !ok {
+		return nil
+	}
+	return t.links[hop]
+}
+
+// dialable reports whether it is worth asking the owner for a direct
+// connection to a server.
+func (t *table) dialable(to omega.Fingerprint) bool {
+	if t.resting[to] {
+		return false
+	}
+	r := t.view.Record(to)
+	return r != nil && r.Dialable()
+}
