@@ -47,6 +47,8 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&cfg.offlineEach, "waiting", 100, "messages for each of them")
 	flags.DurationVar(&cfg.settle, "settle", 5*time.Second, "time before memory is read, for idle")
 	flags.StringVar(&cfg.dir, "dir", "", "`directory` for the servers' data (default: a temporary one)")
+	flags.Float64Var(&cfg.quiet, "quiet", 0.1, "take a row again while others use more than this `share` of the CPUs")
+	flags.IntVar(&cfg.tries, "tries", 1, "how often to take a row at most; the quietest counts")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

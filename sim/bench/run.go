@@ -31,6 +31,8 @@ type config struct {
 	connections      []int
 	settle           time.Duration // before memory is read
 	dir              string        // for the servers' data; empty is a temporary one
+	quiet            float64       // take a row again while foreign CPU is above this share
+	tries            int           // at most so often; the quietest row counts
 }
 
 // A run is one row being measured: a server of its own with data of its own.
@@ -112,7 +114,7 @@ func measureAll(ctx context.Context, cfg config, progress io.Writer) (rows []res
 			if ctx.Err() != nil {
 				return rows, errors.Join(failed, ctx.Err())
 			}
-			row, err := measureOne(ctx, cfg, d, about, m)
+			row, err := measureQuietly(ctx, cfg, d, about, m)
 			if err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s, %s: %w", name, m.mode, err))
 				row = result{System: name, Version: about.version, Durability: about.durability, Mode: m.mode, Error: err.Error()}
@@ -133,6 +135,24 @@ func measureMachine(cfg config) (result, error) {
 	defer os.RemoveAll(dir)
 	m, err := calibrate(dir)
 	return result{Mode: "machine", Machine: m}, err
+}
+
+// measureQuietly takes a row up to cfg.tries times, until nobody else disturbs
+// it. Which one counts is decided by the foreign CPU alone.
+func measureQuietly(ctx context.Context, cfg config, d driver, about description, m measurement) (best result, err error) {
+	for i := range max(1, cfg.tries) {
+		row, err := measureOne(ctx, cfg, d, about, m)
+		if err != nil {
+			return row, err
+		}
+		if i == 0 || row.Foreign < best.Foreign {
+			best = row
+		}
+		if best.Foreign <= cfg.quiet {
+			break
+		}
+	}
+	return best, nil
 }
 
 // measureOne starts a server for one row, measures and ends it.
