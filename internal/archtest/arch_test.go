@@ -25,6 +25,7 @@ var rules = []rule{
 	{"gofmt", checkFormat},
 	{"sizes", checkSizes},
 	{"package docs", checkPackageDocs},
+	{"exported docs", checkExportedDocs},
 	{"unfinished marks", checkMarks},
 	{"spec clauses", checkClauses},
 }
@@ -86,6 +87,8 @@ func TestRulesBite(t *testing.T) {
 		{"schema without code", checkFresh, map[string]string{"proto/a.proto": ""}, 1},
 		{"format", checkFormat, map[string]string{"wire/a.go": "package wire\nvar  a int\n"}, 1},
 		{"no package doc", checkPackageDocs, map[string]string{"wire/a.go": "package wire\n", "mesh/a.go": "// Package mesh is.\npackage mesh\n"}, 1},
+		{"exported without doc", checkExportedDocs, map[string]string{
+			"wire/a.go": "package wire\nfunc F() {}\nfunc f() {}\ntype t int\nfunc (t) M() {}\nconst A = 1\nconst B = 2 // b\n// Vars.\nvar (\n\tC, D int\n)\ntype T int\n"}, 3},
 		{"mark", checkMarks, map[string]string{"README.md": "a " + "TO" + "DO b\n"}, 1},
 		{"clause twice", checkClauses, map[string]string{"spec/a.md": "**DEMO-1** x\n\n- **DEMO-1** y\n\n### DEMO-2\n"}, 1},
 		{"dead clause", checkClauses, map[string]string{"spec/a.md": "**DEMO-1** x, see DEMO-1 and SHA-256\n", "wire/a.go": "package wire // DEMO-2\n"}, 1},

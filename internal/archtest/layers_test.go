@@ -14,9 +14,9 @@ var layers = [][]string{
 	1: {".", "spec", "internal/*"},
 	2: {"pgp", "pgp/gpgagent", "wire", "mesh", "mailbox", "mailbox/mailboxtest", "clientrpc"},
 	3: {"transport", "keyserver", "keyserver/keyservertest", "chat"},
-	4: {"cloud", "proxy", "history", "mailbox/mem", "mailbox/pebble", "keyserver/pebble"},
+	4: {"cloud", "proxy", "directory", "history", "mailbox/mem", "mailbox/pebble", "keyserver/pebble"},
 	5: {"node", "client"},
-	6: {"sim", "sim/bench"},
+	6: {"sim/*"},
 	7: {"cmd/*"},
 }
 
@@ -26,7 +26,6 @@ var neighbours = []struct{ from, to, why string }{
 	{"pgp/gpgagent", "pgp", "it is a driver of pgp.Signer and pgp.Decrypter"},
 	{"mailbox/mailboxtest", "mailbox", "it is the suite of mailbox.Store"},
 	{"keyserver/keyservertest", "keyserver", "it is the suite of keyserver.Store"},
-	{"sim", "sim/bench", "the simulator shares the load generator"},
 }
 
 // matches reports whether dir is what a line of a table names.

@@ -74,6 +74,52 @@ func checkPackageDocs(t *tree) []string {
 	return problems
 }
 
+// checkExportedDocs wants a comment on everything that other packages can use.
+// A comment on a group of constants, variables or types serves all of them.
+func checkExportedDocs(t *tree) []string {
+	var problems []string
+	for _, f := range t.goFiles() {
+		if f.test || f.generated || f.ast.Name.Name == "main" {
+			continue
+		}
+		for _, decl := range f.ast.Decls {
+			switch d := decl.(type) {
+			case *ast.FuncDecl:
+				if d.Name.IsExported() && receiverExported(d) && d.Doc == nil {
+					problems = append(problems, t.at(d.Pos(), "%s has no doc comment", d.Name.Name))
+				}
+			case *ast.GenDecl:
+				if d.Doc != nil {
+					continue
+				}
+				for _, spec := range d.Specs {
+					if name := undocumented(spec); name != nil {
+						problems = append(problems, t.at(name.Pos(), "%s has no doc comment", name.Name))
+					}
+				}
+			}
+		}
+	}
+	return problems
+}
+
+// undocumented returns the first exported name of a spec without comment.
+func undocumented(spec ast.Spec) *ast.Ident {
+	switch s := spec.(type) {
+	case *ast.TypeSpec:
+		if s.Name.IsExported() && s.Doc == nil && s.Comment == nil {
+			return s.Name
+		}
+	case *ast.ValueSpec:
+		for _, name := range s.Names {
+			if name.IsExported() && s.Doc == nil && s.Comment == nil {
+				return name
+			}
+		}
+	}
+	return nil
+}
+
 // marks are the words of unfinished work. They are put together here so that
 // this file does not hold them.
 var marks = regexp.MustCompile(`\b(` + strings.Join([]string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"}, "|") + `)\b`)
