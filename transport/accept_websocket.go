@@ -86,11 +86,8 @@ func (u *upgrade) Close() error {
 	return u.raw.Close()
 }
 
-// requestAddr is the address of a request as a net.Addr.
-func requestAddr(s string) net.Addr {
-	a, err := net.ResolveTCPAddr("tcp", s)
-	if err != nil {
-		return nil
-	}
-	return a
-}
+// A requestAddr is the address that package net/http gives, as a net.Addr.
+type requestAddr string
+
+func (requestAddr) Network() string  { return "tcp" }
+func (a requestAddr) String() string { return string(a) }

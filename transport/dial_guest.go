@@ -90,10 +90,11 @@ func (g *Guest) ask(ctx context.Context, t, want wire.Type, parts ...[]byte) ([]
 	_ = g.conn.link.SetReadDeadline(until)
 	_ = g.conn.link.SetWriteDeadline(until)
 	g.tag++
-	if err := g.conn.writeNow(t, g.tag, bytes.Join(parts, nil)); err != nil {
-		return nil, err
+	var f wire.Frame
+	err := g.conn.writeNow(t, g.tag, bytes.Join(parts, nil))
+	if err == nil {
+		f, err = g.conn.ReadFrame()
 	}
-	f, err := g.conn.ReadFrame()
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)

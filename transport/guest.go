@@ -37,10 +37,10 @@ func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 			return fmt.Errorf("guest: more than he may, at type %d", f.Type)
 		}
 		_ = h.conn.link.SetWriteDeadline(time.Now().Add(l.HandshakeTimeout))
-		if err := h.answerGuest(ctx, f); err != nil {
-			return fmt.Errorf("guest: %w", err)
+		err := h.answerGuest(ctx, f)
+		if err != nil {
+			return ErrGuest
 		}
-		var err error
 		if f, err = h.read(maxFirst); err != nil {
 			return ErrGuest
 		}

@@ -62,7 +62,8 @@ const maxHosts = 1 << 16
 
 // A gate counts handshakes and guests, and says no before any work is done.
 type gate struct {
-	limits Limits
+	limits   Limits
+	maxHosts int
 
 	mu       sync.Mutex
 	halfOpen int
@@ -77,19 +78,25 @@ type host struct {
 	free time.Time // when its rate has recovered (the generic cell rate algorithm's theoretical arrival time)
 }
 
-func newGate(l Limits) *gate { return &gate{limits: l, hosts: make(map[netip.Prefix]host)} }
+func newGate(l Limits) *gate { return &gate{limits: l, maxHosts: maxHosts, hosts: make(map[netip.Prefix]host)} }
 
 // hostOf is what the limits per address count; ok is false for addresses that
 // they leave out.
 func hostOf(a net.Addr) (p netip.Prefix, ok bool) {
-	if a == nil {
+	var ap netip.AddrPort
+	var err error
+	switch a := a.(type) {
+	case nil:
 		return p, false
-	}
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil || ap.Addr().IsLoopback() {
-		return p, false
+	case *net.TCPAddr:
+		ap = a.AddrPort()
+	default:
+		ap, err = netip.ParseAddrPort(a.String())
 	}
 	ip := ap.Addr().Unmap().WithZone("")
+	if err != nil || !ip.IsValid() || ip.IsLoopback() {
+		return p, false
+	}
 	bits := 32
 	if ip.Is6() {
 		bits = 64
@@ -167,7 +174,7 @@ func (g *gate) pay(h *host, n int, now time.Time) bool {
 
 // room reports whether one more address can be remembered.
 func (g *gate) room(now time.Time) bool {
-	if len(g.hosts) < maxHosts {
+	if len(g.hosts) < g.maxHosts {
 		return true
 	}
 	if now.Sub(g.swept) < time.Second {
@@ -179,7 +186,7 @@ func (g *gate) room(now time.Time) bool {
 			delete(g.hosts, p)
 		}
 	}
-	return len(g.hosts) < maxHosts
+	return len(g.hosts) < g.maxHosts
 }
 
 // enterGuest lets one guest stay, or not.
