@@ -1,0 +1,244 @@
+// Package directory is what a server tells the world about the cloud: the
+// topology as it sees it and the signed list of proxies that users can attach
+// to. It knows no other part of a server; package node gives it what it shows.
+package directory
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/pgp"
+)
+
+// Config says what a Directory shows.
+type Config struct {
+	Identity *pgp.Identity                              // signs the list; required
+	Topology func() *mesh.Topology                      // the cloud as this server sees it; required
+	RTT      func() map[omega.Fingerprint]time.Duration // round trips from this server; nil: unknown
+	Clock    func() time.Time                           // nil is time.Now
+}
+
+// A Directory serves the machine-readable part of a server's web site. Its
+// methods may be called concurrently.
+type Directory struct {
+	cfg Config
+
+	mu   sync.Mutex
+	list signedList // guarded by mu
+}
+
+// New checks cfg.
+func New(cfg Config) (*Directory, error) {
+	if cfg.Identity == nil || cfg.Topology == nil {
+		return nil, errors.New("directory: Config needs Identity and Topology")
+	}
+	if cfg.RTT == nil {
+		cfg.RTT = func() map[omega.Fingerprint]time.Duration { return nil }
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	return &Directory{cfg: cfg}, nil
+}
+
+// Register adds the directory's pages to mux.
+func (d *Directory) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /api/v1/topology", d.serveTopology)
+	mux.HandleFunc("GET /api/v1/proxies", d.serveProxies)
+	mux.HandleFunc("GET /api/v1/proxies.sig", d.serveSignature)
+}
+
+// The JSON of /api/v1/topology.
+type (
+	topology struct {
+		State        string              `json:"state"`
+		Servers      []server            `json:"servers"`
+		Links        []link              `json:"links"`
+		Bridges      []pair              `json:"bridges"`
+		CutVertices  []omega.Fingerprint `json:"cut_vertices"`
+		TwoCuts      int                 `json:"two_cuts"`
+		MinDegree    int                 `json:"min_degree"`
+		Connectivity int                 `json:"connectivity"`
+	}
+	server struct {
+		Fingerprint omega.Fingerprint `json:"fingerprint"`
+		Name        string            `json:"name"`
+		Operator    string            `json:"operator"`
+		Site        string            `json:"site"`
+		State       string            `json:"state"`
+		Addresses   []string          `json:"addresses"`
+	}
+	link struct {
+		A   omega.Fingerprint `json:"a"`
+		B   omega.Fingerprint `json:"b"`
+		RTT float64           `json:"rtt_ms"`
+	}
+	pair struct {
+		A omega.Fingerprint `json:"a"`
+		B omega.Fingerprint `json:"b"`
+	}
+)
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (d *Directory) serveTopology(w http.ResponseWriter, _ *http.Request) {
+	t := d.cfg.Topology()
+	out := topology{
+		State: t.State.String(), Servers: []server{}, Links: []link{}, Bridges: []pair{}, CutVertices: []omega.Fingerprint{},
+		TwoCuts: t.TwoCuts, MinDegree: t.MinDegree, Connectivity: t.Connectivity,
+	}
+	for _, r := range t.Servers {
+		s := server{r.Server, r.Name, r.Operator, r.Site, t.States[r.Server].String(), []string{}}
+		for _, a := range []string{r.Client, r.Peer, r.HTTP} {
+			if a != "" {
+				s.Addresses = append(s.Addresses, a)
+			}
+		}
+		out.Servers = append(out.Servers, s)
+	}
+	for _, e := range t.Links {
+		out.Links = append(out.Links, link{e.A, e.B, ms(e.RTT)})
+	}
+	for _, e := range t.Bridges {
+		out.Bridges = append(out.Bridges, pair{e.A, e.B})
+	}
+	out.CutVertices = append(out.CutVertices, t.Vertices...)
+	writeJSON(w, out)
+}
+
+// The JSON of /api/v1/proxies.
+type (
+	proxies struct {
+		Issued  time.Time         `json:"issued"`
+		Expires time.Time         `json:"expires"`
+		Signer  omega.Fingerprint `json:"signer"`
+		Proxies []proxy           `json:"proxies"`
+	}
+	proxy struct {
+		Fingerprint  omega.Fingerprint `json:"fingerprint"`
+		Name         string            `json:"name"`
+		Operator     string            `json:"operator"`
+		Site         string            `json:"site"`
+		Client       string            `json:"client"`
+		HTTP         string            `json:"http"`
+		Registration string            `json:"registration"`
+		State        string            `json:"state"`
+		Users        uint32            `json:"users_about"`
+		RTT          *float64          `json:"rtt_ms"` // from the server that signs; null: not measured
+		Uptime       *float64          `json:"uptime"` // share of the last 30 days; null: no data yet
+		Version      string            `json:"version"`
+		Announcement string            `json:"announcement"` // that server's own, signed; base64
+	}
+)
+
+// listInterval is how long one signed list stands: the list and its signature
+// change together, at most once a minute.
+const listInterval = time.Minute
+
+// listLifetime is how long readers may rely on a list.
+const listLifetime = time.Hour
+
+// A signedList is the list in the bytes that are signed.
+type signedList struct {
+	made time.Time
+	body []byte
+	sig  []byte // detached OpenPGP signature over body, binary
+}
+
+// current returns the list, made anew when it is a minute old.
+func (d *Directory) current(ctx context.Context) (signedList, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.cfg.Clock()
+	if d.list.body != nil && now.Sub(d.list.made) < listInterval {
+		return d.list, nil
+	}
+	body, err := json.Marshal(d.proxies(now))
+	if err != nil {
+		return signedList{}, err
+	}
+	signer := d.cfg.Identity.Signer
+	sig, err := pgp.SignCompact(ctx, signer, body, now)
+	if err != nil {
+		return signedList{}, err
+	}
+	d.list = signedList{now, body, pgp.DetachedSignature(signer.Public(), body, now, sig)}
+	return d.list, nil
+}
+
+// proxies lists the full members that clients can attach to.
+func (d *Directory) proxies(now time.Time) proxies {
+	t, rtts := d.cfg.Topology(), d.cfg.RTT()
+	out := proxies{
+		Issued: now.UTC().Truncate(time.Second), Expires: now.UTC().Add(listLifetime).Truncate(time.Second),
+		Signer: d.cfg.Identity.Account(), Proxies: []proxy{},
+	}
+	for _, r := range t.Servers {
+		if r.Client == "" || !listed(t.States[r.Server]) {
+			continue
+		}
+		p := proxy{
+			Fingerprint: r.Server, Name: r.Name, Operator: r.Operator, Site: r.Site,
+			Client: r.Client + "#" + r.Server.String(), HTTP: r.HTTP, Registration: r.Registration.String(),
+			State: t.States[r.Server].String(), Users: r.Users, Version: r.Version,
+			Announcement: base64.StdEncoding.EncodeToString(r.Bytes),
+		}
+		if rtt, ok := rtts[r.Server]; ok && rtt > 0 {
+			v := ms(rtt)
+			p.RTT = &v
+		}
+		out.Proxies = append(out.Proxies, p)
+	}
+	slices.SortFunc(out.Proxies, func(a, b proxy) int { return a.Fingerprint.Compare(b.Fingerprint) })
+	return out
+}
+
+// listed reports whether a server in this state is one that users can rely on.
+func listed(s mesh.ServerState) bool { return s == mesh.Full || s == mesh.Leaf || s == mesh.Degraded }
+
+func (d *Directory) serveProxies(w http.ResponseWriter, r *http.Request) {
+	l, err := d.current(r.Context())
+	if err != nil {
+		http.Error(w, "the list cannot be signed now", http.StatusInternalServerError)
+		return
+	}
+	header(w, "application/json")
+	w.Write(l.body)
+}
+
+func (d *Directory) serveSignature(w http.ResponseWriter, r *http.Request) {
+	l, err := d.current(r.Context())
+	if err != nil {
+		http.Error(w, "the list cannot be signed now", http.StatusInternalServerError)
+		return
+	}
+	header(w, "application/pgp-signature")
+	w.Write(l.sig)
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "cannot be shown", http.StatusInternalServerError)
+		return
+	}
+	header(w, "application/json")
+	w.Write(append(b, '\n'))
+}
+
+// header sets what every answer has: other web sites may show the data.
+func header(w http.ResponseWriter, contentType string) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+}

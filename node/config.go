@@ -1,0 +1,191 @@
+package node
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/omega-im/omega/transport"
+)
+
+// DefaultConfig is the commented configuration that `omegad config` prints: it
+// has every key, with its default.
+//
+//go:embed omegad.toml
+var DefaultConfig string
+
+// Config is one server's configuration file.
+type Config struct {
+	Name     string `toml:"name"`
+	Operator string `toml:"operator"`
+	Site     string `toml:"site"`
+	Dir      string `toml:"dir"`
+
+	Listen struct {
+		Client string `toml:"client"`
+		Peer   string `toml:"peer"`
+		HTTP   string `toml:"http"`
+		Admin  string `toml:"admin"`
+	} `toml:"listen"`
+
+	Announce struct {
+		Client string `toml:"client"`
+		Peer   string `toml:"peer"`
+		HTTP   string `toml:"http"`
+		NAT    bool   `toml:"nat"`
+	} `toml:"announce"`
+
+	Cloud struct {
+		Bootstrap []string `toml:"bootstrap"`
+		Transit   bool     `toml:"transit"`
+	} `toml:"cloud"`
+
+	Registration string `toml:"registration"`
+
+	Store struct {
+		Kind      string   `toml:"kind"`
+		Reserve   ByteSize `toml:"reserve"`
+		KeyCache  ByteSize `toml:"key_cache"`
+		MailCache ByteSize `toml:"mail_cache"`
+	} `toml:"store"`
+
+	Quota struct {
+		Messages int      `toml:"messages"`
+		Bytes    ByteSize `toml:"bytes"`
+	} `toml:"quota"`
+
+	Limits struct {
+		SendRate    int      `toml:"send_rate"`
+		SendBurst   int      `toml:"send_burst"`
+		IdleTimeout Duration `toml:"idle_timeout"`
+		HalfOpen    int      `toml:"half_open"`
+		HalfPerHost int      `toml:"half_open_per_host"`
+		Handshakes  float64  `toml:"handshakes_per_second"`
+		Guests      int      `toml:"guests"`
+	} `toml:"limits"`
+
+	LogLevel string `toml:"log_level"`
+}
+
+// A ByteSize is a number of octets, written as a number or with KiB, MiB or
+// GiB behind it.
+type ByteSize int64
+
+// UnmarshalText reads a size.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	s, unit := strings.TrimSpace(string(text)), int64(1)
+	for suffix, u := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if t, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = strings.TrimSpace(t), u
+		}
+	}
+	var n int64
+	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n < 0 || n > 1<<50/unit {
+		return fmt.Errorf("%q is not a size; write a number, or one with KiB, MiB or GiB", text)
+	}
+	*b = ByteSize(n * unit)
+	return nil
+}
+
+// A Duration is a time like 90s or 5m.
+type Duration time.Duration
+
+// UnmarshalText reads a duration.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a time; write for example 30s or 5m", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// LoadConfig reads a configuration file over the defaults. Every error names
+// the file and, where there is one, the line.
+func LoadConfig(path string) (*Config, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := ParseConfig(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if !filepath.IsAbs(cfg.Dir) {
+		cfg.Dir = filepath.Join(filepath.Dir(path), cfg.Dir)
+	}
+	return cfg, nil
+}
+
+// ParseConfig reads a configuration over the defaults. An unknown key is an
+// error that names its line.
+func ParseConfig(b []byte) (*Config, error) {
+	cfg := &Config{}
+	for _, layer := range [][]byte{[]byte(DefaultConfig), b} {
+		dec := toml.NewDecoder(bytes.NewReader(layer))
+		dec.DisallowUnknownFields()
+		if err := dec.Decode(cfg); err != nil {
+			return nil, configError(err)
+		}
+	}
+	return cfg, cfg.check()
+}
+
+func configError(err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		e := strict.Errors[0]
+		row, _ := e.Position()
+		return fmt.Errorf("line %d: unknown key %q; `omegad config` lists every key", row, strings.Join(e.Key(), "."))
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, col := decode.Position()
+		return fmt.Errorf("line %d, column %d: %s", row, col, decode.Error())
+	}
+	return err
+}
+
+// check finds what cannot work before anything is opened.
+func (c *Config) check() error {
+	for _, f := range []struct{ key, value string }{
+		{"name", c.Name}, {"operator", c.Operator}, {"site", c.Site}, {"announce.client", c.Announce.Client},
+		{"announce.peer", c.Announce.Peer}, {"announce.http", c.Announce.HTTP},
+	} {
+		if len(f.value) > 64 && !strings.HasPrefix(f.key, "announce") || len(f.value) > 255 {
+			return fmt.Errorf("%s: %d octets are too many", f.key, len(f.value))
+		}
+	}
+	if c.Dir == "" {
+		return errors.New("dir: a directory for keys and mail is required")
+	}
+	if c.Listen.Client == "" || c.Listen.Peer == "" {
+		return errors.New("listen: client and peer need an address")
+	}
+	switch c.Registration {
+	case "open", "closed":
+	default:
+		return fmt.Errorf("registration: %q is not open or closed", c.Registration)
+	}
+	switch c.Store.Kind {
+	case "pebble", "memory":
+	default:
+		return fmt.Errorf("store.kind: %q is not pebble or memory", c.Store.Kind)
+	}
+	for _, b := range c.Cloud.Bootstrap {
+		if _, err := transport.ParseAddress(b); err != nil {
+			return fmt.Errorf("cloud.bootstrap: %w", err)
+		}
+	}
+	if _, err := logLevel(c.LogLevel); err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/transport"
+)
+
+// publicHandler is the web site and everything else that speaks HTTP to the
+// world.
+func (n *Node) publicHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Write([]byte("ok\n"))
+	})
+	mux.HandleFunc("GET "+transport.WebSocketPath, func(w http.ResponseWriter, r *http.Request) {
+		c, err := n.transport.ServeWebSocket(w, r)
+		if err != nil {
+			n.log.Debug("websocket refused", "err", err)
+			return
+		}
+		n.session(r.Context(), c)
+	})
+	n.directory.Register(mux)
+	return mux
+}
+
+// adminHandler is for the operator only.
+func (n *Node) adminHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", n.metrics.handler(n))
+	return mux
+}
+
+// Intervals of background work.
+const (
+	compareInterval = 10 * time.Minute
+	expireInterval  = 10 * time.Second
+	expireBatch     = 10_000 // mails per look
+)
+
+// compare keeps this key server equal to the others: with every server that it
+// meets for the first time or again, and with all from time to time.
+func (n *Node) compare(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	last := map[omega.Fingerprint]time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := map[omega.Fingerprint]time.Time{}
+		for _, s := range n.cloud.Servers() {
+			if s.Server == n.Fingerprint() || !s.Connected {
+				continue // who comes back is compared with again
+			}
+			at := last[s.Server]
+			if time.Since(at) >= compareInterval {
+				at = time.Now()
+				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {
+					n.log.Debug("key servers not compared", "server", s.Server, "err", err)
+				}
+			}
+			now[s.Server] = at
+		}
+		last = now
+	}
+}
+
+// expire drops mail whose lifetime is over.
+func (n *Node) expire(ctx context.Context) error {
+	tick := time.NewTicker(expireInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, _, err := n.mail.Expire(ctx, expireBatch); err != nil && ctx.Err() == nil {
+			n.log.Warn("old mail not dropped", "err", err)
+		}
+	}
+}
+
+func logLevel(s string) (l slog.Level, err error) {
+	if err := l.UnmarshalText([]byte(s)); err != nil {
+		return l, fmt.Errorf("log_level: %q is not debug, info, warn or error", s)
+	}
+	return l, nil
+}
+
+// NewLogger returns the log of a server: text for people, at the level of the
+// configuration.
+func NewLogger(w io.Writer, level string) (*slog.Logger, error) {
+	l, err := logLevel(level)
+	if err != nil {
+		return nil, err
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}

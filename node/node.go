@@ -1,0 +1,431 @@
+// Package node is one server: it opens what the configuration names and joins
+// the parts that do not know each other. The cloud carries frames between
+// servers, the proxy makes and takes them; the transport accepts connections
+// and asks the key server who is who; the directory shows what the cloud
+// knows.
+//
+// Goroutines: Run starts one for each of cloud, proxy, mailbox expiry, the
+// comparison of key servers, and every listener, and waits for all of them.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/directory"
+	"github.com/omega-im/omega/keyserver"
+	keypebble "github.com/omega-im/omega/keyserver/pebble"
+	"github.com/omega-im/omega/mailbox"
+	"github.com/omega-im/omega/mailbox/mem"
+	mailpebble "github.com/omega-im/omega/mailbox/pebble"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/proxy"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// Version is what a server announces; the linker sets it for releases.
+var Version = "dev"
+
+// Options are what a Node takes beside its configuration file.
+type Options struct {
+	Logger *slog.Logger // nil discards
+	FS     vfs.FS       // of the stores; nil is the machine's
+}
+
+// A Node is one server. New opens it, Run runs it.
+type Node struct {
+	cfg Config
+	opt Options
+	log *slog.Logger
+
+	identity  *pgp.Identity
+	keyStore  keyserver.Store
+	keys      *keyserver.Server
+	mail      *mailbox.Store
+	cloud     *cloud.Cloud
+	proxy     *proxy.Proxy
+	transport *transport.Server
+	directory *directory.Directory
+	metrics   *metrics
+
+	client, peer, http, admin net.Listener // http and admin may be nil
+}
+
+// New opens keys, stores and listeners, and starts nothing. On an error
+// nothing stays open.
+func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{cfg: cfg, opt: opt, log: opt.Logger}
+	defer func() {
+		if err != nil {
+			n.closeAll()
+		}
+	}()
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if n.identity, err = loadIdentity(ctx, cfg.Dir, time.Now()); err != nil {
+		return nil, fmt.Errorf("keys of this server: %w", err)
+	}
+	if err := n.listen(ctx); err != nil {
+		return nil, err
+	}
+	if err := n.openStores(ctx); err != nil {
+		return nil, err
+	}
+	return n, n.join()
+}
+
+// Fingerprint is who this server is.
+func (n *Node) Fingerprint() omega.Fingerprint { return n.identity.Account() }
+
+// ClientAddress is what clients dial: host:port#FINGERPRINT.
+func (n *Node) ClientAddress() string {
+	return transport.Address{Network: transport.NetworkTLS, HostPort: n.announced().Client, Fingerprint: n.Fingerprint()}.String()
+}
+
+// PeerAddress is what other servers dial: host:port.
+func (n *Node) PeerAddress() string { return n.announced().Peer }
+
+// HTTPAddress is the URL of the web site, "" if there is none.
+func (n *Node) HTTPAddress() string { return n.announced().HTTP }
+
+// listen opens the listeners, so that a port that is taken is known before
+// anything else happens.
+func (n *Node) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	for _, l := range []struct {
+		at  string
+		to  *net.Listener
+		key string
+	}{
+		{n.cfg.Listen.Client, &n.client, "client"}, {n.cfg.Listen.Peer, &n.peer, "peer"},
+		{n.cfg.Listen.HTTP, &n.http, "http"}, {n.cfg.Listen.Admin, &n.admin, "admin"},
+	} {
+		if l.at == "" {
+			continue
+		}
+		ln, err := lc.Listen(ctx, "tcp", l.at)
+		if err != nil {
+			return fmt.Errorf("listen.%s: %w", l.key, err)
+		}
+		*l.to = ln
+	}
+	return nil
+}
+
+func (n *Node) openStores(ctx context.Context) error {
+	driver, err := n.openDrivers()
+	if err != nil {
+		return err
+	}
+	n.metrics = newMetrics()
+	n.mail, err = mailbox.Open(mailbox.Config{
+		Driver: driver, MaxMessages: n.cfg.Quota.Messages, MaxBytes: int64(n.cfg.Quota.Bytes), Committed: n.metrics.committed,
+	})
+	if err != nil {
+		driver.Close()
+		return fmt.Errorf("mailboxes: %w", err)
+	}
+	policy := keyserver.RegistrationOpen
+	if n.cfg.Registration == "closed" {
+		policy = keyserver.RegistrationClosed
+	}
+	if n.keys, err = keyserver.New(keyserver.Config{Store: n.keyStore, Registration: policy, Logger: n.log}); err != nil {
+		return err
+	}
+	return n.keys.Load(ctx)
+}
+
+// openDrivers opens the storage that the configuration names.
+func (n *Node) openDrivers() (driver mailbox.Driver, err error) {
+	switch n.cfg.Store.Kind {
+	case "memory":
+		n.keyStore = keyserver.NewMem()
+		return mem.New(), nil
+	default:
+		n.keyStore, err = keypebble.Open(keypebble.Config{
+			Dir: filepath.Join(n.cfg.Dir, "keys"), CacheSize: int64(n.cfg.Store.KeyCache), FS: n.opt.FS,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("key server: %w", err)
+		}
+		return mailpebble.Open(mailpebble.Config{
+			Dir: filepath.Join(n.cfg.Dir, "mail"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
+			Cache: int64(n.cfg.Store.MailCache), Logger: n.log,
+		})
+	}
+}
+
+// join makes the parts and ties them together.
+func (n *Node) join() (err error) {
+	rendezvous := transport.NewRendezvous(0, 0, nil)
+	n.transport, err = transport.NewServer(transport.Config{
+		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Rendezvous: rendezvous,
+		Terminated: n.http != nil, Logger: n.log,
+		Limits: transport.Limits{
+			HalfOpen: n.cfg.Limits.HalfOpen, HalfOpenPerHost: n.cfg.Limits.HalfPerHost,
+			HandshakeRate: n.cfg.Limits.Handshakes, Guests: n.cfg.Limits.Guests,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if n.cloud, err = n.newCloud(); err != nil {
+		return err
+	}
+	n.proxy, err = proxy.New(proxy.Config{
+		Identity: n.identity, Keys: n.keys, Mail: n.mail, Forwarder: n.cloud, Servers: n.others,
+		Announcements: n.cloud.Announcements, Rendezvous: rendezvous,
+		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
+		Logger: n.log,
+	})
+	if err != nil {
+		return err
+	}
+	n.directory, err = directory.New(directory.Config{Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts})
+	return err
+}
+
+func (n *Node) newCloud() (*cloud.Cloud, error) {
+	var bootstrap []transport.Address
+	for _, b := range n.cfg.Cloud.Bootstrap {
+		addr, err := transport.ParseAddress(b)
+		if err != nil {
+			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
+		}
+		bootstrap = append(bootstrap, addr)
+	}
+	state := filepath.Join(n.cfg.Dir, "cloud.state")
+	return cloud.New(cloud.Config{
+		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
+		Deliverer: deliverer{n},
+		Load:      func() ([]byte, error) { return os.ReadFile(state) },
+		Save:      func(b []byte) error { return writeFile(state, b) },
+		Logger:    n.log,
+	})
+}
+
+// announced is what this server says about itself.
+func (n *Node) announced() mesh.Announcement {
+	a := mesh.Announcement{
+		Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
+		Client: dialable(n.cfg.Announce.Client, n.client), Peer: dialable(n.cfg.Announce.Peer, n.peer), HTTP: n.cfg.Announce.HTTP,
+		Registration: mesh.RegistrationOpen,
+	}
+	if n.cfg.Registration == "closed" {
+		a.Registration = mesh.RegistrationClosed
+	}
+	if n.cfg.Cloud.Transit {
+		a.Flags |= mesh.FlagTransit
+	}
+	if n.cfg.Announce.NAT {
+		a.Flags |= mesh.FlagNAT
+	}
+	if host := dialable("", n.http); a.HTTP == "" && host != "" {
+		a.HTTP = "http://" + host
+	}
+	return a
+}
+
+// dialable is what others dial: what the configuration says, or what listens
+// if that is not every address of the machine.
+func dialable(configured string, ln net.Listener) string {
+	if configured != "" || ln == nil {
+		return configured
+	}
+	if a, ok := ln.Addr().(*net.TCPAddr); ok && !a.IP.IsUnspecified() {
+		return a.String()
+	}
+	return ""
+}
+
+// dialPeer connects to another server as this one.
+func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {
+	conn, err := transport.Dial(ctx, transport.DialConfig{
+		Address: to, Identity: n.identity, Role: transport.RoleServer,
+		Register: func(context.Context) (wire.Entry, error) {
+			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// others lists all servers of the cloud but this one.
+func (n *Node) others() []omega.Fingerprint {
+	var out []omega.Fingerprint
+	for _, s := range n.cloud.Servers() {
+		if s.Server != n.Fingerprint() {
+			out = append(out, s.Server)
+		}
+	}
+	return out
+}
+
+func (n *Node) rtts() map[omega.Fingerprint]time.Duration {
+	out := map[omega.Fingerprint]time.Duration{}
+	for _, s := range n.cloud.Servers() {
+		out[s.Server] = s.RTT
+	}
+	return out
+}
+
+// deliverer hands frames of other servers to the proxy.
+type deliverer struct{ n *Node }
+
+func (d deliverer) Deliver(ctx context.Context, from omega.Fingerprint, class wire.Class, msg []byte) {
+	d.n.proxy.Receive(ctx, from, class, msg)
+}
+
+// find tells the transport who an account or server is.
+func (n *Node) find(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate, uint64, error) {
+	e, err := n.keys.Find(ctx, fp)
+	if err != nil {
+		return nil, 0, err
+	}
+	return e.Certificate, n.keys.Generation(ctx, fp), nil
+}
+
+// register takes somebody new from the transport.
+func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
+	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record})
+	if err != nil {
+		return nil, 0, err
+	}
+	return e.Certificate, n.keys.Generation(ctx, e.Fingerprint()), nil
+}
+
+// lookup answers guests. Servers are found among those of the cloud as well:
+// their certificates travel with their announcements.
+func (n *Node) lookup(ctx context.Context, fp omega.Fingerprint) (wire.Entry, error) {
+	b, err := n.keys.Raw(ctx, fp)
+	if err == nil {
+		return wire.DecodeEntry(b)
+	}
+	if cert, certErr := n.cloud.FindCertificate(ctx, fp); certErr == nil {
+		return wire.Entry{Certificate: cert.Bytes()}, nil
+	}
+	return wire.Entry{}, err
+}
+
+// closeAll closes what New opened.
+func (n *Node) closeAll() error {
+	var errs []error
+	for _, l := range []net.Listener{n.client, n.peer, n.http, n.admin} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if n.mail != nil {
+		errs = append(errs, n.mail.Close())
+	}
+	if n.keyStore != nil {
+		errs = append(errs, n.keyStore.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// drainTimeout bounds the orderly end: clients are told to go, what they sent
+// is stored.
+const drainTimeout = 10 * time.Second
+
+// Run serves until ctx ends, then drains and closes everything. It reports
+// what went wrong, nil after an orderly end.
+func (n *Node) Run(ctx context.Context) error {
+	inner, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var wg sync.WaitGroup
+	start := func(what string, f func(context.Context) error) {
+		wg.Go(func() {
+			if err := f(inner); err != nil && inner.Err() == nil {
+				stop(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	accept, refuse := context.WithCancel(inner)
+	defer refuse()
+	start("proxy", n.proxy.Run)
+	start("cloud", n.cloud.Run)
+	start("client listener", func(context.Context) error { return n.transport.Serve(accept, n.client, n.session) })
+	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link) })
+	start("key server comparison", n.compare)
+	start("mail expiry", n.expire)
+	servers := n.startHTTP(start)
+
+	select {
+	case <-ctx.Done():
+	case <-inner.Done():
+	case <-n.mail.Failed():
+		stop(errors.New("mailboxes: stable storage failed; see the log"))
+	}
+	n.log.Info("draining")
+	n.client.Close()
+	drain, cancel := context.WithTimeout(inner, drainTimeout)
+	if err := n.proxy.Shutdown(drain); err != nil {
+		n.log.Warn("drained in part", "err", err)
+	}
+	for _, s := range servers {
+		s.Shutdown(drain)
+	}
+	cancel()
+	err := context.Cause(inner)
+	stop(nil)
+	wg.Wait()
+	return errors.Join(err, n.closeAll())
+}
+
+// session serves one client, link one other server.
+func (n *Node) session(ctx context.Context, c *transport.Conn) {
+	if c.Peer().Role != transport.RoleClient {
+		c.Close()
+		return
+	}
+	if err := n.proxy.Serve(ctx, c); err != nil {
+		n.log.Debug("session ended", "err", err)
+	}
+}
+
+func (n *Node) link(ctx context.Context, c *transport.Conn) {
+	if err := n.cloud.Accept(ctx, c); err != nil {
+		n.log.Debug("link ended", "peer", c.Peer().Account, "err", err)
+	}
+}
+
+func (n *Node) startHTTP(start func(string, func(context.Context) error)) (servers []*http.Server) {
+	serve := func(what string, ln net.Listener, h http.Handler) {
+		if ln == nil {
+			return
+		}
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: time.Minute}
+		servers = append(servers, s)
+		start(what, func(ctx context.Context) error {
+			defer context.AfterFunc(ctx, func() { s.Close() })()
+			if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	serve("http", n.http, n.publicHandler())
+	serve("admin", n.admin, n.adminHandler())
+	return servers
+}
