@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/omega-im/omega"
@@ -77,7 +78,7 @@ func (o *outbox) drain() {
 // frameSize is the length that the frame at the front of b claims.
 func frameSize(b []byte) int { return int(b[0])<<16 | int(b[1])<<8 | int(b[2]) }
 
-// forward hands a frame to the Forwarder and counts.
+// forward hands a frame to the Forwarder and counts. Its error wraps errNoWay.
 func (p *Proxy) forward(ctx context.Context, to omega.Fingerprint, class wire.Class, frame []byte) error {
 	p.stats.forwarded.Add(1)
 	if p.cfg.Forwarder == nil {
@@ -87,8 +88,9 @@ func (p *Proxy) forward(ctx context.Context, to omega.Fingerprint, class wire.Cl
 	err := p.cfg.Forwarder.Forward(ctx, to, class, frame)
 	if err != nil {
 		p.stats.forwardFailed.Add(1)
+		return fmt.Errorf("%w: %w", errNoWay, err)
 	}
-	return err
+	return nil
 }
 
 // postFrame builds a frame and posts it.

@@ -48,6 +48,7 @@ type session struct {
 	account omega.Fingerprint
 	device  omega.Fingerprint
 	heard   atomic.Int64 // last frame, coarse ms
+	ended   atomic.Bool  // end was called: nothing more is read
 	flow    flow
 	gone    chan struct{} // closed when the session is over
 	sends   gcra          // of the reading goroutine
@@ -121,7 +122,7 @@ func (p *Proxy) leave(s *session) {
 func (s *session) read(ctx context.Context) error {
 	for {
 		f, err := s.c.ReadFrame()
-		if err != nil {
+		if err != nil || s.ended.Load() {
 			return err
 		}
 		s.p.stats.framesIn.Add(1)
@@ -276,6 +277,7 @@ func (s *session) end(code omega.Code, text string) {
 	if first && code != omega.CodeShutdown { // that was said by bye
 		_ = s.c.SendFrame(wire.TypeError, 0, wire.AppendStatus(nil, code, text))
 	}
+	s.ended.Store(true)
 	s.c.CloseAfterFlush()
 }
 
