@@ -16,12 +16,10 @@ import (
 )
 
 func TestCertificateOfEveryKind(t *testing.T) {
-	signers := []Signer{testKey(t, 1)}
-	for _, kind := range adoptable {
-		signers = append(signers, newLibSigner(t, kind.name))
-	}
+	// Kinds that are not here are read in TestGoldenCertificates: they are slow.
+	signers := []Signer{testKey(t, 1), newLibSigner(t, "rsa2048"), newLibSigner(t, "nistp384"), newLibSigner(t, "brainpoolP256r1")}
 	for i, s := range signers {
-		a := adopt(t, s, 10, 2)
+		a := adopt(t, s, 10, 1)
 		again, err := ParseCertificate([]byte(a.cert.Armor()), testTime)
 		if err != nil {
 			t.Errorf("%d: armored certificate: %v", i, err)
@@ -30,10 +28,10 @@ func TestCertificateOfEveryKind(t *testing.T) {
 		if again.Hash() != a.cert.Hash() || !bytes.Equal(again.Bytes(), a.cert.Bytes()) {
 			t.Errorf("%d: certificate changed on the way through armor", i)
 		}
-		if got := len(again.Active(testTime)); got != 2 {
-			t.Errorf("%d: %d active devices, want 2", i, got)
+		if got := len(again.Active(testTime)); got != 1 {
+			t.Errorf("%d: %d active devices, want 1", i, got)
 		}
-		t.Logf("%s: %d octets with 2 devices", s.Public().Algorithm(), len(a.cert.Bytes()))
+		t.Logf("%s: %d octets with a device", s.Public().Algorithm(), len(a.cert.Bytes()))
 	}
 }
 

@@ -9,55 +9,63 @@ import (
 	"testing"
 	"time"
 
-	"github.com/omega-im/omega"
 	"pgregory.net/rapid"
 )
 
-// history grows certificates of one account in random ways.
-type history struct {
-	a       *testAccount
-	devices []*DeviceSecrets
-	spare   map[omega.Fingerprint]*SecretKey // second encryption key, by device
-	ctx     testing.TB
+// A pool holds all that an owner may have signed for one account: several
+// bindings, revocations and self-signatures of each kind, some of one second.
+type pool struct {
+	primary     *PublicKey
+	uidSigs     []*signature
+	revocations []*signature
+	subkeys     []subkey // each with one binding and perhaps a revocation
 }
 
-// step returns c with one more change by the owner.
-func (h *history) step(t *rapid.T, c *Certificate) *Certificate {
-	now := testTime.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
-	d := *rapid.SampledFrom(h.devices).Draw(t, "device")
-	var next *Certificate
-	var err error
-	switch rapid.IntRange(0, 9).Draw(t, "change") {
-	case 0, 1, 2, 3:
-		d.Name = fmt.Sprint("name ", rapid.IntRange(0, 2).Draw(t, "name"))
-		return h.a.add(h.ctx, c, &d, now)
-	case 4:
-		d.Encryption = h.spare[d.Signing.Public().Fingerprint()]
-		return h.a.add(h.ctx, c, &d, now)
-	case 5, 6:
-		expires := testTime.Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "years")) * 8760 * time.Hour)
-		next, err = Renew(h.ctx.Context(), h.a.primary, c, expires, now)
-	case 7, 8:
-		why := rapid.SampledFrom([]Reason{ReasonNone, ReasonRetired, ReasonCompromised}).Draw(t, "reason")
-		next, err = RevokeDevice(h.ctx.Context(), h.a.primary, c, d.Signing.Public().Fingerprint(), why, now)
-		if errors.Is(err, ErrPolicy) { // the device is not there
-			return c
+func newPool(tb testing.TB) *pool {
+	tb.Helper()
+	ctx, a := tb.Context(), newAccount(tb, 1, 0)
+	p := &pool{primary: a.cert.Primary()}
+	check := func(c *Certificate, err error) *Certificate {
+		if err != nil {
+			tb.Fatal(err)
 		}
-	case 9:
-		next, err = Revoke(h.ctx.Context(), h.a.primary, c, ReasonNone, now)
+		return c
 	}
+	for i := range 4 {
+		at := testTime.Add(time.Duration(i/2) * time.Second)
+		p.uidSigs = append(p.uidSigs, check(Renew(ctx, a.primary, a.cert, testTime.AddDate(1+i, 0, 0), at)).uidSig)
+		p.revocations = append(p.revocations, check(Revoke(ctx, a.primary, a.cert, Reason(i), at)).revocation)
+		for j := range 3 {
+			d := testDevice(tb, byte(10+j), fmt.Sprint("name ", i))
+			if i == 3 {
+				d.Encryption = testDevice(tb, byte(20+j), "spare").Encryption
+			}
+			bound := a.add(tb, a.cert, d, at)
+			revoked := check(RevokeDevice(ctx, a.primary, bound, d.Signing.Public().Fingerprint(), Reason(i), at))
+			p.subkeys = append(p.subkeys, bound.subkeys...)
+			p.subkeys = append(p.subkeys, revoked.subkeys...)
+		}
+	}
+	return p
+}
+
+// draw returns a certificate with a part of the pool.
+func (p *pool) draw(t *rapid.T, label string) *Certificate {
+	c := core{primary: p.primary}
+	for _, s := range rapid.SliceOfN(rapid.SampledFrom(p.uidSigs), 1, 2).Draw(t, label+" self-signatures") {
+		c.uidSig = newer(c.uidSig, s)
+	}
+	if rapid.IntRange(0, 4).Draw(t, label+" revoked") == 0 {
+		c.revocation = rapid.SampledFrom(p.revocations).Draw(t, label+" revocation")
+	}
+	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(p.subkeys)-1), 0, 8).Draw(t, label+" subkeys") {
+		c.add(p.subkeys[i])
+	}
+	cert, err := c.finish(testTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return next
-}
-
-// draw returns a certificate that grew from base.
-func (h *history) draw(t *rapid.T, base *Certificate, label string) *Certificate {
-	for range rapid.IntRange(0, 5).Draw(t, label) {
-		base = h.step(t, base)
-	}
-	return base
+	return cert
 }
 
 // shuffled writes the certificate in another order, with some packets twice.
@@ -87,12 +95,7 @@ func shuffled(tb testing.TB, c *Certificate, r *rand.Rand) []byte {
 }
 
 func TestMergeIsAUnion(t *testing.T) {
-	h := &history{a: newAccount(t, 1, 0), ctx: t, spare: make(map[omega.Fingerprint]*SecretKey)}
-	for i := range 3 {
-		d := testDevice(t, byte(10+i), fmt.Sprint(i))
-		h.devices = append(h.devices, d)
-		h.spare[d.Signing.Public().Fingerprint()] = testDevice(t, byte(20+i), "spare").Encryption
-	}
+	p, tb := newPool(t), t
 	now := testTime.Add(time.Hour)
 	merge := func(t *rapid.T, a, b *Certificate) *Certificate {
 		c, err := Merge(a, b, now)
@@ -102,8 +105,7 @@ func TestMergeIsAUnion(t *testing.T) {
 		return c
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		base := h.draw(t, h.a.cert, "base")
-		a, b, c := h.draw(t, base, "a"), h.draw(t, base, "b"), h.draw(t, base, "c")
+		a, b, c := p.draw(t, "a"), p.draw(t, "b"), p.draw(t, "c")
 		ab := merge(t, a, b)
 		if ba := merge(t, b, a); ab.Hash() != ba.Hash() {
 			t.Error("merge is not commutative")
@@ -111,19 +113,20 @@ func TestMergeIsAUnion(t *testing.T) {
 		if x, y := merge(t, ab, c), merge(t, a, merge(t, b, c)); x.Hash() != y.Hash() {
 			t.Error("merge is not associative")
 		}
-		if merge(t, a, a).Hash() != a.Hash() || merge(t, ab, a).Hash() != ab.Hash() || merge(t, base, a).Hash() != a.Hash() {
+		if merge(t, a, a).Hash() != a.Hash() || merge(t, ab, a).Hash() != ab.Hash() {
 			t.Error("merge is not idempotent")
 		}
-		for _, d := range a.Devices() {
-			if m, ok := ab.Device(d.Signing.Fingerprint()); !ok || d.Revoked && !m.Revoked && m.Encryption.Equal(d.Encryption) {
-				t.Errorf("merge lost %+v", d)
+		for _, s := range a.subkeys {
+			i := slices.IndexFunc(ab.subkeys, func(o subkey) bool { return o.key.Equal(s.key) })
+			if i < 0 || s.revocation != nil && ab.subkeys[i].revocation == nil || ab.subkeys[i].binding.created.Before(s.binding.created) {
+				t.Errorf("merge lost something of %s", s.key.Fingerprint())
 			}
 		}
 		if a.Check(testTime) != nil && ab.Check(testTime) == nil {
 			t.Error("merge lost the revocation of the account")
 		}
 		seed := rapid.Uint64().Draw(t, "seed")
-		got, err := ParseCertificate(shuffled(h.ctx, ab, rand.New(rand.NewPCG(seed, 1))), now)
+		got, err := ParseCertificate(shuffled(tb, ab, rand.New(rand.NewPCG(seed, 1))), now)
 		if err != nil || got.Hash() != ab.Hash() {
 			t.Errorf("another order of packets gives another certificate: %v", err)
 		}

@@ -37,6 +37,12 @@ const (
 // unprotected; then the file's mode is all that guards them. The caller owns
 // the result and should not let it linger.
 func MarshalSecrets(primary *SecretKey, dev *DeviceSecrets, passphrase []byte) ([]byte, error) {
+	return marshalSecrets(primary, dev, passphrase, argonMemory)
+}
+
+// marshalSecrets is MarshalSecrets with as much memory for Argon2 as a test
+// can spare, in KiB.
+func marshalSecrets(primary *SecretKey, dev *DeviceSecrets, passphrase []byte, memory uint32) ([]byte, error) {
 	var keys []*SecretKey
 	var tags []byte
 	if primary != nil {
@@ -54,7 +60,7 @@ func MarshalSecrets(primary *SecretKey, dev *DeviceSecrets, passphrase []byte) (
 	}
 	if len(passphrase) > 0 {
 		var err error
-		if packets, err = protect(packets, passphrase); err != nil {
+		if packets, err = protect(packets, passphrase, memory); err != nil {
 			return nil, fmt.Errorf("write secrets: %w", err)
 		}
 	}
@@ -239,7 +245,7 @@ func publicSize(body []byte) int {
 }
 
 // protect encrypts the packets under one passphrase.
-func protect(packets [][]byte, passphrase []byte) ([][]byte, error) {
+func protect(packets [][]byte, passphrase []byte, memory uint32) ([][]byte, error) {
 	keys, err := readSecrets(packets)
 	if err != nil {
 		return nil, err
@@ -249,7 +255,7 @@ func protect(packets [][]byte, passphrase []byte) ([][]byte, error) {
 		AEADConfig:    &packet.AEADConfig{DefaultMode: packet.AEADModeOCB},
 		S2KConfig: &s2k.Config{
 			S2KMode:      s2k.Argon2S2K,
-			Argon2Config: &s2k.Argon2Config{NumberOfPasses: argonPasses, DegreeOfParallelism: argonLanes, Memory: argonMemory},
+			Argon2Config: &s2k.Argon2Config{NumberOfPasses: argonPasses, DegreeOfParallelism: argonLanes, Memory: memory},
 		},
 	})
 	if err != nil {

@@ -63,7 +63,7 @@ var protectedOnce = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return MarshalSecrets(nil, d, []byte("pass"))
+	return marshalSecrets(nil, d, []byte("pass"), 1<<10)
 })
 
 func protectedFile(tb testing.TB) []byte {
@@ -93,18 +93,16 @@ func TestFlippedSecrets(t *testing.T) {
 		if _, _, err := UnmarshalSecrets(b[:i], nil); err == nil && i < len(b) {
 			t.Errorf("read when cut to %d octets", i)
 		}
-		for bit := range 8 {
-			changed := bytes.Clone(b)
-			changed[i] ^= 1 << bit
-			p, d, err := UnmarshalSecrets(changed, nil)
-			if err != nil {
-				continue
-			}
-			// Name and creation times are no secrets: the certificate guards them.
-			want := testDevice(t, 2, "laptop")
-			if !bytes.Equal(p.ed, testKey(t, 1).ed) || !bytes.Equal(d.Signing.ed, want.Signing.ed) || !d.Encryption.x.Equal(want.Encryption.x) {
-				t.Errorf("octet %d, bit %d: another secret", i, bit)
-			}
+		changed := bytes.Clone(b)
+		changed[i] ^= 1 << (i % 8)
+		p, d, err := UnmarshalSecrets(changed, nil)
+		if err != nil {
+			continue
+		}
+		// Name and creation times are no secrets: the certificate guards them.
+		want := testDevice(t, 2, "laptop")
+		if !bytes.Equal(p.ed, testKey(t, 1).ed) || !bytes.Equal(d.Signing.ed, want.Signing.ed) || !d.Encryption.x.Equal(want.Encryption.x) {
+			t.Errorf("octet %d: another secret", i)
 		}
 	}
 }
