@@ -107,3 +107,21 @@ func writeFile(path string, data []byte) error {
 	}
 	return syncDir(filepath.Dir(path))
 }
+
+// AccountOf returns whose home a directory is.
+func AccountOf(home string) (omega.Fingerprint, error) {
+	acc, err := loadAccount(home)
+	if err != nil {
+		return omega.Fingerprint{}, accountError(home, err)
+	}
+	return acc.Fingerprint, nil
+}
+
+// Protected reports whether the secrets of a home need a passphrase.
+func Protected(home string) (bool, error) {
+	acc, err := loadAccount(home)
+	if err != nil {
+		return false, accountError(home, err)
+	}
+	return acc.Protected, nil
+}

@@ -247,3 +247,13 @@ func (l *socketListener) Close() error {
 	os.Remove(l.path)
 	return err
 }
+
+// Held reports whether another process holds the core of a home now.
+func Held(home string) bool {
+	c, err := dialSocket(home)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}

@@ -50,6 +50,9 @@ func T(key string, args ...any) Text {
 func (t Text) In(l Lang) string {
 	e, ok := catalogue[t.Key]
 	if !ok {
+		e, ok = commands[t.Key]
+	}
+	if !ok {
 		return strings.TrimSpace(t.Key + " " + strings.Join(t.Args, " "))
 	}
 	form := e.zh

@@ -1,0 +1,119 @@
+// Command omega is the client of ω IM for the shell and for scripts.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/omega-im/omega/client"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// version is set by the linker for releases.
+var version = "dev"
+
+type cli struct {
+	Home string `env:"OMEGA_HOME" help:"${help_home}" placeholder:"DIR" type:"path"`
+	JSON bool   `name:"json" help:"${help_json}"`
+
+	Init    initCmd    `cmd:"" help:"${help_init}"`
+	ID      idCmd      `cmd:"" name:"id" help:"${help_id}"`
+	Send    sendCmd    `cmd:"" help:"${help_send}"`
+	Recv    recvCmd    `cmd:"" help:"${help_recv}"`
+	Chats   chatsCmd   `cmd:"" help:"${help_chats}"`
+	History historyCmd `cmd:"" help:"${help_history}"`
+	Search  searchCmd  `cmd:"" help:"${help_search}"`
+	Export  exportCmd  `cmd:"" help:"${help_export}"`
+	Device  struct {
+		Link    linkCmd    `cmd:"" help:"${help_link}"`
+		Approve approveCmd `cmd:"" help:"${help_approve}"`
+		List    listCmd    `cmd:"" help:"${help_list}"`
+	} `cmd:"" help:"${help_device}"`
+	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`
+
+	Version kong.VersionFlag `help:"${help_version}"`
+}
+
+// An app is what every command runs with.
+type app struct {
+	home   string
+	json   bool
+	lang   i18n.Lang
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	a := &app{lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	var c cli
+	exited := -1
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), helpTexts(a.lang),
+		kong.Exit(func(code int) { exited = code }))
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited // help or version was printed
+	}
+	a.json = c.JSON
+	if err != nil {
+		return a.fail(&clientrpc.Error{
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.parse", err), Next: i18n.T("next.help"),
+		})
+	}
+	if a.home, err = homeDir(c.Home); err != nil {
+		return a.fail(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	command.BindTo(ctx, (*context.Context)(nil))
+	return a.fail(command.Run(a))
+}
+
+// homeDir is where the account is: what was asked for, or ~/.omega.
+func homeDir(asked string) (string, error) {
+	if asked != "" {
+		return filepath.Abs(asked)
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(user, ".omega"), nil
+}
+
+// text is a catalogue entry in the person's language.
+func (a *app) text(key string, args ...any) string { return i18n.T(key, args...).In(a.lang) }
+
+// printf writes to the standard output. Nothing useful can be done when that
+// is gone.
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+
+// connect reaches the core of the home.
+func (a *app) connect(ctx context.Context) (*client.Local, error) {
+	cfg, err := a.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return client.OpenLocal(ctx, cfg)
+}
+
+// interrupted reports that the person ended a command that would have gone on.
+func interrupted(ctx context.Context, err error) bool {
+	return err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled)
+}

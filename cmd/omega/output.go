@@ -1,0 +1,149 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// Exit codes; scripts rely on them.
+const (
+	exitOK       = 0
+	exitInternal = 1
+	exitUsage    = 2
+	exitRefused  = 3 // refused or not found
+	exitQueued   = 4 // queued or offline
+	exitTimeout  = 5
+	exitVerify   = 6 // verification failed
+)
+
+// exitCodes is the exit code of each error code.
+var exitCodes = map[string]int{
+	clientrpc.CodeUsage:      exitUsage,
+	clientrpc.CodeNotFound:   exitRefused,
+	clientrpc.CodeRefused:    exitRefused,
+	clientrpc.CodeNoAccount:  exitRefused,
+	clientrpc.CodeExists:     exitRefused,
+	clientrpc.CodePassphrase: exitRefused,
+	clientrpc.CodeKey:        exitRefused,
+	clientrpc.CodeOffline:    exitQueued,
+	clientrpc.CodeTimeout:    exitTimeout,
+	clientrpc.CodeVerify:     exitVerify,
+	clientrpc.CodeInternal:   exitInternal,
+}
+
+// A silent error has been shown already; it only has an exit code.
+type silent struct{ code int }
+
+func (s silent) Error() string { return fmt.Sprintf("exit code %d", s.code) }
+
+// fail shows err and returns the exit code.
+func (a *app) fail(err error) int {
+	var s silent
+	var e *clientrpc.Error
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &s):
+		return s.code
+	case !errors.As(err, &e):
+		e = &clientrpc.Error{Code: clientrpc.CodeInternal, Doing: i18n.T("doing.run"), Why: i18n.T("why.internal"), Next: i18n.T("next.report"), Cause: err.Error()}
+	}
+	a.showError(e)
+	if code, ok := exitCodes[e.Code]; ok {
+		return code
+	}
+	return exitRefused
+}
+
+func (a *app) showError(e *clientrpc.Error) {
+	if a.json {
+		b, _ := json.Marshal(map[string]any{"error": a.errorJSON(e)})
+		fmt.Fprintf(a.stderr, "%s\n", b)
+		return
+	}
+	fmt.Fprintf(a.stderr, "omega: %s\n", safe(e.Doing.In(a.lang)+a.text("join.why")+e.Why.In(a.lang)))
+	if e.Cause != "" {
+		fmt.Fprintf(a.stderr, "  (%s)\n", safe(e.Cause))
+	}
+	if !e.Next.IsZero() {
+		fmt.Fprintf(a.stderr, "  → %s\n", safe(e.Next.In(a.lang)))
+	}
+}
+
+// errorJSON is the form of an error that scripts read.
+func (a *app) errorJSON(e *clientrpc.Error) map[string]string {
+	out := map[string]string{"code": e.Code, "doing": e.Doing.In(a.lang), "why": e.Why.In(a.lang), "next": e.Next.In(a.lang)}
+	if e.Cause != "" {
+		out["cause"] = e.Cause
+	}
+	return out
+}
+
+// line prints one JSON line.
+func (a *app) line(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s\n", b)
+	return err
+}
+
+// safe makes a text of somebody else harmless on a terminal: control
+// characters and those that turn the direction of writing are shown as marks.
+func safe(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}
+
+// clock writes a time as people in Taiwan, or English readers, expect it.
+func (a *app) clock(t time.Time) string {
+	t = t.Local()
+	if a.lang == i18n.English {
+		return t.Format("2006-01-02 15:04:05")
+	}
+	half := "上午"
+	if t.Hour() >= 12 {
+		half = "下午"
+	}
+	return t.Format("2006/1/2 ") + half + t.Format("3:04:05")
+}
+
+// ticks are the marks of a message's state.
+var ticks = map[string]string{
+	clientrpc.StateQueued: "🕓", clientrpc.StateStored: "✓", clientrpc.StateDelivered: "✓✓",
+	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
+}
+
+// message prints one message for people.
+func (a *app) message(m clientrpc.Message) {
+	who := m.Name
+	if who == "" {
+		who = m.From.String()[:16]
+	}
+	mark := ticks[m.State]
+	if m.State == clientrpc.StateRead {
+		mark += " " + a.text("state.read")
+	}
+	if m.Problem != "" {
+		mark = "⚠ " + a.text("problem."+m.Problem)
+	}
+	a.printf("%s  %s  %s\n", a.clock(m.Time), safe(who), mark)
+	for l := range strings.SplitSeq(safe(m.Text), "\n") {
+		a.printf("    %s\n", l)
+	}
+}
