@@ -55,7 +55,8 @@ const (
 	// of other round trips. They must differ by a fifth and by 5 ms.
 	rttInterval = time.Minute
 
-	planInterval     = time.Second            // between looks at whom to dial
+	minPlanInterval  = time.Second            // between looks at whom to dial; the longer
+	maxPlanInterval  = 5 * time.Second        // nothing changed, the longer it is
 	planGap          = 100 * time.Millisecond // the same, after something changed
 	announceGap      = 50 * time.Millisecond  // bad news that comes together travels together
 	exchangeInterval = 10 * time.Minute       // between comparisons of databases on a link
@@ -95,9 +96,8 @@ type Conn interface {
 	// ReadFrame returns the next frame; its body is valid until the next call.
 	ReadFrame() (wire.Frame, error)
 
-	// Send queues a copy of whole frames, SendFrame one frame. They never
-	// block; an error means that nothing was queued.
-	Send(frames []byte) error
+	// SendFrame queues a copy of one frame. It never blocks; an error means
+	// that nothing was queued.
 	SendFrame(t wire.Type, tag uint32, body []byte) error
 
 	// Close ends the connection and unblocks ReadFrame.

@@ -10,7 +10,7 @@
 //
 //	config.go cloud.go surface.go   what callers see
 //	forward.go packet.go            the path of a message
-//	link.go hello.go                one connection, and whether it is alive
+//	link.go                         one connection, and whether it is alive
 //	owner.go neighbour.go dial.go   who is linked, who is dialled
 //	announce.go flood.go exchange.go certs.go   what is said, and told on
 //	state.go                        what the disk keeps

@@ -212,7 +212,8 @@ func (o *owner) planSoon() {
 // plan dials and promotes as the mesh's rules say.
 func (o *owner) plan() {
 	o.planned = o.now
-	o.planAt = o.now.Add(planInterval + o.jitter(planInterval/4))
+	wait := min(max(o.now.Sub(o.dbChanged)/4, minPlanInterval), maxPlanInterval)
+	o.planAt = o.now.Add(wait + o.jitter(wait/4))
 	o.planBootstrap()
 	if o.view == nil || o.facts.Flags&mesh.FlagDraining != 0 {
 		return

@@ -141,6 +141,10 @@ func (p *planner) want(fp omega.Fingerprint, why Reason) {
 	p.wants = append(p.wants, Want{fp, why})
 }
 
+// crowded reports whether there are as many links, to leaves too, as there
+// should be. Only a server that lacks links of its own goes beyond.
+func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
+
 // operator is who runs a server; one that does not say is its own operator.
 func operator(r *Record) string {
 	if r.Operator == "" {
@@ -238,7 +242,7 @@ func (p *planner) rtt(fp omega.Fingerprint) (time.Duration, bool) {
 // planOperators asks for one more link while the links depend on fewer
 // operators than they could.
 func (p *planner) planOperators() {
-	if p.links < TargetLinks || p.links >= LinkCap || len(p.owners) >= diverseOperators {
+	if p.links < TargetLinks || p.crowded() || len(p.owners) >= diverseOperators {
 		return
 	}
 	pick := p.pick(p.near, false)
@@ -252,7 +256,7 @@ func (p *planner) planOperators() {
 // to flood a server that comes back.
 func (p *planner) planReunion() {
 	reach := float64(max(1, len(p.Records)-len(p.far)))
-	if len(p.far) == 0 || p.rng.Float64() >= 1/math.Sqrt(reach) {
+	if len(p.far) == 0 || p.crowded() || p.rng.Float64() >= 1/math.Sqrt(reach) {
 		return
 	}
 	p.want(p.far[p.rng.IntN(len(p.far))].Server, ReasonReunion)

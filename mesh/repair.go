@@ -25,7 +25,7 @@ type weakness struct {
 // finds the same gaps in the same order; in each, the servers of the first
 // group take turns, the one with the fewest links first.
 func (p *planner) planRepair() {
-	if p.States[p.Self] != Full || p.links >= LinkCap {
+	if p.States[p.Self] != Full || p.crowded() {
 		return
 	}
 	if p.weak == nil {
