@@ -14,7 +14,7 @@ const maxFailures = 8
 
 // maxSlowSubkeys bounds the subkeys under a brainpool key, of which one
 // verification takes milliseconds.
-const maxSlowSubkeys = 32
+const maxSlowSubkeys = 16
 
 // A judge decides which claims about the keys of one certificate hold.
 type judge struct {
