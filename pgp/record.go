@@ -29,9 +29,9 @@ type Record struct {
 }
 
 // SealRecord signs plaintext with an EdDSA key at time t and encrypts both
-// under the 32-octet session key, which it wraps for every key in to (at most
-// 256; the whole is at most omega.MaxEnvelope octets). gpg -d
-// opens the result and verifies it. (spec/chat.md, CHAT-3)
+// under the 32-octet session key, which it wraps for every key in to: 256 at
+// most, and the whole is omega.MaxEnvelope octets at most. gpg -d opens the
+// result and verifies it. (spec/chat.md, CHAT-3)
 func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, key, plaintext []byte, t time.Time) ([]byte, error) {
 	if len(to) > maxRecordWraps {
 		return nil, fmt.Errorf("seal record: %w: %d recipients", ErrPolicy, len(to))
