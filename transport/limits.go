@@ -78,7 +78,9 @@ type host struct {
 	free time.Time // when its rate has recovered (the generic cell rate algorithm's theoretical arrival time)
 }
 
-func newGate(l Limits) *gate { return &gate{limits: l, maxHosts: maxHosts, hosts: make(map[netip.Prefix]host)} }
+func newGate(l Limits) *gate {
+	return &gate{limits: l, maxHosts: maxHosts, hosts: make(map[netip.Prefix]host)}
+}
 
 // hostOf is what the limits per address count; ok is false for addresses that
 // they leave out.

@@ -1,0 +1,106 @@
+//go:build !js
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omega-im/omega/wire"
+)
+
+// TestTCP is the one test on real sockets: many at once, each with its own
+// account, ended by the server.
+func TestTCP(t *testing.T) {
+	w := newWorld(t, nil)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(ctx, ln, w.hold) }()
+
+	const n = 8
+	var clients sync.WaitGroup
+	var ready sync.WaitGroup
+	ready.Add(n)
+	for range n {
+		cfg := w.config(newPerson(t))
+		cfg.Address.HostPort, cfg.Dialer = ln.Addr().String(), nil
+		clients.Go(func() {
+			c, err := Dial(t.Context(), cfg)
+			if err != nil {
+				t.Error(err)
+				ready.Done()
+				return
+			}
+			defer c.Close()
+			for range 20 {
+				ping(t, c, "over TCP")
+			}
+			ready.Done()
+			if _, err := c.ReadFrame(); err == nil {
+				t.Error("a frame after the end")
+			}
+		})
+	}
+	ready.Wait()
+	cancel()
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
+	}
+	clients.Wait()
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("listener = %v, want it closed", err)
+	}
+}
+
+func TestServeReportsListener(t *testing.T) {
+	w := newWorld(t, nil)
+	ln, err := w.net.Listen("other:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	if err := w.server.Serve(t.Context(), ln, w.hold); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve = %v, want %v", err, net.ErrClosed)
+	}
+}
+
+// TestSlowSession has a client take nothing while others go on.
+func TestSlowSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alice := newPerson(t)
+		w := newWorld(t, nil, alice)
+		w.dial(w.config(alice)) // and never reads
+		slow := <-w.sessions
+		fast := w.dial(w.config(alice))
+		<-w.sessions
+		start := time.Now()
+		body := make([]byte, 10_000)
+		var err error
+		for err == nil {
+			err = slow.SendFrame(wire.TypeMail, 0, body)
+			synctest.Wait()
+		}
+		if !errors.Is(err, ErrSlow) || slow.Queued() < DefaultClientQueue-20_000 {
+			t.Errorf("send = %v with %d queued", err, slow.Queued())
+		}
+		ping(t, fast, "not held up")
+		if got := time.Since(start); got != 0 {
+			t.Errorf("that took %v", got)
+		}
+		time.Sleep(DefaultWriteTimeout)
+		synctest.Wait()
+		if err := slow.SendFrame(wire.TypeMail, 0, body); err == nil || errors.Is(err, ErrSlow) {
+			t.Errorf("send = %v, want the end", err)
+		}
+		ping(t, fast, "still there")
+	})
+}
