@@ -127,8 +127,7 @@ func (o *owner) inReach(b *bootstrap) bool {
 	if fp.IsZero() || fp == o.self {
 		return false
 	}
-	state, ok := o.table.Load().view.States[fp]
-	return ok && state != mesh.Unreachable
+	return o.table.Load().view.State(fp) != mesh.Unreachable
 }
 
 func (o *owner) dialBootstrap(b *bootstrap) {

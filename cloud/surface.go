@@ -26,8 +26,8 @@ type Server struct {
 func (c *Cloud) Servers() []Server {
 	t := c.table.Load()
 	out := make([]Server, 0, len(t.view.Records))
-	for _, r := range t.view.Records {
-		s := Server{Record: r, State: t.view.States[r.Server]}
+	for i, r := range t.view.Records {
+		s := Server{Record: r, State: t.view.States[i]}
 		if t.view.Tree != nil {
 			s.RTT, _ = t.view.Tree.Distance(r.Server)
 		}

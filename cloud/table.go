@@ -12,20 +12,14 @@ import (
 // apart from the state inside its links.
 type table struct {
 	view     *mesh.View
-	hops     map[omega.Fingerprint]omega.Fingerprint // by destination: the neighbour on the way
-	links    map[omega.Fingerprint]*link             // by peer: the connection to it
-	resting  map[omega.Fingerprint]bool              // not to be dialled now: a dial is under way, or failed lately
-	topology func() *mesh.Topology                   // computed once, by whoever asks first
+	links    map[omega.Fingerprint]*link // by peer: the connection to it
+	resting  map[omega.Fingerprint]bool  // not to be dialled now: a dial is under way, or failed lately
+	topology func() *mesh.Topology       // computed once, by whoever asks first
 }
 
 // newTable makes the table of a view. seed is for the labels of the topology.
 func newTable(v *mesh.View, links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool, seed uint64) *table {
-	t := &table{view: v, links: links, resting: resting, hops: map[omega.Fingerprint]omega.Fingerprint{}}
-	if v.Tree != nil {
-		for to, hop := range v.Tree.Routes {
-			t.hops[to] = hop
-		}
-	}
+	t := &table{view: v, links: links, resting: resting}
 	t.topology = sync.OnceValue(func() *mesh.Topology {
 		return v.Topology(rand.New(rand.NewPCG(seed, seed>>1)).Uint64)
 	})
@@ -45,7 +39,10 @@ func (t *table) way(to omega.Fingerprint) *link {
 	if l := t.links[to]; l != nil {
 		return l
 	}
-	hop, ok := t.hops[to]
+	if t.view.Tree == nil {
+		return nil
+	}
+	hop, ok := t.view.Tree.NextHop(to)
 	if !ok {
 		return nil
 	}

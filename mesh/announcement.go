@@ -45,9 +45,9 @@ const (
 type Registration uint8
 
 const (
-	RegistrationClosed Registration = 0
-	RegistrationOpen   Registration = 1
-	RegistrationInvite Registration = 2
+	RegistrationClosed Registration = 0 // nobody new
+	RegistrationOpen   Registration = 1 // everybody
+	RegistrationInvite Registration = 2 // who was invited
 )
 
 // String returns the word of the HTTP surface: closed, open or invite.
@@ -108,21 +108,4 @@ func (a *Announcement) Dialable() bool { return a.Peer != "" && a.Flags&FlagNAT 
 // Transit reports whether the server forwards for others now.
 func (a *Announcement) Transit() bool {
 	return a.Flags&FlagTransit != 0 && a.Flags&(FlagNAT|FlagDraining) == 0
-}
-
-// link returns the announced link to peer.
-func (a *Announcement) link(peer omega.Fingerprint) (Link, bool) {
-	lo, hi := 0, len(a.Links)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if a.Links[mid].Peer.Compare(peer) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo < len(a.Links) && a.Links[lo].Peer == peer {
-		return a.Links[lo], true
-	}
-	return Link{}, false
 }

@@ -66,8 +66,9 @@ func (w *world) look() *DB {
 func (w *world) as(base *View, self omega.Fingerprint) *View {
 	v := *base
 	v.Self, v.Tree = self, base.Graph.SPF(self)
-	if base.States[self] == Unreachable {
-		v.States = w.stand.Update(w.now, base.Graph, self)
+	if base.State(self) == Unreachable {
+		v.States, v.lost = w.stand.Update(w.now, base.Graph, self), 0
+		return newView(&v)
 	}
 	return &v
 }

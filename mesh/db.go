@@ -77,6 +77,7 @@ type DB struct {
 	evidence map[omega.Fingerprint]Evidence
 	digest   Digest
 	version  uint64
+	census   *census // nil: to be taken again
 }
 
 // A floor remembers the sequence of an announcement that left the database for
@@ -206,6 +207,9 @@ func (r *Record) signed() []byte { return r.Bytes[:len(r.Bytes)-trailer] }
 func (db *DB) put(rec *Record) {
 	if old := db.records[rec.Server]; old != nil {
 		db.digest.toggle(old)
+		db.census.replace(rec)
+	} else {
+		db.census = nil
 	}
 	db.digest.toggle(rec)
 	db.records[rec.Server] = rec
@@ -216,6 +220,7 @@ func (db *DB) put(rec *Record) {
 // remove forgets the record of a server, but not its sequence.
 func (db *DB) remove(rec *Record, until time.Time) {
 	db.digest.toggle(rec)
+	db.census = nil
 	delete(db.records, rec.Server)
 	db.raise(rec.Server, rec.Sequence, until)
 	db.version++
@@ -293,15 +298,9 @@ func (db *DB) Len() int { return len(db.records) }
 // Version changes with every change of the database.
 func (db *DB) Version() uint64 { return db.version }
 
-// Records returns every record, ascending by fingerprint.
-func (db *DB) Records() []*Record {
-	out := make([]*Record, 0, len(db.records))
-	for _, rec := range db.records {
-		out = append(out, rec)
-	}
-	slices.SortFunc(out, func(x, y *Record) int { return x.Server.Compare(y.Server) })
-	return out
-}
+// Records returns every record, ascending by fingerprint. The slice is the
+// caller's.
+func (db *DB) Records() []*Record { return slices.Clone(db.count().records) }
 
 // Evidence returns the proofs of equivocation, ascending by fingerprint. One
 // per server is kept, the last.

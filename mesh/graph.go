@@ -57,6 +57,7 @@ func NewGraph(servers []omega.Fingerprint, links []Edge, transit func(omega.Fing
 			g.edges = append(g.edges, edge{min(a, b), max(a, b), cost(l.RTT)})
 		}
 	}
+	g.tidy()
 	g.build()
 	return g
 }
@@ -76,8 +77,8 @@ func cost(rtt time.Duration) uint32 {
 	return uint32(min(max(us, 1), time.Duration(maxCost)))
 }
 
-// build sorts the edges, drops double ones and fills the arcs.
-func (g *Graph) build() {
+// tidy sorts the edges and drops double ones.
+func (g *Graph) tidy() {
 	slices.SortFunc(g.edges, func(x, y edge) int {
 		if x.a != y.a {
 			return int(x.a - y.a)
@@ -88,6 +89,10 @@ func (g *Graph) build() {
 		return int(x.cost) - int(y.cost)
 	})
 	g.edges = slices.CompactFunc(g.edges, func(x, y edge) bool { return x.a == y.a && x.b == y.b })
+}
+
+// build fills the arcs from the edges, which are in order.
+func (g *Graph) build() {
 	g.first = make([]int32, len(g.nodes)+1)
 	for _, e := range g.edges {
 		g.first[e.a+1]++
@@ -163,16 +168,20 @@ func (g *Graph) MinDegree() int {
 // Sub returns the graph of the servers that keep is true for, and the links
 // between them.
 func (g *Graph) Sub(keep func(omega.Fingerprint) bool) *Graph {
-	s := &Graph{}
-	renumber := make([]int32, len(g.nodes))
+	return g.sub(func(i int32) bool { return keep(g.nodes[i]) })
+}
+
+func (g *Graph) sub(keep func(int32) bool) *Graph {
+	s := &Graph{index: make(map[omega.Fingerprint]int32, len(g.nodes))}
+	renumber := fill(len(g.nodes), -1)
 	for i, fp := range g.nodes {
-		renumber[i] = -1
-		if keep(fp) {
+		if keep(int32(i)) {
 			renumber[i] = int32(len(s.nodes))
+			s.index[fp] = renumber[i]
 			s.nodes = append(s.nodes, fp)
+			s.transit = append(s.transit, g.transit[i])
 		}
 	}
-	s.number(func(fp omega.Fingerprint) bool { return g.transit[g.index[fp]] })
 	for _, e := range g.edges {
 		if a, b := renumber[e.a], renumber[e.b]; a >= 0 && b >= 0 {
 			s.edges = append(s.edges, edge{a, b, e.cost})
@@ -187,20 +196,16 @@ func (g *Graph) Sub(keep func(omega.Fingerprint) bool) *Graph {
 // round trips, so that it is the same in both directions; hop-by-hop routing
 // is free of loops because of that.
 func (db *DB) Graph() *Graph {
-	g := &Graph{nodes: make([]omega.Fingerprint, 0, len(db.records))}
-	for fp := range db.records {
-		g.nodes = append(g.nodes, fp)
-	}
-	slices.SortFunc(g.nodes, omega.Fingerprint.Compare)
-	g.number(func(fp omega.Fingerprint) bool { return db.records[fp].Transit() })
-	for a, fp := range g.nodes {
-		for _, l := range db.records[fp].Links {
-			b, ok := g.index[l.Peer]
-			if !ok || int32(a) > b {
-				continue
+	c := db.count()
+	g := &Graph{nodes: c.nodes, index: c.index, transit: make([]bool, len(c.nodes))}
+	for a, rec := range c.records {
+		g.transit[a] = rec.Transit()
+		for _, e := range c.links[a] {
+			if e.to < int32(a) {
+				continue // seen from the other end
 			}
-			if back, ok := db.records[l.Peer].link(fp); ok {
-				g.edges = append(g.edges, edge{int32(a), b, max(cost(l.RTT), cost(back.RTT))})
+			if cost, ok := c.back(e.to, int32(a)); ok {
+				g.edges = append(g.edges, edge{int32(a), e.to, max(e.cost, cost)})
 			}
 		}
 	}

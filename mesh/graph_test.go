@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"gonum.org/v1/gonum/graph/path"
@@ -275,6 +276,41 @@ func BenchmarkCuts(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		for b.Loop() {
 			g.Cuts(seeded(2).Uint64)
+		}
+	})
+}
+
+func BenchmarkView(b *testing.B) {
+	g := meshGraph(seeded(1), 10_000, 8)
+	db := NewDB(Config{Self: g.nodes[0], Verify: fakeVerify})
+	for i, f := range g.nodes {
+		a := &Announcement{Server: f, Flags: FlagTransit, Peer: "192.0.2.1:1", Issued: t0, Expires: t0.Add(MaxAge)}
+		for _, arc := range g.arcsOf(int32(i)) {
+			a.Links = append(a.Links, Link{g.nodes[arc.to], time.Duration(arc.cost) * time.Microsecond})
+		}
+		db.put(&Record{Announcement: a})
+	}
+	var s Standing
+	b.Run("graph", func(b *testing.B) {
+		for b.Loop() {
+			db.Graph()
+		}
+	})
+	b.Run("view", func(b *testing.B) {
+		for b.Loop() {
+			db.View(t0, &s)
+		}
+	})
+	v := db.View(t0, &s)
+	b.Run("first plan", func(b *testing.B) {
+		for b.Loop() {
+			v.weak = nil
+			v.Plan(PlanInput{}, seeded(1))
+		}
+	})
+	b.Run("plan", func(b *testing.B) {
+		for b.Loop() {
+			v.Plan(PlanInput{}, seeded(1))
 		}
 	})
 }

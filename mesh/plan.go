@@ -89,33 +89,57 @@ type planner struct {
 	in     PlanInput
 	rng    *rand.Rand
 	own    *Record                    // nil before the first announcement
-	linked map[omega.Fingerprint]bool // a link is there, under way or wanted
-	owners map[string]bool            // operators of linked
+	linked map[omega.Fingerprint]bool // self, and where a link is there, under way or wanted
+	owners map[owner]bool             // operators of linked
 	links  int                        // in linked, to servers that transit
-	near   []*Record                  // can be dialled, in reach, not linked
-	far    []*Record                  // can be dialled, out of reach, not linked
 	wants  []Want
+
+	// Servers that can be dialled and are not linked; see pools.
+	sorted    bool
+	near, far []*Record // in reach, and out of reach
+}
+
+// An owner is who runs a server. One that does not say is its own operator.
+type owner struct {
+	name string
+	self omega.Fingerprint // if name is empty
+}
+
+func ownerOf(r *Record) owner {
+	if r.Operator == "" {
+		return owner{self: r.Server}
+	}
+	return owner{name: r.Operator}
 }
 
 func newPlanner(v *View, in PlanInput, rng *rand.Rand) *planner {
 	p := &planner{
 		View: v, in: in, rng: rng, own: v.Record(v.Self),
-		linked: map[omega.Fingerprint]bool{v.Self: true}, owners: map[string]bool{},
+		linked: map[omega.Fingerprint]bool{v.Self: true}, owners: map[owner]bool{},
 	}
 	for _, fp := range in.Links {
 		p.take(fp)
 	}
-	for _, r := range v.Records {
+	return p
+}
+
+// pools sorts out who can be dialled. It looks at every server, so it is left
+// until something is wanted.
+func (p *planner) pools() {
+	if p.sorted {
+		return
+	}
+	p.sorted = true
+	for i, r := range p.Records {
 		switch {
-		case p.linked[r.Server] || !r.Dialable() || !r.Transit():
-		case in.Skip != nil && in.Skip(r.Server):
-		case v.States[r.Server] == Unreachable:
+		case !r.Dialable() || !r.Transit() || p.linked[r.Server]:
+		case p.in.Skip != nil && p.in.Skip(r.Server):
+		case p.States[i] == Unreachable:
 			p.far = append(p.far, r)
 		default:
 			p.near = append(p.near, r)
 		}
 	}
-	return p
 }
 
 // take notes a link to fp.
@@ -129,7 +153,7 @@ func (p *planner) take(fp omega.Fingerprint) {
 		p.links++
 	}
 	if r != nil {
-		p.owners[operator(r)] = true
+		p.owners[ownerOf(r)] = true
 	}
 	gone := func(r *Record) bool { return r.Server == fp }
 	p.near = slices.DeleteFunc(p.near, gone)
@@ -145,19 +169,15 @@ func (p *planner) want(fp omega.Fingerprint, why Reason) {
 // should be. Only a server that lacks links of its own goes beyond.
 func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
 
-// operator is who runs a server; one that does not say is its own operator.
-func operator(r *Record) string {
-	if r.Operator == "" {
-		return r.Server.String()
-	}
-	return r.Operator
-}
-
 // degree is how many links a server announces.
 func (p *planner) degree(r *Record) int { return len(r.Links) }
 
 // planDegree fills up to TargetLinks: 2 near, 2 random.
 func (p *planner) planDegree() {
+	if p.links >= TargetLinks {
+		return
+	}
+	p.pools()
 	// A server that lost everybody dials who it remembers.
 	pool := &p.near
 	if len(p.in.Links) == 0 && len(p.near) == 0 {
@@ -182,7 +202,7 @@ func (p *planner) planDegree() {
 func (p *planner) leave(peer *Record) bool {
 	return p.own != nil && p.own.Dialable() && p.own.Transit() &&
 		peer.Server.Compare(p.Self) < 0 && p.degree(peer) < TargetLinks &&
-		len(p.in.Links) > 0 && p.States[peer.Server] != Unreachable &&
+		len(p.in.Links) > 0 && p.State(peer.Server) != Unreachable &&
 		p.Time.Sub(p.own.Issued) < DialDeferral
 }
 
@@ -192,7 +212,7 @@ func (p *planner) pick(pool []*Record, near bool) *Record {
 	for _, r := range pool {
 		switch {
 		case p.degree(r) >= LinkCap:
-		case p.owners[operator(r)] || p.own != nil && operator(r) == operator(p.own):
+		case !p.fresh(r):
 			rest = append(rest, r)
 		default:
 			fresh = append(fresh, r)
@@ -213,6 +233,13 @@ func (p *planner) pick(pool []*Record, near bool) *Record {
 		return b
 	}
 	return a
+}
+
+// fresh reports whether a link to r would be the first to its operator, and
+// that operator is another than this server's.
+func (p *planner) fresh(r *Record) bool {
+	o := ownerOf(r)
+	return !p.owners[o] && (p.own == nil || o != ownerOf(p.own))
 }
 
 // nearest returns the server with the shortest round trip, at random among
@@ -245,8 +272,8 @@ func (p *planner) planOperators() {
 	if p.links < TargetLinks || p.crowded() || len(p.owners) >= diverseOperators {
 		return
 	}
-	pick := p.pick(p.near, false)
-	if pick != nil && !p.owners[operator(pick)] && (p.own == nil || operator(pick) != operator(p.own)) {
+	p.pools()
+	if pick := p.pick(p.near, false); pick != nil && p.fresh(pick) {
 		p.want(pick.Server, ReasonOperator)
 	}
 }
@@ -255,9 +282,15 @@ func (p *planner) planOperators() {
 // root of all servers try at a time: enough to mend a split at once, too few
 // to flood a server that comes back.
 func (p *planner) planReunion() {
-	reach := float64(max(1, len(p.Records)-len(p.far)))
-	if len(p.far) == 0 || p.crowded() || p.rng.Float64() >= 1/math.Sqrt(reach) {
+	if p.lost == 0 || p.crowded() {
 		return
 	}
-	p.want(p.far[p.rng.IntN(len(p.far))].Server, ReasonReunion)
+	reach := float64(max(1, len(p.Records)-p.lost))
+	if p.rng.Float64() >= 1/math.Sqrt(reach) {
+		return
+	}
+	p.pools()
+	if len(p.far) > 0 {
+		p.want(p.far[p.rng.IntN(len(p.far))].Server, ReasonReunion)
+	}
 }

@@ -25,13 +25,17 @@ type weakness struct {
 // finds the same gaps in the same order; in each, the servers of the first
 // group take turns, the one with the fewest links first.
 func (p *planner) planRepair() {
-	if p.States[p.Self] != Full || p.crowded() {
+	if p.State(p.Self) != Full || p.crowded() {
 		return
 	}
 	if p.weak == nil {
 		full := p.Full()
 		p.weak = &weakness{full, full.gaps(full.index[p.Self], p.rng.Uint64)}
 	}
+	if len(p.weak.gaps) == 0 {
+		return
+	}
+	p.pools()
 	full, self := p.weak.full, p.weak.full.index[p.Self]
 	for _, gap := range p.weak.gaps {
 		turn := slices.Index(full.byNeed(gap.a, gap.weak), self)

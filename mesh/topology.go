@@ -75,29 +75,34 @@ type Standing struct {
 	full map[omega.Fingerprint]time.Time // since when too few links; zero: it has enough
 }
 
-// Update judges every server in the graph as self sees it at time now.
-func (s *Standing) Update(now time.Time, g *Graph, self omega.Fingerprint) map[omega.Fingerprint]ServerState {
-	states := make(map[omega.Fingerprint]ServerState, g.Len())
-	tree := g.SPF(self)
+// Update judges every server in the graph as self sees it at time now. The
+// result is by number: in the order of Graph.Servers.
+func (s *Standing) Update(now time.Time, g *Graph, self omega.Fingerprint) []ServerState {
+	return s.update(now, g, g.SPF(self))
+}
+
+func (s *Standing) update(now time.Time, g *Graph, tree *Tree) []ServerState {
+	states := make([]ServerState, len(g.nodes))
 	members := 0
-	for i, fp := range g.nodes {
+	for i := range states {
 		switch {
 		case tree == nil || tree.dist[i] == unreached:
-			states[fp] = Unreachable
+			states[i] = Unreachable
 		case !g.transit[i]:
-			states[fp] = Leaf
+			states[i] = Leaf
 		default:
-			states[fp] = Probationary
+			states[i] = Probationary
 			members++
 		}
 	}
+	required := Required(members)
 	for i, fp := range g.nodes {
-		if states[fp] == Probationary {
-			states[fp] = s.judge(now, fp, g.membersBeside(int32(i), states), Required(members))
+		if states[i] == Probationary {
+			states[i] = s.judge(now, fp, g.membersBeside(int32(i), states), required)
 		}
 	}
 	for fp := range s.full {
-		if st := states[fp]; st != Full && st != Degraded {
+		if i, ok := g.index[fp]; !ok || states[i] < Degraded {
 			delete(s.full, fp)
 		}
 	}
@@ -105,10 +110,10 @@ func (s *Standing) Update(now time.Time, g *Graph, self omega.Fingerprint) map[o
 }
 
 // membersBeside counts the links of server i to others that transit.
-func (g *Graph) membersBeside(i int32, states map[omega.Fingerprint]ServerState) int {
+func (g *Graph) membersBeside(i int32, states []ServerState) int {
 	n := 0
 	for _, a := range g.arcsOf(i) {
-		if states[g.nodes[a.to]] > Leaf {
+		if states[a.to] > Leaf {
 			n++
 		}
 	}
@@ -116,23 +121,27 @@ func (g *Graph) membersBeside(i int32, states map[omega.Fingerprint]ServerState)
 }
 
 func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required int) ServerState {
-	if links >= required {
-		if s.full == nil {
-			s.full = map[omega.Fingerprint]time.Time{}
-		}
-		s.full[fp] = time.Time{}
-		return Full
-	}
 	since, was := s.full[fp]
 	switch {
+	case links >= required:
+		if !was || !since.IsZero() {
+			s.note(fp, time.Time{})
+		}
 	case !was:
 		return Probationary
 	case since.IsZero():
-		s.full[fp] = now
+		s.note(fp, now)
 	case now.Sub(since) >= DegradedAfter:
 		return Degraded
 	}
 	return Full
+}
+
+func (s *Standing) note(fp omega.Fingerprint, since time.Time) {
+	if s.full == nil {
+		s.full = map[omega.Fingerprint]time.Time{}
+	}
+	s.full[fp] = since
 }
 
 // A View is the database at one moment as one server sees it: the servers, the
@@ -141,11 +150,12 @@ func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required in
 type View struct {
 	Self    omega.Fingerprint
 	Time    time.Time
-	Version uint64    // of the database
-	Records []*Record // ascending by fingerprint
-	Graph   *Graph    // all servers of Records
-	Tree    *Tree     // from Self; nil while Self has announced nothing
-	States  map[omega.Fingerprint]ServerState
+	Version uint64        // of the database
+	Records []*Record     // ascending by fingerprint
+	Graph   *Graph        // all servers of Records
+	Tree    *Tree         // from Self; nil while Self has announced nothing
+	States  []ServerState // of Records
+	lost    int           // how many of States are Unreachable
 
 	weak *weakness // found by the first Plan
 }
@@ -154,16 +164,34 @@ type View struct {
 // standings in s.
 func (db *DB) View(now time.Time, s *Standing) *View {
 	g := db.Graph()
-	return &View{
-		Self: db.cfg.Self, Time: now, Version: db.version,
-		Records: db.Records(), Graph: g, Tree: g.SPF(db.cfg.Self),
-		States: s.Update(now, g, db.cfg.Self),
+	tree := g.SPF(db.cfg.Self)
+	return newView(&View{
+		Self: db.cfg.Self, Time: now, Version: db.version, Records: db.Records(),
+		Graph: g, Tree: tree, States: s.update(now, g, tree),
+	})
+}
+
+func newView(v *View) *View {
+	for _, st := range v.States {
+		if st == Unreachable {
+			v.lost++
+		}
 	}
+	return v
 }
 
 // Full is the graph of the full members: the one that every promise is about.
 func (v *View) Full() *Graph {
-	return v.Graph.Sub(func(fp omega.Fingerprint) bool { return v.States[fp] == Full })
+	return v.Graph.sub(func(i int32) bool { return v.States[i] == Full })
+}
+
+// State returns the standing of one server; one that is not known is
+// Unreachable.
+func (v *View) State(fp omega.Fingerprint) ServerState {
+	if i, ok := v.Graph.index[fp]; ok {
+		return v.States[i]
+	}
+	return Unreachable
 }
 
 // Record returns the record of one server, nil when there is none.
@@ -176,10 +204,9 @@ func (v *View) Record(fp omega.Fingerprint) *Record {
 
 // A Topology is what people are told about the cloud.
 type Topology struct {
-	State   State
-	Servers []*Record                         // ascending by fingerprint
-	States  map[omega.Fingerprint]ServerState // of Servers
-	Links   []Edge                            // that count, of all servers
+	*View
+	Cloud State  // what a cloud of this size can promise
+	Links []Edge // that count, of all servers
 
 	// Of the full members and the links between them:
 	Cuts
@@ -194,8 +221,8 @@ type Topology struct {
 func (v *View) Topology(random func() uint64) *Topology {
 	full := v.Full()
 	return &Topology{
-		State: stateOf(full.Len()), Servers: v.Records, States: v.States, Links: v.Graph.Edges(),
+		View: v, Cloud: stateOf(full.Len()), Links: v.Graph.Edges(),
 		Cuts: full.Cuts(random), MinDegree: full.MinDegree(),
-		Connectivity: full.Connectivity(), Components: len(full.Components()),
+		Connectivity: full.Connectivity(), Components: full.walk().parts,
 	}
 }
