@@ -19,7 +19,7 @@ func TestCloudForms(t *testing.T) {
 				nodes := n.cloudOf(count, nil)
 				want := []mesh.State{mesh.StateSeed, mesh.StateProvisional, mesh.StateTriangle, mesh.StateStrict}[min(count, 4)-1]
 				for _, nd := range nodes {
-					if got := nd.Topology().Cloud; got != want {
+					if got := nd.Topology().State; got != want {
 						t.Errorf("%s says %v, want %v", nd.addr, got, want)
 					}
 					if len(nd.Announcements()) != count {
@@ -195,7 +195,7 @@ func TestServerDies(t *testing.T) {
 				kill(n, dead)
 				known := n.await("everybody knows", 5*time.Second, func() bool {
 					for _, nd := range rest {
-						if nd.Topology().State(dead.id.Account()) != mesh.Unreachable {
+						if nd.Topology().States[dead.id.Account()] != mesh.Unreachable {
 							return false
 						}
 					}
@@ -222,7 +222,7 @@ func TestRestart(t *testing.T) {
 				time.Sleep(time.Minute)
 				nd.stop()
 				n.await("it is missed", 5*time.Second, func() bool {
-					return nodes[0].Topology().State(nd.id.Account()) == mesh.Unreachable
+					return nodes[0].Topology().States[nd.id.Account()] == mesh.Unreachable
 				})
 				old := sequenceOf(nodes[0], nd)
 				if disk {
@@ -284,7 +284,7 @@ func TestServerBehindNAT(t *testing.T) {
 		})
 		leaf.start(nodes[0])
 		n.await("a leaf with four links", time.Minute, func() bool {
-			return leaf.Stats().Links >= mesh.TargetLinks && nodes[5].Topology().State(leaf.id.Account()) == mesh.Leaf
+			return leaf.Stats().Links >= mesh.TargetLinks && nodes[5].Topology().States[leaf.id.Account()] == mesh.Leaf
 		})
 		for _, nd := range nodes {
 			msg := "from " + nd.addr

@@ -67,7 +67,7 @@ func TestNewcomerAtFullServer(t *testing.T) {
 		newcomer := n.add(9, nil)
 		newcomer.start(hub)
 		n.await("the newcomer is a member", time.Minute, func() bool {
-			return newcomer.Stats().Links >= mesh.RequiredLinks && hub.Topology().State(newcomer.id.Account()) == mesh.Full
+			return newcomer.Stats().Links >= mesh.RequiredLinks && hub.Topology().States[newcomer.id.Account()] == mesh.Full
 		})
 		if st := hub.Stats(); st.Links > mesh.LinkCap {
 			t.Errorf("the hub has %d links", st.Links)
@@ -89,7 +89,7 @@ func TestDraining(t *testing.T) {
 		}
 		n.await("everybody knows", time.Second, func() bool {
 			for _, nd := range nodes {
-				if nd.Topology().State(old.id.Account()) != mesh.Leaf {
+				if nd.Topology().States[old.id.Account()] != mesh.Leaf {
 					return false
 				}
 			}
@@ -99,7 +99,7 @@ func TestDraining(t *testing.T) {
 		newcomer := n.add(5, nil)
 		newcomer.start(nodes[0])
 		n.await("a newcomer is a member", time.Minute, func() bool {
-			return old.Topology().State(newcomer.id.Account()) == mesh.Full
+			return old.Topology().States[newcomer.id.Account()] == mesh.Full
 		})
 		if got := old.Stats().Links; got != links {
 			t.Errorf("%d links, were %d", got, links)

@@ -202,11 +202,11 @@ func linkNames(edges []Edge) string {
 func (s *scenario) topology(self string) string {
 	top := s.view(self).Topology(seeded(1).Uint64)
 	byState := map[ServerState][]string{}
-	for i, r := range top.Records {
-		byState[top.States[i]] = append(byState[top.States[i]], nameOf(r.Server))
+	for _, r := range top.Servers {
+		byState[top.States[r.Server]] = append(byState[top.States[r.Server]], nameOf(r.Server))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v, connectivity %d, least degree %d, %d two-cuts\n", top.Cloud, top.Connectivity, top.MinDegree, top.TwoCuts)
+	fmt.Fprintf(&b, "%v, connectivity %d, least degree %d, %d two-cuts\n", top.State, top.Connectivity, top.MinDegree, top.TwoCuts)
 	for st := Full; ; st-- {
 		if len(byState[st]) > 0 {
 			fmt.Fprintf(&b, "%v: %s\n", st, strings.Join(byState[st], " "))

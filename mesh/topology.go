@@ -204,9 +204,10 @@ func (v *View) Record(fp omega.Fingerprint) *Record {
 
 // A Topology is what people are told about the cloud.
 type Topology struct {
-	*View
-	Cloud State  // what a cloud of this size can promise
-	Links []Edge // that count, of all servers
+	State   State
+	Servers []*Record                         // ascending by fingerprint
+	States  map[omega.Fingerprint]ServerState // of Servers
+	Links   []Edge                            // that count, of all servers
 
 	// Of the full members and the links between them:
 	Cuts
@@ -220,8 +221,12 @@ type Topology struct {
 // drawn from random.
 func (v *View) Topology(random func() uint64) *Topology {
 	full := v.Full()
+	states := make(map[omega.Fingerprint]ServerState, len(v.States))
+	for i, r := range v.Records {
+		states[r.Server] = v.States[i]
+	}
 	return &Topology{
-		View: v, Cloud: stateOf(full.Len()), Links: v.Graph.Edges(),
+		State: stateOf(full.Len()), Servers: v.Records, States: states, Links: v.Graph.Edges(),
 		Cuts: full.Cuts(random), MinDegree: full.MinDegree(),
 		Connectivity: full.Connectivity(), Components: full.walk().parts,
 	}
