@@ -222,3 +222,27 @@ func TestCertificateIsAskedFor(t *testing.T) {
 		mine.Close()
 	})
 }
+
+// Direct connections are a cache: there are never more than allowed, and what
+// they no longer carry goes over the mesh.
+func TestDirectConnectionsAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(12, func(_ int, cfg *Config) { cfg.MaxDirect = 2 })
+		a := nodes[3]
+		for round := range 5 {
+			for _, b := range nodes {
+				msg := fmt.Sprint(round, b.addr)
+				if err := a.sendTo(b, msg); err != nil {
+					t.Fatalf("to %s: %v", b.addr, err)
+				}
+				n.await(msg, time.Second, func() bool { return b.received(msg) != "" })
+				if st := a.Stats(); st.Connections-st.Links > 2 {
+					t.Fatalf("%d direct connections", st.Connections-st.Links)
+				}
+			}
+		}
+		if st := a.Stats(); st.LinksLost > 0 || st.Dialled < 3 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
