@@ -1,0 +1,217 @@
+package history
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/omega-im/omega"
+)
+
+// PutMessage adds a message (its chat too) and returns its position. The same
+// message again changes nothing, but that a verified copy takes the place of
+// one that was not. What was parked of it is parked no longer.
+func (tx *Tx) PutMessage(r *Row) (int64, error) {
+	what := "store message " + r.ID.String()
+	state, err := stateNumber(r.State)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", what, err)
+	}
+	content, err := contentColumn(&r.Message)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", what, err)
+	}
+	number, err := tx.chatNumber(r.Chat, r.Peer)
+	if err != nil {
+		return 0, err
+	}
+	link, shown := linkColumn(&r.Message), !r.Content.Kind.Control()
+	var head []byte
+	if len(r.Transcript) > 0 {
+		head = r.Head()
+	}
+	n, err := tx.exec(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
+		head, signature, verified, problem, differs, shown, own, state, why, printed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
+		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1`,
+		number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
+		string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
+		r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own)
+	if err != nil {
+		return 0, err
+	}
+	if r.Verified {
+		if _, err := tx.exec(what, `DELETE FROM parked WHERE id = ?`, r.ID[:]); err != nil {
+			return 0, err
+		}
+	}
+	return tx.noteMessage(what, number, link[:], r, n > 0 && shown)
+}
+
+// noteMessage keeps the chat's counters and the words of a new row. A row that
+// only became verified has both already.
+func (tx *Tx) noteMessage(what string, number int64, link []byte, r *Row, changed bool) (position int64, err error) {
+	err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link}, &position)
+	if err != nil || !changed {
+		return position, err
+	}
+	var last int64
+	if err := tx.row(what, `SELECT last FROM chat WHERE number = ?`, []any{number}, &last); err != nil || last >= position {
+		return position, err
+	}
+	unread := !r.Own && !r.Printed
+	if _, err = tx.exec(what, `UPDATE chat SET last = ?, unread = unread + ? WHERE number = ?`, position, unread, number); err != nil {
+		return 0, err
+	}
+	return position, tx.index(position, r.Content.Text)
+}
+
+const selectRow = `SELECT ` + columns + fromMessage
+
+// Message returns a message by its id, or ErrNotFound. If somebody used an id
+// again, it is the own, then the verified, then the first one.
+func (tx *Tx) Message(id omega.ID) (*Row, error) {
+	return tx.one("read message "+id.String(), selectRow+`WHERE m.id = ? ORDER BY m.own DESC, m.verified DESC, m.position LIMIT 1`, id[:])
+}
+
+// MessageBySequence returns a device's message in a chat, or ErrNotFound.
+func (tx *Tx) MessageBySequence(c omega.ChatID, device omega.Fingerprint, seq uint32) (*Row, error) {
+	return tx.one(fmt.Sprintf("read message %d of device %s", seq, device), selectRow+
+		`WHERE m.chat = (SELECT number FROM chat WHERE id = ?) AND m.sequence = ? AND m.device = ? ORDER BY m.verified DESC, m.position LIMIT 1`,
+		c[:], int64(seq), address(device))
+}
+
+func (tx *Tx) one(what, query string, args ...any) (r *Row, err error) {
+	list, err := tx.list(what, query, args...)
+	if err == nil && len(list) == 0 {
+		err = fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
+func (tx *Tx) list(what, query string, args ...any) (out []Row, err error) {
+	err = tx.rows(what, query, args, func(scan func(...any) error) error {
+		r, err := scanRow(scan)
+		if err == nil {
+			out = append(out, *r)
+		}
+		return err
+	})
+	return out, err
+}
+
+// Page returns at most n messages of a chat before the message before (zero:
+// the newest), oldest first. ErrNotFound if there is no such chat or message.
+func (tx *Tx) Page(c omega.ChatID, before omega.ID, n int) ([]Row, error) {
+	what := "read chat " + c.String()
+	var number, end int64
+	if err := tx.row(what, `SELECT number, last + 1 FROM chat WHERE id = ?`, []any{c[:]}, &number, &end); err != nil {
+		return nil, err
+	}
+	if !before.IsZero() {
+		err := tx.row(what+" before message "+before.String(), `SELECT max(position) FROM message WHERE chat = ? AND id = ? HAVING count(*) > 0`,
+			[]any{number, before[:]}, &end)
+		if err != nil {
+			return nil, err
+		}
+	}
+	out, err := tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.position < ? ORDER BY m.position DESC LIMIT ?`, number, end, n)
+	slices.Reverse(out)
+	return out, err
+}
+
+// All calls fn for every message of a chat, oldest first. fn may read through
+// tx; its error ends All.
+func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
+	const page = 256
+	after := int64(0)
+	for {
+		list, err := tx.list("read chat "+c.String(), selectRow+`WHERE m.chat = (SELECT number FROM chat WHERE id = ?)
+			AND m.shown = 1 AND m.position > ? ORDER BY m.position LIMIT ?`, c[:], after, page)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := fn(&list[i]); err != nil {
+				return err
+			}
+			after = list[i].Position
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+// Unprinted returns at most n messages of others that were not confirmed, oldest
+// position first.
+func (tx *Tx) Unprinted(n int) ([]Row, error) {
+	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown = 1 ORDER BY m.position LIMIT ?`, n)
+}
+
+// SetPrinted confirms messages that Unprinted returned: it does not return
+// them again. Ids that are unknown or confirmed already change nothing.
+func (tx *Tx) SetPrinted(ids []omega.ID) error {
+	for _, id := range ids {
+		what := "confirm message " + id.String()
+		if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - (SELECT count(*) FROM message
+			WHERE id = ?1 AND chat = chat.number AND printed = 0 AND own = 0 AND shown = 1))
+			WHERE number IN (SELECT chat FROM message WHERE id = ?1)`, id[:]); err != nil {
+			return err
+		}
+		if _, err := tx.exec(what, `UPDATE message SET printed = 1 WHERE id = ? AND printed = 0`, id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SetState raises the state of an own message: queued, stored, delivered,
+// read; failed from queued only. It is never lowered, except that the reason
+// of a message that is still queued may change. ErrNotFound if there is no own
+// message with this id.
+func (tx *Tx) SetState(id omega.ID, state, why string) error {
+	what := "set state of message " + id.String()
+	n, err := stateNumber(state)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	var now int
+	if err := tx.row(what, `SELECT state FROM message WHERE id = ? AND own = 1`, []any{id[:]}, &now); err != nil {
+		return err
+	}
+	if n < now && !(n == stateFailed && now == stateQueued) || n == now && n > stateQueued {
+		return nil
+	}
+	_, err = tx.exec(what, `UPDATE message SET state = ?, why = ? WHERE id = ? AND own = 1`, n, why, id[:])
+	return err
+}
+
+// MarkUpTo raises the state of all messages of an own device in a chat up to
+// and with a sequence, and of those with the given ids.
+func (tx *Tx) MarkUpTo(c omega.ChatID, device omega.Fingerprint, upTo uint32, ids []omega.ID, state string) error {
+	what := "mark messages of chat " + c.String()
+	n, err := stateNumber(state)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	// One state after the other: each is a short run of the index.
+	for from := stateFailed; from < n; from++ {
+		_, err := tx.exec(what, `UPDATE message SET state = ?, why = '' WHERE chat = (SELECT number FROM chat WHERE id = ?)
+			AND own = 1 AND state = ? AND sequence BETWEEN 1 AND ? AND device = ?`, n, c[:], from, int64(upTo), address(device))
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		_, err := tx.exec(what, `UPDATE message SET state = ?, why = '' WHERE id = ? AND own = 1 AND state BETWEEN 1 AND ?
+			AND device = ? AND chat = (SELECT number FROM chat WHERE id = ?)`, n, id[:], n-1, address(device), c[:])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package history
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+)
+
+// How much may be parked: anybody can send messages without a key.
+const (
+	maxParked      = 4096
+	maxParkedBytes = 16 << 20
+)
+
+// A Parked envelope waits for the key of its locator. At most 4096 are kept,
+// and 16 MiB; Park drops the oldest beyond that.
+type Parked struct {
+	Position int64
+	Locator  chat.Locator
+	Sequence uint32
+	Sender   omega.Fingerprint // as the server said
+	ID       omega.ID
+	Payload  []byte
+	Received time.Time
+}
+
+// Park keeps an envelope; the same again changes nothing.
+func (tx *Tx) Park(p *Parked) error {
+	what := "park envelope " + p.ID.String()
+	digest := sha256.Sum256(p.Payload)
+	_, err := tx.exec(what, `INSERT INTO parked (id, digest, locator, sequence, sender, payload, size, received)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id, digest) DO NOTHING`,
+		p.ID[:], digest[:16], p.Locator[:], int64(p.Sequence), address(p.Sender), blob(p.Payload), len(p.Payload), millis(p.Received))
+	if err != nil {
+		return err
+	}
+	for {
+		var n, size int64
+		if err := tx.row(what, `SELECT count(*), coalesce(sum(size), 0) FROM parked`, nil, &n, &size); err != nil {
+			return err
+		}
+		if n <= maxParked && size <= maxParkedBytes {
+			return nil
+		}
+		if _, err := tx.exec(what, `DELETE FROM parked WHERE position = (SELECT min(position) FROM parked)`); err != nil {
+			return err
+		}
+	}
+}
+
+// Parked returns at most n envelopes with this locator, oldest first; of all
+// locators if it is zero.
+func (tx *Tx) Parked(l chat.Locator, n int) (out []Parked, err error) {
+	const fields = `SELECT position, locator, sequence, sender, id, payload, received FROM parked `
+	query, args := fields+`ORDER BY position LIMIT ?`, []any{n}
+	if !l.IsZero() {
+		query, args = fields+`WHERE locator = ? ORDER BY position LIMIT ?`, []any{l[:], n}
+	}
+	err = tx.rows("read parked envelopes", query, args, func(scan func(...any) error) error {
+		var p Parked
+		var locator, sender, id []byte
+		var seq, at int64
+		if err := scan(&p.Position, &locator, &seq, &sender, &id, &p.Payload, &at); err != nil {
+			return err
+		}
+		p.Sequence, p.Received = uint32(seq), readTime(at)
+		if err := fill(p.Locator[:], locator); err != nil {
+			return err
+		}
+		if err := fill(p.ID[:], id); err != nil {
+			return err
+		}
+		if p.Sender, err = readAddress(sender); err != nil {
+			return err
+		}
+		out = append(out, p)
+		return nil
+	})
+	return out, err
+}
+
+// Unpark forgets a parked envelope.
+func (tx *Tx) Unpark(position int64) error {
+	_, err := tx.exec("unpark envelope", `DELETE FROM parked WHERE position = ?`, position)
+	return err
+}
+
+// CountParked returns how many envelopes are parked.
+func (tx *Tx) CountParked() (n int, err error) {
+	err = tx.row("count parked envelopes", `SELECT count(*) FROM parked`, nil, &n)
+	return n, err
+}

@@ -1,0 +1,144 @@
+package history
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/pgp"
+)
+
+// A Row is a message as it is stored. Control kinds (chat.Kind.Control) are
+// never shown: Page, Search, Chats, Unprinted and All leave them out.
+type Row struct {
+	chat.Message        // of every kind: own control messages are kept so that they can be sent again
+	Own          bool   // sent by this account
+	State        string // of own messages: queued, stored, delivered, read, failed; "" otherwise
+	Why          string // code of the last failure (omega.Code name), "" if none
+	Position     int64  // order in which this device learnt of it; rises
+	Printed      bool   // Unprinted returned it and the caller confirmed
+}
+
+// columns are what scanRow reads, in order.
+const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
+	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed`
+
+// fromMessage is where columns are.
+const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
+
+// A stored is a row as it comes from the database.
+type stored struct {
+	chat, peer, id, account, device, content, head, signature []byte
+	epoch, sequence, time, received                           int64
+	kind, text, problem                                       string
+	state                                                     int
+}
+
+func scanRow(scan func(...any) error) (*Row, error) {
+	r, s := &Row{}, &stored{}
+	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
+		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.fill(r)
+}
+
+func (s *stored) fill(r *Row) (err error) {
+	for _, f := range []struct{ dst, src []byte }{{r.Chat[:], s.chat}, {r.ID[:], s.id}} {
+		if err := fill(f.dst, f.src); err != nil {
+			return err
+		}
+	}
+	for _, a := range []struct {
+		dst *omega.Fingerprint
+		src []byte
+	}{{&r.Peer, s.peer}, {&r.From, s.account}, {&r.Device, s.device}} {
+		if *a.dst, err = readAddress(a.src); err != nil {
+			return err
+		}
+	}
+	if len(s.signature) > 0 {
+		if err := fill(r.Signature[:], s.signature); err != nil {
+			return err
+		}
+	}
+	r.Epoch, r.Sequence = uint32(s.epoch), uint32(s.sequence)
+	r.Time, r.Received = readTime(s.time), readTime(s.received)
+	r.Problem, r.State = chat.Problem(s.problem), stateName(s.state)
+	if len(s.head) > 0 {
+		r.Transcript = append(s.head, s.text...)
+	}
+	return s.fillContent(r)
+}
+
+func (s *stored) fillContent(r *Row) (err error) {
+	if len(s.content) > 0 {
+		if r.Content, err = chat.DecodeContent(s.content); err != nil {
+			return fmt.Errorf("%w (content of message %s: %w)", ErrDamaged, r.ID, err)
+		}
+		return nil
+	}
+	r.Content = chat.NewText(s.text)
+	r.Content.Kind = chat.Kind(s.kind)
+	return nil
+}
+
+// contentColumn is the encoded content, or nothing if it is only text.
+func contentColumn(m *chat.Message) ([]byte, error) {
+	c := m.Content
+	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 {
+		raw, err := c.Raw()
+		if err != nil {
+			return nil, err
+		}
+		plain, err := chat.NewText(c.Text).Raw()
+		if err != nil || string(plain) == string(raw) {
+			return []byte{}, err
+		}
+	}
+	return c.Raw()
+}
+
+// linkColumn tells messages apart: two with one link are one. A message that
+// was never sealed has no transcript and is told by its id.
+func linkColumn(m *chat.Message) chat.Link {
+	if len(m.Transcript) > 0 {
+		return m.Link()
+	}
+	sum := sha256.Sum256(append([]byte("unsealed\n"), m.ID[:]...))
+	return chat.Link(sum[:])
+}
+
+func signatureColumn(m *chat.Message) []byte {
+	if m.Signature == (pgp.Compact{}) {
+		return []byte{}
+	}
+	return m.Signature[:]
+}
+
+// States of own messages, in order: a state is only ever raised.
+var states = []string{"", "failed", "queued", "stored", "delivered", "read"}
+
+const (
+	stateFailed = 1
+	stateQueued = 2
+	stateRead   = 5
+)
+
+func stateName(n int) string {
+	if n < 0 || n >= len(states) {
+		return ""
+	}
+	return states[n]
+}
+
+func stateNumber(name string) (int, error) {
+	for n, s := range states {
+		if s == name {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("message state %q does not exist", name)
+}

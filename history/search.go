@@ -1,0 +1,96 @@
+package history
+
+import (
+	"strings"
+
+	"github.com/omega-im/omega"
+)
+
+// maxSearched bounds how many messages one search reads.
+const maxSearched = 20_000
+
+// index makes the words of a message findable.
+func (tx *Tx) index(position int64, text string) error {
+	words := indexed(text)
+	if words == "" {
+		return nil
+	}
+	_, err := tx.exec("index message", `INSERT INTO word (rowid, body) VALUES (?, ?)`, position, words)
+	return err
+}
+
+// Search finds shown messages whose text contains every word of text, newest
+// first, at most n; c zero: in all chats. Chinese, Japanese and Korean need no
+// spaces: any run of characters is found inside a text, one or two too. Other
+// words are found by how they start. Case, full width and written variants
+// (臺 台) do not matter.
+func (tx *Tx) Search(text string, c omega.ChatID, n int) (out []Row, err error) {
+	words := strings.Fields(fold(text))
+	if len(words) == 0 || n <= 0 {
+		return nil, nil
+	}
+	match, exact := matchWords(words)
+	from, args := `SELECT `+columns+` FROM message m JOIN chat c ON c.number = m.chat WHERE m.shown = 1 AND ?1 = ''`, []any{match}
+	order := ` ORDER BY m.position DESC LIMIT ?2`
+	if match != "" {
+		from = `SELECT ` + columns + ` FROM word w JOIN message m ON m.position = w.rowid JOIN chat c ON c.number = m.chat WHERE w.word MATCH ?1`
+		order = ` ORDER BY w.rowid DESC LIMIT ?2`
+	}
+	args = append(args, maxSearched)
+	if c != (omega.ChatID{}) {
+		from += ` AND c.id = ?3`
+		args = append(args, c[:])
+	}
+	err = tx.rows("search", from+order, args, func(scan func(...any) error) error {
+		r, err := scanRow(scan)
+		if err != nil || !containsAll(r.Content.Text, exact) {
+			return err
+		}
+		if out = append(out, *r); len(out) == n {
+			return errStop
+		}
+		return nil
+	})
+	return out, err
+}
+
+// matchWords returns the query of the index, empty if it holds none of the
+// words, and the words that the index alone cannot answer for. What a person
+// typed never gets into the query as it is: only letters, digits and symbols
+// do, in quotes.
+func matchWords(words []string) (match string, exact []string) {
+	var terms []string
+	for _, w := range words {
+		found, whole := runs(w)
+		if !whole {
+			exact = append(exact, w)
+		}
+		for _, r := range found {
+			terms = append(terms, term(r))
+		}
+	}
+	return strings.Join(terms, " AND "), exact
+}
+
+// term is what finds one run: the phrase of its pairs, or the start of a word.
+func term(r run) string {
+	if r.class == runWord || len(r.runes) == 1 {
+		return `"` + string(r.runes[:min(len(r.runes), maxWord)]) + `" *`
+	}
+	var b strings.Builder
+	writePairs(&b, r.runes)
+	return `"` + strings.TrimSpace(b.String()) + `"`
+}
+
+func containsAll(text string, words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	folded := fold(text)
+	for _, w := range words {
+		if !strings.Contains(folded, w) {
+			return false
+		}
+	}
+	return true
+}
