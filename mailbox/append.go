@@ -166,12 +166,12 @@ func (s *Store) enter(it *Item, n int) {
 		*r = Result{Seq: it.seq, Prev: b.last}
 		b.add(e)
 		b.tail = append(b.tail, staged{it.seq, it.Received.UnixMilli(), it.Envelope})
+		if s.window > 0 {
+			s.unfiled.add(it.seq, b)
+		}
 		if n < len(it.Recipients) {
 			it.stored = append(it.stored, b.account)
 		}
-	}
-	if e.Shared {
-		s.refs[it.seq] = n
 	}
 	s.totals.Messages += int64(n)
 	s.totals.Bytes += int64(n) * int64(e.Size)

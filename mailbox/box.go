@@ -28,7 +28,6 @@ type box struct {
 	staging *Item          // the item being staged, to find repeated recipients
 	loaded  bool           // it holds what the driver has
 	loading chan struct{}  // closed when somebody's load ends; nil when nobody loads
-	err     error          // why it could not be loaded
 }
 
 // staged is mail that the driver does not have yet.
@@ -118,6 +117,19 @@ func (b *box) position(after uint64) int {
 	return i
 }
 
+// entry returns the waiting mail with this sequence.
+func (b *box) entry(seq uint64) (Entry, bool) {
+	live := b.live()
+	if len(live) == 0 || live[0].Seq > seq {
+		return Entry{}, false
+	}
+	i := b.position(seq) - 1
+	if i < 0 || live[i].Seq != seq {
+		return Entry{}, false
+	}
+	return live[i], true
+}
+
 // applied drops the octets of mail that the driver has now.
 func (b *box) applied(seq uint64) {
 	i := 0
@@ -127,16 +139,33 @@ func (b *box) applied(seq uint64) {
 	b.tail = slices.Delete(b.tail, 0, i)
 }
 
-// fill takes what the driver has.
+// fill takes what the driver has. What was recovered unfiled comes after all
+// that is filed, and may have been filed meanwhile.
 func (b *box) fill(c Contents) {
-	b.entries = c.Entries
+	recovered := b.entries
+	b.entries = nil
 	b.devices = c.Devices
-	b.index = nil
-	for _, e := range c.Entries {
-		b.bytes += int64(e.Size)
+	for _, e := range slices.Concat(c.Entries, recovered) {
+		if e.Seq > b.last {
+			b.add(e)
+		}
 	}
-	if n := len(c.Entries); n > 0 {
-		b.last = c.Entries[n-1].Seq
+	b.loaded = true
+}
+
+// recover puts unfiled mail of an earlier run into boxes, which are loaded
+// when they are needed. No lock is needed yet.
+func (s *Store) recover(mail []Unfiled) {
+	for _, m := range mail {
+		for _, account := range m.To {
+			b := s.boxes[account]
+			if b == nil {
+				b = newBox(account)
+				s.boxes[account] = b
+			}
+			b.entries = append(b.entries, m.Entry)
+			s.unfiled.add(m.Entry.Seq, b)
+		}
 	}
 }
 
@@ -218,36 +247,30 @@ func (s *Store) shrink(looks int) {
 // held, but given up meanwhile.
 func (s *Store) load(ctx context.Context, b *box) error {
 	for !b.loaded {
-		switch {
-		case b.err != nil:
-			return b.err
-		case b.loading == nil:
-			s.loadNow(ctx, b)
-		default:
+		if b.loading != nil {
 			if err := s.await(ctx, b.loading); err != nil {
 				return err
 			}
+			continue
+		}
+		if err := s.loadNow(ctx, b); err != nil {
+			return fmt.Errorf("load mailbox %s: %w", b.account, err)
 		}
 	}
 	return nil
 }
 
-// loadNow reads b from the driver. Others may be waiting for it, so it goes on
-// when ctx ends.
-func (s *Store) loadNow(ctx context.Context, b *box) {
+func (s *Store) loadNow(ctx context.Context, b *box) error {
 	b.loading = make(chan struct{})
 	s.mu.Unlock()
-	c, err := s.driver.Load(context.WithoutCancel(ctx), b.account)
+	c, err := s.driver.Load(ctx, b.account)
 	s.mu.Lock()
-	if err != nil {
-		b.err = fmt.Errorf("load mailbox %s: %w", b.account, err)
-		delete(s.boxes, b.account)
-	} else {
+	if err == nil {
 		b.fill(c)
-		b.loaded = true
 	}
 	close(b.loading)
 	b.loading = nil
+	return err
 }
 
 // await gives up s.mu until ch closes or ctx ends.

@@ -1,8 +1,8 @@
 package mailbox
 
 import (
-	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,8 +12,7 @@ import (
 // needed.
 type group struct {
 	items   []*Item
-	pinned  []*box   // by trims and device sets
-	orphans []uint64 // shared envelopes to look for once the trims are applied
+	pinned  []*box // until the batch is applied
 	batch   Batch
 	cost    int64 // of items, against Config.MaxQueued
 	applied time.Time
@@ -55,11 +54,10 @@ func (s *Store) take(g *group) bool {
 		}
 		s.work.Wait()
 	}
-	s.flush = false
 	g.items, s.queue = s.queue, g.items[:0]
-	g.orphans, s.orphans = s.orphans, g.orphans[:0]
 	g.batch.reset()
 	s.takeChanges(g)
+	s.flush = false
 	s.flying = append(s.flying, g)
 	return true
 }
@@ -67,24 +65,33 @@ func (s *Store) take(g *group) bool {
 // takeChanges moves all but the items into g's batch. s.mu is held.
 func (s *Store) takeChanges(g *group) {
 	b := &g.batch
-	for _, t := range s.trims {
-		b.Trims = append(b.Trims, Ref{t.box.account, t.seq})
-		g.pinned = append(g.pinned, t.box)
+	s.file(g)
+	b.First = s.unfiled.first(s.next)
+	b.Trims, s.trims = s.trims, b.Trims
+	g.pinned = append(g.pinned, s.trimmedFrom...)
+	clear(s.trimmedFrom)
+	s.trimmedFrom = s.trimmedFrom[:0]
+	if s.flush || s.closing {
+		s.takeDevices(g)
 	}
-	for _, box := range s.dirty {
-		box.dirty = false
-		b.Devices = append(b.Devices, DeviceState{box.account, append([]DeviceCursor(nil), box.devices...)})
-		g.pinned = append(g.pinned, box)
-	}
-	b.Unlinks = append(b.Unlinks, s.unlinks...)
-	clear(s.trims)
-	clear(s.dirty)
-	s.trims, s.dirty, s.unlinks = s.trims[:0], s.dirty[:0], s.unlinks[:0]
 	if s.next > s.reserved-reserveBlock/2 {
 		s.reserved += reserveBlock
 		b.Reserve = s.reserved
 	}
 	b.Totals = s.totals
+}
+
+// takeDevices moves the changed device sets into g's batch. They ride only on
+// the commits of the flush interval, since a busy device acknowledges often.
+// s.mu is held.
+func (s *Store) takeDevices(g *group) {
+	for _, box := range s.dirty {
+		box.dirty = false
+		g.batch.Devices = append(g.batch.Devices, DeviceState{box.account, slices.Clone(box.devices)})
+		g.pinned = append(g.pinned, box)
+	}
+	clear(s.dirty)
+	s.dirty = s.dirty[:0]
 }
 
 // addPuts fills g's batch from its items.
@@ -135,15 +142,9 @@ func (s *Store) failure() error {
 
 // settle lets go of what the driver now has.
 func (s *Store) settle(g *group) {
-	var gone []uint64
-	if len(g.orphans) > 0 && s.failure() == nil {
-		// An error leaves envelopes to their expiry; a broken driver shows itself soon.
-		gone, _ = s.driver.Unreferenced(context.Background(), g.orphans)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g.applied = time.Now()
-	s.unlinks = append(s.unlinks, gone...)
 	for _, it := range g.items {
 		for i, b := range it.boxes {
 			if r := &it.Results[i]; r.Seq == it.seq && !r.Duplicate && r.Err == nil {

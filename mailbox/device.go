@@ -8,13 +8,6 @@ import (
 	"github.com/omega-im/omega"
 )
 
-// A trim is mail that is out of its box but not yet out of the driver. It
-// holds a pin.
-type trim struct {
-	box *box
-	seq uint64
-}
-
 // SetDevices says which devices of a mailbox must acknowledge mail before it
 // is trimmed, at most omega.MaxDevices. Devices that stay keep what they have
 // acknowledged, new ones have acknowledged nothing, and none means that mail
@@ -131,26 +124,9 @@ func (s *Store) trimAcked(b *box) {
 func (s *Store) trimmed(b *box, e Entry) {
 	b.removed(e)
 	b.pins++
-	s.trims = append(s.trims, trim{b, e.Seq})
+	s.trimmedFrom = append(s.trimmedFrom, b)
+	s.trims = append(s.trims, Trim{b.account, e.Seq, e.Seq < s.unfiled.first(s.next), e.Shared})
 	s.recent.add(e.Key.with(b.salt), e.Seq)
 	s.totals.Messages--
 	s.totals.Bytes -= int64(e.Size)
-	if e.Shared {
-		s.release(e.Seq)
-	}
-}
-
-// release counts one holder less of a shared envelope. Holders are counted in
-// memory only; for envelopes of an earlier run the driver is asked. s.mu is held.
-func (s *Store) release(seq uint64) {
-	n, known := s.refs[seq]
-	switch {
-	case !known:
-		s.orphans = append(s.orphans, seq)
-	case n > 1:
-		s.refs[seq] = n - 1
-	default:
-		delete(s.refs, seq)
-		s.unlinks = append(s.unlinks, seq)
-	}
 }

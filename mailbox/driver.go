@@ -13,10 +13,10 @@ type Driver interface {
 	// State is what the storage held when it was opened.
 	State() State
 
-	// Apply makes b visible to Load, Read, Expired and Unreferenced, whole or
-	// not at all, and starts writing it when b.Durable. It keeps no reference
-	// into b. After ErrDiskFull nothing of b was applied and the same call may
-	// be made again; after any other error the driver has failed for good.
+	// Apply makes b visible to Load, Read and Expired, whole or not at all, and
+	// starts writing it when b.Durable. It keeps no reference into b. After
+	// ErrDiskFull nothing of b was applied and the same call may be made again;
+	// after any other error the driver has failed for good.
 	Apply(b *Batch) error
 
 	// Sync returns when b, which Apply took with Durable set, and everything
@@ -24,22 +24,19 @@ type Driver interface {
 	// of Apply, each once. After an error the driver has failed for good.
 	Sync(b *Batch) error
 
-	// Load returns what one mailbox holds, without the envelopes.
+	// Load returns what one mailbox holds, without the envelopes and without
+	// what is not filed.
 	Load(ctx context.Context, mailbox omega.Fingerprint) (Contents, error)
 
-	// Read calls visit for the mail of one mailbox with first <= Seq <= last in
-	// ascending order until visit returns false. The record's envelope is only
-	// valid during the call.
-	Read(ctx context.Context, mailbox omega.Fingerprint, first, last uint64, visit func(Record) bool) error
+	// Read calls visit for the mail of one mailbox with the given sequences, in
+	// their order, which is ascending, and skips what it does not have. The
+	// record's envelope is only valid during the call.
+	Read(ctx context.Context, mailbox omega.Fingerprint, seqs []uint64, visit func(Record)) error
 
-	// Expired looks at up to limit stored things from a position on and returns
-	// those that expire at or before now (Unix seconds), and the next position:
-	// nil at the end, as at the start.
+	// Expired looks at up to limit stored envelopes from a position on and
+	// returns the mail that expires at or before now (Unix seconds), and the
+	// next position: nil at the end, as at the start.
 	Expired(ctx context.Context, from []byte, now uint32, limit int) (found []Ref, next []byte, err error)
-
-	// Unreferenced returns those of the given shared envelopes that no mailbox
-	// holds any more.
-	Unreferenced(ctx context.Context, seqs []uint64) ([]uint64, error)
 
 	// Room is nil while there is room for more mail, else ErrDiskFull or an
 	// error that wraps it. It is called for every append and must be cheap.
@@ -55,6 +52,16 @@ type State struct {
 	Incarnation Incarnation
 	Next        uint64 // sequences from here on were never reserved; at least 1
 	Totals      Totals
+
+	// Window is how many of the newest mails the driver wants to hold by
+	// sequence alone. Most mail is trimmed within a second, so a driver saves
+	// much by not filing it under its mailbox: the store remembers the newest
+	// itself and has older ones filed by Batch.Files. Zero means that the driver
+	// files all mail when it is put.
+	Window int
+
+	// Unfiled is the mail that earlier runs left unfiled, ascending.
+	Unfiled []Unfiled
 }
 
 // Totals count what waits: an envelope in three mailboxes counts three times.
@@ -63,14 +70,15 @@ type Totals struct {
 	Bytes    int64 // octets of envelopes
 }
 
-// A Batch is what one commit changes. Puts come before trims: mail may be
-// stored and trimmed by the same batch.
+// A Batch is what one commit changes, in the order of its fields: mail may be
+// put, filed and trimmed by one batch.
 type Batch struct {
 	Puts    []Put
-	Trims   []Ref
-	Unlinks []uint64      // shared envelopes to forget
+	Files   []File
+	Trims   []Trim
 	Devices []DeviceState // device sets that replace earlier ones
 	Reserve uint64        // when not 0, State.Next from now on
+	First   uint64        // all mail below it is filed or trimmed after this batch
 	Totals  Totals        // after this batch
 
 	// Durable says that Sync will be called. Without it the batch may wait for
@@ -84,16 +92,17 @@ type Batch struct {
 // reset empties b and keeps its memory.
 func (b *Batch) reset() {
 	clear(b.Puts)
-	*b = Batch{Puts: b.Puts[:0], Trims: b.Trims[:0], Unlinks: b.Unlinks[:0], Devices: b.Devices[:0]}
+	clear(b.Devices)
+	*b = Batch{Puts: b.Puts[:0], Files: b.Files[:0], Trims: b.Trims[:0], Devices: b.Devices[:0]}
 }
 
-// Empty reports whether b changes nothing but totals.
+// Empty reports whether b changes nothing but sums.
 func (b *Batch) Empty() bool {
-	return len(b.Puts) == 0 && len(b.Trims) == 0 && len(b.Unlinks) == 0 && len(b.Devices) == 0 && b.Reserve == 0
+	return len(b.Puts) == 0 && len(b.Files) == 0 && len(b.Trims) == 0 && len(b.Devices) == 0 && b.Reserve == 0
 }
 
-// A Put is an envelope for one or more mailboxes. For more than one it is
-// shared: stored once, until Unlinks names its sequence.
+// A Put is an envelope for one or more mailboxes. The driver stores it once
+// and forgets it when the last of them trims it.
 type Put struct {
 	Seq      uint64
 	To       []omega.Fingerprint // without repetition
@@ -103,8 +112,27 @@ type Put struct {
 	Envelope []byte
 }
 
-// A Ref names one stored thing: mail in a mailbox, or, without a mailbox, a
-// shared envelope.
+// A File says that mail has come to stay and that Load must return it.
+type File struct {
+	Mailbox omega.Fingerprint
+	Entry   Entry
+}
+
+// A Trim removes mail from one mailbox.
+type Trim struct {
+	Mailbox omega.Fingerprint
+	Seq     uint64
+	Filed   bool // by this batch or an earlier one
+	Shared  bool // Entry.Shared
+}
+
+// Unfiled is mail that is not filed, for the mailboxes that still hold it.
+type Unfiled struct {
+	Entry Entry
+	To    []omega.Fingerprint
+}
+
+// A Ref names mail in a mailbox.
 type Ref struct {
 	Mailbox omega.Fingerprint
 	Seq     uint64
@@ -113,8 +141,7 @@ type Ref struct {
 // A Record is stored mail with its envelope.
 type Record struct {
 	Seq      uint64
-	Received int64  // Unix milliseconds
-	Expires  uint32 // Unix seconds
+	Received int64 // Unix milliseconds
 	Envelope []byte
 }
 
@@ -124,7 +151,7 @@ type Entry struct {
 	Key     Key
 	Size    uint32 // octets of the envelope
 	Expires uint32 // Unix seconds
-	Shared  bool   // the envelope is stored once for several mailboxes
+	Shared  bool   // it was put for several mailboxes
 }
 
 // Contents is one mailbox without the envelopes.

@@ -32,11 +32,6 @@ func (s *Store) Expire(ctx context.Context, limit int) (removed int, done bool, 
 	defer s.mu.Unlock()
 	s.expireFrom = next
 	for _, ref := range found {
-		if ref.Mailbox.IsZero() {
-			delete(s.refs, ref.Seq)
-			s.unlinks = append(s.unlinks, ref.Seq)
-			continue
-		}
 		n, err := s.expireBox(ctx, ref.Mailbox, now)
 		if err != nil {
 			return removed, false, err

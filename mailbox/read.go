@@ -71,7 +71,7 @@ func (b *box) list(after uint64, limit Limit, now uint32) (mail []Mail, missing 
 		}
 		missing--
 		mail[missing].Received = time.UnixMilli(t.received)
-		mail[missing].Envelope = append([]byte(nil), t.envelope...)
+		mail[missing].Envelope = append(make([]byte, 0, len(t.envelope)), t.envelope...)
 	}
 	return mail, missing
 }
@@ -82,17 +82,17 @@ func (s *Store) fetch(ctx context.Context, mailbox omega.Fingerprint, mail []Mai
 	if len(mail) == 0 {
 		return nil
 	}
+	seqs := make([]uint64, len(mail))
+	for i, m := range mail {
+		seqs[i] = m.Seq
+	}
 	i := 0
-	return s.driver.Read(ctx, mailbox, mail[0].Seq, mail[len(mail)-1].Seq, func(r Record) bool {
-		for i < len(mail) && mail[i].Seq < r.Seq {
+	return s.driver.Read(ctx, mailbox, seqs, func(r Record) {
+		for mail[i].Seq != r.Seq {
 			i++
 		}
-		if i < len(mail) && mail[i].Seq == r.Seq {
-			mail[i].Received = time.UnixMilli(r.Received)
-			mail[i].Envelope = append(make([]byte, 0, len(r.Envelope)), r.Envelope...)
-			i++
-		}
-		return i < len(mail)
+		mail[i].Received = time.UnixMilli(r.Received)
+		mail[i].Envelope = append(make([]byte, 0, len(r.Envelope)), r.Envelope...)
 	})
 }
 

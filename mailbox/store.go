@@ -99,29 +99,29 @@ type Store struct {
 	syncing     chan *group   // from the committer to the syncer
 	free        chan *group   // from the syncer to the committer
 	wg          sync.WaitGroup
+	window      int // State.Window
 
-	mu         sync.Mutex // guards everything below and every box
-	work       sync.Cond  // the committer waits on it
-	boxes      map[omega.Fingerprint]*box
-	recent     recent
-	refs       map[uint64]int // mailboxes left for shared envelopes of this run
-	next       uint64         // the next sequence to give
-	limit      uint64         // sequences from here on are not reserved yet
-	reserved   uint64         // limit once the commit in flight is synced
-	queue      []*Item        // staged, not yet taken by the committer
-	trims      []trim         // removed from boxes, not yet from the driver
-	unlinks    []uint64       // shared envelopes that nobody holds any more
-	orphans    []uint64       // shared envelopes that may have lost their last holder
-	dirty      []*box         // boxes whose device set is to be written
-	flying     []*group       // taken by the committer, not yet synced
-	held       int64          // octets counted against MaxQueued
-	room       chan struct{}  // closed and replaced when held shrinks
-	flush      bool           // commit even without items
-	expireFrom []byte         // where the next Expire goes on; nil at the start
-	closing    bool           // Close was called
-	failed     error          // set once; wraps ErrFailed
-	totals     Totals
-	counters   Stats
+	mu          sync.Mutex // guards everything below and every box
+	work        sync.Cond  // the committer waits on it
+	boxes       map[omega.Fingerprint]*box
+	recent      recent
+	unfiled     unfiled
+	next        uint64        // the next sequence to give
+	limit       uint64        // sequences from here on are not reserved yet
+	reserved    uint64        // limit once the commit in flight is synced
+	queue       []*Item       // staged, not yet taken by the committer
+	trims       []Trim        // removed from boxes, not yet from the driver
+	trimmedFrom []*box        // pinned, one per trim
+	dirty       []*box        // pinned, their device sets are to be written
+	flying      []*group      // taken by the committer, not yet synced
+	held        int64         // octets counted against MaxQueued
+	room        chan struct{} // closed and replaced when held shrinks
+	flush       bool          // commit what rides, with or without items
+	expireFrom  []byte        // where the next Expire goes on; nil at the start
+	closing     bool          // Close was called
+	failed      error         // set once; wraps ErrFailed
+	totals      Totals
+	counters    Stats
 }
 
 // Open starts a store over cfg.Driver and reserves its first sequences, which
@@ -140,16 +140,17 @@ func Open(cfg Config) (*Store, error) {
 		syncing:     make(chan *group),
 		free:        make(chan *group, groups),
 		boxes:       make(map[omega.Fingerprint]*box),
-		refs:        make(map[uint64]int),
 		recent:      recent{max: cfg.MaxRecent / 2},
 		next:        max(state.Next, 1),
 		room:        make(chan struct{}),
 		totals:      state.Totals,
+		window:      state.Window,
 	}
+	s.recover(state.Unfiled)
 	s.work.L = &s.mu
 	s.limit = s.next + reserveBlock
 	s.reserved = s.limit
-	b := Batch{Reserve: s.limit, Totals: s.totals, Durable: true}
+	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.totals, Durable: true}
 	err := s.driver.Apply(&b)
 	if err == nil {
 		err = s.driver.Sync(&b)
@@ -278,5 +279,5 @@ func (s *Store) keepHouse() {
 
 // riding reports whether something waits for a commit to ride on. s.mu is held.
 func (s *Store) riding() bool {
-	return len(s.trims) > 0 || len(s.dirty) > 0 || len(s.unlinks) > 0 || len(s.orphans) > 0
+	return len(s.trims) > 0 || len(s.dirty) > 0
 }

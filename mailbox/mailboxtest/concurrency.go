@@ -61,7 +61,7 @@ func testConcurrency(t *testing.T, m Machine) {
 	sent.Wait()
 	close(finished)
 	all.Wait()
-	b.waitStored(0, 0)
+	b.waitStored(0)
 	if got := b.Stats().Totals; got != (mailbox.Totals{}) {
 		t.Errorf("totals = %+v, want none", got)
 	}

@@ -113,7 +113,7 @@ func testSharedStoredOnce(t *testing.T, m Machine) {
 		}
 	}
 	b.append(2, 2)
-	b.waitStored(4, 1)
+	b.waitStored(4)
 	b.wantMail(1, 0, 1)
 	b.wantMail(2, 0, 1, 2)
 	b.wantMail(3, 0, 1)
@@ -121,7 +121,7 @@ func testSharedStoredOnce(t *testing.T, m Machine) {
 		b.setDevices(account, 10)
 		b.ack(account, 10, results[0].Seq)
 	}
-	b.waitStored(1, 0)
+	b.waitStored(1)
 	b.wantMail(2, 0, 2)
 }
 
@@ -132,14 +132,14 @@ func testSharedAfterReopen(t *testing.T, m Machine) {
 		b.setDevices(account, 10)
 	}
 	b.ack(1, 10, seq)
-	b.waitStored(2, 1)
+	b.waitStored(2)
 	b.reopen()
 	b.wantMail(2, 0, 1)
 	b.ack(2, 10, seq)
-	b.waitStored(1, 1)
+	b.waitStored(1)
 	b.wantMail(3, 0, 1)
 	b.ack(3, 10, seq)
-	b.waitStored(0, 0)
+	b.waitStored(0)
 }
 
 func testDuplicates(t *testing.T, m Machine) {
@@ -295,7 +295,7 @@ func testDevices(t *testing.T, m Machine) {
 	b.wantMail(1, 0, 3)
 	b.setDevices(1)
 	b.wantMail(1, 0, 3)
-	b.waitStored(1, 0)
+	b.waitStored(1)
 	if got := b.append(9, 1)[0].Prev; got != seqs[3] {
 		t.Errorf("prev = %d, want %d", got, seqs[3])
 	}
@@ -315,7 +315,7 @@ func testDevicesAfterReopen(t *testing.T, m Machine) {
 	}
 	b.ack(1, 11, second)
 	b.wantMail(1, 0)
-	b.waitStored(0, 0)
+	b.waitStored(0)
 }
 
 func testAckRefused(t *testing.T, m Machine) {
@@ -361,7 +361,7 @@ func testExpire(t *testing.T, m Machine) {
 	if removed != 15 {
 		t.Errorf("removed %d, want 15", removed)
 	}
-	b.waitStored(16, 0)
+	b.waitStored(16)
 	b.wantMail(2, 0, 1, 7, 13, 19, 25)
 	b.reopen()
 	b.wantMail(3, 0, 5, 11, 17, 23, 29)
@@ -373,7 +373,7 @@ func testExpire(t *testing.T, m Machine) {
 		}
 		done = d
 	}
-	b.waitStored(0, 0)
+	b.waitStored(0)
 }
 
 func testExpireShared(t *testing.T, m Machine) {
@@ -388,7 +388,7 @@ func testExpireShared(t *testing.T, m Machine) {
 	if n, done, err := b.Expire(b.ctx, 100); n != 3 || !done || err != nil {
 		t.Errorf("expire = %d, %v, %v; want 3", n, done, err)
 	}
-	b.waitStored(2, 1)
+	b.waitStored(2)
 	b.wantMail(1, 0, 2)
 	b.wantMail(3, 0)
 }
@@ -414,6 +414,9 @@ func testEviction(t *testing.T, m Machine) {
 		if got := b.cursor(account, 1000+account); got == 0 {
 			t.Errorf("account %d lost its cursor", account)
 		}
+	}
+	if b.config.Driver.State().Window > 100 {
+		return // the window keeps all of this in memory
 	}
 	b.waitFor("small cache", func() bool { return b.Stats().Cached <= 4 })
 }

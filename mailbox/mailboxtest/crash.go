@@ -57,12 +57,12 @@ type crashWork struct {
 	*bench
 	base     int // the first envelope of this round
 	mu       sync.Mutex
-	next     int          // the next envelope; guarded by mu
-	answered map[int]bool // Done said nil; guarded by mu
+	next     int           // the next envelope; guarded by mu
+	answered map[int]bool  // Done said nil; guarded by mu
 	enough   chan struct{} // closed when left is 0
 	window   chan struct{} // bounds what is on its way
-	left     int // answers until enough; guarded by mu
-	total    int // answered in all rounds
+	left     int           // answers until enough; guarded by mu
+	total    int           // answered in all rounds
 }
 
 func (w *crashWork) recipients(n int) []int {
@@ -186,7 +186,7 @@ func testDiskFull(t *testing.T, m Machine) {
 		b.append(n, 1, 2)
 	}
 	b.setDevices(1, 10)
-	b.waitStored(10, 5)
+	b.waitStored(10)
 	m.SetFull(true)
 	n := 5
 	b.waitFor("refusal", func() bool {

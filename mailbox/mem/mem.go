@@ -153,20 +153,20 @@ func (d *Driver) Load(_ context.Context, mb omega.Fingerprint) (mailbox.Contents
 }
 
 // Read implements mailbox.Driver.
-func (d *Driver) Read(_ context.Context, mb omega.Fingerprint, first, last uint64, visit func(mailbox.Record) bool) error {
+func (d *Driver) Read(_ context.Context, mb omega.Fingerprint, seqs []uint64, visit func(mailbox.Record)) error {
 	live, leave, err := d.enter()
 	if err != nil {
 		return err
 	}
-	mail := slices.Clone(live.mail[mb])
+	var found []mail
+	for _, seq := range seqs {
+		if i := live.find(mb, seq); i >= 0 {
+			found = append(found, live.mail[mb][i])
+		}
+	}
 	leave()
-	for _, m := range mail {
-		if m.Seq < first || m.Seq > last {
-			continue
-		}
-		if !visit(mailbox.Record{Seq: m.Seq, Received: m.received, Expires: m.Expires, Envelope: m.envelope}) {
-			break
-		}
+	for _, m := range found {
+		visit(mailbox.Record{Seq: m.Seq, Received: m.received, Envelope: m.envelope})
 	}
 	return nil
 }
@@ -180,29 +180,6 @@ func (d *Driver) Expired(_ context.Context, from []byte, now uint32, limit int) 
 	defer leave()
 	found, next := live.expired(from, now, limit)
 	return found, next, nil
-}
-
-// Unreferenced implements mailbox.Driver.
-func (d *Driver) Unreferenced(_ context.Context, seqs []uint64) ([]uint64, error) {
-	live, leave, err := d.enter()
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
-	var gone []uint64
-	for _, seq := range seqs {
-		if s, ok := live.shared[seq]; ok && !slices.ContainsFunc(s.to, func(a omega.Fingerprint) bool { return live.find(a, seq) >= 0 }) {
-			gone = append(gone, seq)
-		}
-	}
-	return gone, nil
-}
-
-// Shared returns the number of shared envelopes on the disk, for tests.
-func (d *Disk) Shared() int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.live.shared)
 }
 
 // Room implements mailbox.Driver.

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -17,18 +18,12 @@ type state struct {
 	totals      mailbox.Totals
 	mail        map[omega.Fingerprint][]mail // ascending
 	devices     map[omega.Fingerprint][]mailbox.DeviceCursor
-	shared      map[uint64]shared
 }
 
 type mail struct {
 	mailbox.Entry
 	received int64
 	envelope []byte
-}
-
-type shared struct {
-	to      []omega.Fingerprint
-	expires uint32
 }
 
 // A change is a batch that belongs to the disk.
@@ -39,7 +34,6 @@ func newState() *state {
 		next:    1,
 		mail:    make(map[omega.Fingerprint][]mail),
 		devices: make(map[omega.Fingerprint][]mailbox.DeviceCursor),
-		shared:  make(map[uint64]shared),
 	}
 }
 
@@ -50,7 +44,6 @@ func (s *state) clone() *state {
 		c.mail[a] = slices.Clone(m)
 	}
 	c.devices = maps.Clone(s.devices)
-	c.shared = maps.Clone(s.shared)
 	return &c
 }
 
@@ -63,7 +56,6 @@ func copyBatch(b *mailbox.Batch) change {
 		c.Puts[i].Envelope = append([]byte{}, c.Puts[i].Envelope...)
 	}
 	c.Trims = slices.Clone(b.Trims)
-	c.Unlinks = slices.Clone(b.Unlinks)
 	c.Devices = slices.Clone(b.Devices)
 	return c
 }
@@ -74,9 +66,6 @@ func (s *state) apply(c change) {
 		for _, a := range p.To {
 			s.mail[a] = append(s.mail[a], mail{e, p.Received, p.Envelope})
 		}
-		if e.Shared {
-			s.shared[p.Seq] = shared{p.To, p.Expires}
-		}
 	}
 	for _, t := range c.Trims {
 		if i := s.find(t.Mailbox, t.Seq); i >= 0 {
@@ -85,9 +74,6 @@ func (s *state) apply(c change) {
 		if len(s.mail[t.Mailbox]) == 0 {
 			delete(s.mail, t.Mailbox)
 		}
-	}
-	for _, seq := range c.Unlinks {
-		delete(s.shared, seq)
 	}
 	for _, d := range c.Devices {
 		s.devices[d.Mailbox] = slices.Clone(d.Devices)
@@ -100,11 +86,15 @@ func (s *state) apply(c change) {
 
 // find returns the index of seq in the mailbox of a, or -1.
 func (s *state) find(a omega.Fingerprint, seq uint64) int {
-	return slices.IndexFunc(s.mail[a], func(m mail) bool { return m.Seq == seq })
+	i, found := slices.BinarySearchFunc(s.mail[a], seq, func(m mail, seq uint64) int { return cmp.Compare(m.Seq, seq) })
+	if !found {
+		return -1
+	}
+	return i
 }
 
-// expired walks all that is stored in the order of its positions: a mailbox's
-// fingerprint and a sequence; shared envelopes come first, under no mailbox.
+// expired walks all mail in the order of its positions: a mailbox's
+// fingerprint and a sequence.
 func (s *state) expired(from []byte, now uint32, limit int) (found []mailbox.Ref, next []byte) {
 	type thing struct {
 		position []byte
@@ -112,9 +102,6 @@ func (s *state) expired(from []byte, now uint32, limit int) (found []mailbox.Ref
 		expires  uint32
 	}
 	var all []thing
-	for seq, sh := range s.shared {
-		all = append(all, thing{binary.BigEndian.AppendUint64([]byte{0}, seq), mailbox.Ref{Seq: seq}, sh.expires})
-	}
 	for a, ms := range s.mail {
 		for _, m := range ms {
 			all = append(all, thing{binary.BigEndian.AppendUint64(a.Wire(), m.Seq), mailbox.Ref{Mailbox: a, Seq: m.Seq}, m.Expires})

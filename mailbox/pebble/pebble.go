@@ -5,17 +5,23 @@
 // their length, so that no mailbox is the prefix of another:
 //
 //	00                        u8 format | 8 incarnation
-//	01                        u64 next sequence | i64 messages | i64 octets
-//	02 u64 seq                shared envelope:
-//	                            u64 received ms | u32 expires s | u16 n | n accounts | envelope
-//	03 account 00             devices of a mailbox: any number of { device | u64 acknowledged }
-//	03 account 01 u64 seq     mail: u8 kind | 16 key | u64 received ms | u32 expires s | rest
-//	                            kind 0: rest is the envelope
-//	                            kind 1: rest is u32 octets of the shared envelope 02 seq
+//	01                        u64 next sequence | u64 first unfiled | i64 mails | i64 octets
+//	02 u64 seq                mail: 16 key | u64 received ms | u32 expires s | u16 n | n accounts | envelope
+//	03 u64 seq                who still holds mail for several accounts: one bit for each in
+//	                          their order, highest bit first; no record means all
+//	04 account 00             devices of a mailbox: any number of { device | u64 acknowledged }
+//	04 account 01 u64 seq     filed mail: 16 key | u32 octets of the envelope | u32 expires s | u8 shared
+//
+// Mail is written in the order of sequences and only filed under its mailbox
+// when it has not been trimmed by the time Config.Window newer mails have come (see
+// mailbox.State.Window). Writing in order costs a third of writing to 5,000
+// mailboxes at random, and tables of different times do not overlap, so
+// compactions have nothing to merge. Mail that is trimmed before its memtable
+// is flushed, as most is, never reaches a table: a mail key is set once and
+// deleted once, by SingleDelete, which annihilate each other. Opening reads
+// the unfiled mail only.
 //
 // A group of envelopes is one batch, so a crash leaves all of it or nothing.
-// A mail key is set once and deleted once, by SingleDelete: mail that is
-// trimmed before its memtable is flushed, as most is, never reaches a table.
 //
 // # When the disk is full or fails
 //
@@ -55,14 +61,19 @@ type Config struct {
 
 	// Reserve is the free space in octets below which Room reports a full disk.
 	// It leaves room for trims, flushes and compactions, which free space, and
-	// for the rest of the machine. Zero means 512 MiB: four memtables and one
-	// compaction; on small disks a twentieth of the disk. Negative means none.
+	// for the rest of the machine. Zero means 512 MiB: the logs, the memtables
+	// and a compaction; on small disks a twentieth of the disk. Negative means none.
 	Reserve int64
 
-	// MemTable is the size of a memtable in octets. Zero means 64 MiB, 1 to 2
-	// seconds of mail at full load, so that most mail dies in it. Up to four
-	// exist at a time; at low rates one stays small.
+	// MemTable is the size of a memtable in octets. Zero means 32 MiB, more than
+	// a second of mail at 40,000 a second, so that most mail dies in it. Up to
+	// three exist at a time, and four logs of that size are kept on disk; both
+	// stay small where there is little mail.
 	MemTable int64
+
+	// Window is mailbox.State.Window. Zero means 1<<16: 1.6 seconds at 40,000
+	// mails a second, 0.1 s of reading when the store is opened, and 5 MB.
+	Window int
 
 	// Cache is the memory for blocks read from disk, in octets. Zero means
 	// 8 MiB: mail is read once, in order.
@@ -84,8 +95,12 @@ type Driver struct {
 
 	mu     sync.RWMutex // held for reading by readers of db
 	db     *db.DB
-	closed bool   // guarded by mu
-	next   uint64 // the next sequence on disk; used by Apply
+	closed bool // guarded by mu
+
+	// Used by Apply only.
+	next    uint64              // State.Next on disk
+	holders map[uint64]*holders // shared envelopes touched lately
+	touched []uint64            // by the batch being built
 }
 
 var _ mailbox.Driver = (*Driver)(nil)
@@ -97,8 +112,9 @@ func Open(cfg Config) (*Driver, error) {
 		return nil, errors.New("mailbox/pebble: Config.Dir is required")
 	}
 	setDefaults(&cfg)
-	d := &Driver{cfg: cfg, log: cfg.Logger, jobs: make(chan func())}
+	d := &Driver{cfg: cfg, log: cfg.Logger, jobs: make(chan func()), holders: make(map[uint64]*holders)}
 	d.failed.ch = make(chan struct{})
+	d.state.Window = cfg.Window
 	d.fs = newPatientFS(cfg.FS)
 	d.space = space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}
 	if err := d.open(); err != nil {
@@ -118,7 +134,10 @@ func setDefaults(cfg *Config) {
 		cfg.FS = vfs.Default
 	}
 	if cfg.MemTable == 0 {
-		cfg.MemTable = 64 << 20
+		cfg.MemTable = 32 << 20
+	}
+	if cfg.Window == 0 {
+		cfg.Window = 1 << 16
 	}
 	if cfg.Cache == 0 {
 		cfg.Cache = 8 << 20
@@ -154,7 +173,7 @@ func (d *Driver) options() *db.Options {
 		MemTableSize:       uint64(d.cfg.MemTable),
 		// Flushing keeps up with writing since little is left to flush; a stall
 		// is for disks that do not.
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: 3,
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               64 << 20,
@@ -185,12 +204,17 @@ func (d *Driver) readState() error {
 		return fmt.Errorf("disk layout %x, this program knows %d", head, Format)
 	}
 	d.state.Incarnation = mailbox.Incarnation(head[1:])
-	sums, err := d.get(sumsKey)
+	v, err := d.get(sumsKey)
 	if err != nil {
 		return fmt.Errorf("read sums: %w", err)
 	}
-	d.next, d.state.Totals, err = parseSums(sums)
-	d.state.Next = d.next
+	sums, err := parseSums(v)
+	if err != nil {
+		return err
+	}
+	d.next = sums.next
+	d.state.Next, d.state.Totals = sums.next, sums.totals
+	d.state.Unfiled, err = d.unfiled(sums.first)
 	return err
 }
 
@@ -202,7 +226,7 @@ func (d *Driver) create() error {
 	if err := b.Set(headKey, append([]byte{Format}, d.state.Incarnation[:]...), nil); err != nil {
 		return err
 	}
-	if err := b.Set(sumsKey, appendSums(nil, d.next, mailbox.Totals{}), nil); err != nil {
+	if err := b.Set(sumsKey, sums{next: 1, first: 1}.appendTo(nil), nil); err != nil {
 		return err
 	}
 	return b.Commit(db.Sync)
@@ -217,8 +241,12 @@ func (d *Driver) get(key []byte) ([]byte, error) {
 	return append([]byte(nil), v...), closer.Close()
 }
 
-// State implements mailbox.Driver.
-func (d *Driver) State() mailbox.State { return d.state }
+// State implements mailbox.Driver. The unfiled mail is returned once.
+func (d *Driver) State() mailbox.State {
+	state := d.state
+	d.state.Unfiled = nil
+	return state
+}
 
 // Room implements mailbox.Driver.
 func (d *Driver) Room() error {

@@ -24,15 +24,15 @@ func TestMain(m *testing.M) {
 
 // machine is a computer with a disk in memory, a driver on it, and a plug.
 type machine struct {
-	mu       sync.Mutex
-	disk     *vfs.MemFS
-	fault    *faultFS
-	rng      *rand.Rand
-	memTable int64
+	mu     sync.Mutex
+	disk   *vfs.MemFS
+	fault  *faultFS
+	rng    *rand.Rand
+	config Config
 }
 
-func newMachine(memTable int64) *machine {
-	return &machine{disk: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(3, 4)), memTable: memTable}
+func newMachine(cfg Config) *machine {
+	return &machine{disk: vfs.NewCrashableMem(), rng: rand.New(rand.NewPCG(3, 4)), config: cfg}
 }
 
 func (m *machine) Open() (mailbox.Driver, error) { return m.open() }
@@ -41,7 +41,9 @@ func (m *machine) open() (*Driver, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.fault = &faultFS{FS: m.disk}
-	return Open(Config{Dir: "mail", FS: m.fault, MemTable: m.memTable})
+	cfg := m.config
+	cfg.Dir, cfg.FS = "mail", m.fault
+	return Open(cfg)
 }
 
 // Crash keeps what was synced and, block by block, some of what was not.
@@ -122,10 +124,11 @@ func (f *faultFile) SyncData() error {
 }
 
 func TestDriver(t *testing.T) {
-	mailboxtest.Run(t, func(testing.TB) mailboxtest.Machine { return newMachine(0) })
+	mailboxtest.Run(t, func(testing.TB) mailboxtest.Machine { return newMachine(Config{}) })
 }
 
-// With a tiny memtable, flushes, compactions and new logs happen all the time.
-func TestDriverTinyMemTable(t *testing.T) {
-	mailboxtest.Run(t, func(testing.TB) mailboxtest.Machine { return newMachine(64 << 10) })
+// With a tiny memtable, flushes, compactions and new logs happen all the time,
+// and with a tiny window mail is filed at once.
+func TestDriverTiny(t *testing.T) {
+	mailboxtest.Run(t, func(testing.TB) mailboxtest.Machine { return newMachine(Config{MemTable: 64 << 10, Window: 5}) })
 }

@@ -3,6 +3,7 @@ package pebble
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -12,13 +13,18 @@ import (
 	"github.com/omega-im/omega/mailbox"
 )
 
+// readers hold d.mu for reading, so that Close waits for them.
+func (d *Driver) enter() (leave func(), err error) {
+	d.mu.RLock()
+	if err := d.usable(); err != nil {
+		d.mu.RUnlock()
+		return nil, err
+	}
+	return d.mu.RUnlock, nil
+}
+
 // scan calls visit for the keys in [lower, upper) until it returns false.
 func (d *Driver) scan(ctx context.Context, lower, upper []byte, visit func(key, value []byte) (bool, error)) (err error) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if err := d.usable(); err != nil {
-		return err
-	}
 	it, err := d.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return err
@@ -39,19 +45,19 @@ func (d *Driver) scan(ctx context.Context, lower, upper []byte, visit func(key, 
 
 // Load implements mailbox.Driver.
 func (d *Driver) Load(ctx context.Context, account omega.Fingerprint) (c mailbox.Contents, err error) {
+	leave, err := d.enter()
+	if err != nil {
+		return c, err
+	}
+	defer leave()
 	lower := appendBoxKey(nil, account, boxDevices)
 	upper := appendBoxKey(nil, account, boxEnd)
 	err = d.scan(ctx, lower, upper, func(k, v []byte) (bool, error) {
-		ref, err := parseKey(k)
-		if err != nil {
-			return false, err
-		}
 		if len(k) == len(lower) {
 			c.Devices, err = parseDevices(v)
 			return true, err
 		}
-		e, _, err := parseMail(v)
-		e.Seq = ref.Seq
+		e, err := parseIndex(k, v)
 		c.Entries = append(c.Entries, e)
 		return true, err
 	})
@@ -59,135 +65,102 @@ func (d *Driver) Load(ctx context.Context, account omega.Fingerprint) (c mailbox
 }
 
 // Read implements mailbox.Driver.
-func (d *Driver) Read(ctx context.Context, account omega.Fingerprint, first, last uint64, visit func(mailbox.Record) bool) error {
-	lower := appendMailKey(nil, account, first)
-	upper := append(appendMailKey(nil, account, last), 0)
-	return d.scan(ctx, lower, upper, func(k, v []byte) (bool, error) {
-		ref, err := parseKey(k)
+func (d *Driver) Read(ctx context.Context, _ omega.Fingerprint, seqs []uint64, visit func(mailbox.Record)) (err error) {
+	leave, err := d.enter()
+	if err != nil || len(seqs) == 0 {
+		return err
+	}
+	defer leave()
+	it, err := d.db.NewIterWithContext(ctx, &db.IterOptions{
+		LowerBound: appendSeqKey(nil, spaceMail, seqs[0]),
+		UpperBound: appendSeqKey(nil, spaceMail, seqs[len(seqs)-1]+1),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	var key [9]byte
+	for _, seq := range seqs {
+		appendSeqKey(key[:0], spaceMail, seq)
+		if !it.SeekGE(key[:]) || !bytes.Equal(it.Key(), key[:]) {
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		m, err := parseMail(v)
+		if err != nil {
+			return fmt.Errorf("mail %d: %w", seq, err)
+		}
+		visit(mailbox.Record{Seq: seq, Received: m.received, Envelope: m.envelope})
+	}
+	return it.Error()
+}
+
+// scanMail calls visit for stored envelopes from a sequence on, with those who
+// still hold them, until it returns false.
+func (d *Driver) scanMail(ctx context.Context, from uint64, visit func(seq uint64, m *mail, holders []omega.Fingerprint) bool) error {
+	lower := appendSeqKey(nil, spaceMail, from)
+	return d.scan(ctx, lower, []byte{spaceMail + 1}, func(k, v []byte) (bool, error) {
+		seq, err := parseSeq(k)
 		if err != nil {
 			return false, err
 		}
-		e, r, err := parseMail(v)
+		m, err := parseMail(v)
 		if err != nil {
-			return false, err
+			return false, fmt.Errorf("mail %d: %w", seq, err)
 		}
-		r.Seq = ref.Seq
-		if !e.Shared {
-			return visit(r), nil
+		accounts := m.accounts()
+		if m.n > 1 {
+			left, _, err := d.bitmapOf(seq, m.n)
+			if err != nil {
+				return false, err
+			}
+			held := accounts[:0]
+			for i, a := range accounts {
+				if left.has(i) {
+					held = append(held, a)
+				}
+			}
+			accounts = held
 		}
-		return d.visitShared(r, visit)
+		return visit(seq, &m, accounts), nil
 	})
 }
 
-// visitShared calls visit for mail whose envelope is stored elsewhere. The
-// envelope may be gone when the last mailbox has just let go of it.
-func (d *Driver) visitShared(r mailbox.Record, visit func(mailbox.Record) bool) (bool, error) {
-	v, closer, err := d.db.Get(appendSharedKey(nil, r.Seq))
-	if errors.Is(err, db.ErrNotFound) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read shared envelope %d: %w", r.Seq, err)
-	}
-	s, err := parseShared(v)
-	if err != nil {
-		return false, errors.Join(err, closer.Close())
-	}
-	r.Envelope = s.envelope
-	more := visit(r)
-	return more, closer.Close()
-}
-
-// Expired implements mailbox.Driver. A position is the last key looked at.
+// Expired implements mailbox.Driver. A position is the next sequence to look
+// at, as 8 octets.
 func (d *Driver) Expired(ctx context.Context, from []byte, now uint32, limit int) (found []mailbox.Ref, next []byte, err error) {
-	lower := []byte{spaceShared}
-	if from != nil {
-		lower = append(bytes.Clone(from), 0)
+	leave, err := d.enter()
+	if err != nil {
+		return nil, nil, err
 	}
-	seen := 0
-	err = d.scan(ctx, lower, []byte{spaceEnd}, func(k, v []byte) (bool, error) {
-		if seen == limit {
-			return false, nil
+	defer leave()
+	first := uint64(0)
+	if len(from) == 8 {
+		first = binary.BigEndian.Uint64(from)
+	}
+	err = d.scanMail(ctx, first, func(seq uint64, m *mail, holders []omega.Fingerprint) bool {
+		if limit--; limit < 0 {
+			next = binary.BigEndian.AppendUint64(nil, seq)
+			return false
 		}
-		seen++
-		next = append(next[:0], k...)
-		ref, expires, err := expiry(k, v)
-		if err != nil {
-			return false, err
+		if m.expires <= now {
+			for _, a := range holders {
+				found = append(found, mailbox.Ref{Mailbox: a, Seq: seq})
+			}
 		}
-		if expires <= now {
-			found = append(found, ref)
-		}
-		return true, nil
+		return true
 	})
-	if seen < limit {
-		next = nil
-	}
 	return found, next, err
 }
 
-// expiry says what a record is and when it expires; device sets do not.
-func expiry(k, v []byte) (mailbox.Ref, uint32, error) {
-	ref, err := parseKey(k)
-	switch {
-	case err != nil:
-		return ref, 0, err
-	case ref.Mailbox.IsZero():
-		s, err := parseShared(v)
-		return ref, s.expires, err
-	case ref.Seq == 0:
-		return ref, ^uint32(0), nil
-	}
-	e, _, err := parseMail(v)
-	return ref, e.Expires, err
-}
-
-// Unreferenced implements mailbox.Driver.
-func (d *Driver) Unreferenced(_ context.Context, seqs []uint64) ([]uint64, error) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if err := d.usable(); err != nil {
-		return nil, err
-	}
-	var gone []uint64
-	for _, seq := range seqs {
-		v, err := d.get(appendSharedKey(nil, seq))
-		if errors.Is(err, db.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return gone, err
-		}
-		s, err := parseShared(v)
-		if err != nil {
-			return gone, err
-		}
-		held, err := d.held(seq, s)
-		if err != nil {
-			return gone, err
-		}
-		if !held {
-			gone = append(gone, seq)
-		}
-	}
-	return gone, nil
-}
-
-// held reports whether any mailbox points to the shared envelope s.
-func (d *Driver) held(seq uint64, s sharedEnvelope) (bool, error) {
-	for rest := s.to; len(rest) > 0; {
-		account, n, err := omega.DecodeFingerprint(rest)
-		if err != nil {
-			return false, err
-		}
-		rest = rest[n:]
-		_, closer, err := d.db.Get(appendMailKey(nil, account, seq))
-		if err == nil {
-			return true, closer.Close()
-		}
-		if !errors.Is(err, db.ErrNotFound) {
-			return false, err
-		}
-	}
-	return false, nil
+// unfiled returns the mail that earlier runs did not file.
+func (d *Driver) unfiled(first uint64) (found []mailbox.Unfiled, err error) {
+	err = d.scanMail(context.Background(), first, func(seq uint64, m *mail, holders []omega.Fingerprint) bool {
+		found = append(found, mailbox.Unfiled{Entry: m.entry(seq), To: holders})
+		return true
+	})
+	return found, err
 }

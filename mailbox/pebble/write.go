@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"fmt"
+	"slices"
 
 	db "github.com/cockroachdb/pebble/v2"
 
@@ -12,9 +13,6 @@ import (
 func (d *Driver) Apply(b *mailbox.Batch) error {
 	if err := d.failed.get(); err != nil {
 		return err
-	}
-	if b.Reserve != 0 {
-		d.next = b.Reserve
 	}
 	batch := d.db.NewBatch()
 	if err := d.fill(batch, b); err != nil {
@@ -50,48 +48,62 @@ func (d *Driver) Sync(b *mailbox.Batch) error {
 // fill writes b into batch.
 func (d *Driver) fill(batch *db.Batch, b *mailbox.Batch) error {
 	for i := range b.Puts {
-		if err := put(batch, &b.Puts[i]); err != nil {
+		if err := d.put(batch, &b.Puts[i]); err != nil {
+			return err
+		}
+	}
+	var room [64]byte
+	for _, f := range b.Files {
+		if err := batch.Set(appendIndexKey(room[:0], f.Mailbox, f.Entry.Seq), appendIndex(nil, f.Entry), nil); err != nil {
 			return err
 		}
 	}
 	for _, t := range b.Trims {
-		op := batch.SingleDeleteDeferred(mailKeySize(t.Mailbox))
-		appendMailKey(op.Key[:0], t.Mailbox, t.Seq)
-		if err := op.Finish(); err != nil {
+		if err := d.trim(batch, t); err != nil {
 			return err
 		}
 	}
-	var key [64]byte
-	for _, seq := range b.Unlinks {
-		if err := batch.Delete(appendSharedKey(key[:0], seq), nil); err != nil {
-			return err
-		}
+	if err := d.writeHolders(batch); err != nil {
+		return err
 	}
 	for _, s := range b.Devices {
-		if err := batch.Set(appendBoxKey(key[:0], s.Mailbox, boxDevices), appendDevices(nil, s.Devices), nil); err != nil {
+		if err := batch.Set(appendBoxKey(room[:0], s.Mailbox, boxDevices), appendDevices(nil, s.Devices), nil); err != nil {
 			return err
 		}
 	}
-	var sums [24]byte
-	return batch.Set(sumsKey, appendSums(sums[:0], d.next, b.Totals), nil)
+	if b.Reserve != 0 {
+		d.next = b.Reserve
+	}
+	sums := sums{next: d.next, first: b.First, totals: b.Totals}
+	return batch.Set(sumsKey, sums.appendTo(room[:0]), nil)
 }
 
-func put(batch *db.Batch, p *mailbox.Put) error {
+func (d *Driver) put(batch *db.Batch, p *mailbox.Put) error {
+	op := batch.SetDeferred(9, mailSize(p))
+	appendSeqKey(op.Key[:0], spaceMail, p.Seq)
+	appendMail(op.Value[:0], p)
 	if len(p.To) > 1 {
-		op := batch.SetDeferred(9, sharedSize(p))
-		appendSharedKey(op.Key[:0], p.Seq)
-		appendShared(op.Value[:0], p)
+		d.holders[p.Seq] = &holders{to: slices.Clone(p.To), left: fullBitmap(len(p.To))}
+	}
+	return op.Finish()
+}
+
+func (d *Driver) trim(batch *db.Batch, t mailbox.Trim) error {
+	if t.Filed {
+		op := batch.SingleDeleteDeferred(1 + t.Mailbox.Size() + 1 + 8)
+		appendIndexKey(op.Key[:0], t.Mailbox, t.Seq)
 		if err := op.Finish(); err != nil {
 			return err
 		}
 	}
-	for _, a := range p.To {
-		op := batch.SetDeferred(mailKeySize(a), mailSize(p))
-		appendMailKey(op.Key[:0], a, p.Seq)
-		putMail(op.Value, p)
-		if err := op.Finish(); err != nil {
-			return err
-		}
+	if t.Shared {
+		return d.letGo(t.Seq, t.Mailbox)
 	}
-	return nil
+	return deleteMail(batch, t.Seq)
+}
+
+func deleteMail(batch *db.Batch, seq uint64) error {
+	op := batch.SingleDeleteDeferred(9)
+	appendSeqKey(op.Key[:0], spaceMail, seq)
+	return op.Finish()
 }
