@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,9 +25,12 @@ type link struct {
 	// Shared between the reading goroutine, senders and the owner.
 	heard atomic.Bool  // a frame came since the owner last looked
 	used  atomic.Bool  // a packet went either way since the owner last looked
-	rtt   atomic.Int64 // smoothed, in nanoseconds; 0: not measured
+	rtt   atomic.Int64 // in nanoseconds; 0: not measured
 
-	lastWord byte // flags of the peer's last hello; owned by the reading goroutine
+	// Owned by the reading goroutine.
+	lastWord byte // flags of the peer's last hello
+	samples  [rttSamples]time.Duration
+	sampled  int // samples taken
 
 	// Owned by the owner.
 	attached bool
@@ -118,8 +122,12 @@ func (c *Cloud) hello(l *link, body []byte) error {
 	return nil
 }
 
-// helloAck measures the round trip. The average follows a change within about
-// eight hellos (SRTT of RFC 6298).
+// rttSamples is over how many answers the shortest round trip counts: what is
+// longer is the work of the machines and the queues at that moment, which
+// would only make routes restless. Four seconds later a longer way shows.
+const rttSamples = 8
+
+// helloAck measures the round trip.
 func (c *Cloud) helloAck(l *link, body []byte) error {
 	if len(body) != helloSize {
 		return fmt.Errorf("hello answer of %d octets from %v", len(body), l.peer)
@@ -128,11 +136,9 @@ func (c *Cloud) helloAck(l *link, body []byte) error {
 	if rtt < 0 || rtt > missedHellos*c.cfg.HelloInterval {
 		return nil // not an answer to a hello of ours, or too late to count
 	}
-	rtt = max(rtt, time.Microsecond)
-	if old := time.Duration(l.rtt.Load()); old != 0 {
-		rtt = old + (rtt-old)/8
-	}
-	l.rtt.Store(int64(rtt))
+	l.samples[l.sampled%rttSamples] = max(rtt, time.Microsecond)
+	l.sampled++
+	l.rtt.Store(int64(slices.Min(l.samples[:min(l.sampled, rttSamples)])))
 	return nil
 }
 

@@ -226,7 +226,9 @@ func (o *owner) tickNeighbour(n *neighbour, late bool) {
 		l.idle = o.now
 	}
 	n.measure()
-	o.sendHello(l)
+	if o.ticks%2 == 0 {
+		o.sendHello(l)
+	}
 	switch {
 	case l.mine && !l.theirs && o.now.Sub(l.mineFrom) >= answerWithin:
 		n.refusedUntil = o.now.Add(refusedFor + o.jitter(refusedFor/4))

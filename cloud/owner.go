@@ -23,6 +23,7 @@ type owner struct {
 
 	now        time.Time // of the current turn
 	lastTick   time.Time
+	ticks      uint
 	db         *mesh.DB
 	standing   mesh.Standing
 	view       *mesh.View // the table's, in a copy to plan with
@@ -175,6 +176,7 @@ func (o *owner) tick() {
 	// An owner that was kept from its work cannot judge others by the time.
 	late := o.now.Sub(o.lastTick) > 2*o.cfg.HelloInterval
 	o.lastTick = o.now
+	o.ticks++
 	for _, n := range o.neighbours {
 		o.tickNeighbour(n, late)
 	}

@@ -57,11 +57,11 @@ const (
 	TypeSummary    Type = 34 // S→S u8 bucket | { fingerprint, sequence u64, hash 32 }*
 	TypeDetach     Type = 35 // P→H Ack with a zero MAC, Seq the lease's epoch: the device left, newer leases stay
 
-	TypeHello       Type = 64 // link keepalive: u64 ns stamp; answered by TypeHelloAck
+	TypeHello       Type = 64 // link keepalive: u64 ns stamp | u8 flags, 1: counted as a link; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets
 	TypeLSA         Type = 66 // link-state announcement (package mesh)
 	TypeLSDigest    Type = 67 // 256 × u64 digest of the link-state database
-	TypeLSRequest   Type = 68 // u8 buckets*: send what you have in them
+	TypeLSRequest   Type = 68 // u8 buckets*, at most 16: send what you have in them, then your digest
 	TypePacket      Type = 69 // Packet: a frame under way between servers
 	TypeServerCert  Type = 70 // certificate of a server, to go with its announcement
 	TypeCertRequest Type = 71 // fingerprint of the server whose certificate is wanted
