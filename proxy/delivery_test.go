@@ -89,8 +89,8 @@ func TestOfflineThenAttach(t *testing.T) {
 		a.send("later", bob)
 		b.attach(c.servers[0], c.servers[1])
 		b.expect(append(want, "later")...)
-		if b.mails != 701 {
-			t.Errorf("%d mails were pushed, want 701: nothing twice without need", b.mails)
+		if b.count() != 701 {
+			t.Errorf("%d mails were pushed, want 701: nothing twice without need", b.count())
 		}
 	})
 }
@@ -131,8 +131,8 @@ func TestDuplicates(t *testing.T) {
 			}
 		}
 		b.expect("once")
-		if b.mails != 1 {
-			t.Errorf("pushed %d times", b.mails)
+		if b.count() != 1 {
+			t.Errorf("pushed %d times", b.count())
 		}
 		if n := c.servers[1].proxy.Metrics().Duplicates; n != 2 {
 			t.Errorf("%d duplicates counted, want 2", n)

@@ -29,6 +29,8 @@ type testCloud struct {
 	ctx     context.Context
 	servers []*testServer
 	wg      sync.WaitGroup
+	links   map[[2]int]*testQueue // guarded by mu
+	finally []func()              // before the servers stop
 
 	mu    sync.Mutex
 	rand  *mathrand.Rand
@@ -62,7 +64,7 @@ type testServer struct {
 func inCloud(t *testing.T, n int, f func(t *testing.T, c *testCloud), prepare ...func(*testCloud)) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		c := &testCloud{t: t, ctx: ctx, rand: mathrand.New(mathrand.NewPCG(1, 2)), cut: make(map[[2]int]bool)}
+		c := &testCloud{t: t, ctx: ctx, rand: mathrand.New(mathrand.NewPCG(1, 2)), cut: make(map[[2]int]bool), links: make(map[[2]int]*testQueue)}
 		for _, p := range prepare {
 			p(c)
 		}
@@ -74,6 +76,9 @@ func inCloud(t *testing.T, n int, f func(t *testing.T, c *testCloud), prepare ..
 			s.start()
 		}
 		defer func() {
+			for _, f := range c.finally {
+				f()
+			}
 			cancel()
 			for _, s := range c.servers {
 				s.stop()
@@ -191,13 +196,8 @@ func (l testLink) Forward(_ context.Context, to omega.Fingerprint, class wire.Cl
 		copies = 2
 	}
 	for range copies {
-		delay := time.Duration(0)
-		if c.delay > 0 {
-			delay = time.Duration(c.rand.Int64N(int64(c.delay)))
-		}
 		b := slices.Clone(frame)
-		c.wg.Go(func() {
-			time.Sleep(delay) // virtual
+		deliver := func() {
 			c.mu.Lock()
 			s := c.servers[n]
 			p, dead := s.proxy, s.dead
@@ -205,9 +205,54 @@ func (l testLink) Forward(_ context.Context, to omega.Fingerprint, class wire.Cl
 			if !dead {
 				p.Receive(c.ctx, c.servers[l.from].fp(), class, b)
 			}
-		})
+		}
+		if c.delay > 0 {
+			delay := time.Duration(c.rand.Int64N(int64(c.delay)))
+			c.wg.Go(func() {
+				time.Sleep(delay) // virtual
+				deliver()
+			})
+			continue
+		}
+		pair := [2]int{l.from, n}
+		if c.links[pair] == nil {
+			c.links[pair] = new(testQueue)
+		}
+		c.links[pair].add(&c.wg, deliver)
 	}
 	return nil
+}
+
+// A testQueue runs functions in order.
+type testQueue struct {
+	mu      sync.Mutex
+	list    []func() // guarded by mu
+	running bool     // guarded by mu
+}
+
+func (q *testQueue) add(wg *sync.WaitGroup, f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = append(q.list, f)
+	if !q.running {
+		q.running = true
+		wg.Go(q.run)
+	}
+}
+
+func (q *testQueue) run() {
+	for {
+		q.mu.Lock()
+		if len(q.list) == 0 {
+			q.running = false
+			q.mu.Unlock()
+			return
+		}
+		f := q.list[0]
+		q.list = q.list[1:]
+		q.mu.Unlock()
+		f()
+	}
 }
 
 // A testPerson is an account with all its secrets.
@@ -317,6 +362,7 @@ type testConn struct {
 	closed  bool      // by the server
 	flush   bool      // closed once out is empty
 	left    bool      // by the client
+	handed  bool      // its usual reader stops: a test reads
 }
 
 func newTestConn(peer transport.Peer) *testConn {
@@ -387,11 +433,11 @@ func (c *testConn) CloseAfterFlush() {
 
 // next returns the next frame at the client's end; false when there is none
 // and the connection has ended.
-func (c *testConn) next() (wire.Frame, bool) {
+func (c *testConn) next(test bool) (wire.Frame, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for len(c.out) == 0 {
-		if c.closed || c.flush || c.left {
+	for len(c.out) == 0 || c.handed != test {
+		if c.closed || c.flush || c.left || c.handed != test {
 			return wire.Frame{}, false
 		}
 		c.changed.Wait()
@@ -403,6 +449,14 @@ func (c *testConn) next() (wire.Frame, bool) {
 	f.Body = slices.Clone(f.Body)
 	c.out = append([]byte(nil), rest...)
 	return f, true
+}
+
+// handOver leaves what comes to the test itself.
+func (c *testConn) handOver() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handed = true
+	c.changed.Broadcast()
 }
 
 // write sends a frame as the client.
@@ -454,6 +508,9 @@ func (c *testClient) connect(s *testServer) *testClient {
 	conn := newTestConn(transport.Peer{Account: c.person.fp(), Device: c.person.device(c.n), Role: transport.RoleClient})
 	served := make(chan error, 1)
 	c.mu.Lock()
+	if c.conn != nil {
+		c.conn.handOver()
+	}
 	c.conn, c.served = conn, served
 	c.mu.Unlock()
 	s.c.wg.Go(func() { served <- s.proxy.serve(s.c.ctx, conn) })
@@ -502,7 +559,7 @@ func (c *testClient) attach(proxy *testServer, homes ...*testServer) *testClient
 // gaps, and acknowledges.
 func (c *testClient) read(conn *testConn) {
 	for {
-		f, ok := conn.next()
+		f, ok := conn.next(false)
 		c.mu.Lock()
 		if !ok || c.conn != conn {
 			c.changed.Broadcast()
@@ -558,6 +615,20 @@ func (c *testClient) takeMail(conn *testConn, f wire.Frame) {
 	if !c.noAck {
 		conn.write(wire.TypeAck, 0, c.ack(m.Home, cur.Cursor))
 	}
+}
+
+// count is how many mails came, repetitions too.
+func (c *testClient) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mails
+}
+
+// at is how far the device is at a home.
+func (c *testClient) at(home *testServer) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cursor[home.fp()].Cursor
 }
 
 // ack makes a true acknowledgement.

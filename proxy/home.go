@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"sync"
 	"time"
@@ -66,7 +67,8 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if at < 0 {
 		return nil, omega.CodeBadRequest
 	}
-	if l := h.leases.get(w.Device); l != nil && l.isFor(w, s) {
+	hash := sha256.Sum256(raw)
+	if l := h.leases.get(w.Device); l != nil && l.hash == hash && l.s == s {
 		return l, omega.CodeOK // the same again: its answer was lost, or it is a heartbeat
 	}
 	e, err := h.p.cfg.Keys.Find(ctx, w.User)
@@ -86,7 +88,7 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if err != nil {
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
-	l := newLease(h, w, s, key, start)
+	l := newLease(h, w, hash, s, key, start)
 	if !h.put(l) {
 		return nil, omega.CodeSuperseded
 	}

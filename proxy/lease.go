@@ -43,7 +43,7 @@ type lease struct {
 	epoch    uint64
 	notAfter int64 // ms since 1970
 	start    uint64
-	sig      [wire.SignatureSize]byte // tells a repetition of the lease
+	hash     [32]byte // SHA-256 of its wire form, tells a repetition
 	key      keyserver.AckKey
 	s        *session // of the device, if this server is its proxy
 	out      *outbox  // to its proxy otherwise
@@ -69,21 +69,16 @@ type inFlight struct {
 	size uint32
 }
 
-func newLease(h *home, w *wire.Lease, s *session, key keyserver.AckKey, start uint64) *lease {
+func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, key keyserver.AckKey, start uint64) *lease {
 	l := &lease{
 		h: h, account: w.User, device: w.Device, proxy: w.Proxy, epoch: w.Epoch,
-		notAfter: w.NotAfter.UnixMilli(), start: start, sig: w.Sig.Bytes, key: key, s: s,
+		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, key: key, s: s,
 		acked: start, sent: start, held: true,
 	}
 	if s == nil {
 		l.out = h.p.outbox(w.Proxy)
 	}
 	return l
-}
-
-// isFor reports whether w is the very lease that l is.
-func (l *lease) isFor(w *wire.Lease, s *session) bool {
-	return l.epoch == w.Epoch && l.proxy == w.Proxy && l.account == w.User && l.sig == w.Sig.Bytes && l.s == s
 }
 
 func (l *lease) close() {
