@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"time"
+	"sync"
 
 	"github.com/coder/websocket"
 )
@@ -28,7 +28,7 @@ func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) (*Conn, 
 	if err == nil {
 		return c, nil
 	}
-	if up.raw == nil && errors.Is(err, ErrBusy) {
+	if up.conn() == nil && errors.Is(err, ErrBusy) {
 		http.Error(w, http.StatusText(http.StatusServiceUnavailable), http.StatusServiceUnavailable)
 	}
 	_ = up.Close()
@@ -52,34 +52,55 @@ func (s *Server) acceptWS(up *upgrade, r *http.Request, addr net.Addr) (*shake, 
 	if ws.Subprotocol() != Subprotocol {
 		return nil, fmt.Errorf("WebSocket: subprotocol %q", ws.Subprotocol())
 	}
-	keepAlive(up.raw, RoleClient)
-	boundSendBuffer(up.raw)
-	if err := up.raw.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
-		return nil, fmt.Errorf("set deadline: %w", err)
-	}
+	raw := up.conn()
+	keepAlive(raw, RoleClient)
+	boundSendBuffer(raw)
 	bind, err := terminatedBinding(s.cfg.Rand)
 	if err != nil {
 		return nil, err
 	}
-	return s.newShake(newConn(newWSLink(ws, up.raw, addr), s.cfg.WriteTimeout), bind, RoleClient), nil
+	h := s.newShake(newConn(newWSLink(ws, raw, addr), s.cfg.WriteTimeout), bind, RoleClient)
+	h.renew()
+	return h, nil
 }
 
 // An upgrade keeps the connection that a WebSocket takes over, for its
-// deadlines.
+// deadlines, and can be closed at any time.
 type upgrade struct {
 	http.ResponseWriter
-	raw net.Conn // nil until then
+
+	mu     sync.Mutex
+	raw    net.Conn // nil until it is taken over
+	closed bool
 }
 
 // Hijack takes the connection over.
 func (u *upgrade) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(u.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	u.raw = c
-	return c, rw, err
+	if u.closed {
+		_ = c.Close()
+	}
+	return c, rw, nil
 }
 
-// Close closes what was taken over.
+// conn returns the connection, nil before it is taken over.
+func (u *upgrade) conn() net.Conn {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.raw
+}
+
+// Close closes what was or will be taken over.
 func (u *upgrade) Close() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.closed = true
 	if u.raw == nil {
 		return nil
 	}

@@ -15,7 +15,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ import (
 const (
 	loadMode    = "OMEGA_LOAD_MODE"
 	loadAddress = "OMEGA_LOAD_ADDRESS"
+	loadPlain   = "OMEGA_LOAD_PLAIN" // address of plainEcho
 	loadCount   = "OMEGA_LOAD_COUNT"
 )
 
@@ -123,13 +126,22 @@ var loads = map[string]func(c *Conn, cfg DialConfig, n int) error{
 		return nil
 	},
 	"echo": func(c *Conn, _ DialConfig, n int) error {
-		for range n {
-			if err := echo(c, make([]byte, 400)); err != nil {
-				return err
-			}
-		}
-		return nil
+		b := make([]byte, 400)
+		return many(1, n, func() (func() error, error) { return func() error { return echo(c, b) }, nil })
 	},
+	"echo-200": func(c *Conn, cfg DialConfig, n int) error {
+		cfg.Ticket = c.Ticket()
+		return many(200, n, func() (func() error, error) {
+			c, err := Dial(context.Background(), cfg)
+			if err != nil {
+				return nil, err
+			}
+			b := make([]byte, 400)
+			return func() error { return echo(c, b) }, nil
+		})
+	},
+	"tls-echo":     func(_ *Conn, _ DialConfig, n int) error { return many(1, n, plainClient) },
+	"tls-echo-200": func(_ *Conn, _ DialConfig, n int) error { return many(200, n, plainClient) },
 	"flood": func(c *Conn, _ DialConfig, n int) error {
 		frame := wire.AppendFrame(nil, wire.TypeSend, 0, make([]byte, 400))
 		for range n {
@@ -146,6 +158,53 @@ var loads = map[string]func(c *Conn, cfg DialConfig, n int) error{
 		}
 		return echo(c, nil)
 	},
+}
+
+// many makes conns clients, says so, and has them do n things together.
+func many(conns, n int, client func() (func() error, error)) error {
+	do := make([]func() error, conns)
+	for i := range do {
+		var err error
+		if do[i], err = client(); err != nil {
+			return err
+		}
+	}
+	fmt.Println("connected")
+	var left atomic.Int64
+	left.Store(int64(n))
+	errs := make(chan error, conns)
+	for _, f := range do {
+		go func() {
+			for left.Add(-1) >= 0 {
+				if err := f(); err != nil {
+					errs <- err
+					return
+				}
+			}
+			errs <- nil
+		}()
+	}
+	var err error
+	for range do {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+// plainClient talks to plainEcho.
+func plainClient() (func() error, error) {
+	c, err := tls.Dial("tcp", os.Getenv(loadPlain), clientTLS(RoleClient, ""))
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, 408)
+	return func() error {
+		if _, err := c.Write(b); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(c, b)
+		return err
+	}, nil
 }
 
 func logins(cfg DialConfig, n int) error {
@@ -193,7 +252,8 @@ func startLoad(b *testing.B, mode string, n int) *generator {
 
 	g := &generator{b: b, cmd: exec.Command(os.Args[0])}
 	address := Address{Network: NetworkTLS, HostPort: ln.Addr().String(), Fingerprint: w.id.Account()}
-	g.cmd.Env = append(os.Environ(), loadMode+"="+mode, loadAddress+"="+address.String(), loadCount+"="+strconv.Itoa(n))
+	plain := w.plainEcho(b)
+	g.cmd.Env = append(os.Environ(), loadMode+"="+mode, loadPlain+"="+plain, loadAddress+"="+address.String(), loadCount+"="+strconv.Itoa(n))
 	g.cmd.Stderr = os.Stderr
 	if g.in, err = g.cmd.StdinPipe(); err != nil {
 		b.Fatal(err)
@@ -215,6 +275,38 @@ func startLoad(b *testing.B, mode string, n int) *generator {
 	b.Cleanup(g.stop)
 	g.wait("warm\n")
 	return g
+}
+
+// plainEcho is what the echo is compared with: TLS, one goroutine per
+// connection, and nothing else.
+func (w *world) plainEcho(b *testing.B) (address string) {
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", w.server.tls)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				buf := make([]byte, 4096)
+				for {
+					n, err := c.Read(buf)
+					if err != nil {
+						return
+					}
+					if _, err := c.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return ln.Addr().String()
 }
 
 func serveLoad(ctx context.Context, c *Conn) {
@@ -239,10 +331,14 @@ func (g *generator) wait(want string) {
 }
 
 // run has the client do its work, and returns the CPU time that it cost here.
-func (g *generator) run() time.Duration {
+func (g *generator) run(mode string) time.Duration {
 	g.b.Helper()
 	before := cpu(g.b)
 	_, _ = io.WriteString(g.in, "go\n")
+	if strings.Contains(mode, "echo") {
+		g.wait("connected\n")
+		before = cpu(g.b)
+	}
 	g.wait("done\n")
 	return cpu(g.b) - before
 }
@@ -259,7 +355,7 @@ func cpu(b *testing.B) time.Duration {
 func benchmarkCPU(b *testing.B, mode string) {
 	g := startLoad(b, mode, b.N)
 	b.ResetTimer()
-	spent := g.run()
+	spent := g.run(mode)
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "server-µs/op")
 }
 
@@ -269,7 +365,13 @@ func BenchmarkTLS(b *testing.B)    { benchmarkCPU(b, "tls") }
 func BenchmarkLogin(b *testing.B)  { benchmarkCPU(b, "login") }
 func BenchmarkResume(b *testing.B) { benchmarkCPU(b, "resume") }
 func BenchmarkEcho(b *testing.B)   { benchmarkCPU(b, "echo") }
-func BenchmarkFlood(b *testing.B)  { benchmarkCPU(b, "flood") }
+
+// BenchmarkTLSEcho is the same echo by plain TLS, to compare with.
+func BenchmarkTLSEcho(b *testing.B) { benchmarkCPU(b, "tls-echo") }
+
+func BenchmarkEcho200(b *testing.B)    { benchmarkCPU(b, "echo-200") }
+func BenchmarkTLSEcho200(b *testing.B) { benchmarkCPU(b, "tls-echo-200") }
+func BenchmarkFlood(b *testing.B)      { benchmarkCPU(b, "flood") }
 
 // BenchmarkIdle reports what one idle TLS connection takes of this process.
 func BenchmarkIdle(b *testing.B) {
@@ -277,7 +379,7 @@ func BenchmarkIdle(b *testing.B) {
 	for b.Loop() {
 		g := startLoad(b, "idle", n)
 		heap, stack := memory()
-		g.run()
+		g.run("idle")
 		asIs := resident(b)
 		heap2, stack2 := memory()
 		b.ReportMetric(float64(heap2-heap)/n, "heap-B/conn")

@@ -97,6 +97,9 @@ func Dial(ctx context.Context, cfg DialConfig) (*Conn, error) {
 // open connects, reads the hello and does the rest.
 func open(ctx context.Context, cfg DialConfig, rest func(*greeting, context.Context) error) (*Conn, error) {
 	cfg = cfg.withDefaults()
+	if cfg.MaxQueue < cfg.Role.maxFrame() {
+		return nil, fmt.Errorf("dial: a queue of %d octets holds no frame", cfg.MaxQueue)
+	}
 	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
 	defer cancel()
 	g := &greeting{cfg: &cfg, transcript: newTranscript()}

@@ -21,8 +21,9 @@ func connectWS(ctx context.Context, cfg *DialConfig) (link, error) {
 	}
 	var raw net.Conn // the last one that was dialled: redirects are refused
 	transport := &http.Transport{
-		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+		Proxy:             http.ProxyFromEnvironment,
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: cfg.RootCAs},
+		DisableKeepAlives: true, // an answer that is no WebSocket leaves nothing behind
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			nc, err := dial(ctx, network, address)
 			raw = nc

@@ -7,11 +7,12 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
-// Send queues a copy of one or more whole frames. It never blocks: what is
-// queued is written by a goroutine that lives until the queue is empty, in as
-// few writes as possible. ErrSlow means that the queue is full and nothing was
-// queued: what the other side can ask for again may be dropped, otherwise
-// close. A connection that takes nothing for the write timeout closes itself.
+// Send queues a copy of one or more whole frames, none longer than MaxFrame.
+// It never blocks: what is queued is written by a goroutine that lives until
+// the queue is empty, in as few writes as possible. ErrSlow means that the
+// queue is full and nothing was queued: what the other side can ask for again
+// may be dropped, otherwise close. A connection that takes nothing for the
+// write timeout closes itself.
 func (c *Conn) Send(frames []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

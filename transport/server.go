@@ -48,7 +48,8 @@ type Config struct {
 	// Find returns the certificate of an account, or of a server, that this
 	// server knows, and a number that grows with its device list (the sequence
 	// of the location record): tickets of an older one are void. Nobody by that
-	// name is omega.CodeNotFound. Required.
+	// name is omega.CodeNotFound. Strangers choose whom it is asked for, and
+	// wait for it: what that costs must be bounded. Required.
 	Find func(ctx context.Context, account omega.Fingerprint) (*pgp.Certificate, uint64, error)
 
 	// Register takes somebody new, or a known account's newer certificate, and
@@ -73,7 +74,7 @@ type Config struct {
 	WriteTimeout time.Duration // zero is DefaultWriteTimeout
 
 	Logger *slog.Logger     // nil discards
-	Clock  func() time.Time // nil is time.Now
+	Clock  func() time.Time // of keys, tickets and rates, not of network deadlines; nil is time.Now
 	Rand   io.Reader        // nil is crypto/rand
 }
 
@@ -97,6 +98,9 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, errors.New("new transport server: Identity and Find are required")
 	}
 	cfg = cfg.withDefaults()
+	if cfg.ClientQueue < omega.MaxFrame || cfg.PeerQueue < omega.MaxPeerFrame {
+		return nil, fmt.Errorf("new transport server: queues of %d and %d octets hold no frame", cfg.ClientQueue, cfg.PeerQueue)
+	}
 	certificate := cfg.Identity.Certificate.Bytes()
 	if len(certificate) > omega.MaxCertificate {
 		return nil, fmt.Errorf("new transport server: certificate of %d octets", len(certificate))

@@ -35,13 +35,13 @@ func (t *Ticket) Server() omega.Fingerprint { return t.server }
 func (t *Ticket) Expires() time.Time { return t.expires }
 
 // String keeps the secret out of texts.
-func (t *Ticket) String() string { return "Ticket(hidden)" }
+func (t Ticket) String() string { return "Ticket(hidden)" }
 
 // GoString keeps the secret out of texts.
-func (t *Ticket) GoString() string { return t.String() }
+func (t Ticket) GoString() string { return t.String() }
 
 // LogValue keeps the secret out of logs.
-func (t *Ticket) LogValue() slog.Value { return slog.StringValue(t.String()) }
+func (t Ticket) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
 // MarshalBinary returns the ticket with its secret:
 //

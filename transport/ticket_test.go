@@ -225,7 +225,7 @@ func TestTicketHidesItself(t *testing.T) {
 	tk := &Ticket{secret: [32]byte{0xAB, 0xAB, 0xAB}}
 	var b bytes.Buffer
 	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "ticket", tk)
-	text := fmt.Sprintf("%v %+v %#v %s", tk, tk, tk, b.String())
+	text := fmt.Sprintf("%v %+v %#v %v %#v %s", tk, tk, tk, *tk, *tk, b.String())
 	if strings.Contains(text, "171") || strings.Contains(strings.ToLower(text), "ab, ab") || strings.Contains(text, "0xab") {
 		t.Errorf("ticket shows itself: %s", text)
 	}

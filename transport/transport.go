@@ -139,9 +139,9 @@ type Peer struct {
 	Account omega.Fingerprint // of the user or server
 	Device  omega.Fingerprint // its signing subkey
 
-	// Certificate is the account's, as the other hooks knew it when the
-	// handshake ended. It is nil on a resumed client connection whose
-	// DialConfig named no KnownServer, and after Conn.ReleaseCertificate.
+	// Certificate is the account's, as it was known when the handshake ended. It
+	// is nil on a connection that was resumed without DialConfig.KnownServer, and
+	// after Conn.ReleaseCertificate.
 	Certificate *pgp.Certificate
 
 	Role      Role // of the dialling side, whichever this is

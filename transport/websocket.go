@@ -84,9 +84,11 @@ func (l *wsLink) next() error {
 	if typ != websocket.MessageBinary {
 		return errors.New("a WebSocket message of text")
 	}
-	l.hurry(true)
+	if l.recv != nil {
+		l.hurry(true)
+		defer l.hurry(false)
+	}
 	b, err := readMessage(r)
-	l.hurry(false)
 	if err != nil {
 		return wsError(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -407,4 +408,70 @@ func TestHTTPS(t *testing.T) {
 	if _, err := c.ReadFrame(); !errors.Is(err, io.EOF) {
 		t.Errorf("read = %v, want %v", err, io.EOF)
 	}
+}
+
+// TestSlowWebSocketHandshakes wants strangers out after the handshake timeout
+// here as well.
+func TestSlowWebSocketHandshakes(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		send []byte // of a masked WebSocket message, octet by octet
+	}{
+		{"silence", nil},
+		{"message octet by octet", append([]byte{0x82, 0xfe, 0x40, 0, 1, 2, 3, 4}, make([]byte, 100)...)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWebWorld(t)
+				nc, err := w.net.Dialer("client")(t.Context(), "tcp", "web:80")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+				_, _ = io.WriteString(nc, "GET "+WebSocketPath+" HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+					"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Protocol: "+Subprotocol+"\r\n\r\n")
+				start := time.Now()
+				synctest.Wait()
+				if got := w.server.Stats().HalfOpen; got != 1 {
+					t.Fatalf("%d in a handshake, want 1", got)
+				}
+				for _, b := range tt.send {
+					if _, err := nc.Write([]byte{b}); err != nil {
+						break
+					}
+					time.Sleep(500 * time.Millisecond)
+				}
+				for w.server.Stats().HalfOpen > 0 {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if got := time.Since(start); got > 3510*time.Millisecond {
+					t.Errorf("the server let go after %v, want 3s", got)
+				}
+			})
+		})
+	}
+}
+
+// TestSlowWebSocketMessage has a session begin a long message and stop.
+func TestSlowWebSocketMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alice := newPerson(t)
+		w := newWebWorld(t, alice)
+		c := w.dial(w.wsConfig(alice))
+		there := <-w.sessions
+		start := time.Now()
+		// The header of a masked message of 16 KiB.
+		if _, err := c.link.(*wsLink).raw.Write([]byte{0x82, 0xfe, 0x40, 0, 1, 2, 3, 4}); err != nil {
+			t.Fatal(err)
+		}
+		for there.SendFrame(wire.TypePong, 0, nil) == nil {
+			time.Sleep(time.Second)
+			if time.Since(start) > time.Hour {
+				t.Fatal("the session goes on")
+			}
+		}
+		if got := time.Since(start); got > bodyTimeout+time.Second {
+			t.Errorf("ended after %v, want %v", got, bodyTimeout)
+		}
+	})
 }
