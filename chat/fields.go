@@ -9,7 +9,7 @@ func (r *Receipt) encode() *chatpb.Receipt {
 	if r == nil {
 		return nil
 	}
-	p := &chatpb.Receipt{Device: r.Device.Wire(), UpTo: r.UpTo}
+	p := &chatpb.Receipt{Device: wireOrNil(r.Device), UpTo: r.UpTo}
 	for _, id := range r.IDs {
 		p.Ids = append(p.Ids, id[:])
 	}
