@@ -15,7 +15,7 @@ const maxAuth = 2<<10 + 2*omega.MaxFingerprintSize
 //
 // proof is an OpenPGP message signed by that subkey, whose literal data is an
 // OpenPGP message encrypted to the server's encryption subkey, whose literal
-// data is a proofText. (pgp.SealProof)
+// data is a proofText. (pgp.SealProof; spec/handshake.md, SHAKE-4)
 type auth struct {
 	account omega.Fingerprint
 	device  omega.Fingerprint
@@ -52,6 +52,7 @@ func decodeAuth(b []byte) (*auth, error) {
 // Because the signature is outside, anybody could take it off and sign the
 // inner message himself: the names inside are what makes that worthless. The
 // hash repeats all that the server offered, so nobody can have changed it.
+// (spec/handshake.md, SHAKE-5)
 type proofText struct {
 	serverNonce [32]byte
 	clientNonce [32]byte // secret: everything that both sides derive comes from it

@@ -31,6 +31,7 @@ const maxHello = omega.MaxCertificate + 512
 //
 // with zeros for both over a WebSocket. So nobody can show it on a connection
 // of his own, and nobody can take a TLS client to the WebSocket or back.
+// (spec/handshake.md, SHAKE-3)
 type serverHello struct {
 	maxVersion  uint8
 	minVersion  uint8

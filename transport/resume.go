@@ -21,6 +21,7 @@ const maxResume = 2 + maxSealedTicket + 128
 // MAC is HMAC-SHA256 under the ticket's secret over the label, SHA-256 of the
 // ServerHello body, everything before the MAC, and the TLS exporter (32 zeros
 // without one). The server's nonce in the hello makes it good for one use.
+// (spec/handshake.md, SHAKE-9)
 type resume struct {
 	ticket      []byte
 	clientNonce [32]byte

@@ -9,6 +9,7 @@
 // server, that names both, the nonce and the session. So neither can be
 // impersonated, and nothing of it is worth anything on another connection.
 // Later connections may be resumed with a ticket, at the cost of one HMAC.
+// (spec/handshake.md)
 //
 // The files, in the order of a connection's life: address.go, dial.go and
 // server.go; hello.go, auth.go, resume.go and welcome.go (the messages, with
@@ -28,7 +29,7 @@ import (
 
 // Versions of the protocol that this code speaks. Both sides name all they
 // can, and the highest one in common is used; the rule is N and N-1, and the
-// first version has nothing before it.
+// first version has nothing before it. (spec/wire.md, WIRE-10)
 const (
 	MaxVersion = 1
 	MinVersion = 1
@@ -45,6 +46,7 @@ const (
 
 // Magic is the protocol's word in every proof: the SHA-1 of its pass-phrase.
 // It is a label, not a secret: everyone may know it, and nothing rests on it.
+// (spec/handshake.md, SHAKE-5)
 var Magic = [20]byte{
 	0xe2, 0x01, 0x4b, 0x07, 0xb0, 0x2c, 0x33, 0x59, 0xa3, 0x70,
 	0x34, 0x3e, 0xdc, 0x03, 0xb0, 0x80, 0x8b, 0x12, 0x98, 0x92,
@@ -84,7 +86,8 @@ func (r Role) maxFrame() int {
 }
 
 // A Mode is what ties the handshake to the connection. It also stands as a
-// bit in the ServerHello: the modes that a server offers.
+// bit in the ServerHello: the modes that a server offers. (spec/handshake.md,
+// SHAKE-2)
 type Mode uint8
 
 const (
