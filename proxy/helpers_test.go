@@ -257,14 +257,14 @@ func (q *testQueue) run() {
 
 // A testPerson is an account with all its secrets.
 type testPerson struct {
-	t       *testing.T
+	t       testing.TB
 	primary *pgp.SecretKey
 	cert    *pgp.Certificate
 	devices []*pgp.DeviceSecrets
 	record  *wire.Record
 }
 
-func newPerson(t *testing.T, devices int) *testPerson {
+func newPerson(t testing.TB, devices int) *testPerson {
 	t.Helper()
 	now := time.Now()
 	primary, err := pgp.GenerateSigning(rand.Reader, now)
@@ -477,7 +477,7 @@ func (c *testConn) leave() {
 // A testClient is one device: what it keeps over connections, and its present
 // connection.
 type testClient struct {
-	t      *testing.T
+	t      testing.TB
 	person *testPerson
 	n      int // device
 	epoch  uint64

@@ -172,17 +172,13 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 	return s.refuse(f.Tag, omega.CodeBadRequest, "frame type "+strconv.Itoa(int(f.Type))+" is not for this server")
 }
 
-// maxRefusals is how much may be queued for a client before one that keeps
-// asking what is refused is ended.
-const maxRefusals = 64 << 10
-
 // refuse answers a request with an error. It ends the session of a client that
-// does not listen.
+// asks and does not read.
 func (s *session) refuse(tag uint32, code omega.Code, text string) error {
-	if s.c.Queued() > maxRefusals {
-		return omega.Errorf(omega.CodeRateLimited, "too many requests that were refused: %s", text)
+	err := s.c.SendFrame(wire.TypeError, tag, wire.AppendStatus(nil, code, text))
+	if errors.Is(err, transport.ErrSlow) {
+		return fmt.Errorf("refuse a request (%s): %w", code, err)
 	}
-	_ = s.c.SendFrame(wire.TypeError, tag, wire.AppendStatus(nil, code, text))
 	return nil
 }
 
