@@ -160,10 +160,15 @@ func (h *Holder) accept(ctx context.Context) {
 	}
 }
 
+// flushTimeout is how long a core that ends waits for its outbox: receipts of
+// what was just printed are worth a moment, a slow home is not.
+const flushTimeout = time.Second
+
 // Close hands the home over: no new calls, calls of others under way are
 // answered with ErrHandover, the core ends, the lock is free.
 func (h *Holder) Close() error {
 	h.socket.Close() // removes the socket file as well
+	h.Client.flush(flushTimeout)
 	h.stop()
 	h.wg.Wait()
 	err := h.Client.Close()

@@ -57,6 +57,32 @@ func (c *Client) outbox(ctx context.Context) {
 	}
 }
 
+// flush waits until nothing in the outbox is due, as long as there is a
+// connection that could carry it.
+func (c *Client) flush(timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	for {
+		changed := c.changed.wait()
+		if _, err := c.online(); err != nil {
+			return
+		}
+		var due []history.Outgoing
+		err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+			due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
+			return err
+		})
+		if err != nil || len(due) == 0 {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // An outboxWorker is the state of the outbox goroutine.
 type outboxWorker struct {
 	c       *Client

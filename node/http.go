@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
 )
 
 // publicHandler is the web site and everything else that speaks HTTP to the
@@ -60,6 +62,7 @@ func (n *Node) compare(ctx context.Context) error {
 		}
 		now := map[omega.Fingerprint]time.Time{}
 		for _, s := range n.cloud.Servers() {
+			n.knowServer(ctx, s.Server, s.Certificate)
 			if s.Server == n.Fingerprint() || !s.Connected {
 				continue // who comes back is compared with again
 			}
@@ -73,6 +76,21 @@ func (n *Node) compare(ctx context.Context) error {
 			now[s.Server] = at
 		}
 		last = now
+	}
+}
+
+// knowServer puts a server's certificate, which came with its announcement, into
+// the key server: devices look up the keys of their homes there.
+func (n *Node) knowServer(ctx context.Context, fp omega.Fingerprint, hash [32]byte) {
+	if have, err := n.keys.FindCertificate(ctx, fp); err == nil && have.Hash() == hash {
+		return
+	}
+	cert, err := n.cloud.FindCertificate(ctx, fp)
+	if err != nil {
+		return // it comes with the next announcement
+	}
+	if _, _, err := n.keys.Accept(ctx, keyserver.FromServer, wire.Entry{Certificate: cert.Bytes()}); err != nil {
+		n.log.Debug("certificate of a server not kept", "server", fp, "err", err)
 	}
 }
 

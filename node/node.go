@@ -361,11 +361,9 @@ func (n *Node) Run(ctx context.Context) error {
 			}
 		})
 	}
-	accept, refuse := context.WithCancel(inner)
-	defer refuse()
 	start("proxy", n.proxy.Run)
 	start("cloud", n.cloud.Run)
-	start("client listener", func(context.Context) error { return n.transport.Serve(accept, n.client, n.session) })
+	start("client listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.client, n.session) })
 	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link) })
 	start("key server comparison", n.compare)
 	start("mail expiry", n.expire)
@@ -377,8 +375,7 @@ func (n *Node) Run(ctx context.Context) error {
 	case <-n.mail.Failed():
 		stop(errors.New("mailboxes: stable storage failed; see the log"))
 	}
-	n.log.Info("draining")
-	n.client.Close()
+	n.log.Info("draining") // new sessions are sent away by the proxy until the listener closes
 	drain, cancel := context.WithTimeout(inner, drainTimeout)
 	if err := n.proxy.Shutdown(drain); err != nil {
 		n.log.Warn("drained in part", "err", err)

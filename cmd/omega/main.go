@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -70,7 +71,7 @@ func run(args []string) int {
 	if exited >= 0 {
 		return exited // help or version was printed
 	}
-	a.json = c.JSON
+	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
 			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.parse", err), Next: i18n.T("next.help"),
