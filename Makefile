@@ -64,7 +64,7 @@ BENCH_FLAGS ?=
 .PHONY: bench-peers
 bench-peers: ## measure ejabberd, Prosody and mosquitto beside our server (root, Debian)
 	tools/peers.sh install
-	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/bench ./sim/bench
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./sim/bench ./cmd/omegad
 	./$(BIN)/bench $(BENCH_FLAGS)
 
 .PHONY: clean

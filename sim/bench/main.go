@@ -32,7 +32,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	var (
-		systems = flags.String("systems", "floor,floor-sync,mosquitto,prosody,ejabberd", "servers to measure, by `name,…`")
+		systems = flags.String("systems", "omega,floor,floor-sync,mosquitto,prosody,ejabberd", "servers to measure, by `name,…`")
 		modes   = flags.String("modes", "thr,rate,offline,idle", "what to measure, by `mode,…`")
 		windows = flags.String("windows", "1,16", "messages in flight per pair, for thr")
 		rates   = flags.String("rates", "1000,10000", "messages per second, for rate")

@@ -12,6 +12,7 @@ import (
 // drivers lists the servers that can take part, by the name in -systems.
 func drivers() map[string]driver {
 	return map[string]driver{
+		"omega":      new(omegaServer),
 		"ejabberd":   new(ejabberd),
 		"prosody":    new(prosody),
 		"mosquitto":  new(mosquitto),
