@@ -331,18 +331,23 @@ func TestParked(t *testing.T) {
 func TestParkedBounds(t *testing.T) {
 	db := openTest(t)
 	db.update(t, func(tx *Tx) error {
-		for n := range maxParked + 5 {
-			must(t, tx.Park(&Parked{ID: omega.ID{byte(n), byte(n >> 8)}, Payload: []byte{1}}))
+		for n := range 30 {
+			must(t, tx.Park(&Parked{ID: omega.ID{byte(n)}, Payload: make([]byte, 10)}))
 		}
-		n, err := tx.CountParked()
-		first, _ := tx.Parked(chat.Locator{}, 1)
-		if n != maxParked || first[0].Position != 6 {
-			t.Errorf("%d parked, first %d", n, first[0].Position)
+		must(t, tx.trimParked(25, 1000))
+		first, err := tx.Parked(chat.Locator{}, 1)
+		if n, _ := tx.CountParked(); n != 25 || first[0].Position != 6 {
+			t.Errorf("%d parked, first %d, %v", n, first[0].Position, err)
+		}
+		must(t, tx.trimParked(25, 100))
+		if n, _ := tx.CountParked(); n != 10 {
+			t.Errorf("%d parked of 100 octets", n)
 		}
 		for n := range 20 {
 			must(t, tx.Park(&Parked{ID: omega.ID{byte(n), 99, 9}, Payload: make([]byte, 1<<20)}))
 		}
-		if n, err = tx.CountParked(); n > 17 {
+		n, err := tx.CountParked()
+		if n != maxParkedBytes>>20 {
 			t.Errorf("%d parked of 1 MiB", n)
 		}
 		return err

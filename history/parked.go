@@ -36,12 +36,18 @@ func (tx *Tx) Park(p *Parked) error {
 	if err != nil {
 		return err
 	}
+	return tx.trimParked(maxParked, maxParkedBytes)
+}
+
+// trimParked forgets the oldest beyond a number and a size.
+func (tx *Tx) trimParked(most, mostBytes int64) error {
+	const what = "forget parked envelopes"
 	for {
 		var n, size int64
-		if err := tx.row(what, `SELECT count(*), coalesce(sum(size), 0) FROM parked`, nil, &n, &size); err != nil {
+		if err := tx.row(what, `SELECT count, size FROM parked_total`, nil, &n, &size); err != nil {
 			return err
 		}
-		if n <= maxParked && size <= maxParkedBytes {
+		if n <= most && size <= mostBytes {
 			return nil
 		}
 		if _, err := tx.exec(what, `DELETE FROM parked WHERE position = (SELECT min(position) FROM parked)`); err != nil {
@@ -89,6 +95,6 @@ func (tx *Tx) Unpark(position int64) error {
 
 // CountParked returns how many envelopes are parked.
 func (tx *Tx) CountParked() (n int, err error) {
-	err = tx.row("count parked envelopes", `SELECT count(*) FROM parked`, nil, &n)
+	err = tx.row("count parked envelopes", `SELECT count FROM parked_total`, nil, &n)
 	return n, err
 }

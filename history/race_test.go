@@ -1,0 +1,6 @@
+//go:build race
+
+package history
+
+// slow: the race detector looks at every memory access of the database engine.
+const slow = true
