@@ -174,10 +174,15 @@ func (p *Proxy) deliverEphemeral(env wire.EnvelopeView) {
 
 // codeOf chooses what the other side is told. It is the only place that does.
 func codeOf(err error) omega.Code {
+	if err == nil {
+		return omega.CodeOK // without what follows, which allocates
+	}
+	return codeOfError(err)
+}
+
+func codeOfError(err error) omega.Code {
 	var e *omega.Error
 	switch {
-	case err == nil:
-		return omega.CodeOK
 	case errors.As(err, &e):
 		return e.Code
 	case errors.Is(err, mailbox.ErrFull):
