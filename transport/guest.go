@@ -16,7 +16,7 @@ func isGuest(t wire.Type) bool {
 
 // serveGuest answers a visitor until he leaves, asks too much, or his time is
 // over. He cannot become a session any more. It always returns an error, and
-// ErrGuest if nothing was wrong.
+// ErrGuest if nothing was wrong. (spec/handshake.md, SHAKE-12)
 func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s := h.server
 	if !s.gate.enterGuest() {

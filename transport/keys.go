@@ -78,7 +78,7 @@ func (b *binding) shared(peer []byte) ([]byte, error) {
 
 // A transcript is a hash over the bodies of the frames of a handshake in their
 // order: ServerHello, Resume or Auth or both, and Cert if there was one. Error
-// frames are not in it.
+// frames are not in it. (spec/handshake.md, SHAKE-7)
 type transcript struct{ h hash.Hash }
 
 func newTranscript() transcript {
@@ -107,7 +107,7 @@ func (t transcript) sum(b *binding) []byte {
 //	PRK = HKDF-Extract(salt = transcript, secret = client nonce, or the ticket's secret, | X25519 | )
 //	key = HKDF-Expand(PRK, "omega-im/" name "/v1\n", length)
 //
-// where X25519 stands only in ModeTerminated.
+// where X25519 stands only in ModeTerminated. (spec/handshake.md, SHAKE-7)
 type keys struct {
 	welcome  [32]byte // name "welcome-key": of the proof in the Welcome
 	resume   [32]byte // name "ticket-secret": of the ticket

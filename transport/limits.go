@@ -10,7 +10,8 @@ import (
 // Limits bound what strangers can make a server do. Zero is the default of
 // each, a negative number takes the limit away. Limits per address count an
 // IPv6 /64 as one address and leave out loopback, which is this machine or a
-// proxy in front of it, and addresses that are not IP.
+// proxy in front of it, and addresses that are not IP. (spec/handshake.md,
+// SHAKE-13)
 type Limits struct {
 	HandshakeTimeout time.Duration // from accept to the client's proof, and again for its certificate; 3 s
 	HalfOpen         int           // connections in a handshake at once; 1024

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -231,5 +232,38 @@ func TestTicketHidesItself(t *testing.T) {
 	}
 	if _, err := (&Ticket{}).MarshalBinary(); err == nil {
 		t.Error("an empty ticket was written")
+	}
+}
+
+// TestServerSaysExpired has the server's clock run ahead of the client's.
+func TestServerSaysExpired(t *testing.T) {
+	alice := newPerson(t)
+	var ahead atomic.Int64
+	w := newWorld(t, func(c *Config) {
+		c.Clock = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	}, alice)
+	cfg := w.config(alice)
+	cfg.Ticket = w.dial(cfg).Ticket()
+	ahead.Store(int64(omega.MaxTicket - time.Minute))
+	if !w.dial(cfg).Peer().Resumed {
+		t.Error("not resumed within the ticket's life")
+	}
+	ahead.Store(int64(omega.MaxTicket + time.Minute))
+	if w.dial(cfg).Peer().Resumed {
+		t.Error("resumed after the ticket's end")
+	}
+}
+
+// TestClockIsNamed has a client whose clock is ahead be told so by itself: the
+// server does not say why it refuses.
+func TestClockIsNamed(t *testing.T) {
+	alice := newPerson(t)
+	w := newWorld(t, nil, alice)
+	cfg := w.config(alice)
+	cfg.Clock = func() time.Time { return time.Now().Add(3 * time.Hour) }
+	_, err := Dial(t.Context(), cfg)
+	wantCode(t, err, omega.CodeAuth)
+	if err == nil || !strings.Contains(err.Error(), "3h0m0s") {
+		t.Errorf("error = %v, want it to name the difference of the clocks", err)
 	}
 }

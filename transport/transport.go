@@ -14,8 +14,9 @@
 // The files, in the order of a connection's life: address.go, dial.go and
 // server.go; hello.go, auth.go, resume.go and welcome.go (the messages, with
 // their layouts); keys.go and ticket.go (what is derived from them);
-// accept.go and guest.go (the server's order of work); conn.go, read.go and
-// send.go (frames); websocket.go (frames where there is no TLS of our own).
+// accept.go, authenticate.go and guest.go (the server's order of work) and
+// greet.go (the client's); conn.go, read.go and send.go (frames); websocket.go
+// (frames where there is no TLS of our own).
 package transport
 
 import (

@@ -24,7 +24,7 @@ import (
 // without further data, under the key of its direction; its nonce is the
 // direction's first nonce with the number of the record (from 0, 64 bits) xored
 // into its last 8 octets. So a record that is lost, repeated, changed or out of
-// order does not open, and the connection ends.
+// order does not open, and the connection ends. (spec/handshake.md, SHAKE-11)
 type wsLink struct {
 	ws   *websocket.Conn
 	raw  net.Conn // below it, for deadlines; nil in a browser

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -70,7 +71,7 @@ func (w *world) wsConfig(p *person) DialConfig {
 
 func newWebWorld(t testing.TB, people ...*person) *world {
 	t.Helper()
-	w := newWorld(t, func(c *Config) { c.Terminated = true }, people...)
+	w := newWorld(t, func(c *Config) { c.Terminated, c.ClientQueue = true, 1<<20 }, people...)
 	w.serveHTTP()
 	return w
 }
@@ -384,7 +385,9 @@ func TestHTTPS(t *testing.T) {
 	alice := newPerson(t)
 	w := newWebWorld(t, alice)
 	var sessions sync.WaitGroup
-	web := httptest.NewTLSServer(w.handler(&sessions))
+	web := httptest.NewUnstartedServer(w.handler(&sessions))
+	web.Config.ErrorLog = log.New(io.Discard, "", 0)
+	web.StartTLS()
 	t.Cleanup(func() {
 		web.Close()
 		sessions.Wait()

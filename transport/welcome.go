@@ -18,6 +18,7 @@ const welcomeLabel = "omega-im/welcome/v1\n"
 // welcome key (keys.go): only who could open the client's nonce has that key,
 // and it is another one for every transcript. After a Resume there is no new
 // ticket (n is 0): the old one stays good until its end.
+// (spec/handshake.md, SHAKE-8)
 type welcome struct {
 	version   uint8
 	sessionID [16]byte
