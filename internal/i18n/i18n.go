@@ -11,8 +11,8 @@ import (
 type Lang int
 
 const (
-	Chinese Lang = iota // 繁體中文（台灣）
-	English
+	Chinese Lang = iota // 繁體中文（台灣）, the source
+	English             // complete as well
 )
 
 // Detect chooses the language from the environment variables LC_ALL,

@@ -1,0 +1,82 @@
+package i18n
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// all is the whole catalogue.
+func all() map[string]entry {
+	out := map[string]entry{}
+	for _, part := range []map[string]entry{catalogue, commands} {
+		for k, e := range part {
+			out[k] = e
+		}
+	}
+	return out
+}
+
+var placeholder = regexp.MustCompile(`\{\d\}`)
+
+func TestBothLanguagesSayTheSame(t *testing.T) {
+	if got := len(all()); got != len(catalogue)+len(commands) {
+		t.Errorf("%d keys stand in both parts", len(catalogue)+len(commands)-got)
+	}
+	for key, e := range all() {
+		if e.zh == "" || e.en == "" {
+			t.Errorf("%s lacks a language", key)
+		}
+		for _, p := range placeholder.FindAllString(e.zh+e.en, -1) {
+			if !strings.Contains(e.zh, p) || !strings.Contains(e.en, p) {
+				t.Errorf("%s: %s stands in one language only", key, p)
+			}
+		}
+	}
+}
+
+// TestWordsOfTaiwan finds words that are used elsewhere for what Taiwan calls
+// otherwise.
+func TestWordsOfTaiwan(t *testing.T) {
+	for _, word := range []string{
+		"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
+		"文件夾", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "保存到", "支持的", "質量", "撤回",
+	} {
+		for key, e := range all() {
+			if strings.Contains(e.zh, word) {
+				t.Errorf("%s says %q", key, word)
+			}
+		}
+	}
+}
+
+func TestDetect(t *testing.T) {
+	for _, row := range []struct {
+		env  map[string]string
+		want Lang
+	}{
+		{nil, English},
+		{map[string]string{"LANG": "C"}, English},
+		{map[string]string{"LANG": "zh_TW.UTF-8"}, Chinese},
+		{map[string]string{"LANG": "en_US.UTF-8", "LC_ALL": "zh_TW.UTF-8"}, Chinese},
+		{map[string]string{"LANG": "zh_TW.UTF-8", "LC_ALL": "C"}, English},
+		{map[string]string{"LANG": "ja_JP.UTF-8"}, English},
+	} {
+		if got := Detect(func(k string) string { return row.env[k] }); got != row.want {
+			t.Errorf("Detect(%v) = %v, want %v", row.env, got, row.want)
+		}
+	}
+}
+
+func TestIn(t *testing.T) {
+	text := T("doing.open", "HOME")
+	if got, want := text.In(English), "opening the account in HOME"; got != want {
+		t.Errorf("In(English) = %q, want %q", got, want)
+	}
+	if got, want := text.In(Chinese), "開啟 HOME 裡的帳號"; got != want {
+		t.Errorf("In(Chinese) = %q, want %q", got, want)
+	}
+	if got, want := T("no.such.key", 7).In(Chinese), "no.such.key 7"; got != want {
+		t.Errorf("In = %q, want %q", got, want)
+	}
+}
