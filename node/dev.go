@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -97,43 +98,64 @@ func newDevNode(ctx context.Context, cfg DevConfig, i int, bootstrap string) (*N
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	ports := []*string{&c.Listen.Client, &c.Listen.Peer, &c.Listen.HTTP, &c.Listen.Admin}
-	if err := keepPorts(filepath.Join(c.Dir, "ports"), ports); err != nil {
+	ports := filepath.Join(c.Dir, "ports")
+	text, err := choosePorts(ports, []*string{&c.Listen.Client, &c.Listen.Peer, &c.Listen.HTTP, &c.Listen.Admin})
+	if err != nil {
 		return nil, err
 	}
-	return New(ctx, *c, Options{Logger: cfg.Logger.With("server", c.Name), FS: cfg.FS})
+	n, err := New(ctx, *c, Options{Logger: cfg.Logger.With("server", c.Name), FS: cfg.FS})
+	if err != nil {
+		return nil, err
+	}
+	// Only now: a second cloud on this directory has failed and keeps the
+	// first one's ports.
+	if err := os.WriteFile(ports, []byte(text), 0o600); err != nil {
+		n.closeAll()
+		return nil, err
+	}
+	return n, nil
 }
 
-// keepPorts fills in loopback addresses: those of the last time where they are
-// still free, new ones elsewhere.
-func keepPorts(file string, to []*string) error {
+// choosePorts fills in loopback addresses: those of the last time where they
+// are still free, new ones elsewhere. It returns what file is to hold.
+func choosePorts(file string, to []*string) (text string, err error) {
 	old := make([]int, len(to))
 	if b, err := os.ReadFile(file); err == nil {
 		fmt.Sscan(string(b), &old[0], &old[1], &old[2], &old[3])
 	}
-	text := ""
 	for i, addr := range to {
-		port, err := freePort(old[i])
+		ln, err := listenFree(old[i])
 		if err != nil {
-			return err
+			return "", err
 		}
-		*addr = fmt.Sprintf("127.0.0.1:%d", port)
-		text += fmt.Sprintln(port)
+		defer ln.Close() // after the last one: no port is chosen twice
+		*addr = ln.Addr().String()
+		text += fmt.Sprintln(ln.Addr().(*net.TCPAddr).Port)
 	}
-	return os.WriteFile(file, []byte(text), 0o600)
+	return text, nil
 }
 
-// freePort returns wanted if it is free, or another that is.
-func freePort(wanted int) (int, error) {
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted))
-	if err != nil && wanted != 0 {
-		ln, err = net.Listen("tcp", "127.0.0.1:0")
+// Ports of a development cloud stay below those that systems give to outgoing
+// connections (from 32768 on Linux), so that they are still free when it comes
+// back.
+const (
+	minDevPort = 20000
+	maxDevPort = 32000
+	portTries  = 64
+)
+
+// listenFree listens on wanted if it is free, or on another port that is.
+func listenFree(wanted int) (net.Listener, error) {
+	for range portTries {
+		if wanted == 0 {
+			wanted = minDevPort + rand.IntN(maxDevPort-minDevPort)
+		}
+		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted)); err == nil {
+			return ln, nil
+		}
+		wanted = 0
 	}
-	if err != nil {
-		return 0, err
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
+	return nil, errors.New("no free port on 127.0.0.1")
 }
 
 // Servers lists the servers in order.

@@ -154,18 +154,19 @@ func (n *Node) openStores(ctx context.Context) error {
 }
 
 // openDrivers opens the storage that the configuration names.
-func (n *Node) openDrivers() (driver mailbox.Driver, err error) {
+func (n *Node) openDrivers() (mailbox.Driver, error) {
 	switch n.cfg.Store.Kind {
 	case "memory":
 		n.keyStore = keyserver.NewMem()
 		return mem.New(), nil
 	default:
-		n.keyStore, err = keypebble.Open(keypebble.Config{
+		keys, err := keypebble.Open(keypebble.Config{
 			Dir: filepath.Join(n.cfg.Dir, "keys"), CacheSize: int64(n.cfg.Store.KeyCache), FS: n.opt.FS,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("key server: %w", err)
 		}
+		n.keyStore = keys // a nil *Store is not a nil Store
 		return mailpebble.Open(mailpebble.Config{
 			Dir: filepath.Join(n.cfg.Dir, "mail"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
 			Cache: int64(n.cfg.Store.MailCache), Logger: n.log,
