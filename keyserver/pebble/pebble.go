@@ -18,7 +18,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"syscall"
+	"log/slog"
 
 	db "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -47,13 +47,22 @@ type Config struct {
 	// parsed certificates have a cache above.
 	CacheSize int64
 
-	// FS is the file system. Nil means the machine's.
-	FS vfs.FS
+	// Reserve is the free space in octets below which Put reports a full disk,
+	// half of what package mailbox/pebble leaves: keys go on changing a little
+	// longer than mail comes in. Zero means 256 MiB, on small disks a fortieth of
+	// the disk; negative means none.
+	Reserve int64
+
+	FS     vfs.FS       // nil means the machine's
+	Logger *slog.Logger // nil discards
 }
 
 // A Store is a keyserver.Store on disk.
 type Store struct {
-	db *db.DB
+	db     *db.DB
+	log    *slog.Logger
+	failed failure
+	space
 }
 
 var _ keyserver.Store = (*Store)(nil)
@@ -64,29 +73,48 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.CacheSize == 0 {
 		cfg.CacheSize = 8 << 20
 	}
-	cache := db.NewCache(cfg.CacheSize)
-	defer cache.Unref()
+	if cfg.FS == nil {
+		cfg.FS = vfs.Default
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Reserve == 0 {
+		cfg.Reserve = 256 << 20
+	}
+	s := &Store{log: cfg.Logger, space: space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}}
+	s.failed.ch = make(chan struct{})
+	err := s.do(func() (err error) {
+		s.db, err = db.Open(cfg.Dir, s.options(&cfg))
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open key store %s: %w", cfg.Dir, err)
+	}
+	if err := s.checkFormat(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open key store %s: %w", cfg.Dir, err), s.Close())
+	}
+	return s, nil
+}
+
+// options tunes Pebble for a few small entries that are read often.
+func (s *Store) options(cfg *Config) *db.Options {
 	opts := &db.Options{
 		FS:                          cfg.FS,
-		Cache:                       cache,
+		CacheSize:                   cfg.CacheSize,
 		MemTableSize:                4 << 20,
 		MemTableStopWritesThreshold: 4,
 		MaxOpenFiles:                256,
 		FormatMajorVersion:          db.FormatNewest,
-		Logger:                      silent{},
+		Logger:                      logger{s.log, s.fail},
+		EventListener: &db.EventListener{
+			DataCorruption: func(i db.DataCorruptionInfo) { s.fail(fmt.Errorf("corrupt file: %s", i)) },
+		},
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
-	d, err := db.Open(cfg.Dir, opts)
-	if err != nil {
-		return nil, fmt.Errorf("open key store %s: %w", cfg.Dir, err)
-	}
-	s := &Store{db: d}
-	if err := s.checkFormat(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open key store %s: %w", cfg.Dir, err), d.Close())
-	}
-	return s, nil
+	return opts
 }
 
 var formatKey = append([]byte{spaceMeta}, "format"...)
@@ -107,6 +135,9 @@ func (s *Store) checkFormat() error {
 
 // get returns a copy of the value of key.
 func (s *Store) get(key []byte) ([]byte, error) {
+	if err := s.usable(); err != nil {
+		return nil, err
+	}
 	v, closer, err := s.db.Get(key)
 	if errors.Is(err, db.ErrNotFound) {
 		return nil, keyserver.ErrNotFound
@@ -161,6 +192,17 @@ func (s *Store) GetBySubkey(ctx context.Context, fp omega.Fingerprint) (*keyserv
 // Put writes item and waits for stable storage. Puts that wait at the same
 // time share one sync.
 func (s *Store) Put(_ context.Context, item *keyserver.Item) error {
+	err := s.room()
+	if err == nil {
+		err = s.do(func() error { return s.put(item) })
+	}
+	if err != nil {
+		return fmt.Errorf("write entry of %s: %w", item.Fingerprint, err)
+	}
+	return nil
+}
+
+func (s *Store) put(item *keyserver.Item) error {
 	b := s.db.NewBatch()
 	defer b.Close()
 	fp := item.Fingerprint
@@ -169,15 +211,9 @@ func (s *Store) Put(_ context.Context, item *keyserver.Item) error {
 		b.Set(summaryKey(fp), encodeSummary(&item.Summary), nil),
 		s.claim(b, item),
 	); err != nil {
-		return fmt.Errorf("write entry of %s: %w", fp, err)
+		return err
 	}
-	if err := b.Commit(db.Sync); err != nil {
-		if errors.Is(err, syscall.ENOSPC) {
-			return fmt.Errorf("write entry of %s: %w: %w", fp, keyserver.ErrDiskFull, err)
-		}
-		return fmt.Errorf("write entry of %s: %w", fp, err)
-	}
-	return nil
+	return b.Commit(db.Sync)
 }
 
 // claim adds the subkeys that nobody has claimed.
@@ -200,6 +236,9 @@ func (s *Store) claim(b *db.Batch, item *keyserver.Item) error {
 
 // Range reads the summaries of one bucket.
 func (s *Store) Range(ctx context.Context, bucket uint8, fn func(keyserver.Summary) error) (err error) {
+	if err := s.usable(); err != nil {
+		return err
+	}
 	upper := []byte{spaceSummary, bucket + 1}
 	if bucket == 255 {
 		upper = []byte{spaceSummary + 1}
@@ -224,15 +263,5 @@ func (s *Store) Range(ctx context.Context, bucket uint8, fn func(keyserver.Summa
 	return nil
 }
 
-// Close closes the files.
-func (s *Store) Close() error { return s.db.Close() }
-
-// silent drops what Pebble says about its files; errors are returned as well.
-type silent struct{}
-
-func (silent) Infof(string, ...any)  {}
-func (silent) Errorf(string, ...any) {}
-
-// Fatalf is called when the store cannot go on, such as after a failed write
-// of its log. Pebble requires that it does not return.
-func (silent) Fatalf(format string, args ...any) { panic(fmt.Sprintf("key store: "+format, args...)) }
+// Close closes the files. It returns an error at once if the store has failed.
+func (s *Store) Close() error { return s.do(s.db.Close) }

@@ -3,6 +3,8 @@ package pebble
 import (
 	"bytes"
 	"errors"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -81,6 +83,80 @@ func TestOpenRefusesOtherFormat(t *testing.T) {
 	}
 	if _, err := Open(Config{Dir: "keys", FS: fs}); err == nil {
 		t.Error("a store of another format opened")
+	}
+}
+
+// brokenFS fails every write to the log once it is told to.
+type brokenFS struct {
+	vfs.FS
+	broken atomic.Bool
+}
+
+type brokenFile struct {
+	vfs.File
+	fs *brokenFS
+}
+
+func (f *brokenFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	file, err := f.FS.Create(name, c)
+	return &brokenFile{file, f}, err
+}
+
+func (f *brokenFile) Write(b []byte) (int, error) {
+	if f.fs.broken.Load() {
+		return 0, syscall.EIO
+	}
+	return f.File.Write(b)
+}
+
+// TestBrokenDisk: a disk that fails makes an error and no crash, and what the
+// store says afterwards is that it failed.
+func TestBrokenDisk(t *testing.T) {
+	fs := &brokenFS{FS: vfs.NewMem()}
+	s, err := Open(Config{Dir: "keys", FS: fs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fp, err := omega.FingerprintV4(bytes.Repeat([]byte{1}, 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := &keyserver.Item{Summary: keyserver.Summary{Fingerprint: fp}, Entry: []byte("e")}
+	if err := s.Put(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	fs.broken.Store(true)
+	if err := s.Put(t.Context(), item); err == nil {
+		t.Error("put on a broken disk")
+	}
+	<-s.Failed()
+	fs.broken.Store(false)
+	if err := s.Put(t.Context(), item); !errors.Is(err, errFailed) {
+		t.Errorf("put after a failure: %v", err)
+	}
+	if _, err := s.Get(t.Context(), fp); !errors.Is(err, errFailed) {
+		t.Errorf("get after a failure: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, errFailed) {
+		t.Errorf("close after a failure: %v", err)
+	}
+}
+
+// fullFS has no room.
+type fullFS struct{ vfs.FS }
+
+func (fullFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
+	return vfs.DiskUsage{AvailBytes: 100, TotalBytes: 1 << 40}, nil
+}
+
+func TestFullDisk(t *testing.T) {
+	s, err := Open(Config{Dir: "keys", FS: fullFS{vfs.NewMem()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Put(t.Context(), &keyserver.Item{}); !errors.Is(err, keyserver.ErrDiskFull) {
+		t.Errorf("put = %v, want ErrDiskFull", err)
 	}
 }
 
