@@ -13,7 +13,7 @@ import (
 )
 
 // testTime is the now of all tests.
-var testTime = time.Date(2026, 11, 22, 13, 20, 0, 123e6, time.UTC)
+var testTime = time.Date(2026, 11, 1, 13, 20, 0, 123e6, time.UTC)
 
 // seeded returns random octets that are the same in every run.
 func seeded(seed byte) io.Reader { return rand.NewChaCha8([32]byte{seed}) }
