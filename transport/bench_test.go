@@ -410,7 +410,7 @@ func resident(b *testing.B) int {
 }
 
 func BenchmarkSend(b *testing.B) {
-	c, _ := pipe(b, RoleClient, 1<<20)
+	c, _ := pipe(b, RoleClient, DefaultClientQueue)
 	c.link = sink{c.link.(plainLink)}
 	body := make([]byte, 400)
 	b.ReportAllocs()

@@ -28,6 +28,15 @@ func getBuffer(n int) *buffer {
 	return &buffer{b: make([]byte, 0, n)}
 }
 
+// growBuffer returns a buffer with what is in b and room for n octets more, and
+// gives b back.
+func growBuffer(b *buffer, n int) *buffer {
+	larger := getBuffer(max(len(b.b)+n, 2*cap(b.b)))
+	larger.b, larger.r = append(larger.b, b.b...), b.r
+	putBuffer(b)
+	return larger
+}
+
 // putBuffer gives b back. Nobody may refer to it any more. Buffers that grew
 // to odd sizes go to the class that they can stand for.
 func putBuffer(b *buffer) {

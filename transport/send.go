@@ -81,8 +81,11 @@ func (c *Conn) reserve(n int) error {
 	if c.queued()+n > c.maxQueue {
 		return ErrSlow
 	}
-	if c.out == nil {
+	switch {
+	case c.out == nil:
 		c.out = getBuffer(n)
+	case cap(c.out.b)-len(c.out.b) < n:
+		c.out = growBuffer(c.out, n)
 	}
 	return nil
 }

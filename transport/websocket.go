@@ -126,10 +126,7 @@ func readMessage(r io.Reader) (*buffer, error) {
 	b := getBuffer(1)
 	for {
 		if len(b.b) == cap(b.b) {
-			larger := getBuffer(2 * cap(b.b))
-			larger.b = append(larger.b, b.b...)
-			putBuffer(b)
-			b = larger
+			b = growBuffer(b, 1)
 		}
 		n, err := r.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
