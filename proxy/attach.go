@@ -136,9 +136,10 @@ func (s *session) noteAttached(epoch uint64, got *wire.Attached) (tag uint32, te
 	a := &s.remotes[i]
 	ok := got.Code == omega.CodeOK
 	tell = !a.told || ok && (!a.ok || a.incarnation != got.Incarnation)
-	if !ok && !got.Code.Retry() || got.Code == omega.CodeSuperseded {
+	switch got.Code {
+	case omega.CodeSuperseded, omega.CodeBadRequest, omega.CodeRefused, omega.CodeExpired:
 		tell = tell || !a.over
-		a.over = true
+		a.over = true // the same lease will not do another time
 	}
 	a.told = true
 	if ok {

@@ -55,7 +55,7 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 	open := func(who *testPerson) (*session, *sink) {
 		c := &sink{peer: transport.Peer{Account: who.fp(), Device: who.device(0), Role: transport.RoleClient}, wake: make(chan struct{}, 1)}
-		s := &session{p: p, c: c, account: who.fp(), device: who.device(0), flow: flow{room: make(chan struct{}, 1)}, gone: make(chan struct{})}
+		s := &session{p: p, c: c, account: who.fp(), device: who.device(0), flow: flow{room: make(chan struct{}, 1)}}
 		p.enter(s)
 		b.Cleanup(func() { p.leave(s) })
 		return s, c

@@ -28,6 +28,9 @@ const (
 // mail is left to the window: the rest of its queue is for answers.
 const maxQueuedMail = 192 << 10
 
+// keepFlight is how long a list of mails in flight an idle lease keeps.
+const keepFlight = 16
+
 // A lease is one device that attached through one proxy, and what is under way
 // to it. Mail goes to it in the order of sequences, each after the one before
 // it in the chain of Prev.
@@ -189,7 +192,11 @@ func (l *lease) acknowledged(seq uint64) {
 		l.bytes -= int(l.flight[n].size)
 		n++
 	}
-	l.flight = append(l.flight[:0], l.flight[n:]...)
+	if n == len(l.flight) && n > keepFlight {
+		l.flight = nil // after a burst
+	} else {
+		l.flight = append(l.flight[:0], l.flight[n:]...)
+	}
 	l.progress = l.h.p.coarse.Load()
 	l.resends = 0
 	l.wake()

@@ -132,15 +132,15 @@ func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.En
 	return p.findRemote(ctx, fp, omega.Fingerprint{})
 }
 
-// findRemote asks other servers, the server first before all, if it is given.
-func (p *Proxy) findRemote(ctx context.Context, fp, first omega.Fingerprint) (*keyserver.Entry, error) {
+// findRemote asks other servers, and the server also, if it is given.
+func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	fd, mine := p.finds.join(fp, p.now())
 	if fd == nil {
 		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
 	}
 	if mine {
 		p.stats.finds.Add(1)
-		fd.entry, fd.err = p.askAround(ctx, fp, first)
+		fd.entry, fd.err = p.askAround(ctx, fp, also)
 		if fd.err != nil {
 			p.stats.misses.Add(1)
 		}
@@ -156,12 +156,14 @@ func (p *Proxy) findRemote(ctx context.Context, fp, first omega.Fingerprint) (*k
 }
 
 // askAround asks several servers at once and takes the first answer that holds.
-func (p *Proxy) askAround(ctx context.Context, fp, first omega.Fingerprint) (*keyserver.Entry, error) {
+func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	servers := rendezvous(fp, p.cfg.Servers(), findServers)
-	if !first.IsZero() {
-		servers = append([]omega.Fingerprint{first}, slices.DeleteFunc(servers, func(s omega.Fingerprint) bool { return s == first })...)
+	servers := slices.DeleteFunc(rendezvous(fp, p.cfg.Servers(), findServers), func(s omega.Fingerprint) bool {
+		return s == also || s == p.self
+	})
+	if !also.IsZero() {
+		servers = append(servers, also)
 	}
 	answers := make(chan []byte, len(servers))
 	for _, s := range servers {
@@ -236,7 +238,7 @@ func rendezvous(fp omega.Fingerprint, servers []omega.Fingerprint, n int) []omeg
 
 // findAll looks around for the recipients of env that have no route, and
 // fills in those that it finds.
-func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*keyserver.Route, first omega.Fingerprint) {
+func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*keyserver.Route, also omega.Fingerprint) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, findEach)
 	for i, account := range env.Recipients {
@@ -246,11 +248,14 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if _, err := p.findRemote(ctx, account, first); err != nil {
+			if _, err := p.findRemote(ctx, account, also); err != nil {
 				return
 			}
-			if r, err := p.cfg.Keys.Route(ctx, account); err == nil && len(r.Homes) > 0 {
+			r, err := p.cfg.Keys.Route(ctx, account)
+			if err == nil && len(r.Homes) > 0 {
 				routes[i] = r
+			} else {
+				p.finds.rest(account, p.now()) // known, and lives nowhere
 			}
 		})
 	}

@@ -60,9 +60,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
 	switch f.Type {
 	case wire.TypeAttach:
-		p.home.attach(ctx, from, f.Body, nil, func(a wire.Attached) {
-			p.postFrame(from, wire.TypeAttached, f.Tag, wire.AppendAttached(nil, &a))
-		})
+		p.receiveAttach(ctx, from, f)
 	case wire.TypeLookup:
 		p.receiveLookup(ctx, from, f)
 	case wire.TypePublish:
@@ -72,6 +70,28 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 	case wire.TypeBucket:
 		p.receiveBucket(ctx, from, f)
 	}
+}
+
+// receiveAttach takes a lease from the proxy of a device. If this home has not
+// heard of the account, the proxy has.
+func (p *Proxy) receiveAttach(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	attach := func(ctx context.Context) {
+		p.home.attach(ctx, from, f.Body, nil, func(a wire.Attached) {
+			p.postFrame(from, wire.TypeAttached, f.Tag, wire.AppendAttached(nil, &a))
+		})
+	}
+	l, err := wire.DecodeLease(f.Body)
+	if err == nil {
+		_, err = p.cfg.Keys.Route(ctx, l.User)
+	}
+	if codeOf(err) == omega.CodeNotFound && p.finds.start(p, func() {
+		ctx := context.Background()
+		_, _ = p.findRemote(ctx, l.User, from) // attach says what came of it
+		attach(ctx)
+	}) {
+		return
+	}
+	attach(ctx)
 }
 
 // receiveSend takes an envelope for mailboxes of this home.

@@ -50,9 +50,8 @@ type session struct {
 	heard   atomic.Int64 // last frame, coarse ms
 	ended   atomic.Bool  // end was called: nothing more is read
 	flow    flow
-	gone    chan struct{} // closed when the session is over
-	sends   gcra          // of the reading goroutine
-	control gcra          // of the reading goroutine
+	sends   gcra // of the reading goroutine
+	control gcra // of the reading goroutine
 
 	mu      sync.Mutex
 	why     error        // why this side ended the session; guarded by mu
@@ -78,7 +77,7 @@ func (p *Proxy) serve(ctx context.Context, c conn) error {
 	c.ReleaseCertificate()
 	s := &session{
 		p: p, c: c, account: peer.Account, device: peer.Device,
-		flow: flow{room: make(chan struct{}, 1)}, gone: make(chan struct{}),
+		flow: flow{room: make(chan struct{}, 1)},
 	}
 	s.heard.Store(p.coarse.Load())
 	if !p.enter(s) {
@@ -111,7 +110,6 @@ func (p *Proxy) enter(s *session) bool {
 
 // leave undoes enter and attach.
 func (p *Proxy) leave(s *session) {
-	close(s.gone)
 	p.sessions.removeIf(s.device, func(o *session) bool { return o == s })
 	s.detach()
 	p.stats.sessions.Add(-1)
