@@ -29,41 +29,42 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if len(r.Transcript) > 0 {
 		head = r.Head()
 	}
-	n, err := tx.exec(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
+	var position int64
+	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
 		head, signature, verified, problem, differs, shown, own, state, why, printed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
-		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1`,
-		number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
-		string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-		r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own)
+		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
+		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
+			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own}, &position)
+	if notFound(err) { // nothing changed
+		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
+		return position, err
+	}
 	if err != nil {
 		return 0, err
 	}
-	if r.Verified {
+	if r.Verified && !r.Own {
 		if _, err := tx.exec(what, `DELETE FROM parked WHERE id = ?`, r.ID[:]); err != nil {
 			return 0, err
 		}
 	}
-	return tx.noteMessage(what, number, link[:], r, n > 0 && shown)
+	if shown {
+		err = tx.noteMessage(what, number, position, r)
+	}
+	return position, err
 }
 
 // noteMessage keeps the chat's counters and the words of a new row. A row that
-// only became verified has both already.
-func (tx *Tx) noteMessage(what string, number int64, link []byte, r *Row, changed bool) (position int64, err error) {
-	err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link}, &position)
-	if err != nil || !changed {
-		return position, err
-	}
-	var last int64
-	if err := tx.row(what, `SELECT last FROM chat WHERE number = ?`, []any{number}, &last); err != nil || last >= position {
-		return position, err
-	}
+// only became verified stands at or before the chat's last and has both.
+func (tx *Tx) noteMessage(what string, number, position int64, r *Row) error {
 	unread := !r.Own && !r.Printed
-	if _, err = tx.exec(what, `UPDATE chat SET last = ?, unread = unread + ? WHERE number = ?`, position, unread, number); err != nil {
-		return 0, err
+	n, err := tx.exec(what, `UPDATE chat SET last = ?1, unread = unread + ?2 WHERE number = ?3 AND last < ?1`, position, unread, number)
+	if err == nil && n > 0 {
+		tx.index(position, r.Content.Text)
 	}
-	return position, tx.index(position, r.Content.Text)
+	return err
 }
 
 const selectRow = `SELECT ` + columns + fromMessage

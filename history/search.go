@@ -1,6 +1,8 @@
 package history
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/omega-im/omega"
@@ -9,13 +11,34 @@ import (
 // maxSearched bounds how many messages one search reads.
 const maxSearched = 20_000
 
-// index makes the words of a message findable.
-func (tx *Tx) index(position int64, text string) error {
-	words := indexed(text)
-	if words == "" {
+// An entry is the words of one message for the index.
+type entry struct {
+	position int64
+	words    string
+}
+
+// MarshalJSON writes the pair that index rows are made of.
+func (e entry) MarshalJSON() ([]byte, error) { return json.Marshal([]any{e.position, e.words}) }
+
+// index makes the words of a message findable when the transaction ends.
+func (tx *Tx) index(position int64, text string) {
+	if words := indexed(text); words != "" {
+		tx.words = append(tx.words, entry{position, words})
+	}
+}
+
+// flush writes what index collected, in one statement: the index writes itself
+// out between statements, which for every message costs more than all else.
+func (tx *Tx) flush() error {
+	if len(tx.words) == 0 {
 		return nil
 	}
-	_, err := tx.exec("index message", `INSERT INTO word (rowid, body) VALUES (?, ?)`, position, words)
+	rows, err := json.Marshal(tx.words)
+	if err != nil {
+		return fmt.Errorf("index messages: %w", err)
+	}
+	tx.words = nil
+	_, err = tx.exec("index messages", `INSERT INTO word (rowid, body) SELECT value ->> 0, value ->> 1 FROM json_each(?)`, string(rows))
 	return err
 }
 
@@ -28,6 +51,9 @@ func (tx *Tx) Search(text string, c omega.ChatID, n int) (out []Row, err error) 
 	words := strings.Fields(fold(text))
 	if len(words) == 0 || n <= 0 {
 		return nil, nil
+	}
+	if err := tx.flush(); err != nil {
+		return nil, err
 	}
 	match, exact := matchWords(words)
 	from, args := `SELECT `+columns+` FROM message m JOIN chat c ON c.number = m.chat WHERE m.shown = 1 AND ?1 = ''`, []any{match}

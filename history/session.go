@@ -70,7 +70,11 @@ func (s *session) run(ctx context.Context, begin string, keys keyCache, fn func(
 			s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	if err := fn(&Tx{ctx: ctx, session: s, keys: keys}); err != nil {
+	tx := &Tx{ctx: ctx, session: s, keys: keys}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.flush(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

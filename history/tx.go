@@ -17,6 +17,7 @@ type Tx struct {
 	ctx     context.Context // of Update or View: it ends when this does
 	session *session
 	keys    keyCache // nil in a View
+	words   []entry  // for the index, when the transaction ends
 }
 
 var _ chat.Store = (*Tx)(nil)
