@@ -72,10 +72,11 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 			asked[w.key] = p
 		}
 		if !p.next.After(now) {
-			if _, offline := c.online(); offline == nil {
-				if e := c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}); e != nil {
-					err = errors.Join(err, e)
-				}
+			if _, offline := c.online(); offline != nil {
+				continue // a new session notifies
+			}
+			if e := c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}); e != nil {
+				err = errors.Join(err, e)
 			}
 			p.times++
 			p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
@@ -146,6 +147,10 @@ func (c *Client) wantGap(tx *history.Tx, t *chat.Track) (want, error) {
 	return w, nil
 }
 
+// maxBacklog is how many envelopes may wait before requests are left for later:
+// whoever misses something asks again, so nobody fills this outbox by asking.
+const maxBacklog = 4 * chat.MaxIDs
+
 // resend answers a verified request: messages that this device wrote, to an
 // account that they were for, once more under the current key.
 func (c *Client) resend(ctx context.Context, m *chat.Message) error {
@@ -154,6 +159,9 @@ func (c *Client) resend(ctx context.Context, m *chat.Message) error {
 		return err
 	}
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		if n, err := tx.CountOutgoing(); err != nil || n > maxBacklog {
+			return err
+		}
 		rows, err := c.requested(ctx, tx, m)
 		if err != nil {
 			return err
@@ -167,7 +175,9 @@ func (c *Client) resend(ctx context.Context, m *chat.Message) error {
 			if _, err := c.cfg.rand().Read(id[:]); err != nil {
 				return err
 			}
-			if err := c.seal(ctx, tx, cert, id, content); err != nil {
+			if err := c.seal(ctx, tx, cert, id, content); errors.Is(err, chat.ErrTooLarge) {
+				continue // the others are still worth sending
+			} else if err != nil {
 				return err
 			}
 		}

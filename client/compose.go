@@ -20,7 +20,7 @@ import (
 
 // send puts a text into the outbox and waits as long as the caller wants.
 func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.SendResult, error) {
-	if err := checkText(p.Text, i18n.T("doing.send", p.To)); err != nil {
+	if err := checkSend(p); err != nil {
 		return nil, err
 	}
 	peer, err := c.resolve(ctx, p.To)
@@ -34,6 +34,18 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 	}
 	return c.await(ctx, p, omega.DirectChat(c.acc.Fingerprint, peer))
 }
+
+// checkSend finds what cannot be sent before anything is made of it.
+func checkSend(p clientrpc.SendParams) error {
+	doing := i18n.T("doing.send", p.To)
+	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, fmt.Errorf("id %s, wait %q", p.ID, p.Wait))
+	}
+	return checkText(p.Text, doing)
+}
+
+// waitNone is the Wait of a send that only has to be durable here.
+const waitNone = "none"
 
 func checkText(text string, doing i18n.Text) error {
 	switch {
@@ -81,7 +93,8 @@ const unknownWait = 3 * time.Second
 // queue seals the text and puts it into the outbox. Where nothing is known of
 // the recipient and nobody can be asked, it is put aside until somebody can.
 func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) error {
-	stored, err := c.storedPeer(ctx, peer)
+	// The time is the caller's for waiting: a text is never refused for it.
+	stored, err := c.storedPeer(context.WithoutCancel(ctx), peer)
 	if err != nil {
 		return err
 	}
@@ -129,6 +142,10 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 		}
 		return c.seal(ctx, tx, peer, id, chat.NewText(text))
 	})
+	if errors.Is(err, chat.ErrNoReaders) {
+		fp := peer.Fingerprint()
+		return fail(clientrpc.CodeKey, i18n.T("doing.send", fp), i18n.T("why.nodevices", fp), i18n.T("next.retry"), err)
+	}
 	if err != nil {
 		return fmt.Errorf("seal a message to %s: %w", peer.Fingerprint(), err)
 	}

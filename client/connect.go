@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,6 +87,7 @@ func (c *Client) offline(why error) {
 	c.mu.Lock()
 	c.session, c.problem = nil, why
 	clear(c.homes)
+	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
 	c.changed.notify()
 }
@@ -152,6 +154,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	}
 	c.changed.notify()
 	c.queued.notify()
+	c.missing.notify()
 	c.learnServers(ctx, s)
 
 	tick := time.NewTicker(renewInterval)
@@ -267,6 +270,9 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	if a.Code == omega.CodeSuperseded {
 		return omega.Errorf(omega.CodeSuperseded, "this device is connected somewhere else")
 	}
+	if !c.isHome(a.Home) {
+		return nil
+	}
 	if a.Code == omega.CodeOK {
 		if err := c.alignCursor(ctx, a); err != nil {
 			return err
@@ -282,6 +288,14 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	case <-ctx.Done():
 	}
 	return nil
+}
+
+// isHome reports whether a server is a home of the account: what others say
+// in that place is left aside.
+func (c *Client) isHome(server omega.Fingerprint) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.record != nil && slices.Contains(c.record.Homes, server)
 }
 
 // alignCursor starts at nothing with a home whose store is a new one.

@@ -3,7 +3,10 @@ package client
 import (
 	"context"
 	"errors"
-	"strings"
+	"io"
+	"io/fs"
+	"net"
+	"os"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -24,7 +27,7 @@ func fail(code string, doing, why, next i18n.Text, cause error) error {
 
 // explain turns any error into one that a person reads. It is the only place
 // that chooses code and words for errors of lower packages. An error that is
-// already one passes unchanged.
+// already one passes unchanged, and so does the end of the caller's context.
 func explain(doing i18n.Text, err error) error {
 	var ready *clientrpc.Error
 	var server *omega.Error
@@ -33,6 +36,8 @@ func explain(doing i18n.Text, err error) error {
 		return nil
 	case errors.As(err, &ready):
 		return ready
+	case errors.Is(err, context.Canceled):
+		return err // whoever called knows why
 	case errors.Is(err, context.DeadlineExceeded):
 		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.timeout"), i18n.T("next.retry"), err)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded):
@@ -81,9 +86,21 @@ func explainCode(e *omega.Error) (code string, why, next i18n.Text) {
 	return clientrpc.CodeRefused, i18n.T("why.server", e.Error()), i18n.T("next.otherserver")
 }
 
+// isNetwork tells failures of connections from those of files: both wrap
+// system errors, which say of themselves that they are net.Errors.
 func isNetwork(err error) bool {
-	var n interface{ Timeout() bool } // net.Error, net.OpError, os.SyscallError
-	return errors.As(err, &n) || strings.Contains(err.Error(), "EOF")
+	var file *fs.PathError
+	var link *os.LinkError
+	if errors.As(err, &file) || errors.As(err, &link) {
+		return false
+	}
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, transport.ErrClosed, transport.ErrSlow} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	var n net.Error
+	return errors.As(err, &n)
 }
 
 // accountError says why the account of a home does not open.

@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -37,7 +38,7 @@ func (c *Client) inbox(ctx context.Context) {
 			w.batch = batch
 			if err := w.take(ctx, batch); err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
-				m.session.conn.Close() // what was not acknowledged comes again
+				batch[len(batch)-1].session.conn.Close() // what was not acknowledged comes again
 			}
 		case <-ctx.Done():
 			return
@@ -65,14 +66,13 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	if err := t.store(ctx, todo); err != nil {
 		return err
 	}
+	w.c.changed.notify()
+	var errs []error // what was taken is followed up even if the session is over
 	for home, seq := range seen {
 		w.last[home] = seq
-		if err := w.ack(ctx, s, home, seq); err != nil {
-			return err
-		}
+		errs = append(errs, w.ack(ctx, s, home, seq))
 	}
-	w.c.changed.notify()
-	return t.follow(ctx)
+	return errors.Join(append(errs, t.follow(ctx))...)
 }
 
 // filter leaves out what is a repetition, or comes after a gap, which it asks
@@ -97,7 +97,8 @@ func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen
 			if m.attached.Code == omega.CodeOK {
 				w.last[m.attached.Home] = m.attached.Cursor
 			}
-		case m.mail.Device != w.c.acc.Device || m.mail.Seq <= at(m.mail.Home):
+		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device,
+			m.mail.Seq <= at(m.mail.Home):
 		case m.mail.Prev > at(m.mail.Home):
 			if err := w.rewind(s, m.mail.Home, at(m.mail.Home)); err != nil {
 				return nil, nil, err
@@ -212,10 +213,27 @@ func (c *Client) fetchSender(ctx context.Context, fp omega.Fingerprint) (bool, e
 		return true, c.syncOwn(ctx, s)
 	}
 	_, fresh, err := c.peer(ctx, fp, age)
-	if isCode(err, omega.CodeNotFound) {
-		return true, nil
+	switch {
+	case err == nil && known && !fresh:
+		return false, errOffline // nobody can be asked whether there is a newer one
+	case err == nil, ctx.Err() != nil, !lasting(err):
+		return fresh, err
+	case !isCode(err, omega.CodeNotFound):
+		c.cfg.log().Warn("certificate of a sender cannot be used", "account", fp, "err", err)
 	}
-	return fresh, err
+	return true, nil
+}
+
+// lasting reports whether asking again would give the same error.
+func lasting(err error) bool {
+	var server *omega.Error
+	switch {
+	case errors.As(err, &server):
+		return !server.Code.Retry()
+	case errors.Is(err, pgp.ErrMalformed), errors.Is(err, pgp.ErrPolicy), errors.Is(err, wire.ErrMalformed):
+		return true
+	}
+	return false
 }
 
 // open takes in one mail. It returns the account whose certificate it needs.
@@ -263,6 +281,9 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	return need, nil
 }
 
+// maxParked is more than history keeps.
+const maxParked = 1 << 16
+
 // unpark opens what waited for a key.
 func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
 	k := r.Key
@@ -271,7 +292,7 @@ func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) erro
 			return err
 		}
 	}
-	parked, err := tx.Parked(r.Locator, maxBatch)
+	parked, err := tx.Parked(r.Locator, maxParked)
 	if err != nil {
 		return err
 	}

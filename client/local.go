@@ -21,11 +21,16 @@ import (
 // process ends, Local takes over or finds the next holder, and repeats the
 // call; every call of clientrpc allows that.
 type Local struct {
-	cfg Config
+	cfg    Config
+	closed context.Context // ends when Close is called
+	close  context.CancelFunc
 
-	mu   sync.Mutex
-	conn clientrpc.Conn // current way to a core; nil: none yet; guarded by mu
+	turn chan struct{}  // holds one element while somebody looks for a core
+	conn clientrpc.Conn // current way to a core; nil: none yet; guarded by turn
 }
+
+// ErrClosed is returned by the calls of a Local that was closed.
+var ErrClosed = errors.New("this way to the client core was closed")
 
 // OpenLocal reaches the core of cfg.Home. It fails if there is no account, or
 // if this process would have to hold the core and cannot (a wrong passphrase).
@@ -33,8 +38,10 @@ func OpenLocal(ctx context.Context, cfg Config) (*Local, error) {
 	if _, err := loadAccount(cfg.Home); err != nil {
 		return nil, accountError(cfg.Home, err)
 	}
-	l := &Local{cfg: cfg}
+	l := &Local{cfg: cfg, turn: make(chan struct{}, 1)}
+	l.closed, l.close = context.WithCancel(context.Background())
 	if _, err := l.get(ctx, nil); err != nil {
+		l.close()
 		return nil, err
 	}
 	return l, nil
@@ -43,7 +50,7 @@ func OpenLocal(ctx context.Context, cfg Config) (*Local, error) {
 // Call implements clientrpc.Conn.
 func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
 	var stale clientrpc.Conn
-	for {
+	for wait := minLook; ; wait = min(2*wait, maxLook) {
 		conn, err := l.get(ctx, stale)
 		if err != nil {
 			return err
@@ -51,15 +58,40 @@ func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
 		if err = conn.Call(ctx, method, req, resp); !errors.Is(err, clientrpc.ErrHandover) {
 			return err
 		}
+		if stale != nil { // twice in a row: too many callers
+			if err := l.pause(ctx, wait); err != nil {
+				return err
+			}
+		}
 		stale = conn
 	}
 }
 
+// Times between looks for a core while the holder changes.
+const (
+	minLook = 5 * time.Millisecond
+	maxLook = 100 * time.Millisecond
+)
+
+// pause waits for d.
+func (l *Local) pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-l.closed.Done():
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Close lets go of the core. If this process held it, calls of others that are
-// under way are handed over to the next holder.
+// under way are handed over to the next holder. Calls of this Local end with
+// ErrClosed.
 func (l *Local) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.close()
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
 	if l.conn == nil {
 		return nil
 	}
@@ -70,8 +102,17 @@ func (l *Local) Close() error {
 
 // get returns a way to the core that is not stale.
 func (l *Local) get(ctx context.Context, stale clientrpc.Conn) (clientrpc.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-l.closed.Done():
+		return nil, ErrClosed
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if l.closed.Err() != nil {
+		return nil, ErrClosed
+	}
 	if l.conn != nil && l.conn != stale {
 		return l.conn, nil
 	}
@@ -79,16 +120,15 @@ func (l *Local) get(ctx context.Context, stale clientrpc.Conn) (clientrpc.Conn, 
 		l.conn.Close()
 		l.conn = nil
 	}
-	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
+	for wait := minLook; ; wait = min(2*wait, maxLook) {
 		conn, err := l.try(ctx)
 		if conn != nil || err != nil {
 			l.conn = conn
 			return conn, err
 		}
-		select {
-		case <-time.After(wait): // the holder has the lock but not the socket yet, or is letting go
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		// The holder has the lock but not the socket yet, or is letting go.
+		if err := l.pause(ctx, wait); err != nil {
+			return nil, err
 		}
 	}
 }
@@ -106,7 +146,7 @@ func (l *Local) try(ctx context.Context) (clientrpc.Conn, error) {
 	h, err := hold(ctx, l.cfg, lock)
 	if err != nil {
 		lock.Close()
-		return nil, err
+		return nil, accountError(l.cfg.Home, err)
 	}
 	return h, nil
 }
@@ -116,8 +156,13 @@ type Holder struct {
 	*Client
 	lock   *os.File
 	socket net.Listener
+	ctx    context.Context // ends when the home is handed over
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // the core's Run, the accept loop and its pipes
+
+	mu      sync.Mutex
+	calls   sync.WaitGroup // of this process; grows only under mu and before closing
+	closing bool           // guarded by mu
 }
 
 func hold(ctx context.Context, cfg Config, lock *os.File) (*Holder, error) {
@@ -131,7 +176,7 @@ func hold(ctx context.Context, cfg Config, lock *os.File) (*Holder, error) {
 		return nil, fmt.Errorf("listen for other commands on this home: %w", err)
 	}
 	runCtx, stop := context.WithCancel(context.Background())
-	h := &Holder{Client: c, lock: lock, socket: socket, stop: stop}
+	h := &Holder{Client: c, lock: lock, socket: socket, ctx: runCtx, stop: stop}
 	h.wg.Go(func() { c.Run(runCtx) })
 	h.wg.Go(func() { h.accept(runCtx) })
 	return h, nil
@@ -164,13 +209,42 @@ func (h *Holder) accept(ctx context.Context) {
 // what was just printed are worth a moment, a slow home is not.
 const flushTimeout = time.Second
 
-// Close hands the home over: no new calls, calls of others under way are
-// answered with ErrHandover, the core ends, the lock is free.
+// Call implements clientrpc.Conn for this process. It ends with ErrHandover
+// when the home is handed over.
+func (h *Holder) Call(ctx context.Context, method string, req, resp any) error {
+	h.mu.Lock()
+	if h.closing {
+		h.mu.Unlock()
+		return clientrpc.ErrHandover
+	}
+	h.calls.Add(1)
+	h.mu.Unlock()
+	defer h.calls.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
+	err := h.Client.Call(ctx, method, req, resp)
+	if err != nil && h.ctx.Err() != nil {
+		return clientrpc.ErrHandover
+	}
+	return err
+}
+
+// Close hands the home over: no new calls, those under way end with
+// ErrHandover, the core ends, the lock is free. Closing again does nothing.
 func (h *Holder) Close() error {
+	h.mu.Lock()
+	again := h.closing
+	h.closing = true
+	h.mu.Unlock()
+	if again {
+		return nil
+	}
 	h.socket.Close() // removes the socket file as well
 	h.Client.flush(flushTimeout)
 	h.stop()
 	h.wg.Wait()
+	h.calls.Wait()
 	err := h.Client.Close()
 	h.lock.Close()
 	return err

@@ -3,12 +3,14 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -23,6 +25,10 @@ const (
 	maxAgain = time.Minute
 )
 
+// answerTimeout is how long a proxy may take to say what became of an envelope;
+// it gives up on a home after a tenth of that.
+const answerTimeout = time.Minute
+
 // An answer is what became of an envelope that was under way.
 type answer struct {
 	session *session
@@ -34,7 +40,7 @@ type answer struct {
 
 // outbox sends what waits, in order, until ctx ends.
 func (c *Client) outbox(ctx context.Context) {
-	w := &outboxWorker{c: c, answers: make(chan answer, outboxWindow), flying: map[int64]bool{}}
+	w := &outboxWorker{c: c, answers: make(chan answer, outboxWindow), flying: map[int64]time.Time{}}
 	for ctx.Err() == nil {
 		queued := c.queued.wait()
 		next, err := w.start(ctx)
@@ -86,14 +92,14 @@ func (c *Client) flush(timeout time.Duration) {
 // An outboxWorker is the state of the outbox goroutine.
 type outboxWorker struct {
 	c       *Client
-	answers chan answer    // filled by the session's reader; as large as the window
-	flying  map[int64]bool // positions that are under way
+	answers chan answer         // filled by the session's reader; as large as the window
+	flying  map[int64]time.Time // positions that are under way, since when
 }
 
 // pause is how long nothing is due.
 func (w *outboxWorker) pause(next time.Time) time.Duration {
 	if next.IsZero() {
-		return time.Hour // somebody notifies
+		return answerTimeout // somebody notifies, or an answer is overdue
 	}
 	return max(next.Sub(w.c.cfg.now()), 10*time.Millisecond)
 }
@@ -104,7 +110,7 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return time.Time{}, nil // a new session notifies
 	}
-	if err := w.sealAside(ctx, s); err != nil {
+	if err := w.sealAside(ctx); err != nil {
 		w.c.cfg.log().Warn("text still put aside", "err", err)
 		next = w.c.cfg.now().Add(maxAgain / 4)
 	}
@@ -121,18 +127,21 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 		return next, err
 	}
 	for _, o := range due {
-		if w.flying[o.Position] {
+		if since, ok := w.flying[o.Position]; ok {
+			if w.c.cfg.now().Sub(since) >= answerTimeout {
+				s.conn.Close() // it comes again on the next session
+			}
 			continue
 		}
 		if len(w.flying) >= outboxWindow {
 			break
 		}
-		w.flying[o.Position] = true
+		w.flying[o.Position] = w.c.cfg.now()
 		s.start(wire.TypeSend, o.Envelope, func(f wire.Frame, err error) {
 			a := answer{session: s, out: o, err: err}
 			var refused *omega.Error
 			if err == nil {
-				a.code, a.results, a.err = wire.DecodeResults(f.Body)
+				a.code, a.results, a.err = readSent(f)
 			} else if errors.As(err, &refused) {
 				a.code, a.err = refused.Code, nil
 			}
@@ -140,6 +149,14 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 		})
 	}
 	return next, nil
+}
+
+// readSent reads the answer to an envelope.
+func readSent(f wire.Frame) (omega.Code, []wire.Result, error) {
+	if f.Type != wire.TypeSent {
+		return 0, nil, fmt.Errorf("%w answer of type %d to an envelope", wire.ErrMalformed, f.Type)
+	}
+	return wire.DecodeResults(f.Body)
 }
 
 // settle notes what became of an envelope, and of all others that were
@@ -165,7 +182,7 @@ func (w *outboxWorker) settle(ctx context.Context, a answer) error {
 }
 
 func (w *outboxWorker) note(tx *history.Tx, a answer) error {
-	if errors.Is(a.err, transport.ErrSlow) {
+	if errors.Is(a.err, transport.ErrSlow) || errors.Is(a.err, wire.ErrMalformed) {
 		return tx.RetryOutgoing(a.out.Position, w.c.cfg.now().Add(minAgain), omega.CodeRateLimited.String())
 	}
 	if a.err != nil {
@@ -228,51 +245,67 @@ func (w *outboxWorker) verdict(a answer) (peer, all omega.Code) {
 	return peer, all
 }
 
-// sealAside seals the texts that were put aside, oldest first.
-func (w *outboxWorker) sealAside(ctx context.Context, s *session) error {
+// sealAside seals the texts that were put aside, oldest first. One that cannot
+// be sealed yet does not stop the others.
+func (w *outboxWorker) sealAside(ctx context.Context) error {
 	var aside []history.Unsealed
 	err := w.c.db.View(ctx, func(tx *history.Tx) (err error) {
 		aside, err = tx.Unsealed(outboxWindow)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	for _, u := range aside {
-		cert, _, err := w.c.peer(ctx, u.To, peerAge)
-		if err != nil && !isCode(err, omega.CodeNotFound) {
-			return err
+	var errs []error
+	for i := range aside {
+		if err := w.sealOne(ctx, &aside[i]); err != nil {
+			errs = append(errs, err)
 		}
+	}
+	if len(aside) > len(errs) {
+		w.c.changed.notify()
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// sealOne seals one of them, or shows it as failed if it never can be.
+func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
+	cert, _, err := w.c.peer(ctx, u.To, peerAge)
+	if err == nil {
 		err = w.c.db.Update(ctx, func(tx *history.Tx) error {
-			if cert == nil {
-				if err := w.c.putFailed(tx, &u); err != nil {
-					return err
-				}
-			} else if _, err := tx.Message(u.ID); errors.Is(err, history.ErrNotFound) {
+			if _, err := tx.Message(u.ID); errors.Is(err, history.ErrNotFound) {
 				if err := w.c.seal(ctx, tx, cert, u.ID, chat.NewText(u.Text)); err != nil {
 					return err
 				}
+			} else if err != nil {
+				return err
 			}
 			return tx.RemoveUnsealed(u.ID)
 		})
-		if err != nil {
+	}
+	why := omega.CodeNotFound
+	switch {
+	case err == nil:
+		return nil
+	case isCode(err, omega.CodeNotFound):
+	case errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
+		why = omega.CodeRefused
+	default:
+		return err
+	}
+	return w.c.db.Update(ctx, func(tx *history.Tx) error {
+		if err := w.c.putFailed(tx, u, why); err != nil {
 			return err
 		}
-	}
-	if len(aside) > 0 {
-		w.c.changed.notify()
-	}
-	return nil
+		return tx.RemoveUnsealed(u.ID)
+	})
 }
 
-// putFailed shows a text whose recipient does not exist.
-func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed) error {
+// putFailed shows a text whose recipient does not exist or cannot read it.
+func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed, why omega.Code) error {
 	_, err := tx.PutMessage(&history.Row{
 		Message: chat.Message{
 			ID: u.ID, Chat: omega.DirectChat(c.acc.Fingerprint, u.To), Peer: u.To, From: c.acc.Fingerprint,
 			Device: c.acc.Device, Time: u.Time, Content: chat.NewText(u.Text),
 		},
-		Own: true, State: clientrpc.StateFailed, Why: omega.CodeNotFound.String(), Printed: true,
+		Own: true, State: clientrpc.StateFailed, Why: why.String(), Printed: true,
 	})
 	return err
 }

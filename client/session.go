@@ -122,8 +122,14 @@ func (s *session) start(t wire.Type, body []byte, done func(wire.Frame, error)) 
 	}
 }
 
+// requestTimeout is more than a proxy needs to ask the whole cloud. One that
+// does not answer at all is left.
+const requestTimeout = 20 * time.Second
+
 // request sends a request and waits for its answer. The body is the caller's.
 func (s *session) request(ctx context.Context, t wire.Type, body []byte) (wire.Frame, error) {
+	timer := time.NewTimer(requestTimeout)
+	defer timer.Stop()
 	type answer struct {
 		f   wire.Frame
 		err error
@@ -136,6 +142,9 @@ func (s *session) request(ctx context.Context, t wire.Type, body []byte) (wire.F
 	select {
 	case a := <-ch:
 		return a.f, a.err
+	case <-timer.C:
+		s.conn.Close()
+		return wire.Frame{}, fmt.Errorf("%w: no answer within %v", errSessionEnded, requestTimeout)
 	case <-ctx.Done():
 		return wire.Frame{}, context.Cause(ctx)
 	}

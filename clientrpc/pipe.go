@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // MaxRequest is the longest request on a pipe, in octets: a text of 64 KiB with
@@ -17,6 +17,10 @@ const MaxRequest = 1 << 20
 
 // maxCalls bounds the calls of one pipe that run at once.
 const maxCalls = 64
+
+// drainTimeout is how long a core that ends waits for a caller that does not
+// read.
+const drainTimeout = 2 * time.Second
 
 // request and response are the lines of a pipe: one JSON object each.
 type request struct {
@@ -44,8 +48,12 @@ func ServePipe(ctx context.Context, c net.Conn, h Handler) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 
-	// When ctx ends, reading stops; answers of calls under way still go out.
-	defer context.AfterFunc(ctx, func() { closeRead(c) })()
+	// When ctx ends, reading stops; answers of calls under way still go out, to
+	// a caller that takes them.
+	defer context.AfterFunc(ctx, func() {
+		c.SetWriteDeadline(time.Now().Add(drainTimeout))
+		closeRead(c)
+	})()
 
 	var mu sync.Mutex // guards writes to c
 	slots := make(chan struct{}, maxCalls)
@@ -66,7 +74,9 @@ func ServePipe(ctx context.Context, c net.Conn, h Handler) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			c.Write(append(line, '\n'))
+			if _, err := c.Write(append(line, '\n')); err != nil {
+				c.Close() // half an answer: the caller could not read the next
+			}
 		})
 	}
 	cancel()
@@ -103,17 +113,19 @@ func run(ctx context.Context, h Handler, req request) response {
 
 // A Pipe is the caller's end of a connection to a core in another process.
 type Pipe struct {
-	c  net.Conn
-	mu sync.Mutex
-	// by request id; guarded by mu; nil once the pipe is over
-	pending map[uint64]chan response
-	last    uint64 // guarded by mu
-	ended   chan struct{}
+	c       net.Conn
+	writing chan struct{} // holds one element while a request is written
+
+	mu      sync.Mutex
+	pending map[uint64]chan response // by request id; guarded by mu; nil once the pipe is over
+	last    uint64                   // guarded by mu
+
+	ended chan struct{}
 }
 
 // NewPipe speaks over c and owns it.
 func NewPipe(c net.Conn) *Pipe {
-	p := &Pipe{c: c, pending: map[uint64]chan response{}, ended: make(chan struct{})}
+	p := &Pipe{c: c, writing: make(chan struct{}, 1), pending: map[uint64]chan response{}, ended: make(chan struct{})}
 	go p.read()
 	return p
 }
@@ -135,6 +147,7 @@ func (p *Pipe) read() {
 			ch <- resp
 		}
 	}
+	p.c.Close() // after an answer that makes no sense as well
 	p.mu.Lock()
 	pending := p.pending
 	p.pending = nil
@@ -144,26 +157,81 @@ func (p *Pipe) read() {
 	}
 }
 
-// Call implements Conn.
+// Call implements Conn. When ctx ends the answer is not waited for; the core
+// goes on with the call.
 func (p *Pipe) Call(ctx context.Context, method string, req, resp any) error {
 	params, err := json.Marshal(req)
 	if err != nil {
 		return fmt.Errorf("call %s: %w", method, err)
 	}
-	ch := make(chan response, 1)
-	id, err := p.send(method, params, ch)
+	id, ch, err := p.expect()
 	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(request{ID: id, Method: method, Params: params})
+	switch {
+	case err != nil:
+		err = fmt.Errorf("call %s: %w", method, err)
+	case len(line) >= MaxRequest:
+		err = &Error{Code: CodeUsage, Cause: fmt.Sprintf("request of %d octets, at most %d", len(line), MaxRequest)}
+	default:
+		err = p.write(ctx, append(line, '\n'))
+	}
+	if err != nil {
+		p.forget(id)
 		return err
 	}
 	select {
 	case r := <-ch:
 		return r.into(resp)
 	case <-ctx.Done():
-		p.mu.Lock()
-		delete(p.pending, id)
-		p.mu.Unlock()
+		p.forget(id)
 		return context.Cause(ctx)
 	}
+}
+
+// expect makes room for an answer.
+func (p *Pipe) expect() (uint64, chan response, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.pending == nil {
+		return 0, nil, ErrHandover
+	}
+	p.last++
+	ch := make(chan response, 1)
+	p.pending[p.last] = ch
+	return p.last, ch, nil
+}
+
+func (p *Pipe) forget(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.pending, id)
+}
+
+// write sends one line. Answers are read meanwhile: a core that is busy with
+// them takes no request. If ctx ends within the line, the pipe is over.
+func (p *Pipe) write(ctx context.Context, line []byte) error {
+	select {
+	case p.writing <- struct{}{}:
+	case <-p.ended:
+		return ErrHandover
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-p.writing }()
+	stop := context.AfterFunc(ctx, func() { p.c.SetWriteDeadline(time.Now()) })
+	_, err := p.c.Write(line)
+	if !stop() || err != nil {
+		p.c.Close() // the deadline stays, or half a line went out
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return ErrHandover
 }
 
 func (r *response) into(resp any) error {
@@ -178,33 +246,12 @@ func (r *response) into(resp any) error {
 	return json.Unmarshal(r.Result, resp)
 }
 
-func (p *Pipe) send(method string, params []byte, ch chan response) (uint64, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.pending == nil {
-		return 0, ErrHandover
-	}
-	p.last++
-	line, err := json.Marshal(request{ID: p.last, Method: method, Params: params})
-	if err != nil {
-		return 0, err
-	}
-	if len(line) >= MaxRequest {
-		return 0, &Error{Code: CodeUsage, Cause: fmt.Sprintf("request of %d octets, at most %d", len(line), MaxRequest)}
-	}
-	if _, err := p.c.Write(append(line, '\n')); err != nil {
-		return 0, ErrHandover
-	}
-	p.pending[p.last] = ch
-	return p.last, nil
-}
-
 // Close ends the connection and waits for the reader.
 func (p *Pipe) Close() error {
 	err := p.c.Close()
 	<-p.ended
-	if errors.Is(err, io.EOF) {
-		return nil
+	if errors.Is(err, net.ErrClosed) {
+		return nil // the other end was faster
 	}
 	return err
 }
