@@ -21,7 +21,12 @@ const (
 	exitQueued   = 4 // queued or offline
 	exitTimeout  = 5
 	exitVerify   = 6 // verification failed
+
+	exitInterrupted = 130 // by Ctrl+C or SIGTERM, as shells have it
 )
+
+// codeInterrupted is the error code of a command that was ended by a signal.
+const codeInterrupted = "interrupted"
 
 // exitCodes is the exit code of each error code.
 var exitCodes = map[string]int{
@@ -36,6 +41,7 @@ var exitCodes = map[string]int{
 	clientrpc.CodeTimeout:    exitTimeout,
 	clientrpc.CodeVerify:     exitVerify,
 	clientrpc.CodeInternal:   exitInternal,
+	codeInterrupted:          exitInterrupted,
 }
 
 // A silent error has been shown already; it only has an exit code.
@@ -68,7 +74,7 @@ func (a *app) showError(e *clientrpc.Error) {
 		fmt.Fprintf(a.stderr, "%s\n", b)
 		return
 	}
-	fmt.Fprintf(a.stderr, "omega: %s\n", safe(e.Doing.In(a.lang)+a.text("join.why")+e.Why.In(a.lang)))
+	fmt.Fprintf(a.stderr, "omega: %s\n", safe(a.text("error.line", e.Doing.In(a.lang), e.Why.In(a.lang))))
 	if e.Cause != "" {
 		fmt.Fprintf(a.stderr, "  (%s)\n", safe(e.Cause))
 	}

@@ -39,7 +39,7 @@ var commands = map[string]entry{
 	"help.search_text":    {"要找的文字，一個字就可以。", "Text to find; one character is enough."},
 	"help.export_dir":     {"寫到這個目錄。", "Directory to write to."},
 
-	"join.why": {"時失敗：", ": "},
+	"error.line": {"無法{0}：{1}", "{0}: {1}"},
 
 	"label.account": {"帳號", "Account"},
 	"label.device":  {"裝置", "Device"},
@@ -86,6 +86,7 @@ var commands = map[string]entry{
 	"doing.adopt": {"沿用 GnuPG 金鑰 {0}", "adopting the GnuPG key {0}"},
 
 	"why.parse":        {"{0}", "{0}"},
+	"why.interrupted":  {"被中斷了", "it was interrupted"},
 	"why.nopassphrase": {"需要密碼，但沒有終端機可以詢問", "a passphrase is needed and there is no terminal to ask on"},
 	"why.mismatch":     {"兩次輸入的密碼不同，或是空的", "the passphrases differ or are empty"},
 
