@@ -77,8 +77,8 @@ type Receipt struct {
 type ResendRequest struct {
 	Device    omega.Fingerprint // that sent it; zero if only Locator is known
 	Chat      omega.ChatID      // zero: the chat that the request travels in
-	Sequences []uint32          // missing messages; at most MaxIDs
-	Locator   Locator           // missing key record; zero if none
+	Sequences []uint32          // of missing messages, or of those that came under Locator; at most MaxIDs
+	Locator   Locator           // whose key record is missing; zero if none is
 }
 
 // A Resent is a message once more, by its author or by another device of the
@@ -260,7 +260,7 @@ func (f *contentFields) set(num protowire.Number, value []byte) bool {
 // contentHash is the SHA-256 of all that does not stand readable in the
 // transcript; zero if there is no such field.
 func (c *Content) contentHash(raw []byte) (Hash, error) {
-	if c.raw != nil {
+	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil {
 		return c.hash, nil
 	}
 	f, err := splitContent(raw)

@@ -300,11 +300,15 @@ func TestOutbox(t *testing.T) {
 func TestParked(t *testing.T) {
 	db := openTest(t)
 	a := &Parked{Locator: chat.Locator{1}, Sequence: 4, Sender: fp(2), ID: omega.ID{1}, Payload: []byte("payload"), Received: testTime}
-	b := &Parked{Locator: chat.Locator{2}, ID: omega.ID{1}, Payload: []byte("of somebody who took the id")}
+	b := &Parked{Locator: chat.Locator{2}, ID: omega.ID{1}, Payload: []byte("of somebody who took the id"), Received: testTime}
 	db.update(t, func(tx *Tx) error {
 		must(t, tx.Park(a))
 		must(t, tx.Park(a))
 		return tx.Park(b)
+	})
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.Park(&Parked{ID: omega.ID{7}, Received: testTime.Add(-time.Hour)}))
+		return tx.DropParked(testTime)
 	})
 	db.update(t, func(tx *Tx) error {
 		got, err := tx.Parked(a.Locator, 10)
@@ -312,10 +316,11 @@ func TestParked(t *testing.T) {
 		if len(got) != 1 || !reflect.DeepEqual(got[0], *a) {
 			t.Errorf("parked %+v, %v", got, err)
 		}
-		if all, _ := tx.Parked(chat.Locator{}, 10); len(all) != 2 {
-			t.Errorf("all parked %+v", all)
+		all, err := tx.Parked(chat.Locator{}, 10)
+		if len(all) != 2 {
+			t.Fatalf("all parked %+v, %v", all, err)
 		}
-		must(t, tx.Unpark(2))
+		must(t, tx.Unpark(all[1].Position))
 		// What arrives by another way is parked no longer.
 		r := message(1, "x")
 		r.ID = a.ID

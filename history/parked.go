@@ -93,6 +93,13 @@ func (tx *Tx) Unpark(position int64) error {
 	return err
 }
 
+// DropParked forgets what the homes took before a time: nobody answers for it
+// any more.
+func (tx *Tx) DropParked(before time.Time) error {
+	_, err := tx.exec("drop parked envelopes", `DELETE FROM parked WHERE received < ?`, millis(before))
+	return err
+}
+
 // CountParked returns how many envelopes are parked.
 func (tx *Tx) CountParked() (n int, err error) {
 	err = tx.row("count parked envelopes", `SELECT count FROM parked_total`, nil, &n)
