@@ -20,8 +20,8 @@ build: ## build bin/omega (client) and bin/omegad (server), no cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/...
 
 .PHONY: run
-run: build ## start a server on this machine
-	./$(BIN)/omegad run
+run: build ## a cloud of four servers on this machine, and a first message; kept in run/
+	@./$(BIN)/omega-try
 
 .PHONY: deps
 deps: ## install the programs that tests need, or name them

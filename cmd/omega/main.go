@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,7 +82,10 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
-	return a.fail(command.Run(a))
+	if err = command.Run(a); interrupted(ctx, err) {
+		err = &clientrpc.Error{Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted")}
+	}
+	return a.fail(err)
 }
 
 // homeDir is where the account is: what was asked for, or ~/.omega.
@@ -115,6 +117,7 @@ func (a *app) connect(ctx context.Context) (*client.Local, error) {
 }
 
 // interrupted reports that the person ended a command that would have gone on.
+// What err says of that differs with where the core was.
 func interrupted(ctx context.Context, err error) bool {
-	return err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled)
+	return err != nil && ctx.Err() != nil
 }

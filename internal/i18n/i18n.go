@@ -48,10 +48,7 @@ func T(key string, args ...any) Text {
 
 // In puts t into words. A key that the catalogue lacks shows as itself.
 func (t Text) In(l Lang) string {
-	e, ok := catalogue[t.Key]
-	if !ok {
-		e, ok = commands[t.Key]
-	}
+	e, ok := find(t.Key)
 	if !ok {
 		return strings.TrimSpace(t.Key + " " + strings.Join(t.Args, " "))
 	}
@@ -63,6 +60,16 @@ func (t Text) In(l Lang) string {
 		form = strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a)
 	}
 	return form
+}
+
+// find looks through the parts of the catalogue; no key stands in two.
+func find(key string) (e entry, ok bool) {
+	for _, part := range []map[string]entry{catalogue, commands, trial} {
+		if e, ok = part[key]; ok {
+			break
+		}
+	}
+	return e, ok
 }
 
 // IsZero reports whether t says nothing.

@@ -9,7 +9,7 @@ import (
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands} {
+	for _, part := range []map[string]entry{catalogue, commands, trial} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -20,8 +20,8 @@ func all() map[string]entry {
 var placeholder = regexp.MustCompile(`\{\d\}`)
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got := len(all()); got != len(catalogue)+len(commands) {
-		t.Errorf("%d keys stand in both parts", len(catalogue)+len(commands)-got)
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial); got != want {
+		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {
 		if e.zh == "" || e.en == "" {

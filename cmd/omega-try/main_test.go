@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+func TestWidth(t *testing.T) {
+	for _, row := range []struct {
+		text string
+		want int
+	}{
+		{"", 0}, {"abc", 3}, {"黃山雀", 6}, {"（全形）", 8}, {"ω ✓", 3}, {"\x1b[1m粗\x1b[0m", 2}, {"e\u0301", 1}, {"🐦!", 3}, {"ㄅㄆ", 4},
+	} {
+		if got := width(row.text); got != row.want {
+			t.Errorf("width(%q) = %d, want %d", row.text, got, row.want)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, row := range []struct {
+		text string
+		n    int
+		want string
+	}{{"短", 4, "短"}, {"太長的文字", 6, "太長…"}, {"abcdef", 4, "abc…"}} {
+		if got := cut(row.text, row.n); got != row.want {
+			t.Errorf("cut(%q, %d) = %q, want %q", row.text, row.n, got, row.want)
+		}
+	}
+}
+
+// typed presses what a terminal would send.
+func typed(t *testing.T, e *editor, text string) (done bool) {
+	t.Helper()
+	r := bufio.NewReader(strings.NewReader(text))
+	for {
+		k, err := readKey(r)
+		if err == io.EOF {
+			return done
+		}
+		if err != nil {
+			t.Fatalf("readKey: %v", err)
+		}
+		done = e.press(k)
+	}
+}
+
+func TestEditor(t *testing.T) {
+	for _, row := range []struct{ name, typed, want string }{
+		{"characters", "山a", "山a"},
+		{"backspace takes a character", "山雀\x7f", "山"},
+		{"at the start it takes none", "\x7fa", "a"},
+		{"insert", "ac\x1b[Db", "abc"},
+		{"delete", "abc\x1b[H\x1b[3~", "bc"},
+		{"word", "one two  \x17", "one "},
+		{"everything before", "abc\x1b[D\x15", "c"},
+		{"home and end", "b\x01a\x05c", "abc"},
+		{"unknown keys", "a\x1b[5~\x1bOP\x1b[1;5Cb", "ab"},
+	} {
+		e := &editor{}
+		typed(t, e, row.typed)
+		if got := e.take(); got != row.want {
+			t.Errorf("%s: %q, want %q", row.name, got, row.want)
+		}
+	}
+	if e := (&editor{}); !typed(t, e, "ab\r") {
+		t.Error("Enter does not finish the line")
+	}
+}
+
+func TestDrawKeepsCursorInView(t *testing.T) {
+	e := &editor{prompt: "> ", line: []rune("一二三四五六七八九十")}
+	for at := range len(e.line) + 1 {
+		e.at = at
+		var b bytes.Buffer
+		e.draw(&b, 15)
+		text, _, _ := strings.Cut(strings.TrimPrefix(b.String(), "\r\x1b[K"), "\x1b")
+		if got := width(text); got > 14 {
+			t.Errorf("at %d: %d columns, at most 14", at, got)
+		}
+	}
+}
+
+func TestWay(t *testing.T) {
+	fp := func(n byte) omega.Fingerprint {
+		f, err := omega.FingerprintV4(bytes.Repeat([]byte{n}, 20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	a, b, c, d := fp(1), fp(2), fp(3), fp(4)
+	top := &topology{Links: []link{{a, b, 5}, {b, c, 1}, {a, d, 1}, {d, c, 1}}}
+	for _, row := range []struct {
+		name     string
+		from, to omega.Fingerprint
+		want     []omega.Fingerprint
+		rtt      float64
+	}{
+		{"own link, though slower", a, b, []omega.Fingerprint{b}, 5},
+		{"own link backwards", c, d, []omega.Fingerprint{d}, 1},
+		{"quickest", a, c, []omega.Fingerprint{d, c}, 2},
+		{"no way", a, fp(9), nil, 0},
+	} {
+		got, rtt := top.way(row.from, row.to)
+		if len(got) != len(row.want) || rtt != row.rtt {
+			t.Errorf("%s: %v, %v, want %v, %v", row.name, got, rtt, row.want, row.rtt)
+			continue
+		}
+		for i := range got {
+			if got[i] != row.want[i] {
+				t.Errorf("%s: stop %d is %v, want %v", row.name, i, got[i], row.want[i])
+			}
+		}
+	}
+}
+
+func TestMillis(t *testing.T) {
+	if got, want := millis(1234*time.Microsecond), "1.2 ms"; got != want {
+		t.Errorf("millis = %q, want %q", got, want)
+	}
+	if got, want := millis(25.4), "25 ms"; got != want {
+		t.Errorf("millis = %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// patience is how long the prompt stays away to let ticks come in behind a
+// message; later ones get a line of their own.
+const patience = 2 * time.Second
+
+// A tick is how far a message of the person's got.
+type tick struct {
+	id    omega.ID
+	text  string
+	state string
+	after time.Duration
+	err   error
+}
+
+// A conversation is the terminal while the person writes. One goroutine, run,
+// owns everything here but the channels.
+type conversation struct {
+	t      *trial
+	editor editor
+	ticks  chan tick
+	mail   chan clientrpc.Message
+	wg     sync.WaitGroup // receive, and one sender per message
+
+	open  omega.ID            // message whose ticks are being shown behind it; zero: none
+	until <-chan time.Time    // when that ends at the latest
+	held  []clientrpc.Message // that came in meanwhile
+}
+
+// talk lets the person write to the echo until they have enough.
+func (t *trial) talk(ctx context.Context) error {
+	t.out.println("")
+	t.out.println(t.text("try.yourturn"))
+	t.out.println(t.out.dim(t.text("try.also", filepath.Join(t.bin, "omega"), t.me.home)))
+	t.out.println("")
+	old, err := term.MakeRaw(int(os.Stdin.Fd()))
+	if err != nil {
+		return err
+	}
+	defer term.Restore(int(os.Stdin.Fd()), old)
+
+	c := &conversation{t: t, ticks: make(chan tick), mail: make(chan clientrpc.Message)}
+	c.editor.prompt = t.out.bold(t.text("try.prompt"))
+	ctx, cancel := context.WithCancel(ctx)
+	defer c.wg.Wait()
+	defer cancel()
+	c.wg.Go(func() { c.receive(ctx) })
+	return c.run(ctx, readKeys(ctx))
+}
+
+// readKeys reads the keyboard. Its goroutine ends at the first key after ctx
+// has ended, or with the process: reading a terminal cannot be interrupted.
+func readKeys(ctx context.Context) <-chan key {
+	keys := make(chan key)
+	go func() {
+		defer close(keys)
+		r := bufio.NewReader(os.Stdin)
+		for {
+			k, err := readKey(r)
+			if err != nil {
+				return
+			}
+			select {
+			case keys <- k:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return keys
+}
+
+func (c *conversation) run(ctx context.Context, keys <-chan key) error {
+	c.draw()
+	for {
+		select {
+		case k, ok := <-keys:
+			if !ok || k == keyInterrupt || k == keyEOF && len(c.editor.line) == 0 {
+				c.t.out.println("")
+				return nil
+			}
+			if c.press(ctx, k) {
+				return nil
+			}
+		case m := <-c.mail:
+			if c.open.IsZero() {
+				c.show(m)
+			} else {
+				c.held = append(c.held, m)
+			}
+		case k := <-c.ticks:
+			c.tick(k)
+		case <-c.until:
+			c.closeTicks()
+		case <-ctx.Done():
+			c.t.out.println("")
+			return nil
+		}
+	}
+}
+
+// press takes a key and reports whether the person wants to go.
+func (c *conversation) press(ctx context.Context, k key) (leave bool) {
+	if k == keyEnter && !c.open.IsZero() {
+		c.closeTicks() // a quick typist; the late ticks get lines of their own
+	}
+	done := c.editor.press(k)
+	if !done {
+		c.draw()
+		return false
+	}
+	c.t.out.clearLine()
+	c.t.out.println(c.editor.prompt + string(c.editor.line)) // all of it
+	text := strings.TrimSpace(c.editor.take())
+	switch {
+	case text == "":
+		c.draw()
+	case text == "/quit" || text == "／quit":
+		return true
+	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "／"):
+		c.t.out.println(c.t.out.dim(c.t.text("try.commands")))
+		c.draw()
+	default:
+		c.say(ctx, text)
+	}
+	return false
+}
+
+// draw shows the line that is being written, unless ticks stand there.
+func (c *conversation) draw() {
+	if c.open.IsZero() {
+		c.editor.draw(c.t.out.w, c.t.out.width())
+	}
+}
+
+// say sends a text; its ticks appear in the line below it.
+func (c *conversation) say(ctx context.Context, text string) {
+	id, start := newID(), time.Now()
+	c.open, c.until = id, time.After(patience)
+	c.t.out.print("   ")
+	c.wg.Go(func() {
+		for _, want := range []string{clientrpc.StateStored, clientrpc.StateDelivered, clientrpc.StateRead} {
+			k := c.follow(ctx, id, text, want)
+			k.after = time.Since(start)
+			select {
+			case c.ticks <- k:
+			case <-ctx.Done():
+				return
+			}
+			if k.err != nil {
+				return
+			}
+		}
+	})
+}
+
+// follow waits until a message has got as far as wanted. Where that takes
+// long it goes on asking, for as long as the conversation lasts.
+func (c *conversation) follow(ctx context.Context, id omega.ID, text, want string) tick {
+	for {
+		r, err := send(ctx, c.t.me.conn, id, c.t.echo.fp, text, want, time.Minute)
+		switch {
+		case err == nil && r.State == clientrpc.StateFailed:
+			err = errors.New(r.State)
+			if r.Why != nil {
+				err = r.Why
+			}
+		case err == nil && rank(r.State) < rank(want):
+			continue
+		}
+		return tick{id: id, text: text, state: want, err: err}
+	}
+}
+
+// tick shows how far a message got.
+func (c *conversation) tick(k tick) {
+	o := c.t.out
+	mark := map[string]string{clientrpc.StateStored: "✓", clientrpc.StateDelivered: "✓✓", clientrpc.StateRead: c.t.text("state.read")}[k.state]
+	line := " " + o.good(mark) + " " + o.dim(millis(k.after))
+	if k.err != nil {
+		line = " " + o.bad("✗ ") + c.why(k.err)
+	}
+	last := k.err != nil || k.state == clientrpc.StateRead
+	if k.id == c.open {
+		o.print(" " + line)
+		if last {
+			c.closeTicks()
+		}
+		return
+	}
+	o.clearLine()
+	o.println("   " + line + "  " + o.dim("「"+cut(clean(k.text), 20)+"」"))
+	c.draw()
+}
+
+// why says in one line what became of a message.
+func (c *conversation) why(err error) string {
+	var e *clientrpc.Error
+	if errors.As(err, &e) {
+		return e.Why.In(c.t.lang)
+	}
+	return err.Error()
+}
+
+// closeTicks ends the line of ticks and goes on with what waited for it.
+func (c *conversation) closeTicks() {
+	c.open, c.until = omega.ID{}, nil
+	c.t.out.println("")
+	for _, m := range c.held {
+		c.show(m)
+	}
+	c.held = nil
+	c.draw()
+}
+
+// show prints a message above the line that is being written.
+func (c *conversation) show(m clientrpc.Message) {
+	o := c.t.out
+	name := m.Name
+	if m.From == c.t.echo.fp || name == "" {
+		name = c.t.text("try.echo")
+	}
+	o.clearLine()
+	o.println(o.tint(clean(name)+"> ") + clean(m.Text) + "  " + c.t.judgement(m))
+	c.draw()
+}
+
+// receive hands on what comes in and confirms what was handed on.
+func (c *conversation) receive(ctx context.Context) {
+	for {
+		r, err := clientrpc.Receive.Call(ctx, c.t.me.conn, clientrpc.ReceiveParams{Timeout: time.Minute})
+		if err != nil {
+			return
+		}
+		var shown []omega.ID
+		for _, m := range r.Messages {
+			select {
+			case c.mail <- m:
+				shown = append(shown, m.ID)
+			case <-ctx.Done():
+			}
+		}
+		if len(shown) == 0 {
+			continue
+		}
+		if _, err := clientrpc.Confirm.Call(context.WithoutCancel(ctx), c.t.me.conn, clientrpc.ConfirmParams{IDs: shown}); err != nil {
+			return
+		}
+	}
+}
+
+// cut shortens text to n columns.
+func cut(text string, n int) string {
+	if width(text) <= n {
+		return text
+	}
+	for width(text) > n-1 {
+		r := []rune(text)
+		text = string(r[:len(r)-1])
+	}
+	return text + "…"
+}
