@@ -108,7 +108,6 @@ func (g *group) addPuts() {
 			Envelope: it.Envelope,
 		})
 	}
-	b.Durable = len(b.Puts) > 0 || b.Reserve != 0
 }
 
 // apply hands g to the driver. While the disk has no room it answers callers
@@ -164,7 +163,7 @@ func (s *Store) settle(g *group) {
 func (s *Store) syncLoop() {
 	for g := range s.syncing {
 		err := s.failure()
-		if err == nil && g.batch.Durable {
+		if err == nil && !g.batch.Empty() {
 			if err = s.driver.Sync(&g.batch); err != nil {
 				s.fail(err)
 				err = s.failure()
@@ -197,7 +196,7 @@ func (s *Store) land(g *group, err error) {
 	clear(g.items[len(items):])
 	s.mu.Unlock()
 
-	if err == nil && g.batch.Durable && s.cfg.Committed != nil {
+	if err == nil && !g.batch.Empty() && s.cfg.Committed != nil {
 		s.cfg.Committed(c)
 	}
 	answer(items, err)
@@ -211,7 +210,7 @@ func (s *Store) landed(g *group, c Commit) {
 	if g.batch.Reserve != 0 {
 		s.limit = g.batch.Reserve
 	}
-	if g.batch.Durable {
+	if !g.batch.Empty() {
 		s.counters.Commits++
 		s.counters.Items += uint64(c.Items)
 		s.counters.SyncTime += c.Sync

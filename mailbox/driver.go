@@ -14,14 +14,15 @@ type Driver interface {
 	State() State
 
 	// Apply makes b visible to Load, Read and Expired, whole or not at all, and
-	// starts writing it when b.Durable. It keeps no reference into b. After
-	// ErrDiskFull nothing of b was applied and the same call may be made again;
-	// after any other error the driver has failed for good.
+	// starts writing it. It keeps no reference into b. After ErrDiskFull nothing
+	// of b was applied and the same call may be made again; after any other
+	// error the driver has failed for good. At most one batch is applied while
+	// an earlier one is not synced.
 	Apply(b *Batch) error
 
-	// Sync returns when b, which Apply took with Durable set, and everything
-	// applied before b is on stable storage. Batches are synced in the order
-	// of Apply, each once. After an error the driver has failed for good.
+	// Sync returns when b, which was applied, and everything applied before b
+	// is on stable storage. Batches are synced in the order of Apply, each once.
+	// After an error the driver has failed for good.
 	Sync(b *Batch) error
 
 	// Load returns what one mailbox holds, without the envelopes and without
@@ -80,10 +81,6 @@ type Batch struct {
 	Reserve uint64        // when not 0, State.Next from now on
 	First   uint64        // all mail below it is filed or trimmed after this batch
 	Totals  Totals        // after this batch
-
-	// Durable says that Sync will be called. Without it the batch may wait for
-	// the next one that is durable.
-	Durable bool
 
 	// Driver is for the driver's use between Apply and Sync.
 	Driver any

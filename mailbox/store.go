@@ -150,7 +150,7 @@ func Open(cfg Config) (*Store, error) {
 	s.work.L = &s.mu
 	s.limit = s.next + reserveBlock
 	s.reserved = s.limit
-	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.totals, Durable: true}
+	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.totals}
 	err := s.driver.Apply(&b)
 	if err == nil {
 		err = s.driver.Sync(&b)

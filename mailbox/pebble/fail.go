@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/omega-im/omega/mailbox"
@@ -28,10 +29,40 @@ func (d *Driver) fail(err error) {
 	}
 }
 
-// do runs f on the writer and returns its error. A panic is a failure. When
-// the driver fails meanwhile it returns at once: Pebble may be waiting for a
-// lock that nobody will let go, and then the writer is left behind.
-func (d *Driver) do(f func() error) error {
+// usable reports why the driver cannot be used. mu is held.
+func (d *Driver) usable() error {
+	if d.closed {
+		return mailbox.ErrClosed
+	}
+	return d.failed.get()
+}
+
+// A worker is a goroutine that calls what may never return: when the disk
+// fails, Pebble's goroutines stop where they are, with their locks held.
+type worker struct {
+	jobs chan func()
+	wg   sync.WaitGroup
+}
+
+func newWorker() *worker {
+	w := &worker{jobs: make(chan func())}
+	w.wg.Go(func() {
+		for job := range w.jobs {
+			job()
+		}
+	})
+	return w
+}
+
+// stop ends a worker that has returned from all it was given.
+func (w *worker) stop() {
+	close(w.jobs)
+	w.wg.Wait()
+}
+
+// do runs f on w and returns its error. A panic is a failure. When the driver
+// has failed it returns at once and leaves the worker behind.
+func (d *Driver) do(w *worker, f func() error) error {
 	done := make(chan error, 1)
 	job := func() {
 		defer func() {
@@ -43,7 +74,7 @@ func (d *Driver) do(f func() error) error {
 		done <- f()
 	}
 	select {
-	case d.jobs <- job:
+	case w.jobs <- job:
 	case <-d.failed.ch:
 		return d.failed.get()
 	}
@@ -55,7 +86,7 @@ func (d *Driver) do(f func() error) error {
 	}
 }
 
-// logger is Pebble's way to say that it cannot go on.
+// logger is how Pebble says that it cannot go on.
 type logger struct{ d *Driver }
 
 // Infof drops what Pebble tells of its daily work.
@@ -66,23 +97,9 @@ func (l logger) Errorf(format string, args ...any) {
 	l.d.log.Error("pebble", "dir", l.d.cfg.Dir, "err", fmt.Sprintf(format, args...))
 }
 
-// Fatalf marks the driver as failed. Pebble counts on it not to return, and
-// its locks may be held, so the goroutine stops here for good.
+// Fatalf makes the driver fail. Pebble counts on it not to return, and holds
+// locks, so the goroutine stops here for good.
 func (l logger) Fatalf(format string, args ...any) {
 	l.d.fail(fmt.Errorf("pebble: "+format, args...))
-	if l.d.opening() {
-		panic("cannot open: " + fmt.Sprintf(format, args...))
-	}
 	select {}
-}
-
-// opening reports whether Open has not returned yet.
-func (d *Driver) opening() bool { return !d.fs.patient.Load() }
-
-// closedErr is what calls after Close get.
-func (d *Driver) usable() error {
-	if d.closed {
-		return mailbox.ErrClosed
-	}
-	return d.failed.get()
 }

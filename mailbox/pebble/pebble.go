@@ -25,14 +25,15 @@
 //
 // # When the disk is full or fails
 //
-// Pebble cannot go on after a failed write to its log or manifest: it stops
-// answering, calls Logger.Fatalf or panics. Therefore its files are opened
-// through patientFS, which on "no space left" waits and tries the write again
-// instead of letting Pebble see the error, while Room reports the full disk;
-// when there is room again everything goes on where it stood. Any other error,
-// a failed fsync above all, makes the driver fail for good: what the kernel
-// holds and what the disk holds may differ then, and only a new process reads
-// the disk. Nothing here ends the process.
+// Pebble cannot go on after a failed write to its log or manifest: it calls
+// Logger.Fatalf, panics, or does both with its locks held. Therefore it never
+// sees a write fail (see patientFS): when there is no space left the write
+// waits and is tried again, while Room reports the full disk, and when there is
+// room again everything goes on where it stood. After any other error, a failed
+// fsync above all, the driver has failed for good: what the kernel holds and
+// what the disk holds may differ then, so only a new process may read it. The
+// goroutines of Pebble that met the error stay behind, asleep. Nothing here
+// ends the process.
 package pebble
 
 import (
@@ -90,8 +91,8 @@ type Driver struct {
 	state  mailbox.State // as of Open
 	space  space
 	failed failure
-	jobs   chan func()    // for the writer
-	writer sync.WaitGroup // it alone calls what may panic or never return
+	writer *worker // for Apply, Open and Close
+	syncer *worker // for Sync
 
 	mu     sync.RWMutex // held for reading by readers of db
 	db     *db.DB
@@ -112,20 +113,22 @@ func Open(cfg Config) (*Driver, error) {
 		return nil, errors.New("mailbox/pebble: Config.Dir is required")
 	}
 	setDefaults(&cfg)
-	d := &Driver{cfg: cfg, log: cfg.Logger, jobs: make(chan func()), holders: make(map[uint64]*holders)}
-	d.failed.ch = make(chan struct{})
+	d := &Driver{
+		cfg: cfg, log: cfg.Logger, holders: make(map[uint64]*holders),
+		writer: newWorker(), syncer: newWorker(),
+	}
 	d.state.Window = cfg.Window
-	d.fs = newPatientFS(cfg.FS)
+	d.failed.ch = make(chan struct{})
+	d.fs = &patientFS{FS: cfg.FS, fail: d.fail}
 	d.space = space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}
-	if err := d.open(); err != nil {
+	if err := d.do(d.writer, d.open); err != nil {
+		if d.failed.get() == nil {
+			d.writer.stop()
+		}
+		d.syncer.stop()
 		return nil, fmt.Errorf("open mailboxes in %s: %w", cfg.Dir, err)
 	}
 	d.fs.patient.Store(true)
-	d.writer.Go(func() {
-		for job := range d.jobs {
-			job()
-		}
-	})
 	return d, nil
 }
 
@@ -148,12 +151,9 @@ func setDefaults(cfg *Config) {
 }
 
 func (d *Driver) open() (err error) {
-	// Opening replays the log with the same code that panics later.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("pebble: %v", p)
-		}
-	}()
+	if err := auditDir(d.cfg.FS, d.cfg.Dir); err != nil {
+		return err
+	}
 	if d.db, err = db.Open(d.cfg.Dir, d.options()); err != nil {
 		return err
 	}
@@ -185,8 +185,16 @@ func (d *Driver) options() *db.Options {
 		opts.TargetFileSizes[i] = 16 << 20
 	}
 	opts.EventListener = &db.EventListener{
-		BackgroundError: func(err error) { d.fail(fmt.Errorf("background: %w", err)) },
-		DataCorruption:  func(i db.DataCorruptionInfo) { d.fail(fmt.Errorf("corrupt file: %s", i)) },
+		// Pebble would try the same flush or compaction again at once, for ever.
+		BackgroundError: func(err error) {
+			d.fail(fmt.Errorf("background: %w", err))
+			select {}
+		},
+		// Whoever reads the file gets the error; without a listener Pebble ends
+		// the process.
+		DataCorruption: func(i db.DataCorruptionInfo) {
+			d.log.Error("mailbox file is corrupt", "dir", d.cfg.Dir, "err", i.Details)
+		},
 	}
 	return opts
 }
@@ -269,26 +277,20 @@ func (d *Driver) DiskBytes() int64 {
 	return int64(d.db.Metrics().DiskSpaceUsage())
 }
 
-// Close implements mailbox.Driver.
+// Close implements mailbox.Driver. What waits for room is given up, which
+// makes the driver fail with ErrDiskFull.
 func (d *Driver) Close() error {
-	d.fs.stop()
-	if err := d.failed.get(); err != nil {
-		return err
-	}
-	// The writer ends first: a batch that waited for room ends with an error.
-	err := d.do(func() error {
+	d.fs.patient.Store(false)
+	err := d.do(d.writer, func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.closed = true
-		if d.fs.gaveUp.Load() {
-			return mailbox.ErrDiskFull
-		}
 		return d.db.Close()
 	})
 	if failed := d.failed.get(); failed != nil {
 		return failed
 	}
-	close(d.jobs)
-	d.writer.Wait()
+	d.writer.stop()
+	d.syncer.stop()
 	return err
 }

@@ -82,7 +82,13 @@ func (d *Driver) Read(ctx context.Context, _ omega.Fingerprint, seqs []uint64, v
 	var key [9]byte
 	for _, seq := range seqs {
 		appendSeqKey(key[:0], spaceMail, seq)
-		if !it.SeekGE(key[:]) || !bytes.Equal(it.Key(), key[:]) {
+		if !it.SeekGE(key[:]) {
+			if err := it.Error(); err != nil { // the next seek would forget it
+				return fmt.Errorf("mail %d: %w", seq, err)
+			}
+			break
+		}
+		if !bytes.Equal(it.Key(), key[:]) {
 			continue
 		}
 		v, err := it.ValueAndErr()
@@ -95,7 +101,7 @@ func (d *Driver) Read(ctx context.Context, _ omega.Fingerprint, seqs []uint64, v
 		}
 		visit(mailbox.Record{Seq: seq, Received: m.received, Envelope: m.envelope})
 	}
-	return it.Error()
+	return nil
 }
 
 // scanMail calls visit for stored envelopes from a sequence on, with those who

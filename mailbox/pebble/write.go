@@ -19,30 +19,20 @@ func (d *Driver) Apply(b *mailbox.Batch) error {
 		batch.Close()
 		return fmt.Errorf("build a batch: %w", err)
 	}
-	if b.Durable {
-		b.Driver = batch
-		return d.do(func() error { return d.db.ApplyNoSyncWait(batch, db.Sync) })
-	}
-	return d.do(func() error {
-		if err := d.db.Apply(batch, db.NoSync); err != nil {
-			return err
-		}
-		return batch.Close()
-	})
+	b.Driver = batch
+	return d.do(d.writer, func() error { return d.db.ApplyNoSyncWait(batch, db.Sync) })
 }
 
 // Sync implements mailbox.Driver.
 func (d *Driver) Sync(b *mailbox.Batch) error {
 	batch := b.Driver.(*db.Batch)
 	b.Driver = nil
-	if err := batch.SyncWait(); err != nil {
-		if d.fs.gaveUp.Load() {
-			return fmt.Errorf("%w: %w", mailbox.ErrDiskFull, err)
+	return d.do(d.syncer, func() error {
+		if err := batch.SyncWait(); err != nil {
+			return fmt.Errorf("sync the log: %w", err)
 		}
-		d.fail(fmt.Errorf("sync the log: %w", err))
-		return d.failed.get()
-	}
-	return batch.Close()
+		return batch.Close()
+	})
 }
 
 // fill writes b into batch.
