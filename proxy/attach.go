@@ -25,6 +25,12 @@ type attachment struct {
 	over        bool   // the home will not take it
 	incarnation [8]byte
 	due         int64 // when to send it again, ms
+
+	// The newest acknowledgement of the device, to be said again: the way to
+	// the home loses some, and a home that crashed may have forgotten it.
+	ack   []byte // whole frame; nil: none, or void
+	acked uint64
+	said  int64 // when it was said again last, coarse ms
 }
 
 // attach takes a lease from the client and passes it to every home in it.
@@ -66,6 +72,15 @@ func (s *session) setLease(l *wire.Lease, raw []byte, tag uint32) (left []omega.
 			s.remotes = append(s.remotes, attachment{home: lh.Home, tag: tag})
 		}
 	}
+	for i := range s.remotes {
+		a := &s.remotes[i]
+		if j := slices.IndexFunc(old, func(b attachment) bool { return a.home == b.home }); j >= 0 {
+			a.incarnation, a.ack, a.acked = old[j].incarnation, old[j].ack, old[j].acked
+		}
+	}
+	if len(s.remotes) == 0 {
+		s.lease = nil // nobody needs it again
+	}
 	for _, a := range old {
 		if !slices.ContainsFunc(s.remotes, func(b attachment) bool { return a.home == b.home }) {
 			left = append(left, a.home)
@@ -77,6 +92,44 @@ func (s *session) setLease(l *wire.Lease, raw []byte, tag uint32) (left []omega.
 // attached tells the client how its lease stands at one home.
 func (s *session) attached(tag uint32, a *wire.Attached) {
 	_ = s.c.SendFrame(wire.TypeAttached, tag, wire.AppendAttached(nil, a))
+}
+
+// noteAck keeps what the device says to a home elsewhere, and reports whether
+// that home is in its lease. A rewind voids what was acknowledged.
+func (s *session) noteAck(t wire.Type, a *wire.Ack, frame []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.remotes {
+		if at := &s.remotes[i]; at.home == a.Home {
+			if t == wire.TypeRewind {
+				at.ack, at.acked = nil, 0
+			} else if a.Seq >= at.acked {
+				at.ack, at.acked = frame, a.Seq
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// repeats reports whether the device has acknowledged a mail from a home
+// already, and returns the acknowledgement if it is time to say it again.
+func (s *session) repeats(home omega.Fingerprint, seq uint64) (ack []byte, repeated bool) {
+	now := s.p.coarse.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.remotes {
+		at := &s.remotes[i]
+		if at.home != home || at.ack == nil || seq == 0 || seq > at.acked {
+			continue
+		}
+		if now-at.said < tickInterval.Milliseconds() {
+			return nil, true
+		}
+		at.said = now
+		return at.ack, true
+	}
+	return nil, false
 }
 
 // isRemote reports whether the session's lease names another server as home.
@@ -143,6 +196,9 @@ func (s *session) noteAttached(epoch uint64, got *wire.Attached) (tag uint32, te
 	}
 	a.told = true
 	if ok {
+		if a.incarnation != got.Incarnation {
+			a.ack, a.acked = nil, 0
+		}
 		a.incarnation = got.Incarnation
 		a.due = s.p.now().UnixMilli() + attachHeartbeat.Milliseconds()
 	}

@@ -258,6 +258,7 @@ func TestEphemeralIsNotStored(t *testing.T) {
 		d := newClient(carol, 0)
 		a.send("text", bob)
 		b.expect("text")
+		synctest.Wait() // what is pushed is only for devices that have caught up
 		env := a.envelope("typing", bob, carol)
 		env[1] = byte(wire.ClassEphemeral)
 		if code, _ := a.sendCode(env); code != omega.CodeOK {

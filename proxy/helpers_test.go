@@ -493,6 +493,7 @@ type testClient struct {
 	frames  []wire.Frame // everything but mail
 	mails   int          // mail frames, repetitions too
 	noAck   bool
+	once    bool // acknowledges nothing again
 	tag     uint32
 }
 
@@ -600,6 +601,9 @@ func (c *testClient) takeMail(conn *testConn, f wire.Frame) {
 		return
 	}
 	cur := c.cursor[m.Home]
+	if c.once && m.Seq <= cur.Cursor {
+		return
+	}
 	if m.Prev > cur.Cursor {
 		conn.write(wire.TypeRewind, 0, wire.AppendAck(nil, &wire.Ack{Home: m.Home, Device: m.Device, Seq: cur.Cursor}))
 		return

@@ -169,7 +169,8 @@ func (p *Proxy) Run(ctx context.Context) error {
 	return nil
 }
 
-// tickLoop looks at requests at every tick, at the rest once a second.
+// tickLoop looks at requests at every tick, at leases once a second, at
+// sessions every five.
 func (p *Proxy) tickLoop(ctx context.Context) {
 	t := time.NewTicker(tickInterval)
 	defer t.Stop()
@@ -184,6 +185,8 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		p.repeatRequests(now)
 		if n%10 == 0 {
 			p.home.tick(now)
+		}
+		if n%50 == 0 {
 			p.tickSessions(now)
 			p.finds.forget(now)
 		}

@@ -165,6 +165,12 @@ func (p *Proxy) receiveMail(from omega.Fingerprint, body []byte) bool {
 		p.sendDetach(from, m.Device, ^uint64(0)>>1)
 		return true
 	}
+	if ack, repeated := s.repeats(from, m.Seq); repeated {
+		if ack != nil {
+			p.outbox(from).post(wire.ClassControl, ack)
+		}
+		return true
+	}
 	if s.c.Queued()+len(body) <= maxQueuedMail {
 		_ = s.c.SendFrame(wire.TypeMail, 0, body) // the home sends it again
 	}

@@ -197,9 +197,9 @@ func (s *session) acknowledge(ctx context.Context, f wire.Frame) error {
 	}
 	switch {
 	case a.Home != s.p.self:
-		if s.isRemote(a.Home) {
-			frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Body)), f.Type, 0, f.Body)
-			_ = s.p.forward(ctx, a.Home, wire.ClassControl, frame) // the device repeats it with the next
+		frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(f.Body)), f.Type, 0, f.Body)
+		if s.noteAck(f.Type, &a, frame) {
+			_ = s.p.forward(ctx, a.Home, wire.ClassControl, frame) // it is said again when mail is
 		}
 	case f.Type == wire.TypeAck:
 		s.p.home.acknowledge(ctx, &a)
