@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -187,6 +188,22 @@ func (c *Client) resend(ctx context.Context, m *chat.Message) error {
 	return err
 }
 
+// canRead reports whether an account is among those that a key is for.
+func canRead(k *chat.Key, account omega.Fingerprint) bool {
+	return slices.ContainsFunc(k.Members, func(m chat.Member) bool { return m.Account == account })
+}
+
+// retireKey has the next message come with a new key: somebody who should have
+// this one has not got its record, and could not read an answer under it.
+func retireKey(tx *history.Tx, k *chat.Key) error {
+	state, err := tx.Sender(k.Chat)
+	if err != nil || state.Key == nil || !state.Key.Same(k) {
+		return err
+	}
+	state.Count = chat.MaxKeyMessages
+	return tx.PutSender(state)
+}
+
 // requested finds the messages of a request that may be answered.
 func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message) ([]*history.Row, error) {
 	req := m.Content.Resend
@@ -197,8 +214,12 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 			return nil, err
 		}
 		for _, k := range keys {
-			if k.Device == c.acc.Device {
-				chatID, device = k.Chat, k.Device
+			if k.Device != c.acc.Device || !canRead(k, m.From) {
+				continue
+			}
+			chatID, device = k.Chat, k.Device
+			if err := retireKey(tx, k); err != nil {
+				return nil, err
 			}
 		}
 	}

@@ -203,11 +203,11 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	}
 	to := c.recipients(roster)
 	if sealed.KeyRecord != nil {
-		if err := c.post(tx, to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
+		if err := c.post(tx, peer.Fingerprint(), to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
 			return err
 		}
 	}
-	return c.post(tx, to, id, id, sealed.Payload)
+	return c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload)
 }
 
 // recipients lists the accounts to address: this account only if it has
@@ -223,8 +223,9 @@ func (c *Client) recipients(r *chat.Roster) []omega.Fingerprint {
 	return out
 }
 
-// post puts one envelope into the outbox. message is whose state it moves.
-func (c *Client) post(tx *history.Tx, to []omega.Fingerprint, id, message omega.ID, payload []byte) error {
+// post puts one envelope into the outbox, behind the others to peer. message is
+// whose state it moves.
+func (c *Client) post(tx *history.Tx, peer omega.Fingerprint, to []omega.Fingerprint, id, message omega.ID, payload []byte) error {
 	env := wire.Envelope{
 		Class: wire.ClassText, ID: id, Lifetime: omega.DefaultLifetime, Sender: c.acc.Fingerprint, Recipients: to, Payload: payload,
 	}
@@ -232,7 +233,7 @@ func (c *Client) post(tx *history.Tx, to []omega.Fingerprint, id, message omega.
 	if err != nil {
 		return err
 	}
-	return tx.AddOutgoing(&history.Outgoing{Message: message, Envelope: b, NextTry: c.cfg.now()})
+	return tx.AddOutgoing(&history.Outgoing{Peer: peer, Message: message, Envelope: b, NextTry: c.cfg.now()})
 }
 
 // order ranks the states of a message.

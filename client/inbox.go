@@ -336,9 +336,24 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 		return err
 	}
 	if !own && m.Verified && r.Track != nil {
-		t.receipts[lane{m.Chat, m.Peer, m.Device}] = &chat.Receipt{Device: m.Device, UpTo: r.Track.UpTo()}
+		t.receipt(m, r.Track.UpTo())
 	}
 	return nil
+}
+
+// receipt notes that a message was taken: all up to one sequence were, and
+// beyond a gap those that are named.
+func (t *taken) receipt(m *chat.Message, upTo uint32) {
+	l := lane{m.Chat, m.Peer, m.Device}
+	r := t.receipts[l]
+	if r == nil {
+		r = &chat.Receipt{Device: m.Device}
+		t.receipts[l] = r
+	}
+	r.UpTo = upTo
+	if m.Sequence > upTo && len(r.IDs) < chat.MaxIDs {
+		r.IDs = append(r.IDs, m.ID)
+	}
 }
 
 // control acts on a verified message that is not shown.

@@ -201,11 +201,14 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 			return err
 		}
 	}
-	if all.Retry() {
-		again := min(minAgain<<min(a.out.Attempts, 10), maxAgain)
-		return tx.RetryOutgoing(a.out.Position, w.c.cfg.now().Add(again), all.String())
+	again := w.c.cfg.now().Add(min(minAgain<<min(a.out.Attempts, 10), maxAgain))
+	switch {
+	case !all.Retry():
+		return tx.RemoveOutgoing(a.out.Position)
+	case peer.Retry():
+		return tx.RetryOutgoing(a.out.Position, again, all.String())
 	}
-	return tx.RemoveOutgoing(a.out.Position)
+	return tx.RetryAside(a.out.Position, again, all.String()) // only the copy for the own devices is left
 }
 
 // verdict splits an answer: what became of the envelope at other accounts, and

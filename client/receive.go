@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -190,7 +191,34 @@ func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (client
 		n = 50
 	}
 	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Page(id, p.Before, n) })
+	if len(out.Messages) < n {
+		inSequence(out.Messages)
+	} else {
+		inSequence(out.Messages[1:]) // the first one is what the next page is asked for by
+	}
 	return out, noChat(p.Chat, err)
+}
+
+// inSequence puts the verified messages of each device into the order in which
+// they were written, in the places that they have: one that filled a gap
+// stands where it was missed.
+func inSequence(page []clientrpc.Message) {
+	places := map[omega.Fingerprint][]int{}
+	for i, m := range page {
+		if m.Verified {
+			places[m.Device] = append(places[m.Device], i)
+		}
+	}
+	for _, at := range places {
+		messages := make([]clientrpc.Message, len(at))
+		for i, p := range at {
+			messages[i] = page[p]
+		}
+		slices.SortStableFunc(messages, func(a, b clientrpc.Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
+		for i, p := range at {
+			page[p] = messages[i]
+		}
+	}
 }
 
 // search finds texts.
