@@ -81,7 +81,7 @@ func TestKill(t *testing.T) {
 		must(t, cmd.Start())
 		committed := 0
 		lines := bufio.NewScanner(out)
-		for i := 0; i < 10+7*round && lines.Scan(); i++ {
+		for i := 0; i < 6+5*round && lines.Scan(); i++ {
 			if s, ok := strings.CutPrefix(lines.Text(), "committed "); ok {
 				committed, _ = strconv.Atoi(s)
 			}
@@ -192,7 +192,7 @@ func TestTenThousand(t *testing.T) {
 	db := openTest(t)
 	batch := 500
 	if slow {
-		batch = 50
+		batch = 20
 	}
 	for i := range 20 {
 		db.update(t, func(tx *Tx) error {

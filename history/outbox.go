@@ -9,7 +9,8 @@ import (
 // An Outgoing is an envelope on its way out, in order of Position.
 type Outgoing struct {
 	Position int64
-	Message  omega.ID // whose state it moves; zero: none (receipts, keys …)
+	Peer     omega.Fingerprint // whose envelopes leave in their order; zero: it waits for none and holds up none
+	Message  omega.ID          // whose state it moves; zero: none (receipts, keys …)
 	Envelope []byte
 	Attempts int
 	NextTry  time.Time
@@ -17,14 +18,15 @@ type Outgoing struct {
 }
 
 // AddOutgoing appends an envelope: in the transaction that stored its message
-// and moved the sender.
+// and moved the sender. It is due no earlier than those before it.
 func (tx *Tx) AddOutgoing(o *Outgoing) error {
 	var message []byte
 	if !o.Message.IsZero() {
 		message = o.Message[:]
 	}
-	_, err := tx.exec("queue envelope", `INSERT INTO outgoing (message, envelope, attempts, next, why) VALUES (?, ?, ?, ?, ?)`,
-		blob(message), blob(o.Envelope), o.Attempts, millis(o.NextTry), o.Why)
+	_, err := tx.exec("queue envelope", `INSERT INTO outgoing (message, envelope, attempts, why, peer, next) VALUES (?1, ?2, ?3, ?4, ?5,
+		max(?6, coalesce((SELECT next FROM outgoing WHERE peer = ?5 AND peer <> x'' ORDER BY position DESC LIMIT 1), 0)))`,
+		blob(message), blob(o.Envelope), o.Attempts, o.Why, address(o.Peer), millis(o.NextTry))
 	return err
 }
 
@@ -33,12 +35,16 @@ func (tx *Tx) AddOutgoing(o *Outgoing) error {
 // if there is none.
 func (tx *Tx) Outgoing(now time.Time, after int64, n int) (due []Outgoing, next time.Time, err error) {
 	const what = "read outbox"
-	err = tx.rows(what, `SELECT position, message, envelope, attempts, next, why FROM outgoing
+	err = tx.rows(what, `SELECT position, message, envelope, attempts, next, why, peer FROM outgoing
 		WHERE position > ? AND next <= ? ORDER BY position LIMIT ?`, []any{after, millis(now), n}, func(scan func(...any) error) error {
 		var o Outgoing
-		var message []byte
+		var message, peer []byte
 		var at int64
-		if err := scan(&o.Position, &message, &o.Envelope, &o.Attempts, &at, &o.Why); err != nil {
+		err := scan(&o.Position, &message, &o.Envelope, &o.Attempts, &at, &o.Why, &peer)
+		if err == nil {
+			o.Peer, err = readAddress(peer)
+		}
+		if err != nil {
 			return err
 		}
 		o.NextTry = readTime(at)
@@ -58,10 +64,25 @@ func (tx *Tx) Outgoing(now time.Time, after int64, n int) (due []Outgoing, next 
 	return due, readTime(at), nil
 }
 
-// RetryOutgoing counts an attempt that failed and says when to try again.
+// RetryOutgoing counts an attempt that failed and says when to try again: not
+// before those in front of it, and those behind it not before it.
 func (tx *Tx) RetryOutgoing(position int64, next time.Time, why string) error {
-	_, err := tx.exec("queue envelope again", `UPDATE outgoing SET attempts = attempts + 1, next = ?, why = ? WHERE position = ?`,
-		millis(next), why, position)
+	const what = "queue envelope again"
+	if _, err := tx.exec(what, `UPDATE outgoing SET attempts = attempts + 1, why = ?1, next = max(?2, coalesce((SELECT o.next FROM outgoing o
+		WHERE o.peer = outgoing.peer AND o.peer <> x'' AND o.position < ?3 ORDER BY o.position DESC LIMIT 1), 0)) WHERE position = ?3`,
+		why, millis(next), position); err != nil {
+		return err
+	}
+	_, err := tx.exec(what, `UPDATE outgoing SET next = o.next FROM (SELECT peer, next FROM outgoing WHERE position = ?1) o
+		WHERE outgoing.peer = o.peer AND o.peer <> x'' AND outgoing.peer <> x'' AND position > ?1 AND outgoing.next < o.next`, position)
+	return err
+}
+
+// RetryAside is RetryOutgoing for an envelope that its peer has: what is left of
+// it holds up nothing.
+func (tx *Tx) RetryAside(position int64, next time.Time, why string) error {
+	_, err := tx.exec("queue envelope aside", `UPDATE outgoing SET attempts = attempts + 1, why = ?, next = ?, peer = x'' WHERE position = ?`,
+		why, millis(next), position)
 	return err
 }
 
