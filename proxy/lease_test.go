@@ -491,6 +491,28 @@ func TestDetach(t *testing.T) {
 	})
 }
 
+// TestInventedHomes: servers that do not exist leave nothing behind.
+func TestInventedHomes(t *testing.T) {
+	inCloud(t, 1, func(t *testing.T, c *testCloud) {
+		s := c.servers[0]
+		b := newClient(c.register(1, s), 0).connect(s)
+		for i := range 20 {
+			nowhere := &testServer{id: newPerson(t, 1).identity(0)}
+			b.conn.write(wire.TypeAttach, 0, b.lease(s, nil, nowhere).Bytes())
+			if a := b.attachedAt(nowhere, 0); a.Code != omega.CodeUnavailable {
+				t.Errorf("%d: attached = %s", i, a.Code)
+			}
+		}
+		b.conn.leave()
+		time.Sleep(15 * time.Second)
+		n := 0
+		s.proxy.outboxes.all(func(*outbox) { n++ })
+		if m := s.proxy.Metrics(); n != 0 || m.Requests != 0 || m.Leases != 0 {
+			t.Errorf("%d outboxes, metrics %+v", n, m)
+		}
+	})
+}
+
 func TestLeaseEnds(t *testing.T) {
 	inCloud(t, 1, func(t *testing.T, c *testCloud) {
 		s := c.servers[0]

@@ -24,6 +24,7 @@ type outbox struct {
 	buf     []byte // { u8 class | frame }*; guarded by mu
 	spare   []byte // empty, for the next round; guarded by mu
 	running bool   // guarded by mu
+	used    bool   // since the last sweep; guarded by mu
 }
 
 func (p *Proxy) outbox(to omega.Fingerprint) *outbox {
@@ -42,6 +43,7 @@ func (o *outbox) post(class wire.Class, frame []byte) bool {
 		return false
 	}
 	o.buf = append(append(o.buf, byte(class)), frame...)
+	o.used = true
 	if !o.running {
 		o.running = o.p.spawn(o.drain)
 		if !o.running {
@@ -73,6 +75,20 @@ func (o *outbox) drain() {
 		o.spare = batch[:0]
 		o.mu.Unlock()
 	}
+}
+
+// sweepOutboxes forgets those that nobody used for a while: clients name
+// servers that do not exist. Leases that still hold one may go on using it.
+func (p *Proxy) sweepOutboxes() {
+	p.outboxes.all(func(o *outbox) {
+		o.mu.Lock()
+		idle := !o.used && !o.running
+		o.used = false
+		o.mu.Unlock()
+		if idle {
+			p.outboxes.removeIf(o.to, func(x *outbox) bool { return x == o })
+		}
+	})
 }
 
 // frameSize is the length that the frame at the front of b claims.

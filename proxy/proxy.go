@@ -189,6 +189,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		if n%50 == 0 {
 			p.tickSessions(now)
 			p.finds.forget(now)
+			p.sweepOutboxes()
 		}
 	}
 }
