@@ -31,12 +31,17 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 	}
 	for {
 		changed := c.changed.wait()
-		out, err := c.unprinted(ctx, n)
+		out, again, err := c.unprinted(ctx, n)
 		if err != nil || len(out) > 0 || p.Timeout <= 0 {
 			return clientrpc.ReceiveResult{Messages: out}, err
 		}
+		var late <-chan time.Time // nil: nothing waits for its turn
+		if !again.IsZero() {
+			late = time.After(again.Sub(c.cfg.now()))
+		}
 		select {
 		case <-changed:
+		case <-late:
 		case <-deadline:
 			return clientrpc.ReceiveResult{}, nil
 		case <-ctx.Done():
@@ -45,8 +50,9 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 	}
 }
 
-// unprinted takes hold of at most n messages that nobody else holds.
-func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message, err error) {
+// unprinted takes hold of at most n messages that nobody else holds. again is
+// when messages that wait for their turn come without it.
+func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message, again time.Time, err error) {
 	c.holding.Lock()
 	defer c.holding.Unlock()
 	now := c.cfg.now()
@@ -55,27 +61,44 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			delete(c.held, id)
 		}
 	}
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		rows, err := tx.Unprinted(n + len(c.held))
-		if err != nil {
-			return err
-		}
-		for i := range rows {
-			if _, taken := c.held[rows[i].ID]; taken || len(out) == n {
-				continue
-			}
-			m, err := c.show(tx, &rows[i])
+	// More than n: some may have to wait, or are held.
+	for limit := n + len(c.held) + pageMax/2; ; limit *= 4 {
+		more := false
+		err = c.db.View(ctx, func(tx *history.Tx) (err error) {
+			rows, err := tx.Unprinted(limit)
 			if err != nil {
 				return err
 			}
-			out = append(out, m)
+			more = len(rows) == limit
+			if rows, again, err = c.inOrder(ctx, tx, rows, now); err != nil {
+				return err
+			}
+			out, err = c.free(tx, rows, n)
+			return err
+		})
+		if err != nil || len(out) == n || !more {
+			break
 		}
-		return nil
-	})
+	}
 	for _, m := range out {
 		c.held[m.ID] = now.Add(clientrpc.ReceiveHold)
 	}
-	return out, err
+	return out, again, err
+}
+
+// free shows at most n of rows that nobody holds. c.holding is held.
+func (c *Client) free(tx *history.Tx, rows []history.Row, n int) (out []clientrpc.Message, err error) {
+	for i := range rows {
+		if _, taken := c.held[rows[i].ID]; taken || len(out) == n {
+			continue
+		}
+		m, err := c.show(tx, &rows[i])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, m)
+	}
+	return out, nil
 }
 
 // confirm marks messages as shown and tells their senders that they were read.
