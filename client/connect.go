@@ -139,15 +139,12 @@ func (c *Client) ownEntry() wire.Entry {
 // settle brings a new session into use: the own entry is compared with the
 // cloud's, the device attaches to its homes, and both are renewed in time.
 func (c *Client) settle(ctx context.Context, s *session) error {
+	c.compareClocks(s)
 	if err := c.syncOwn(ctx, s); err != nil {
 		return err
 	}
 	c.mu.Lock()
 	c.session, c.problem = s, nil
-	if at := s.conn.Peer().Time; !at.IsZero() {
-		c.skew = time.Since(s.started) // how long ago the server's clock was read
-		c.skew = c.cfg.now().Sub(at) - c.skew
-	}
 	c.mu.Unlock()
 	if err := c.attach(ctx, s); err != nil {
 		return err
@@ -179,6 +176,30 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	}
 }
 
+// compareClocks notes how far this clock is from the proxy's.
+func (c *Client) compareClocks(s *session) {
+	at := s.conn.Peer().Time
+	if at.IsZero() {
+		return
+	}
+	at = at.Add(time.Since(s.started)) // it was read when the session began
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.skew = c.cfg.now().Sub(at)
+}
+
+// signingTime is the time that leases and records carry. Where this clock is
+// ahead it is the proxy's, because homes refuse what is of the future; where it
+// is behind it is this clock's, so that no proxy gets a lease for later.
+func (c *Client) signingTime() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.skew > omega.ClockTolerance/2 {
+		return c.cfg.now().Add(-c.skew)
+	}
+	return c.cfg.now()
+}
+
 // frame takes what the server sends by itself. It runs on the reading
 // goroutine, so a slow inbox slows the server down.
 func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
@@ -208,13 +229,13 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 
 // attach signs a lease for this session's proxy and sends it to all homes.
 func (c *Client) attach(ctx context.Context, s *session) error {
-	now := c.cfg.now()
+	now := c.signingTime()
 	lease := &wire.Lease{
 		User: c.acc.Fingerprint, Device: c.acc.Device, Proxy: s.conn.Peer().Account,
 		Issued: now.Truncate(time.Millisecond), NotAfter: now.Add(omega.MaxLease).Truncate(time.Millisecond),
 	}
 	err := c.db.Update(ctx, func(tx *history.Tx) (err error) {
-		if lease.Epoch, err = nextEpoch(tx, now); err != nil {
+		if lease.Epoch, err = nextEpoch(tx, c.cfg.now()); err != nil {
 			return err
 		}
 		lease.Homes, err = c.leaseHomes(tx)

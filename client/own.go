@@ -112,7 +112,7 @@ func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate)
 		rec := c.nextRecord(s)
 		id := *c.identity()
 		id.Certificate = cert
-		if err = signRecord(ctx, &id, rec, c.cfg.now()); err != nil {
+		if err = signRecord(ctx, &id, rec, c.signingTime()); err != nil {
 			return err
 		}
 		err = s.publish(ctx, wire.Entry{Certificate: cert.Bytes(), Record: rec.Bytes()})
