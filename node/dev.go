@@ -109,7 +109,7 @@ func newDevNode(ctx context.Context, cfg DevConfig, i int, bootstrap string) (*N
 	}
 	// Only now: a second cloud on this directory has failed and keeps the
 	// first one's ports.
-	if err := os.WriteFile(ports, []byte(text), 0o600); err != nil {
+	if err := writeFile(ports, []byte(text)); err != nil {
 		n.closeAll()
 		return nil, err
 	}
