@@ -3,11 +3,13 @@
 // it says so, and compares itself with other key servers.
 //
 // A fingerprint names a key, so a key server cannot forge an entry: it can
-// only be old or silent. What it holds of one account is a function of all it
-// has ever seen, whatever the order: the union of the verified packets of the
+// only be old or silent. What it holds of one account does not depend on the
+// order in which it was told: the union of the verified packets of the
 // certificate, and of the location records that hold under that union the one
-// with the highest sequence (verify.go). So servers that have seen the same
-// hold the same, and compare by digests of 256 buckets (digest.go).
+// with the highest sequence. Up to MaxOthers more records are remembered, so
+// that one stands again when the device that signed a later one is revoked
+// (verify.go). Servers that hold the same know it by digests of 256 buckets
+// (digest.go).
 //
 // The ways of an entry:
 //
