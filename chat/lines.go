@@ -34,10 +34,13 @@ func appendHex(b []byte, name string, value []byte) []byte {
 	return append(b, '\n')
 }
 
-// appendFingerprint appends the upper-case digits of f: its String, at a third
-// of the cost, which a message has several of.
+// appendFingerprint appends f.String() at a third of its cost: a message has
+// several.
 func appendFingerprint(b []byte, f omega.Fingerprint) []byte {
 	const digits = "0123456789ABCDEF"
+	if f.IsZero() {
+		return b
+	}
 	var buf [omega.MaxFingerprintSize]byte
 	for _, c := range f.AppendTo(buf[:0])[1:] {
 		b = append(b, digits[c>>4], digits[c&15])

@@ -1,0 +1,83 @@
+package history
+
+import (
+	"regexp"
+	"testing"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+)
+
+// slowStep is a step of a plan that reads a whole table, or a whole chat.
+var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key)\b|^SEARCH (m|message) .*\(chat=\?\)$`)
+
+// allowedStep reads only what it returns.
+var allowedStep = regexp.MustCompile(`USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$`)
+
+// TestPlans wants an index behind every query that a large history would make
+// slow. It uses everything, and then asks SQLite how it did it.
+func TestPlans(t *testing.T) {
+	db := openTest(t)
+	c, id := message(1, "").Chat, message(1, "").ID
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.put(message(1, "x"), message(1, "x"), mine(2, "x", "queued")))
+		tx.Page(c, id, 5)
+		tx.Unprinted(5)
+		tx.Search("x", c, 5)
+		tx.Search("x", omega.ChatID{}, 5)
+		tx.Message(id)
+		tx.MessageBySequence(c, fp(3), 1)
+		tx.All(c, func(*Row) error { return nil })
+		tx.SetPrinted([]omega.ID{id})
+		tx.SetState(mine(2, "", "").ID, "stored", "")
+		tx.MarkUpTo(c, fp(4), 5, []omega.ID{id}, "read")
+		tx.Chats()
+		tx.Chat(c)
+		tx.AddOutgoing(&Outgoing{Peer: fp(2)})
+		tx.Outgoing(testTime, 0, 5)
+		tx.RetryOutgoing(1, testTime, "")
+		tx.RemoveOutgoing(1)
+		tx.Park(&Parked{})
+		tx.Parked(chat.Locator{1}, 5)
+		tx.Parked(chat.Locator{}, 5)
+		tx.Unpark(1)
+		tx.PutKey(t.Context(), &chat.Key{})
+		tx.Keys(t.Context(), chat.Locator{1})
+		tx.PutTrack(t.Context(), &chat.Track{Device: fp(3)}, &chat.Sighting{Sequence: 1})
+		tx.Track(t.Context(), omega.ChatID{}, fp(3))
+		tx.Seen(t.Context(), omega.ChatID{}, fp(3), 1)
+		tx.SignatureSeen(t.Context(), omega.ChatID{}, fp(3), [16]byte{})
+		tx.Gaps(5)
+		tx.PutPeer(&Peer{Fingerprint: fp(2), Certificate: []byte{1}})
+		tx.SetPeerName(fp(2), "x")
+		if len(tx.session.stmts) < 35 {
+			t.Errorf("only %d queries were used", len(tx.session.stmts))
+		}
+		for query := range tx.session.stmts {
+			for _, step := range explain(t, tx, query) {
+				if slowStep.MatchString(step) && !allowedStep.MatchString(step) {
+					t.Errorf("%s\n\t%s", query, step)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// explain returns the steps of a query's plan.
+func explain(t *testing.T, tx *Tx, query string) (plan []string) {
+	t.Helper()
+	rows, err := tx.session.conn.QueryContext(tx.ctx, "EXPLAIN QUERY PLAN "+query)
+	for args := []any{nil}; err != nil && len(args) < 30; args = append(args, nil) {
+		rows, err = tx.session.conn.QueryContext(tx.ctx, "EXPLAIN QUERY PLAN "+query, args...)
+	}
+	must(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var a, b, c int
+		var detail string
+		must(t, rows.Scan(&a, &b, &c, &detail))
+		plan = append(plan, detail)
+	}
+	return plan
+}
