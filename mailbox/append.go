@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +20,7 @@ func (s *Store) Append(ctx context.Context, it *Item) error {
 	if err := it.check(); err != nil {
 		return err
 	}
-	if err := s.driver.Room(); err != nil {
+	if err := s.hasRoom(); err != nil {
 		return fmt.Errorf("append to %d mailboxes: %w", len(it.Recipients), err)
 	}
 	s.mu.Lock()
@@ -46,6 +47,16 @@ func (s *Store) Append(ctx context.Context, it *Item) error {
 		it.Staged(it)
 	}
 	return nil
+}
+
+// hasRoom is nil, or wraps ErrDiskFull or ErrFailed.
+func (s *Store) hasRoom() error {
+	err := s.driver.Room()
+	if err == nil || errors.Is(err, ErrDiskFull) {
+		return err
+	}
+	s.fail(err)
+	return s.failure()
 }
 
 // cost is what an item counts against Config.MaxQueued.

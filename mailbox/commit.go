@@ -74,8 +74,8 @@ func (s *Store) takeChanges(g *group) {
 	if s.flush || s.closing {
 		s.takeDevices(g)
 	}
-	if s.next > s.reserved-reserveBlock/2 {
-		s.reserved += reserveBlock
+	if s.next > s.reserved-s.block/2 {
+		s.reserved += s.block
 		b.Reserve = s.reserved
 	}
 	b.Totals = s.totals

@@ -17,8 +17,12 @@ func (r *recent) find(k Key) (uint64, bool) {
 }
 
 func (r *recent) add(k Key, seq uint64) {
-	if len(r.young) >= r.max || r.young == nil {
-		r.old, r.young = r.young, make(map[Key]uint64)
+	if r.young == nil {
+		r.young, r.old = make(map[Key]uint64), make(map[Key]uint64)
+	}
+	if len(r.young) >= r.max {
+		r.young, r.old = r.old, r.young
+		clear(r.young)
 	}
 	r.young[k] = seq
 }

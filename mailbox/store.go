@@ -99,7 +99,8 @@ type Store struct {
 	syncing     chan *group   // from the committer to the syncer
 	free        chan *group   // from the syncer to the committer
 	wg          sync.WaitGroup
-	window      int // State.Window
+	window      int    // State.Window
+	block       uint64 // reserveBlock, less in tests
 
 	mu          sync.Mutex // guards everything below and every box
 	work        sync.Cond  // the committer waits on it
@@ -126,7 +127,9 @@ type Store struct {
 
 // Open starts a store over cfg.Driver and reserves its first sequences, which
 // takes one durable commit.
-func Open(cfg Config) (*Store, error) {
+func Open(cfg Config) (*Store, error) { return open(cfg, reserveBlock) }
+
+func open(cfg Config, block uint64) (*Store, error) {
 	if err := cfg.setDefaults(); err != nil {
 		return nil, err
 	}
@@ -145,10 +148,11 @@ func Open(cfg Config) (*Store, error) {
 		room:        make(chan struct{}),
 		totals:      state.Totals,
 		window:      state.Window,
+		block:       block,
 	}
 	s.recover(state.Unfiled)
 	s.work.L = &s.mu
-	s.limit = s.next + reserveBlock
+	s.limit = s.next + block
 	s.reserved = s.limit
 	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.totals}
 	err := s.driver.Apply(&b)
@@ -264,7 +268,7 @@ func (s *Store) keepHouse() {
 			return
 		case <-t.C:
 		}
-		if err := s.driver.Room(); err != nil {
+		if err := s.hasRoom(); errors.Is(err, ErrDiskFull) {
 			s.answerEarly(err)
 		}
 		s.mu.Lock()

@@ -36,8 +36,13 @@ func testSequencesNeverReused(t *testing.T, m Machine) {
 }
 
 // crashRounds is how often the power is cut: enough that the cut falls into
-// every phase of a commit.
-const crashRounds = 25
+// every phase of a commit. A longer run says -count.
+func crashRounds() int {
+	if testing.Short() {
+		return 5
+	}
+	return 25
+}
 
 // testCrashLosesNothing cuts the power while four goroutines append. What was
 // answered before the cut must be there, in order, once, and nothing that was
@@ -46,10 +51,10 @@ func testCrashLosesNothing(t *testing.T, m Machine) {
 	b := open(t, m, mailbox.Config{})
 	rng := rand.New(rand.NewPCG(1, 2))
 	w := &crashWork{bench: b, answered: make(map[int]bool)}
-	for range crashRounds {
+	for range crashRounds() {
 		w.round(20 + rng.IntN(300))
 	}
-	t.Logf("%d envelopes answered in %d rounds", w.total, crashRounds)
+	t.Logf("%d envelopes answered in %d rounds", w.total, crashRounds())
 }
 
 // crashWork appends envelope n to account n%5, and every tenth to all five.
