@@ -97,8 +97,9 @@ func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen
 			if m.attached.Code == omega.CodeOK {
 				w.last[m.attached.Home] = m.attached.Cursor
 			}
-		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device,
-			m.mail.Seq <= at(m.mail.Home):
+		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device:
+		case m.mail.Seq <= at(m.mail.Home):
+			seen[m.mail.Home] = at(m.mail.Home) // the home has not heard of it: say it again
 		case m.mail.Prev > at(m.mail.Home):
 			if err := w.rewind(s, m.mail.Home, at(m.mail.Home)); err != nil {
 				return nil, nil, err

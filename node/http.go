@@ -70,7 +70,10 @@ func (n *Node) compare(ctx context.Context) error {
 			if s.Server == n.Fingerprint() || !s.Connected {
 				continue // who comes back is compared with again
 			}
-			at := last[s.Server]
+			at, met := last[s.Server]
+			if !met {
+				n.proxy.ServerUp(s.Server)
+			}
 			if time.Since(at) >= compareInterval {
 				at = time.Now()
 				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"time"
 
@@ -187,14 +186,3 @@ func (v EnvelopeView) Recipients(yield func(int, omega.Fingerprint) bool) {
 
 // Payload returns the opaque payload, in place.
 func (v EnvelopeView) Payload() []byte { return v[v.headerSize():] }
-
-// DedupKey is what homes deduplicate by: SHA-256 over sender, id and the hash
-// of the payload. (spec/delivery.md, DELIV-3)
-func (v EnvelopeView) DedupKey() [32]byte {
-	var buf [omega.MaxFingerprintSize + omega.IDSize + sha256.Size]byte
-	b := v.Sender().AppendTo(buf[:0])
-	b = append(b, v[8:24]...)
-	sum := sha256.Sum256(v.Payload())
-	b = append(b, sum[:]...)
-	return sha256.Sum256(b)
-}

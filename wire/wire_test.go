@@ -213,7 +213,6 @@ func TestForwardPathAllocatesNothing(t *testing.T) {
 				t.Fatal("no recipient")
 			}
 		}
-		_ = e.DedupKey()
 		p, err := ParsePacket(pkt)
 		if err != nil || p.Destination().IsZero() || len(p.Payload()) == 0 {
 			t.Fatal(err)
