@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -163,6 +164,9 @@ func (n *Node) openDrivers() (mailbox.Driver, error) {
 		keys, err := keypebble.Open(keypebble.Config{
 			Dir: filepath.Join(n.cfg.Dir, "keys"), CacheSize: int64(n.cfg.Store.KeyCache), FS: n.opt.FS,
 		})
+		if errors.Is(err, syscall.EAGAIN) { // its lock
+			return nil, fmt.Errorf("another omegad uses %s: %w", n.cfg.Dir, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("key server: %w", err)
 		}
@@ -373,6 +377,8 @@ func (n *Node) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 	case <-inner.Done():
+	case <-n.keysFailed():
+		stop(errors.New("key server: stable storage failed; see the log"))
 	case <-n.mail.Failed():
 		stop(errors.New("mailboxes: stable storage failed; see the log"))
 	}
@@ -389,6 +395,15 @@ func (n *Node) Run(ctx context.Context) error {
 	stop(nil)
 	wg.Wait()
 	return errors.Join(err, n.closeAll())
+}
+
+// keysFailed is closed when the key server's storage cannot be trusted any more.
+// Memory does not fail.
+func (n *Node) keysFailed() <-chan struct{} {
+	if f, ok := n.keyStore.(interface{ Failed() <-chan struct{} }); ok {
+		return f.Failed()
+	}
+	return nil
 }
 
 // session serves one client, link one other server.
