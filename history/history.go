@@ -3,7 +3,7 @@
 // what is parked. Everything that must stand or fall together goes through one
 // Tx. One process has it open at a time (the holder of the client's home).
 //
-// It is SQLite in one file (docs/architecture.md); the tables are in sql/.
+// It is SQLite in one file; the tables are in sql/.
 package history
 
 import (
