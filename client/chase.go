@@ -155,7 +155,7 @@ const maxBacklog = 4 * chat.MaxIDs
 // resend answers a verified request: messages that this device wrote, to an
 // account that they were for, once more under the current key.
 func (c *Client) resend(ctx context.Context, m *chat.Message) error {
-	cert, _, err := c.peer(ctx, m.From, 10*peerAge)
+	cert, err := c.knownPeer(ctx, m.From)
 	if err != nil {
 		return err
 	}

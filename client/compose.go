@@ -50,11 +50,11 @@ const waitNone = "none"
 func checkText(text string, doing i18n.Text) error {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.notext"), i18n.Text{}, nil)
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.notext"), i18n.T("next.text"), nil)
 	case len(text) > omega.MaxText:
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(text), omega.MaxText), i18n.T("next.shorten"), nil)
 	case !utf8.ValidString(text):
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.utf8"), i18n.Text{}, nil)
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.utf8"), i18n.T("next.text"), nil)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 // sendControl seals a message that is not shown: a receipt, a request, an
 // answer to one.
 func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, content *chat.Content) error {
-	cert, _, err := c.peer(ctx, peer, 10*peerAge)
+	cert, err := c.knownPeer(ctx, peer)
 	if err != nil {
 		return err
 	}

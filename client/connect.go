@@ -38,12 +38,14 @@ func (c *Client) Run(ctx context.Context) {
 	retry := minRetry
 	for ctx.Err() == nil {
 		start := time.Now()
-		err := c.serve(ctx)
+		settled, err := c.serve(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		c.cfg.log().Info("session ended", "err", err)
-		if time.Since(start) > maxRetry {
+		// A server that took this device is worth another try soon. Two homes
+		// with one device drive each other out: they must slow down.
+		if settled && !isCode(err, omega.CodeSuperseded) || time.Since(start) > maxRetry {
 			retry = minRetry
 		}
 		select {
@@ -58,12 +60,12 @@ func (c *Client) Run(ctx context.Context) {
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // serve connects to the first server that takes this device, and carries the
-// session until it ends.
-func (c *Client) serve(ctx context.Context) error {
+// session until it ends. settled: it was of use.
+func (c *Client) serve(ctx context.Context) (settled bool, err error) {
 	conn, server, err := c.dialAny(ctx)
 	if err != nil {
 		c.offline(err)
-		return err
+		return false, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -78,18 +80,20 @@ func (c *Client) serve(ctx context.Context) error {
 		}
 	})
 	wg.Wait()
-	c.offline(context.Cause(ctx))
-	return context.Cause(ctx)
+	settled = c.offline(context.Cause(ctx))
+	return settled, context.Cause(ctx)
 }
 
-// offline forgets the session.
-func (c *Client) offline(why error) {
+// offline forgets the session, and reports whether there was one.
+func (c *Client) offline(why error) (settled bool) {
 	c.mu.Lock()
+	settled = c.session != nil
 	c.session, c.problem = nil, why
 	clear(c.homes)
 	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
 	c.changed.notify()
+	return settled
 }
 
 // dialAny tries the servers in order of preference.
@@ -141,6 +145,10 @@ func (c *Client) ownEntry() wire.Entry {
 func (c *Client) settle(ctx context.Context, s *session) error {
 	c.compareClocks(s)
 	if err := c.syncOwn(ctx, s); err != nil {
+		return err
+	}
+	// What could not be sent on another session may go on this one.
+	if err := c.db.Update(ctx, func(tx *history.Tx) error { return tx.RetryAll(c.cfg.now()) }); err != nil {
 		return err
 	}
 	c.mu.Lock()

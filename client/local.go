@@ -302,6 +302,8 @@ func listenSocket(home string) (net.Listener, error) {
 	}
 	var l *net.UnixListener
 	err := withSocketPath(home, func(short string) error {
+		// The mask is the whole process's: nothing else that is made meanwhile
+		// may lack what its owner needs, so execution is taken away below.
 		old := syscall.Umask(0o077)
 		defer syscall.Umask(old)
 		var err error
@@ -312,6 +314,10 @@ func listenSocket(home string) (net.Listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
 	return &socketListener{l, path}, nil
 }
 

@@ -56,8 +56,8 @@ func checkRecord(cert *pgp.Certificate, rec *wire.Record, now time.Time) error {
 func (c *Client) storedPeer(ctx context.Context, fp omega.Fingerprint) (p *history.Peer, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		p, err = tx.Peer(fp)
-		if errors.Is(err, history.ErrNotFound) {
-			p, err = nil, nil
+		if errors.Is(err, history.ErrNotFound) || err == nil && len(p.Certificate) == 0 {
+			p, err = nil, nil // or nothing but the name
 		}
 		return err
 	})
@@ -85,6 +85,20 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 	}
 	cert, err = c.fetchPeer(ctx, s, fp, stored)
 	return cert, err == nil, err
+}
+
+// knownPeer returns a certificate for messages between clients: what is stored
+// will do if the cloud does not answer.
+func (c *Client) knownPeer(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate, error) {
+	cert, _, err := c.peer(ctx, fp, 10*peerAge)
+	if err == nil || ctx.Err() != nil {
+		return cert, err
+	}
+	stored, storeErr := c.storedPeer(ctx, fp)
+	if storeErr != nil || stored == nil {
+		return nil, err
+	}
+	return c.parsePeer(stored)
 }
 
 func (c *Client) parsePeer(p *history.Peer) (*pgp.Certificate, error) {

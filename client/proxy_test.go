@@ -1,0 +1,184 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// A fakeProxy is a server of a few lines: proxy and home of everybody, which
+// can be told to misbehave.
+type fakeProxy struct {
+	id      *pgp.Identity
+	address string
+
+	mu       sync.Mutex
+	entries  map[omega.Fingerprint]wire.Entry // guarded by mu
+	conns    []*transport.Conn                // guarded by mu
+	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
+	answer   func(f wire.Frame) (wire.Type, []byte)
+	attached wire.Attached // what leases are answered with
+}
+
+func newIdentity(tb testing.TB, name string) *pgp.Identity {
+	tb.Helper()
+	now := time.Now()
+	primary, err := pgp.GenerateSigning(rand.Reader, now)
+	must(tb, err)
+	dev, err := pgp.GenerateDevice(rand.Reader, name, now)
+	must(tb, err)
+	cert, err := bind(tb.Context(), primary, time.Time{}, dev, now)
+	must(tb, err)
+	id, err := pgp.NewIdentity(cert, dev)
+	must(tb, err)
+	return id
+}
+
+func newFakeProxy(t *testing.T) *fakeProxy {
+	t.Helper()
+	p := &fakeProxy{id: newIdentity(t, "server"), entries: map[omega.Fingerprint]wire.Entry{}, got: map[wire.Type][][]byte{}}
+	p.put(wire.Entry{Certificate: p.id.Certificate.Bytes()}, p.id.Account())
+	p.attached = wire.Attached{Home: p.id.Account(), Incarnation: [8]byte{1}}
+	srv, err := transport.NewServer(transport.Config{Identity: p.id, Find: p.find, Register: p.register})
+	must(t, err)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	p.address = ln.Addr().String() + "#" + p.id.Account().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); srv.Serve(ctx, ln, p.session) }()
+	t.Cleanup(func() { cancel(); <-done })
+	return p
+}
+
+func (p *fakeProxy) find(_ context.Context, fp omega.Fingerprint) (*pgp.Certificate, uint64, error) {
+	p.mu.Lock()
+	e, ok := p.entries[fp]
+	p.mu.Unlock()
+	if !ok {
+		return nil, 0, omega.Errorf(omega.CodeNotFound, "%s", fp)
+	}
+	cert, err := pgp.ParseCertificate(e.Certificate, time.Now())
+	return cert, 1, err
+}
+
+func (p *fakeProxy) register(_ context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
+	p.put(wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Certificate.Fingerprint())
+	return r.Certificate, 1, nil
+}
+
+func (p *fakeProxy) put(e wire.Entry, fp omega.Fingerprint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.entries[fp] = e
+}
+
+func (p *fakeProxy) session(_ context.Context, c *transport.Conn) {
+	p.mu.Lock()
+	p.conns = append(p.conns, c)
+	p.mu.Unlock()
+	for {
+		f, err := c.ReadFrame()
+		if err != nil {
+			c.Close()
+			return
+		}
+		typ, body := p.reply(f)
+		if typ != 0 {
+			c.SendFrame(typ, f.Tag, body)
+		}
+	}
+}
+
+func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got[f.Type] = append(p.got[f.Type], append([]byte(nil), f.Body...))
+	if p.answer != nil {
+		if typ, body := p.answer(f); typ != 0 {
+			return typ, body
+		}
+	}
+	switch f.Type {
+	case wire.TypeLookup:
+		fp, _, err := omega.DecodeFingerprint(f.Body)
+		e, ok := p.entries[fp]
+		if err != nil || !ok {
+			return wire.TypeError, wire.AppendStatus(nil, omega.CodeNotFound, "")
+		}
+		return wire.TypeEntry, wire.AppendEntry(nil, &e)
+	case wire.TypeAttach:
+		return wire.TypeAttached, wire.AppendAttached(nil, &p.attached)
+	case wire.TypeSend:
+		return wire.TypeSent, wire.AppendResults(nil, omega.CodeOK, nil)
+	case wire.TypePublish:
+		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, "")
+	case wire.TypeServers:
+		return wire.TypeServerList, nil
+	}
+	return 0, nil
+}
+
+// frames returns the bodies of one type that came so far.
+func (p *fakeProxy) frames(typ wire.Type) [][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([][]byte(nil), p.got[typ]...)
+}
+
+// mail pushes a mail that nobody can read: it is acknowledged all the same.
+func (p *fakeProxy) mail(t *testing.T, home, device omega.Fingerprint, prev, seq uint64) {
+	t.Helper()
+	p.mu.Lock()
+	c := p.conns[len(p.conns)-1]
+	p.mu.Unlock()
+	m := wire.Mail{Home: home, Device: device, Seq: seq, Prev: prev, Envelope: []byte("no envelope")}
+	must(t, c.SendFrame(wire.TypeMail, 0, wire.AppendMail(nil, &m)))
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// newCore makes an account at the proxy and runs its core.
+func (p *fakeProxy) newCore(t *testing.T, change ...func(*Config)) *Client {
+	t.Helper()
+	cfg := Config{Home: filepath.Join(t.TempDir(), "home"), Name: "x"}
+	_, err := Init(t.Context(), InitConfig{Config: cfg, Server: p.address, DeviceName: "first"})
+	must(t, err)
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		c.Close()
+	})
+	until(t, "attached", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		h := c.homes[p.id.Account()]
+		return c.session != nil && h != nil && h.attached
+	})
+	return c
+}
