@@ -86,6 +86,12 @@ func (tx *Tx) RetryAside(position int64, next time.Time, why string) error {
 	return err
 }
 
+// RetryAll makes every envelope due.
+func (tx *Tx) RetryAll(now time.Time) error {
+	_, err := tx.exec("make the outbox due", `UPDATE outgoing SET next = ?1 WHERE next > ?1`, millis(now))
+	return err
+}
+
 // RemoveOutgoing takes an envelope out: it is stored at its homes, or refused
 // for good.
 func (tx *Tx) RemoveOutgoing(position int64) error {
