@@ -166,7 +166,7 @@ func (t *trial) explain(err error) string {
 	case errors.As(err, &sick):
 		return t.text("try.failed", sick.what.In(t.lang), sick.log)
 	case errors.As(err, &e):
-		return e.Doing.In(t.lang) + t.text("join.why") + e.Why.In(t.lang) + "\n  → " + t.text("try.afresh", t.dir)
+		return t.text("error.line", e.Doing.In(t.lang), e.Why.In(t.lang)) + "\n  → " + t.text("try.afresh", t.dir)
 	}
 	return t.text("try.failed", err, t.dir)
 }

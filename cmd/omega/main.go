@@ -62,7 +62,7 @@ func run(args []string) int {
 	var c cli
 	exited := -1
 	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), helpTexts(a.lang),
-		kong.Exit(func(code int) { exited = code }))
+		kong.Help(a.printHelp), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -73,7 +73,7 @@ func run(args []string) int {
 	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.parse", err), Next: i18n.T("next.help"),
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: parseError(err), Next: i18n.T("next.help"),
 		})
 	}
 	if a.home, err = homeDir(c.Home); err != nil {
@@ -83,7 +83,9 @@ func run(args []string) int {
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err = command.Run(a); interrupted(ctx, err) {
-		err = &clientrpc.Error{Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted")}
+		err = &clientrpc.Error{
+			Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted"), Next: i18n.T("next.interrupted"),
+		}
 	}
 	return a.fail(err)
 }

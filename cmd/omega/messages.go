@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"io"
 	"path/filepath"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 type sendCmd struct {
@@ -55,6 +55,11 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 func (a *app) sent(c *sendCmd, r *clientrpc.SendResult) error {
 	reached := map[string]int{clientrpc.StateQueued: 0, clientrpc.StateStored: 1, clientrpc.StateDelivered: 2, clientrpc.StateRead: 3}
 	wanted := map[string]int{"none": 0, "stored": 1, "delivered": 2, "read": 3}
+	if r.Why == nil && r.State == clientrpc.StateQueued && c.Wait != "none" {
+		r.Why = &clientrpc.Error{
+			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.send", c.To), Why: i18n.T("why.notyet"), Next: i18n.T("next.queued"),
+		}
+	}
 	if r.Why != nil && r.State != clientrpc.StateStored {
 		a.showError(r.Why)
 	}
@@ -173,7 +178,7 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 	if c.Before != "" {
 		id, err := omega.ParseID(c.Before)
 		if err != nil {
-			return usage(err)
+			return badValue("--before", err)
 		}
 		p.Before = id
 	}
@@ -310,7 +315,7 @@ func (a *app) status(st *clientrpc.StatusResult) {
 		a.printf("%s %s  %s %s\n", mark[h.Attached], a.text("doctor.home"), h.Server, h.Code)
 	}
 	skew := st.Skew.Abs() <= omega.ClockTolerance
-	a.printf("%s %s  %v\n", mark[skew], a.text("doctor.clock"), st.Skew.Round(time.Millisecond))
+	a.printf("%s %s  %s\n", mark[skew], a.text("doctor.clock"), a.skew(st.Skew))
 	a.printf("%s %s  %d\n", mark[st.Outbox == 0], a.text("doctor.outbox"), st.Outbox)
 	a.printf("%s %s  %d\n", mark[st.Parked == 0], a.text("doctor.parked"), st.Parked)
 	if !st.Expires.IsZero() {
@@ -321,10 +326,17 @@ func (a *app) status(st *clientrpc.StatusResult) {
 	}
 }
 
-func usage(err error) error {
-	var e *clientrpc.Error
-	if errors.As(err, &e) {
-		return e
+// skew writes how far two clocks are apart. Servers tell whole seconds.
+func (a *app) skew(d time.Duration) string {
+	if d.Abs() <= time.Second {
+		return a.text("doctor.noskew")
 	}
-	return &clientrpc.Error{Code: clientrpc.CodeUsage, Cause: err.Error()}
+	return d.Round(time.Second).String()
+}
+
+// badValue is the error of a flag whose value cannot be read.
+func badValue(flag string, err error) error {
+	return &clientrpc.Error{
+		Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.parse", flag+": "+err.Error()), Next: i18n.T("next.help"),
+	}
 }

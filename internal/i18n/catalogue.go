@@ -75,6 +75,7 @@ var catalogue = map[string]entry{
 	"next.init":        {"請先執行「omega init --name 名字 --server 位址」", "run “omega init --name NAME --server ADDRESS” first"},
 	"next.otherhome":   {"要另建帳號請換一個 --home 目錄", "to make another account use another --home directory"},
 	"next.passphrase":  {"請設定 OMEGA_PASSPHRASE 或再輸入一次", "set OMEGA_PASSPHRASE or enter it again"},
+	"next.text":        {"請給一段 UTF-8 文字", "give some text in UTF-8"},
 	"next.shorten":     {"請分成幾則，或改傳檔案", "split it, or send it as a file"},
 	"next.retry":       {"請稍後再試", "try again later"},
 	"next.report":      {"請附上「omega doctor」的輸出回報", "report it together with the output of “omega doctor”"},

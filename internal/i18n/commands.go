@@ -39,6 +39,13 @@ var commands = map[string]entry{
 	"help.search_text":    {"要找的文字，一個字就可以。", "Text to find; one character is enough."},
 	"help.export_dir":     {"寫到這個目錄。", "Directory to write to."},
 
+	"help.usage":     {"用法：", "Usage: "},
+	"help.flags":     {"\n選項：\n", "\nFlags:\n"},
+	"help.commands":  {"\n命令：\n", "\nCommands:\n"},
+	"help.arguments": {"\n參數：\n", "\nArguments:\n"},
+	"help.help":      {"顯示說明。", "Show help."},
+	"help.more":      {"各命令的說明：omega 命令 --help", "Help on a command: omega COMMAND --help"},
+
 	"error.line": {"無法{0}：{1}", "{0}: {1}"},
 
 	"label.account": {"帳號", "Account"},
@@ -77,6 +84,7 @@ var commands = map[string]entry{
 	"doctor.online":  {"連線", "connected"},
 	"doctor.home":    {"信箱", "home"},
 	"doctor.clock":   {"時鐘差", "clock difference"},
+	"doctor.noskew":  {"不到 1 秒", "less than 1 s"},
 	"doctor.outbox":  {"寄件匣", "outbox"},
 	"doctor.parked":  {"等候金鑰的訊息", "messages waiting for a key"},
 	"doctor.expires": {"金鑰期限", "key expires"},
@@ -85,11 +93,26 @@ var commands = map[string]entry{
 	"doing.run":   {"執行命令", "running the command"},
 	"doing.adopt": {"沿用 GnuPG 金鑰 {0}", "adopting the GnuPG key {0}"},
 
-	"why.parse":        {"{0}", "{0}"},
+	"why.parse": {"{0}", "{0}"},
+
+	"why.parse.flag":     {"不認得的選項 {0}", "unknown flag {0}"},
+	"why.parse.flaghint": {"不認得的選項 {0}，是不是 {1}？", "unknown flag {0}, did you mean {1}?"},
+	"why.parse.arg":      {"多出來的「{0}」", "unexpected argument {0}"},
+	"why.parse.arghint":  {"不認得「{0}」，是不是 {1}？", "unexpected argument {0}, did you mean {1}?"},
+	"why.parse.missing":  {"缺少選項 {0}", "missing flags: {0}"},
+	"why.parse.novalue":  {"{0} 需要一個值", "{0} needs a value"},
+	"why.parse.enum":     {"{0} 要是 {1} 之一，不是「{2}」", "{0} must be one of {1} but got “{2}”"},
+	"why.parse.int":      {"{0} 要是整數，不是「{1}」", "{0} must be a whole number but got “{1}”"},
+	"why.parse.duration": {"{0} 要是時間，例如 10s 或 2m，不是「{1}」", "{0} must be a time such as 10s or 2m but got “{1}”"},
+	"why.parse.command":  {"還要一個命令：{0}", "expected one of {0}"},
+	"why.parse.argument": {"還缺 {0}", "missing {0}"},
+
+	"why.notyet":       {"訊息還沒到伺服器", "it has not reached a server yet"},
 	"why.interrupted":  {"被中斷了", "it was interrupted"},
 	"why.nopassphrase": {"需要密碼，但沒有終端機可以詢問", "a passphrase is needed and there is no terminal to ask on"},
 	"why.mismatch":     {"兩次輸入的密碼不同，或是空的", "the passphrases differ or are empty"},
 
+	"next.interrupted":  {"需要的話再執行一次；訊息有沒有送出，看「omega history」", "run it again if need be; “omega history” tells what was sent"},
 	"next.help":         {"執行「omega --help」查看用法", "see “omega --help”"},
 	"next.nopassphrase": {"再試一次；不要密碼請加 --no-passphrase", "try again; to go without one add --no-passphrase"},
 

@@ -1,6 +1,8 @@
 package i18n
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -47,6 +49,34 @@ func TestWordsOfTaiwan(t *testing.T) {
 				t.Errorf("%s says %q", key, word)
 			}
 		}
+	}
+}
+
+// used finds the keys that the programs ask for.
+var used = regexp.MustCompile(`(?:i18n\.T|\.text)\("([a-z0-9._]+)"[,)]`)
+
+func TestEveryKeyInUseExists(t *testing.T) {
+	known, found := all(), 0
+	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try"} {
+		files, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range used.FindAllSubmatch(src, -1) {
+				found++
+				if _, ok := known[string(m[1])]; !ok {
+					t.Errorf("%s asks for %s, which the catalogue lacks", file, m[1])
+				}
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("found %d keys in use: the test looks at the wrong files", found)
 	}
 }
 

@@ -1,0 +1,115 @@
+// Package e2e runs the programs as people and scripts do: real processes on a
+// real cloud of four servers on loopback, one script per subject in testdata.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The programs and the cloud of all scripts; set by TestMain.
+var (
+	bin    string
+	shared *cloud
+)
+
+func TestMain(m *testing.M) {
+	code, err := setUp(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "end-to-end tests:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// setUp builds the programs once and runs the tests on one cloud.
+func setUp(m *testing.M) (code int, err error) {
+	dir, err := os.MkdirTemp("", "omega-e2e-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	bin = filepath.Join(dir, "bin")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin+"/",
+		"github.com/omega-im/omega/cmd/omega", "github.com/omega-im/omega/cmd/omegad", "github.com/omega-im/omega/cmd/omega-try")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	if shared, err = startCloud(filepath.Join(dir, "cloud"), 4); err != nil {
+		return 1, err
+	}
+	defer func() {
+		if stopErr := shared.stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	return m.Run(), nil
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpScript,
+		Cmds:                commands,
+	})
+}
+
+// setUpScript gives a script its environment: the programs first in PATH, the
+// servers as S1 to S4, plain English, no passphrase and no GnuPG of the user's.
+func setUpScript(env *testscript.Env) error {
+	gnupg := filepath.Join(env.WorkDir, "gnupg")
+	if err := os.Mkdir(gnupg, 0o700); err != nil {
+		return err
+	}
+	env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	env.Setenv("LANG", "C")
+	env.Setenv("GNUPGHOME", gnupg)
+	env.Defer(func() {
+		stop := exec.Command("gpgconf", "--kill", "all")
+		stop.Env = env.Vars
+		stop.Run() // without gpg there is nothing to end
+	})
+	shared.export(env.Setenv)
+	env.Values[cloudsKey{}] = map[string]*cloud{}
+	return nil
+}
+
+// patience is how long anything may take that has to happen; machines that run
+// tests are busy.
+const patience = 60 * time.Second
+
+// await waits until done reports true.
+func await(done func() bool) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// lines splits what a program printed.
+func lines(s string) []string {
+	s = strings.TrimSuffix(s, "\n")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}
