@@ -1,10 +1,19 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // idle logs n users in, does nothing, and tells what each costs: memory of the
 // server process, its CPU for the login, and CPU while nothing happens.
 func idle(ctx context.Context, r *run, n int) (result, error) {
+	// A fresh process: making the users has left its traces in the first one.
+	r.server.stop()
+	var err error
+	if r.server, err = r.driver.Start(ctx, r.site, r.users); err != nil {
+		return result{}, fmt.Errorf("restart: %w", err)
+	}
 	if err := pause(ctx, r.cfg.settle); err != nil {
 		return result{}, err
 	}

@@ -5,7 +5,8 @@
 //	go test -json ./... | testsum [-strict]
 //
 // The exit code is 1 when something failed, when nothing ran, and, with
-// -strict, when a test was skipped. It uses the standard library only, so that
+// -strict, when a test was skipped. A test that one run skipped and another
+// passed, with and without the race detector, counts as passed. It uses the standard library only, so that
 // the everyday tests need no download for it.
 package main
 
@@ -15,7 +16,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -38,15 +41,22 @@ type summary struct {
 	output  map[string][]string // lines of what runs, by package and test
 	passed  int                 // tests and subtests
 	failed  []string
-	skipped []string
+	skipped map[string]string  // reasons, by package and test
 	times   map[string]float64 // seconds by package
 	started time.Time
+}
+
+func newSummary(out io.Writer) *summary {
+	return &summary{
+		out: out, output: make(map[string][]string), skipped: make(map[string]string),
+		times: make(map[string]float64), started: time.Now(),
+	}
 }
 
 func main() {
 	strict := flag.Bool("strict", false, "a skipped test is a failure")
 	flag.Parse()
-	s := &summary{out: os.Stdout, output: make(map[string][]string), times: make(map[string]float64), started: time.Now()}
+	s := newSummary(os.Stdout)
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -82,7 +92,7 @@ func (s *summary) add(line []byte) {
 func (s *summary) end(e event, key string) {
 	name := strings.TrimSpace(e.Package + " " + e.Test)
 	if e.Test == "" {
-		s.times[e.Package] = e.Elapsed
+		s.times[e.Package] += e.Elapsed
 	}
 	switch {
 	case e.Action == "fail":
@@ -94,8 +104,9 @@ func (s *summary) end(e event, key string) {
 		}
 	case e.Action == "pass":
 		s.passed++
+		delete(s.skipped, name)
 	case e.Action == "skip":
-		s.skipped = append(s.skipped, name+": "+reason(s.output[key]))
+		s.skipped[name] = reason(s.output[key])
 	}
 	delete(s.output, key)
 }
@@ -122,8 +133,8 @@ func reason(lines []string) string {
 // close prints the summary and reports whether all is well.
 func (s *summary) close(strict bool) bool {
 	fmt.Fprintln(s.out)
-	for _, line := range s.skipped {
-		fmt.Fprintln(s.out, "skipped:", line)
+	for _, name := range slices.Sorted(maps.Keys(s.skipped)) {
+		fmt.Fprintf(s.out, "skipped: %s: %s\n", name, s.skipped[name])
 	}
 	for _, name := range s.failed {
 		fmt.Fprintln(s.out, "FAILED: ", name)

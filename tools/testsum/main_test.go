@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestSummary(t *testing.T) {
@@ -40,11 +39,15 @@ func TestSummary(t *testing.T) {
 			`{"Action":"pass","Package":"m/a","Test":"TestA"}`,
 			`{"Action":"skip","Package":"m/a","Test":"TestB"}`},
 			"no reason given", false},
+		{"skipped by one run, passed by the next", true, []string{
+			`{"Action":"skip","Package":"m/a","Test":"TestB"}`,
+			`{"Action":"pass","Package":"m/a","Test":"TestB"}`},
+			"1 tests passed, 0 failed, 0 skipped", true},
 		{"other output", false, []string{`panic: x`}, "panic: x", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer
-			s := &summary{out: &out, output: make(map[string][]string), times: make(map[string]float64), started: time.Now()}
+			s := newSummary(&out)
 			for _, line := range tt.lines {
 				s.add([]byte(line))
 			}
