@@ -71,9 +71,9 @@ func explainCode(e *omega.Error) (code string, why, next i18n.Text) {
 	case omega.CodeNotFound:
 		return clientrpc.CodeNotFound, i18n.T("why.notknown"), i18n.T("next.fingerprint")
 	case omega.CodeMailboxFull:
-		return clientrpc.CodeRefused, i18n.T("why.mailboxfull"), i18n.T("next.queued")
+		return e.Code.String(), i18n.T("why.mailboxfull"), i18n.T("next.queued")
 	case omega.CodeDiskFull:
-		return clientrpc.CodeRefused, i18n.T("why.diskfull"), i18n.T("next.queued")
+		return e.Code.String(), i18n.T("why.diskfull"), i18n.T("next.queued")
 	case omega.CodeUnavailable, omega.CodeShutdown, omega.CodeSuperseded, omega.CodeInternal:
 		return clientrpc.CodeOffline, i18n.T("why.unavailable"), i18n.T("next.queued")
 	case omega.CodeRateLimited:
