@@ -88,14 +88,16 @@ func (c *cloud) stop() error {
 }
 
 // export tells a script where the servers are: S1 is the address of the first
-// for clients, F1 its fingerprint, H1 its web site, W1 its WebSocket address.
+// for clients, F1 its fingerprint, A1 the address without that; W1 and U1 are
+// the same over a WebSocket.
 func (c *cloud) export(set func(name, value string)) {
 	for i, s := range c.servers {
 		n := fmt.Sprint(i + 1)
 		set("S"+n, s.Client)
 		set("A"+n, strings.TrimSuffix(s.Client, "#"+s.Fingerprint))
 		set("F"+n, s.Fingerprint)
-		set("H"+n, s.HTTP)
-		set("W"+n, "ws"+strings.TrimPrefix(s.HTTP, "http")+"/api/v1/connect#"+s.Fingerprint)
+		webSocket := "ws" + strings.TrimPrefix(s.HTTP, "http") + "/api/v1/connect"
+		set("U"+n, webSocket)
+		set("W"+n, webSocket+"#"+s.Fingerprint)
 	}
 }
