@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	cloud, err = startCloud(dir, 4, "open")
+	cloud, err = startCloud(dir, 4, "open", "memory")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "start the cloud:", err)
 		return 1
@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 }
 
 // startCloud starts n servers below dir and waits until each knows all.
-func startCloud(dir string, n int, registration string) (out []*server, err error) {
+func startCloud(dir string, n int, registration, store string) (out []*server, err error) {
 	defer func() {
 		if err != nil {
 			for _, s := range out {
@@ -73,7 +73,7 @@ func startCloud(dir string, n int, registration string) (out []*server, err erro
 		}
 		cfg.Name, cfg.Dir, cfg.Registration = fmt.Sprintf("s%d", i+1), filepath.Join(dir, fmt.Sprintf("s%d", i+1)), registration
 		cfg.Operator = cfg.Name
-		cfg.Store.Reserve = 1 << 20
+		cfg.Store.Kind, cfg.Store.Reserve = store, 1<<20
 		cfg.Limits.HalfOpen, cfg.Limits.HalfPerHost, cfg.Limits.Handshakes = 4096, 4096, 1e6
 		if i > 0 {
 			cfg.Cloud.Bootstrap = []string{out[0].cfg.Listen.Peer + "#" + out[0].node.Fingerprint().String()}
