@@ -193,9 +193,18 @@ func (db *DB) run(ctx context.Context, sessions chan *session, fn func(*session)
 	default:
 	}
 	if err := s.connect(ctx, db.pool); err != nil {
-		return fmt.Errorf("connect to %s: %w", db.path, wrap(err))
+		return interrupted(ctx, fmt.Errorf("connect to %s: %w", db.path, wrap(err)))
 	}
-	return fn(s)
+	return interrupted(ctx, fn(s))
+}
+
+// interrupted says of a statement that was cut short why it was: SQLite only
+// knows that it was.
+func interrupted(ctx context.Context, err error) error {
+	if errors.Is(err, sqlite3.INTERRUPT) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // wrap gives the errors of SQLite that callers decide on our names.
