@@ -32,8 +32,8 @@ type Config struct {
 	// about 50 MB when they are nearly empty; each mail in them adds 32 octets.
 	MaxCached int
 
-	// MaxRecent is how many trimmed mails are remembered to recognise their
-	// repetitions. Zero means 1<<18, about 20 MB at most; 6 seconds of the
+	// MaxRecent is about how many trimmed mails are remembered to recognise
+	// their repetitions. Zero means 1<<18, which take 6 MB; 6 seconds of the
 	// highest rate, hours of a usual one. Repetitions after that reach the
 	// devices, which drop them.
 	MaxRecent int
@@ -143,7 +143,7 @@ func open(cfg Config, block uint64) (*Store, error) {
 		syncing:     make(chan *group),
 		free:        make(chan *group, groups),
 		boxes:       make(map[omega.Fingerprint]*box),
-		recent:      recent{max: cfg.MaxRecent / 2},
+		recent:      recent{max: cfg.MaxRecent},
 		next:        max(state.Next, 1),
 		room:        make(chan struct{}),
 		totals:      state.Totals,

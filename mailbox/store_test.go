@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -246,8 +248,13 @@ func TestDuplicateWaitsForTheOriginal(t *testing.T) {
 // An acknowledgement alone is committed after the flush interval, not before.
 func TestAckRides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var commits []Commit
-		s, err := Open(Config{Driver: &fakeDriver{}, Committed: func(c Commit) { commits = append(commits, c) }})
+		var mu sync.Mutex
+		var all []Commit // guarded by mu
+		s, err := Open(Config{Driver: &fakeDriver{}, Committed: func(c Commit) {
+			mu.Lock()
+			defer mu.Unlock()
+			all = append(all, c)
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -261,13 +268,17 @@ func TestAckRides(t *testing.T) {
 		if err := s.Ack(t.Context(), account(1), account(2), it.Results[0].Seq); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait()
-		if len(commits) != 1 || commits[0].Items != 1 || commits[0].Bytes != 1 {
+		told := func() []Commit {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(all)
+		}
+		if commits := told(); len(commits) != 1 || commits[0].Items != 1 || commits[0].Bytes != 1 {
 			t.Errorf("commits = %+v, want one with one item", commits)
 		}
 		time.Sleep(time.Second)
-		synctest.Wait()
-		if len(commits) != 2 || commits[1].Items != 0 {
+		if commits := told(); len(commits) != 2 || commits[1].Items != 0 {
 			t.Errorf("commits after a second = %+v, want two", commits)
 		}
 		if err := s.Close(); err != nil {
@@ -294,13 +305,15 @@ func TestKeyOf(t *testing.T) {
 }
 
 func TestRecentForgets(t *testing.T) {
-	r := recent{max: 4}
-	for n := range uint64(12) {
+	r := recent{max: 4} // one bucket
+	if _, ok := r.find(Key{1}); ok {
+		t.Error("found a key before there was one")
+	}
+	for n := uint64(1); n <= 12; n++ {
 		r.add(Key{byte(n)}, n)
 	}
-	for n := range uint64(12) {
-		seq, ok := r.find(Key{byte(n)})
-		if want := n >= 4; ok != want && n != 4 || ok && seq != n {
+	for n := uint64(1); n <= 12; n++ {
+		if seq, ok := r.find(Key{byte(n)}); ok != (n > 8) || ok && seq != n {
 			t.Errorf("find %d = %d, %v", n, seq, ok)
 		}
 	}
