@@ -15,8 +15,8 @@
 // Mail is written in the order of sequences and only filed under its mailbox
 // when it has not been trimmed by the time Config.Window newer mails have come (see
 // mailbox.State.Window). Writing in order costs a third of writing to 5,000
-// mailboxes at random, and tables of different times do not overlap, so
-// compactions have nothing to merge. Mail that is trimmed before its memtable
+// mailboxes at random, and tables of different times overlap little, so
+// compactions have little to merge. Mail that is trimmed before its memtable
 // is flushed, as most is, never reaches a table: a mail key is set once and
 // deleted once, by SingleDelete, which annihilate each other. Opening reads
 // the unfiled mail only.
@@ -183,6 +183,12 @@ func (d *Driver) options() *db.Options {
 	opts.ApplyCompressionSettings(func() db.DBCompressionSettings { return db.DBCompressionNone })
 	for i := range opts.TargetFileSizes {
 		opts.TargetFileSizes[i] = 16 << 20
+	}
+	// Tables end where a key space ends. So those of mail, which is written in
+	// the order of its keys, overlap little, and compactions move most of them
+	// without reading.
+	opts.Experimental.SpanPolicyFunc = func(start []byte) (p db.SpanPolicy, end []byte, err error) {
+		return p, []byte{start[0] + 1}, nil
 	}
 	opts.EventListener = &db.EventListener{
 		// Pebble would try the same flush or compaction again at once, for ever.
