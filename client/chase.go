@@ -18,6 +18,10 @@ var chaseAfter = []time.Duration{
 	2 * time.Second, 10 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour,
 }
 
+// parkedFor is how long an envelope waits for its key: authors keep what they
+// sent for as long.
+const parkedFor = 90 * 24 * time.Hour
+
 // maxChased bounds the gaps and parked keys that are looked at in one round.
 const maxChased = 256
 
@@ -59,12 +63,16 @@ type want struct {
 
 // chaseOnce sends the requests that are due and returns when the next one is.
 func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
+	now := c.cfg.now()
+	err = c.db.Update(ctx, func(tx *history.Tx) error { return tx.DropParked(now.Add(-parkedFor)) })
+	if err != nil {
+		return time.Time{}, err
+	}
 	wants, err := c.wants(ctx)
 	if err != nil {
 		return time.Time{}, err
 	}
 	still := map[string]bool{}
-	now := c.cfg.now()
 	for _, w := range wants {
 		still[w.key] = true
 		p := asked[w.key]
