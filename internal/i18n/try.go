@@ -19,7 +19,7 @@ var trial = map[string]entry{
 	"try.again":     {"哈囉，我又來了！", "Hello, here I am again!"},
 	"try.yousay":    {"你說「{0}」", "You say “{0}”"},
 	"try.echosays":  {"回聲說「{0}」 {1}", "Echo says “{0}” {1}"},
-	"try.sealed":    {"簽章、加密，只有收件裝置打得開", "signed and encrypted for the echo's devices"},
+	"try.sealed":    {"簽章，再為回聲的裝置加密", "signed and encrypted for the echo's devices"},
 	"try.proxy":     {"你的代理伺服器，看不到內容", "your proxy; it cannot read the text"},
 	"try.direct":    {"直接連到{0}，來回 {1}", "directly to {0}, round trip {1}"},
 	"try.forwarded": {"轉送到{0}，來回 {1}", "forwarded to {0}, round trip {1}"},
