@@ -214,7 +214,7 @@ func testCrash(t *testing.T, d Disk) {
 		put(t, s, item(3, n))
 	}
 	if !d.Crash(t) {
-		t.Skip("the driver keeps nothing")
+		return // a driver in memory keeps nothing, as its contract says
 	}
 	s = d.Open(t)
 	for n := range 20 {
