@@ -376,12 +376,20 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 	return nil
 }
 
+// followTimeout bounds what is still done for mail that was taken when the core
+// ends: its receipts and answers go into the outbox.
+const followTimeout = 5 * time.Second
+
 // follow sends receipts and answers requests. A message that cannot be sealed
 // now is no reason to drop the mail that asked for it.
-func (t *taken) follow(ctx context.Context) error {
+func (t *taken) follow(ending context.Context) error {
 	if t.missing {
 		t.c.missing.notify()
 	}
+	// The mail does not come again, so its receipts are written even when the
+	// core is ending.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ending), followTimeout)
+	defer cancel()
 	for l, receipt := range t.receipts {
 		content := &chat.Content{Kind: chat.KindDelivered, Receipt: receipt}
 		if err := t.c.sendControl(ctx, l.peer, content); err != nil {
@@ -397,5 +405,5 @@ func (t *taken) follow(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		t.c.cfg.log().Warn("request to send again not answered", "err", err)
 	}
-	return ctx.Err()
+	return ending.Err()
 }
