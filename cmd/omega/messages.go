@@ -162,7 +162,7 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 		if ch.Unread > 0 {
 			unread = a.text("label.unread", ch.Unread)
 		}
-		a.printf("%s  %s  %s  %s\n", ch.ID, ch.Peer, safe(ch.Name), unread)
+		a.columns(ch.ID.String(), ch.Peer.String(), safe(ch.Name), unread)
 	}
 	return nil
 }
@@ -310,9 +310,9 @@ func attached(st *clientrpc.StatusResult) bool {
 // status prints what doctor found.
 func (a *app) status(st *clientrpc.StatusResult) {
 	mark := map[bool]string{true: "✓", false: "✗"}
-	a.printf("%s %s  %s\n", mark[st.Online], a.text("doctor.online"), st.Server)
+	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server)
 	for _, h := range st.Homes {
-		a.printf("%s %s  %s %s\n", mark[h.Attached], a.text("doctor.home"), h.Server, h.Code)
+		a.columns(mark[h.Attached]+" "+a.text("doctor.home"), h.Server.String(), h.Code)
 	}
 	skew := st.Skew.Abs() <= omega.ClockTolerance
 	a.printf("%s %s  %s\n", mark[skew], a.text("doctor.clock"), a.skew(st.Skew))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -148,8 +149,14 @@ func (a *app) message(m clientrpc.Message) {
 	if m.Problem != "" {
 		mark = "⚠ " + a.text("problem."+m.Problem)
 	}
-	a.printf("%s  %s  %s\n", a.clock(m.Time), safe(who), mark)
+	a.columns(a.clock(m.Time), safe(who), mark)
 	for l := range strings.SplitSeq(safe(m.Text), "\n") {
 		a.printf("    %s\n", l)
 	}
+}
+
+// columns prints what is not empty.
+func (a *app) columns(parts ...string) {
+	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	a.printf("%s\n", strings.Join(parts, "  "))
 }

@@ -79,7 +79,10 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "server", n.Fingerprint(), "client", n.ClientAddress(), "peer", n.PeerAddress(), "http", n.HTTPAddress())
+	log.Info("serving", "server", n.Fingerprint(), "client", cfg.Listen.Client, "peer", cfg.Listen.Peer, "http", cfg.Listen.HTTP)
+	if n.PeerAddress() == "" && !cfg.Announce.NAT {
+		log.Warn("other servers cannot dial this one and no list shows it to clients: set announce.client and announce.peer")
+	}
 	return n.Run(ctx)
 }
 

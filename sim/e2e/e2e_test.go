@@ -5,9 +5,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +39,11 @@ func setUp(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
+	if err := noteSources(); err != nil {
+		return 1, err
+	}
 	bin = filepath.Join(dir, "bin")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin+"/",
-		"github.com/omega-im/omega/cmd/omega", "github.com/omega-im/omega/cmd/omegad", "github.com/omega-im/omega/cmd/omega-try")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("go", "build", "-o", bin+"/", "../../cmd/omega", "../../cmd/omegad", "../../cmd/omega-try")
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build: %w\n%s", err, out)
 	}
@@ -53,6 +56,24 @@ func setUp(m *testing.M) (code int, err error) {
 		}
 	}()
 	return m.Run(), nil
+}
+
+// noteSources looks at everything that the programs are built from, so that
+// the cache of test results knows what these tests rest on.
+func noteSources() error {
+	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		name := d.Name()
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "run", "testdata"}, name):
+			return fs.SkipDir
+		case slices.Contains([]string{".go", ".toml", ".sql", ".mod"}, filepath.Ext(name)):
+			_, err := os.Stat(path)
+			return err
+		}
+		return nil
+	})
 }
 
 func TestScripts(t *testing.T) {
