@@ -37,7 +37,6 @@ type owner struct {
 	announced    time.Time // last time
 	rttAnnounced time.Time // last time that a round trip was told
 	allowance    float64   // announcements that may go now
-	signFailed   bool
 
 	linksChanged bool      // connections or rests differ from the table
 	viewed       time.Time // last view

@@ -421,7 +421,7 @@ func TestRealMessages(t *testing.T) {
 	}
 	db.view(t, func(tx *Tx) error {
 		gaps, err := tx.Gaps(10)
-		if len(gaps) != 1 || !slices.Equal(gaps[0].Missing, []chat.Range{{From: 2, To: 2}}) || gaps[0].Device != alice.id.Device() {
+		if err != nil || len(gaps) != 1 || !slices.Equal(gaps[0].Missing, []chat.Range{{From: 2, To: 2}}) || gaps[0].Device != alice.id.Device() {
 			t.Errorf("gaps %+v", gaps)
 		}
 		seen, err := tx.SignatureSeen(context.Background(), roster.Chat, alice.id.Device(), [16]byte(one.Message.Signature[:16]))

@@ -167,25 +167,3 @@ func (g *Graph) Components() [][]omega.Fingerprint {
 	slices.SortStableFunc(parts, func(x, y []omega.Fingerprint) int { return len(y) - len(x) })
 	return parts
 }
-
-// reachable reports for every server whether it is in from's component.
-func (g *Graph) reachable(from omega.Fingerprint) []bool {
-	seen := make([]bool, len(g.nodes))
-	root, ok := g.index[from]
-	if !ok {
-		return seen
-	}
-	seen[root] = true
-	stack := []int32{root}
-	for len(stack) > 0 {
-		v := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		for _, a := range g.arcsOf(v) {
-			if !seen[a.to] {
-				seen[a.to] = true
-				stack = append(stack, a.to)
-			}
-		}
-	}
-	return seen
-}

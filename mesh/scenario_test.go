@@ -59,7 +59,6 @@ type scenario struct {
 	servers   map[string]*Announcement
 	order     []string
 	standings map[string]*Standing
-	changed   time.Time
 }
 
 func newScenario(t *testing.T) *scenario {

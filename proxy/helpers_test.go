@@ -158,12 +158,6 @@ func (s *testServer) stop() {
 	_ = s.store.Close() // a crashed disk says so
 }
 
-// crash cuts the power: mail that was not synced is lost.
-func (s *testServer) crash() {
-	s.disk.Crash()
-	s.stop()
-}
-
 // testLink is the Forwarder of one server.
 type testLink struct {
 	c    *testCloud

@@ -132,12 +132,3 @@ func (a *Address) UnmarshalText(b []byte) error {
 	}
 	return err
 }
-
-// mode is how a handshake at this address is bound. It follows from the
-// address alone, so nobody on the way can choose it.
-func (a Address) mode() Mode {
-	if a.Network == NetworkTLS {
-		return ModeExporter
-	}
-	return ModeTerminated
-}

@@ -9,9 +9,6 @@ import (
 // resumeLabel starts what the MAC of a Resume covers.
 const resumeLabel = "omega-im/resume/v1\n"
 
-// maxResume is more than the longest Resume body in octets.
-const maxResume = 2 + maxSealedTicket + 128
-
 // A resume is the frame by which a client goes on with an earlier session
 // instead of sending an Auth:
 //

@@ -217,7 +217,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				d, s = openStore(t, m)
+				_, s = openStore(t, m)
 			}
 		}
 		if err := s.Close(); err != nil {

@@ -70,7 +70,7 @@ func (p *sexpParser) node(depth int) (node, error) {
 
 // atom reads "<decimal length>:<octets>". The length has no leading zero.
 func (p *sexpParser) atom() (node, error) {
-	digits, rest, ok := bytes.Cut(p.rest[:min(len(p.rest), 8)], []byte(":"))
+	digits, _, ok := bytes.Cut(p.rest[:min(len(p.rest), 8)], []byte(":"))
 	if !ok || len(digits) == 0 || digits[0] == '0' && len(digits) > 1 {
 		return node{}, fmt.Errorf("%w: length of an atom", errSexp)
 	}
@@ -81,7 +81,7 @@ func (p *sexpParser) atom() (node, error) {
 		}
 		n = n*10 + int(d-'0')
 	}
-	rest = p.rest[len(digits)+1:]
+	rest := p.rest[len(digits)+1:]
 	if n > len(rest) {
 		return node{}, fmt.Errorf("%w: atom of %d octets where %d are left", errSexp, n, len(rest))
 	}
