@@ -1,0 +1,107 @@
+//go:build fault
+
+package fault
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	im "github.com/omega-im/omega"
+	"github.com/omega-im/omega/client"
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// A dialer makes the connections of a client; nil is this machine's.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// A person is an account with its devices.
+type person struct {
+	name    string
+	dial    dialer
+	fpr     im.Fingerprint
+	devices []*device
+}
+
+// A device is a home in this process.
+type device struct {
+	owner *person
+	name  string
+	home  string
+	fpr   im.Fingerprint
+	conn  *client.Local
+}
+
+// newPerson makes an account on a server and opens it.
+func newPerson(t *testing.T, dir, name, server string, dial dialer) *person {
+	t.Helper()
+	p := &person{name: name, dial: dial}
+	d := &device{owner: p, name: name, home: filepath.Join(dir, name)}
+	info, err := client.Init(t.Context(), client.InitConfig{Config: d.config(), Server: server, DeviceName: "first"})
+	if err != nil {
+		t.Fatalf("make account %s: %v", name, err)
+	}
+	p.fpr, d.fpr = info.Fingerprint, info.Device
+	d.open(t)
+	p.devices = append(p.devices, d)
+	return p
+}
+
+func (d *device) config() client.Config {
+	return client.Config{Home: d.home, Name: d.owner.name, Dialer: d.owner.dial}
+}
+
+// open opens the device's core.
+func (d *device) open(t *testing.T) {
+	t.Helper()
+	conn, err := client.OpenLocal(t.Context(), d.config())
+	if err != nil {
+		t.Fatalf("open %s: %v", d.name, err)
+	}
+	d.conn = conn
+	t.Cleanup(func() { conn.Close() })
+}
+
+// link gives the person one more device, which meets the first on a server.
+func (p *person) link(t *testing.T, dir, server string) *device {
+	t.Helper()
+	d := &device{owner: p, name: p.name + "b", home: filepath.Join(dir, p.name+"b")}
+	text := make(chan string, 1)
+	approved := make(chan error, 1)
+	go func() {
+		_, err := clientrpc.Approve.Call(t.Context(), p.devices[0].conn, clientrpc.ApproveParams{Text: <-text})
+		approved <- err
+	}()
+	info, err := client.Link(t.Context(), client.LinkConfig{
+		Config: d.config(), Server: server, DeviceName: "second", Show: func(s string) { text <- s },
+	})
+	if err != nil {
+		t.Fatalf("link a device of %s: %v", p.name, err)
+	}
+	if err := <-approved; err != nil {
+		t.Fatalf("approve a device of %s: %v", p.name, err)
+	}
+	d.fpr = info.Device
+	d.open(t)
+	p.devices = append(p.devices, d)
+	return d
+}
+
+// online waits until the device is attached to all its homes.
+func (d *device) online(t *testing.T, within time.Duration) {
+	t.Helper()
+	until(t, within, d.name+" is attached to its home", func() bool {
+		st, err := clientrpc.Status.Call(t.Context(), d.conn, clientrpc.None{})
+		if err != nil || !st.Online || len(st.Homes) == 0 {
+			return false
+		}
+		for _, h := range st.Homes {
+			if !h.Attached {
+				return false
+			}
+		}
+		return true
+	})
+}
