@@ -135,6 +135,11 @@ type Config struct {
 	// Deliverer takes what arrives for this server; required.
 	Deliverer Deliverer
 
+	// Connected, when not nil, is told of every new connection to another
+	// server, once it can be used: the server may have started again. It must
+	// not block.
+	Connected func(omega.Fingerprint)
+
 	// Load returns what Save stored last, or an error that is fs.ErrNotExist.
 	// Save replaces it and returns when a crash cannot bring the old one back.
 	// Nil keeps nothing.

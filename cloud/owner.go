@@ -137,7 +137,7 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		begin := o.cfg.Clock()
 		view := o.db.View(o.now, &o.standing)
 		links, resting := o.connections()
-		o.table.Store(newTable(view, links, resting, o.rng.Uint64()))
+		o.use(newTable(view, links, resting, o.rng.Uint64()))
 		copied := *view
 		o.view = &copied
 		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
@@ -149,9 +149,23 @@ func (o *owner) publish(wait func(time.Time) bool) {
 	}
 	if o.linksChanged {
 		links, resting := o.connections()
-		o.table.Store(t.with(links, resting))
+		o.use(t.with(links, resting))
 		o.linksChanged = false
 		o.planSoon()
+	}
+}
+
+// use puts a table in force and tells of the connections that are new in it.
+func (o *owner) use(next *table) {
+	before := o.table.Load()
+	o.table.Store(next)
+	if o.cfg.Connected == nil {
+		return
+	}
+	for fp, l := range next.links {
+		if before.links[fp] != l {
+			o.cfg.Connected(fp)
+		}
 	}
 }
 

@@ -70,10 +70,7 @@ func (n *Node) compare(ctx context.Context) error {
 			if s.Server == n.Fingerprint() || !s.Connected {
 				continue // who comes back is compared with again
 			}
-			at, met := last[s.Server]
-			if !met {
-				n.proxy.ServerUp(s.Server)
-			}
+			at := last[s.Server]
 			if time.Since(at) >= compareInterval {
 				at = time.Now()
 				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {
@@ -98,6 +95,31 @@ func (n *Node) knowServer(ctx context.Context, fp omega.Fingerprint, hash [32]by
 	}
 	if _, _, err := n.keys.Accept(ctx, keyserver.FromServer, wire.Entry{Certificate: cert.Bytes()}); err != nil {
 		n.log.Debug("certificate of a server not kept", "server", fp, "err", err)
+	}
+}
+
+// maxReunions is how many servers can be waiting for reunite.
+const maxReunions = 1024
+
+// connected is told of every connection to another server. When very many come
+// at once some are left to the heartbeat of leases.
+func (n *Node) connected(server omega.Fingerprint) {
+	select {
+	case n.reunions <- server:
+	default:
+	}
+}
+
+// reunite tells the proxy at once of servers that are connected again: one that
+// started again has forgotten who is attached, however short it was away.
+func (n *Node) reunite(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case server := <-n.reunions:
+			n.proxy.ServerUp(server)
+		}
 	}
 }
 

@@ -5,7 +5,7 @@
 // knows.
 //
 // Goroutines: Run starts one for each of cloud, proxy, mailbox expiry, the
-// comparison of key servers, and every listener, and waits for all of them.
+// comparison of key servers, reunions, and every listener, and waits for all of them.
 package node
 
 import (
@@ -62,6 +62,7 @@ type Node struct {
 	transport *transport.Server
 	directory *directory.Directory
 	metrics   *metrics
+	reunions  chan omega.Fingerprint // servers that were connected just now
 
 	client, peer, http, admin net.Listener // http and admin may be nil
 }
@@ -72,7 +73,7 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{cfg: cfg, opt: opt, log: opt.Logger}
+	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions)}
 	defer func() {
 		if err != nil {
 			n.closeAll()
@@ -220,10 +221,10 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	state := filepath.Join(n.cfg.Dir, "cloud.state")
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
-		Deliverer: deliverer{n},
-		Load:      func() ([]byte, error) { return os.ReadFile(state) },
-		Save:      func(b []byte) error { return writeFile(state, b) },
-		Logger:    n.log,
+		Deliverer: deliverer{n}, Connected: n.connected,
+		Load:   func() ([]byte, error) { return os.ReadFile(state) },
+		Save:   func(b []byte) error { return writeFile(state, b) },
+		Logger: n.log,
 	})
 }
 
@@ -371,6 +372,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("client listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.client, n.session) })
 	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link) })
 	start("key server comparison", n.compare)
+	start("reunions", n.reunite)
 	start("mail expiry", n.expire)
 	servers := n.startHTTP(start)
 
