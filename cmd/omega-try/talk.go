@@ -41,9 +41,10 @@ type conversation struct {
 	mail   chan clientrpc.Message
 	wg     sync.WaitGroup // receive, and one sender per message
 
-	open  omega.ID            // message whose ticks are being shown behind it; zero: none
-	until <-chan time.Time    // when that ends at the latest
-	held  []clientrpc.Message // that came in meanwhile
+	open   omega.ID         // message whose ticks are being shown behind it; zero: none
+	ticked bool             // one of them has come
+	until  <-chan time.Time // when that ends at the latest
+	held   []func()         // shows what came meanwhile
 }
 
 // talk lets the person write to the echo until they have enough.
@@ -102,11 +103,7 @@ func (c *conversation) run(ctx context.Context, keys <-chan key) error {
 				return nil
 			}
 		case m := <-c.mail:
-			if c.open.IsZero() {
-				c.show(m)
-			} else {
-				c.held = append(c.held, m)
-			}
+			c.later(func() { c.show(m) })
 		case k := <-c.ticks:
 			c.tick(k)
 		case <-c.until:
@@ -152,11 +149,24 @@ func (c *conversation) draw() {
 	}
 }
 
-// say sends a text; its ticks appear in the line below it.
+// later shows something now, or when the line of ticks has ended.
+func (c *conversation) later(show func()) {
+	if !c.open.IsZero() {
+		c.held = append(c.held, show)
+		return
+	}
+	show()
+}
+
+// say sends a text; its ticks appear in the line below it. The text is in the
+// outbox when say returns, so that texts leave in the order of writing.
 func (c *conversation) say(ctx context.Context, text string) {
 	id, start := newID(), time.Now()
-	c.open, c.until = id, time.After(patience)
-	c.t.out.print("   ")
+	c.open, c.ticked, c.until = id, false, time.After(patience)
+	if _, err := send(ctx, c.t.me.conn, id, c.t.echo.fp, text, "none", patience); err != nil {
+		c.tick(tick{id: id, text: text, err: err})
+		return
+	}
 	c.wg.Go(func() {
 		for _, want := range []string{clientrpc.StateStored, clientrpc.StateDelivered, clientrpc.StateRead} {
 			k := c.follow(ctx, id, text, want)
@@ -200,13 +210,23 @@ func (c *conversation) tick(k tick) {
 		line = " " + o.bad("✗ ") + c.why(k.err)
 	}
 	last := k.err != nil || k.state == clientrpc.StateRead
-	if k.id == c.open {
-		o.print(" " + line)
-		if last {
-			c.closeTicks()
-		}
+	if k.id != c.open {
+		c.later(func() { c.lateTick(k, line) })
 		return
 	}
+	if !c.ticked {
+		o.print("   ")
+	}
+	c.ticked = true
+	o.print(" " + line)
+	if last {
+		c.closeTicks()
+	}
+}
+
+// lateTick shows a tick of a message whose line is history.
+func (c *conversation) lateTick(k tick, line string) {
+	o := c.t.out
 	o.clearLine()
 	o.println("   " + line + "  " + o.dim("「"+cut(clean(k.text), 20)+"」"))
 	c.draw()
@@ -224,11 +244,14 @@ func (c *conversation) why(err error) string {
 // closeTicks ends the line of ticks and goes on with what waited for it.
 func (c *conversation) closeTicks() {
 	c.open, c.until = omega.ID{}, nil
-	c.t.out.println("")
-	for _, m := range c.held {
-		c.show(m)
+	if c.ticked {
+		c.t.out.println("")
 	}
+	held := c.held
 	c.held = nil
+	for _, show := range held {
+		show()
+	}
 	c.draw()
 }
 
