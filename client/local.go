@@ -200,7 +200,9 @@ func (h *Holder) accept(ctx context.Context) {
 		}
 		h.wg.Go(func() {
 			defer func() { <-slots }()
-			clientrpc.ServePipe(ctx, conn, h.Client.Handle)
+			k := &caller{h.Client}
+			defer k.close()
+			clientrpc.ServePipe(ctx, conn, k.handle)
 		})
 	}
 }

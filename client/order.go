@@ -42,9 +42,7 @@ func (c *Client) inOrder(ctx context.Context, tx *history.Tx, rows []history.Row
 			tracks[l] = t
 		}
 		if until := c.waits(l, t, r.Sequence, now); !until.IsZero() {
-			if again.IsZero() || until.Before(again) {
-				again = until
-			}
+			again = sooner(again, until)
 			continue
 		}
 		places[l] = append(places[l], len(out))

@@ -56,8 +56,9 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 	c.holding.Lock()
 	defer c.holding.Unlock()
 	now := c.cfg.now()
-	for id, until := range c.held {
-		if now.After(until) {
+	by := callerOf(ctx)
+	for id, h := range c.held {
+		if !now.Before(h.until) {
 			delete(c.held, id)
 		}
 	}
@@ -73,7 +74,9 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			if rows, again, err = c.inOrder(ctx, tx, rows, now); err != nil {
 				return err
 			}
-			out, err = c.free(tx, rows, n)
+			var over time.Time
+			out, over, err = c.free(tx, by, rows, n)
+			again = sooner(again, over)
 			return err
 		})
 		if err != nil || len(out) == n || !more {
@@ -81,24 +84,9 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 		}
 	}
 	for _, m := range out {
-		c.held[m.ID] = now.Add(clientrpc.ReceiveHold)
+		c.held[m.ID] = loan{by: by, until: now.Add(clientrpc.ReceiveHold)}
 	}
 	return out, again, err
-}
-
-// free shows at most n of rows that nobody holds. c.holding is held.
-func (c *Client) free(tx *history.Tx, rows []history.Row, n int) (out []clientrpc.Message, err error) {
-	for i := range rows {
-		if _, taken := c.held[rows[i].ID]; taken || len(out) == n {
-			continue
-		}
-		m, err := c.show(tx, &rows[i])
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, m)
-	}
-	return out, nil
 }
 
 // confirm marks messages as shown and tells their senders that they were read.
@@ -128,6 +116,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		delete(c.held, id)
 	}
 	c.holding.Unlock()
+	c.changed.notify() // others may wait for these
 	for l, ids := range read {
 		for part := range slices.Chunk(ids, chat.MaxIDs) {
 			content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: l.device, IDs: part}}

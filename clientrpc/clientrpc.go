@@ -110,7 +110,8 @@ type ReceiveParams struct {
 }
 
 // ReceiveResult holds the messages, oldest first. They are this caller's for
-// ReceiveHold; what is not confirmed by then comes again.
+// ReceiveHold or until its pipe ends; what is not confirmed by then comes
+// again. Until then others get nothing that came later from the same device.
 type ReceiveResult struct {
 	Messages []Message `json:"messages"`
 }

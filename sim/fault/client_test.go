@@ -1,5 +1,3 @@
-//go:build fault
-
 package fault
 
 import (
@@ -90,9 +88,10 @@ type killing struct {
 	rng      *rand.Rand
 	from, to *home
 	letters  []*letter
-	prints   [][]shown // by run of `omega recv`
-	killed   []bool    // by run of `omega recv`
-	kills    int
+	prints   [][]shown     // by run of `omega recv`
+	killed   []bool        // by run of `omega recv`
+	kills    int           // commands that a kill ended
+	takes    time.Duration // how long an undisturbed send takes here, about
 }
 
 // Commands are killed while they send and receive. What a command said it had
@@ -114,6 +113,7 @@ func TestKillClients(t *testing.T) {
 				k.from.hold(t)
 				k.to.hold(t)
 			}
+			k.measure(t)
 			for n := kills(8); k.kills < n; {
 				k.round(t)
 			}
@@ -133,8 +133,21 @@ func (h *home) hold(t *testing.T) {
 	t.Cleanup(func() { conn.Close() })
 }
 
+// measure sends undisturbed texts, so that kills fall into the time that a send
+// takes on this machine. The first one also introduces the two.
+func (k *killing) measure(t *testing.T) {
+	for range 3 {
+		l := &letter{text: fmt.Sprintf("letter %d", len(k.letters))}
+		k.letters = append(k.letters, l)
+		began := time.Now()
+		l.send(t, k.from, k.to, -1)
+		k.takes = time.Since(began)
+	}
+}
+
 // round sends three texts at once while somebody receives, and kills about half
-// of these commands, or all of a home's.
+// of these commands, or all of a home's. A kill that comes when a command has
+// ended does not count.
 func (k *killing) round(t *testing.T) {
 	recv := k.to.command("recv", "--follow", "--timeout", "5s")
 	var printed bytes.Buffer
@@ -142,15 +155,15 @@ func (k *killing) round(t *testing.T) {
 	if err := recv.Start(); err != nil {
 		t.Fatal(err)
 	}
-	recvKill, recvAfter := k.rng.IntN(2) == 0, upTo(k.rng, 500*time.Millisecond)
+	recvKill, recvAfter := k.rng.IntN(2) == 0, upTo(k.rng, 2*k.takes)
 	var wg sync.WaitGroup
+	sent := len(k.letters)
 	for range 3 {
 		l := &letter{text: fmt.Sprintf("letter %d", len(k.letters))}
 		k.letters = append(k.letters, l)
 		after := time.Duration(-1)
 		if k.rng.IntN(2) == 0 {
-			after = upTo(k.rng, 250*time.Millisecond)
-			k.kills++
+			after = upTo(k.rng, k.takes)
 		}
 		wg.Go(func() { l.send(t, k.from, k.to, after) })
 	}
@@ -161,6 +174,11 @@ func (k *killing) round(t *testing.T) {
 		}
 	})
 	wg.Wait()
+	for _, l := range k.letters[sent:] {
+		if l.killed {
+			k.kills++
+		}
+	}
 	if recvKill {
 		k.kills++
 	} else {

@@ -10,7 +10,8 @@
 // canary in every text. Clients that are not killed run in the test process,
 // through package client.
 //
-// They need minutes and have a build tag of their own:
+// The short form is part of make test. More kills, with programs that have the
+// race detector in them, are a command of their own:
 //
 //	make chaos
 //
