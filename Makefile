@@ -72,9 +72,10 @@ bench-peers: ## measure ejabberd, Prosody and mosquitto beside our server (root,
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./sim/bench ./cmd/omegad
 	./$(BIN)/bench $(BENCH_FLAGS)
 
+KILLS ?= 100
 .PHONY: chaos
-chaos: ## break real servers and clients while people write to each other (root for namespaces)
-	$(GO) test -tags fault -count=1 -timeout 100m -v ./sim/fault
+chaos: ## kill servers and clients KILLS (100) times per test, with the race detector in them
+	$(GO) test -race -count=1 -timeout 100m -v ./sim/fault -kills $(KILLS) -race-programs
 
 .PHONY: clean
 clean: ## remove what was built
