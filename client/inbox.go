@@ -245,10 +245,23 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 		return omega.Fingerprint{}, nil
 	}
 	a := &chat.Arrival{
-		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(),
-		Received: time.UnixMilli(int64(m.Received)).UTC(), Fresh: fresh,
+		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh,
 	}
 	return t.judge(ctx, tx, a, env.Sender())
+}
+
+// maxReceived is the last millisecond that has a form in RFC 3339: the end of
+// the year 9999.
+const maxReceived = 253402300799999
+
+// receivedAt is when a home says that it took a mail. Nobody signs that, so
+// what is no time is none: kept, it would be in the way of every list that the
+// message stands in.
+func receivedAt(ms uint64) time.Time {
+	if ms == 0 || ms > maxReceived {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
 }
 
 // judge opens one payload and acts on the verdict.
@@ -269,9 +282,11 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 		if err != nil {
 			return need, err
 		}
-		return need, tx.Park(&history.Parked{
-			Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received,
-		})
+		parked := &history.Parked{Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received}
+		if a.Received.IsZero() {
+			parked.Received = a.Now // it is kept for a time from then on
+		}
+		return need, tx.Park(parked)
 	case chat.VerdictKey:
 		return need, t.unpark(ctx, tx, r)
 	case chat.VerdictMessage:
