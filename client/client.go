@@ -51,7 +51,6 @@ type Client struct {
 
 	holding sync.Mutex
 	held    map[omega.ID]time.Time // received messages that a caller has, until when; guarded by holding
-	delays  map[lane]delay         // what has a gap; guarded by holding
 
 	mu       sync.Mutex
 	id       *pgp.Identity                           // newest certificate of the own account; guarded by mu
@@ -99,8 +98,8 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		homes: map[omega.Fingerprint]*homeState{},
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
-		held:  map[omega.ID]time.Time{}, delays: map[lane]delay{},
-		mail: make(chan mailIn, maxMail),
+		held:  map[omega.ID]time.Time{},
+		mail:  make(chan mailIn, maxMail),
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err

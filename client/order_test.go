@@ -18,7 +18,6 @@ func TestInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	c := &Client{db: db, delays: map[lane]delay{}}
 	chatID := omega.ChatID{1}
 	one, err1 := omega.ParseFingerprint("1111111111111111111111111111111111111111")
 	two, err2 := omega.ParseFingerprint("2222222222222222222222222222222222222222")
@@ -49,6 +48,7 @@ func TestInOrder(t *testing.T) {
 		{"not waited for twice", []chat.Range{{From: 4, To: 4}}, []history.Row{row(one, 7)}, orderWait, []uint32{7}, 0},
 		{"filled", nil, []history.Row{row(one, 4)}, 2 * orderWait, []uint32{4}, 0},
 		{"another gap", []chat.Range{{From: 8, To: 8}}, []history.Row{row(one, 9)}, 2 * orderWait, nil, 3 * orderWait},
+		{"the clock was set back", []chat.Range{{From: 8, To: 8}}, []history.Row{row(one, 9)}, -1000 * orderWait, nil, -999 * orderWait},
 	}
 	for _, s := range steps {
 		err := db.Update(t.Context(), func(tx *history.Tx) error {
@@ -56,9 +56,16 @@ func TestInOrder(t *testing.T) {
 			if err := tx.PutTrack(t.Context(), track, nil); err != nil {
 				return err
 			}
-			got, again, err := c.inOrder(t.Context(), tx, s.rows, start.Add(s.after))
+			// Every look is one of another process.
+			o := newOrdering(start.Add(s.after))
+			got, err := o.inOrder(t.Context(), tx, s.rows)
 			if err != nil {
 				return err
+			}
+			for l, d := range o.changed {
+				if err := tx.PutDelay(l.chat, l.device, d); err != nil {
+					return err
+				}
 			}
 			var seqs []uint32
 			for _, r := range got {
@@ -73,16 +80,51 @@ func TestInOrder(t *testing.T) {
 				}
 			}
 			var want time.Time
-			if s.again > 0 {
+			if s.again != 0 {
 				want = start.Add(s.again)
 			}
-			if !again.Equal(want) {
-				t.Errorf("%s: looks again at %v, want %v", s.name, again, want)
+			if !o.again.Equal(want) {
+				t.Errorf("%s: looks again at %v, want %v", s.name, o.again, want)
 			}
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestOrderOfCommands: a message behind a gap is shown in time also where every
+// look is a command of its own that does not live that long.
+func TestOrderOfCommands(t *testing.T) {
+	p := newFakeProxy(t)
+	clock := &hand{now: time.Now()}
+	cfg := p.newHome(t)
+	cfg.Clock = clock.time
+	m := chat.Message{
+		ID: omega.ID{1}, Chat: omega.ChatID{1}, Peer: fp(1), From: fp(1), Device: fp(2), Sequence: 3, Verified: true,
+		Content: chat.NewText("x"),
+	}
+	look := func() (n int) {
+		c, err := Open(t.Context(), cfg)
+		must(t, err)
+		defer c.Close()
+		must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+			track := &chat.Track{Chat: m.Chat, Device: m.Device, Low: 1, Highest: 3, Missing: []chat.Range{{From: 2, To: 2}}}
+			if err := tx.PutTrack(t.Context(), track, nil); err != nil {
+				return err
+			}
+			_, err := tx.PutMessage(&history.Row{Message: m})
+			return err
+		}))
+		out, _, err := c.unprinted(t.Context(), 1)
+		must(t, err)
+		return len(out)
+	}
+	for i, want := range []int{0, 0, 1} {
+		if got := look(); got != want {
+			t.Fatalf("command %d: %d messages, want %d", i+1, got, want)
+		}
+		clock.move(orderWait * 2 / 3)
 	}
 }

@@ -61,16 +61,17 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			delete(c.held, id)
 		}
 	}
+	o := newOrdering(now)
 	// More than n: some may have to wait, or are held.
 	for limit := n + len(c.held) + pageMax/2; ; limit *= 4 {
 		more := false
-		err = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		err = c.db.View(ctx, func(tx *history.Tx) error {
 			rows, err := tx.Unprinted(limit)
 			if err != nil {
 				return err
 			}
 			more = len(rows) == limit
-			if rows, again, err = c.inOrder(ctx, tx, rows, now); err != nil {
+			if rows, err = o.inOrder(ctx, tx, rows); err != nil {
 				return err
 			}
 			out, err = c.free(tx, rows, n)
@@ -80,10 +81,16 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			break
 		}
 	}
+	if err == nil {
+		err = o.store(ctx, c.db)
+	}
+	if err != nil {
+		return nil, o.again, err
+	}
 	for _, m := range out {
 		c.held[m.ID] = now.Add(clientrpc.ReceiveHold)
 	}
-	return out, again, err
+	return out, o.again, nil
 }
 
 // free shows at most n of rows that nobody holds. c.holding is held.
