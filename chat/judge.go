@@ -190,7 +190,7 @@ func (r *Receiver) openResent(ctx context.Context, st Store, a *Arrival, outer *
 // reader's own account sends what is in one of the account's chats.
 func (r *Receiver) mayResend(outer, c *claim) bool {
 	me, m := r.id.Account(), c.message
-	if m.Content.Kind == KindResent || m.From != me && m.From != m.Peer {
+	if m.From != me && m.From != m.Peer {
 		return false
 	}
 	author := outer.message.From == m.From && outer.message.Chat == m.Chat
@@ -199,8 +199,16 @@ func (r *Receiver) mayResend(outer, c *claim) bool {
 }
 
 // content returns the original content; it must be what the transcript says.
+// Of an original that is a Resent itself there is none: answers are not
+// wrapped in answers.
 func (s *Resent) content(t *Transcript) (*Content, error) {
 	raw := s.Content
+	if t.Kind == KindResent {
+		if len(raw) > 0 {
+			return nil, malformed("an answer with an answer inside")
+		}
+		return &Content{Kind: KindResent}, nil
+	}
 	if len(raw) == 0 {
 		var err error
 		if raw, err = NewText(t.Text).Raw(); err != nil {
