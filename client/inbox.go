@@ -247,7 +247,11 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 	a := &chat.Arrival{
 		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh,
 	}
-	return t.judge(ctx, tx, a, env.Sender())
+	r, err := t.judge(ctx, tx, a, env.Sender())
+	if err != nil || r.Verdict != chat.VerdictNeedCert {
+		return omega.Fingerprint{}, err
+	}
+	return r.Account, nil
 }
 
 // maxReceived is the last millisecond that has a form in RFC 3339: the end of
@@ -264,43 +268,46 @@ func receivedAt(ms uint64) time.Time {
 	return time.UnixMilli(int64(ms)).UTC()
 }
 
-// judge opens one payload and acts on the verdict.
-func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, sender omega.Fingerprint) (need omega.Fingerprint, err error) {
+// judge opens one payload and acts on the verdict, which it returns.
+func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, sender omega.Fingerprint) (*chat.Result, error) {
 	t.c.mu.Lock()
 	receiver := t.c.receiver
 	t.c.mu.Unlock()
 	r, err := receiver.Open(ctx, tx, a)
 	if err != nil {
-		return need, err
+		return nil, err
 	}
 	switch r.Verdict {
-	case chat.VerdictNeedCert:
-		return r.Account, nil
 	case chat.VerdictNeedKey:
 		t.missing = true
-		p, err := chat.ParsePayload(a.Payload)
-		if err != nil {
-			return need, err
-		}
-		parked := &history.Parked{Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received}
-		if a.Received.IsZero() {
-			parked.Received = a.Now // it is kept for a time from then on
-		}
-		return need, tx.Park(parked)
+		err = park(tx, a, r, sender)
 	case chat.VerdictKey:
-		return need, t.unpark(ctx, tx, r)
+		err = t.unpark(ctx, tx, r)
 	case chat.VerdictMessage:
-		return need, t.message(tx, r)
+		err = t.message(tx, r)
 	case chat.VerdictRefused:
 		t.c.cfg.log().Warn("message refused", "id", a.ID, "sender", sender, "err", r.Reason)
 	}
-	return need, nil
+	return r, err
+}
+
+// park keeps a message whose key is not here.
+func park(tx *history.Tx, a *chat.Arrival, r *chat.Result, sender omega.Fingerprint) error {
+	p, err := chat.ParsePayload(a.Payload)
+	if err != nil {
+		return err
+	}
+	parked := &history.Parked{Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received}
+	if a.Received.IsZero() {
+		parked.Received = a.Now // it is kept for a time from then on
+	}
+	return tx.Park(parked)
 }
 
 // maxParked is more than history keeps.
 const maxParked = 1 << 16
 
-// unpark opens what waited for a key.
+// unpark opens what waited for a key. What this one does not open waits on.
 func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
 	k := r.Key
 	if k.Problem == chat.ProblemNone && k.Profile != "" && k.From != t.c.acc.Fingerprint {
@@ -314,10 +321,11 @@ func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) erro
 	}
 	for _, p := range parked {
 		a := &chat.Arrival{ID: p.ID, Payload: p.Payload, Now: t.c.cfg.now(), Received: p.Received, Fresh: true}
-		if err := tx.Unpark(p.Position); err != nil {
-			return err
+		opened, err := t.judge(ctx, tx, a, p.Sender)
+		if err == nil && opened.Verdict != chat.VerdictNeedKey {
+			err = tx.Unpark(p.Position)
 		}
-		if _, err := t.judge(ctx, tx, a, p.Sender); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -330,6 +338,11 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	m := r.Message
 	if r.Track != nil && len(r.Track.Missing) > 0 {
 		t.missing = true
+	}
+	if m.Verified {
+		if err := tx.UnparkMessage(m.ID, m.From); err != nil { // or it is asked for although it came another way
+			return err
+		}
 	}
 	own := m.From == t.c.acc.Fingerprint
 	switch kind := m.Content.Kind; {

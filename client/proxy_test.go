@@ -27,6 +27,7 @@ type fakeProxy struct {
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
 	attached wire.Attached // what leases are answered with
+	pushed   uint64        // sequence of the last mail of push; of the test's goroutine
 }
 
 func newIdentity(tb testing.TB, name string) *pgp.Identity {

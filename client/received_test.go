@@ -8,6 +8,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -15,6 +16,7 @@ import (
 type stranger struct {
 	sender *chat.Sender
 	roster *chat.Roster
+	me     *pgp.Identity
 	id     omega.Fingerprint
 }
 
@@ -27,7 +29,7 @@ func (p *fakeProxy) newStranger(t *testing.T, c *Client, name string) *stranger 
 	must(t, err)
 	sender, err := chat.NewSender(id, c.cfg.rand(), name, chat.SenderState{Chat: roster.Chat})
 	must(t, err)
-	return &stranger{sender, roster, id.Account()}
+	return &stranger{sender, roster, id, id.Account()}
 }
 
 // seal makes the mails of one text: the key record, if there is a new key, and
@@ -54,18 +56,17 @@ func (s *stranger) mail(t *testing.T, c *Client, id omega.ID, payload []byte) wi
 	return wire.Mail{Device: c.acc.Device, Received: uint64(time.Now().UnixMilli()), Envelope: b}
 }
 
-// push sends mails in order, as one home, after those that it sent before.
-func (p *fakeProxy) push(t *testing.T, after uint64, mails ...wire.Mail) uint64 {
+// push sends mails in order, as a home does.
+func (p *fakeProxy) push(t *testing.T, mails ...wire.Mail) {
 	t.Helper()
 	p.mu.Lock()
 	c := p.conns[len(p.conns)-1]
 	p.mu.Unlock()
 	for _, m := range mails {
-		m.Home, m.Prev, m.Seq = p.id.Account(), after, after+1
-		after++
+		m.Home, m.Prev, m.Seq = p.id.Account(), p.pushed, p.pushed+1
+		p.pushed++
 		must(t, c.SendFrame(wire.TypeMail, 0, wire.AppendMail(nil, &m)))
 	}
-	return after
 }
 
 // TestReceivedNonsense: a home that tells a time that there is not has told
@@ -74,13 +75,12 @@ func TestReceivedNonsense(t *testing.T) {
 	p := newFakeProxy(t)
 	c := p.newCore(t)
 	s := p.newStranger(t, c, "peer")
-	var at uint64
 	for _, received := range []uint64{math.MaxUint64, math.MaxInt64, maxReceived + 1, 0} {
 		mails := s.seal(t, c, "x")
 		for i := range mails {
 			mails[i].Received = received
 		}
-		at = p.push(t, at, mails...)
+		p.push(t, mails...)
 		r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: 10 * time.Second})
 		if err != nil || len(r.Messages) != 1 {
 			t.Fatalf("received at %d: %d messages, %v", received, len(r.Messages), err)

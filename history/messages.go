@@ -9,7 +9,7 @@ import (
 
 // PutMessage adds a message (its chat too) and returns its position. The same
 // message again changes nothing, but that a verified copy takes the place of
-// one that was not. What was parked of it is parked no longer.
+// one that was not.
 func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	what := "store message " + r.ID.String()
 	state, err := stateNumber(r.State)
@@ -44,11 +44,6 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	}
 	if err != nil {
 		return 0, err
-	}
-	if r.Verified && !r.Own {
-		if _, err := tx.exec(what, `DELETE FROM parked WHERE id = ?`, r.ID[:]); err != nil {
-			return 0, err
-		}
 	}
 	if shown {
 		err = tx.noteMessage(what, number, position, r)

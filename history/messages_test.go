@@ -321,15 +321,16 @@ func TestParked(t *testing.T) {
 			t.Fatalf("all parked %+v, %v", all, err)
 		}
 		must(t, tx.Unpark(all[1].Position))
-		// What arrives by another way is parked no longer.
-		r := message(1, "x")
-		r.ID = a.ID
-		must(t, tx.put(r))
-		n, err := tx.CountParked()
-		if n != 0 {
-			t.Errorf("%d still parked", n)
+		for _, step := range []struct {
+			sender omega.Fingerprint
+			left   int
+		}{{fp(3), 1}, {a.Sender, 0}} {
+			must(t, tx.UnparkMessage(a.ID, step.sender))
+			if n, err := tx.CountParked(); n != step.left || err != nil {
+				t.Errorf("%d still parked, want %d, %v", n, step.left, err)
+			}
 		}
-		return err
+		return nil
 	})
 }
 

@@ -93,6 +93,13 @@ func (tx *Tx) Unpark(position int64) error {
 	return err
 }
 
+// UnparkMessage forgets what is parked of a message that came another way. The
+// sender counts: somebody else can use an id that they saw.
+func (tx *Tx) UnparkMessage(id omega.ID, sender omega.Fingerprint) error {
+	_, err := tx.exec("unpark message "+id.String(), `DELETE FROM parked WHERE id = ? AND sender = ?`, id[:], address(sender))
+	return err
+}
+
 // DropParked forgets what the homes took before a time: nobody answers for it
 // any more.
 func (tx *Tx) DropParked(before time.Time) error {
