@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -103,17 +102,14 @@ func (a *app) line(v any) error {
 	return err
 }
 
-// safe makes a text of somebody else harmless on a terminal: control
-// characters and those that turn the direction of writing are shown as marks.
+// safe makes a text of somebody else harmless on a terminal: characters that
+// steer it or turn the direction of writing are shown as marks.
 func safe(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
+		if r == '\n' || r == '\t' || i18n.Harmless(r) {
 			return r
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
-			return '\ufffd'
 		}
-		return r
+		return '\ufffd'
 	}, s)
 }
 
@@ -136,11 +132,12 @@ var ticks = map[string]string{
 	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
 }
 
-// message prints one message for people.
+// message prints one message for people. A name is what somebody calls
+// themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
-	who := m.Name
-	if who == "" {
-		who = m.From.String()[:16]
+	short := m.From.String()[:16]
+	if m.State != "" && m.Name != "" {
+		short = "" // one's own
 	}
 	mark := ticks[m.State]
 	if m.State == clientrpc.StateRead {
@@ -149,7 +146,7 @@ func (a *app) message(m clientrpc.Message) {
 	if m.Problem != "" {
 		mark = "⚠ " + a.text("problem."+m.Problem)
 	}
-	a.columns(a.clock(m.Time), safe(who), mark)
+	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
 	for l := range strings.SplitSeq(safe(m.Text), "\n") {
 		a.printf("    %s\n", l)
 	}
