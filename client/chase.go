@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,13 @@ var chaseAfter = []time.Duration{
 // sent for as long.
 const parkedFor = 90 * 24 * time.Hour
 
-// maxChased bounds the gaps and parked keys that are looked at in one round.
-const maxChased = 256
+// Bounds of one round: the gaps and parked keys that are looked at, and the
+// requests that are sent. Strangers can make any number of both. What was asked
+// for least often goes first, so they cannot make others wait for long.
+const (
+	maxWanted = 4096
+	maxChased = 256
+)
 
 // A pursuit is something that was asked for.
 type pursuit struct {
@@ -72,26 +78,35 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 	if err != nil {
 		return time.Time{}, err
 	}
+	pursue(asked, wants, now)
+	due := slices.DeleteFunc(slices.Clone(wants), func(w want) bool { return asked[w.key].next.After(now) })
+	slices.SortStableFunc(due, func(a, b want) int { return cmp.Compare(asked[a.key].times, asked[b.key].times) })
+	var errs []error
+	for _, w := range due[:min(len(due), maxChased)] {
+		if _, offline := c.online(); offline != nil {
+			break // a new session notifies
+		}
+		errs = append(errs, c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}))
+		p := asked[w.key]
+		p.times++
+		p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
+	}
+	_, offline := c.online()
+	for _, w := range wants {
+		if at := asked[w.key].next; (offline == nil || at.After(now)) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, errors.Join(errs...)
+}
+
+// pursue begins with what is new among the wants and ends what is not wanted.
+func pursue(asked map[string]*pursuit, wants []want, now time.Time) {
 	still := map[string]bool{}
 	for _, w := range wants {
 		still[w.key] = true
-		p := asked[w.key]
-		if p == nil {
-			p = &pursuit{next: now.Add(chaseAfter[0])}
-			asked[w.key] = p
-		}
-		if !p.next.After(now) {
-			if _, offline := c.online(); offline != nil {
-				continue // a new session notifies
-			}
-			if e := c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}); e != nil {
-				err = errors.Join(err, e)
-			}
-			p.times++
-			p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
-		}
-		if next.IsZero() || p.next.Before(next) {
-			next = p.next
+		if asked[w.key] == nil {
+			asked[w.key] = &pursuit{next: now.Add(chaseAfter[0])}
 		}
 	}
 	for key := range asked {
@@ -99,13 +114,12 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 			delete(asked, key)
 		}
 	}
-	return next, err
 }
 
 // wants lists everything that is missing.
 func (c *Client) wants(ctx context.Context) (out []want, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		gaps, err := tx.Gaps(maxChased)
+		gaps, err := tx.Gaps(maxWanted)
 		if err != nil {
 			return err
 		}
@@ -116,24 +130,12 @@ func (c *Client) wants(ctx context.Context) (out []want, err error) {
 			}
 			out = append(out, w)
 		}
-		parked, err := tx.Parked(chat.Locator{}, maxChased)
-		if err != nil {
-			return err
+		keys, err := tx.WantedKeys(maxWanted)
+		for _, k := range keys {
+			req := &chat.ResendRequest{Locator: k.Locator, Sequences: k.Sequences[:min(len(k.Sequences), chat.MaxIDs)]}
+			out = append(out, want{key: fmt.Sprintf("key:%s:%s", k.Sender, k.Locator), peer: k.Sender, req: req})
 		}
-		byKey := map[string]*chat.ResendRequest{}
-		for _, p := range parked {
-			key := fmt.Sprintf("key:%s:%s", p.Sender, p.Locator)
-			req := byKey[key]
-			if req == nil {
-				req = &chat.ResendRequest{Locator: p.Locator}
-				byKey[key] = req
-				out = append(out, want{key: key, peer: p.Sender, req: req})
-			}
-			if len(req.Sequences) < chat.MaxIDs {
-				req.Sequences = append(req.Sequences, p.Sequence)
-			}
-		}
-		return nil
+		return err
 	})
 	return out, err
 }

@@ -88,7 +88,7 @@ func TestChase(t *testing.T) {
 		clock.move(time.Millisecond)
 	}
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
-		parked, err := tx.Parked(chat.Locator{}, 10)
+		parked, err := tx.Parked(row.Locator, 10)
 		for _, p := range parked {
 			err = tx.Unpark(p.Position)
 		}
@@ -96,6 +96,56 @@ func TestChase(t *testing.T) {
 	}))
 	if n, wait := round(); n != 0 || wait != 0 || len(asked) != 0 {
 		t.Errorf("nothing is missing: %d requests, next in %v, %d remembered", n, wait, len(asked))
+	}
+}
+
+// TestChaseFairly: a stranger who fills the table of what is wanted does not
+// keep others from being asked.
+func TestChaseFairly(t *testing.T) {
+	p := newFakeProxy(t)
+	clock := &hand{now: time.Now()}
+	cfg := p.newHome(t)
+	cfg.Clock = clock.time
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	defer c.Close()
+	stranger, friend := newIdentity(t, "stranger"), newIdentity(t, "friend")
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		for i := range maxChased + 10 {
+			who := stranger
+			if i == maxChased+9 {
+				who = friend
+			}
+			must(t, tx.PutPeer(&history.Peer{Fingerprint: who.Account(), Certificate: who.Certificate.Bytes(), Checked: clock.time()}))
+			must(t, tx.Park(&history.Parked{
+				Locator: chat.Locator{byte(i), byte(i >> 8), 1}, Sequence: 1, Sender: who.Account(), ID: omega.ID{byte(i), byte(i >> 8)},
+				Payload: []byte("x"), Received: clock.time(),
+			}))
+		}
+		return nil
+	}))
+	c.session = &session{} // somebody hears
+	asked := map[string]*pursuit{}
+	_, err = c.chaseOnce(t.Context(), asked)
+	must(t, err)
+	clock.move(chaseAfter[0])
+	for range 2 {
+		_, err = c.chaseOnce(t.Context(), asked)
+		must(t, err)
+	}
+	var heard bool
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		due, _, err := tx.Outgoing(clock.time(), 0, 10*maxChased)
+		for _, o := range due {
+			heard = heard || o.Peer == friend.Account()
+		}
+		return err
+	}))
+	if !heard {
+		t.Error("the friend is not asked")
+	}
+	if len(asked) != maxChased+10 {
+		t.Errorf("%d remembered", len(asked))
 	}
 }
 
