@@ -9,7 +9,7 @@
 //	session    session.go   reads frames; answers requests; mail goes to inbox
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
-//	chase      chase.go     asks again for what is missing
+//	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
 //	renew      connect.go   renews lease and location record
 //
 // Every one of them ends when Run's context does, and Run waits for them. The

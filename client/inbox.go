@@ -27,7 +27,7 @@ const maxBatch = 128
 
 // inbox takes mail until ctx ends.
 func (c *Client) inbox(ctx context.Context) {
-	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}}
+	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}, given: answers{}}
 	for {
 		select {
 		case m := <-c.mail:
@@ -52,6 +52,7 @@ type inboxWorker struct {
 	session *session                     // that last and rewound are about
 	last    map[omega.Fingerprint]uint64 // by home: sequence up to which everything was taken
 	rewound map[omega.Fingerprint]uint64 // by home: last for which a rewind was asked
+	given   answers
 	batch   []mailIn
 }
 
@@ -62,7 +63,7 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	if err != nil {
 		return err
 	}
-	t := &taken{c: w.c, receipts: map[lane]*chat.Receipt{}}
+	t := &taken{c: w.c, given: w.given, receipts: map[lane]*chat.Receipt{}}
 	if err := t.store(ctx, todo); err != nil {
 		return err
 	}
@@ -143,6 +144,7 @@ type lane struct {
 // answer. It belongs to the inbox goroutine.
 type taken struct {
 	c        *Client
+	given    answers
 	receipts map[lane]*chat.Receipt
 	requests []*chat.Message // verified ones of chat.KindResend
 	missing  bool            // there is a gap, or something was parked
@@ -426,7 +428,7 @@ func (t *taken) follow(ending context.Context) error {
 	}
 	var errs []error
 	for _, m := range t.requests {
-		if err := t.c.resend(ctx, m); err != nil {
+		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)
 		}
 	}
