@@ -50,7 +50,7 @@ type Client struct {
 	soft    *pgp.SecretKey // the primary key, if it is here
 
 	holding sync.Mutex
-	held    map[omega.ID]time.Time // received messages that a caller has, until when; guarded by holding
+	held    map[int64]time.Time // received messages that a caller has, by position, until when; guarded by holding
 
 	mu       sync.Mutex
 	id       *pgp.Identity                           // newest certificate of the own account; guarded by mu
@@ -98,7 +98,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		homes: map[omega.Fingerprint]*homeState{},
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
-		held:  map[omega.ID]time.Time{},
+		held:  map[int64]time.Time{},
 		mail:  make(chan mailIn, maxMail),
 	}
 	if err := c.loadSecrets(); err != nil {

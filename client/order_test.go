@@ -2,11 +2,13 @@ package client
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
 
@@ -126,5 +128,54 @@ func TestOrderOfCommands(t *testing.T) {
 			t.Fatalf("command %d: %d messages, want %d", i+1, got, want)
 		}
 		clock.move(orderWait * 2 / 3)
+	}
+}
+
+// TestSameID: somebody uses the id of another's message, which is known to the
+// servers on its way. Who confirms the one has not seen the other.
+func TestSameID(t *testing.T) {
+	p := newFakeProxy(t)
+	cfg := p.newHome(t)
+	for _, handover := range []bool{false, true} {
+		c, err := Open(t.Context(), cfg)
+		must(t, err)
+		put := func(text string, from omega.Fingerprint) {
+			must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+				_, err := tx.PutMessage(&history.Row{Message: chat.Message{
+					ID: omega.ID{1}, Chat: omega.DirectChat(c.acc.Fingerprint, from), Peer: from, From: from, Device: from,
+					Content: chat.NewText(text), Transcript: []byte(text + "\n\n"),
+				}})
+				return err
+			}))
+		}
+		for i, text := range []string{"mallory's", "bob's"} {
+			if put(text, fp(byte(i+1))); handover {
+				put(text+" later", fp(byte(i+3)))
+			}
+		}
+		var got []string
+		for range 9 {
+			r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1})
+			must(t, err)
+			if len(r.Messages) == 0 {
+				break
+			}
+			got = append(got, r.Messages[0].Text)
+			if handover {
+				must(t, c.Close())
+				c, err = Open(t.Context(), cfg)
+				must(t, err)
+			}
+			_, err = clientrpc.Confirm.Call(t.Context(), c, clientrpc.ConfirmParams{IDs: []omega.ID{r.Messages[0].ID}})
+			must(t, err)
+		}
+		want := []string{"mallory's", "bob's"}
+		if handover {
+			want = []string{"mallory's later", "bob's later"} // the others are known
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("handover %v: got %q, want %q", handover, got, want)
+		}
+		must(t, c.Close())
 	}
 }

@@ -56,11 +56,12 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 	c.holding.Lock()
 	defer c.holding.Unlock()
 	now := c.cfg.now()
-	for id, until := range c.held {
+	for position, until := range c.held {
 		if now.After(until) {
-			delete(c.held, id)
+			delete(c.held, position)
 		}
 	}
+	var taken []int64
 	o := newOrdering(now)
 	// More than n: some may have to wait, or are held.
 	for limit := n + len(c.held) + pageMax/2; ; limit *= 4 {
@@ -74,7 +75,7 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			if rows, err = o.inOrder(ctx, tx, rows); err != nil {
 				return err
 			}
-			out, err = c.free(tx, rows, n)
+			out, taken, err = c.free(tx, rows, n)
 			return err
 		})
 		if err != nil || len(out) == n || !more {
@@ -87,52 +88,54 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 	if err != nil {
 		return nil, o.again, err
 	}
-	for _, m := range out {
-		c.held[m.ID] = now.Add(clientrpc.ReceiveHold)
+	for _, position := range taken {
+		c.held[position] = now.Add(clientrpc.ReceiveHold)
 	}
 	return out, o.again, nil
 }
 
-// free shows at most n of rows that nobody holds. c.holding is held.
-func (c *Client) free(tx *history.Tx, rows []history.Row, n int) (out []clientrpc.Message, err error) {
+// free shows at most n of rows that nobody holds, and returns their positions.
+// c.holding is held.
+func (c *Client) free(tx *history.Tx, rows []history.Row, n int) (out []clientrpc.Message, taken []int64, err error) {
 	for i := range rows {
-		if _, taken := c.held[rows[i].ID]; taken || len(out) == n {
+		if _, held := c.held[rows[i].Position]; held || len(out) == n {
 			continue
 		}
 		m, err := c.show(tx, &rows[i])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		out = append(out, m)
+		out, taken = append(out, m), append(taken, rows[i].Position)
 	}
-	return out, nil
+	return out, taken, nil
 }
 
 // confirm marks messages as shown and tells their senders that they were read.
 func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (clientrpc.None, error) {
 	read := map[lane][]omega.ID{}
+	var printed []int64
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		for _, id := range p.IDs {
-			row, err := tx.Message(id)
-			if errors.Is(err, history.ErrNotFound) {
-				continue
-			}
+			rows, err := tx.WithID(id)
 			if err != nil {
 				return err
 			}
-			if row.Verified && !row.Own {
-				l := lane{row.Chat, row.Peer, row.Device}
-				read[l] = append(read[l], id)
+			for _, row := range c.confirmed(rows) {
+				printed = append(printed, row.Position)
+				if row.Verified {
+					l := lane{row.Chat, row.Peer, row.Device}
+					read[l] = append(read[l], id)
+				}
 			}
 		}
-		return tx.SetPrinted(p.IDs)
+		return tx.SetPrinted(printed)
 	})
 	if err != nil {
 		return clientrpc.None{}, err
 	}
 	c.holding.Lock()
-	for _, id := range p.IDs {
-		delete(c.held, id)
+	for _, position := range printed {
+		delete(c.held, position)
 	}
 	c.holding.Unlock()
 	for l, ids := range read {
@@ -144,6 +147,25 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		}
 	}
 	return clientrpc.None{}, nil
+}
+
+// confirmed returns those of the messages with one id that somebody was given and
+// confirms now. A core that did not give any, because it took the home over
+// since, knows only that it was one.
+func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
+	c.holding.Lock()
+	defer c.holding.Unlock()
+	for _, r := range rows {
+		if _, held := c.held[r.Position]; held {
+			out = append(out, r)
+		}
+	}
+	if len(out) > 0 || len(rows) == 0 {
+		return out
+	}
+	i := slices.IndexFunc(rows, func(r history.Row) bool { return !r.Printed })
+	i = max(i, 0) // printed already: its sender may not have heard of it
+	return rows[i : i+1]
 }
 
 // show turns a stored message into what faces get.

@@ -96,13 +96,14 @@ func TestReceive(t *testing.T) {
 		return tx.put(message(1, "a"), mine(2, "mine", "queued"), receipt, message(4, "b"), message(5, "c"))
 	})
 	for _, tt := range []struct {
-		confirm []omega.ID
+		confirm []int64
 		want    []string
 	}{
 		{nil, []string{"a", "b"}},
-		{[]omega.ID{message(1, "").ID, message(1, "").ID, {88}}, []string{"b", "c"}},
-		{[]omega.ID{message(5, "").ID}, []string{"b"}},
-		{[]omega.ID{message(4, "").ID}, nil},
+		{[]int64{1, 1, 88}, []string{"b", "c"}},
+		{[]int64{5}, []string{"b"}},
+		{[]int64{2, 3}, []string{"b"}},
+		{[]int64{4}, nil},
 	} {
 		db.update(t, func(tx *Tx) error {
 			must(t, tx.SetPrinted(tt.confirm))
