@@ -87,8 +87,8 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 	return cert, err == nil, err
 }
 
-// knownPeer returns a certificate for messages between clients: what is stored
-// will do if the cloud does not answer.
+// knownPeer returns a certificate for messages between clients and for what was
+// verified before: what is stored will do if the cloud does not answer.
 func (c *Client) knownPeer(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate, error) {
 	cert, _, err := c.peer(ctx, fp, 10*peerAge)
 	if err == nil || ctx.Err() != nil {
