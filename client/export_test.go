@@ -36,3 +36,23 @@ func TestExportWithoutAnswers(t *testing.T) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 }
+
+// TestClockSetBack: a clock that was a year ahead, and is right now, does not
+// keep a client for a year from asking for newer certificates. Mail from a new
+// device of somebody known waits for that, and all other mail behind it.
+func TestClockSetBack(t *testing.T) {
+	p := newFakeProxy(t)
+	clock := &hand{now: time.Now()}
+	c := p.newCore(t, func(cfg *Config) { cfg.Clock = clock.time })
+	s := p.newStranger(t, c, "peer")
+	const year = 365 * 24 * time.Hour
+	clock.move(year)
+	if _, err := clientrpc.Lookup.Call(t.Context(), c, clientrpc.LookupParams{Fingerprint: s.id}); err != nil {
+		t.Fatal(err)
+	}
+	clock.move(-year)
+	fresh, err := c.fetchSender(t.Context(), s.id)
+	if err != nil || !fresh {
+		t.Errorf("the cloud was asked: %v, %v", fresh, err)
+	}
+}
