@@ -35,10 +35,10 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 
-	retry := minRetry
+	retry, useless := minRetry, ""
 	for ctx.Err() == nil {
 		start := time.Now()
-		settled, err := c.serve(ctx)
+		server, settled, err := c.serve(ctx, useless)
 		if ctx.Err() != nil {
 			return
 		}
@@ -47,6 +47,9 @@ func (c *Client) Run(ctx context.Context) {
 		// with one device drive each other out: they must slow down.
 		if settled && !isCode(err, omega.CodeSuperseded) || time.Since(start) > maxRetry {
 			retry = minRetry
+		}
+		if useless = ""; !settled {
+			useless = server
 		}
 		select {
 		case <-time.After(jitter(retry)):
@@ -60,12 +63,13 @@ func (c *Client) Run(ctx context.Context) {
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // serve connects to the first server that takes this device, and carries the
-// session until it ends. settled: it was of use.
-func (c *Client) serve(ctx context.Context) (settled bool, err error) {
-	conn, server, err := c.dialAny(ctx)
+// session until it ends. settled: it was of use. One that was useless the last
+// time is tried after the others.
+func (c *Client) serve(ctx context.Context, useless string) (server string, settled bool, err error) {
+	conn, server, err := c.dialAny(ctx, useless)
 	if err != nil {
 		c.offline(err)
-		return false, err
+		return server, false, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,7 +85,7 @@ func (c *Client) serve(ctx context.Context) (settled bool, err error) {
 	})
 	wg.Wait()
 	settled = c.offline(context.Cause(ctx))
-	return settled, context.Cause(ctx)
+	return server, settled, context.Cause(ctx)
 }
 
 // offline forgets the session, and reports whether there was one.
@@ -97,9 +101,9 @@ func (c *Client) offline(why error) (settled bool) {
 }
 
 // dialAny tries the servers in order of preference.
-func (c *Client) dialAny(ctx context.Context) (*transport.Conn, string, error) {
+func (c *Client) dialAny(ctx context.Context, useless string) (*transport.Conn, string, error) {
 	var errs []error
-	for _, server := range c.candidates(ctx) {
+	for _, server := range c.candidates(ctx, useless) {
 		addr, err := transport.ParseAddress(server)
 		if err == nil {
 			var conn *transport.Conn
