@@ -179,3 +179,34 @@ func TestSameID(t *testing.T) {
 		must(t, c.Close())
 	}
 }
+
+// TestAsideFirst: a text that was put aside was written before one that need not
+// be, and keeps its place also when the core has not come to it yet.
+func TestAsideFirst(t *testing.T) {
+	p := newFakeProxy(t)
+	c, err := Open(t.Context(), p.newHome(t))
+	must(t, err)
+	defer c.Close()
+	peer := newIdentity(t, "peer")
+	must(t, c.putAside(t.Context(), peer.Account(), clientrpc.SendParams{ID: omega.ID{1}, Text: "first"}))
+	must(t, c.putAside(t.Context(), fp(9), clientrpc.SendParams{ID: omega.ID{7}, Text: "to somebody else"}))
+	for range 2 { // a call that is repeated changes nothing
+		must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{2}, "second"))
+	}
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		for i := range byte(2) {
+			m, err := tx.Message(omega.ID{i + 1})
+			if err != nil {
+				return err
+			}
+			if m.Sequence != uint32(i+1) {
+				t.Errorf("message %d has sequence %d", i+1, m.Sequence)
+			}
+		}
+		left, err := tx.Unsealed(9)
+		if len(left) != 1 || left[0].ID != (omega.ID{7}) {
+			t.Errorf("still aside: %+v", left)
+		}
+		return err
+	}))
+}
