@@ -43,9 +43,12 @@ func (c *Client) Run(ctx context.Context) {
 			return
 		}
 		c.cfg.log().Info("session ended", "err", err)
-		// A server that took this device is worth another try soon. Two homes
-		// with one device drive each other out: they must slow down.
-		if settled && !isCode(err, omega.CodeSuperseded) || time.Since(start) > maxRetry {
+		// A server that took this device is worth another try soon, unless that
+		// lasts no longer than the pause before: then something here, such as a
+		// full disk, or there is the reason. Two homes with one device drive each
+		// other out: they must slow down.
+		lasted := time.Since(start)
+		if settled && lasted > retry && !isCode(err, omega.CodeSuperseded) || lasted > maxRetry {
 			retry = minRetry
 		}
 		if useless = ""; !settled {

@@ -215,3 +215,24 @@ func TestUselessServer(t *testing.T) {
 		return err == nil && s.server == second.address
 	})
 }
+
+// TestShortSessions: sessions that end as soon as they are of use are not dialled
+// again at once for ever: each pause is twice the one before.
+func TestShortSessions(t *testing.T) {
+	p := newFakeProxy(t)
+	p.answer = func(f wire.Frame) (wire.Type, []byte) {
+		if f.Type == wire.TypeAttach && len(p.got[wire.TypeAttach]) > 1 {
+			p.conns[len(p.conns)-1].Close()
+		}
+		return 0, nil
+	}
+	p.newCore(t)
+	start := time.Now()
+	p.mu.Lock()
+	p.conns[len(p.conns)-1].Close()
+	p.mu.Unlock()
+	until(t, "five sessions", func() bool { return len(p.frames(wire.TypeAttach)) > 5 })
+	if d := time.Since(start); d < 2*time.Second {
+		t.Errorf("five sessions in %v", d)
+	}
+}
