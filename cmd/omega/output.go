@@ -71,7 +71,7 @@ func (a *app) fail(err error) int {
 func (a *app) showError(e *clientrpc.Error) {
 	if a.json {
 		b, _ := json.Marshal(map[string]any{"error": a.errorJSON(e)})
-		fmt.Fprintf(a.stderr, "%s\n", b)
+		fmt.Fprintf(a.stderr, "%s\n", escaped(b))
 		return
 	}
 	fmt.Fprintf(a.stderr, "omega: %s\n", safe(a.text("error.line", e.Doing.In(a.lang), e.Why.In(a.lang))))
@@ -98,8 +98,23 @@ func (a *app) line(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n", b)
+	_, err = fmt.Fprintf(a.stdout, "%s\n", escaped(b))
 	return err
+}
+
+// escaped writes characters that a terminal would obey the other way that JSON
+// has for them: json.Marshal does so only below U+0020, and U+009B begins an
+// escape sequence as well. They can only stand in strings.
+func escaped(b []byte) string {
+	var out strings.Builder
+	for _, r := range string(b) {
+		if i18n.Harmless(r) {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
 }
 
 // safe makes a text of somebody else harmless on a terminal: characters that

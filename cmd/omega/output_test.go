@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -70,5 +71,29 @@ func TestMessageOfSomebody(t *testing.T) {
 	a.message(clientrpc.Message{From: from, Name: "ann", Text: "x", State: clientrpc.StateStored})
 	if got := out.String(); !strings.Contains(got, "  ann  ✓\n") {
 		t.Errorf("own: %q", got)
+	}
+}
+
+// TestJSONOfSomebody: a line of JSON steers no terminal, and says the same.
+func TestJSONOfSomebody(t *testing.T) {
+	var out bytes.Buffer
+	text := "one\u009b2Jtwo\x7fthree\u202efour\x1b\u2028五😀"
+	a := &app{json: true, stdout: &out, stderr: &out}
+	if err := a.line(clientrpc.Message{Text: text}); err != nil {
+		t.Fatal(err)
+	}
+	a.showError(&clientrpc.Error{Cause: text})
+	for line := range strings.Lines(out.String()) {
+		var got struct {
+			Text  string
+			Error struct{ Cause string }
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil || got.Text+got.Error.Cause != text {
+			t.Errorf("%q: %+v, %v", line, got, err)
+		}
+		line = strings.TrimSuffix(line, "\n")
+		if i := strings.IndexFunc(line, func(r rune) bool { return !i18n.Harmless(r) }); i >= 0 || !strings.Contains(line, "五😀") {
+			t.Errorf("%q", line)
+		}
 	}
 }
