@@ -125,17 +125,19 @@ func (a *app) newPassphrase(none bool) ([]byte, error) {
 	if none {
 		return nil, nil
 	}
-	if v, ok := os.LookupEnv(envPassphrase); ok {
-		return []byte(v), nil
+	v, ok := os.LookupEnv(envPassphrase)
+	first, second := []byte(v), []byte(v)
+	if !ok {
+		var err error
+		if first, err = a.ask("ask.newpassphrase"); err != nil {
+			return nil, err
+		}
+		if second, err = a.ask("ask.again"); err != nil {
+			return nil, err
+		}
 	}
-	first, err := a.ask("ask.newpassphrase")
-	if err != nil {
-		return nil, err
-	}
-	second, err := a.ask("ask.again")
-	if err != nil {
-		return nil, err
-	}
+	// An empty variable is one that somebody failed to fill: no passphrase has to
+	// be asked for by name.
 	if string(first) != string(second) || len(first) == 0 {
 		return nil, &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.init"), Why: i18n.T("why.mismatch"), Next: i18n.T("next.nopassphrase")}
 	}
