@@ -31,6 +31,18 @@ func (h *hand) move(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
+// newStillCore makes a core that does nothing by itself, and its clock.
+func newStillCore(t *testing.T) (*Client, *hand) {
+	t.Helper()
+	clock := &hand{now: time.Now()}
+	cfg := newFakeProxy(t).newHome(t)
+	cfg.Clock = clock.time
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c, clock
+}
+
 // entryOf is what the cloud has of an account that lives at home.
 func entryOf(t *testing.T, id *pgp.Identity, home omega.Fingerprint, sequence uint64) wire.Entry {
 	t.Helper()
@@ -42,13 +54,7 @@ func entryOf(t *testing.T, id *pgp.Identity, home omega.Fingerprint, sequence ui
 // TestChase: requests for what is missing come at once-and-rarer times, not
 // while nobody would hear them, and end when it is there.
 func TestChase(t *testing.T) {
-	p := newFakeProxy(t)
-	clock := &hand{now: time.Now()}
-	cfg := p.newHome(t)
-	cfg.Clock = clock.time
-	c, err := Open(t.Context(), cfg)
-	must(t, err)
-	defer c.Close()
+	c, clock := newStillCore(t)
 	peer := newIdentity(t, "peer")
 	row := &history.Parked{Locator: chat.Locator{1}, Sequence: 3, Sender: peer.Account(), ID: omega.ID{1}, Payload: []byte("x"), Received: clock.time()}
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
@@ -102,13 +108,7 @@ func TestChase(t *testing.T) {
 // TestChaseFairly: a stranger who fills the table of what is wanted does not
 // keep others from being asked.
 func TestChaseFairly(t *testing.T) {
-	p := newFakeProxy(t)
-	clock := &hand{now: time.Now()}
-	cfg := p.newHome(t)
-	cfg.Clock = clock.time
-	c, err := Open(t.Context(), cfg)
-	must(t, err)
-	defer c.Close()
+	c, clock := newStillCore(t)
 	stranger, friend := newIdentity(t, "stranger"), newIdentity(t, "friend")
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
 		for i := range maxChased + 10 {
@@ -126,7 +126,7 @@ func TestChaseFairly(t *testing.T) {
 	}))
 	c.session = &session{} // somebody hears
 	asked := map[string]*pursuit{}
-	_, err = c.chaseOnce(t.Context(), asked)
+	_, err := c.chaseOnce(t.Context(), asked)
 	must(t, err)
 	clock.move(chaseAfter[0])
 	for range 2 {

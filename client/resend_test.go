@@ -12,13 +12,7 @@ import (
 // TestResendPauses: what was sent again just now is not sent again at once,
 // however often somebody asks.
 func TestResendPauses(t *testing.T) {
-	p := newFakeProxy(t)
-	clock := &hand{now: time.Now()}
-	cfg := p.newHome(t)
-	cfg.Clock = clock.time
-	c, err := Open(t.Context(), cfg)
-	must(t, err)
-	defer c.Close()
+	c, clock := newStillCore(t)
 	peer := newIdentity(t, "peer")
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
 		return tx.PutPeer(&history.Peer{Fingerprint: peer.Account(), Certificate: peer.Certificate.Bytes(), Checked: clock.time()})
