@@ -95,6 +95,9 @@ func (r *Receiver) judge(ctx context.Context, st Store, a *Arrival, c *claim) (*
 // take stores that the message was here.
 func (r *Receiver) take(ctx context.Context, st Store, a *Arrival, c *claim, p *place) (*Result, error) {
 	sight := sightingOf(c.message, c.transcript.Previous)
+	// After a message from the future, by a clock that was wrong for a moment,
+	// the next one is not wrong for being before it.
+	sight.Time = min(sight.Time, a.latest().UnixMilli())
 	p.track.see(sight)
 	if err := st.PutTrack(ctx, p.track, sight); err != nil {
 		return nil, fmt.Errorf("store message %d of device %s: %w", sight.Sequence, c.message.Device, err)

@@ -13,7 +13,7 @@ type Sighting struct {
 	Sequence  uint32
 	Link      Link     // to the message itself
 	Previous  Link     // to the one before, as it says
-	Time      int64    // ms since 1970, by the sender's clock
+	Time      int64    // ms since 1970, by the sender's clock, but not later than it was heard
 	Signature [16]byte // first octets of its signature
 }
 
