@@ -147,6 +147,10 @@ var ticks = map[string]string{
 	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
 }
 
+// kindText is the kind of the messages that this version can show; of others it
+// shows that they are there, and their text if they have one.
+const kindText = "text"
+
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
@@ -162,7 +166,11 @@ func (a *app) message(m clientrpc.Message) {
 		mark = "⚠ " + a.text("problem."+m.Problem)
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
-	for l := range strings.SplitSeq(safe(m.Text), "\n") {
+	text := safe(m.Text)
+	if m.Kind != kindText {
+		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
+	}
+	for l := range strings.SplitSeq(text, "\n") {
 		a.printf("    %s\n", l)
 	}
 }

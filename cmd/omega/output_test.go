@@ -59,7 +59,7 @@ func TestMessageOfSomebody(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{lang: i18n.English, stdout: &out}
 	text := "one\rtwo\x1b[2Jthree\u061cfour\u202efive\u2028six\u0085seven\n2026-01-01 00:00:00  bob  ✓"
-	a.message(clientrpc.Message{From: from, Name: "bob", Text: text})
+	a.message(clientrpc.Message{From: from, Name: "bob", Kind: "text", Text: text})
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if len(lines) != 3 || !strings.HasSuffix(lines[0], "  bob  0011223344556677") {
 		t.Fatalf("%q", lines)
@@ -68,9 +68,16 @@ func TestMessageOfSomebody(t *testing.T) {
 		t.Errorf("%q", lines[1:])
 	}
 	out.Reset()
-	a.message(clientrpc.Message{From: from, Name: "ann", Text: "x", State: clientrpc.StateStored})
-	if got := out.String(); !strings.Contains(got, "  ann  ✓\n") {
+	a.message(clientrpc.Message{From: from, Name: "ann", Kind: "text", Text: "x", State: clientrpc.StateStored})
+	if got := out.String(); !strings.HasSuffix(got, "  ann  ✓\n    x\n") {
 		t.Errorf("own: %q", got)
+	}
+	for text, want := range map[string]string{"": "", "which?": "    which?\n"} {
+		out.Reset()
+		a.message(clientrpc.Message{From: from, Kind: "poll", Text: text})
+		if got := out.String(); !strings.HasSuffix(got, "\n    (a newer version can show this kind of message)\n"+want) {
+			t.Errorf("newer kind: %q", got)
+		}
 	}
 }
 

@@ -64,6 +64,7 @@ var commands = map[string]entry{
 	"state.read":      {"已讀", "read"},
 	"state.failed":    {"無法傳送", "failed"},
 
+	"message.newer":     {"（這種訊息要用較新的版本才能看）", "(a newer version can show this kind of message)"},
 	"problem.signature": {"簽章不符", "bad signature"},
 	"problem.replay":    {"重播的訊息", "replayed"},
 	"problem.forwarded": {"原本不是寫給這個聊天的", "was written for another chat"},
