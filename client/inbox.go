@@ -312,7 +312,8 @@ const maxParked = 1 << 16
 // unpark opens what waited for a key. What this one does not open waits on.
 func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
 	k := r.Key
-	if k.Problem == chat.ProblemNone && k.Profile != "" && k.From != t.c.acc.Fingerprint {
+	fresh := r.Track != nil // an old record that comes again brings an old name
+	if fresh && k.Profile != "" && k.From != t.c.acc.Fingerprint {
 		if err := tx.SetPeerName(k.From, k.Profile); err != nil {
 			return err
 		}

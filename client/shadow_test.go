@@ -77,3 +77,28 @@ func TestControlParked(t *testing.T) {
 	p.push(t, alice.mail(t, c, sealed.KeyID, sealed.KeyRecord), alice.mail(t, c, sealed.Message.ID, sealed.Payload))
 	until(t, "nothing is parked", func() bool { return c.parked(t) == 0 })
 }
+
+// TestNameGoesNotBack: a key record that a server keeps and sends once more does
+// not bring back the name that was in it.
+func TestNameGoesNotBack(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	s := p.newStranger(t, c, "before")
+	first := s.seal(t, c, "one")
+	p.push(t, first...)
+	var err error
+	s.sender, err = chat.NewSender(s.me, c.cfg.rand(), "after", s.sender.State())
+	must(t, err)
+	p.push(t, s.seal(t, c, "two")...)
+	p.push(t, first[0])
+	p.push(t, s.seal(t, c, "three")...)
+	var got []clientrpc.Message
+	until(t, "all three", func() bool {
+		r, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: s.id.String()})
+		got = r.Messages
+		return err == nil && len(got) == 3
+	})
+	if got[2].Name != "after" {
+		t.Errorf("named %q", got[2].Name)
+	}
+}
