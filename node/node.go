@@ -374,6 +374,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)
+	start("memory", n.tidy)
 	servers := n.startHTTP(start)
 
 	select {
@@ -410,10 +411,6 @@ func (n *Node) keysFailed() <-chan struct{} {
 
 // session serves one client, link one other server.
 func (n *Node) session(ctx context.Context, c *transport.Conn) {
-	if c.Peer().Role != transport.RoleClient {
-		c.Close()
-		return
-	}
 	if err := n.proxy.Serve(ctx, c); err != nil {
 		n.log.Debug("session ended", "err", err)
 	}
