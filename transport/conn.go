@@ -90,6 +90,14 @@ func (c *Conn) Peer() Peer {
 // connection does not keep it in memory.
 func (c *Conn) ReleaseCertificate() { c.certificate.Store(nil) }
 
+// Rest lets go of what is made again quickly when something comes or goes. It
+// may be called at any time, and is of use where nothing does for a while.
+func (c *Conn) Rest() {
+	if l, ok := c.link.(interface{ rest() }); ok {
+		l.rest()
+	}
+}
+
 // Ticket resumes this session on a later connection; nil if the server gave
 // none. Only the dialling side has one.
 func (c *Conn) Ticket() *Ticket { return c.ticket }
