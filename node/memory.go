@@ -30,6 +30,7 @@ func (n *Node) tidy(ctx context.Context) error {
 		quiet := allocated-before < tidyQuiet
 		before = allocated
 		if quiet && allocated-tidied > max(tidyWorth, live/2) {
+			n.proxy.Rest()
 			debug.FreeOSMemory()
 			tidied = allocated
 		}

@@ -21,6 +21,7 @@ import (
 type conn interface {
 	Peer() transport.Peer
 	ReleaseCertificate()
+	Rest()
 	ReadFrame() (wire.Frame, error)
 	Send(frames []byte) error
 	SendFrame(t wire.Type, tag uint32, body []byte) error
@@ -34,6 +35,9 @@ var _ conn = (*transport.Conn)(nil)
 // Limits of a session beside those of Config.
 const (
 	maxPing = 64 // octets
+
+	// restAfter is how long a session has been silent when it rests.
+	restAfter = time.Second
 
 	// Requests that cost a look at the disk or a signature: look-ups,
 	// publications, leases, rendezvous, and frames that make no sense.
@@ -325,6 +329,17 @@ func (p *Proxy) tickSessions(now time.Time) {
 			return
 		}
 		s.attachDue(now, omega.Fingerprint{})
+	})
+}
+
+// Rest lets go of what silent sessions do not need while they are silent. It is
+// for quiet times: what it takes away is made again in microseconds.
+func (p *Proxy) Rest() {
+	limit := p.now().Add(-restAfter).UnixMilli()
+	p.sessions.all(func(s *session) {
+		if s.heard.Load() < limit {
+			s.c.Rest()
+		}
 	})
 }
 
