@@ -27,6 +27,14 @@ type link interface {
 	RemoteAddr() net.Addr
 }
 
+// A waiter is a link that can wait for something to read without reading it.
+// Waiting by Read is as good, but deep in calls: the collector halves the
+// stack of a goroutine only where it uses less than an eighth.
+type waiter interface {
+	// wait returns when Read would not block, or fails as Read would.
+	wait() error
+}
+
 // A tlsLink is TLS over any net.Conn. Its Close does not say goodbye: that
 // would have to wait for the write under way. Nothing is lost by it, because
 // every frame says how long it is.

@@ -25,6 +25,7 @@ type tls13Link struct {
 
 	// The reader's.
 	head    [recordHead]byte
+	got     int     // octets of head, while in is nil
 	chunk   int     // octets to read ahead at most: more after a long record
 	least   int     // of chunk
 	in      *buffer // what was read and not opened yet; nil: nothing
@@ -154,19 +155,35 @@ func (l *tls13Link) record() ([]byte, error) {
 	return l.in.b[start:l.in.r], nil
 }
 
-// readHead sees to it that the header of the next record is in l.in. It waits
-// for it with five octets of its own.
+// readHead sees to it that the header of the next record is in l.in.
 func (l *tls13Link) readHead() error {
 	if l.in != nil && l.in.r < len(l.in.b) {
 		return l.fill(recordHead)
 	}
 	putBuffer(l.in)
 	l.in = nil
-	if _, err := io.ReadFull(l.Conn, l.head[:]); err != nil {
+	if err := l.wait(); err != nil {
 		return err
 	}
-	l.in = getBuffer(l.chunk)
+	l.in, l.got = getBuffer(l.chunk), 0
 	l.in.b = append(l.in.b, l.head[:]...)
+	return nil
+}
+
+// wait waits for the header of a record, with five octets of its own. Whoever
+// calls it before Read waits with less on the stack, see waiter.
+func (l *tls13Link) wait() error {
+	for l.in == nil && l.got < recordHead {
+		n, err := l.Conn.Read(l.head[l.got:])
+		l.got += n
+		switch {
+		case err == nil || l.got == recordHead:
+		case err == io.EOF && l.got > 0:
+			return io.ErrUnexpectedEOF
+		default:
+			return err
+		}
+	}
 	return nil
 }
 
