@@ -21,6 +21,8 @@ const (
 // this side did. After any error the connection is of no use.
 func (c *Conn) ReadFrame() (wire.Frame, error) {
 	if c.waiter != nil && c.readAhead() == 0 {
+		putBuffer(c.in)
+		c.in = nil
 		if err := c.waiter.wait(); err != nil {
 			return wire.Frame{}, c.cut(err)
 		}

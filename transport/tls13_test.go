@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega/wire"
 )
 
 // socketPair returns the ends of a TCP connection.
@@ -230,6 +232,40 @@ func TestTLS13Refuses(t *testing.T) {
 		if n != 0 || err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 			t.Errorf("%s: read %d octets, %v; want %v", tt.name, n, err, tt.want)
 		}
+	}
+}
+
+// A watched link looks at its Conn whenever that waits.
+type watched struct {
+	*tls13Link
+	look func()
+}
+
+func (w watched) wait() error {
+	w.look()
+	return w.tls13Link.wait()
+}
+
+func TestWaitingConnHoldsNoBuffer(t *testing.T) {
+	client, server := linkPair(t, &suites13[0])
+	var c *Conn
+	waits := 0
+	c = newConn(watched{server, func() {
+		waits++
+		if c.in != nil || server.in != nil {
+			t.Error("a buffer is held while nothing comes")
+		}
+	}}, time.Second)
+	for range 3 {
+		if _, err := client.Write(wire.AppendFrame(nil, wire.TypePing, 1, []byte("body"))); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := c.ReadFrame(); err != nil || string(f.Body) != "body" {
+			t.Fatalf("frame = %v, %v", f, err)
+		}
+	}
+	if waits != 3 {
+		t.Errorf("waited %d times, want 3", waits)
 	}
 }
 
