@@ -170,7 +170,7 @@ func fileError(doing i18n.Text, dir string, err error) error {
 		return fail(clientrpc.CodeHome, doing, i18n.T("why.permission", dir), i18n.T("next.permission"), err)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
 		return fail(clientrpc.CodeHome, doing, i18n.T("why.notdir", dir), i18n.T("next.directory"), err)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !making(err):
 		return fail(clientrpc.CodeHome, doing, i18n.T("why.missing", fileOf(err)), i18n.T("next.backup"), err)
 	}
 	return fail(clientrpc.CodeHome, doing, i18n.T("why.io", dir), i18n.T("next.directory"), err)
@@ -181,6 +181,12 @@ func isFile(err error) bool {
 	var file *fs.PathError
 	var link *os.LinkError
 	return errors.As(err, &file) || errors.As(err, &link)
+}
+
+// making reports whether err is about a directory that was to be made.
+func making(err error) bool {
+	var file *fs.PathError
+	return errors.As(err, &file) && file.Op == "mkdir"
 }
 
 // fileOf is the file that err is about.

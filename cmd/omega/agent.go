@@ -107,7 +107,7 @@ var agentErrorNames = []struct {
 	name string
 }{
 	{exec.ErrNotFound, "missing"}, {fs.ErrNotExist, "nohome"}, {gpgagent.ErrNoGnuPG, "nohome"}, {gpgagent.ErrNoAgent, "noagent"},
-	{gpgagent.ErrNoPinentry, "nopinentry"}, {gpgagent.ErrCanceled, "canceled"}, {pgp.ErrLocked, "locked"}, {pgp.ErrOffline, "offline"},
+	{gpgagent.ErrNoPinentry, "nopinentry"}, {gpgagent.ErrLocale, "locale"}, {gpgagent.ErrCanceled, "canceled"}, {pgp.ErrLocked, "locked"}, {pgp.ErrOffline, "offline"},
 }
 
 // keyError puts what is wrong with a GnuPG key, or with GnuPG, into words.

@@ -54,7 +54,8 @@ type app struct {
 	stderr io.Writer
 	failed error // the first one of writing to stdout
 
-	sending bool // a text is on its way: what became of it may be unknown
+	args    []string // of the command line, as they came
+	sending bool     // a text is on its way: what became of it may be unknown
 }
 
 func main() {
@@ -62,7 +63,7 @@ func main() {
 }
 
 func run(args []string) int {
-	a := &app{lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
 	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), helpTexts(a.lang),

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
@@ -26,7 +27,7 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
-	text, err := c.text(a.stdin)
+	text, err := c.text(a)
 	if err != nil {
 		return err
 	}
@@ -54,14 +55,19 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 }
 
 // text is what is to be sent. Of one that is too long only the size is read.
-func (c *sendCmd) text(stdin io.Reader) (string, error) {
+func (c *sendCmd) text(a *app) (string, error) {
 	text, size := c.Text, int64(len(c.Text))
+	for _, arg := range a.args { // the library mends what is not UTF-8
+		if !utf8.ValidString(arg) {
+			text = arg
+		}
+	}
 	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(stdin, omega.MaxText+1))
+		b, err := io.ReadAll(io.LimitReader(a.stdin, omega.MaxText+1))
 		if err != nil {
 			return "", err
 		}
-		more, err := io.Copy(io.Discard, stdin)
+		more, err := io.Copy(io.Discard, a.stdin)
 		if err != nil {
 			return "", err
 		}

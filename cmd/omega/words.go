@@ -23,6 +23,7 @@ var parseErrors = []struct {
 	{regexp.MustCompile(`^unexpected argument (\S+), did you mean "?(.+?)"?\?$`), "why.parse.arghint"},
 	{regexp.MustCompile(`^unexpected argument (.+)$`), "why.parse.arg"},
 	{regexp.MustCompile(`^missing flags: (.+)$`), "why.parse.missing"},
+	{regexp.MustCompile(`^(\S+): expected .+ value but got "-\d[^"]*" \(`), "why.parse.negative"},
 	{regexp.MustCompile(`^(\S+): missing value|^(\S+): expected .+ value but got "(?:EOL|.+)" \(`), "why.parse.novalue"},
 	{regexp.MustCompile(`^(\S+) must be one of (.+) but got "(.*)"$`), "why.parse.enum"},
 	{regexp.MustCompile(`^(\S+): expected (?:a valid \d+ bit int|an int) but got "(.*?)"`), "why.parse.int"},

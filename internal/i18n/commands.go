@@ -181,6 +181,8 @@ var commands = map[string]entry{
 	"next.gpg.noagent":     {"執行「gpgconf --launch gpg-agent」之後再試", "run this and try again: gpgconf --launch gpg-agent"},
 	"why.gpg.nopinentry":   {"gpg-agent 沒有地方詢問金鑰的密碼", "gpg-agent has nowhere to ask for the passphrase of the key"},
 	"next.gpg.nopinentry":  {"請在終端機裡執行「export GPG_TTY=$(tty)」之後再試", "in a terminal run this and try again: export GPG_TTY=$(tty)"},
+	"why.gpg.locale":       {"GnuPG 的密碼視窗不能用目前的語系", "the passphrase prompt of GnuPG cannot use this locale"},
+	"next.gpg.locale":      {"請把 LC_ALL 設成「locale -a」列出的一種，例如 C.UTF-8", "set LC_ALL to one that “locale -a” lists, such as C.UTF-8"},
 	"why.gpg.canceled":     {"密碼詢問被取消了", "the passphrase prompt was cancelled"},
 	"next.gpg.canceled":    {"再試一次，並輸入 GnuPG 金鑰的密碼", "try again and enter the passphrase of the GnuPG key"},
 	"why.gpg.locked":       {"GnuPG 金鑰的密碼不正確", "the passphrase of the GnuPG key is wrong"},
