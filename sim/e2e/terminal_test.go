@@ -106,6 +106,22 @@ func TestConversation(t *testing.T) {
 	term.typeText("一\r二\r")
 	term.await(`(?s)回聲> 一.*回聲> 二`)
 
+	// A long line that is pasted, and a terminal that becomes narrower.
+	pasted := filepath.Join(dir, "pasted")
+	if err := os.WriteFile(pasted, []byte(strings.Repeat("長長的一行", 2000)+"完"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	term.tmux("load-buffer", pasted)
+	term.tmux("paste-buffer")
+	term.await(`(?m)^你> [長的一行]{20,}完 *$`)
+	term.tmux("resize-window", "-x", "40")
+	term.await(`(?m)^你> [長的一行]{10,18}完 *$`)
+	term.press("C-u")
+	term.await(`(?m)^你> *$`)
+	if s := term.screen(); strings.Contains(s, "長長的") {
+		t.Errorf("a piece of the line is left:\n%s", s)
+	}
+
 	term.typeText("／nosuch\r")
 	term.await(`這裡只有 /quit`)
 	term.typeText("／quit\r")
