@@ -2,8 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -126,7 +128,8 @@ func (m *meeting) checkUnused(ctx context.Context, doing i18n.Text, key omega.Fi
 
 // registrationError says why a server did not take a new account.
 func registrationError(doing i18n.Text, addr transport.Address, err error) error {
-	if isCode(err, omega.CodeRefused) {
+	var refused *omega.Error
+	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
 	}
 	return &dialError{addr, err}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	"golang.org/x/term"
@@ -110,6 +111,9 @@ var agentErrorNames = []struct {
 	{gpgagent.ErrNoPinentry, "nopinentry"}, {gpgagent.ErrLocale, "locale"}, {gpgagent.ErrCanceled, "canceled"}, {pgp.ErrLocked, "locked"}, {pgp.ErrOffline, "offline"},
 }
 
+// bits is how package gpgagent names an algorithm with a size.
+var bits = regexp.MustCompile(`^(\S+) (\d+) bits$`)
+
 // keyError puts what is wrong with a GnuPG key, or with GnuPG, into words.
 func keyError(key string, err error) error {
 	var k *gpgagent.KeyError
@@ -127,7 +131,9 @@ func keyError(key string, err error) error {
 	if name == "" {
 		return err
 	}
-	return &clientrpc.Error{
-		Code: clientrpc.CodeKey, Doing: i18n.T("doing.adopt", key), Why: i18n.T("why.gpg."+name, detail), Next: i18n.T("next.gpg."+name, key), Cause: cause,
+	why := i18n.T("why.gpg."+name, detail)
+	if m := bits.FindStringSubmatch(detail); m != nil && name == "unsupported" {
+		why = i18n.T("why.gpg.bits", m[1], m[2])
 	}
+	return &clientrpc.Error{Code: clientrpc.CodeKey, Doing: i18n.T("doing.adopt", key), Why: why, Next: i18n.T("next.gpg."+name, key), Cause: cause}
 }

@@ -124,6 +124,7 @@ var commands = map[string]entry{
 	"why.gpg.expired":     {"它已於 {0} 過期", "it expired on {0}"},
 	"why.gpg.disabled":    {"它在鑰匙圈裡被停用", "it is disabled in your keyring"},
 	"why.gpg.unsupported": {"不支援這種主金鑰：{0}", "its primary key is {0}, which is refused"},
+	"why.gpg.bits":        {"不支援這種主金鑰：{1} 位元的 {0}", "its primary key is {0} with {1} bits, which is refused"},
 	"why.gpg.certify":     {"它的主金鑰沒有認證的權限", "its primary key has no right to certify"},
 	"why.gpg.noselfsig":   {"它沒有任何有效的自簽", "it has no self-signature that verifies"},
 	"why.gpg.weak":        {"它的自簽使用可被偽造的 {0}", "its self-signatures use {0}, which can be forged"},
