@@ -22,6 +22,13 @@ help: ## list the targets
 build: ## build bin/omega (client) and bin/omegad (server), no cgo
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/...
 
+PREFIX ?= /usr/local
+.PHONY: install
+install: ## copy what was built to $(PREFIX)/bin (/usr/local)
+	@test -x $(BIN)/omega || { echo "run make build first"; exit 1; }
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(BIN)/omega $(BIN)/omegad '$(DESTDIR)$(PREFIX)/bin/'
+
 .PHONY: run
 run: build ## a cloud of four servers on this machine, and a first message; kept in run/
 	@./$(BIN)/omega-try

@@ -64,7 +64,8 @@ func FingerprintSize(version byte) int {
 }
 
 // ParseFingerprint reads 40 or 64 hexadecimal digits of either case. Spaces
-// between the groups that people and gpg print are ignored.
+// between the groups that people and gpg print are ignored, and so is 0x in
+// front, which key servers like.
 func ParseFingerprint(s string) (Fingerprint, error) {
 	if len(s) > 256 {
 		return Fingerprint{}, fmt.Errorf("%w: %d characters", ErrFingerprint, len(s))
@@ -75,6 +76,9 @@ func ParseFingerprint(s string) (Fingerprint, error) {
 		}
 		return r
 	}, s)
+	if len(digits) > 2 && (digits[:2] == "0x" || digits[:2] == "0X") {
+		digits = digits[2:]
+	}
 	digest, err := hex.DecodeString(digits)
 	if err != nil {
 		return Fingerprint{}, fmt.Errorf("%w: %q has a character that is no hexadecimal digit", ErrFingerprint, s)

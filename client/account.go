@@ -45,6 +45,9 @@ type account struct {
 	Created     time.Time         `json:"created"`
 }
 
+// errNewer says that a file was written by a newer version of the program.
+var errNewer = errors.New("this program is too old for it")
+
 // errNoAccount is returned by loadAccount for a home without one.
 var errNoAccount = errors.New("no account")
 
@@ -58,10 +61,13 @@ func loadAccount(home string) (*account, error) {
 	}
 	var a account
 	if err := json.Unmarshal(b, &a); err != nil {
-		return nil, fmt.Errorf("read %s: %w", fileAccount, err)
+		return nil, &damagedError{fileAccount, err}
 	}
-	if a.Version != 1 {
-		return nil, fmt.Errorf("read %s: version %d is newer than this program", fileAccount, a.Version)
+	if a.Version > 1 {
+		return nil, fmt.Errorf("read %s: %w: version %d", fileAccount, errNewer, a.Version)
+	}
+	if a.Version != 1 || a.Fingerprint.IsZero() || a.Device.IsZero() {
+		return nil, &damagedError{fileAccount, errors.New("no account in it")}
 	}
 	return &a, nil
 }

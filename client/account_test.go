@@ -52,7 +52,7 @@ func TestAccountFile(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 		var e *clientrpc.Error
-		if _, err := AccountOf(home); !errors.As(err, &e) || e.Code != clientrpc.CodeInternal {
+		if _, err := AccountOf(home); !errors.As(err, &e) || e.Code != clientrpc.CodeHome {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

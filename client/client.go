@@ -67,6 +67,8 @@ type Client struct {
 	queued  notice // something is in the outbox
 	missing notice // something has to be asked for again
 	mail    chan mailIn
+
+	arrivals arrivals // of mail
 }
 
 // A homeState is how this device stands with one home in one session.
@@ -120,16 +122,22 @@ func (c *Client) loadSecrets() error {
 		return err
 	}
 	if c.soft, c.secrets, err = pgp.UnmarshalSecrets(b, c.cfg.Passphrase); err != nil {
-		return err
+		if errors.Is(err, pgp.ErrLocked) {
+			return err
+		}
+		return &damagedError{fileSecrets, err}
 	}
 	if b, err = os.ReadFile(filepath.Join(c.cfg.Home, fileCert)); err != nil {
 		return err
 	}
 	cert, err := pgp.ParseCertificate(b, c.cfg.now())
-	if err != nil {
-		return fmt.Errorf("read %s: %w", fileCert, err)
+	if err == nil {
+		err = c.useCertificate(cert)
 	}
-	return c.useCertificate(cert)
+	if err != nil {
+		return &damagedError{fileCert, err}
+	}
+	return nil
 }
 
 // useCertificate makes cert the account's own from now on.
@@ -162,6 +170,15 @@ func (c *Client) loadRecord(ctx context.Context) error {
 	})
 }
 
+// added is when this device joined the account. What was sent before was not
+// for it: its keys never come.
+func (c *Client) added() time.Time {
+	if d, ok := c.certificate().Device(c.acc.Device); ok {
+		return d.Added
+	}
+	return time.Time{}
+}
+
 // Close closes the database. Run must have ended.
 func (c *Client) Close() error { return c.db.Close() }
 
@@ -182,7 +199,7 @@ func (c *Client) primary(ctx context.Context) (pgp.Signer, error) {
 	case c.acc.Primary == PrimaryAgent && c.cfg.Primary != nil:
 		return c.cfg.Primary(ctx, c.acc.GnuPGHome)
 	}
-	return nil, fmt.Errorf("%w: it is in place %q", pgp.ErrOffline, c.acc.Primary)
+	return nil, pgp.ErrOffline
 }
 
 // online returns the current session or errOffline.
@@ -214,6 +231,19 @@ func (c *Client) waitOnline(ctx context.Context) (*session, error) {
 	}
 }
 
+// problemError says why there is no session; nil: there is one, or nothing went
+// wrong so far. c.mu is held.
+func (c *Client) problemError() *clientrpc.Error {
+	if c.session != nil || c.problem == nil {
+		return nil
+	}
+	var e *clientrpc.Error
+	if !errors.As(explain(doingConnect(c.acc.Server), c.problem), &e) {
+		return nil // it was cancelled
+	}
+	return e
+}
+
 // status is what doctor shows.
 func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.StatusResult, error) {
 	out := &clientrpc.StatusResult{Expires: c.certificate().Expires()}
@@ -226,7 +256,7 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		if err != nil {
 			return err
 		}
-		out.Parked, err = tx.CountParked()
+		out.Parked, err = tx.CountParkedSince(c.added())
 		return err
 	})
 	if err != nil {
@@ -238,9 +268,7 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		peer := c.session.conn.Peer()
 		out.Online, out.Proxy, out.Resumed, out.Server = true, peer.Account, peer.Resumed, c.session.server
 	} else if c.problem != nil {
-		var e *clientrpc.Error
-		errors.As(explain(doingConnect(c.acc.Server), c.problem), &e)
-		out.Problem = e
+		out.Problem = c.problemError()
 	}
 	if c.record != nil {
 		for _, h := range c.record.Homes {

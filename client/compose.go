@@ -41,18 +41,21 @@ func checkSend(p clientrpc.SendParams) error {
 	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, fmt.Errorf("id %s, wait %q", p.ID, p.Wait))
 	}
-	return checkText(p.Text, doing)
+	return CheckText(doing, p.Text, int64(len(p.Text)))
 }
 
 // waitNone is the Wait of a send that only has to be durable here.
 const waitNone = "none"
 
-func checkText(text string, doing i18n.Text) error {
+// CheckText refuses a text that cannot be sent. Faces call it before a text goes
+// through JSON, which would change what is not UTF-8. size is that of the whole
+// text in octets, of which text may be the beginning.
+func CheckText(doing i18n.Text, text string, size int64) error {
 	switch {
+	case size > omega.MaxText:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", size, omega.MaxText), i18n.T("next.shorten"), nil)
 	case strings.TrimSpace(text) == "":
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.notext"), i18n.T("next.text"), nil)
-	case len(text) > omega.MaxText:
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(text), omega.MaxText), i18n.T("next.shorten"), nil)
 	case !utf8.ValidString(text):
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.utf8"), i18n.T("next.text"), nil)
 	}
@@ -287,6 +290,11 @@ func (c *Client) await(ctx context.Context, p clientrpc.SendParams, chatID omega
 
 func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID omega.ChatID) (*clientrpc.SendResult, error) {
 	out := &clientrpc.SendResult{ID: p.ID, Chat: chatID, State: clientrpc.StateQueued}
+	defer func() {
+		if out.State == clientrpc.StateQueued && out.Why == nil {
+			out.Why = c.impostor()
+		}
+	}()
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		row, err := tx.Message(p.ID)
 		if errors.Is(err, history.ErrNotFound) {
@@ -302,6 +310,17 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 		return nil
 	})
 	return out, err
+}
+
+// impostor says that who answers at the server's address is somebody else: that
+// does not pass by itself as other reasons for being offline do.
+func (c *Client) impostor() *clientrpc.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.problemError(); e != nil && e.Code == clientrpc.CodeVerify {
+		return e
+	}
+	return nil
 }
 
 // whyError puts the stored code of a failure into words.

@@ -113,6 +113,7 @@ func (c *Client) dialAny(ctx context.Context, useless string) (*transport.Conn, 
 			if conn, err = c.dial(ctx, addr); err == nil {
 				return conn, server, nil
 			}
+			err = &dialError{addr, err}
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -224,9 +225,11 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 		if err != nil {
 			return err
 		}
+		c.arrivals.come(1)
 		select {
 		case c.mail <- mailIn{session: s, mail: m}:
 		case <-ctx.Done():
+			c.arrivals.come(-1)
 		}
 	case wire.TypeAttached:
 		a, err := wire.DecodeAttached(f.Body)
@@ -262,6 +265,7 @@ func (c *Client) attach(ctx context.Context, s *session) error {
 	if err := signLease(ctx, c.identity(), lease, now); err != nil {
 		return err
 	}
+	c.arrivals.ask()
 	return s.conn.SendFrame(wire.TypeAttach, 0, lease.Bytes())
 }
 
@@ -314,6 +318,7 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 			return err
 		}
 	}
+	c.arrivals.answer()
 	c.mu.Lock()
 	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
 	c.mu.Unlock()

@@ -3,13 +3,16 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
@@ -25,6 +28,33 @@ func fail(code string, doing, why, next i18n.Text, cause error) error {
 	return e
 }
 
+// An addressError is a server address that cannot be read.
+type addressError struct {
+	text string
+	err  error
+}
+
+func (e *addressError) Error() string { return e.err.Error() }
+func (e *addressError) Unwrap() error { return e.err }
+
+// A dialError is an attempt to connect, with whom it was for.
+type dialError struct {
+	to  transport.Address
+	err error
+}
+
+func (e *dialError) Error() string { return e.err.Error() }
+func (e *dialError) Unwrap() error { return e.err }
+
+// A damagedError is a file of the home that holds something else than it should.
+type damagedError struct {
+	name string
+	err  error
+}
+
+func (e *damagedError) Error() string { return fmt.Sprintf("read %s: %v", e.name, e.err) }
+func (e *damagedError) Unwrap() error { return e.err }
+
 // explain turns any error into one that a person reads. It is the only place
 // that chooses code and words for errors of lower packages. An error that is
 // already one passes unchanged, and so does the end of the caller's context.
@@ -38,18 +68,21 @@ func explain(doing i18n.Text, err error) error {
 		return ready
 	case errors.Is(err, context.Canceled):
 		return err // whoever called knows why
-	case errors.Is(err, context.DeadlineExceeded):
-		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.timeout"), i18n.T("next.retry"), err)
+	}
+	for _, part := range []func(i18n.Text, error) error{explainAddress, explainStorage} {
+		if e := part(doing, err); e != nil {
+			return e
+		}
+	}
+	switch {
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded):
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)
-	case errors.Is(err, transport.ErrServer):
-		return fail(clientrpc.CodeVerify, doing, i18n.T("why.serverproof"), i18n.T("next.pinned"), err)
-	case errors.Is(err, transport.ErrAddress):
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.addressform", err), i18n.T("next.address"), nil)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.timeout"), i18n.T("next.retry"), nil)
 	case errors.Is(err, pgp.ErrLocked):
 		return fail(clientrpc.CodePassphrase, doing, i18n.T("why.passphrase"), i18n.T("next.passphrase"), nil)
 	case errors.Is(err, pgp.ErrOffline):
-		return fail(clientrpc.CodeKey, doing, i18n.T("why.noprimary"), i18n.T("next.primary"), err)
+		return fail(clientrpc.CodeKey, doing, i18n.T("why.noprimary"), i18n.T("next.primary"), nil)
 	case errors.Is(err, pgp.ErrExpired):
 		return fail(clientrpc.CodeKey, doing, i18n.T("why.keyexpired"), i18n.T("next.renew"), err)
 	case errors.Is(err, pgp.ErrRevoked):
@@ -63,6 +96,106 @@ func explain(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)
 	}
 	return fail(clientrpc.CodeInternal, doing, i18n.T("why.internal"), i18n.T("next.report"), err)
+}
+
+// explainAddress is for what an address, or who answers there, is the reason
+// of. Of several servers that were tried the one that matters is named.
+func explainAddress(doing i18n.Text, err error) error {
+	var bad *addressError
+	var dialled *dialError
+	switch {
+	case errors.As(err, &bad):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.address", bad.text), i18n.T("next.address"), bad.err)
+	case errors.Is(err, transport.ErrServer):
+		return fail(clientrpc.CodeVerify, doing, i18n.T("why.serverproof", place(err, transport.ErrServer)), i18n.T("next.pinned"), err)
+	case errors.Is(err, transport.ErrRole):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.peerport", place(err, transport.ErrRole)), i18n.T("next.clientport"), err)
+	case errors.Is(err, transport.ErrPlain):
+		at := place(err, transport.ErrPlain)
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.webport", at), i18n.T("next.webport", at), err)
+	case errors.Is(err, errOffline) || !errors.As(err, &dialled):
+		return nil
+	case errors.Is(err, context.DeadlineExceeded), isNetwork(err):
+		return fail(clientrpc.CodeOffline, doing, i18n.T("why.unreachable", dialled.to.URL()), i18n.T("next.network"), err)
+	}
+	return nil
+}
+
+// place is where the attempt went that failed with target.
+func place(err, target error) string {
+	if d, ok := err.(*dialError); ok {
+		return d.to.URL()
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return place(e.Unwrap(), target)
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			if errors.Is(part, target) {
+				return place(part, target)
+			}
+		}
+	}
+	return "?"
+}
+
+// explainStorage is for the database and the files of the home.
+func explainStorage(doing i18n.Text, err error) error {
+	var damaged *damagedError
+	switch {
+	case errors.As(err, &damaged):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.damaged", damaged.name), i18n.T("next.backup"), err)
+	case errors.Is(err, history.ErrDamaged):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.damaged", fileHistory), i18n.T("next.backup"), err)
+	case errors.Is(err, errNewer), errors.Is(err, history.ErrNewer):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.newer"), i18n.T("next.update"), err)
+	case errors.Is(err, history.ErrFull), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.localfull"), i18n.T("next.room"), err)
+	case errors.Is(err, history.ErrBusy):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.busy"), i18n.T("next.retry"), err)
+	}
+	return nil
+}
+
+// fileError says why a file cannot be read or written; dir is where it is. What
+// is no error of a file stays as it is.
+func fileError(doing i18n.Text, dir string, err error) error {
+	if !isFile(err) {
+		return err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return explainStorage(doing, err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.permission", dir), i18n.T("next.permission"), err)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.notdir", dir), i18n.T("next.directory"), err)
+	case errors.Is(err, fs.ErrNotExist) && !making(err):
+		return fail(clientrpc.CodeHome, doing, i18n.T("why.missing", fileOf(err)), i18n.T("next.backup"), err)
+	}
+	return fail(clientrpc.CodeHome, doing, i18n.T("why.io", dir), i18n.T("next.directory"), err)
+}
+
+// isFile reports whether the operating system said err of a file.
+func isFile(err error) bool {
+	var file *fs.PathError
+	var link *os.LinkError
+	return errors.As(err, &file) || errors.As(err, &link)
+}
+
+// making reports whether err is about a directory that was to be made.
+func making(err error) bool {
+	var file *fs.PathError
+	return errors.As(err, &file) && file.Op == "mkdir"
+}
+
+// fileOf is the file that err is about.
+func fileOf(err error) string {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file.Path
+	}
+	return "?"
 }
 
 // explainCode puts what a server said into words.
@@ -82,16 +215,16 @@ func explainCode(e *omega.Error) (code string, why, next i18n.Text) {
 		return clientrpc.CodeRefused, i18n.T("why.unregistered"), i18n.T("next.otherserver")
 	case omega.CodeVersion:
 		return clientrpc.CodeRefused, i18n.T("why.version"), i18n.T("next.update")
+	case omega.CodeAuth:
+		return clientrpc.CodeRefused, i18n.T("why.auth"), i18n.T("next.auth")
 	}
-	return clientrpc.CodeRefused, i18n.T("why.server", e.Error()), i18n.T("next.otherserver")
+	return clientrpc.CodeRefused, i18n.T("why.server", e.Code), i18n.T("next.otherserver")
 }
 
 // isNetwork tells failures of connections from those of files: both wrap
 // system errors, which say of themselves that they are net.Errors.
 func isNetwork(err error) bool {
-	var file *fs.PathError
-	var link *os.LinkError
-	if errors.As(err, &file) || errors.As(err, &link) {
+	if isFile(err) || history.IsStorage(err) {
 		return false
 	}
 	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, transport.ErrClosed, transport.ErrSlow} {
@@ -109,5 +242,5 @@ func accountError(home string, err error) error {
 	if errors.Is(err, errNoAccount) {
 		return fail(clientrpc.CodeNoAccount, doing, i18n.T("why.noaccount", home), i18n.T("next.init"), nil)
 	}
-	return explain(doing, err)
+	return explain(doing, fileError(doing, home, err))
 }

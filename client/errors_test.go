@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
@@ -34,7 +37,21 @@ func TestExplain(t *testing.T) {
 		{io.EOF, clientrpc.CodeOffline},
 		{transport.ErrClosed, clientrpc.CodeOffline},
 		{transport.ErrServer, clientrpc.CodeVerify},
-		{transport.ErrAddress, clientrpc.CodeUsage},
+		{&addressError{"x", transport.ErrAddress}, clientrpc.CodeUsage},
+		{&dialError{err: noServer}, clientrpc.CodeOffline},
+		{&dialError{err: context.DeadlineExceeded}, clientrpc.CodeOffline},
+		{&dialError{err: omega.Errorf(omega.CodeAuth, "")}, clientrpc.CodeRefused},
+		{fmt.Errorf("%w: %w", errOffline, &dialError{err: noServer}), clientrpc.CodeOffline},
+		{fmt.Errorf("%w: %w", errOffline, &dialError{err: transport.ErrServer}), clientrpc.CodeVerify},
+		{errors.Join(&dialError{err: noServer}, &dialError{err: transport.ErrServer}), clientrpc.CodeVerify},
+		{&dialError{err: transport.ErrRole}, clientrpc.CodeUsage},
+		{&dialError{err: transport.ErrPlain}, clientrpc.CodeUsage},
+		{&damagedError{fileSecrets, io.EOF}, clientrpc.CodeHome},
+		{history.ErrDamaged, clientrpc.CodeHome},
+		{history.ErrNewer, clientrpc.CodeHome},
+		{history.ErrFull, clientrpc.CodeHome},
+		{history.ErrBusy, clientrpc.CodeHome},
+		{errNewer, clientrpc.CodeHome},
 		{errLinkText, clientrpc.CodeUsage},
 		{pgp.ErrLocked, clientrpc.CodePassphrase},
 		{pgp.ErrOffline, clientrpc.CodeKey},
@@ -71,5 +88,38 @@ func TestExplain(t *testing.T) {
 	}
 	if err := explain(i18n.T("doing.init"), fmt.Errorf("x: %w", context.Canceled)); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled call: %v", err)
+	}
+}
+
+// TestPlace: of several servers that were tried the one that matters is named.
+func TestPlace(t *testing.T) {
+	at := func(host string) transport.Address {
+		return transport.Address{Network: transport.NetworkTLS, HostPort: host}
+	}
+	err := fmt.Errorf("%w: %w", errOffline, errors.Join(
+		&dialError{at("a:1"), io.EOF}, &dialError{at("b:2"), fmt.Errorf("hello: %w", transport.ErrServer)}, &dialError{at("c:3"), io.EOF}))
+	if got := place(err, transport.ErrServer); got != "b:2" {
+		t.Errorf("place = %q, want b:2", got)
+	}
+}
+
+// TestFileError: what the operating system says of a file is said in words.
+func TestFileError(t *testing.T) {
+	doing := i18n.T("doing.init")
+	for _, tt := range []struct {
+		err error
+		why string
+	}{
+		{fs.ErrPermission, "why.permission"}, {syscall.EROFS, "why.permission"}, {syscall.ENOTDIR, "why.notdir"},
+		{fs.ErrNotExist, "why.missing"}, {syscall.ENOSPC, "why.localfull"}, {syscall.EIO, "why.io"},
+	} {
+		var e *clientrpc.Error
+		err := fileError(doing, "dir", fmt.Errorf("around it: %w", &fs.PathError{Op: "open", Path: "dir/f", Err: tt.err}))
+		if !errors.As(err, &e) || e.Why.Key != tt.why || e.Code != clientrpc.CodeHome {
+			t.Errorf("%v: %v, want %s", tt.err, err, tt.why)
+		}
+	}
+	if err := fileError(doing, "dir", io.EOF); err != io.EOF {
+		t.Errorf("no error of a file: %v", err)
 	}
 }

@@ -18,12 +18,10 @@ import (
 // Messages that are not verified are counted and left out.
 func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrpc.ExportResult, error) {
 	out := clientrpc.ExportResult{Dir: p.Dir}
-	id, err := c.chatID(p.Chat)
+	doing := i18n.T("doing.export", p.Chat)
+	id, err := c.chatID(doing, p.Chat)
 	if err != nil {
 		return out, err
-	}
-	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
-		return out, ioError(p, err)
 	}
 	var rows []history.Row
 	err = c.db.View(ctx, func(tx *history.Tx) error {
@@ -36,14 +34,17 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 		})
 	})
 	if err != nil {
-		return out, noChat(p.Chat, err)
+		return out, noChat(doing, p.Chat, err)
+	}
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return out, fileError(doing, p.Dir, err)
 	}
 	keys := map[omega.Fingerprint]*pgp.Certificate{}
 	for i := range rows {
 		ok, err := c.exportMessage(ctx, p.Dir, &rows[i], keys)
 		switch {
 		case err != nil:
-			return out, ioError(p, err)
+			return out, fileError(doing, p.Dir, err)
 		case ok:
 			out.Messages++
 		default:
@@ -52,15 +53,11 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 	}
 	for fp, cert := range keys {
 		if err := os.WriteFile(filepath.Join(p.Dir, fp.String()+".asc"), []byte(cert.Armor()), 0o600); err != nil {
-			return out, ioError(p, err)
+			return out, fileError(doing, p.Dir, err)
 		}
 		out.Keys++
 	}
 	return out, nil
-}
-
-func ioError(p clientrpc.ExportParams, err error) error {
-	return fail(clientrpc.CodeInternal, i18n.T("doing.export", p.Chat), i18n.T("why.io", p.Dir), i18n.T("next.retry"), err)
 }
 
 // exportMessage writes one message, if it is verified and its device's key is

@@ -36,7 +36,9 @@ func (c *Client) inbox(ctx context.Context) {
 				batch = append(batch, <-c.mail)
 			}
 			w.batch = batch
-			if err := w.take(ctx, batch); err != nil && ctx.Err() == nil {
+			err := w.take(ctx, batch)
+			c.arrivals.come(-mails(batch))
+			if err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
 				batch[len(batch)-1].session.conn.Close() // what was not acknowledged comes again
 			}
@@ -44,6 +46,16 @@ func (c *Client) inbox(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// mails counts those in a batch.
+func mails(batch []mailIn) (n int) {
+	for i := range batch {
+		if batch[i].attached == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // An inboxWorker is the state of the inbox goroutine.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -39,19 +39,27 @@ type InitConfig struct {
 func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err error) {
 	doing := i18n.T("doing.init")
 	defer func() { err = explain(doing, err) }()
-	if err := prepareHome(cfg.Home); err != nil {
+	if err := checkNames(doing, cfg.Name, cfg.DeviceName); err != nil {
 		return nil, err
 	}
-	if err := checkDeviceName(doing, cfg.DeviceName); err != nil {
-		return nil, err
+	home, err := claimHome(doing, cfg.Home)
+	if err != nil {
+		return nil, fileError(doing, cfg.Home, err)
 	}
+	defer home.release()
 	// Whom we meet is known before anything is made: a wrong address leaves
 	// nothing behind.
 	m, err := dialMeeting(ctx, cfg.Config, cfg.Server)
 	if err != nil {
 		return nil, err
 	}
-	home, addr := m.guest.Server().Account, m.address
+	defer m.close()
+	if cfg.Primary != nil {
+		if err := m.checkUnused(ctx, doing, cfg.Primary.Public().Fingerprint()); err != nil {
+			return nil, err
+		}
+	}
+	server, addr := m.guest.Server().Account, m.address
 	m.close()
 
 	now := cfg.now()
@@ -76,20 +84,55 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 		Name: cfg.Name, DeviceName: cfg.DeviceName, Server: addr.String(), Primary: where, GnuPGHome: cfg.GnuPGHome,
 		Protected: len(cfg.Passphrase) > 0, Created: now,
 	}
-	if err := register(ctx, cfg.Config, addr, home, cert, dev); err != nil {
-		return nil, err
+	// A disk that takes no files is noticed before anybody hears of the account.
+	if err := writeKeys(cfg.Config, secret, dev, cert); err != nil {
+		return nil, fileError(doing, cfg.Home, err)
 	}
-	if err := writeHome(cfg.Config, acc, secret, dev, cert); err != nil {
-		return nil, err
+	if err := register(ctx, cfg.Config, addr, server, cert, dev); err != nil {
+		return nil, registrationError(doing, addr, err)
 	}
+	if err := acc.save(cfg.Home); err != nil {
+		return nil, fileError(doing, cfg.Home, err)
+	}
+	home.kept = true
 	return accountInfo(acc, cert, now), nil
 }
 
-func checkDeviceName(doing i18n.Text, name string) error {
-	if err := pgp.CheckDeviceName(name); err != nil {
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename", err), i18n.T("next.devicename"), nil)
+// checkNames refuses names that nobody could read.
+func checkNames(doing i18n.Text, name, device string) error {
+	if pgp.CheckDeviceName(name) != nil {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.name"), i18n.T("next.devicename"), nil)
+	}
+	return checkDevice(doing, device)
+}
+
+func checkDevice(doing i18n.Text, name string) error {
+	if pgp.CheckDeviceName(name) != nil {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename"), i18n.T("next.devicename"), nil)
 	}
 	return nil
+}
+
+// checkUnused refuses a key that is an account already: making another one of
+// it would only add a device that nobody approved.
+func (m *meeting) checkUnused(ctx context.Context, doing i18n.Text, key omega.Fingerprint) error {
+	_, err := m.guest.Lookup(ctx, key)
+	switch {
+	case isCode(err, omega.CodeNotFound):
+		return nil
+	case err == nil:
+		return fail(clientrpc.CodeExists, doing, i18n.T("why.hasaccount", key), i18n.T("next.hasaccount"), nil)
+	}
+	return &dialError{m.address, err}
+}
+
+// registrationError says why a server did not take a new account.
+func registrationError(doing i18n.Text, addr transport.Address, err error) error {
+	var refused *omega.Error
+	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
+	}
+	return &dialError{addr, err}
 }
 
 // bind makes the account's certificate with its first device: at most three
@@ -150,25 +193,9 @@ func signRecord(ctx context.Context, id *pgp.Identity, rec *wire.Record, now tim
 	return nil
 }
 
-// prepareHome makes the directory of a new account, and refuses one that has
-// an account already.
-func prepareHome(home string) error {
-	acc, err := loadAccount(home)
-	if err == nil {
-		return fail(clientrpc.CodeExists, i18n.T("doing.init"), i18n.T("why.exists", home, acc.Fingerprint), i18n.T("next.otherhome"), nil)
-	}
-	if !errors.Is(err, errNoAccount) {
-		return accountError(home, err)
-	}
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return fail(clientrpc.CodeInternal, i18n.T("doing.init"), i18n.T("why.io", home), i18n.T("next.otherhome"), err)
-	}
-	return nil
-}
-
-// writeHome puts a new account on disk; account.json comes last and makes it
-// one.
-func writeHome(cfg Config, acc *account, primary *pgp.SecretKey, dev *pgp.DeviceSecrets, cert *pgp.Certificate) error {
+// writeKeys puts the keys of a new account on disk. It is one only once there
+// is account.json.
+func writeKeys(cfg Config, primary *pgp.SecretKey, dev *pgp.DeviceSecrets, cert *pgp.Certificate) error {
 	secrets, err := pgp.MarshalSecrets(primary, dev, cfg.Passphrase)
 	if err != nil {
 		return err
@@ -176,10 +203,7 @@ func writeHome(cfg Config, acc *account, primary *pgp.SecretKey, dev *pgp.Device
 	if err := writeFile(filepath.Join(cfg.Home, fileSecrets), secrets); err != nil {
 		return err
 	}
-	if err := saveCertificate(cfg.Home, cert); err != nil {
-		return err
-	}
-	return acc.save(cfg.Home)
+	return saveCertificate(cfg.Home, cert)
 }
 
 // accountInfo is what faces show of an account.

@@ -47,12 +47,14 @@ type LinkConfig struct {
 func Link(ctx context.Context, cfg LinkConfig) (info *clientrpc.AccountInfo, err error) {
 	doing := i18n.T("doing.link")
 	defer func() { err = explain(doing, err) }()
-	if err := checkDeviceName(doing, cfg.DeviceName); err != nil {
+	if err := checkDevice(doing, cfg.DeviceName); err != nil {
 		return nil, err
 	}
-	if err := prepareHome(cfg.Home); err != nil {
-		return nil, err
+	home, err := claimHome(doing, cfg.Home)
+	if err != nil {
+		return nil, fileError(doing, cfg.Home, err)
 	}
+	defer home.release()
 	ctx, cancel := context.WithTimeout(ctx, linkLifetime)
 	defer cancel()
 	m, err := dialMeeting(ctx, cfg.Config, cfg.Server)
@@ -86,9 +88,14 @@ func Link(ctx context.Context, cfg LinkConfig) (info *clientrpc.AccountInfo, err
 		Name: cfg.Name, DeviceName: cfg.DeviceName, Server: m.address.String(), Primary: PrimaryOther,
 		Protected: len(cfg.Passphrase) > 0, Created: now,
 	}
-	if err := writeHome(cfg.Config, acc, nil, dev, cert); err != nil {
-		return nil, err
+	err = writeKeys(cfg.Config, nil, dev, cert)
+	if err == nil {
+		err = acc.save(cfg.Home)
 	}
+	if err != nil {
+		return nil, fileError(doing, cfg.Home, err)
+	}
+	home.kept = true
 	return accountInfo(acc, cert, cfg.now()), nil
 }
 
@@ -150,8 +157,11 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 		return clientrpc.Device{}, err
 	}
 	blob, err := m.pick(ctx, link.handle(stepCross))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return clientrpc.Device{}, fail(clientrpc.CodeTimeout, i18n.T("doing.approve"), i18n.T("why.linkgone"), i18n.T("next.relink"), nil)
+	}
 	if err != nil {
-		return clientrpc.Device{}, fmt.Errorf("the new device did not answer: %w", err)
+		return clientrpc.Device{}, err
 	}
 	cross, err := link.open(stepCross, blob)
 	if err != nil {
@@ -181,7 +191,7 @@ type meeting struct {
 func dialMeeting(ctx context.Context, cfg Config, server string) (*meeting, error) {
 	addr, err := transport.ParseAddress(server)
 	if err != nil {
-		return nil, err
+		return nil, &addressError{server, err}
 	}
 	m := &meeting{cfg: cfg, address: addr}
 	if err := m.dial(ctx); err != nil {
@@ -195,7 +205,10 @@ func (m *meeting) dial(ctx context.Context) (err error) {
 	if m.guest == nil {
 		m.guest, err = transport.DialGuest(ctx, m.cfg.dial(m.address))
 	}
-	return err
+	if err != nil {
+		return &dialError{m.address, err}
+	}
+	return nil
 }
 
 func (m *meeting) close() {

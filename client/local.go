@@ -288,19 +288,37 @@ func (h *Holder) Close() error {
 
 // lockHome takes the home's lock, or returns nil if another process has it.
 func lockHome(home string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(home, fileLock), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	path := filepath.Join(home, fileLock)
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			f.Close()
+			return nil, nil
+		case err != nil:
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		// Whoever failed to make an account takes the file away with it.
+		mine, err := f.Stat()
+		if there, thereErr := os.Stat(path); err == nil && thereErr == nil && os.SameFile(mine, there) {
+			return f, nil
+		}
+		f.Close()
+	}
+}
+
+// takeLock is lockHome for whoever only makes an account; unlock is nil if
+// another process has the lock.
+func takeLock(home string) (unlock func(), err error) {
+	f, err := lockHome(home)
+	if f == nil {
 		return nil, err
 	}
-	switch err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
-	case errors.Is(err, syscall.EWOULDBLOCK):
-		f.Close()
-		return nil, nil
-	case err != nil:
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return f, nil
+	return func() { f.Close() }, nil
 }
 
 // maxSocketPath is less than what fits into a socket address (108 octets).

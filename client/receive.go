@@ -31,23 +31,61 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 	}
 	for {
 		changed := c.changed.wait()
+		left, attached := c.caughtUp() // before the look: what came until then is seen
 		out, again, err := c.unprinted(ctx, n)
 		if err != nil || len(out) > 0 || p.Timeout <= 0 {
 			return clientrpc.ReceiveResult{Messages: out}, err
 		}
-		var late <-chan time.Time // nil: nothing waits for its turn
+		var late, settled <-chan time.Time // nil: nothing waits for its turn, or to be here
 		if !again.IsZero() {
 			late = time.After(again.Sub(c.cfg.now()))
+		}
+		if p.Settle && attached {
+			if left <= 0 && again.IsZero() {
+				return clientrpc.ReceiveResult{CaughtUp: true}, nil
+			}
+			settled = time.After(max(left, time.Millisecond))
 		}
 		select {
 		case <-changed:
 		case <-late:
+		case <-settled:
 		case <-deadline:
-			return clientrpc.ReceiveResult{}, nil
+			return c.notReceived(), nil
 		case <-ctx.Done():
 			return clientrpc.ReceiveResult{}, context.Cause(ctx)
 		}
 	}
+}
+
+// notReceived is the answer when the time is over.
+func (c *Client) notReceived() clientrpc.ReceiveResult {
+	_, attached := c.caughtUp()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := clientrpc.ReceiveResult{Problem: c.problemError()}
+	if c.session == nil || attached {
+		return out
+	}
+	for home, s := range c.homes {
+		if !s.attached {
+			out.Problem = HomeProblem(home, s.code.String())
+		}
+	}
+	return out
+}
+
+// HomeProblem says why a home has not taken this device's lease. code is what it
+// answered, "" if nothing.
+func HomeProblem(home omega.Fingerprint, code string) *clientrpc.Error {
+	why := i18n.T("why.homecode", code)
+	switch code {
+	case "":
+		why = i18n.T("why.homesilent")
+	case omega.CodeUnavailable.String(), omega.CodeShutdown.String():
+		why = i18n.T("why.homedown")
+	}
+	return &clientrpc.Error{Code: clientrpc.CodeOffline, Doing: i18n.T("doing.home", home), Why: why, Next: i18n.T("next.home")}
 }
 
 // unprinted takes hold of at most n messages that nobody else holds. again is
@@ -163,6 +201,9 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 		Kind: string(r.Content.Kind), Text: r.Content.Text, Verified: r.Verified, Problem: string(r.Problem),
 		State: r.State, Sequence: r.Sequence,
 	}
+	if r.State == clientrpc.StateFailed {
+		m.Why = r.Why
+	}
 	if r.Own {
 		m.Name = c.acc.Name
 		return m, nil
@@ -202,27 +243,28 @@ func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.Cha
 }
 
 // chatID finds the chat that a chat id or the fingerprint of an account means.
-func (c *Client) chatID(text string) (omega.ChatID, error) {
+func (c *Client) chatID(doing i18n.Text, text string) (omega.ChatID, error) {
 	if fp, err := omega.ParseFingerprint(text); err == nil {
 		return omega.DirectChat(c.acc.Fingerprint, fp), nil
 	}
 	id, err := omega.ParseChatID(text)
 	if err != nil {
-		return id, fail(clientrpc.CodeUsage, i18n.T("doing.history", text), i18n.T("why.notaccount", text), i18n.T("next.list"), nil)
+		return id, fail(clientrpc.CodeUsage, doing, i18n.T("why.notaccount", text), i18n.T("next.list"), nil)
 	}
 	return id, nil
 }
 
-func noChat(text string, err error) error {
+func noChat(doing i18n.Text, text string, err error) error {
 	if errors.Is(err, history.ErrNotFound) {
-		return fail(clientrpc.CodeNotFound, i18n.T("doing.history", text), i18n.T("why.nochat", text), i18n.T("next.list"), nil)
+		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.nochat", text), i18n.T("next.list"), nil)
 	}
 	return err
 }
 
 // history returns one page of a chat.
 func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (clientrpc.MessagesResult, error) {
-	id, err := c.chatID(p.Chat)
+	doing := i18n.T("doing.history", p.Chat)
+	id, err := c.chatID(doing, p.Chat)
 	if err != nil {
 		return clientrpc.MessagesResult{}, err
 	}
@@ -230,13 +272,25 @@ func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (client
 	if n <= 0 {
 		n = 50
 	}
-	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Page(id, p.Before, n) })
+	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return c.page(tx, doing, id, p, n) })
 	if len(out.Messages) < n {
 		inSequence(out.Messages)
 	} else {
 		inSequence(out.Messages[1:]) // the first one is what the next page is asked for by
 	}
-	return out, noChat(p.Chat, err)
+	return out, noChat(doing, p.Chat, err)
+}
+
+// page reads one page. A message that it should end before and that is not
+// there is another mistake than a chat that is not there.
+func (c *Client) page(tx *history.Tx, doing i18n.Text, id omega.ChatID, p clientrpc.HistoryParams, n int) ([]history.Row, error) {
+	rows, err := tx.Page(id, p.Before, n)
+	if !p.Before.IsZero() && errors.Is(err, history.ErrNotFound) {
+		if _, chatErr := tx.Chat(id); chatErr == nil {
+			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nomessage", p.Before), i18n.T("next.before"), nil)
+		}
+	}
+	return rows, err
 }
 
 // inSequence puts the verified messages of each device into the order in which
@@ -266,7 +320,7 @@ func (c *Client) search(ctx context.Context, p clientrpc.SearchParams) (clientrp
 	var id omega.ChatID
 	if p.Chat != "" {
 		var err error
-		if id, err = c.chatID(p.Chat); err != nil {
+		if id, err = c.chatID(i18n.T("doing.search", p.Text), p.Chat); err != nil {
 			return clientrpc.MessagesResult{}, err
 		}
 	}

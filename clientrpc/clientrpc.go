@@ -107,6 +107,7 @@ type SendResult struct {
 type ReceiveParams struct {
 	Count   int           `json:"count"`   // at most so many; 0 means 100
 	Timeout time.Duration `json:"timeout"` // wait so long for the first; nanoseconds
+	Settle  bool          `json:"settle"`  // answer also, with none, once everything that waits at the homes has come
 }
 
 // ReceiveResult holds the messages, oldest first. They are this caller's for
@@ -114,6 +115,8 @@ type ReceiveParams struct {
 // again. Until then others get nothing that came later from the same device.
 type ReceiveResult struct {
 	Messages []Message `json:"messages"`
+	CaughtUp bool      `json:"caught_up,omitempty"` // the answer to Settle
+	Problem  *Error    `json:"problem,omitempty"`   // why none could come, when the time was over
 }
 
 // ReceiveHold is how long received messages wait for Confirm.
@@ -149,6 +152,7 @@ type Message struct {
 	Verified bool              `json:"verified"`
 	Problem  string            `json:"problem,omitempty"`
 	State    string            `json:"state,omitempty"` // of one's own messages
+	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
 }
 
@@ -227,7 +231,7 @@ type StatusResult struct {
 	Resumed bool              `json:"resumed"`
 	Homes   []HomeStatus      `json:"homes"`
 	Outbox  int               `json:"outbox"`  // messages waiting to be sent
-	Parked  int               `json:"parked"`  // mails waiting for a key
+	Parked  int               `json:"parked"`  // mails waiting for a key; not those from before this device was added
 	Skew    time.Duration     `json:"skew_ns"` // this clock minus the home's
 	Expires time.Time         `json:"expires,omitzero"`
 	Problem *Error            `json:"problem,omitempty"` // why it is not online

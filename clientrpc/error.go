@@ -25,6 +25,7 @@ const (
 	CodePassphrase = "passphrase" // the secrets do not open
 	CodeKey        = "key"        // the OpenPGP key cannot be used
 	CodeExists     = "exists"     // there is one already
+	CodeHome       = "home"       // the home directory or a file cannot be used
 )
 
 // An Error says what was being done, to what, why it failed, and what to do

@@ -34,6 +34,18 @@ var (
 	ErrClosed   = errors.New("the database was closed")
 )
 
+// IsStorage reports whether an error is of the database itself. SQLite's own
+// look like those of connections to errors.As, because they can be temporary.
+func IsStorage(err error) bool {
+	for _, target := range []error{ErrDamaged, ErrNewer, ErrFull, ErrBusy, ErrClosed} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	var code sqlite3.ErrorCode
+	return errors.As(err, &code)
+}
+
 // There is one writer, since SQLite has one; readers do not wait for it.
 const (
 	maxReaders  = 4

@@ -138,6 +138,13 @@ func (tx *Tx) DropParked(before time.Time) error {
 	return err
 }
 
+// CountParkedSince returns how many envelopes are parked that came to the home at
+// or after a time.
+func (tx *Tx) CountParkedSince(at time.Time) (n int, err error) {
+	err = tx.row("count parked envelopes", `SELECT count(*) FROM parked WHERE received >= ?`, []any{millis(at)}, &n)
+	return n, err
+}
+
 // CountParked returns how many envelopes are parked.
 func (tx *Tx) CountParked() (n int, err error) {
 	err = tx.row("count parked envelopes", `SELECT count FROM parked_total`, nil, &n)

@@ -380,8 +380,10 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	start("proxy", n.proxy.Run)
 	start("cloud", n.cloud.Run)
-	start("client listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.client, n.session) })
-	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link) })
+	start("client listener", func(ctx context.Context) error {
+		return n.transport.Serve(ctx, n.client, n.session, transport.RoleClient)
+	})
+	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link, transport.RoleServer) })
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)

@@ -55,7 +55,11 @@ type shake struct {
 // the log; the other side was told only CodeAuth). It returns within the
 // handshake timeout, or the lifetime of a guest. The end of ctx ends it too.
 func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
-	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc) })
+	return s.accept(ctx, nc, s.tls)
+}
+
+func (s *Server) accept(ctx context.Context, nc net.Conn, config *tls.Config) (*Conn, error) {
+	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, config) })
 	if err != nil {
 		_ = nc.Close()
 	}
@@ -114,13 +118,13 @@ func (s *Server) shakeHands(ctx context.Context, open func() (*shake, error), le
 }
 
 // acceptTLS makes the TLS session.
-func (s *Server) acceptTLS(nc net.Conn) (*shake, error) {
+func (s *Server) acceptTLS(nc net.Conn, config *tls.Config) (*shake, error) {
 	// One deadline for all that comes before the client has proved itself.
 	if err := nc.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
 		return nil, fmt.Errorf("set deadline: %w", err)
 	}
 	raw, secrets := &feed{Conn: nc}, &trafficSecrets{}
-	tc := tls.Server(raw, secrets.config(s.tls))
+	tc := tls.Server(raw, secrets.config(config))
 	if err := tc.Handshake(); err != nil { // the end of ctx closes nc, see enter
 		return nil, fmt.Errorf("TLS: %w", err)
 	}

@@ -162,7 +162,7 @@ func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
 	tc := tls.Client(nc, clientTLS(cfg.Role, host))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
-		return nil, nil, fmt.Errorf("TLS: %w", err)
+		return nil, nil, fmt.Errorf("TLS: %w", wrongPort(err))
 	}
 	state := tc.ConnectionState()
 	bind, err := tlsBinding(&state, state.PeerCertificates[0])
@@ -174,4 +174,21 @@ func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
 		return nil, nil, err
 	}
 	return tlsLink{tc}, bind, nil
+}
+
+// alertNoProtocol is the TLS alert of a server that has no ALPN protocol id in
+// common with the client (RFC 7301, section 3.2).
+const alertNoProtocol = tls.AlertError(120)
+
+// wrongPort tells from how TLS fails that another service answered.
+func wrongPort(err error) error {
+	var remote *net.OpError // crypto/tls shows alerts in this form only
+	var plain tls.RecordHeaderError
+	switch {
+	case errors.As(err, &remote) && remote.Op == "remote error" && remote.Err.Error() == alertNoProtocol.Error():
+		return fmt.Errorf("%w: %w", ErrRole, err)
+	case errors.As(err, &plain) && plain.Conn != nil: // the first record of all
+		return fmt.Errorf("%w: %w", ErrPlain, err)
+	}
+	return err
 }

@@ -157,8 +157,11 @@ func (s *Server) modes() uint8 {
 // that did the handshake: that one's stack is large. The context of a
 // connection ends with ctx. handle has to return then; the connection is
 // closed after it. Serve closes ln and returns when all of them have returned;
-// the end of ctx is no error.
-func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn)) error {
+// the end of ctx is no error. Whoever dials in another role than roles, if there
+// are any, is refused by TLS already, so that a client that was given the port
+// for servers learns it at once.
+func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn), roles ...Role) error {
+	config := s.tlsFor(roles)
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -185,7 +188,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx con
 		}
 		all.Go(func() {
 			growStack([handshakeStack]byte{})
-			if c := s.acceptAndLog(ctx, nc); c != nil {
+			if c := s.acceptAndLog(ctx, nc, config); c != nil {
 				all.Go(func() { run(ctx, c, handle) })
 			}
 		})
@@ -201,6 +204,19 @@ const handshakeStack = 12 << 10
 //go:noinline
 func growStack(room [handshakeStack]byte) byte { return room[len(room)-1] }
 
+// tlsFor is the TLS of a listener for roles; none means all.
+func (s *Server) tlsFor(roles []Role) *tls.Config {
+	if len(roles) == 0 {
+		return s.tls
+	}
+	config := s.tls.Clone()
+	config.NextProtos = nil
+	for _, r := range roles {
+		config.NextProtos = append(config.NextProtos, r.alpn())
+	}
+	return config
+}
+
 // run is apart from the handshake so that it begins on a small stack.
 func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)) {
 	defer func() { _ = c.Close() }()
@@ -208,8 +224,8 @@ func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)
 }
 
 // acceptAndLog returns nil for whoever did not become a session.
-func (s *Server) acceptAndLog(ctx context.Context, nc net.Conn) *Conn {
-	c, err := s.Accept(ctx, nc)
+func (s *Server) acceptAndLog(ctx context.Context, nc net.Conn, config *tls.Config) *Conn {
+	c, err := s.accept(ctx, nc, config)
 	if err != nil && !errors.Is(err, ErrGuest) {
 		level := slog.LevelDebug
 		var t *told

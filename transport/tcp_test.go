@@ -5,7 +5,10 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
+	"log"
 	"net"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -59,6 +62,54 @@ func TestTCP(t *testing.T) {
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("listener = %v, want it closed", err)
 	}
+}
+
+// TestWrongPort: who is not taken at a port learns it from TLS, and so does who
+// found a web site.
+func TestWrongPort(t *testing.T) {
+	w := newWorld(t, nil)
+	listen := func() net.Listener {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	peers, web := listen(), listen()
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- w.server.Serve(ctx, peers, w.hold, RoleServer) }()
+	site := &http.Server{Handler: http.NotFoundHandler(), ErrorLog: log.New(io.Discard, "", 0)}
+	closed := make(chan error, 1)
+	go func() { closed <- site.Serve(web) }()
+
+	cfg := w.config(newPerson(t))
+	cfg.Dialer = nil
+	for _, row := range []struct {
+		at   net.Listener
+		want error
+	}{{peers, ErrRole}, {web, ErrPlain}} {
+		cfg.Address.HostPort = row.at.Addr().String()
+		if _, err := Dial(t.Context(), cfg); !errors.Is(err, row.want) {
+			t.Errorf("Dial = %v, want %v", err, row.want)
+		}
+		if _, err := DialGuest(t.Context(), cfg); !errors.Is(err, row.want) {
+			t.Errorf("DialGuest = %v, want %v", err, row.want)
+		}
+	}
+	cfg.Address.HostPort, cfg.Role = peers.Addr().String(), RoleServer
+	c, err := Dial(t.Context(), cfg)
+	if err != nil {
+		t.Errorf("Dial as a server: %v", err)
+	} else {
+		c.Close()
+	}
+	cancel()
+	site.Close()
+	if err := <-served; err != nil {
+		t.Errorf("Serve = %v", err)
+	}
+	<-closed
 }
 
 func TestServeReportsListener(t *testing.T) {

@@ -134,6 +134,14 @@ var (
 	// ErrServer is wrapped by Dial when whoever answered is not the wanted
 	// server: another key, a revoked key, or somebody between.
 	ErrServer = errors.New("the server cannot prove that it is the wanted one")
+
+	// ErrRole is wrapped by Dial when TLS answers and does not take who dials in
+	// this role: most likely the port is the one for the other role.
+	ErrRole = errors.New("nobody in this role is taken at this port")
+
+	// ErrPlain is wrapped by Dial when no TLS answers: most likely the port is the
+	// one of the web site.
+	ErrPlain = errors.New("what answers at this port is no TLS")
 )
 
 // errAuth is the one answer to every handshake that fails.

@@ -85,6 +85,7 @@ type editor struct {
 	prompt string
 	line   []rune
 	at     int // position of the cursor in line
+	drawn  int // columns before the cursor, as it was drawn last
 }
 
 // press applies a key and reports whether the line is finished.
@@ -136,26 +137,38 @@ func (e *editor) remove(from, to int) {
 // take returns the line and begins a new one.
 func (e *editor) take() string {
 	text := string(e.line)
-	e.line, e.at = nil, 0
+	e.line, e.at, e.drawn = nil, 0, 0
 	return text
 }
 
 // draw writes prompt and line over the terminal's current line. Of a long line
-// the part around the cursor is shown.
+// the part around the cursor is shown. It takes one walk over what is shown,
+// however long the line is.
 func (e *editor) draw(w io.Writer, columns int) {
 	room := max(8, columns-width(e.prompt)-1)
-	from := 0
-	for width(string(e.line[from:e.at])) > room {
-		from++
+	from, before := e.at, 0
+	for from > 0 && before+runeWidth(e.line[from-1]) <= room {
+		from--
+		before += runeWidth(e.line[from])
 	}
-	to := e.at
-	for to < len(e.line) && width(string(e.line[from:to+1])) <= room {
+	to, back := e.at, 0
+	for to < len(e.line) && before+back+runeWidth(e.line[to]) <= room {
+		back += runeWidth(e.line[to])
 		to++
 	}
-	back := width(string(e.line[e.at:to]))
-	text := "\r\x1b[K" + e.prompt + string(e.line[from:to])
+	text := e.above(columns) + "\r\x1b[J" + e.prompt + string(e.line[from:to])
 	if back > 0 {
 		text += "\x1b[" + itoa(back) + "D"
 	}
+	e.drawn = width(e.prompt) + before
 	io.WriteString(w, text)
+}
+
+// above goes to the row where the line was drawn: a terminal that became
+// narrower has broken it into several.
+func (e *editor) above(columns int) string {
+	if rows := e.drawn / max(1, columns); rows > 0 {
+		return "\x1b[" + itoa(rows) + "A"
+	}
+	return ""
 }

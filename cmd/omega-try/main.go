@@ -14,6 +14,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -168,7 +169,11 @@ func (t *trial) explain(err error) string {
 	case errors.As(err, &e):
 		return t.text("error.line", e.Doing.In(t.lang), e.Why.In(t.lang)) + "\n  → " + t.text("try.afresh", t.dir)
 	}
-	return t.text("try.failed", err, t.dir)
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return t.text("try.nofolder", t.dir, file)
+	}
+	return t.text("try.unknown", err)
 }
 
 // A sickError is a failure with a log that tells more.

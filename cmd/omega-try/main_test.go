@@ -81,10 +81,48 @@ func TestDrawKeepsCursorInView(t *testing.T) {
 		e.at = at
 		var b bytes.Buffer
 		e.draw(&b, 15)
-		text, _, _ := strings.Cut(strings.TrimPrefix(b.String(), "\r\x1b[K"), "\x1b")
+		text, _, _ := strings.Cut(strings.TrimPrefix(b.String(), "\r\x1b[J"), "\x1b")
 		if got := width(text); got > 14 {
 			t.Errorf("at %d: %d columns, at most 14", at, got)
 		}
+	}
+}
+
+// TestDrawIsQuick: a line that somebody pasted costs no more than what is shown.
+func TestDrawIsQuick(t *testing.T) {
+	e := &editor{prompt: "> "}
+	r := bufio.NewReaderSize(strings.NewReader(strings.Repeat("黃山雀 a", 20_000)), 4096)
+	start := time.Now()
+	draws := 0
+	for {
+		batch, err := readBatch(r)
+		if err != nil {
+			break
+		}
+		for _, k := range batch {
+			e.press(k)
+		}
+		draws++
+		e.draw(io.Discard, 80)
+	}
+	if got := time.Since(start); got > 5*time.Second || draws > 200 || len(e.line) == 0 {
+		t.Errorf("%d characters took %v and %d draws", len(e.line), got, draws)
+	}
+}
+
+// TestDrawAfterResize: what a narrower terminal broke into rows goes away.
+func TestDrawAfterResize(t *testing.T) {
+	e := &editor{prompt: "> ", line: []rune(strings.Repeat("a", 50)), at: 50}
+	e.draw(io.Discard, 80)
+	var b bytes.Buffer
+	e.draw(&b, 20)
+	if want := "\x1b[2A\r\x1b[J"; !strings.HasPrefix(b.String(), want) {
+		t.Errorf("drawn %q, want it to begin with %q", b.String(), want)
+	}
+	b.Reset()
+	e.draw(&b, 20)
+	if strings.Contains(b.String(), "A\r") {
+		t.Errorf("drawn again %q", b.String())
 	}
 }
 

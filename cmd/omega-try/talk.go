@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -68,40 +70,59 @@ func (t *trial) talk(ctx context.Context) error {
 	return c.run(ctx, readKeys(ctx))
 }
 
-// readKeys reads the keyboard. Its goroutine ends at the first key after ctx
-// has ended, or with the process: reading a terminal cannot be interrupted.
-func readKeys(ctx context.Context) <-chan key {
-	keys := make(chan key)
+// readKeys reads the keyboard: all keys of one read at once, which are many when
+// a text is pasted. Its goroutine ends at the first key after ctx has ended, or
+// with the process: reading a terminal cannot be interrupted.
+func readKeys(ctx context.Context) <-chan []key {
+	batches := make(chan []key)
 	go func() {
-		defer close(keys)
+		defer close(batches)
 		r := bufio.NewReader(os.Stdin)
 		for {
-			k, err := readKey(r)
+			batch, err := readBatch(r)
 			if err != nil {
 				return
 			}
 			select {
-			case keys <- k:
+			case batches <- batch:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return keys
+	return batches
 }
 
-func (c *conversation) run(ctx context.Context, keys <-chan key) error {
+// readBatch reads a key and those that came with it.
+func readBatch(r *bufio.Reader) (batch []key, err error) {
+	for {
+		k, err := readKey(r)
+		if err != nil {
+			return nil, err
+		}
+		if batch = append(batch, k); r.Buffered() == 0 {
+			return batch, nil
+		}
+	}
+}
+
+func (c *conversation) run(ctx context.Context, keys <-chan []key) error {
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, syscall.SIGWINCH)
+	defer signal.Stop(resized)
 	c.draw()
 	for {
 		select {
-		case k, ok := <-keys:
-			if !ok || k == keyInterrupt || k == keyEOF && len(c.editor.line) == 0 {
+		case batch, ok := <-keys:
+			if !ok {
 				c.t.out.println("")
 				return nil
 			}
-			if c.press(ctx, k) {
+			if c.typed(ctx, batch) {
 				return nil
 			}
+		case <-resized:
+			c.draw()
 		case m := <-c.mail:
 			c.later(func() { c.show(m) })
 		case k := <-c.ticks:
@@ -115,6 +136,22 @@ func (c *conversation) run(ctx context.Context, keys <-chan key) error {
 	}
 }
 
+// typed takes keys, shows what became of the line, and reports whether the
+// person wants to go.
+func (c *conversation) typed(ctx context.Context, batch []key) (leave bool) {
+	for _, k := range batch {
+		if k == keyInterrupt || k == keyEOF && len(c.editor.line) == 0 {
+			c.t.out.println("")
+			return true
+		}
+		if c.press(ctx, k) {
+			return true
+		}
+	}
+	c.draw()
+	return false
+}
+
 // press takes a key and reports whether the person wants to go.
 func (c *conversation) press(ctx context.Context, k key) (leave bool) {
 	if k == keyEnter && !c.open.IsZero() {
@@ -122,20 +159,18 @@ func (c *conversation) press(ctx context.Context, k key) (leave bool) {
 	}
 	done := c.editor.press(k)
 	if !done {
-		c.draw()
 		return false
 	}
+	c.t.out.print(c.editor.above(c.t.out.width()))
 	c.t.out.clearLine()
 	c.t.out.println(c.editor.prompt + string(c.editor.line)) // all of it
 	text := strings.TrimSpace(c.editor.take())
 	switch {
 	case text == "":
-		c.draw()
 	case text == "/quit" || text == "／quit":
 		return true
 	case strings.HasPrefix(text, "/") || strings.HasPrefix(text, "／"):
 		c.t.out.println(c.t.out.dim(c.t.text("try.commands")))
-		c.draw()
 	default:
 		c.say(ctx, text)
 	}
@@ -228,7 +263,7 @@ func (c *conversation) tick(k tick) {
 func (c *conversation) lateTick(k tick, line string) {
 	o := c.t.out
 	o.clearLine()
-	o.println("   " + line + "  " + o.dim("「"+cut(clean(k.text), 20)+"」"))
+	o.println("   " + line + "  " + o.dim(c.t.text("try.late", cut(clean(k.text), 20))))
 	c.draw()
 }
 
@@ -296,9 +331,11 @@ func cut(text string, n int) string {
 	if width(text) <= n {
 		return text
 	}
-	for width(text) > n-1 {
-		r := []rune(text)
-		text = string(r[:len(r)-1])
+	room := n - 1
+	for i, r := range text {
+		if room -= runeWidth(r); room < 0 {
+			return text[:i] + "…"
+		}
 	}
-	return text + "…"
+	return text
 }

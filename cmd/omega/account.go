@@ -3,21 +3,15 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/pgp"
-	"github.com/omega-im/omega/pgp/gpgagent"
 )
 
 // envPassphrase holds the passphrase for scripts.
@@ -29,7 +23,9 @@ func (a *app) config(ctx context.Context) (client.Config, error) {
 	if path := os.Getenv("OMEGA_LOG"); path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
-			return cfg, err
+			return cfg, &clientrpc.Error{
+				Code: clientrpc.CodeHome, Doing: i18n.T("doing.log"), Why: i18n.T("why.io", path), Next: i18n.T("next.log"), Cause: err.Error(),
+			}
 		}
 		cfg.Logger = slog.New(slog.NewTextHandler(f, nil)) // the process ends with it
 	}
@@ -44,22 +40,8 @@ func (a *app) config(ctx context.Context) (client.Config, error) {
 	if client.Held(a.home) {
 		return cfg, nil // the process that holds it has opened the keys
 	}
-	cfg.Passphrase, err = a.ask("ask.passphrase")
+	cfg.Passphrase, err = a.ask(ctx, "ask.passphrase")
 	return cfg, err
-}
-
-// ask reads a passphrase from the terminal.
-func (a *app) ask(key string) ([]byte, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil || !term.IsTerminal(int(os.Stdin.Fd())) {
-		return nil, &clientrpc.Error{
-			Code: clientrpc.CodePassphrase, Doing: i18n.T("doing.open", a.home), Why: i18n.T("why.nopassphrase"), Next: i18n.T("next.passphrase"),
-		}
-	}
-	defer tty.Close()
-	fmt.Fprint(tty, a.text(key))
-	defer fmt.Fprintln(tty)
-	return term.ReadPassword(int(tty.Fd()))
 }
 
 type initCmd struct {
@@ -73,30 +55,36 @@ type initCmd struct {
 func (c *initCmd) Run(ctx context.Context, a *app) error {
 	cfg := client.InitConfig{Config: client.Config{Home: a.home, Name: c.Name}, Server: c.Server, DeviceName: deviceName(c.Device)}
 	var err error
-	if cfg.Passphrase, err = a.newPassphrase(c.NoPassphrase); err != nil {
+	if cfg.Passphrase, err = a.newPassphrase(ctx, c.NoPassphrase); err != nil {
 		return err
 	}
 	if c.GPG != "" {
-		key, home, err := openAgentKey(ctx, "", c.GPG)
+		key, err := a.openKey(ctx, "", c.GPG)
 		if err != nil {
-			return keyError(err)
+			return err
 		}
-		cfg.Primary, cfg.Expires, cfg.GnuPGHome = agentSigner{key}, key.Expires(), home
+		cfg.Primary, cfg.Expires, cfg.GnuPGHome = key, key.Expires(), key.home
 	}
 	info, err := client.Init(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	return a.made(info)
+	return a.made(info, a.text("init.next", info.Fingerprint))
 }
 
-// made reports a new account or device.
-func (a *app) made(info *clientrpc.AccountInfo) error {
+// made reports a new account or device, and what comes next.
+func (a *app) made(info *clientrpc.AccountInfo, next string) error {
 	if a.json {
 		return a.line(map[string]any{"fingerprint": info.Fingerprint, "device": info.Device})
 	}
-	a.printf("%s\n  %s\n%s\n  %s\n", a.text("label.account"), spaced(info.Fingerprint), a.text("label.device"), spaced(info.Device))
+	a.account(info.Fingerprint)
+	a.printf("%s\n  %s\n\n%s\n", a.text("label.device"), info.Device, next)
 	return nil
+}
+
+// account shows a fingerprint as it is copied, and as people compare it.
+func (a *app) account(fp omega.Fingerprint) {
+	a.printf("%s\n  %s\n  %s\n", a.text("label.account"), fp, spaced(fp))
 }
 
 // spaced writes a fingerprint in groups of four, as people compare it.
@@ -121,99 +109,6 @@ func deviceName(asked string) string {
 	return host
 }
 
-// newPassphrase is the passphrase of a new home.
-func (a *app) newPassphrase(none bool) ([]byte, error) {
-	if none {
-		return nil, nil
-	}
-	v, ok := os.LookupEnv(envPassphrase)
-	first, second := []byte(v), []byte(v)
-	if !ok {
-		var err error
-		if first, err = a.ask("ask.newpassphrase"); err != nil {
-			return nil, err
-		}
-		if second, err = a.ask("ask.again"); err != nil {
-			return nil, err
-		}
-	}
-	// An empty variable is one that somebody failed to fill: no passphrase has to
-	// be asked for by name.
-	if string(first) != string(second) || len(first) == 0 {
-		return nil, &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.init"), Why: i18n.T("why.mismatch"), Next: i18n.T("next.nopassphrase")}
-	}
-	return first, nil
-}
-
-// openAgentKey finds a primary key in the user's GnuPG.
-func openAgentKey(ctx context.Context, home, name string) (*gpgagent.Key, string, error) {
-	agent, err := gpgagent.Open(ctx, gpgagent.Config{Home: home})
-	if err != nil {
-		return nil, "", err
-	}
-	key, err := agent.Key(ctx, name)
-	return key, agent.Home(), err
-}
-
-// agentKey reaches the primary key of this home's account in gpg-agent.
-func (a *app) agentKey(ctx context.Context, gnupgHome string) (pgp.Signer, error) {
-	fp, err := client.AccountOf(a.home)
-	if err != nil {
-		return nil, err
-	}
-	key, _, err := openAgentKey(ctx, gnupgHome, fp.String())
-	if err != nil {
-		return nil, keyError(err)
-	}
-	return agentSigner{key}, nil
-}
-
-// An agentSigner says in a person's words why the agent did not sign.
-type agentSigner struct{ pgp.Signer }
-
-func (s agentSigner) SignDigest(ctx context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
-	sig, err := s.Signer.SignDigest(ctx, hash, digest)
-	if err != nil {
-		return nil, keyError(err)
-	}
-	return sig, nil
-}
-
-// keyErrorNames are the catalogue's names of what is wrong with a key.
-var keyErrorNames = map[gpgagent.Reason]string{
-	gpgagent.NoSuchKey: "nosuch", gpgagent.Ambiguous: "ambiguous", gpgagent.KeyVersion: "version", gpgagent.Revoked: "revoked",
-	gpgagent.Expired: "expired", gpgagent.Disabled: "disabled", gpgagent.Unsupported: "unsupported", gpgagent.CannotCertify: "certify",
-	gpgagent.NoSelfSignature: "noselfsig", gpgagent.WeakSelfSignature: "weak", gpgagent.Offline: "offline", gpgagent.CardMissing: "card",
-}
-
-// agentErrorNames are the catalogue's names of why an agent did not help.
-var agentErrorNames = []struct {
-	err  error
-	name string
-}{
-	{gpgagent.ErrNoGnuPG, "nognupg"}, {gpgagent.ErrNoAgent, "noagent"}, {gpgagent.ErrNoPinentry, "nopinentry"},
-	{gpgagent.ErrCanceled, "cancelled"}, {pgp.ErrLocked, "locked"}, {pgp.ErrOffline, "away"},
-}
-
-// keyError puts what is wrong with a GnuPG key, or with its agent, into words.
-func keyError(err error) error {
-	var k *gpgagent.KeyError
-	if errors.As(err, &k) {
-		name := keyErrorNames[k.Reason]
-		return &clientrpc.Error{
-			Code: clientrpc.CodeKey, Doing: i18n.T("doing.adopt", k.Key), Why: i18n.T("why.gpg."+name, k.Detail), Next: i18n.T("next.gpg."+name, k.Key),
-		}
-	}
-	for _, a := range agentErrorNames {
-		if errors.Is(err, a.err) {
-			return &clientrpc.Error{
-				Code: clientrpc.CodeKey, Doing: i18n.T("doing.agent"), Why: i18n.T("why.gpg." + a.name), Next: i18n.T("next.gpg." + a.name), Cause: err.Error(),
-			}
-		}
-	}
-	return err
-}
-
 type idCmd struct{}
 
 func (c *idCmd) Run(ctx context.Context, a *app) error {
@@ -229,7 +124,7 @@ func (c *idCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(info)
 	}
-	a.printf("%s\n  %s\n", a.text("label.account"), spaced(info.Fingerprint))
+	a.account(info.Fingerprint)
 	a.devices(info.Devices)
 	a.printf("\n%s", info.Certificate)
 	return nil
@@ -279,7 +174,7 @@ type linkCmd struct {
 func (c *linkCmd) Run(ctx context.Context, a *app) error {
 	cfg := client.LinkConfig{Config: client.Config{Home: a.home}, Server: c.Server, DeviceName: deviceName(c.Name)}
 	var err error
-	if cfg.Passphrase, err = a.newPassphrase(c.NoPassphrase); err != nil {
+	if cfg.Passphrase, err = a.newPassphrase(ctx, c.NoPassphrase); err != nil {
 		return err
 	}
 	cfg.Show = func(text string) {
@@ -299,7 +194,7 @@ func (c *linkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.made(info)
+	return a.made(info, a.text("link.next"))
 }
 
 type approveCmd struct {
@@ -327,6 +222,7 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(d)
 	}
+	a.printf("%s\n", a.text("approve.done"))
 	a.devices([]clientrpc.Device{d})
 	return nil
 }

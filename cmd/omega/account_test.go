@@ -22,7 +22,9 @@ type failing struct {
 	err error
 }
 
-func (f failing) SignDigest(context.Context, crypto.Hash, []byte) ([]byte, error) { return nil, f.err }
+func (f failing) SignDigest(context.Context, crypto.Hash, []byte) ([]byte, error) {
+	return nil, keyError("k", f.err)
+}
 
 // TestAgentErrors: an agent that does not sign is no fault of the program. What
 // the person reads comes through package pgp, which makes the signatures.
@@ -35,7 +37,7 @@ func TestAgentErrors(t *testing.T) {
 		gpgagent.ErrCanceled, gpgagent.ErrNoPinentry, gpgagent.ErrNoAgent, gpgagent.ErrNoGnuPG, pgp.ErrLocked, pgp.ErrOffline,
 		&gpgagent.AgentError{Command: "PKSIGN", Code: 99}, &gpgagent.KeyError{Reason: gpgagent.CardMissing, Key: "k", Detail: "c"},
 	} {
-		signer := agentSigner{failing{key, fmt.Errorf("sign: %w", cause)}}
+		signer := failing{key, fmt.Errorf("sign: %w", cause)}
 		_, err := pgp.NewCertificate(t.Context(), signer, time.Time{}, time.Now())
 		var e *clientrpc.Error
 		if !errors.As(err, &e) || e.Code != clientrpc.CodeKey {
@@ -51,7 +53,7 @@ func TestAgentErrors(t *testing.T) {
 			t.Errorf("%v: exit code %d", cause, a.fail(err))
 		}
 	}
-	if other := errors.New("x"); keyError(other) != other {
+	if other := errors.New("x"); keyError("k", other) != other {
 		t.Error("another error changed")
 	}
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -52,6 +53,9 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	failed error // the first one of writing to stdout
+
+	args    []string // of the command line, as they came
+	sending bool     // a text is on its way: what became of it may be unknown
 }
 
 func main() {
@@ -59,11 +63,11 @@ func main() {
 }
 
 func run(args []string) int {
-	a := &app{lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
 	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), helpTexts(a.lang),
-		kong.Help(a.printHelp), kong.Exit(func(code int) { exited = code }))
+		kong.Help(a.printHelp), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -74,7 +78,7 @@ func run(args []string) int {
 	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: parseError(err), Next: i18n.T("next.help"),
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: parseError(err), Next: parseAdvice(args, err),
 		})
 	}
 	if a.home, err = homeDir(c.Home); err != nil {
@@ -87,11 +91,19 @@ func run(args []string) int {
 		err = a.failed
 	}
 	if interrupted(ctx, err) {
-		err = &clientrpc.Error{
-			Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted"), Next: i18n.T("next.interrupted"),
-		}
+		err = a.interruption()
 	}
 	return a.fail(err)
+}
+
+// interruption is the error of a command that the person ended. Only a text that
+// was under way is worth a look.
+func (a *app) interruption() error {
+	e := &clientrpc.Error{Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted"), Next: i18n.T("next.again")}
+	if a.sending {
+		e.Next = i18n.T("next.interrupted")
+	}
+	return e
 }
 
 // homeDir is where the account is: what was asked for, or ~/.omega.
@@ -101,7 +113,9 @@ func homeDir(asked string) (string, error) {
 	}
 	user, err := os.UserHomeDir()
 	if err != nil {
-		return "", err
+		return "", &clientrpc.Error{
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.nohome"), Next: i18n.T("next.nohome"),
+		}
 	}
 	return filepath.Join(user, ".omega"), nil
 }
@@ -113,7 +127,14 @@ func (a *app) text(key string, args ...any) string { return i18n.T(key, args...)
 // matters, and at the end.
 func (a *app) printf(format string, args ...any) {
 	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
-		a.failed = fmt.Errorf("write: %w", err)
+		a.failed = outputError(err)
+	}
+}
+
+// outputError says that what was found could not be shown.
+func outputError(err error) error {
+	return &clientrpc.Error{
+		Code: clientrpc.CodeInternal, Doing: i18n.T("doing.print"), Why: i18n.T("why.output"), Next: i18n.T("next.output"), Cause: err.Error(),
 	}
 }
 
@@ -129,5 +150,5 @@ func (a *app) connect(ctx context.Context) (*client.Local, error) {
 // interrupted reports that the person ended a command that would have gone on.
 // What err says of that differs with where the core was.
 func interrupted(ctx context.Context, err error) bool {
-	return err != nil && ctx.Err() != nil
+	return err != nil && (ctx.Err() != nil || errors.Is(err, errQuit))
 }

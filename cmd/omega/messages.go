@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
@@ -22,14 +24,14 @@ type sendCmd struct {
 }
 
 func (c *sendCmd) Run(ctx context.Context, a *app) error {
-	text := c.Text
-	if text == "-" {
-		b, err := io.ReadAll(io.LimitReader(a.stdin, omega.MaxText+1))
-		if err != nil {
-			return err
-		}
-		text = string(b)
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
 	}
+	text, err := c.text(a)
+	if err != nil {
+		return err
+	}
+	a.sending = true
 	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout}
 	rand.Read(p.ID[:])
 	conn, err := a.connect(ctx)
@@ -52,95 +54,58 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	return a.sent(c, r)
 }
 
+// text is what is to be sent. Of one that is too long only the size is read.
+func (c *sendCmd) text(a *app) (string, error) {
+	text, size := c.Text, int64(len(c.Text))
+	for _, arg := range a.args { // the library mends what is not UTF-8
+		if !utf8.ValidString(arg) {
+			text = arg
+		}
+	}
+	if text == "-" {
+		b, err := io.ReadAll(io.LimitReader(a.stdin, omega.MaxText+1))
+		if err != nil {
+			return "", err
+		}
+		more, err := io.Copy(io.Discard, a.stdin)
+		if err != nil {
+			return "", err
+		}
+		text, size = string(b), int64(len(b))+more
+	}
+	return text, client.CheckText(i18n.T("doing.send", c.To), text, size)
+}
+
 // sent chooses the exit code of a message that did not get as far as wanted.
 func (a *app) sent(c *sendCmd, r *clientrpc.SendResult) error {
 	reached := map[string]int{clientrpc.StateQueued: 0, clientrpc.StateStored: 1, clientrpc.StateDelivered: 2, clientrpc.StateRead: 3}
 	wanted := map[string]int{"none": 0, "stored": 1, "delivered": 2, "read": 3}
-	if r.Why == nil && r.State == clientrpc.StateQueued && c.Wait != "none" {
+	done := reached[r.State] >= wanted[c.Wait]
+	switch {
+	case done && r.Why == nil, r.Why != nil:
+	case r.State == clientrpc.StateQueued:
 		r.Why = &clientrpc.Error{
 			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.send", c.To), Why: i18n.T("why.notyet"), Next: i18n.T("next.queued"),
 		}
+	default:
+		r.Why = &clientrpc.Error{
+			Code: clientrpc.CodeTimeout, Doing: i18n.T("doing.send", c.To), Why: i18n.T("why.not" + c.Wait), Next: i18n.T("next.waits"),
+		}
 	}
-	if r.Why != nil && r.State != clientrpc.StateStored {
+	if r.Why != nil {
 		a.showError(r.Why)
 	}
 	switch {
 	case r.State == clientrpc.StateFailed:
 		return silent{exitRefused}
-	case reached[r.State] >= wanted[c.Wait]:
+	case done:
 		return nil
+	case r.Why.Code == clientrpc.CodeVerify:
+		return silent{exitVerify}
 	case r.State == clientrpc.StateQueued:
 		return silent{exitQueued}
 	}
 	return silent{exitTimeout}
-}
-
-type recvCmd struct {
-	Follow  bool          `help:"${help_recv_follow}"`
-	Count   int           `short:"n" name:"count" help:"${help_recv_count}" placeholder:"COUNT"`
-	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
-}
-
-func (c *recvCmd) Run(ctx context.Context, a *app) error {
-	if err := checkCount(c.Count); err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	deadline := time.Now().Add(c.Timeout)
-	got := 0
-	for {
-		p := clientrpc.ReceiveParams{Count: c.Count - got, Timeout: time.Until(deadline)}
-		if c.Follow && c.Count == 0 {
-			p.Timeout = time.Minute
-		}
-		r, err := clientrpc.Receive.Call(ctx, conn, p)
-		if interrupted(ctx, err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := a.received(ctx, conn, r.Messages); err != nil {
-			return err
-		}
-		got += len(r.Messages)
-		switch {
-		case c.Count > 0 && got >= c.Count:
-			return nil
-		case c.Follow && c.Count == 0:
-		case c.Count == 0 && got > 0:
-			return nil
-		case !time.Now().Before(deadline):
-			return silent{exitTimeout}
-		}
-	}
-}
-
-// received prints messages and then says so: what was not printed comes again.
-func (a *app) received(ctx context.Context, conn clientrpc.Conn, list []clientrpc.Message) error {
-	var ids []omega.ID
-	for _, m := range list {
-		if a.json {
-			if err := a.line(m); err != nil {
-				return err
-			}
-		} else {
-			a.message(m)
-		}
-		ids = append(ids, m.ID)
-	}
-	if len(ids) == 0 || a.failed != nil {
-		return a.failed
-	}
-	// A command that is being interrupted still confirms what it printed.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	_, err := clientrpc.Confirm.Call(ctx, conn, clientrpc.ConfirmParams{IDs: ids})
-	return err
 }
 
 type chatsCmd struct{}
@@ -178,14 +143,14 @@ type historyCmd struct {
 }
 
 func (c *historyCmd) Run(ctx context.Context, a *app) error {
-	if err := checkCount(c.Count); err != nil {
+	if err := checkPage(c.Count); err != nil {
 		return err
 	}
-	p := clientrpc.HistoryParams{Chat: c.Chat, Count: c.Count}
+	p := clientrpc.HistoryParams{Chat: c.Chat}
 	if c.Before != "" {
 		id, err := omega.ParseID(c.Before)
 		if err != nil {
-			return badValue("--before", err)
+			return badValue(i18n.T("why.parse.id", "--before", c.Before))
 		}
 		p.Before = id
 	}
@@ -194,11 +159,38 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.History.Call(ctx, conn, p)
+	messages, more, err := pages(ctx, conn, p, c.Count)
 	if err != nil {
 		return err
 	}
-	return a.list(r.Messages)
+	if err := a.list(messages); err != nil || !more || a.json {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "%s\n", a.text("history.more", messages[0].ID))
+	return nil
+}
+
+// pages reads up to n messages, in as many pages as that takes. more: there are
+// older ones.
+func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, n int) (out []clientrpc.Message, more bool, err error) {
+	for {
+		p.Count = n - len(out)
+		more = p.Count <= 0
+		if more {
+			p.Count = 1 // is there one?
+		}
+		r, err := clientrpc.History.Call(ctx, conn, p)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case len(r.Messages) == 0:
+			return out, false, nil
+		case more:
+			return out, true, nil
+		}
+		out = append(r.Messages, out...)
+		p.Before = r.Messages[0].ID
+	}
 }
 
 func (a *app) list(messages []clientrpc.Message) error {
@@ -219,7 +211,7 @@ type searchCmd struct {
 }
 
 func (c *searchCmd) Run(ctx context.Context, a *app) error {
-	if err := checkCount(c.Count); err != nil {
+	if err := checkPage(c.Count); err != nil {
 		return err
 	}
 	conn, err := a.connect(ctx)
@@ -230,6 +222,9 @@ func (c *searchCmd) Run(ctx context.Context, a *app) error {
 	r, err := clientrpc.Search.Call(ctx, conn, clientrpc.SearchParams{Text: c.Text, Chat: c.Chat, Count: c.Count})
 	if err != nil {
 		return err
+	}
+	if len(r.Messages) == 0 && !a.json {
+		fmt.Fprintf(a.stderr, "%s\n", a.text("search.none", c.Text))
 	}
 	return a.list(r.Messages)
 }
@@ -260,101 +255,49 @@ func (c *exportCmd) Run(ctx context.Context, a *app) error {
 	if r.Skipped > 0 {
 		a.printf("%s\n", a.text("export.skipped", r.Skipped))
 	}
+	if r.Messages > 0 {
+		a.printf("%s\n", a.text("export.verify", quoted(r.Dir)))
+	}
 	return nil
 }
 
-type doctorCmd struct {
-	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
+// quoted writes a path as a shell reads it.
+func quoted(path string) string {
+	if strings.ContainsFunc(path, func(r rune) bool { return r < 0x80 && !plain(r) }) {
+		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+	}
+	return path
 }
 
-// Run waits for a connection and shows how everything stands.
-func (c *doctorCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	st, err := awaitStatus(ctx, conn, c.Timeout)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		err = a.line(st)
-	} else {
-		a.status(st)
-	}
-	if err == nil && !st.Online {
-		return silent{exitQueued}
-	}
-	return err
-}
-
-// awaitStatus returns the status once the core is attached to its homes, or
-// the time is over.
-func awaitStatus(ctx context.Context, conn *client.Local, timeout time.Duration) (*clientrpc.StatusResult, error) {
-	deadline := time.After(timeout)
-	for {
-		st, err := clientrpc.Status.Call(ctx, conn, clientrpc.None{})
-		if err != nil || st.Online && attached(st) {
-			return st, err
-		}
-		select {
-		case <-deadline:
-			return st, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-func attached(st *clientrpc.StatusResult) bool {
-	for _, h := range st.Homes {
-		if !h.Attached {
-			return false
-		}
-	}
-	return len(st.Homes) > 0
-}
-
-// status prints what doctor found.
-func (a *app) status(st *clientrpc.StatusResult) {
-	mark := map[bool]string{true: "✓", false: "✗"}
-	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server)
-	for _, h := range st.Homes {
-		a.columns(mark[h.Attached]+" "+a.text("doctor.home"), h.Server.String(), h.Code)
-	}
-	skew := st.Skew.Abs() <= omega.ClockTolerance
-	a.printf("%s %s  %s\n", mark[skew], a.text("doctor.clock"), a.skew(st.Skew))
-	a.printf("%s %s  %d\n", mark[st.Outbox == 0], a.text("doctor.outbox"), st.Outbox)
-	a.printf("%s %s  %d\n", mark[st.Parked == 0], a.text("doctor.parked"), st.Parked)
-	if !st.Expires.IsZero() {
-		a.printf("%s %s  %s\n", mark[time.Now().Before(st.Expires)], a.text("doctor.expires"), a.clock(st.Expires))
-	}
-	if st.Problem != nil {
-		a.showError(st.Problem)
-	}
-}
-
-// skew writes how far two clocks are apart. Servers tell whole seconds.
-func (a *app) skew(d time.Duration) string {
-	if d.Abs() <= time.Second {
-		return a.text("doctor.noskew")
-	}
-	return d.Round(time.Second).String()
+func plain(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+,:@%", r)
 }
 
 // checkCount refuses a number of messages that there cannot be.
 func checkCount(n int) error {
 	if n < 0 {
-		return badValue("--count", fmt.Errorf("%d is less than nothing", n))
+		return badValue(i18n.T("why.parse.negative", "--count"))
 	}
 	return nil
 }
 
-// badValue is the error of a flag whose value cannot be read.
-func badValue(flag string, err error) error {
-	return &clientrpc.Error{
-		Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: i18n.T("why.parse", flag+": "+err.Error()), Next: i18n.T("next.help"),
+// checkPage is checkCount for commands that print so many at most: none at all
+// is not worth a command.
+func checkPage(n int) error {
+	if n == 0 {
+		return badValue(i18n.T("why.parse.zero", "--count"))
 	}
+	return checkCount(n)
+}
+
+func checkTimeout(d time.Duration) error {
+	if d < 0 {
+		return badValue(i18n.T("why.parse.negative", "--timeout"))
+	}
+	return nil
+}
+
+// badValue is the error of a flag whose value cannot be used.
+func badValue(why i18n.Text) error {
+	return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: why, Next: i18n.T("next.help")}
 }

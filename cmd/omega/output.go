@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -35,6 +36,7 @@ var exitCodes = map[string]int{
 	clientrpc.CodeRefused:    exitRefused,
 	clientrpc.CodeNoAccount:  exitRefused,
 	clientrpc.CodeExists:     exitRefused,
+	clientrpc.CodeHome:       exitRefused,
 	clientrpc.CodePassphrase: exitRefused,
 	clientrpc.CodeKey:        exitRefused,
 	clientrpc.CodeOffline:    exitQueued,
@@ -76,7 +78,7 @@ func (a *app) showError(e *clientrpc.Error) {
 	}
 	fmt.Fprintf(a.stderr, "omega: %s\n", safe(a.text("error.line", e.Doing.In(a.lang), e.Why.In(a.lang))))
 	if e.Cause != "" {
-		fmt.Fprintf(a.stderr, "  (%s)\n", safe(e.Cause))
+		fmt.Fprintf(a.stderr, "  %s\n", strings.ReplaceAll(safe(a.cause(e.Cause)), "\n", "\n   "))
 	}
 	if !e.Next.IsZero() {
 		fmt.Fprintf(a.stderr, "  → %s\n", safe(e.Next.In(a.lang)))
@@ -98,8 +100,10 @@ func (a *app) line(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n", escaped(b))
-	return err
+	if _, err = fmt.Fprintf(a.stdout, "%s\n", escaped(b)); err != nil {
+		return outputError(err)
+	}
+	return nil
 }
 
 // escaped writes characters that a terminal would obey the other way that JSON
@@ -151,6 +155,9 @@ var ticks = map[string]string{
 // shows that they are there, and their text if they have one.
 const kindText = "text"
 
+// failures are the words for why a message of one's own could not be sent.
+var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
+
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
@@ -164,6 +171,11 @@ func (a *app) message(m clientrpc.Message) {
 	}
 	if m.Problem != "" {
 		mark = "⚠ " + a.text("problem."+m.Problem)
+	}
+	if key, ok := failures[m.Why]; ok {
+		mark += " " + a.text(key)
+	} else if m.Why != "" {
+		mark += " " + a.text("why.server", m.Why)
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
 	text := safe(m.Text)

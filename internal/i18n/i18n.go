@@ -57,9 +57,22 @@ func (t Text) In(l Lang) string {
 		form = e.en
 	}
 	for i, a := range t.Args {
-		form = strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a)
+		form = counted(strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a), fmt.Sprintf("{%d ", i), a)
 	}
 	return form
+}
+
+// counted puts a number with its noun, {0 key}, into words: 1 key, 2 keys.
+func counted(form, begin, number string) string {
+	before, rest, found := strings.Cut(form, begin)
+	noun, after, closed := strings.Cut(rest, "}")
+	if !found || !closed {
+		return form
+	}
+	if number != "1" {
+		noun += "s"
+	}
+	return before + number + " " + noun + after
 }
 
 // find looks through the parts of the catalogue; no key stands in two.
@@ -75,5 +88,6 @@ func find(key string) (e entry, ok bool) {
 // IsZero reports whether t says nothing.
 func (t Text) IsZero() bool { return t.Key == "" }
 
-// entry is one text in both languages; {0}, {1} … are the arguments.
+// entry is one text in both languages; {0}, {1} … are the arguments. In English
+// {0 key} is a number of keys.
 type entry struct{ zh, en string }

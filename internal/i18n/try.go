@@ -8,7 +8,7 @@ var trial = map[string]entry{
 	"try.you":      {"你", "You"},
 	"try.echo":     {"回聲", "Echo"},
 
-	"try.shape":      {"{0} 個伺服器、{1} 條連線", "{0} servers, {1} links"},
+	"try.shape":      {"{0} 部伺服器、{1} 條連線", "{0 server}, {1 link}"},
 	"try.bridgeless": {"斷了任何一條，大家仍然相連", "any one of them may break"},
 	"try.ready":      {"{0} 秒就緒，資料在 {1}", "ready in {0} s, kept in {1}"},
 	"try.livesat":    {"信箱在{0}", "has its mailbox on {0}"},
@@ -46,4 +46,7 @@ var trial = map[string]entry{
 	"try.slowcloud": {"雲端在 {0} 內沒有就緒", "the cloud was not ready within {0}"},
 	"try.noecho":    {"回聲的程式結束了", "the echo's process ended"},
 	"try.badend":    {"{0} 沒有正常結束：{1}", "{0} did not end well: {1}"},
+	"try.late":      {"「{0}」", "“{0}”"},
+	"try.nofolder":  {"資料夾 {0} 不能用：{1}\n  → 用 --dir 換一個", "The folder {0} cannot be used: {1}\n  → choose another with --dir"},
+	"try.unknown":   {"沒有成功：{0}", "This did not work: {0}"},
 }

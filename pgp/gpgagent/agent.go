@@ -48,6 +48,10 @@ type Config struct {
 	// mode, which its owner can forbid). The octets are overwritten after use.
 	Passphrase func(ctx context.Context) ([]byte, error)
 
+	// Launched, if set, is called when the agent has started a pinentry, with its
+	// flavour, such as "curses" or "gtk2:curses". It must not block.
+	Launched func(flavour string)
+
 	// Timeout limits what needs no person. Zero means DefaultTimeout.
 	Timeout time.Duration
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,6 +39,9 @@ type conn struct {
 	rw      net.Conn
 	r       *bufio.Reader
 	timeout time.Duration // for answers that need no person
+
+	launched func(flavour string) // called when a pinentry has started; nil: by nobody
+	pinentry atomic.Int64         // process that asks the person; 0: none
 }
 
 // A reply is what came before the OK of one command.
@@ -81,7 +85,11 @@ func (c *conn) askPerson(ctx context.Context, line string, inq inquirer) (*reply
 // is closed, which is how Assuan cancels: the conn is of no use after that.
 func (c *conn) transact(ctx context.Context, line string, deadline time.Time, inq inquirer) (*reply, error) {
 	command, _, _ := strings.Cut(line, " ")
-	defer context.AfterFunc(ctx, func() { c.rw.Close() })()
+	defer context.AfterFunc(ctx, func() {
+		c.endPinentry()
+		c.rw.Close()
+	})()
+	defer c.pinentry.Store(0) // it has ended with the answer
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("gpg-agent %s: %w", command, context.Cause(ctx))
 	}
@@ -173,6 +181,7 @@ func (c *conn) take(line []byte, command string, rep *reply, inq inquirer) (bool
 // answerInquiry sends what inq has to say, or CAN.
 func (c *conn) answerInquiry(inq inquirer, keyword, args string) error {
 	if keyword == "PINENTRY_LAUNCHED" {
+		c.notePinentry(args)
 		return c.writeLine("END")
 	}
 	if inq == nil {

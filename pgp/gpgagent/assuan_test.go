@@ -70,6 +70,8 @@ func TestTransact(t *testing.T) {
 		{"bad passphrase", "ERR 67108875 Bad passphrase <GPG Agent>\n", "", "", pgp.ErrLocked},
 		{"no secret key", "ERR 67108881 No secret key <GPG Agent>\n", "", "", pgp.ErrOffline},
 		{"no pinentry", "ERR 67108949 No pinentry <GPG Agent>\n", "", "", ErrNoPinentry},
+		{"no terminal", "ERR 83918950 Inappropriate ioctl for device <Pinentry>\n", "", "", ErrNoPinentry},
+		{"locale", "ERR 83886246 A locale function failed <Pinentry>\n", "", "", ErrLocale},
 		{"pinentry timeout", "ERR 83886142 Timeout <Pinentry>\n", "", "", context.DeadlineExceeded},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -82,6 +82,7 @@ var (
 	ErrNoAgent    = errors.New("gpg-agent does not answer")
 	ErrCanceled   = errors.New("the passphrase prompt was cancelled")
 	ErrNoPinentry = errors.New("gpg-agent cannot ask for the passphrase; in a terminal run: export GPG_TTY=$(tty)")
+	ErrLocale     = errors.New("the passphrase prompt cannot use the locale; set LC_ALL to one that `locale -a` lists")
 )
 
 // An AgentError is an ERR answer of gpg-agent.
@@ -108,11 +109,18 @@ const (
 	codeCanceled       = 99
 	codeCardNotPresent = 112
 	codeNotConfirmed   = 114
+	codeLocaleProblem  = 166
 	codeFullyCanceled  = 198
+
+	codeSystem     = 1 << 15 // set in codes that are errors of the operating system
+	sourcePinentry = 5
 )
 
 // Unwrap returns the error that callers decide on, or nil.
 func (e *AgentError) Unwrap() error {
+	if e.Code>>24&0x7f == sourcePinentry && e.Code&codeSystem != 0 {
+		return ErrNoPinentry // such as "Inappropriate ioctl": what it was told to ask on is no terminal
+	}
 	switch e.Code & 0xffff {
 	case codeBadPassphrase, codeBadPIN:
 		return pgp.ErrLocked
@@ -122,6 +130,8 @@ func (e *AgentError) Unwrap() error {
 		return context.DeadlineExceeded
 	case codeNoPinentry, codePinentry:
 		return ErrNoPinentry
+	case codeLocaleProblem:
+		return ErrLocale
 	case codeCanceled, codeNotConfirmed, codeFullyCanceled:
 		return ErrCanceled
 	}

@@ -36,7 +36,13 @@ func (a *Agent) sendOptions(ctx context.Context, c *conn) error {
 		}
 	}
 	if a.cfg.Passphrase == nil {
-		return nil
+		// So that a prompt that nobody needs any more can be ended.
+		_, err := c.ask(ctx, "OPTION allow-pinentry-notify")
+		var answer *AgentError
+		if errors.As(err, &answer) {
+			return nil
+		}
+		return err
 	}
 	_, err := c.ask(ctx, "OPTION pinentry-mode=loopback")
 	return err

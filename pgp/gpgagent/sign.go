@@ -53,6 +53,7 @@ func (k *Key) pksign(ctx context.Context, hash string, digest []byte) ([]byte, e
 		return nil, err
 	}
 	defer c.close()
+	c.launched = k.agent.cfg.Launched
 	if err := k.agent.sendOptions(ctx, c); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type server struct {
 	Name        string `json:"name"`
 	Client      string `json:"client"`
 	HTTP        string `json:"http"`
+	Peer        string `json:"peer"`
 }
 
 // startCloud starts servers that live in dir and waits until they are ready.
@@ -89,13 +90,15 @@ func (c *cloud) stop() error {
 
 // export tells a script where the servers are: S1 is the address of the first
 // for clients, F1 its fingerprint, A1 the address without that; W1 and U1 are
-// the same over a WebSocket.
+// the same over a WebSocket. P1 is its port for servers, H1 that of its web site.
 func (c *cloud) export(set func(name, value string)) {
 	for i, s := range c.servers {
 		n := fmt.Sprint(i + 1)
 		set("S"+n, s.Client)
 		set("A"+n, strings.TrimSuffix(s.Client, "#"+s.Fingerprint))
 		set("F"+n, s.Fingerprint)
+		set("P"+n, s.Peer)
+		set("H"+n, strings.TrimPrefix(s.HTTP, "http://"))
 		webSocket := "ws" + strings.TrimPrefix(s.HTTP, "http") + "/api/v1/connect"
 		set("U"+n, webSocket)
 		set("W"+n, webSocket+"#"+s.Fingerprint)

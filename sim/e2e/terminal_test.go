@@ -16,16 +16,16 @@ type terminal struct {
 	name string
 }
 
-// openTerminal runs a program in a terminal of so many columns; "rc=" and its
-// exit code are the last it shows.
-func openTerminal(t *testing.T, columns int, dir, lang, program string) *terminal {
+// openTerminal runs a command line in a terminal of so many columns; "rc=" and
+// its exit code are the last it shows, before whether the terminal echoes.
+func openTerminal(t *testing.T, columns int, dir, lang, command string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		t.Skip("tmux is missing")
 	}
 	term := &terminal{t, fmt.Sprintf("omega-e2e-%d-%d", os.Getpid(), columns)}
 	term.tmux("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(columns), "-y", "60",
-		fmt.Sprintf("cd '%s' && LC_ALL=%s '%s'; echo rc=$?; exec cat", dir, lang, program))
+		fmt.Sprintf("cd '%s' && export LC_ALL=%s; %s; echo rc=$? $(stty | tr ' ' '\\n' | grep -x -e -echo -e -icanon); exec cat", dir, lang, command))
 	t.Cleanup(func() { exec.Command("tmux", "-L", term.name, "kill-server").Run() })
 	return term
 }
@@ -57,6 +57,17 @@ func (term *terminal) await(pattern string) {
 // typeText types characters as they are, press keys by their tmux names.
 func (term *terminal) typeText(text string)  { term.tmux("send-keys", "-l", text) }
 func (term *terminal) press(names ...string) { term.tmux(append([]string{"send-keys"}, names...)...) }
+
+// end waits until the program has ended with an exit code, and wants the
+// terminal to be as it was.
+func (term *terminal) end(code int) {
+	term.t.Helper()
+	term.await(`rc=\d+ *\n`)
+	if s := term.screen(); !regexp.MustCompile(fmt.Sprintf(`rc=%d *\n`, code)).MatchString(s) {
+		term.t.Errorf("exit code and terminal are not as they should be, want %d:\n%s", code, s)
+	}
+}
+
 func (term *terminal) cursor() (column string) {
 	return strings.TrimSpace(term.tmux("display", "-p", "#{cursor_x}"))
 }
@@ -67,7 +78,7 @@ func TestConversation(t *testing.T) {
 	noteSources(t)
 	t.Parallel()
 	dir := t.TempDir()
-	term := openTerminal(t, 60, dir, "zh_TW.UTF-8", filepath.Join(bin, "omega-try"))
+	term := openTerminal(t, 60, dir, "zh_TW.UTF-8", "'"+filepath.Join(bin, "omega-try")+"'")
 	term.await(`(?m)^你> *$`)
 	for line := range strings.Lines(term.screen()) {
 		if strings.HasPrefix(line, " │") && strings.HasSuffix(strings.TrimRight(line, "\n"), "…") {
@@ -95,13 +106,29 @@ func TestConversation(t *testing.T) {
 	term.typeText("一\r二\r")
 	term.await(`(?s)回聲> 一.*回聲> 二`)
 
+	// A long line that is pasted, and a terminal that becomes narrower.
+	pasted := filepath.Join(dir, "pasted")
+	if err := os.WriteFile(pasted, []byte(strings.Repeat("長長的一行", 2000)+"完"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	term.tmux("load-buffer", pasted)
+	term.tmux("paste-buffer")
+	term.await(`(?m)^你> [長的一行]{20,}完 *$`)
+	term.tmux("resize-window", "-x", "40")
+	term.await(`(?m)^你> [長的一行]{10,18}完 *$`)
+	term.press("C-u")
+	term.await(`(?m)^你> *$`)
+	if s := term.screen(); strings.Contains(s, "長長的") {
+		t.Errorf("a piece of the line is left:\n%s", s)
+	}
+
 	term.typeText("／nosuch\r")
 	term.await(`這裡只有 /quit`)
 	term.typeText("／quit\r")
 	term.await(`(?s)雲端已關閉.*rc=0`)
 
 	// The same people come back, and Ctrl+C ends as well.
-	again := openTerminal(t, 61, dir, "C", filepath.Join(bin, "omega-try"))
+	again := openTerminal(t, 61, dir, "C", "'"+filepath.Join(bin, "omega-try")+"'")
 	again.await(`(?m)^You> *$`)
 	if s := again.screen(); strings.Contains(s, "(new)") {
 		t.Errorf("accounts were made anew:\n%s", s)

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/client"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+type doctorCmd struct {
+	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
+}
+
+// Run waits for a connection and shows how everything stands.
+func (c *doctorCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	st, err := awaitStatus(ctx, conn, c.Timeout)
+	if err != nil {
+		return err
+	}
+	sick := diagnosis(st)
+	if a.json {
+		err = a.line(a.statusJSON(st, sick))
+	} else {
+		a.status(st)
+	}
+	if err == nil && sick != nil {
+		return sick
+	}
+	return err
+}
+
+// awaitStatus returns the status once the core is attached to its homes, or
+// the time is over.
+func awaitStatus(ctx context.Context, conn *client.Local, timeout time.Duration) (*clientrpc.StatusResult, error) {
+	deadline := time.After(timeout)
+	for {
+		st, err := clientrpc.Status.Call(ctx, conn, clientrpc.None{})
+		if err != nil || st.Online && attached(st) {
+			return st, err
+		}
+		select {
+		case <-deadline:
+			return st, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func attached(st *clientrpc.StatusResult) bool {
+	for _, h := range st.Homes {
+		if !h.Attached {
+			return false
+		}
+	}
+	return len(st.Homes) > 0
+}
+
+// diagnosis is what is wrong, the worst first; nil: all is well.
+func diagnosis(st *clientrpc.StatusResult) *clientrpc.Error {
+	doing := i18n.T("doing.check")
+	switch {
+	case st.Problem != nil:
+		return st.Problem
+	case !st.Online:
+		return &clientrpc.Error{Code: clientrpc.CodeOffline, Doing: doing, Why: i18n.T("why.connecting"), Next: i18n.T("next.network")}
+	}
+	for _, h := range st.Homes {
+		if !h.Attached {
+			return client.HomeProblem(h.Server, h.Code)
+		}
+	}
+	switch {
+	case st.Skew.Abs() > omega.ClockTolerance:
+		why := i18n.T("why.clock", st.Skew.Round(time.Second))
+		return &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: doing, Why: why, Next: i18n.T("next.clock")}
+	case expired(st):
+		return &clientrpc.Error{Code: clientrpc.CodeKey, Doing: doing, Why: i18n.T("why.keyexpired"), Next: i18n.T("next.renew")}
+	}
+	return nil
+}
+
+func expired(st *clientrpc.StatusResult) bool {
+	return !st.Expires.IsZero() && !time.Now().Before(st.Expires)
+}
+
+// statusJSON is the form of a status that scripts read.
+func (a *app) statusJSON(st *clientrpc.StatusResult, sick *clientrpc.Error) any {
+	out := struct {
+		*clientrpc.StatusResult
+		Problem map[string]string `json:"problem,omitempty"` // in words, in place of the core's
+	}{StatusResult: st}
+	if sick != nil {
+		out.Problem = a.errorJSON(sick)
+	}
+	return out
+}
+
+// status prints what doctor found.
+func (a *app) status(st *clientrpc.StatusResult) {
+	mark := map[bool]string{true: "✓", false: "✗"}
+	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server)
+	for _, h := range st.Homes {
+		state := ""
+		switch {
+		case h.Attached:
+		case !st.Online:
+			state = a.text("doctor.unknown")
+		default:
+			state = client.HomeProblem(h.Server, h.Code).Why.In(a.lang)
+		}
+		a.columns(mark[h.Attached]+" "+a.text("doctor.home"), h.Server.String(), state)
+	}
+	if st.Online {
+		a.columns(mark[st.Skew.Abs() <= omega.ClockTolerance]+" "+a.text("doctor.clock"), a.skew(st.Skew))
+	} else {
+		a.columns("– "+a.text("doctor.clock"), a.text("doctor.unknown"))
+	}
+	a.printf("%s %s  %d\n", mark[st.Outbox == 0], a.text("doctor.outbox"), st.Outbox)
+	a.printf("%s %s  %d\n", mark[st.Parked == 0], a.text("doctor.parked"), st.Parked)
+	if !st.Expires.IsZero() {
+		a.printf("%s %s  %s\n", mark[!expired(st)], a.text("doctor.expires"), a.clock(st.Expires))
+	}
+}
+
+// skew writes how far two clocks are apart. Servers tell whole seconds.
+func (a *app) skew(d time.Duration) string {
+	if d.Abs() <= time.Second {
+		return a.text("doctor.noskew")
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+type recvCmd struct {
+	Follow  bool          `help:"${help_recv_follow}"`
+	Count   int           `short:"n" name:"count" help:"${help_recv_count}" placeholder:"COUNT"`
+	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
+}
+
+// Run prints what comes. It ends after so many messages, or, if no number was
+// given, when something came and all that waits at the homes is here.
+func (c *recvCmd) Run(ctx context.Context, a *app) error {
+	if err := checkCount(c.Count); err != nil {
+		return err
+	}
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	endless := c.Follow && c.Count == 0
+	deadline := time.Now().Add(c.Timeout)
+	got := 0
+	for {
+		p := clientrpc.ReceiveParams{
+			Count: c.Count - got, Timeout: max(0, time.Until(deadline)), Settle: c.Count == 0 && !c.Follow && got > 0,
+		}
+		if endless {
+			p.Timeout = time.Minute
+		}
+		r, err := clientrpc.Receive.Call(ctx, conn, p)
+		if interrupted(ctx, err) && endless {
+			return nil // there is no other end
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.received(ctx, conn, r.Messages); err != nil {
+			return err
+		}
+		got += len(r.Messages)
+		switch {
+		case c.Count > 0 && got >= c.Count, r.CaughtUp:
+			return nil
+		case endless:
+			if r.Problem != nil && r.Problem.Code == clientrpc.CodeVerify {
+				return r.Problem
+			}
+		case len(r.Messages) == 0 && !time.Now().Before(deadline):
+			return c.late(got, r.Problem)
+		}
+	}
+}
+
+// late says why there is less than there should be when the time is over.
+func (c *recvCmd) late(got int, problem *clientrpc.Error) error {
+	if problem != nil {
+		return problem
+	}
+	e := &clientrpc.Error{Code: clientrpc.CodeTimeout, Doing: i18n.T("doing.receive"), Why: i18n.T("why.nomail", c.Timeout), Next: i18n.T("next.longer")}
+	switch {
+	case got > 0 && c.Count > 0:
+		e.Why = i18n.T("why.fewer", got, c.Count, c.Timeout)
+	case got > 0:
+		e.Why = i18n.T("why.notsettled", c.Timeout)
+	}
+	return e
+}
+
+// received prints messages and then says so: what was not printed comes again.
+func (a *app) received(ctx context.Context, conn clientrpc.Conn, list []clientrpc.Message) error {
+	var ids []omega.ID
+	for _, m := range list {
+		if a.json {
+			if err := a.line(m); err != nil {
+				return err
+			}
+		} else {
+			a.message(m)
+		}
+		ids = append(ids, m.ID)
+	}
+	if len(ids) == 0 || a.failed != nil {
+		return a.failed
+	}
+	// A command that is being interrupted still confirms what it printed.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err := clientrpc.Confirm.Call(ctx, conn, clientrpc.ConfirmParams{IDs: ids})
+	return err
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/pgp/gpgagent"
+)
+
+// TestParseError: what the library says of a command line is said in Chinese.
+func TestParseError(t *testing.T) {
+	for _, tt := range []struct{ english, chinese string }{
+		{`--wait must be one of "none","stored" but got "x"`, "--wait 必須是 none|stored 之一，不是「x」"},
+		{`--timeout: expected duration but got "x": time: invalid`, "--timeout 必須是時間，例如 10s 或 2m，不是「x」"},
+		{`--count: expected int value but got "-3" (short flag)`, "--count 不能小於零"},
+		{`unexpected argument two`, "多出來的「two」"},
+		{`missing flags: --to=FPR|CHAT`, "缺少選項 --to=FPR|CHAT"},
+	} {
+		if got := parseError(errors.New(tt.english)).In(i18n.Chinese); got != tt.chinese {
+			t.Errorf("%s: %s, want %s", tt.english, got, tt.chinese)
+		}
+	}
+}
+
+// TestCause: technical details are said in Chinese where there are words, and
+// every line of them is one of its own.
+func TestCause(t *testing.T) {
+	a := &app{lang: i18n.Chinese}
+	text := "connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\n" +
+		"connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\nsomething else"
+	if got, want := a.cause(text), "（127.0.0.1:1 拒絕連線，可能沒有程式在聽\nsomething else）"; got != want {
+		t.Errorf("cause = %q, want %q", got, want)
+	}
+	a.lang = i18n.English
+	if got := a.cause("x: connection refused"); got != "(x: connection refused)" {
+		t.Errorf("cause = %q", got)
+	}
+}
+
+// TestKeyError: everything that may be wrong with GnuPG has words.
+func TestKeyError(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{gpgagent.ErrNoPinentry, "GPG_TTY=$(tty)"}, {gpgagent.ErrNoAgent, "gpgconf --launch"}, {gpgagent.ErrCanceled, "try again"},
+		{errors.Join(gpgagent.ErrNoGnuPG, exec.ErrNotFound), "install gnupg"}, {errors.Join(gpgagent.ErrNoGnuPG, fs.ErrNotExist), "GNUPGHOME"},
+		{gpgagent.ErrLocale, "LC_ALL"}, {pgp.ErrLocked, "try again"},
+	} {
+		var e *clientrpc.Error
+		if err := keyError("KEY", tt.err); !errors.As(err, &e) || !strings.Contains(e.Next.In(i18n.English), tt.want) {
+			t.Errorf("%v: %v", tt.err, err)
+		}
+	}
+	var e *clientrpc.Error
+	if err := keyError("", &gpgagent.KeyError{Reason: gpgagent.Unsupported, Key: "K", Detail: "RSA 1024 bits"}); !errors.As(err, &e) || !strings.Contains(e.Why.In(i18n.Chinese), "1024 位元的 RSA") {
+		t.Errorf("a short key: %v", err)
+	}
+}
+
+// TestReadSecret: what is typed at a question for a passphrase.
+func TestReadSecret(t *testing.T) {
+	for typed, want := range map[string]string{"abc\r": "abc", "黃山雀\x7f\x7f\n": "黃", "wrong\x15right\r": "right", "\r": "", "\x7f\r": ""} {
+		if got, err := readSecret(strings.NewReader(typed)); err != nil || string(got) != want {
+			t.Errorf("%q: %q, %v, want %q", typed, got, err, want)
+		}
+	}
+	for _, typed := range []string{"\x03", "\x04", "abc\x04", "abc\x03", "abc"} {
+		if _, err := readSecret(strings.NewReader(typed)); !errors.Is(err, errQuit) {
+			t.Errorf("%q: %v, want %v", typed, err, errQuit)
+		}
+	}
+}
+
+// TestQuoted: paths come out of a shell as they went in.
+func TestQuoted(t *testing.T) {
+	for path, want := range map[string]string{"/tmp/out": "/tmp/out", "/tmp/a b": "'/tmp/a b'", "/tmp/it's": `'/tmp/it'\''s'`, "/tmp/匯出": "/tmp/匯出"} {
+		if got := quoted(path); got != want {
+			t.Errorf("quoted(%q) = %s, want %s", path, got, want)
+		}
+	}
+}

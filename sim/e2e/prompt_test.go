@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPassphrasePrompt: questions for a passphrase show nothing of it, and
+// Ctrl+C and Ctrl+D leave at once, whatever was typed.
+func TestPassphrasePrompt(t *testing.T) {
+	noteSources(t)
+	t.Parallel()
+	dir := t.TempDir()
+	omega := filepath.Join(bin, "omega")
+	command := fmt.Sprintf("unset OMEGA_PASSPHRASE; %s --home a init --name a --server '%s'", omega, shared.servers[0].Client)
+	for i, key := range []string{"C-c", "C-d"} {
+		term := openTerminal(t, 64+i, dir, "zh_TW.UTF-8", command)
+		term.await(`新密碼.*： *`)
+		term.typeText("half a ")
+		term.press(key)
+		term.end(130)
+		if s := term.screen(); strings.Contains(s, "half") {
+			t.Errorf("the passphrase is shown:\n%s", s)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "a")); err == nil {
+			t.Error("a folder was left")
+		}
+	}
+	term := openTerminal(t, 66, dir, "C", command)
+	term.await(`New passphrase`)
+	term.typeText("黃山雀x")
+	term.press("BSpace", "Enter")
+	term.await(`Once more`)
+	term.typeText("黃山雀\r")
+	term.end(0)
+	term = openTerminal(t, 67, dir, "C", omega+" --home a id | head -2")
+	term.await(`Passphrase:`)
+	term.typeText("黃山雀\r")
+	term.end(0)
+}
+
+// TestInterruptedPinentry: Ctrl+C while GnuPG asks on the terminal ends that
+// question too, and the terminal is as before.
+func TestInterruptedPinentry(t *testing.T) {
+	noteSources(t)
+	t.Parallel()
+	for _, program := range []string{"gpg", "gpgconf", "pinentry-curses"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(program + " is missing")
+		}
+	}
+	dir := t.TempDir()
+	gnupg := filepath.Join(dir, "gnupg")
+	if err := os.Mkdir(gnupg, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pinentry, _ := exec.LookPath("pinentry-curses")
+	if err := os.WriteFile(filepath.Join(gnupg, "gpg-agent.conf"), []byte("pinentry-program "+pinentry+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gpg := func(program string, args ...string) {
+		cmd := exec.Command(program, append([]string{"--homedir", gnupg}, args...)...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%s %q: %v\n%s", program, args, err, out)
+		}
+	}
+	t.Cleanup(func() { gpg("gpgconf", "--kill", "all") })
+	gpg("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "secret", "--quick-generate-key", "Ann <ann@example.org>", "ed25519", "cert", "2y")
+	gpg("gpgconf", "--kill", "gpg-agent") // it remembers the passphrase
+
+	term := openTerminal(t, 90, dir, "C.UTF-8", fmt.Sprintf(
+		"export GNUPGHOME='%s' GPG_TTY=$(tty); unset DISPLAY WAYLAND_DISPLAY; echo above; %s --home a init --name a --server '%s' --no-passphrase --gpg ann@example.org",
+		gnupg, filepath.Join(bin, "omega"), shared.servers[0].Client))
+	term.await(`<OK>`)
+	term.press("C-c")
+	term.end(130)
+	if s := term.screen(); !strings.Contains(s, "above") || strings.Contains(s, "<OK>") {
+		t.Errorf("the screen is not as before:\n%s", s)
+	}
+	// What is typed now goes to whoever runs in the terminal, not to a prompt.
+	term.typeText("hello there")
+	term.await(`hello there`)
+}
