@@ -60,12 +60,15 @@ func TestRank(t *testing.T) {
 // implementations must find the same.
 func TestRankVector(t *testing.T) {
 	account := numbered(t, binary.BigEndian.Uint64([]byte("account!")))
-	servers := []omega.Fingerprint{numbered(t, 1), numbered(t, 2), numbered(t, 3), numbered(t, 4)}
+	var servers []omega.Fingerprint
+	for i := range uint64(8) {
+		servers = append(servers, numbered(t, i))
+	}
 	var got []int
 	for _, fp := range keyserver.Rank(account, servers) {
 		got = append(got, slices.Index(servers, fp))
 	}
-	if want := []int{0, 1, 2, 3}; !slices.Equal(got, want) {
+	if want := []int{1, 2, 6, 5, 0, 7, 3, 4}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
