@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
@@ -135,6 +136,8 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 		b.dialling = false
 		if err != nil {
 			o.failed(&b.backoff)
+			o.log.Warn("cannot join the cloud by this server", "addr", b.addr.String(), "err", err, "again_in", b.backoff.until.Sub(o.now).Round(time.Second),
+				"check", "cloud.bootstrap wants the port for servers (7001 by default) and that server's fingerprint")
 			return
 		}
 		b.backoff = backoff{until: o.now.Add(answerWithin)} // time to come into view

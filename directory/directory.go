@@ -54,6 +54,15 @@ func (d *Directory) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/topology", d.serveTopology)
 	mux.HandleFunc("GET /api/v1/proxies", d.serveProxies)
 	mux.HandleFunc("GET /api/v1/proxies.sig", d.serveSignature)
+	mux.HandleFunc("GET /api/v1/server.asc", d.serveCertificate)
+}
+
+// serveCertificate gives out this server's certificate, armoured: who imports it
+// after comparing the fingerprint can verify proxies.sig with plain gpg.
+func (d *Directory) serveCertificate(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/pgp-keys")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write([]byte(d.cfg.Identity.Certificate.Armor()))
 }
 
 // The JSON of /api/v1/topology.

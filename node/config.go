@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-
-	"github.com/omega-im/omega/transport"
 )
 
 // DefaultConfig is the commented configuration that `omegad config` prints: it
@@ -148,44 +146,11 @@ func configError(err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, col := decode.Position()
-		return fmt.Errorf("line %d, column %d: %s", row, col, decode.Error())
+		text := strings.TrimPrefix(decode.Error(), "toml: ")
+		if key := strings.Join(decode.Key(), "."); key != "" && strings.Contains(text, "struct field") {
+			text = key + ": not a value of this kind; `omegad config` shows one"
+		}
+		return fmt.Errorf("line %d, column %d: %s", row, col, text)
 	}
 	return err
-}
-
-// check finds what cannot work before anything is opened.
-func (c *Config) check() error {
-	for _, f := range []struct{ key, value string }{
-		{"name", c.Name}, {"operator", c.Operator}, {"site", c.Site}, {"announce.client", c.Announce.Client},
-		{"announce.peer", c.Announce.Peer}, {"announce.http", c.Announce.HTTP},
-	} {
-		if len(f.value) > 64 && !strings.HasPrefix(f.key, "announce") || len(f.value) > 255 {
-			return fmt.Errorf("%s: %d octets are too many", f.key, len(f.value))
-		}
-	}
-	if c.Dir == "" {
-		return errors.New("dir: a directory for keys and mail is required")
-	}
-	if c.Listen.Client == "" || c.Listen.Peer == "" {
-		return errors.New("listen: client and peer need an address")
-	}
-	switch c.Registration {
-	case "open", "closed":
-	default:
-		return fmt.Errorf("registration: %q is not open or closed", c.Registration)
-	}
-	switch c.Store.Kind {
-	case "pebble", "memory":
-	default:
-		return fmt.Errorf("store.kind: %q is not pebble or memory", c.Store.Kind)
-	}
-	for _, b := range c.Cloud.Bootstrap {
-		if _, err := transport.ParseAddress(b); err != nil {
-			return fmt.Errorf("cloud.bootstrap: %w", err)
-		}
-	}
-	if _, err := logLevel(c.LogLevel); err != nil {
-		return err
-	}
-	return nil
 }

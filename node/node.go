@@ -97,9 +97,20 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 // Fingerprint is who this server is.
 func (n *Node) Fingerprint() omega.Fingerprint { return n.identity.Account() }
 
-// ClientAddress is what clients dial: host:port#FINGERPRINT.
-func (n *Node) ClientAddress() string {
-	return transport.Address{Network: transport.NetworkTLS, HostPort: n.announced().Client, Fingerprint: n.Fingerprint()}.String()
+// ClientAddress is what clients dial: host:port#FINGERPRINT. The host is HOST
+// where this server does not know what others call it.
+func (n *Node) ClientAddress() string { return n.address(n.announced().Client, n.client) }
+
+// ServerAddress is what a new server puts into cloud.bootstrap to join by this
+// one, in the same form.
+func (n *Node) ServerAddress() string { return n.address(n.announced().Peer, n.peer) }
+
+func (n *Node) address(announced string, ln net.Listener) string {
+	if announced == "" {
+		_, port, _ := net.SplitHostPort(ln.Addr().String()) // of our own listener
+		announced = net.JoinHostPort("HOST", port)
+	}
+	return transport.Address{Network: transport.NetworkTLS, HostPort: announced, Fingerprint: n.Fingerprint()}.String()
 }
 
 // PeerAddress is what other servers dial: host:port.

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,6 +46,9 @@ func main() {
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "omegad:", err)
+		if errors.Is(err, errUsage) {
+			os.Exit(exitUsage)
+		}
 		os.Exit(exitFailed)
 	}
 }
@@ -57,6 +61,9 @@ func exit(code int) {
 	os.Exit(code)
 }
 
+// errUsage is wrapped by what is wrong with a command line.
+var errUsage = errors.New("omegad --help tells more")
+
 type serveCmd struct {
 	Config string `required:"" type:"existingfile" help:"Configuration file; see omegad config." placeholder:"FILE"`
 	Check  bool   `help:"Only check the configuration."`
@@ -68,8 +75,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Check {
-		fmt.Println("ok")
-		return nil
+		return c.check(cfg)
 	}
 	log, err := node.NewLogger(os.Stderr, cfg.LogLevel)
 	if err != nil {
@@ -79,11 +85,27 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "server", n.Fingerprint(), "client", cfg.Listen.Client, "peer", cfg.Listen.Peer, "http", cfg.Listen.HTTP)
-	if n.PeerAddress() == "" && !cfg.Announce.NAT {
-		log.Warn("other servers cannot dial this one and no list shows it to clients: set announce.client and announce.peer")
+	for _, w := range cfg.Warnings() {
+		log.Warn("the configuration works, and is probably not meant", "what", w)
 	}
-	return n.Run(ctx)
+	log.Info("serving", "for_clients", n.ClientAddress(), "for_servers", n.ServerAddress(), "http", n.HTTPAddress())
+	err = n.Run(ctx)
+	if err == nil {
+		log.Info("ended")
+	}
+	return err
+}
+
+// check says what is wrong with a configuration, or may be.
+func (c *serveCmd) check(cfg *node.Config) error {
+	if err := cfg.CheckMachine(); err != nil {
+		return fmt.Errorf("%s: %w", c.Config, err)
+	}
+	for _, w := range cfg.Warnings() {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	fmt.Println("ok")
+	return nil
 }
 
 type devCmd struct {
@@ -96,7 +118,10 @@ type devCmd struct {
 func (c *devCmd) Run(ctx context.Context) error {
 	log, err := node.NewLogger(os.Stderr, c.Log)
 	if err != nil {
-		return err
+		return fmt.Errorf("--log: %q is not debug, info, warn or error; %w", c.Log, errUsage)
+	}
+	if c.N < 1 || c.N > node.MaxDev {
+		return fmt.Errorf("-n: %d servers, want 1 to %d; %w", c.N, node.MaxDev, errUsage)
 	}
 	dev, err := node.NewDev(ctx, node.DevConfig{Servers: c.N, Dir: c.Dir, Logger: log, FS: testFS()})
 	if err != nil {

@@ -1,0 +1,99 @@
+package node
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestDefaultConfigIsValid(t *testing.T) {
+	if _, err := ParseConfig(nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What cannot work is an error that names the key, and the line where there is
+// one.
+func TestConfigErrors(t *testing.T) {
+	tests := []struct{ config, want string }{
+		{"nmae = \"x\"", `line 1: unknown key "nmae"`},
+		{"[limits]\nsend_rate = \"many\"", "line 2, column 13: limits.send_rate: not a value of this kind"},
+		{"[quota]\nbytes = \"64 elephants\"", `"64 elephants" is not a size`},
+		{"name = \"" + strings.Repeat("x", 65) + "\"", "name: 65 octets"},
+		{"operator = \"a\\nb\"", "operator: "},
+		{"dir = \"\"", "dir: "},
+		{"registration = \"perhaps\"", "registration: "},
+		{"log_level = \"loud\"", "log_level: "},
+		{"[listen]\nclient = \"7000\"", `listen.client: "7000" is not host:port`},
+		{"[listen]\nclient = \":99999\"", "listen.client: "},
+		{"[listen]\nclient = \"\"", "listen.client: an address is required"},
+		{"[listen]\npeer = \":7000\"", "listen.peer: port 7000 is the one of listen.client already"},
+		{"[listen]\nhttp = \"127.0.0.1:7000\"", "listen.http: port 7000"},
+		{"[announce]\nclient = \"nohost\"", "announce.client: "},
+		{"[announce]\npeer = \":7001\"", "announce.peer: "},
+		{"[announce]\nhttp = \"im.example.tw\"", "announce.http: "},
+		{"[store]\nkind = \"paper\"", "store.kind: "},
+		{"[quota]\nmessages = -1", "quota.messages: "},
+		{"[limits]\nguests = 0", "limits.guests: "},
+		{"[cloud]\nbootstrap = [\"x\"]", "cloud.bootstrap: "},
+	}
+	for _, tt := range tests {
+		_, err := ParseConfig([]byte(tt.config))
+		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "struct") {
+			t.Errorf("%q: %v, want %q", tt.config, err, tt.want)
+		}
+	}
+}
+
+func TestConfigThatWorks(t *testing.T) {
+	for _, config := range []string{
+		"[listen]\nclient = \"127.0.0.1:7000\"\npeer = \"127.0.0.2:7000\"",
+		"[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"\"\nadmin = \"\"",
+		"[announce]\nclient = \"im.example.tw:7000\"\npeer = \"[2001:db8::1]:7001\"\nhttp = \"https://im.example.tw\"",
+	} {
+		if _, err := ParseConfig([]byte(config)); err != nil {
+			t.Errorf("%q: %v", config, err)
+		}
+	}
+}
+
+func TestConfigWarnings(t *testing.T) {
+	tests := []struct {
+		config string
+		want   []string // the beginnings
+	}{
+		{"", []string{"announce.client", "announce.peer"}},
+		{"[announce]\nnat = true", nil},
+		{"[listen]\nclient = \"192.0.2.1:7000\"\npeer = \"192.0.2.1:7001\"", nil},
+		{"[announce]\nnat = true\n[listen]\nadmin = \":7090\"", []string{"listen.admin"}},
+		{"[announce]\nnat = true\n[listen]\nadmin = \"localhost:7090\"", nil},
+	}
+	for _, tt := range tests {
+		cfg, err := ParseConfig([]byte(tt.config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := cfg.Warnings()
+		ok := len(got) == len(tt.want)
+		for i := range got {
+			ok = ok && strings.HasPrefix(got[i], tt.want[i])
+		}
+		if !ok {
+			t.Errorf("%q: %q, want %q", tt.config, got, tt.want)
+		}
+	}
+}
+
+func TestCheckMachine(t *testing.T) {
+	dir := t.TempDir()
+	for path, ok := range map[string]bool{
+		dir: true, filepath.Join(dir, "new", "deeper"): true, "/proc/nope": false, "/dev/null/x": false,
+	} {
+		if err := (&Config{Dir: path}).CheckMachine(); (err == nil) != ok {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
