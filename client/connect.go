@@ -161,6 +161,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.queued.notify()
 	c.missing.notify()
 	c.learnServers(ctx, s)
+	c.lookAfterHomes(ctx, s)
 
 	tick := time.NewTicker(renewInterval)
 	defer tick.Stop()
@@ -174,6 +175,8 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 		if err := c.syncOwn(ctx, s); err != nil {
 			return err
 		}
+		c.learnServers(ctx, s)
+		c.lookAfterHomes(ctx, s)
 		if c.cfg.now().Sub(leased) < omega.MaxLease/2 {
 			continue
 		}
@@ -181,6 +184,18 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 			return err
 		}
 		leased = c.cfg.now()
+	}
+}
+
+// lookAfterHomes adds and replaces homes, and lets go of former ones. What does
+// not work now works at the next look.
+func (c *Client) lookAfterHomes(ctx context.Context, s *session) {
+	err := c.improveHomes(ctx, s)
+	if err == nil {
+		err = c.forgetFormer(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.cfg.log().Warn("homes not looked after", "err", err)
 	}
 }
 
@@ -264,10 +279,15 @@ func (c *Client) leaseHomes(tx *history.Tx) ([]wire.LeaseHome, error) {
 	if err != nil {
 		return nil, err
 	}
+	from, err := c.readFrom(tx)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading = from
+	c.mu.Unlock()
 	var out []wire.LeaseHome
-	for _, h := range c.record.Homes {
+	for _, h := range from {
 		lh := wire.LeaseHome{Home: h}
 		for _, cur := range cursors {
 			if cur.Home == h {
@@ -319,12 +339,12 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	return nil
 }
 
-// isHome reports whether a server is a home of the account: what others say
-// in that place is left aside.
+// isHome reports whether a server is a home of the account, or was one: what
+// others say in that place is left aside.
 func (c *Client) isHome(server omega.Fingerprint) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.record != nil && slices.Contains(c.record.Homes, server)
+	return slices.Contains(c.reading, server)
 }
 
 // alignCursor starts at nothing with a home whose store is a new one.
