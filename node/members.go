@@ -113,8 +113,7 @@ func (m *members) update(servers []cloud.Server, now time.Time) {
 // mu is held.
 func (m *members) eligible(s *cloud.Server, now time.Time) bool {
 	a := m.book[s.Server]
-	return s.Registration == mesh.RegistrationOpen && s.Flags&mesh.FlagDraining == 0 &&
-		(s.Server == m.self || now.Sub(a.first) >= m.minAge)
+	return s.Registration == mesh.RegistrationOpen && s.Flags&mesh.FlagDraining == 0 && now.Sub(a.first) >= m.minAge
 }
 
 // save writes the book. What is lost with a crash is an hour of age. mu is held.

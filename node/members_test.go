@@ -54,7 +54,7 @@ func TestMembersAge(t *testing.T) {
 	m = open(start.Add(time.Hour))
 	m.update(append([]cloud.Server{self, old, young}, others...), start.Add(week))
 	for _, x := range m.list() {
-		want := x.Server == old.Server || x.Server == self.Server
+		want := x.Server == old.Server || x.Server == self.Server // known since the start
 		if x.Eligible != want {
 			t.Errorf("%v: eligible %v, want %v", x.Server, x.Eligible, want)
 		}
