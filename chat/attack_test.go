@@ -155,6 +155,7 @@ func TestExactDuplicates(t *testing.T) {
 }
 
 // TestServerAttacks changes what servers see: nothing of it becomes a message.
+// As long as the true one was not seen it is asked for.
 func TestServerAttacks(t *testing.T) {
 	w := world{}
 	alice, bob := w.person(t, 1, 1), w.person(t, 2, 1)
@@ -179,8 +180,16 @@ func TestServerAttacks(t *testing.T) {
 		d.receive(t, one, testTime)
 		a := &Arrival{ID: two.Message.ID, Payload: bytes.Clone(two.Payload), Now: testTime}
 		tt.change(a)
-		if r := d.open(t, a); r.Verdict != VerdictRefused || !errors.Is(r.Reason, tt.want) || r.Message != nil {
-			t.Errorf("%s: %v, %v, want refused, %v", tt.name, r.Verdict, r.Reason, tt.want)
+		verdict := VerdictRefused
+		if tt.want == ErrUnsealed {
+			verdict = VerdictNeedKey
+		}
+		if r := d.open(t, a); r.Verdict != verdict || !errors.Is(r.Reason, tt.want) || r.Message != nil {
+			t.Errorf("%s: %v, %v, want %v, %v", tt.name, r.Verdict, r.Reason, verdict, tt.want)
+		}
+		wantMessage(t, d.receive(t, two, testTime), ProblemNone)
+		if r := d.open(t, a); tt.name != "sequence" && r.Verdict != VerdictRefused {
+			t.Errorf("%s, after the true one: %v", tt.name, r.Verdict)
 		}
 	}
 }
@@ -305,6 +314,25 @@ func TestShadowedLocator(t *testing.T) {
 			t.Errorf("%d keys under one locator", len(keys))
 		}
 	}
+}
+
+// TestHiddenByShadow has Mallory's key under Alice's locator come first, and
+// Alice's message before Alice's key: it waits for its key.
+func TestHiddenByShadow(t *testing.T) {
+	w := world{}
+	alice, bob, mallory := w.person(t, 1, 1), w.person(t, 2, 1), w.person(t, 3, 1)
+	honest := alice.sender(t, bob).text(t, alice.roster(t, bob), "from Alice")
+	k := *mallory.sender(t, bob).text(t, mallory.roster(t, bob), "from Mallory").Key
+	k.Locator = honest.Key.Locator
+	d, a := bob.devices[0], honest.arrivals(testTime)
+	if r := d.open(t, resigned(t, &k, mallory.devices[0], d)); r.Verdict != VerdictKey || r.Key.Problem != ProblemNone {
+		t.Fatalf("Mallory's key: %v", r.Verdict)
+	}
+	if r := d.open(t, a[1]); r.Verdict != VerdictNeedKey || r.Locator != k.Locator || !errors.Is(r.Reason, ErrUnsealed) {
+		t.Fatalf("Alice's message: %v (%v), want need key", r.Verdict, r.Reason)
+	}
+	d.open(t, a[0])
+	wantMessage(t, d.open(t, a[1]), ProblemNone)
 }
 
 // TestBadRecordSignature marks the record and its messages, until the good

@@ -86,7 +86,7 @@ type ResendRequest struct {
 type Resent struct {
 	Transcript []byte
 	Signature  pgp.Compact
-	Content    []byte            // Content.Raw of the original; nil if it was nothing but text
+	Content    []byte            // Content.Raw of the original; nil if it was nothing but text, or a Resent
 	Peer       omega.Fingerprint // other account of the original's chat; zero if it is this chat
 }
 

@@ -182,3 +182,19 @@ func TestSelfChat(t *testing.T) {
 		}
 	}
 }
+
+// TestClockGlitch: a clock that was a year ahead for one message marks that one,
+// and not the next.
+func TestClockGlitch(t *testing.T) {
+	w := world{}
+	alice, bob := w.person(t, 1, 1), w.person(t, 2, 1)
+	s, roster := alice.sender(t, bob), alice.roster(t, bob)
+	one := s.text(t, roster, "one")
+	ahead := s.at(t, testTime.AddDate(1, 0, 0), roster, NewText("ahead"))
+	three, four := s.text(t, roster, "three"), s.at(t, testTime.Add(-time.Hour), roster, NewText("four"))
+	d := bob.devices[0]
+	wantMessage(t, d.receive(t, one, testTime), ProblemNone)
+	wantMessage(t, d.receive(t, ahead, testTime), ProblemClock)
+	wantMessage(t, d.receive(t, three, testTime), ProblemNone)
+	wantMessage(t, d.receive(t, four, testTime), ProblemClock) // it is before one and three
+}

@@ -95,6 +95,9 @@ func (r *Receiver) judge(ctx context.Context, st Store, a *Arrival, c *claim) (*
 // take stores that the message was here.
 func (r *Receiver) take(ctx context.Context, st Store, a *Arrival, c *claim, p *place) (*Result, error) {
 	sight := sightingOf(c.message, c.transcript.Previous)
+	// After a message from the future, by a clock that was wrong for a moment,
+	// the next one is not wrong for being before it.
+	sight.Time = min(sight.Time, a.latest().UnixMilli())
 	p.track.see(sight)
 	if err := st.PutTrack(ctx, p.track, sight); err != nil {
 		return nil, fmt.Errorf("store message %d of device %s: %w", sight.Sequence, c.message.Device, err)
@@ -190,7 +193,7 @@ func (r *Receiver) openResent(ctx context.Context, st Store, a *Arrival, outer *
 // reader's own account sends what is in one of the account's chats.
 func (r *Receiver) mayResend(outer, c *claim) bool {
 	me, m := r.id.Account(), c.message
-	if m.Content.Kind == KindResent || m.From != me && m.From != m.Peer {
+	if m.From != me && m.From != m.Peer {
 		return false
 	}
 	author := outer.message.From == m.From && outer.message.Chat == m.Chat
@@ -199,8 +202,16 @@ func (r *Receiver) mayResend(outer, c *claim) bool {
 }
 
 // content returns the original content; it must be what the transcript says.
+// Of an original that is a Resent itself there is none: answers are not
+// wrapped in answers.
 func (s *Resent) content(t *Transcript) (*Content, error) {
 	raw := s.Content
+	if t.Kind == KindResent {
+		if len(raw) > 0 {
+			return nil, malformed("an answer with an answer inside")
+		}
+		return &Content{Kind: KindResent}, nil
+	}
 	if len(raw) == 0 {
 		var err error
 		if raw, err = NewText(t.Text).Raw(); err != nil {

@@ -51,8 +51,17 @@ func (m *Message) Head() []byte {
 }
 
 // Again returns the content that sends m once more, in answer to a
-// ResendRequest, in the chat with to. (spec/chat.md, CHAT-13)
+// ResendRequest, in the chat with to. Of a message that is itself an answer
+// only the transcript goes again: it closes the gap, and what was inside is
+// asked for by its own sequence. (spec/chat.md, CHAT-13)
 func (m *Message) Again(to omega.ChatID) (*Content, error) {
+	again := &Resent{Transcript: m.Transcript, Signature: m.Signature}
+	if m.Chat != to {
+		again.Peer = m.Peer
+	}
+	if m.Content.Kind == KindResent {
+		return &Content{Kind: KindResent, Resent: again}, nil
+	}
 	raw, err := m.Content.Raw()
 	if err != nil {
 		return nil, err
@@ -61,12 +70,8 @@ func (m *Message) Again(to omega.ChatID) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	again := &Resent{Transcript: m.Transcript, Signature: m.Signature}
 	if string(plain) != string(raw) {
 		again.Content = raw
-	}
-	if m.Chat != to {
-		again.Peer = m.Peer
 	}
 	return &Content{Kind: KindResent, Resent: again}, nil
 }

@@ -160,4 +160,12 @@ func TestTrackBounds(t *testing.T) {
 	if got := track.MissingSequences(3); len(got) != 3 || track.UpTo() == 0 {
 		t.Errorf("missing %v, up to %d", got, track.UpTo())
 	}
+	// A key record of somebody who used the last sequence there is.
+	before := slices.Clone(track.Missing)
+	for _, first := range []uint32{5, 9, math.MaxUint32} {
+		track.start(first)
+	}
+	if !slices.Equal(track.Missing, before) || track.Highest != math.MaxUint32 || track.UpTo() == math.MaxUint32 {
+		t.Errorf("up to %d of %d, missing %v", track.UpTo(), track.Highest, track.MissingSequences(3))
+	}
 }

@@ -76,7 +76,7 @@ type Result struct {
 	Locator Locator           // VerdictKey, VerdictNeedKey
 	Account omega.Fingerprint // VerdictNeedCert
 	Track   *Track            // of the message's device, afterwards; nil if it did not count
-	Reason  error             // VerdictRefused
+	Reason  error             // VerdictRefused; VerdictNeedKey if there are keys, but none fits
 
 	// Original is what became of the message inside a verified Message of
 	// KindResent: it is treated like one that came by itself.
@@ -232,7 +232,33 @@ func (r *Receiver) openMessage(ctx context.Context, st Store, a *Arrival, p Payl
 		c.message.Peer = k.Peer(r.id.Account())
 		return r.judge(ctx, st, a, c)
 	}
-	return refused(ErrUnsealed), nil
+	seen, err := r.seenUnder(ctx, st, keys, p.Sequence)
+	if err != nil {
+		return nil, err
+	}
+	if seen {
+		return refused(ErrUnsealed), nil
+	}
+	// The right key may be to come: anybody can use a locator that they saw.
+	return &Result{Verdict: VerdictNeedKey, Locator: p.Locator, Reason: ErrUnsealed}, nil
+}
+
+// seenUnder reports whether one of the keys has the message with this sequence
+// already: then nothing is missing.
+func (r *Receiver) seenUnder(ctx context.Context, st Store, keys []*Key, sequence uint32) (bool, error) {
+	for _, k := range keys {
+		if k.Problem != ProblemNone {
+			continue
+		}
+		s, err := st.Seen(ctx, k.Chat, k.Device, sequence)
+		if err != nil {
+			return false, fmt.Errorf("look up message %d of device %s: %w", sequence, k.Device, err)
+		}
+		if s != nil {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // readMessage rebuilds what the sender says that it signed.

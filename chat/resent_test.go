@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,6 +96,13 @@ func TestResentAttacks(t *testing.T) {
 		{"signature", func(r *Resent) { r.Signature = pgp.Compact{} }, false, VerdictMessage, ProblemSignature},
 		{"content that was not signed", func(r *Resent) { r.Content = append(raw(t, NewText("one")), 0x40, 1) }, false, VerdictRefused, ""},
 		{"other text in the content", func(r *Resent) { r.Content = raw(t, NewText("two")) }, false, VerdictRefused, ""},
+		{"an answer with an answer inside", func(r *Resent) {
+			r.Transcript = bytes.Replace(r.Transcript, []byte("Kind: text"), []byte("Kind: resent"), 1)
+			r.Content = raw(t, &Content{Kind: KindResent, Resent: &Resent{}})
+		}, false, VerdictRefused, ""},
+		{"an answer that was not signed", func(r *Resent) {
+			r.Transcript = bytes.Replace(r.Transcript, []byte("Kind: text"), []byte("Kind: resent"), 1)
+		}, false, VerdictMessage, ProblemSignature},
 		{"no transcript", func(r *Resent) { r.Transcript = nil }, false, VerdictRefused, ""},
 		{"to somebody else", func(r *Resent) { *r = *again(t, toCarol, roster.Chat) }, false, VerdictRefused, ""},
 		{"to somebody else, said to be here", func(r *Resent) { *r = *again(t, toCarol, roster.Chat); r.Peer = omega.Fingerprint{} }, false, VerdictRefused, ""},
@@ -129,4 +138,49 @@ func again(t *testing.T, m *Message, chat omega.ChatID) *Resent {
 	c, err := m.Again(chat)
 	must(t, err)
 	return c.Resent
+}
+
+// TestResentLost loses an answer: it is asked for like everything else, and
+// fills its place without what it brought, which has a place of its own.
+func TestResentLost(t *testing.T) {
+	w := world{}
+	alice, bob := w.person(t, 1, 1), w.person(t, 2, 1)
+	s, roster, d := alice.sender(t, bob), alice.roster(t, bob), bob.devices[0]
+	d.receive(t, s.text(t, roster, "one"), testTime)
+	two := s.text(t, roster, "two").Message
+	again := func(m *Message) *Sealed {
+		t.Helper()
+		c, err := m.Again(roster.Chat)
+		must(t, err)
+		return s.at(t, testTime, roster, c)
+	}
+	answer := again(two)
+	d.receive(t, s.text(t, roster, "four"), testTime)
+	missing := func(want ...uint32) {
+		t.Helper()
+		track, err := d.store.Track(t.Context(), roster.Chat, alice.devices[0].id.Device())
+		must(t, err)
+		if got := track.MissingSequences(9); !slices.Equal(got, want) {
+			t.Errorf("missing %v, want %v", got, want)
+		}
+	}
+	missing(2, 3)
+	sealed := again(answer.Message)
+	r := d.receive(t, sealed, testTime)
+	wantMessage(t, r, ProblemNone)
+	if m := wantMessage(t, r.Original, ProblemNone); m.ID != answer.Message.ID || m.Content.Resent != nil || r.Original.Original != nil {
+		t.Errorf("%+v", m)
+	}
+	if len(sealed.Payload) > 2048 {
+		t.Errorf("%d octets for an answer that brings nothing", len(sealed.Payload))
+	}
+	missing(2)
+	if r := d.receive(t, again(two), testTime); wantMessage(t, r.Original, ProblemNone).Content.Text != "two" {
+		t.Errorf("got %+v", r.Original.Message)
+	}
+	missing()
+	// The answer itself, late: it is known, and so is what it brings.
+	if r := d.receive(t, answer, testTime); r.Verdict != VerdictDuplicate {
+		t.Errorf("late: %v", r.Verdict)
+	}
 }

@@ -13,7 +13,7 @@ type Sighting struct {
 	Sequence  uint32
 	Link      Link     // to the message itself
 	Previous  Link     // to the one before, as it says
-	Time      int64    // ms since 1970, by the sender's clock
+	Time      int64    // ms since 1970, by the sender's clock, but not later than it was heard
 	Signature [16]byte // first octets of its signature
 }
 
@@ -53,7 +53,7 @@ func (t *Track) start(first uint32) {
 	case first < t.Low:
 		t.miss(first, t.Low-1)
 		t.Low = first
-	case first > t.Highest+1:
+	case first-1 > t.Highest: // first is not 0, and Highest may be the last there is
 		t.miss(t.Highest+1, first-1)
 		t.Highest = first - 1
 	}

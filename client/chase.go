@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,13 @@ var chaseAfter = []time.Duration{
 // sent for as long.
 const parkedFor = 90 * 24 * time.Hour
 
-// maxChased bounds the gaps and parked keys that are looked at in one round.
-const maxChased = 256
+// Bounds of one round: the gaps and parked keys that are looked at, and the
+// requests that are sent. Strangers can make any number of both. What was asked
+// for least often goes first, so they cannot make others wait for long.
+const (
+	maxWanted = 4096
+	maxChased = 256
+)
 
 // A pursuit is something that was asked for.
 type pursuit struct {
@@ -72,26 +78,35 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 	if err != nil {
 		return time.Time{}, err
 	}
+	pursue(asked, wants, now)
+	due := slices.DeleteFunc(slices.Clone(wants), func(w want) bool { return asked[w.key].next.After(now) })
+	slices.SortStableFunc(due, func(a, b want) int { return cmp.Compare(asked[a.key].times, asked[b.key].times) })
+	var errs []error
+	for _, w := range due[:min(len(due), maxChased)] {
+		if _, offline := c.online(); offline != nil {
+			break // a new session notifies
+		}
+		errs = append(errs, c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}))
+		p := asked[w.key]
+		p.times++
+		p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
+	}
+	_, offline := c.online()
+	for _, w := range wants {
+		if at := asked[w.key].next; (offline == nil || at.After(now)) && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next, errors.Join(errs...)
+}
+
+// pursue begins with what is new among the wants and ends what is not wanted.
+func pursue(asked map[string]*pursuit, wants []want, now time.Time) {
 	still := map[string]bool{}
 	for _, w := range wants {
 		still[w.key] = true
-		p := asked[w.key]
-		if p == nil {
-			p = &pursuit{next: now.Add(chaseAfter[0])}
-			asked[w.key] = p
-		}
-		if !p.next.After(now) {
-			if _, offline := c.online(); offline != nil {
-				continue // a new session notifies
-			}
-			if e := c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}); e != nil {
-				err = errors.Join(err, e)
-			}
-			p.times++
-			p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
-		}
-		if next.IsZero() || p.next.Before(next) {
-			next = p.next
+		if asked[w.key] == nil {
+			asked[w.key] = &pursuit{next: now.Add(chaseAfter[0])}
 		}
 	}
 	for key := range asked {
@@ -99,13 +114,12 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 			delete(asked, key)
 		}
 	}
-	return next, err
 }
 
 // wants lists everything that is missing.
 func (c *Client) wants(ctx context.Context) (out []want, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		gaps, err := tx.Gaps(maxChased)
+		gaps, err := tx.Gaps(maxWanted)
 		if err != nil {
 			return err
 		}
@@ -116,24 +130,12 @@ func (c *Client) wants(ctx context.Context) (out []want, err error) {
 			}
 			out = append(out, w)
 		}
-		parked, err := tx.Parked(chat.Locator{}, maxChased)
-		if err != nil {
-			return err
+		keys, err := tx.WantedKeys(maxWanted)
+		for _, k := range keys {
+			req := &chat.ResendRequest{Locator: k.Locator, Sequences: k.Sequences[:min(len(k.Sequences), chat.MaxIDs)]}
+			out = append(out, want{key: fmt.Sprintf("key:%s:%s", k.Sender, k.Locator), peer: k.Sender, req: req})
 		}
-		byKey := map[string]*chat.ResendRequest{}
-		for _, p := range parked {
-			key := fmt.Sprintf("key:%s:%s", p.Sender, p.Locator)
-			req := byKey[key]
-			if req == nil {
-				req = &chat.ResendRequest{Locator: p.Locator}
-				byKey[key] = req
-				out = append(out, want{key: key, peer: p.Sender, req: req})
-			}
-			if len(req.Sequences) < chat.MaxIDs {
-				req.Sequences = append(req.Sequences, p.Sequence)
-			}
-		}
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -154,101 +156,4 @@ func (c *Client) wantGap(tx *history.Tx, t *chat.Track) (want, error) {
 	}
 	w.peer = ch.Peer
 	return w, nil
-}
-
-// maxBacklog is how many envelopes may wait before requests are left for later:
-// whoever misses something asks again, so nobody fills this outbox by asking.
-const maxBacklog = 4 * chat.MaxIDs
-
-// resend answers a verified request: messages that this device wrote, to an
-// account that they were for, once more under the current key.
-func (c *Client) resend(ctx context.Context, m *chat.Message) error {
-	cert, err := c.knownPeer(ctx, m.From)
-	if err != nil {
-		return err
-	}
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if n, err := tx.CountOutgoing(); err != nil || n > maxBacklog {
-			return err
-		}
-		rows, err := c.requested(ctx, tx, m)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, m.From))
-			if err != nil {
-				return err
-			}
-			var id omega.ID
-			if _, err := c.cfg.rand().Read(id[:]); err != nil {
-				return err
-			}
-			if err := c.seal(ctx, tx, cert, id, content); errors.Is(err, chat.ErrTooLarge) {
-				continue // the others are still worth sending
-			} else if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	c.queued.notify()
-	return err
-}
-
-// canRead reports whether an account is among those that a key is for.
-func canRead(k *chat.Key, account omega.Fingerprint) bool {
-	return slices.ContainsFunc(k.Members, func(m chat.Member) bool { return m.Account == account })
-}
-
-// retireKey has the next message come with a new key: somebody who should have
-// this one has not got its record, and could not read an answer under it.
-func retireKey(tx *history.Tx, k *chat.Key) error {
-	state, err := tx.Sender(k.Chat)
-	if err != nil || state.Key == nil || !state.Key.Same(k) {
-		return err
-	}
-	state.Count = chat.MaxKeyMessages
-	return tx.PutSender(state)
-}
-
-// requested finds the messages of a request that may be answered.
-func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message) ([]*history.Row, error) {
-	req := m.Content.Resend
-	chatID, device := req.Chat, req.Device
-	if device.IsZero() {
-		keys, err := tx.Keys(ctx, req.Locator)
-		if err != nil {
-			return nil, err
-		}
-		for _, k := range keys {
-			if k.Device != c.acc.Device || !canRead(k, m.From) {
-				continue
-			}
-			chatID, device = k.Chat, k.Device
-			if err := retireKey(tx, k); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if chatID == (omega.ChatID{}) {
-		chatID = m.Chat
-	}
-	if device != c.acc.Device {
-		return nil, nil // another device of this account answers
-	}
-	var rows []*history.Row
-	for _, seq := range req.Sequences {
-		row, err := tx.MessageBySequence(chatID, device, seq)
-		if errors.Is(err, history.ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if row.Peer == m.From || m.From == c.acc.Fingerprint {
-			rows = append(rows, row)
-		}
-	}
-	return rows, nil
 }

@@ -31,6 +31,18 @@ func (h *hand) move(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
+// newStillCore makes a core that does nothing by itself, and its clock.
+func newStillCore(t *testing.T) (*Client, *hand) {
+	t.Helper()
+	clock := &hand{now: time.Now()}
+	cfg := newFakeProxy(t).newHome(t)
+	cfg.Clock = clock.time
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c, clock
+}
+
 // entryOf is what the cloud has of an account that lives at home.
 func entryOf(t *testing.T, id *pgp.Identity, home omega.Fingerprint, sequence uint64) wire.Entry {
 	t.Helper()
@@ -42,13 +54,7 @@ func entryOf(t *testing.T, id *pgp.Identity, home omega.Fingerprint, sequence ui
 // TestChase: requests for what is missing come at once-and-rarer times, not
 // while nobody would hear them, and end when it is there.
 func TestChase(t *testing.T) {
-	p := newFakeProxy(t)
-	clock := &hand{now: time.Now()}
-	cfg := p.newHome(t)
-	cfg.Clock = clock.time
-	c, err := Open(t.Context(), cfg)
-	must(t, err)
-	defer c.Close()
+	c, clock := newStillCore(t)
 	peer := newIdentity(t, "peer")
 	row := &history.Parked{Locator: chat.Locator{1}, Sequence: 3, Sender: peer.Account(), ID: omega.ID{1}, Payload: []byte("x"), Received: clock.time()}
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
@@ -88,7 +94,7 @@ func TestChase(t *testing.T) {
 		clock.move(time.Millisecond)
 	}
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
-		parked, err := tx.Parked(chat.Locator{}, 10)
+		parked, err := tx.Parked(row.Locator, 10)
 		for _, p := range parked {
 			err = tx.Unpark(p.Position)
 		}
@@ -96,6 +102,50 @@ func TestChase(t *testing.T) {
 	}))
 	if n, wait := round(); n != 0 || wait != 0 || len(asked) != 0 {
 		t.Errorf("nothing is missing: %d requests, next in %v, %d remembered", n, wait, len(asked))
+	}
+}
+
+// TestChaseFairly: a stranger who fills the table of what is wanted does not
+// keep others from being asked.
+func TestChaseFairly(t *testing.T) {
+	c, clock := newStillCore(t)
+	stranger, friend := newIdentity(t, "stranger"), newIdentity(t, "friend")
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		for i := range maxChased + 10 {
+			who := stranger
+			if i == maxChased+9 {
+				who = friend
+			}
+			must(t, tx.PutPeer(&history.Peer{Fingerprint: who.Account(), Certificate: who.Certificate.Bytes(), Checked: clock.time()}))
+			must(t, tx.Park(&history.Parked{
+				Locator: chat.Locator{byte(i), byte(i >> 8), 1}, Sequence: 1, Sender: who.Account(), ID: omega.ID{byte(i), byte(i >> 8)},
+				Payload: []byte("x"), Received: clock.time(),
+			}))
+		}
+		return nil
+	}))
+	c.session = &session{} // somebody hears
+	asked := map[string]*pursuit{}
+	_, err := c.chaseOnce(t.Context(), asked)
+	must(t, err)
+	clock.move(chaseAfter[0])
+	for range 2 {
+		_, err = c.chaseOnce(t.Context(), asked)
+		must(t, err)
+	}
+	var heard bool
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		due, _, err := tx.Outgoing(clock.time(), 0, 10*maxChased)
+		for _, o := range due {
+			heard = heard || o.Peer == friend.Account()
+		}
+		return err
+	}))
+	if !heard {
+		t.Error("the friend is not asked")
+	}
+	if len(asked) != maxChased+10 {
+		t.Errorf("%d remembered", len(asked))
 	}
 }
 

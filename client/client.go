@@ -9,7 +9,7 @@
 //	session    session.go   reads frames; answers requests; mail goes to inbox
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
-//	chase      chase.go     asks again for what is missing
+//	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
 //	renew      connect.go   renews lease and location record
 //
 // Every one of them ends when Run's context does, and Run waits for them. The
@@ -50,8 +50,7 @@ type Client struct {
 	soft    *pgp.SecretKey // the primary key, if it is here
 
 	holding sync.Mutex
-	held    map[omega.ID]loan // received messages that a caller has; guarded by holding
-	delays  map[lane]delay    // what has a gap; guarded by holding
+	held    map[int64]loan // received messages that a caller has, by position; guarded by holding
 
 	mu        sync.Mutex
 	id        *pgp.Identity                           // newest certificate of the own account; guarded by mu
@@ -101,8 +100,8 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		homes: map[omega.Fingerprint]*homeState{},
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
-		held:  map[omega.ID]loan{}, delays: map[lane]delay{},
-		mail: make(chan mailIn, maxMail),
+		held:  map[int64]loan{},
+		mail:  make(chan mailIn, maxMail),
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err

@@ -137,10 +137,17 @@ func (c *Client) putAside(ctx context.Context, peer omega.Fingerprint, p clientr
 // queueText seals one text; the same id again changes nothing.
 func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.ID, text string) error {
 	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
-		if _, err := tx.Message(id); err == nil || !errors.Is(err, history.ErrNotFound) {
+		// What was put aside for the same peer was written before.
+		aside, err := tx.UnsealedTo(peer.Fingerprint())
+		if err != nil {
 			return err
 		}
-		return c.seal(ctx, tx, peer, id, chat.NewText(text))
+		for i := range aside {
+			if err := c.sealUnsealed(ctx, tx, peer, &aside[i]); err != nil {
+				return err
+			}
+		}
+		return c.sealText(ctx, tx, peer, id, text)
 	})
 	if errors.Is(err, chat.ErrNoReaders) {
 		fp := peer.Fingerprint()
@@ -152,6 +159,22 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 	c.queued.notify()
 	c.changed.notify()
 	return nil
+}
+
+// sealText seals a text, unless it was before.
+func (c *Client) sealText(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, id omega.ID, text string) error {
+	if _, err := tx.Message(id); err == nil || !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	return c.seal(ctx, tx, peer, id, chat.NewText(text))
+}
+
+// sealUnsealed seals a text that was put aside.
+func (c *Client) sealUnsealed(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, u *history.Unsealed) error {
+	if err := c.sealText(ctx, tx, peer, u.ID, u.Text); err != nil {
+		return err
+	}
+	return tx.RemoveUnsealed(u.ID)
 }
 
 // sendControl seals a message that is not shown: a receipt, a request, an

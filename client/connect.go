@@ -35,18 +35,24 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 
-	retry := minRetry
+	retry, useless := minRetry, ""
 	for ctx.Err() == nil {
 		start := time.Now()
-		settled, err := c.serve(ctx)
+		server, settled, err := c.serve(ctx, useless)
 		if ctx.Err() != nil {
 			return
 		}
 		c.cfg.log().Info("session ended", "err", err)
-		// A server that took this device is worth another try soon. Two homes
-		// with one device drive each other out: they must slow down.
-		if settled && !isCode(err, omega.CodeSuperseded) || time.Since(start) > maxRetry {
+		// A server that took this device is worth another try soon, unless that
+		// lasts no longer than the pause before: then something here, such as a
+		// full disk, or there is the reason. Two homes with one device drive each
+		// other out: they must slow down.
+		lasted := time.Since(start)
+		if settled && lasted > retry && !isCode(err, omega.CodeSuperseded) || lasted > maxRetry {
 			retry = minRetry
+		}
+		if useless = ""; !settled {
+			useless = server
 		}
 		select {
 		case <-time.After(jitter(retry)):
@@ -60,12 +66,13 @@ func (c *Client) Run(ctx context.Context) {
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
 
 // serve connects to the first server that takes this device, and carries the
-// session until it ends. settled: it was of use.
-func (c *Client) serve(ctx context.Context) (settled bool, err error) {
-	conn, server, err := c.dialAny(ctx)
+// session until it ends. settled: it was of use. One that was useless the last
+// time is tried after the others.
+func (c *Client) serve(ctx context.Context, useless string) (server string, settled bool, err error) {
+	conn, server, err := c.dialAny(ctx, useless)
 	if err != nil {
 		c.offline(err)
-		return false, err
+		return server, false, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,7 +88,7 @@ func (c *Client) serve(ctx context.Context) (settled bool, err error) {
 	})
 	wg.Wait()
 	settled = c.offline(context.Cause(ctx))
-	return settled, context.Cause(ctx)
+	return server, settled, context.Cause(ctx)
 }
 
 // offline forgets the session, and reports whether there was one.
@@ -97,9 +104,9 @@ func (c *Client) offline(why error) (settled bool) {
 }
 
 // dialAny tries the servers in order of preference.
-func (c *Client) dialAny(ctx context.Context) (*transport.Conn, string, error) {
+func (c *Client) dialAny(ctx context.Context, useless string) (*transport.Conn, string, error) {
 	var errs []error
-	for _, server := range c.candidates(ctx) {
+	for _, server := range c.candidates(ctx, useless) {
 		addr, err := transport.ParseAddress(server)
 		if err == nil {
 			var conn *transport.Conn

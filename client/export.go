@@ -72,7 +72,7 @@ func (c *Client) exportMessage(ctx context.Context, dir string, r *history.Row, 
 	cert := keys[r.From]
 	if cert == nil {
 		var err error
-		if cert, _, err = c.peer(ctx, r.From, 10*peerAge); err != nil {
+		if cert, err = c.knownPeer(ctx, r.From); err != nil {
 			return false, err
 		}
 		keys[r.From] = cert

@@ -27,7 +27,7 @@ const maxBatch = 128
 
 // inbox takes mail until ctx ends.
 func (c *Client) inbox(ctx context.Context) {
-	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}}
+	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}, given: answers{}}
 	for {
 		select {
 		case m := <-c.mail:
@@ -52,6 +52,7 @@ type inboxWorker struct {
 	session *session                     // that last and rewound are about
 	last    map[omega.Fingerprint]uint64 // by home: sequence up to which everything was taken
 	rewound map[omega.Fingerprint]uint64 // by home: last for which a rewind was asked
+	given   answers
 	batch   []mailIn
 }
 
@@ -62,7 +63,7 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	if err != nil {
 		return err
 	}
-	t := &taken{c: w.c, receipts: map[lane]*chat.Receipt{}}
+	t := &taken{c: w.c, given: w.given, receipts: map[lane]*chat.Receipt{}}
 	if err := t.store(ctx, todo); err != nil {
 		return err
 	}
@@ -143,6 +144,7 @@ type lane struct {
 // answer. It belongs to the inbox goroutine.
 type taken struct {
 	c        *Client
+	given    answers
 	receipts map[lane]*chat.Receipt
 	requests []*chat.Message // verified ones of chat.KindResend
 	missing  bool            // there is a gap, or something was parked
@@ -245,50 +247,73 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 		return omega.Fingerprint{}, nil
 	}
 	a := &chat.Arrival{
-		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(),
-		Received: time.UnixMilli(int64(m.Received)).UTC(), Fresh: fresh,
+		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh,
 	}
-	return t.judge(ctx, tx, a, env.Sender())
+	r, err := t.judge(ctx, tx, a, env.Sender())
+	if err != nil || r.Verdict != chat.VerdictNeedCert {
+		return omega.Fingerprint{}, err
+	}
+	return r.Account, nil
 }
 
-// judge opens one payload and acts on the verdict.
-func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, sender omega.Fingerprint) (need omega.Fingerprint, err error) {
+// maxReceived is the last millisecond that has a form in RFC 3339: the end of
+// the year 9999.
+const maxReceived = 253402300799999
+
+// receivedAt is when a home says that it took a mail. Nobody signs that, so
+// what is no time is none: kept, it would be in the way of every list that the
+// message stands in.
+func receivedAt(ms uint64) time.Time {
+	if ms == 0 || ms > maxReceived {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)).UTC()
+}
+
+// judge opens one payload and acts on the verdict, which it returns.
+func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, sender omega.Fingerprint) (*chat.Result, error) {
 	t.c.mu.Lock()
 	receiver := t.c.receiver
 	t.c.mu.Unlock()
 	r, err := receiver.Open(ctx, tx, a)
 	if err != nil {
-		return need, err
+		return nil, err
 	}
 	switch r.Verdict {
-	case chat.VerdictNeedCert:
-		return r.Account, nil
 	case chat.VerdictNeedKey:
 		t.missing = true
-		p, err := chat.ParsePayload(a.Payload)
-		if err != nil {
-			return need, err
-		}
-		return need, tx.Park(&history.Parked{
-			Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received,
-		})
+		err = park(tx, a, r, sender)
 	case chat.VerdictKey:
-		return need, t.unpark(ctx, tx, r)
+		err = t.unpark(ctx, tx, r)
 	case chat.VerdictMessage:
-		return need, t.message(tx, r)
+		err = t.message(tx, r)
 	case chat.VerdictRefused:
 		t.c.cfg.log().Warn("message refused", "id", a.ID, "sender", sender, "err", r.Reason)
 	}
-	return need, nil
+	return r, err
+}
+
+// park keeps a message whose key is not here.
+func park(tx *history.Tx, a *chat.Arrival, r *chat.Result, sender omega.Fingerprint) error {
+	p, err := chat.ParsePayload(a.Payload)
+	if err != nil {
+		return err
+	}
+	parked := &history.Parked{Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received}
+	if a.Received.IsZero() {
+		parked.Received = a.Now // it is kept for a time from then on
+	}
+	return tx.Park(parked)
 }
 
 // maxParked is more than history keeps.
 const maxParked = 1 << 16
 
-// unpark opens what waited for a key.
+// unpark opens what waited for a key. What this one does not open waits on.
 func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
 	k := r.Key
-	if k.Problem == chat.ProblemNone && k.Profile != "" && k.From != t.c.acc.Fingerprint {
+	fresh := r.Track != nil // an old record that comes again brings an old name
+	if fresh && k.Profile != "" && k.From != t.c.acc.Fingerprint {
 		if err := tx.SetPeerName(k.From, k.Profile); err != nil {
 			return err
 		}
@@ -299,10 +324,11 @@ func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) erro
 	}
 	for _, p := range parked {
 		a := &chat.Arrival{ID: p.ID, Payload: p.Payload, Now: t.c.cfg.now(), Received: p.Received, Fresh: true}
-		if err := tx.Unpark(p.Position); err != nil {
-			return err
+		opened, err := t.judge(ctx, tx, a, p.Sender)
+		if err == nil && opened.Verdict != chat.VerdictNeedKey {
+			err = tx.Unpark(p.Position)
 		}
-		if _, err := t.judge(ctx, tx, a, p.Sender); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -315,6 +341,11 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	m := r.Message
 	if r.Track != nil && len(r.Track.Missing) > 0 {
 		t.missing = true
+	}
+	if m.Verified {
+		if err := tx.UnparkMessage(m.ID, m.From); err != nil { // or it is asked for although it came another way
+			return err
+		}
 	}
 	own := m.From == t.c.acc.Fingerprint
 	switch kind := m.Content.Kind; {
@@ -398,7 +429,7 @@ func (t *taken) follow(ending context.Context) error {
 	}
 	var errs []error
 	for _, m := range t.requests {
-		if err := t.c.resend(ctx, m); err != nil {
+		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)
 		}
 	}

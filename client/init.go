@@ -42,8 +42,8 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	if err := prepareHome(cfg.Home); err != nil {
 		return nil, err
 	}
-	if err := pgp.CheckDeviceName(cfg.DeviceName); err != nil {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename", err), i18n.T("next.devicename"), nil)
+	if err := checkDeviceName(doing, cfg.DeviceName); err != nil {
+		return nil, err
 	}
 	// Whom we meet is known before anything is made: a wrong address leaves
 	// nothing behind.
@@ -83,6 +83,13 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 		return nil, err
 	}
 	return accountInfo(acc, cert, now), nil
+}
+
+func checkDeviceName(doing i18n.Text, name string) error {
+	if err := pgp.CheckDeviceName(name); err != nil {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename", err), i18n.T("next.devicename"), nil)
+	}
+	return nil
 }
 
 // bind makes the account's certificate with its first device: at most three

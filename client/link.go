@@ -47,6 +47,9 @@ type LinkConfig struct {
 func Link(ctx context.Context, cfg LinkConfig) (info *clientrpc.AccountInfo, err error) {
 	doing := i18n.T("doing.link")
 	defer func() { err = explain(doing, err) }()
+	if err := checkDeviceName(doing, cfg.DeviceName); err != nil {
+		return nil, err
+	}
 	if err := prepareHome(cfg.Home); err != nil {
 		return nil, err
 	}

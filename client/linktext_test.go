@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -112,4 +113,14 @@ func FuzzLinkText(f *testing.F) {
 		}
 		l.keys()
 	})
+}
+
+// TestLinkName: a name that no device can have is an error of whoever gave it.
+func TestLinkName(t *testing.T) {
+	cfg := LinkConfig{Config: Config{Home: t.TempDir()}, Server: "127.0.0.1:1", DeviceName: "a\nb"}
+	_, err := Link(t.Context(), cfg)
+	var e *clientrpc.Error
+	if !errors.As(err, &e) || e.Code != clientrpc.CodeUsage || e.Why.Key != "why.devicename" {
+		t.Errorf("%v", err)
+	}
 }

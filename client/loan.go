@@ -35,26 +35,26 @@ func (k *caller) handle(ctx context.Context, method string, params []byte) (any,
 func (k *caller) close() {
 	c := k.core
 	c.holding.Lock()
-	for id, h := range c.held {
-		if h.by == k {
-			delete(c.held, id)
+	for position, l := range c.held {
+		if l.by == k {
+			delete(c.held, position)
 		}
 	}
 	c.holding.Unlock()
 	c.changed.notify()
 }
 
-// free shows at most n of rows that nobody holds. With what others hold, all that
-// came after it from the same device is left out: if they never confirm, it
-// comes again, and must not come late. again is when the first hold is over.
-// c.holding is held.
-func (c *Client) free(tx *history.Tx, by *caller, rows []history.Row, n int) (out []clientrpc.Message, again time.Time, err error) {
+// free shows at most n of rows that nobody holds, and returns their positions.
+// With what others hold, all that came after it from the same device is left
+// out: if they never confirm, it comes again, and must not come late. again is
+// when the first loan is over. c.holding is held.
+func (c *Client) free(tx *history.Tx, by *caller, rows []history.Row, n int) (out []clientrpc.Message, taken []int64, again time.Time, err error) {
 	busy := map[lane]bool{}
 	for i := range rows {
 		l := lane{rows[i].Chat, rows[i].Peer, rows[i].Device}
-		if h, taken := c.held[rows[i].ID]; taken {
-			busy[l] = busy[l] || h.by != by
-			again = sooner(again, h.until)
+		if held, ok := c.held[rows[i].Position]; ok {
+			busy[l] = busy[l] || held.by != by
+			again = sooner(again, held.until)
 			continue
 		}
 		if len(out) == n || busy[l] {
@@ -62,11 +62,11 @@ func (c *Client) free(tx *history.Tx, by *caller, rows []history.Row, n int) (ou
 		}
 		m, err := c.show(tx, &rows[i])
 		if err != nil {
-			return nil, again, err
+			return nil, nil, again, err
 		}
-		out = append(out, m)
+		out, taken = append(out, m), append(taken, rows[i].Position)
 	}
-	return out, again, nil
+	return out, taken, again, nil
 }
 
 // sooner is the earlier of two times, where zero means never.

@@ -17,19 +17,19 @@ func TestLoans(t *testing.T) {
 	db, err := history.Open(t.Context(), filepath.Join(t.TempDir(), "history.db"))
 	must(t, err)
 	defer db.Close()
-	c := &Client{db: db, held: map[omega.ID]loan{}}
+	c := &Client{db: db, held: map[int64]loan{}}
 	ann, bob := &caller{c}, &caller{c}
 	row := func(id byte, device byte) history.Row {
-		return history.Row{Message: chat.Message{ID: omega.ID{id}, Peer: fp(1), From: fp(1), Device: fp(device), Content: &chat.Content{}}}
+		return history.Row{Position: int64(id), Message: chat.Message{ID: omega.ID{id}, Peer: fp(1), From: fp(1), Device: fp(device), Content: &chat.Content{}}}
 	}
 	rows := []history.Row{row(1, 7), row(2, 7), row(3, 8), row(4, 7), row(5, 8)}
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	get := func(by *caller, n int) (ids []byte, again time.Time) {
 		must(t, db.View(t.Context(), func(tx *history.Tx) error {
-			out, at, err := c.free(tx, by, rows, n)
-			for _, m := range out {
+			out, taken, at, err := c.free(tx, by, rows, n)
+			for i, m := range out {
 				ids = append(ids, m.ID[0])
-				c.held[m.ID] = loan{by: by, until: start}
+				c.held[taken[i]] = loan{by: by, until: start}
 			}
 			again = at
 			return err

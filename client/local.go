@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // A Local reaches the core of a home directory: the one that another process
@@ -24,6 +25,8 @@ type Local struct {
 	cfg    Config
 	closed context.Context // ends when Close is called
 	close  context.CancelFunc
+
+	patience time.Duration // how long the holder of the home may give no sign
 
 	turn chan struct{}  // holds one element while somebody looks for a core
 	conn clientrpc.Conn // current way to a core; nil: none yet; guarded by turn
@@ -38,7 +41,7 @@ func OpenLocal(ctx context.Context, cfg Config) (*Local, error) {
 	if _, err := loadAccount(cfg.Home); err != nil {
 		return nil, accountError(cfg.Home, err)
 	}
-	l := &Local{cfg: cfg, turn: make(chan struct{}, 1)}
+	l := &Local{cfg: cfg, patience: maxSilence, turn: make(chan struct{}, 1)}
 	l.closed, l.close = context.WithCancel(context.Background())
 	if _, err := l.get(ctx, nil); err != nil {
 		l.close()
@@ -72,6 +75,13 @@ const (
 	minLook = 5 * time.Millisecond
 	maxLook = 100 * time.Millisecond
 )
+
+// maxSilence is more than a process takes to open the secrets of a home, or to
+// end, on a slow machine.
+const maxSilence = 20 * time.Second
+
+// errStopped says that the process that has the home gives no sign.
+var errStopped = errors.New("the process that has this home gives no sign")
 
 // pause waits for d.
 func (l *Local) pause(ctx context.Context, d time.Duration) error {
@@ -120,8 +130,14 @@ func (l *Local) get(ctx context.Context, stale clientrpc.Conn) (clientrpc.Conn, 
 		l.conn.Close()
 		l.conn = nil
 	}
+	alone, cancel := context.WithTimeoutCause(ctx, l.patience, errStopped)
+	defer cancel()
 	for wait := minLook; ; wait = min(2*wait, maxLook) {
-		conn, err := l.try(ctx)
+		conn, err := l.try(ctx, alone)
+		if errors.Is(err, errStopped) {
+			doing := i18n.T("doing.open", l.cfg.Home)
+			return nil, fail(clientrpc.CodeTimeout, doing, i18n.T("why.stopped"), i18n.T("next.stopped"), nil)
+		}
 		if conn != nil || err != nil {
 			l.conn = conn
 			return conn, err
@@ -134,14 +150,18 @@ func (l *Local) get(ctx context.Context, stale clientrpc.Conn) (clientrpc.Conn, 
 }
 
 // try returns a Conn to whoever holds the home, holds it itself, or returns
-// nothing when the holder is just changing.
-func (l *Local) try(ctx context.Context) (clientrpc.Conn, error) {
+// nothing when the holder is just changing. When alone ends, which is before
+// ctx, no holder is waited for any more.
+func (l *Local) try(ctx, alone context.Context) (clientrpc.Conn, error) {
 	if c, err := dialSocket(l.cfg.Home); err == nil {
-		return clientrpc.NewPipe(c), nil
+		return answering(alone, clientrpc.NewPipe(c))
 	}
 	lock, err := lockHome(l.cfg.Home)
-	if err != nil || lock == nil {
+	if err != nil {
 		return nil, err
+	}
+	if lock == nil {
+		return nil, context.Cause(alone)
 	}
 	h, err := hold(ctx, l.cfg, lock)
 	if err != nil {
@@ -149,6 +169,20 @@ func (l *Local) try(ctx context.Context) (clientrpc.Conn, error) {
 		return nil, accountError(l.cfg.Home, err)
 	}
 	return h, nil
+}
+
+// answering returns p if its other end answers: the system takes connections for
+// a process that was stopped (Ctrl+Z) as well.
+func answering(ctx context.Context, p *clientrpc.Pipe) (clientrpc.Conn, error) {
+	_, err := clientrpc.Account.Call(ctx, p, clientrpc.None{})
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, clientrpc.ErrHandover):
+		err = nil
+	}
+	p.Close()
+	return nil, err
 }
 
 // A Holder runs the core of a home and serves it to other processes.

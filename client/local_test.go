@@ -207,3 +207,28 @@ func wantCode(t *testing.T, what string, err error, code string) {
 		t.Errorf("%s: %v, want code %s", what, err, code)
 	}
 }
+
+// TestStoppedHolder: commands do not wait for ever for a process that has the
+// home and was stopped, with its socket open or before.
+func TestStoppedHolder(t *testing.T) {
+	p := newFakeProxy(t)
+	cfg := p.newHome(t)
+	lock, err := lockHome(cfg.Home)
+	must(t, err)
+	defer lock.Close()
+	for _, listens := range []bool{false, true} {
+		if listens {
+			l, err := listenSocket(cfg.Home)
+			must(t, err)
+			defer l.Close()
+		}
+		l := &Local{cfg: cfg, patience: 50 * time.Millisecond, turn: make(chan struct{}, 1)}
+		l.closed, l.close = context.WithCancel(t.Context())
+		err := l.Call(t.Context(), clientrpc.Chats.Name, clientrpc.None{}, nil)
+		var e *clientrpc.Error
+		if !errors.As(err, &e) || e.Code != clientrpc.CodeTimeout || e.Why.Key != "why.stopped" {
+			t.Errorf("listens %v: %v", listens, err)
+		}
+		must(t, l.Close())
+	}
+}

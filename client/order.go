@@ -16,17 +16,22 @@ import (
 // the rest, so after this time it is shown without it.
 const orderWait = 15 * time.Second
 
-// A delay is one lane that has a gap.
-type delay struct {
-	until   time.Time // when the gap is given up
-	skipped uint32    // nothing up to here is waited for any more
+// An ordering is one look at what is to be shown.
+type ordering struct {
+	now     time.Time
+	tracks  map[lane]*chat.Track
+	delays  map[lane]history.Delay // of the lanes that were looked at
+	changed map[lane]history.Delay // those of delays that have to be stored
+	again   time.Time              // when to look again; zero if nothing waits
+}
+
+func newOrdering(now time.Time) *ordering {
+	return &ordering{now: now, tracks: map[lane]*chat.Track{}, delays: map[lane]history.Delay{}, changed: map[lane]history.Delay{}}
 }
 
 // inOrder leaves out what has to wait for earlier messages of its lane, and
-// puts the rest of each lane in the order of its sender. again is when to look
-// again, zero if nothing waits. c.holding is held.
-func (c *Client) inOrder(ctx context.Context, tx *history.Tx, rows []history.Row, now time.Time) (out []history.Row, again time.Time, err error) {
-	tracks := map[lane]*chat.Track{}
+// puts the rest of each lane in the order of its sender.
+func (o *ordering) inOrder(ctx context.Context, tx *history.Tx, rows []history.Row) (out []history.Row, err error) {
 	places := map[lane][]int{} // in out, ascending
 	for _, r := range rows {
 		l := lane{r.Chat, r.Peer, r.Device}
@@ -34,15 +39,11 @@ func (c *Client) inOrder(ctx context.Context, tx *history.Tx, rows []history.Row
 			out = append(out, r)
 			continue
 		}
-		t := tracks[l]
-		if t == nil {
-			if t, err = tx.Track(ctx, r.Chat, r.Device); err != nil {
-				return nil, again, err
-			}
-			tracks[l] = t
+		if err := o.load(ctx, tx, l); err != nil {
+			return nil, err
 		}
-		if until := c.waits(l, t, r.Sequence, now); !until.IsZero() {
-			again = sooner(again, until)
+		if until := o.waits(l, r.Sequence); !until.IsZero() {
+			o.again = sooner(o.again, until)
 			continue
 		}
 		places[l] = append(places[l], len(out))
@@ -51,28 +52,61 @@ func (c *Client) inOrder(ctx context.Context, tx *history.Tx, rows []history.Row
 	for _, p := range places {
 		sortPlaces(out, p)
 	}
-	return out, again, nil
+	return out, nil
+}
+
+// load reads what is known of a lane, once.
+func (o *ordering) load(ctx context.Context, tx *history.Tx, l lane) (err error) {
+	if o.tracks[l] != nil {
+		return nil
+	}
+	if o.delays[l], err = tx.Delay(l.chat, l.device); err != nil {
+		return err
+	}
+	o.tracks[l], err = tx.Track(ctx, l.chat, l.device)
+	return err
 }
 
 // waits returns until when a message waits at most, zero if it does not.
-func (c *Client) waits(l lane, t *chat.Track, seq uint32, now time.Time) time.Time {
-	d := c.delays[l]
+func (o *ordering) waits(l lane, seq uint32) time.Time {
+	t, d := o.tracks[l], o.delays[l]
 	if len(t.Missing) == 0 {
-		delete(c.delays, l)
+		o.set(l, history.Delay{})
 		return time.Time{}
 	}
-	gap := slices.ContainsFunc(t.Missing, func(r chat.Range) bool { return r.From < seq && r.To > d.skipped })
+	gap := slices.ContainsFunc(t.Missing, func(r chat.Range) bool { return r.From < seq && r.To > d.Skipped })
 	if !gap {
 		return time.Time{}
 	}
-	switch {
-	case d.until.IsZero():
-		d.until = now.Add(orderWait)
-	case !now.Before(d.until):
-		d = delay{skipped: t.Highest}
+	switch latest := o.now.Add(orderWait); {
+	case d.Until.IsZero(), d.Until.After(latest): // or the clock was set back
+		d.Until = latest
+	case !o.now.Before(d.Until):
+		d = history.Delay{Skipped: t.Highest}
 	}
-	c.delays[l] = d
-	return d.until
+	o.set(l, d)
+	return d.Until
+}
+
+func (o *ordering) set(l lane, d history.Delay) {
+	if old := o.delays[l]; !old.Until.Equal(d.Until) || old.Skipped != d.Skipped {
+		o.delays[l], o.changed[l] = d, d
+	}
+}
+
+// store keeps what changed, so that the next process goes on from there.
+func (o *ordering) store(ctx context.Context, db *history.DB) error {
+	if len(o.changed) == 0 {
+		return nil
+	}
+	return db.Update(ctx, func(tx *history.Tx) error {
+		for l, d := range o.changed {
+			if err := tx.PutDelay(l.chat, l.device, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // sortPlaces puts the rows at ascending places in the order of their sequences.

@@ -2,11 +2,13 @@ package client
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
 
@@ -18,7 +20,6 @@ func TestInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	c := &Client{db: db, delays: map[lane]delay{}}
 	chatID := omega.ChatID{1}
 	one, err1 := omega.ParseFingerprint("1111111111111111111111111111111111111111")
 	two, err2 := omega.ParseFingerprint("2222222222222222222222222222222222222222")
@@ -49,6 +50,7 @@ func TestInOrder(t *testing.T) {
 		{"not waited for twice", []chat.Range{{From: 4, To: 4}}, []history.Row{row(one, 7)}, orderWait, []uint32{7}, 0},
 		{"filled", nil, []history.Row{row(one, 4)}, 2 * orderWait, []uint32{4}, 0},
 		{"another gap", []chat.Range{{From: 8, To: 8}}, []history.Row{row(one, 9)}, 2 * orderWait, nil, 3 * orderWait},
+		{"the clock was set back", []chat.Range{{From: 8, To: 8}}, []history.Row{row(one, 9)}, -1000 * orderWait, nil, -999 * orderWait},
 	}
 	for _, s := range steps {
 		err := db.Update(t.Context(), func(tx *history.Tx) error {
@@ -56,9 +58,16 @@ func TestInOrder(t *testing.T) {
 			if err := tx.PutTrack(t.Context(), track, nil); err != nil {
 				return err
 			}
-			got, again, err := c.inOrder(t.Context(), tx, s.rows, start.Add(s.after))
+			// Every look is one of another process.
+			o := newOrdering(start.Add(s.after))
+			got, err := o.inOrder(t.Context(), tx, s.rows)
 			if err != nil {
 				return err
+			}
+			for l, d := range o.changed {
+				if err := tx.PutDelay(l.chat, l.device, d); err != nil {
+					return err
+				}
 			}
 			var seqs []uint32
 			for _, r := range got {
@@ -73,11 +82,11 @@ func TestInOrder(t *testing.T) {
 				}
 			}
 			var want time.Time
-			if s.again > 0 {
+			if s.again != 0 {
 				want = start.Add(s.again)
 			}
-			if !again.Equal(want) {
-				t.Errorf("%s: looks again at %v, want %v", s.name, again, want)
+			if !o.again.Equal(want) {
+				t.Errorf("%s: looks again at %v, want %v", s.name, o.again, want)
 			}
 			return nil
 		})
@@ -85,4 +94,119 @@ func TestInOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestOrderOfCommands: a message behind a gap is shown in time also where every
+// look is a command of its own that does not live that long.
+func TestOrderOfCommands(t *testing.T) {
+	p := newFakeProxy(t)
+	clock := &hand{now: time.Now()}
+	cfg := p.newHome(t)
+	cfg.Clock = clock.time
+	m := chat.Message{
+		ID: omega.ID{1}, Chat: omega.ChatID{1}, Peer: fp(1), From: fp(1), Device: fp(2), Sequence: 3, Verified: true,
+		Content: chat.NewText("x"),
+	}
+	look := func() (n int) {
+		c, err := Open(t.Context(), cfg)
+		must(t, err)
+		defer c.Close()
+		must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+			track := &chat.Track{Chat: m.Chat, Device: m.Device, Low: 1, Highest: 3, Missing: []chat.Range{{From: 2, To: 2}}}
+			if err := tx.PutTrack(t.Context(), track, nil); err != nil {
+				return err
+			}
+			_, err := tx.PutMessage(&history.Row{Message: m})
+			return err
+		}))
+		out, _, err := c.unprinted(t.Context(), 1)
+		must(t, err)
+		return len(out)
+	}
+	for i, want := range []int{0, 0, 1} {
+		if got := look(); got != want {
+			t.Fatalf("command %d: %d messages, want %d", i+1, got, want)
+		}
+		clock.move(orderWait * 2 / 3)
+	}
+}
+
+// TestSameID: somebody uses the id of another's message, which is known to the
+// servers on its way. Who confirms the one has not seen the other.
+func TestSameID(t *testing.T) {
+	p := newFakeProxy(t)
+	cfg := p.newHome(t)
+	for _, handover := range []bool{false, true} {
+		c, err := Open(t.Context(), cfg)
+		must(t, err)
+		put := func(text string, from omega.Fingerprint) {
+			must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+				_, err := tx.PutMessage(&history.Row{Message: chat.Message{
+					ID: omega.ID{1}, Chat: omega.DirectChat(c.acc.Fingerprint, from), Peer: from, From: from, Device: from,
+					Content: chat.NewText(text), Transcript: []byte(text + "\n\n"),
+				}})
+				return err
+			}))
+		}
+		for i, text := range []string{"mallory's", "bob's"} {
+			if put(text, fp(byte(i+1))); handover {
+				put(text+" later", fp(byte(i+3)))
+			}
+		}
+		var got []string
+		for range 9 {
+			r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1})
+			must(t, err)
+			if len(r.Messages) == 0 {
+				break
+			}
+			got = append(got, r.Messages[0].Text)
+			if handover {
+				must(t, c.Close())
+				c, err = Open(t.Context(), cfg)
+				must(t, err)
+			}
+			_, err = clientrpc.Confirm.Call(t.Context(), c, clientrpc.ConfirmParams{IDs: []omega.ID{r.Messages[0].ID}})
+			must(t, err)
+		}
+		want := []string{"mallory's", "bob's"}
+		if handover {
+			want = []string{"mallory's later", "bob's later"} // the others are known
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("handover %v: got %q, want %q", handover, got, want)
+		}
+		must(t, c.Close())
+	}
+}
+
+// TestAsideFirst: a text that was put aside was written before one that need not
+// be, and keeps its place also when the core has not come to it yet.
+func TestAsideFirst(t *testing.T) {
+	p := newFakeProxy(t)
+	c, err := Open(t.Context(), p.newHome(t))
+	must(t, err)
+	defer c.Close()
+	peer := newIdentity(t, "peer")
+	must(t, c.putAside(t.Context(), peer.Account(), clientrpc.SendParams{ID: omega.ID{1}, Text: "first"}))
+	must(t, c.putAside(t.Context(), fp(9), clientrpc.SendParams{ID: omega.ID{7}, Text: "to somebody else"}))
+	for range 2 { // a call that is repeated changes nothing
+		must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{2}, "second"))
+	}
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		for i := range byte(2) {
+			m, err := tx.Message(omega.ID{i + 1})
+			if err != nil {
+				return err
+			}
+			if m.Sequence != uint32(i+1) {
+				t.Errorf("message %d has sequence %d", i+1, m.Sequence)
+			}
+		}
+		left, err := tx.Unsealed(9)
+		if len(left) != 1 || left[0].ID != (omega.ID{7}) {
+			t.Errorf("still aside: %+v", left)
+		}
+		return err
+	}))
 }

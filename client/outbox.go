@@ -272,16 +272,7 @@ func (w *outboxWorker) sealAside(ctx context.Context) error {
 func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	cert, _, err := w.c.peer(ctx, u.To, peerAge)
 	if err == nil {
-		err = w.c.db.Update(ctx, func(tx *history.Tx) error {
-			if _, err := tx.Message(u.ID); errors.Is(err, history.ErrNotFound) {
-				if err := w.c.seal(ctx, tx, cert, u.ID, chat.NewText(u.Text)); err != nil {
-					return err
-				}
-			} else if err != nil {
-				return err
-			}
-			return tx.RemoveUnsealed(u.ID)
-		})
+		err = w.c.db.Update(ctx, func(tx *history.Tx) error { return w.c.sealUnsealed(ctx, tx, cert, u) })
 	}
 	why := omega.CodeNotFound
 	switch {

@@ -183,8 +183,9 @@ const (
 )
 
 // candidates lists the servers to try: the account's own first, then the
-// others of the cloud in random order, at most eight at a time.
-func (c *Client) candidates(ctx context.Context) []string {
+// others of the cloud in random order, at most eight at a time. A useless one
+// is the last.
+func (c *Client) candidates(ctx context.Context, useless string) []string {
 	out := []string{c.acc.Server}
 	var others []string
 	err := c.db.View(ctx, func(tx *history.Tx) error {
@@ -202,6 +203,9 @@ func (c *Client) candidates(ctx context.Context) []string {
 		if !slices.Contains(out, o) && len(out) < 8 {
 			out = append(out, o)
 		}
+	}
+	if i := slices.Index(out, useless); i >= 0 {
+		out = append(slices.Delete(out, i, i+1), useless)
 	}
 	return out
 }

@@ -76,7 +76,7 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 		return nil, false, err
 	}
 	s, offline := c.online()
-	if stored != nil && (offline != nil || c.cfg.now().Sub(stored.Checked) < maxAge) {
+	if stored != nil && (offline != nil || young(c.cfg.now(), stored.Checked, maxAge)) {
 		cert, err := c.parsePeer(stored)
 		return cert, false, err
 	}
@@ -87,8 +87,15 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 	return cert, err == nil, err
 }
 
-// knownPeer returns a certificate for messages between clients: what is stored
-// will do if the cloud does not answer.
+// young reports whether something was looked at less than maxAge ago. What was
+// looked at in the future, before the clock was set back, was not.
+func young(now, checked time.Time, maxAge time.Duration) bool {
+	age := now.Sub(checked)
+	return age >= 0 && age < maxAge
+}
+
+// knownPeer returns a certificate for messages between clients and for what was
+// verified before: what is stored will do if the cloud does not answer.
 func (c *Client) knownPeer(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate, error) {
 	cert, _, err := c.peer(ctx, fp, 10*peerAge)
 	if err == nil || ctx.Err() != nil {

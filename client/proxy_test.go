@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -27,6 +28,7 @@ type fakeProxy struct {
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
 	attached wire.Attached // what leases are answered with
+	pushed   uint64        // sequence of the last mail of push; of the test's goroutine
 }
 
 func newIdentity(tb testing.TB, name string) *pgp.Identity {
@@ -181,4 +183,56 @@ func (p *fakeProxy) newCore(t *testing.T, change ...func(*Config)) *Client {
 		return c.session != nil && h != nil && h.attached
 	})
 	return c
+}
+
+// TestUselessServer: a server that takes the device and then is of no use is not
+// the only one that is ever tried.
+func TestUselessServer(t *testing.T) {
+	first, second := newFakeProxy(t), newFakeProxy(t)
+	cfg := first.newHome(t)
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	defer c.Close()
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		return tx.SetSetting(settingServers, []byte(second.address))
+	}))
+	own := entryOf(t, c.identity(), first.id.Account(), 1)
+	second.put(own, c.acc.Fingerprint)
+	first.mu.Lock()
+	first.answer = func(f wire.Frame) (wire.Type, []byte) {
+		if f.Type == wire.TypeLookup {
+			return wire.TypeEntry, []byte("no entry")
+		}
+		return 0, nil
+	}
+	first.mu.Unlock()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	until(t, "connected to the other server", func() bool {
+		s, err := c.online()
+		return err == nil && s.server == second.address
+	})
+}
+
+// TestShortSessions: sessions that end as soon as they are of use are not dialled
+// again at once for ever: each pause is twice the one before.
+func TestShortSessions(t *testing.T) {
+	p := newFakeProxy(t)
+	p.answer = func(f wire.Frame) (wire.Type, []byte) {
+		if f.Type == wire.TypeAttach && len(p.got[wire.TypeAttach]) > 1 {
+			p.conns[len(p.conns)-1].Close()
+		}
+		return 0, nil
+	}
+	p.newCore(t)
+	start := time.Now()
+	p.mu.Lock()
+	p.conns[len(p.conns)-1].Close()
+	p.mu.Unlock()
+	until(t, "five sessions", func() bool { return len(p.frames(wire.TypeAttach)) > 5 })
+	if d := time.Since(start); d < 2*time.Second {
+		t.Errorf("five sessions in %v", d)
+	}
 }

@@ -57,63 +57,72 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 	defer c.holding.Unlock()
 	now := c.cfg.now()
 	by := callerOf(ctx)
-	for id, h := range c.held {
-		if !now.Before(h.until) {
-			delete(c.held, id)
+	for position, l := range c.held {
+		if !now.Before(l.until) {
+			delete(c.held, position)
 		}
 	}
+	var taken []int64
+	o := newOrdering(now)
 	// More than n: some may have to wait, or are held.
 	for limit := n + len(c.held) + pageMax/2; ; limit *= 4 {
 		more := false
-		err = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		err = c.db.View(ctx, func(tx *history.Tx) error {
 			rows, err := tx.Unprinted(limit)
 			if err != nil {
 				return err
 			}
 			more = len(rows) == limit
-			if rows, again, err = c.inOrder(ctx, tx, rows, now); err != nil {
+			if rows, err = o.inOrder(ctx, tx, rows); err != nil {
 				return err
 			}
 			var over time.Time
-			out, over, err = c.free(tx, by, rows, n)
-			again = sooner(again, over)
+			out, taken, over, err = c.free(tx, by, rows, n)
+			again = sooner(o.again, over)
 			return err
 		})
 		if err != nil || len(out) == n || !more {
 			break
 		}
 	}
-	for _, m := range out {
-		c.held[m.ID] = loan{by: by, until: now.Add(clientrpc.ReceiveHold)}
+	if err == nil {
+		err = o.store(ctx, c.db)
 	}
-	return out, again, err
+	if err != nil {
+		return nil, again, err
+	}
+	for _, position := range taken {
+		c.held[position] = loan{by: by, until: now.Add(clientrpc.ReceiveHold)}
+	}
+	return out, again, nil
 }
 
 // confirm marks messages as shown and tells their senders that they were read.
 func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (clientrpc.None, error) {
 	read := map[lane][]omega.ID{}
+	var printed []int64
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		for _, id := range p.IDs {
-			row, err := tx.Message(id)
-			if errors.Is(err, history.ErrNotFound) {
-				continue
-			}
+			rows, err := tx.WithID(id)
 			if err != nil {
 				return err
 			}
-			if row.Verified && !row.Own {
-				l := lane{row.Chat, row.Peer, row.Device}
-				read[l] = append(read[l], id)
+			for _, row := range c.confirmed(rows) {
+				printed = append(printed, row.Position)
+				if row.Verified {
+					l := lane{row.Chat, row.Peer, row.Device}
+					read[l] = append(read[l], id)
+				}
 			}
 		}
-		return tx.SetPrinted(p.IDs)
+		return tx.SetPrinted(printed)
 	})
 	if err != nil {
 		return clientrpc.None{}, err
 	}
 	c.holding.Lock()
-	for _, id := range p.IDs {
-		delete(c.held, id)
+	for _, position := range printed {
+		delete(c.held, position)
 	}
 	c.holding.Unlock()
 	c.changed.notify() // others may wait for these
@@ -126,6 +135,25 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		}
 	}
 	return clientrpc.None{}, nil
+}
+
+// confirmed returns those of the messages with one id that somebody was given and
+// confirms now. A core that did not give any, because it took the home over
+// since, knows only that it was one.
+func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
+	c.holding.Lock()
+	defer c.holding.Unlock()
+	for _, r := range rows {
+		if _, held := c.held[r.Position]; held {
+			out = append(out, r)
+		}
+	}
+	if len(out) > 0 || len(rows) == 0 {
+		return out
+	}
+	i := slices.IndexFunc(rows, func(r history.Row) bool { return !r.Printed })
+	i = max(i, 0) // printed already: its sender may not have heard of it
+	return rows[i : i+1]
 }
 
 // show turns a stored message into what faces get.

@@ -9,7 +9,7 @@ import (
 
 // PutMessage adds a message (its chat too) and returns its position. The same
 // message again changes nothing, but that a verified copy takes the place of
-// one that was not. What was parked of it is parked no longer.
+// one that was not.
 func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	what := "store message " + r.ID.String()
 	state, err := stateNumber(r.State)
@@ -44,11 +44,6 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	}
 	if err != nil {
 		return 0, err
-	}
-	if r.Verified && !r.Own {
-		if _, err := tx.exec(what, `DELETE FROM parked WHERE id = ?`, r.ID[:]); err != nil {
-			return 0, err
-		}
 	}
 	if shown {
 		err = tx.noteMessage(what, number, position, r)
@@ -156,17 +151,23 @@ func (tx *Tx) Unprinted(n int) ([]Row, error) {
 	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown = 1 ORDER BY m.position LIMIT ?`, n)
 }
 
-// SetPrinted confirms messages that Unprinted returned: it does not return
-// them again. Ids that are unknown or confirmed already change nothing.
-func (tx *Tx) SetPrinted(ids []omega.ID) error {
-	for _, id := range ids {
-		what := "confirm message " + id.String()
-		if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - (SELECT count(*) FROM message
-			WHERE id = ?1 AND +chat = chat.number AND printed = 0 AND own = 0 AND shown = 1))
-			WHERE number IN (SELECT chat FROM message WHERE id = ?1)`, id[:]); err != nil {
+// WithID returns the messages of others with an id, oldest position first: ids
+// are chosen by senders, and two can choose the same.
+func (tx *Tx) WithID(id omega.ID) ([]Row, error) {
+	return tx.list("read messages "+id.String(), selectRow+`WHERE m.id = ? AND m.own = 0 AND m.shown = 1 ORDER BY m.position`, id[:])
+}
+
+// SetPrinted confirms messages that Unprinted returned, by their positions: it
+// does not return them again. What is unknown or confirmed already changes
+// nothing.
+func (tx *Tx) SetPrinted(positions []int64) error {
+	for _, p := range positions {
+		what := fmt.Sprintf("confirm message at %d", p)
+		if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - 1) WHERE number =
+			(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1)`, p); err != nil {
 			return err
 		}
-		if _, err := tx.exec(what, `UPDATE message SET printed = 1 WHERE id = ? AND printed = 0`, id[:]); err != nil {
+		if _, err := tx.exec(what, `UPDATE message SET printed = 1 WHERE position = ? AND printed = 0`, p); err != nil {
 			return err
 		}
 	}

@@ -96,13 +96,14 @@ func TestReceive(t *testing.T) {
 		return tx.put(message(1, "a"), mine(2, "mine", "queued"), receipt, message(4, "b"), message(5, "c"))
 	})
 	for _, tt := range []struct {
-		confirm []omega.ID
+		confirm []int64
 		want    []string
 	}{
 		{nil, []string{"a", "b"}},
-		{[]omega.ID{message(1, "").ID, message(1, "").ID, {88}}, []string{"b", "c"}},
-		{[]omega.ID{message(5, "").ID}, []string{"b"}},
-		{[]omega.ID{message(4, "").ID}, nil},
+		{[]int64{1, 1, 88}, []string{"b", "c"}},
+		{[]int64{5}, []string{"b"}},
+		{[]int64{2, 3}, []string{"b"}},
+		{[]int64{4}, nil},
 	} {
 		db.update(t, func(tx *Tx) error {
 			must(t, tx.SetPrinted(tt.confirm))
@@ -316,20 +317,23 @@ func TestParked(t *testing.T) {
 		if len(got) != 1 || !reflect.DeepEqual(got[0], *a) {
 			t.Errorf("parked %+v, %v", got, err)
 		}
-		all, err := tx.Parked(chat.Locator{}, 10)
-		if len(all) != 2 {
-			t.Fatalf("all parked %+v, %v", all, err)
+		keys, err := tx.WantedKeys(10)
+		if want := []WantedKey{{a.Sender, a.Locator, []uint32{4}}, {b.Sender, b.Locator, []uint32{0}}}; !reflect.DeepEqual(keys, want) {
+			t.Fatalf("wanted %+v, %v", keys, err)
 		}
-		must(t, tx.Unpark(all[1].Position))
-		// What arrives by another way is parked no longer.
-		r := message(1, "x")
-		r.ID = a.ID
-		must(t, tx.put(r))
-		n, err := tx.CountParked()
-		if n != 0 {
-			t.Errorf("%d still parked", n)
+		other, err := tx.Parked(b.Locator, 10)
+		must(t, err)
+		must(t, tx.Unpark(other[0].Position))
+		for _, step := range []struct {
+			sender omega.Fingerprint
+			left   int
+		}{{fp(3), 1}, {a.Sender, 0}} {
+			must(t, tx.UnparkMessage(a.ID, step.sender))
+			if n, err := tx.CountParked(); n != step.left || err != nil {
+				t.Errorf("%d still parked, want %d, %v", n, step.left, err)
+			}
 		}
-		return err
+		return nil
 	})
 }
 
@@ -340,7 +344,7 @@ func TestParkedBounds(t *testing.T) {
 			must(t, tx.Park(&Parked{ID: omega.ID{byte(n)}, Payload: make([]byte, 10)}))
 		}
 		must(t, tx.trimParked(25, 1000))
-		first, err := tx.Parked(chat.Locator{}, 1)
+		first, err := tx.Parked(chat.Locator{}, 1) // all have this one
 		if n, _ := tx.CountParked(); n != 25 || first[0].Position != 6 {
 			t.Errorf("%d parked, first %d, %v", n, first[0].Position, err)
 		}

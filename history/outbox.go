@@ -121,26 +121,36 @@ func (tx *Tx) AddUnsealed(u *Unsealed) error {
 	return err
 }
 
+const selectUnsealed = `SELECT position, id, peer, text, time FROM unsealed `
+
 // Unsealed returns at most n of them, oldest first.
-func (tx *Tx) Unsealed(n int) (out []Unsealed, err error) {
-	err = tx.rows("read messages to seal", `SELECT position, id, peer, text, time FROM unsealed ORDER BY position LIMIT ?`, []any{n},
-		func(scan func(...any) error) error {
-			var u Unsealed
-			var id, peer []byte
-			var at int64
-			if err := scan(&u.Position, &id, &peer, &u.Text, &at); err != nil {
-				return err
-			}
-			u.Time = readTime(at)
-			if err := fill(u.ID[:], id); err != nil {
-				return err
-			}
-			if u.To, err = readAddress(peer); err != nil {
-				return err
-			}
-			out = append(out, u)
-			return nil
-		})
+func (tx *Tx) Unsealed(n int) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`ORDER BY position LIMIT ?`, n)
+}
+
+// UnsealedTo returns those to one account, oldest first.
+func (tx *Tx) UnsealedTo(peer omega.Fingerprint) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`WHERE peer = ? ORDER BY position`, address(peer))
+}
+
+func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {
+	err = tx.rows("read messages to seal", query, args, func(scan func(...any) error) error {
+		var u Unsealed
+		var id, peer []byte
+		var at int64
+		if err := scan(&u.Position, &id, &peer, &u.Text, &at); err != nil {
+			return err
+		}
+		u.Time = readTime(at)
+		if err := fill(u.ID[:], id); err != nil {
+			return err
+		}
+		if u.To, err = readAddress(peer); err != nil {
+			return err
+		}
+		out = append(out, u)
+		return nil
+	})
 	return out, err
 }
 

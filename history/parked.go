@@ -56,25 +56,17 @@ func (tx *Tx) trimParked(most, mostBytes int64) error {
 	}
 }
 
-// Parked returns at most n envelopes with this locator, oldest first; of all
-// locators if it is zero.
+// Parked returns at most n envelopes with this locator, oldest first.
 func (tx *Tx) Parked(l chat.Locator, n int) (out []Parked, err error) {
-	const fields = `SELECT position, locator, sequence, sender, id, payload, received FROM parked `
-	query, args := fields+`ORDER BY position LIMIT ?`, []any{n}
-	if !l.IsZero() {
-		query, args = fields+`WHERE locator = ? ORDER BY position LIMIT ?`, []any{l[:], n}
-	}
-	err = tx.rows("read parked envelopes", query, args, func(scan func(...any) error) error {
-		var p Parked
-		var locator, sender, id []byte
+	err = tx.rows("read parked envelopes", `SELECT position, sequence, sender, id, payload, received FROM parked
+		WHERE locator = ? ORDER BY position LIMIT ?`, []any{l[:], n}, func(scan func(...any) error) error {
+		p := Parked{Locator: l}
+		var sender, id []byte
 		var seq, at int64
-		if err := scan(&p.Position, &locator, &seq, &sender, &id, &p.Payload, &at); err != nil {
+		if err := scan(&p.Position, &seq, &sender, &id, &p.Payload, &at); err != nil {
 			return err
 		}
 		p.Sequence, p.Received = uint32(seq), readTime(at)
-		if err := fill(p.Locator[:], locator); err != nil {
-			return err
-		}
 		if err := fill(p.ID[:], id); err != nil {
 			return err
 		}
@@ -87,9 +79,55 @@ func (tx *Tx) Parked(l chat.Locator, n int) (out []Parked, err error) {
 	return out, err
 }
 
+// A WantedKey is one that envelopes are parked for.
+type WantedKey struct {
+	Sender    omega.Fingerprint
+	Locator   chat.Locator
+	Sequences []uint32 // of what is parked
+}
+
+// WantedKeys returns the keys of the n oldest parked envelopes.
+func (tx *Tx) WantedKeys(n int) (out []WantedKey, err error) {
+	type name struct {
+		sender  omega.Fingerprint
+		locator chat.Locator
+	}
+	at := map[name]int{}
+	err = tx.rows("read wanted keys", `SELECT sender, locator, sequence FROM parked ORDER BY position LIMIT ?`, []any{n}, func(scan func(...any) error) error {
+		var k name
+		var sender, locator []byte
+		var seq int64
+		if err := scan(&sender, &locator, &seq); err != nil {
+			return err
+		}
+		if err := fill(k.locator[:], locator); err != nil {
+			return err
+		}
+		if k.sender, err = readAddress(sender); err != nil {
+			return err
+		}
+		i, ok := at[k]
+		if !ok {
+			i = len(out)
+			at[k] = i
+			out = append(out, WantedKey{Sender: k.sender, Locator: k.locator})
+		}
+		out[i].Sequences = append(out[i].Sequences, uint32(seq))
+		return nil
+	})
+	return out, err
+}
+
 // Unpark forgets a parked envelope.
 func (tx *Tx) Unpark(position int64) error {
 	_, err := tx.exec("unpark envelope", `DELETE FROM parked WHERE position = ?`, position)
+	return err
+}
+
+// UnparkMessage forgets what is parked of a message that came another way. The
+// sender counts: somebody else can use an id that they saw.
+func (tx *Tx) UnparkMessage(id omega.ID, sender omega.Fingerprint) error {
+	_, err := tx.exec("unpark message "+id.String(), `DELETE FROM parked WHERE id = ? AND sender = ?`, id[:], address(sender))
 	return err
 }
 

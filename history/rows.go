@@ -85,9 +85,13 @@ func (s *stored) fillContent(r *Row) (err error) {
 	return nil
 }
 
-// contentColumn is the encoded content, or nothing if it is only text.
+// contentColumn is the encoded content, or nothing if it is only text. An answer
+// to a request is never sent again with what it holds, which is in another row.
 func contentColumn(m *chat.Message) ([]byte, error) {
 	c := m.Content
+	if c.Kind == chat.KindResent {
+		return []byte{}, nil
+	}
 	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 {
 		raw, err := c.Raw()
 		if err != nil {

@@ -53,8 +53,10 @@ type Config struct {
 	// on disk at the usual 2.5 KB.
 	MaxAccounts int
 
-	// MaxCached is how many parsed entries are kept in memory. Zero means 8192:
-	// about 40 MB at 5 KB.
+	// MaxCached is how many parsed entries are kept in memory. Zero means 1024:
+	// about 3 MB. It has to hold those who log in now, for their sessions and
+	// messages need no entry; another look at the store costs a fiftieth of the
+	// signatures that are verified in a login.
 	MaxCached int
 
 	// MaxRoutes is how many accounts' homes are kept in memory beside that. Zero
@@ -91,7 +93,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.MaxAccounts = 2_000_000
 	}
 	if cfg.MaxCached <= 0 {
-		cfg.MaxCached = 8192
+		cfg.MaxCached = 1024
 	}
 	if cfg.MaxRoutes <= 0 {
 		cfg.MaxRoutes = 1 << 18

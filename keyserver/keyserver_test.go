@@ -39,6 +39,35 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// decayed changes the last octet of every certificate that it gives back: one of
+// a signature.
+type decayed struct{ *keyserver.Mem }
+
+func (d decayed) Get(ctx context.Context, fp omega.Fingerprint) (*keyserver.Item, error) {
+	item, err := d.Mem.Get(ctx, fp)
+	if err == nil {
+		w, decodeErr := wire.DecodeEntry(item.Entry)
+		if decodeErr != nil {
+			return nil, decodeErr
+		}
+		w.Certificate[len(w.Certificate)-1] ^= 1 // it lies in item.Entry
+	}
+	return item, err
+}
+
+func TestDecayedCertificateIsNotTaken(t *testing.T) {
+	a := newAccount(t, 1)
+	store := keyserver.NewMem()
+	s := newServer(t, keyserver.Config{Store: store})
+	mustAccept(t, s, keyserver.FromSession, a.entry(a.record(a.devices[0], 1, nil, nil)))
+	if e, err := newServer(t, keyserver.Config{Store: store}).Find(t.Context(), a.fp()); err != nil || len(e.Certificate.Devices()) != 1 {
+		t.Errorf("find = %v, %v; want what was stored", e, err)
+	}
+	if e, err := newServer(t, keyserver.Config{Store: decayed{store}}).Find(t.Context(), a.fp()); err == nil && len(e.Certificate.Devices()) != 0 {
+		t.Error("a device whose binding does not verify was taken")
+	}
+}
+
 // failing fails every Put.
 type failing struct {
 	*keyserver.Mem

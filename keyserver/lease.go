@@ -18,6 +18,19 @@ var ErrLease = errors.New("lease is not in force")
 // proxy and home is for the caller to compare. It is pure.
 // (spec/delivery.md, DELIV-7)
 func VerifyLease(cert *pgp.Certificate, l *wire.Lease, now time.Time) (pgp.Device, error) {
+	dev, err := CheckLease(cert, l, now)
+	if err != nil {
+		return dev, err
+	}
+	if err := pgp.VerifyCompact(dev.Signing, l.Signed(), time.Unix(l.Sig.Time, 0), pgp.Compact(l.Sig.Bytes)); err != nil {
+		return pgp.Device{}, fmt.Errorf("lease of %s: %w", l.Device, err)
+	}
+	return dev, nil
+}
+
+// CheckLease is VerifyLease without the signature, for a lease that came
+// through a session in which the device has just proved itself.
+func CheckLease(cert *pgp.Certificate, l *wire.Lease, now time.Time) (pgp.Device, error) {
 	var none pgp.Device
 	if l.User != cert.Fingerprint() {
 		return none, fmt.Errorf("lease of %s %w: the certificate is of %s", l.User, ErrNotOwner, cert.Fingerprint())
@@ -37,9 +50,6 @@ func VerifyLease(cert *pgp.Certificate, l *wire.Lease, now time.Time) (pgp.Devic
 	dev, ok := cert.Device(l.Device)
 	if !ok || !dev.Active(now) {
 		return none, fmt.Errorf("lease of %s %w: %s", l.User, ErrDevice, l.Device)
-	}
-	if err := pgp.VerifyCompact(dev.Signing, l.Signed(), signed, pgp.Compact(l.Sig.Bytes)); err != nil {
-		return none, fmt.Errorf("lease of %s: %w", l.Device, err)
 	}
 	return dev, nil
 }

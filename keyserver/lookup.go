@@ -3,7 +3,6 @@ package keyserver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -77,11 +76,7 @@ func (s *Server) load(ctx context.Context, fp omega.Fingerprint, now time.Time) 
 
 func (s *Server) parse(item *Item, now time.Time) (*Entry, error) {
 	s.stats.parsed.Add(1)
-	w, err := wire.DecodeEntry(item.Entry)
-	if err != nil {
-		return nil, fmt.Errorf("read stored entry of %s: %w", item.Fingerprint, err)
-	}
-	return ParseEntry(w, now)
+	return readOwn(item, now)
 }
 
 // Raw returns an entry as it travels, without parsing what is not in memory:

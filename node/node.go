@@ -423,6 +423,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)
+	start("memory", n.tidy)
 	servers := n.startHTTP(start)
 
 	select {
@@ -461,14 +462,14 @@ func (n *Node) keysFailed() <-chan struct{} {
 
 // session serves one client, link one other server.
 func (n *Node) session(ctx context.Context, c *transport.Conn) {
-	if c.Peer().Role != transport.RoleClient {
-		c.Close()
-		return
-	}
 	if err := n.proxy.Serve(ctx, c); err != nil {
-		n.log.Debug("session ended", "err", err)
+		n.sessionEnded(err)
 	}
 }
+
+// sessionEnded is apart from session, whose stack stays while a client is
+// connected.
+func (n *Node) sessionEnded(err error) { n.log.Debug("session ended", "err", err) }
 
 func (n *Node) link(ctx context.Context, c *transport.Conn) {
 	if err := n.cloud.Accept(ctx, c); err != nil {

@@ -53,6 +53,14 @@ func BenchmarkParseCertificate(b *testing.B) {
 				}
 			}
 		})
+		b.Run(tt.name+"/own", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := ReadOwn(cert, testTime); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -375,3 +375,47 @@ func TestSharedByGoroutines(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestReadOwn(t *testing.T) {
+	a := newAccount(t, 1, 2)
+	revoked, err := RevokeDevice(t.Context(), a.primary, a.cert, a.devices[0].Signing.Public().Fingerprint(), ReasonCompromised, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Certificate{a.cert, revoked, adopt(t, newLibSigner(t, "rsa2048"), 10, 1).cert} {
+		own, err := ReadOwn(c.Bytes(), testTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own.Hash() != c.Hash() || len(own.Active(testTime)) != len(c.Active(testTime)) {
+			t.Errorf("%s was not read as it was written", c)
+		}
+	}
+	// What is not in canonical form was never written by us: it is verified.
+	forged := bytes.Clone(a.cert.Bytes())
+	forged[len(forged)-1] ^= 1 // the last signature
+	if c, err := ReadOwn(append(forged, 0xC0|tagMarker, 3, 'P', 'G', 'P'), testTime); err == nil && len(c.Devices()) == 2 {
+		t.Error("a signature that does not verify was taken")
+	}
+}
+
+// What was parsed is kept in caches; where it came from is a buffer that is used
+// again.
+func TestCertificateDoesNotReferToItsSource(t *testing.T) {
+	a, b := newAccount(t, 1, 1), newAccount(t, 1, 2)
+	for _, read := range []func([]byte, time.Time) (*Certificate, error){ParseCertificate, ReadOwn} {
+		source := a.cert.Bytes()
+		c, err := read(source, testTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(source)
+		merged, err := Merge(c, b.cert, testTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := mustParse(t, merged.Bytes()).Hash(), b.cert.Hash(); got != want {
+			t.Error("the merge of a certificate whose source was overwritten does not hold")
+		}
+	}
+}

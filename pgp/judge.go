@@ -20,6 +20,7 @@ const maxSlowSubkeys = 16
 type judge struct {
 	primary  *PublicKey
 	now      time.Time
+	trusting bool // the signatures were verified before: see ReadOwn
 	failures int
 }
 
@@ -84,6 +85,9 @@ func (j *judge) verify(s *signature, k *PublicKey, covered []byte) bool {
 	digest, ok := s.plausible(k, covered)
 	if !ok || j.failures > maxFailures {
 		return false
+	}
+	if j.trusting {
+		return true
 	}
 	if k.verify(s.hash, digest, s.mpis) != nil {
 		j.failures++

@@ -111,10 +111,11 @@ func ParsePublicKey(b []byte) (*PublicKey, error) {
 	if tag != tagPublicKey && tag != tagPublicSubkey || len(rest) != 0 {
 		return nil, fmt.Errorf("read public key: %w: not one public key packet", ErrMalformed)
 	}
-	return parseKeyBody(body)
+	return parseKeyBody(bytes.Clone(body))
 }
 
-// parseKeyBody reads the body of a key packet (RFC 9580, section 5.5.2).
+// parseKeyBody reads the body of a key packet (RFC 9580, section 5.5.2), and
+// keeps it.
 func parseKeyBody(body []byte) (*PublicKey, error) {
 	if len(body) < 6 || len(body) > maxKeyBody {
 		return nil, fmt.Errorf("read public key: %w: body of %d octets", ErrMalformed, len(body))
@@ -123,7 +124,7 @@ func parseKeyBody(body []byte) (*PublicKey, error) {
 		return nil, fmt.Errorf("read public key: %w: version %d, want 4", ErrPolicy, body[0])
 	}
 	k := &PublicKey{
-		body:    bytes.Clone(body),
+		body:    body,
 		alg:     Algorithm(body[5]),
 		created: time.Unix(int64(binary.BigEndian.Uint32(body[1:])), 0).UTC(),
 	}

@@ -203,7 +203,7 @@ func parseSecretBody(body []byte) (*SecretKey, error) {
 	if n == 0 || len(body) < n+1 || body[n] != 0 {
 		return nil, bad
 	}
-	pub, err := parseKeyBody(body[:n])
+	pub, err := parseKeyBody(bytes.Clone(body[:n]))
 	if err != nil {
 		return nil, err
 	}

@@ -134,20 +134,19 @@ func subLength(b []byte) (n, size int, err error) {
 
 // take records one subpacket.
 func (f *facts) take(kind byte, critical bool, b []byte) error {
-	bad := fmt.Errorf("%w: signature subpacket of type %d", ErrMalformed, kind)
 	switch kind {
 	case subCreation, subKeyExpires, subSigExpires:
 		if len(b) != 4 {
-			return bad
+			return badSubpacket(kind)
 		}
 		return f.takeTime(kind, binary.BigEndian.Uint32(b))
 	case subIssuer:
 		if len(b) == 0 {
-			return bad
+			return badSubpacket(kind)
 		}
 		fp, n, err := omega.DecodeFingerprint(b)
 		if err != nil || n != len(b) {
-			return bad
+			return badSubpacket(kind)
 		}
 		f.issuer = fp
 	case subKeyFlags:
@@ -158,7 +157,7 @@ func (f *facts) take(kind byte, critical bool, b []byte) error {
 		f.embedded = b
 	case subReason:
 		if len(b) == 0 {
-			return bad
+			return badSubpacket(kind)
 		}
 		f.reason, f.hasReason = b[0], true
 	case subExportable:
@@ -176,6 +175,10 @@ func (f *facts) take(kind byte, critical bool, b []byte) error {
 		}
 	}
 	return nil
+}
+
+func badSubpacket(kind byte) error {
+	return fmt.Errorf("%w: signature subpacket of type %d", ErrMalformed, kind)
 }
 
 func (f *facts) takeTime(kind byte, n uint32) error {

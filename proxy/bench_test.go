@@ -22,6 +22,7 @@ type sink struct {
 
 func (c *sink) Peer() transport.Peer                      { return c.peer }
 func (c *sink) ReleaseCertificate()                       {}
+func (c *sink) Rest()                                     {}
 func (c *sink) ReadFrame() (wire.Frame, error)            { return wire.Frame{}, transport.ErrClosed }
 func (c *sink) SendFrame(wire.Type, uint32, []byte) error { return nil }
 func (c *sink) Queued() int                               { return 0 }

@@ -392,6 +392,7 @@ func newTestConn(peer transport.Peer) *testConn {
 
 func (c *testConn) Peer() transport.Peer { return c.peer }
 func (c *testConn) ReleaseCertificate()  {}
+func (c *testConn) Rest()                {}
 
 func (c *testConn) ReadFrame() (wire.Frame, error) {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -76,19 +77,18 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 		return nil, codeOf(err)
 	}
 	now := h.p.now()
-	dev, err := keyserver.VerifyLease(e.Certificate, w, now)
-	if err != nil {
-		return nil, codeOf(err)
+	verify := keyserver.VerifyLease
+	if s != nil {
+		verify = keyserver.CheckLease // the device proved itself to this server when its session began
 	}
-	key, err := keyserver.NewAckKey(ctx, h.p.cfg.Identity.Decrypter, dev.Encryption, w.Device, h.self)
-	if err != nil {
-		return nil, h.p.internal(ctx, "derive acknowledgement key", err)
+	if _, err := verify(e.Certificate, w, now); err != nil {
+		return nil, codeOf(err)
 	}
 	start, err := h.cursor(ctx, e, w, w.Homes[at], now)
 	if err != nil {
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
-	l := newLease(h, w, hash, s, key, start)
+	l := newLease(h, w, hash, s, start)
 	if !h.put(l) {
 		return nil, omega.CodeSuperseded
 	}
@@ -208,7 +208,12 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 	if l == nil || a.Home != h.self {
 		return
 	}
-	if !l.key.Check(a) {
+	key, err := h.ackKey(ctx, l)
+	if err != nil {
+		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		return
+	}
+	if !key.Check(a) {
 		h.p.stats.acksForged.Add(1)
 		return
 	}
@@ -221,6 +226,30 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 	}
 	h.p.stats.acks.Add(1)
 	l.acknowledged(a.Seq)
+}
+
+// ackKey returns the key of a lease's acknowledgements. It is made when the
+// first one comes: most sessions of a day have none.
+func (h *home) ackKey(ctx context.Context, l *lease) (*keyserver.AckKey, error) {
+	if key := l.key.Load(); key != nil {
+		return key, nil
+	}
+	e, err := h.p.cfg.Keys.Find(ctx, l.account)
+	if err != nil {
+		return nil, err
+	}
+	dev, ok := e.Certificate.Device(l.device)
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", keyserver.ErrDevice, l.device)
+	}
+	err = onOwnStack(func() error {
+		key, err := keyserver.NewAckKey(ctx, h.p.cfg.Identity.Decrypter, dev.Encryption, l.device, h.self)
+		if err == nil {
+			l.key.Store(&key)
+		}
+		return err
+	})
+	return l.key.Load(), err
 }
 
 // rewind sends again what a device lacks. It proves nothing and changes

@@ -3,6 +3,7 @@ package proxy
 import (
 	"encoding/binary"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -46,10 +47,10 @@ type lease struct {
 	epoch    uint64
 	notAfter int64 // ms since 1970
 	start    uint64
-	hash     [32]byte // SHA-256 of its wire form, tells a repetition
-	key      keyserver.AckKey
-	s        *session // of the device, if this server is its proxy
-	out      *outbox  // to its proxy otherwise
+	hash     [32]byte                         // SHA-256 of its wire form, tells a repetition
+	key      atomic.Pointer[keyserver.AckKey] // nil until the first acknowledgement
+	s        *session                         // of the device, if this server is its proxy
+	out      *outbox                          // to its proxy otherwise
 
 	mu       sync.Mutex // guards everything below
 	acked    uint64     // the device has everything up to here
@@ -72,10 +73,10 @@ type inFlight struct {
 	size uint32
 }
 
-func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, key keyserver.AckKey, start uint64) *lease {
+func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start uint64) *lease {
 	l := &lease{
 		h: h, account: w.User, device: w.Device, proxy: w.Proxy, epoch: w.Epoch,
-		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, key: key, s: s,
+		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, s: s,
 		acked: start, sent: start, held: true,
 	}
 	if s == nil {

@@ -513,6 +513,24 @@ func TestInventedHomes(t *testing.T) {
 	})
 }
 
+// TestLeaseSignature: a home elsewhere believes the signature alone; the home
+// that the device is connected to has its proof already.
+func TestLeaseSignature(t *testing.T) {
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		here, elsewhere := c.servers[0], c.servers[1]
+		b := newClient(c.register(1, here, elsewhere), 0).connect(here)
+		l := b.lease(here, nil, here, elsewhere)
+		l.Sig.Bytes[0] ^= 1
+		b.conn.write(wire.TypeAttach, 0, l.Bytes())
+		if a := b.attachedAt(here, 0); a.Code != omega.CodeOK {
+			t.Errorf("attached here: %s, want %s", a.Code, omega.CodeOK)
+		}
+		if a := b.attachedAt(elsewhere, 0); a.Code == omega.CodeOK {
+			t.Error("a home elsewhere took a lease that nobody signed")
+		}
+	})
+}
+
 func TestLeaseEnds(t *testing.T) {
 	inCloud(t, 1, func(t *testing.T, c *testCloud) {
 		s := c.servers[0]

@@ -21,6 +21,7 @@ import (
 type conn interface {
 	Peer() transport.Peer
 	ReleaseCertificate()
+	Rest()
 	ReadFrame() (wire.Frame, error)
 	Send(frames []byte) error
 	SendFrame(t wire.Type, tag uint32, body []byte) error
@@ -34,6 +35,9 @@ var _ conn = (*transport.Conn)(nil)
 // Limits of a session beside those of Config.
 const (
 	maxPing = 64 // octets
+
+	// restAfter is how long a session has been silent when it rests.
+	restAfter = time.Second
 
 	// Requests that cost a look at the disk or a signature: look-ups,
 	// publications, leases, rendezvous, and frames that make no sense.
@@ -70,9 +74,22 @@ func (p *Proxy) Serve(ctx context.Context, c *transport.Conn) error { return p.s
 
 func (p *Proxy) serve(ctx context.Context, c conn) error {
 	defer c.Close()
+	s, err := p.open(c)
+	if err != nil {
+		return err
+	}
+	defer p.leave(s)
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	err = s.read(ctx)
+	return s.reason(ctx, err)
+}
+
+// open makes the session of c. It is apart from serve so that what it needs of
+// the stack is given back while the session waits.
+func (p *Proxy) open(c conn) (*session, error) {
 	peer := c.Peer()
 	if peer.Role != transport.RoleClient {
-		return fmt.Errorf("serve %s: a %s is no client", peer.Account, peer.Role)
+		return nil, fmt.Errorf("serve %s: a %s is no client", peer.Account, peer.Role)
 	}
 	c.ReleaseCertificate()
 	s := &session{
@@ -83,12 +100,9 @@ func (p *Proxy) serve(ctx context.Context, c conn) error {
 	if !p.enter(s) {
 		s.bye(randomDelay(drainJitter))
 		c.CloseAfterFlush()
-		return omega.Errorf(omega.CodeShutdown, "the server is draining")
+		return nil, omega.Errorf(omega.CodeShutdown, "the server is draining")
 	}
-	defer p.leave(s)
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	err := s.read(ctx)
-	return s.reason(ctx, err)
+	return s, nil
 }
 
 // enter makes s the session of its device, and ends an older one.
@@ -153,6 +167,20 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 	if !s.control.take(s.p.now().UnixNano(), int64(controlInterval), controlBurst) {
 		return s.refuse(f.Tag, omega.CodeRateLimited, "too many requests")
 	}
+	return onOwnStack(func() error { return s.request(ctx, f) })
+}
+
+// onOwnStack runs f on another goroutine and waits for it. What f needs of the
+// stack is freed with it, where the reader of an idle session would keep it:
+// a signature takes more than all the rest of a session.
+func onOwnStack(f func() error) error {
+	done := make(chan error)
+	go func() { done <- f() }()
+	return <-done
+}
+
+// request handles a frame that costs a look at the disk or a signature.
+func (s *session) request(ctx context.Context, f wire.Frame) error {
 	switch f.Type {
 	case wire.TypeAttach:
 		return s.attach(ctx, f)
@@ -317,6 +345,17 @@ func (p *Proxy) tickSessions(now time.Time) {
 			return
 		}
 		s.attachDue(now, omega.Fingerprint{})
+	})
+}
+
+// Rest lets go of what silent sessions do not need while they are silent. It is
+// for quiet times: what it takes away is made again in microseconds.
+func (p *Proxy) Rest() {
+	limit := p.now().Add(-restAfter).UnixMilli()
+	p.sessions.all(func(s *session) {
+		if s.heard.Load() < limit {
+			s.c.Rest()
+		}
 	})
 }
 

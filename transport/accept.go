@@ -119,7 +119,8 @@ func (s *Server) acceptTLS(nc net.Conn) (*shake, error) {
 	if err := nc.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
 		return nil, fmt.Errorf("set deadline: %w", err)
 	}
-	tc := tls.Server(nc, s.tls)
+	raw, secrets := &feed{Conn: nc}, &trafficSecrets{}
+	tc := tls.Server(raw, secrets.config(s.tls))
 	if err := tc.Handshake(); err != nil { // the end of ctx closes nc, see enter
 		return nil, fmt.Errorf("TLS: %w", err)
 	}
@@ -140,7 +141,16 @@ func (s *Server) acceptTLS(nc net.Conn) (*shake, error) {
 	if role == RoleClient {
 		boundSendBuffer(nc)
 	}
-	return s.newShake(newConn(tlsLink{tc}, s.cfg.WriteTimeout), bind, role), nil
+	return s.newShake(newConn(afterHandshake(tc, raw, &state, secrets, role), s.cfg.WriteTimeout), bind, role), nil
+}
+
+// afterHandshake chooses who carries on with a TLS connection.
+func afterHandshake(tc *tls.Conn, raw *feed, state *tls.ConnectionState, secrets *trafficSecrets, role Role) link {
+	if l := newTLS13Link(raw, state, secrets, role); l != nil {
+		return l
+	}
+	raw.over = true
+	return tlsLink{tc}
 }
 
 func (s *Server) newShake(c *Conn, bind *binding, role Role) *shake {

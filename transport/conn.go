@@ -21,7 +21,8 @@ const lingerTime = 2 * time.Second
 // ReadFrame.
 type Conn struct {
 	link         link
-	peer         Peer // without the certificate
+	waiter       waiter // link, if it is one; otherwise nil
+	peer         Peer   // without the certificate
 	certificate  atomic.Pointer[pgp.Certificate]
 	ticket       *Ticket
 	writeTimeout time.Duration
@@ -49,6 +50,7 @@ type Conn struct {
 // newConn wraps a link for a handshake. establish makes it a session.
 func newConn(l link, writeTimeout time.Duration) *Conn {
 	c := &Conn{link: l, writeTimeout: writeTimeout, maxFrame: wire.HeaderSize + maxHello, chunk: bufferClasses[0], guarded: true}
+	c.waiter, _ = l.(waiter)
 	c.flush = c.flushQueue
 	return c
 }
@@ -89,6 +91,14 @@ func (c *Conn) Peer() Peer {
 // ReleaseCertificate forgets the certificate of Peer, so that an idle
 // connection does not keep it in memory.
 func (c *Conn) ReleaseCertificate() { c.certificate.Store(nil) }
+
+// Rest lets go of what is made again quickly when something comes or goes. It
+// may be called at any time, and is of use where nothing does for a while.
+func (c *Conn) Rest() {
+	if l, ok := c.link.(interface{ rest() }); ok {
+		l.rest()
+	}
+}
 
 // Ticket resumes this session on a later connection; nil if the server gave
 // none. Only the dialling side has one.

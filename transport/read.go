@@ -20,11 +20,26 @@ const (
 // io.EOF means that the other side closed between two frames, ErrClosed that
 // this side did. After any error the connection is of no use.
 func (c *Conn) ReadFrame() (wire.Frame, error) {
+	if c.waiter != nil && c.readAhead() == 0 {
+		putBuffer(c.in)
+		c.in = nil
+		if err := c.waiter.wait(); err != nil {
+			return wire.Frame{}, c.cut(err)
+		}
+	}
 	f, err := c.readFrame()
 	if err != nil {
 		return wire.Frame{}, c.ended(err)
 	}
 	return f, nil
+}
+
+// cut is the error of a connection that ended while nothing came.
+func (c *Conn) cut(err error) error {
+	if !errors.Is(err, io.EOF) {
+		err = broken(err)
+	}
+	return c.ended(err)
 }
 
 // readFrame reads ahead while it has a buffer anyway, but waits for the first

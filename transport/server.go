@@ -184,12 +184,22 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx con
 			return fmt.Errorf("accept connections at %s: %w", ln.Addr(), err)
 		}
 		all.Go(func() {
+			growStack([handshakeStack]byte{})
 			if c := s.acceptAndLog(ctx, nc); c != nil {
 				all.Go(func() { run(ctx, c, handle) })
 			}
 		})
 	}
 }
+
+// handshakeStack is about what a handshake needs of the stack, in octets.
+const handshakeStack = 12 << 10
+
+// growStack makes the stack of this goroutine as large as room at once. Without
+// it a handshake outgrows its stack four times and is copied each time.
+//
+//go:noinline
+func growStack(room [handshakeStack]byte) byte { return room[len(room)-1] }
 
 // run is apart from the handshake so that it begins on a small stack.
 func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)) {

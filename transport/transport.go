@@ -15,8 +15,9 @@
 // server.go; hello.go, auth.go, resume.go and welcome.go (the messages, with
 // their layouts); keys.go and ticket.go (what is derived from them);
 // accept.go, authenticate.go and guest.go (the server's order of work) and
-// greet.go (the client's); conn.go, read.go and send.go (frames); websocket.go
-// (frames where there is no TLS of our own).
+// greet.go (the client's); conn.go, read.go and send.go (frames); tls13.go
+// (records after the handshake of TLS, at the server) and websocket.go (frames
+// where there is no TLS of our own).
 package transport
 
 import (

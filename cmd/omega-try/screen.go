@@ -5,9 +5,10 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"golang.org/x/term"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Columns of what is shown. Everything fits into 60 columns, most into 45.
@@ -96,13 +97,13 @@ func (s *screen) ticked(line, tick, at string) {
 	s.println(line)
 }
 
-// clean makes somebody's text harmless on a terminal.
+// clean makes somebody's text harmless on a terminal, in one line.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
+		case !i18n.Harmless(r):
 			return '\ufffd'
 		}
 		return r

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -80,11 +81,11 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return keyError(err)
 		}
-		cfg.Primary, cfg.Expires, cfg.GnuPGHome = key, key.Expires(), home
+		cfg.Primary, cfg.Expires, cfg.GnuPGHome = agentSigner{key}, key.Expires(), home
 	}
 	info, err := client.Init(ctx, cfg)
 	if err != nil {
-		return keyError(err)
+		return err
 	}
 	return a.made(info)
 }
@@ -125,17 +126,19 @@ func (a *app) newPassphrase(none bool) ([]byte, error) {
 	if none {
 		return nil, nil
 	}
-	if v, ok := os.LookupEnv(envPassphrase); ok {
-		return []byte(v), nil
+	v, ok := os.LookupEnv(envPassphrase)
+	first, second := []byte(v), []byte(v)
+	if !ok {
+		var err error
+		if first, err = a.ask("ask.newpassphrase"); err != nil {
+			return nil, err
+		}
+		if second, err = a.ask("ask.again"); err != nil {
+			return nil, err
+		}
 	}
-	first, err := a.ask("ask.newpassphrase")
-	if err != nil {
-		return nil, err
-	}
-	second, err := a.ask("ask.again")
-	if err != nil {
-		return nil, err
-	}
+	// An empty variable is one that somebody failed to fill: no passphrase has to
+	// be asked for by name.
 	if string(first) != string(second) || len(first) == 0 {
 		return nil, &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.init"), Why: i18n.T("why.mismatch"), Next: i18n.T("next.nopassphrase")}
 	}
@@ -162,7 +165,18 @@ func (a *app) agentKey(ctx context.Context, gnupgHome string) (pgp.Signer, error
 	if err != nil {
 		return nil, keyError(err)
 	}
-	return key, nil
+	return agentSigner{key}, nil
+}
+
+// An agentSigner says in a person's words why the agent did not sign.
+type agentSigner struct{ pgp.Signer }
+
+func (s agentSigner) SignDigest(ctx context.Context, hash crypto.Hash, digest []byte) ([]byte, error) {
+	sig, err := s.Signer.SignDigest(ctx, hash, digest)
+	if err != nil {
+		return nil, keyError(err)
+	}
+	return sig, nil
 }
 
 // keyErrorNames are the catalogue's names of what is wrong with a key.
@@ -172,16 +186,32 @@ var keyErrorNames = map[gpgagent.Reason]string{
 	gpgagent.NoSelfSignature: "noselfsig", gpgagent.WeakSelfSignature: "weak", gpgagent.Offline: "offline", gpgagent.CardMissing: "card",
 }
 
-// keyError puts what is wrong with a GnuPG key into words.
+// agentErrorNames are the catalogue's names of why an agent did not help.
+var agentErrorNames = []struct {
+	err  error
+	name string
+}{
+	{gpgagent.ErrNoGnuPG, "nognupg"}, {gpgagent.ErrNoAgent, "noagent"}, {gpgagent.ErrNoPinentry, "nopinentry"},
+	{gpgagent.ErrCanceled, "cancelled"}, {pgp.ErrLocked, "locked"}, {pgp.ErrOffline, "away"},
+}
+
+// keyError puts what is wrong with a GnuPG key, or with its agent, into words.
 func keyError(err error) error {
 	var k *gpgagent.KeyError
-	if !errors.As(err, &k) {
-		return err
+	if errors.As(err, &k) {
+		name := keyErrorNames[k.Reason]
+		return &clientrpc.Error{
+			Code: clientrpc.CodeKey, Doing: i18n.T("doing.adopt", k.Key), Why: i18n.T("why.gpg."+name, k.Detail), Next: i18n.T("next.gpg."+name, k.Key),
+		}
 	}
-	name := keyErrorNames[k.Reason]
-	return &clientrpc.Error{
-		Code: clientrpc.CodeKey, Doing: i18n.T("doing.adopt", k.Key), Why: i18n.T("why.gpg."+name, k.Detail), Next: i18n.T("next.gpg."+name, k.Key),
+	for _, a := range agentErrorNames {
+		if errors.Is(err, a.err) {
+			return &clientrpc.Error{
+				Code: clientrpc.CodeKey, Doing: i18n.T("doing.agent"), Why: i18n.T("why.gpg." + a.name), Next: i18n.T("next.gpg." + a.name), Cause: err.Error(),
+			}
+		}
 	}
+	return err
 }
 
 type idCmd struct{}

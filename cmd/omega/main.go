@@ -51,6 +51,7 @@ type app struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	failed error // the first one of writing to stdout
 }
 
 func main() {
@@ -82,7 +83,10 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err = command.Run(a); interrupted(ctx, err) {
+	if err = command.Run(a); err == nil {
+		err = a.failed
+	}
+	if interrupted(ctx, err) {
 		err = &clientrpc.Error{
 			Code: codeInterrupted, Doing: i18n.T("doing.run"), Why: i18n.T("why.interrupted"), Next: i18n.T("next.interrupted"),
 		}
@@ -105,9 +109,13 @@ func homeDir(asked string) (string, error) {
 // text is a catalogue entry in the person's language.
 func (a *app) text(key string, args ...any) string { return i18n.T(key, args...).In(a.lang) }
 
-// printf writes to the standard output. Nothing useful can be done when that
-// is gone.
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+// printf writes to the standard output. Whether that worked is asked when it
+// matters, and at the end.
+func (a *app) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
+		a.failed = fmt.Errorf("write: %w", err)
+	}
+}
 
 // connect reaches the core of the home.
 func (a *app) connect(ctx context.Context) (*client.Local, error) {

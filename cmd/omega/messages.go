@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"io"
 	"path/filepath"
 	"time"
@@ -81,6 +82,9 @@ type recvCmd struct {
 }
 
 func (c *recvCmd) Run(ctx context.Context, a *app) error {
+	if err := checkCount(c.Count); err != nil {
+		return err
+	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -129,8 +133,8 @@ func (a *app) received(ctx context.Context, conn clientrpc.Conn, list []clientrp
 		}
 		ids = append(ids, m.ID)
 	}
-	if len(ids) == 0 {
-		return nil
+	if len(ids) == 0 || a.failed != nil {
+		return a.failed
 	}
 	// A command that is being interrupted still confirms what it printed.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -174,6 +178,9 @@ type historyCmd struct {
 }
 
 func (c *historyCmd) Run(ctx context.Context, a *app) error {
+	if err := checkCount(c.Count); err != nil {
+		return err
+	}
 	p := clientrpc.HistoryParams{Chat: c.Chat, Count: c.Count}
 	if c.Before != "" {
 		id, err := omega.ParseID(c.Before)
@@ -212,6 +219,9 @@ type searchCmd struct {
 }
 
 func (c *searchCmd) Run(ctx context.Context, a *app) error {
+	if err := checkCount(c.Count); err != nil {
+		return err
+	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -332,6 +342,14 @@ func (a *app) skew(d time.Duration) string {
 		return a.text("doctor.noskew")
 	}
 	return d.Round(time.Second).String()
+}
+
+// checkCount refuses a number of messages that there cannot be.
+func checkCount(n int) error {
+	if n < 0 {
+		return badValue("--count", fmt.Errorf("%d is less than nothing", n))
+	}
+	return nil
 }
 
 // badValue is the error of a flag whose value cannot be read.

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -72,7 +71,7 @@ func (a *app) fail(err error) int {
 func (a *app) showError(e *clientrpc.Error) {
 	if a.json {
 		b, _ := json.Marshal(map[string]any{"error": a.errorJSON(e)})
-		fmt.Fprintf(a.stderr, "%s\n", b)
+		fmt.Fprintf(a.stderr, "%s\n", escaped(b))
 		return
 	}
 	fmt.Fprintf(a.stderr, "omega: %s\n", safe(a.text("error.line", e.Doing.In(a.lang), e.Why.In(a.lang))))
@@ -99,21 +98,33 @@ func (a *app) line(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s\n", b)
+	_, err = fmt.Fprintf(a.stdout, "%s\n", escaped(b))
 	return err
 }
 
-// safe makes a text of somebody else harmless on a terminal: control
-// characters and those that turn the direction of writing are shown as marks.
+// escaped writes characters that a terminal would obey the other way that JSON
+// has for them: json.Marshal does so only below U+0020, and U+009B begins an
+// escape sequence as well. They can only stand in strings.
+func escaped(b []byte) string {
+	var out strings.Builder
+	for _, r := range string(b) {
+		if i18n.Harmless(r) {
+			out.WriteRune(r)
+		} else {
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
+}
+
+// safe makes a text of somebody else harmless on a terminal: characters that
+// steer it or turn the direction of writing are shown as marks.
 func safe(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
+		if r == '\n' || r == '\t' || i18n.Harmless(r) {
 			return r
-		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
-			return '\ufffd'
 		}
-		return r
+		return '\ufffd'
 	}, s)
 }
 
@@ -136,11 +147,16 @@ var ticks = map[string]string{
 	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
 }
 
-// message prints one message for people.
+// kindText is the kind of the messages that this version can show; of others it
+// shows that they are there, and their text if they have one.
+const kindText = "text"
+
+// message prints one message for people. A name is what somebody calls
+// themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
-	who := m.Name
-	if who == "" {
-		who = m.From.String()[:16]
+	short := m.From.String()[:16]
+	if m.State != "" && m.Name != "" {
+		short = "" // one's own
 	}
 	mark := ticks[m.State]
 	if m.State == clientrpc.StateRead {
@@ -149,8 +165,12 @@ func (a *app) message(m clientrpc.Message) {
 	if m.Problem != "" {
 		mark = "⚠ " + a.text("problem."+m.Problem)
 	}
-	a.columns(a.clock(m.Time), safe(who), mark)
-	for l := range strings.SplitSeq(safe(m.Text), "\n") {
+	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
+	text := safe(m.Text)
+	if m.Kind != kindText {
+		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
+	}
+	for l := range strings.SplitSeq(text, "\n") {
 		a.printf("    %s\n", l)
 	}
 }

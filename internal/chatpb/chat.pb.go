@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: b18cda26be68befc98af23289924f4631ac87bc1b2903fe7ca3b80ac7c491eee
+// source sha256: 4ad62c1efa71f7a3ff604376db03d9d6b387a77f02084d586aabcf98a9cba0d7
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -255,7 +255,7 @@ type Resent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transcript    []byte                 `protobuf:"bytes,1,opt,name=transcript,proto3" json:"transcript,omitempty"` // exactly what was signed
 	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`   // 64
-	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // the original Content; empty if it was only the text in the transcript
+	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // the original Content; empty if it was only the text in the transcript, or of kind "resent"
 	Peer          []byte                 `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`             // fingerprint of the chat's other account, when it is not in the chat of the two
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

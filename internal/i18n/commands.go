@@ -64,6 +64,7 @@ var commands = map[string]entry{
 	"state.read":      {"已讀", "read"},
 	"state.failed":    {"無法傳送", "failed"},
 
+	"message.newer":     {"（這種訊息要用較新的版本才能看）", "(a newer version can show this kind of message)"},
 	"problem.signature": {"簽章不符", "bad signature"},
 	"problem.replay":    {"重播的訊息", "replayed"},
 	"problem.forwarded": {"原本不是寫給這個聊天的", "was written for another chat"},
@@ -92,6 +93,7 @@ var commands = map[string]entry{
 	"doing.parse": {"讀取命令列", "reading the command line"},
 	"doing.run":   {"執行命令", "running the command"},
 	"doing.adopt": {"沿用 GnuPG 金鑰 {0}", "adopting the GnuPG key {0}"},
+	"doing.agent": {"請 GnuPG 簽署", "asking GnuPG to sign"},
 
 	"why.parse": {"{0}", "{0}"},
 
@@ -129,6 +131,19 @@ var commands = map[string]entry{
 	"why.gpg.offline":     {"主金鑰的私鑰不在這部電腦上（gpg -K 顯示 sec#）", "the secret of its primary key is not on this computer (gpg -K shows sec#)"},
 	"why.gpg.card":        {"私鑰在智慧卡 {0} 上，而卡片沒有回應", "its secret is on smart card {0}, which does not answer"},
 
+	"why.gpg.nognupg":    {"GnuPG 沒有安裝，或還沒有任何金鑰", "GnuPG is not installed or has no key yet"},
+	"why.gpg.noagent":    {"gpg-agent 沒有回應", "gpg-agent does not answer"},
+	"why.gpg.nopinentry": {"gpg-agent 沒辦法詢問密碼", "gpg-agent cannot ask for the passphrase"},
+	"why.gpg.cancelled":  {"密碼視窗被取消了", "the passphrase prompt was cancelled"},
+	"why.gpg.locked":     {"GnuPG 金鑰的密碼不正確", "the passphrase of the GnuPG key is wrong"},
+	"why.gpg.away":       {"金鑰的私鑰不見了", "the secret of the key went away"},
+
+	"next.gpg.nognupg":     {"請安裝 GnuPG 並執行「gpg --full-generate-key」", "install GnuPG and run: gpg --full-generate-key"},
+	"next.gpg.noagent":     {"執行「gpgconf --launch gpg-agent」再試一次", "run this and try again: gpgconf --launch gpg-agent"},
+	"next.gpg.nopinentry":  {"在終端機執行「export GPG_TTY=$(tty)」再試一次", "in a terminal run this and try again: export GPG_TTY=$(tty)"},
+	"next.gpg.cancelled":   {"再試一次，並輸入 GnuPG 金鑰的密碼", "try again and enter the passphrase of the GnuPG key"},
+	"next.gpg.locked":      {"再試一次，並輸入 GnuPG 金鑰的密碼", "try again and enter the passphrase of the GnuPG key"},
+	"next.gpg.away":        {"請插入卡片，或到有私鑰的電腦上執行", "insert the card, or do this where the secret is"},
 	"next.gpg.nosuch":      {"執行「gpg -K」列出你的金鑰", "list your keys with: gpg -K"},
 	"next.gpg.ambiguous":   {"請給完整的指紋", "give the whole fingerprint"},
 	"next.gpg.version":     {"請改用或另建一把第 4 版金鑰", "choose or make a version 4 key"},

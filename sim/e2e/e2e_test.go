@@ -39,9 +39,6 @@ func setUp(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	if err := noteSources(); err != nil {
-		return 1, err
-	}
 	bin = filepath.Join(dir, "bin")
 	build := exec.Command("go", "build", "-o", bin+"/", "../../cmd/omega", "../../cmd/omegad", "../../cmd/omega-try")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -59,9 +56,11 @@ func setUp(m *testing.M) (code int, err error) {
 }
 
 // noteSources looks at everything that the programs are built from, so that
-// the cache of test results knows what these tests rest on.
-func noteSources() error {
-	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+// the cache of test results knows what a test rests on. It counts only what is
+// looked at inside of tests: TestMain would be too early.
+func noteSources(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		name := d.Name()
 		switch {
 		case err != nil:
@@ -74,9 +73,13 @@ func noteSources() error {
 		}
 		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestScripts(t *testing.T) {
+	noteSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,

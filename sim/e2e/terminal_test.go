@@ -64,6 +64,7 @@ func (term *terminal) cursor() (column string) {
 // TestConversation is what somebody sees who types `make run` and writes, in
 // Chinese, on a narrow terminal.
 func TestConversation(t *testing.T) {
+	noteSources(t)
 	t.Parallel()
 	dir := t.TempDir()
 	term := openTerminal(t, 60, dir, "zh_TW.UTF-8", filepath.Join(bin, "omega-try"))

@@ -1,0 +1,158 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/history"
+)
+
+// A repetition is one message that a device may ask for.
+type repetition struct {
+	device   omega.Fingerprint // that asks
+	chat     omega.ChatID
+	sequence uint32
+}
+
+// An answered is how often, and when last, a repetition was sent.
+type answered struct {
+	times int
+	last  time.Time
+}
+
+// answers are the repetitions of the last minutes: who asks gets what was lost,
+// and cannot have this device send and store without end (spec/chat.md,
+// CHAT-13). They belong to the inbox goroutine.
+type answers map[repetition]answered
+
+const (
+	maxAnswers  = 4096 // that are remembered; while there are as many, others wait
+	answerPause = time.Minute
+	forgetAfter = 10 * time.Minute
+)
+
+// may notes that a repetition is sent now, if it may be: the first ones may
+// follow each other as fast as whoever lost one asks.
+func (as answers) may(r repetition, now time.Time) bool {
+	a := as[r]
+	if a.times > 0 && now.Sub(a.last).Abs() < min(answerPause, chaseAfter[min(a.times, len(chaseAfter)-1)]/2) {
+		return false
+	}
+	if len(as) >= maxAnswers {
+		for r, a := range as {
+			if now.Sub(a.last).Abs() >= forgetAfter {
+				delete(as, r)
+			}
+		}
+		if len(as) >= maxAnswers {
+			return false
+		}
+	}
+	as[r] = answered{a.times + 1, now}
+	return true
+}
+
+// maxBacklog is how many envelopes may wait before requests are left for later:
+// whoever misses something asks again, so nobody fills this outbox by asking.
+const maxBacklog = 4 * chat.MaxIDs
+
+// resend answers a verified request: messages that this device wrote, to an
+// account that they were for, once more under the current key. How often it
+// does is up to given.
+func (c *Client) resend(ctx context.Context, m *chat.Message, given answers) error {
+	cert, err := c.knownPeer(ctx, m.From)
+	if err != nil {
+		return err
+	}
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		if n, err := tx.CountOutgoing(); err != nil || n > maxBacklog {
+			return err
+		}
+		rows, err := c.requested(ctx, tx, m)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if !given.may(repetition{m.Device, row.Chat, row.Sequence}, c.cfg.now()) {
+				continue
+			}
+			content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, m.From))
+			if err != nil {
+				return err
+			}
+			var id omega.ID
+			if _, err := c.cfg.rand().Read(id[:]); err != nil {
+				return err
+			}
+			if err := c.seal(ctx, tx, cert, id, content); errors.Is(err, chat.ErrTooLarge) {
+				continue // the others are still worth sending
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c.queued.notify()
+	return err
+}
+
+// canRead reports whether an account is among those that a key is for.
+func canRead(k *chat.Key, account omega.Fingerprint) bool {
+	return slices.ContainsFunc(k.Members, func(m chat.Member) bool { return m.Account == account })
+}
+
+// retireKey has the next message come with a new key: somebody who should have
+// this one has not got its record, and could not read an answer under it.
+func retireKey(tx *history.Tx, k *chat.Key) error {
+	state, err := tx.Sender(k.Chat)
+	if err != nil || state.Key == nil || !state.Key.Same(k) {
+		return err
+	}
+	state.Count = chat.MaxKeyMessages
+	return tx.PutSender(state)
+}
+
+// requested finds the messages of a request that may be answered.
+func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message) ([]*history.Row, error) {
+	req := m.Content.Resend
+	chatID, device := req.Chat, req.Device
+	if device.IsZero() {
+		keys, err := tx.Keys(ctx, req.Locator)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			if k.Device != c.acc.Device || !canRead(k, m.From) {
+				continue
+			}
+			chatID, device = k.Chat, k.Device
+			if err := retireKey(tx, k); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if chatID == (omega.ChatID{}) {
+		chatID = m.Chat
+	}
+	if device != c.acc.Device {
+		return nil, nil // another device of this account answers
+	}
+	var rows []*history.Row
+	for _, seq := range req.Sequences {
+		row, err := tx.MessageBySequence(chatID, device, seq)
+		if errors.Is(err, history.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if row.Peer == m.From || m.From == c.acc.Fingerprint {
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
