@@ -321,7 +321,9 @@ func nextEpoch(tx *history.Tx, now time.Time) (uint64, error) {
 	return next, setSettingUint(tx, settingEpoch, next)
 }
 
-// attached notes a home's answer to the lease.
+// attached takes a home's answer to the lease. What it says is judged by the
+// inbox, in order with the mail: that may take a look-up, which the reader must
+// not wait for.
 func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) error {
 	if a.Code == omega.CodeSuperseded {
 		return omega.Errorf(omega.CodeSuperseded, "this device is connected somewhere else")
@@ -329,8 +331,17 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	if !c.isHome(a.Home) {
 		return nil
 	}
+	select {
+	case c.mail <- mailIn{session: s, attached: &a}:
+	case <-ctx.Done():
+	}
+	return nil
+}
+
+// noteAttached takes down how this device stands with a home.
+func (c *Client) noteAttached(ctx context.Context, a *wire.Attached) error {
 	if a.Code == omega.CodeOK {
-		if err := c.alignCursor(ctx, a); err != nil {
+		if err := c.alignCursor(ctx, *a); err != nil {
 			return err
 		}
 	}
@@ -338,11 +349,6 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
 	c.mu.Unlock()
 	c.changed.notify()
-	// Through the same channel as mail, so that the inbox sees it in order.
-	select {
-	case c.mail <- mailIn{session: s, attached: &a}:
-	case <-ctx.Done():
-	}
 	return nil
 }
 
