@@ -25,6 +25,7 @@ const (
 	CodeVersion     Code = 14 // no protocol version in common
 	CodeShutdown    Code = 15 // the server is draining; attach to another
 	CodeSuperseded  Code = 16 // a newer session of this device took over
+	CodeQueued      Code = 17 // the proxy keeps it durably and goes on trying; no home has it yet
 )
 
 var codeNames = [...]string{
@@ -45,6 +46,7 @@ var codeNames = [...]string{
 	CodeVersion:     "version",
 	CodeShutdown:    "shutdown",
 	CodeSuperseded:  "superseded",
+	CodeQueued:      "queued",
 }
 
 // String returns the code's stable lower-case name.
@@ -69,7 +71,7 @@ func ParseCode(name string) Code {
 // by the user.
 func (c Code) Retry() bool {
 	switch c {
-	case CodeInternal, CodeMailboxFull, CodeDiskFull, CodeUnavailable, CodeRateLimited, CodeShutdown, CodeSuperseded:
+	case CodeInternal, CodeMailboxFull, CodeDiskFull, CodeUnavailable, CodeRateLimited, CodeShutdown, CodeSuperseded, CodeQueued:
 		return true
 	}
 	return false

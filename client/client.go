@@ -52,16 +52,18 @@ type Client struct {
 	holding sync.Mutex
 	held    map[int64]loan // received messages that a caller has, by position; guarded by holding
 
-	mu       sync.Mutex
-	id       *pgp.Identity                           // newest certificate of the own account; guarded by mu
-	record   *wire.Record                            // newest location record; guarded by mu
-	receiver *chat.Receiver                          // for id; guarded by mu
-	session  *session                                // nil: offline; guarded by mu
-	problem  error                                   // why offline; guarded by mu
-	homes    map[omega.Fingerprint]*homeState        // of the session; guarded by mu
-	certs    map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
-	acks     map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
-	skew     time.Duration                           // this clock minus the proxy's; guarded by mu
+	mu        sync.Mutex
+	id        *pgp.Identity                           // newest certificate of the own account; guarded by mu
+	record    *wire.Record                            // newest location record; guarded by mu
+	receiver  *chat.Receiver                          // for id; guarded by mu
+	session   *session                                // nil: offline; guarded by mu
+	problem   error                                   // why offline; guarded by mu
+	homes     map[omega.Fingerprint]*homeState        // of the session; guarded by mu
+	certs     map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
+	acks      map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
+	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; immutable; guarded by mu
+	reading   []omega.Fingerprint                     // servers that the last lease names; guarded by mu
+	skew      time.Duration                           // this clock minus the proxy's; guarded by mu
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox

@@ -169,6 +169,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.queued.notify()
 	c.missing.notify()
 	c.learnServers(ctx, s)
+	c.lookAfterHomes(ctx, s)
 
 	tick := time.NewTicker(renewInterval)
 	defer tick.Stop()
@@ -182,6 +183,8 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 		if err := c.syncOwn(ctx, s); err != nil {
 			return err
 		}
+		c.learnServers(ctx, s)
+		c.lookAfterHomes(ctx, s)
 		if c.cfg.now().Sub(leased) < omega.MaxLease/2 {
 			continue
 		}
@@ -189,6 +192,18 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 			return err
 		}
 		leased = c.cfg.now()
+	}
+}
+
+// lookAfterHomes adds and replaces homes, and lets go of former ones. What does
+// not work now works at the next look.
+func (c *Client) lookAfterHomes(ctx context.Context, s *session) {
+	err := c.improveHomes(ctx, s)
+	if err == nil {
+		err = c.forgetFormer(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.cfg.log().Warn("homes not looked after", "err", err)
 	}
 }
 
@@ -275,10 +290,15 @@ func (c *Client) leaseHomes(tx *history.Tx) ([]wire.LeaseHome, error) {
 	if err != nil {
 		return nil, err
 	}
+	from, err := c.readFrom(tx)
+	if err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.reading = from
+	c.mu.Unlock()
 	var out []wire.LeaseHome
-	for _, h := range c.record.Homes {
+	for _, h := range from {
 		lh := wire.LeaseHome{Home: h}
 		for _, cur := range cursors {
 			if cur.Home == h {
@@ -305,7 +325,9 @@ func nextEpoch(tx *history.Tx, now time.Time) (uint64, error) {
 	return next, setSettingUint(tx, settingEpoch, next)
 }
 
-// attached notes a home's answer to the lease.
+// attached takes a home's answer to the lease. What it says is judged by the
+// inbox, in order with the mail: that may take a look-up, which the reader must
+// not wait for.
 func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) error {
 	if a.Code == omega.CodeSuperseded {
 		return omega.Errorf(omega.CodeSuperseded, "this device is connected somewhere else")
@@ -313,17 +335,7 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	if !c.isHome(a.Home) {
 		return nil
 	}
-	if a.Code == omega.CodeOK {
-		if err := c.alignCursor(ctx, a); err != nil {
-			return err
-		}
-	}
 	c.arrivals.answer()
-	c.mu.Lock()
-	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
-	c.mu.Unlock()
-	c.changed.notify()
-	// Through the same channel as mail, so that the inbox sees it in order.
 	select {
 	case c.mail <- mailIn{session: s, attached: &a}:
 	case <-ctx.Done():
@@ -331,12 +343,26 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	return nil
 }
 
-// isHome reports whether a server is a home of the account: what others say
-// in that place is left aside.
+// noteAttached takes down how this device stands with a home.
+func (c *Client) noteAttached(ctx context.Context, a *wire.Attached) error {
+	if a.Code == omega.CodeOK {
+		if err := c.alignCursor(ctx, *a); err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
+	c.mu.Unlock()
+	c.changed.notify()
+	return nil
+}
+
+// isHome reports whether a server is a home of the account, or was one: what
+// others say in that place is left aside.
 func (c *Client) isHome(server omega.Fingerprint) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.record != nil && slices.Contains(c.record.Homes, server)
+	return slices.Contains(c.reading, server)
 }
 
 // alignCursor starts at nothing with a home whose store is a new one.

@@ -207,7 +207,7 @@ func explainCode(e *omega.Error) (code string, why, next i18n.Text) {
 		return e.Code.String(), i18n.T("why.mailboxfull"), i18n.T("next.queued")
 	case omega.CodeDiskFull:
 		return e.Code.String(), i18n.T("why.diskfull"), i18n.T("next.queued")
-	case omega.CodeUnavailable, omega.CodeShutdown, omega.CodeSuperseded, omega.CodeInternal:
+	case omega.CodeUnavailable, omega.CodeQueued, omega.CodeShutdown, omega.CodeSuperseded, omega.CodeInternal:
 		return clientrpc.CodeOffline, i18n.T("why.unavailable"), i18n.T("next.queued")
 	case omega.CodeRateLimited:
 		return clientrpc.CodeRefused, i18n.T("why.ratelimited"), i18n.T("next.retry")

@@ -27,7 +27,7 @@ const maxBatch = 128
 
 // inbox takes mail until ctx ends.
 func (c *Client) inbox(ctx context.Context) {
-	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}, given: answers{}}
+	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}, incarnation: map[omega.Fingerprint][8]byte{}, given: answers{}}
 	for {
 		select {
 		case m := <-c.mail:
@@ -64,14 +64,16 @@ type inboxWorker struct {
 	session *session                     // that last and rewound are about
 	last    map[omega.Fingerprint]uint64 // by home: sequence up to which everything was taken
 	rewound map[omega.Fingerprint]uint64 // by home: last for which a rewind was asked
-	given   answers
-	batch   []mailIn
+
+	incarnation map[omega.Fingerprint][8]byte // by home: of its store
+	given       answers
+	batch       []mailIn
 }
 
 // take stores a batch, acknowledges it, and does what follows from it.
 func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	s := batch[len(batch)-1].session
-	todo, seen, err := w.filter(batch, s)
+	todo, seen, err := w.filter(ctx, batch, s)
 	if err != nil {
 		return err
 	}
@@ -90,11 +92,12 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 
 // filter leaves out what is a repetition, or comes after a gap, which it asks
 // the home to fill. seen is how far each home's mail will have been taken.
-func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen map[omega.Fingerprint]uint64, err error) {
+func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (todo []wire.Mail, seen map[omega.Fingerprint]uint64, err error) {
 	if w.session != s {
 		w.session = s
 		clear(w.last)
 		clear(w.rewound)
+		clear(w.incarnation)
 	}
 	seen = map[omega.Fingerprint]uint64{}
 	at := func(home omega.Fingerprint) uint64 {
@@ -107,10 +110,13 @@ func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen
 		switch {
 		case m.session != s:
 		case m.attached != nil:
-			if m.attached.Code == omega.CodeOK {
-				w.last[m.attached.Home] = m.attached.Cursor
+			if err := w.attached(ctx, s, m.attached); err != nil {
+				return nil, nil, err
 			}
 		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device:
+		case w.incarnation[m.mail.Home] == [8]byte{}: // before its answer to the lease, which was lost: it comes again
+		case m.mail.Seq != 0 && !w.isOf(ctx, s, &m.mail):
+			return nil, nil, errForged
 		case m.mail.Seq <= at(m.mail.Home):
 			seen[m.mail.Home] = at(m.mail.Home) // the home has not heard of it: say it again
 		case m.mail.Prev > at(m.mail.Home):
@@ -123,6 +129,39 @@ func (w *inboxWorker) filter(batch []mailIn, s *session) (todo []wire.Mail, seen
 		}
 	}
 	return todo, seen, nil
+}
+
+// errForged ends a session whose proxy makes up what homes say.
+var errForged = errors.New("the server changed what a home of this account sent through it")
+
+// attached judges a home's answer to the lease: where the cursor is not the
+// home's, mail could be passed over and acknowledged. (spec/delivery.md,
+// DELIV-21)
+func (w *inboxWorker) attached(ctx context.Context, s *session, a *wire.Attached) error {
+	if a.Code == omega.CodeOK {
+		if a.Home != s.conn.Peer().Account {
+			key, err := w.c.ackKey(ctx, s, a.Home)
+			if err != nil {
+				return err
+			}
+			if !key.CheckAttached(a, w.c.acc.Device) {
+				return errForged
+			}
+		}
+		w.last[a.Home] = a.Cursor
+		w.incarnation[a.Home] = a.Incarnation
+	}
+	return w.c.noteAttached(ctx, a)
+}
+
+// isOf reports whether mail is from the home that it names. What that home
+// itself hands over needs no proof.
+func (w *inboxWorker) isOf(ctx context.Context, s *session, m *wire.Mail) bool {
+	if m.Home == s.conn.Peer().Account {
+		return true
+	}
+	key, err := w.c.ackKey(ctx, s, m.Home)
+	return err == nil && key.CheckMail(m, w.incarnation[m.Home])
 }
 
 // rewind asks a home once per place to send again.

@@ -34,7 +34,7 @@ func (c *Client) syncOwn(ctx context.Context, s *session) error {
 	if rec != nil && rec.Expires.Sub(c.cfg.now()) > recordLifetime/2 && rec.Certificate == c.certificate().Hash() {
 		return nil
 	}
-	return c.publish(ctx, s, c.certificate())
+	return c.publish(ctx, s, c.certificate(), nil)
 }
 
 // takeOwn merges what the cloud has of the own account into what is here.
@@ -77,7 +77,19 @@ func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
 	if err := checkRecord(c.certificate(), rec, c.cfg.now()); err != nil {
 		return fmt.Errorf("own location record in the cloud: %w", err)
 	}
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return tx.SetSetting(settingRecord, rec.Bytes()) })
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		if old != nil && !slices.Equal(old.Homes, rec.Homes) {
+			book, err := readHomeBook(tx)
+			if err != nil {
+				return err
+			}
+			book.moved(old.Homes, rec.Homes, c.cfg.now())
+			if err := book.write(tx); err != nil {
+				return err
+			}
+		}
+		return tx.SetSetting(settingRecord, rec.Bytes())
+	})
 	if err != nil {
 		return err
 	}
@@ -93,7 +105,7 @@ func (c *Client) publishCertificate(ctx context.Context, cert *pgp.Certificate) 
 	if err != nil {
 		return err
 	}
-	if err := c.publish(ctx, s, cert); err != nil {
+	if err := c.publish(ctx, s, cert, nil); err != nil {
 		return err
 	}
 	if err := saveCertificate(c.cfg.Home, cert); err != nil {
@@ -106,10 +118,14 @@ func (c *Client) publishCertificate(ctx context.Context, cert *pgp.Certificate) 
 // the account was faster.
 const publishTries = 3
 
-// publish puts cert with the next location record into the cloud.
-func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate) (err error) {
+// publish puts cert with the next location record into the cloud. edit, if not
+// nil, changes homes and flags of the record.
+func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate, edit func(*wire.Record)) (err error) {
 	for range publishTries {
 		rec := c.nextRecord(s)
+		if edit != nil {
+			edit(rec)
+		}
 		id := *c.identity()
 		id.Certificate = cert
 		if err = signRecord(ctx, &id, rec, c.signingTime()); err != nil {
@@ -208,6 +224,7 @@ func (c *Client) learnServers(ctx context.Context, s *session) {
 		return
 	}
 	var list []string
+	c.keepAnnouncements(blobs)
 	for _, b := range blobs {
 		a, err := mesh.Decode(b)
 		if err != nil || a.Client == "" {
@@ -227,6 +244,27 @@ func (c *Client) learnServers(ctx context.Context, s *session) {
 	if err != nil {
 		c.cfg.log().Warn("list of servers not kept", "err", err)
 	}
+}
+
+// keepAnnouncements remembers what servers say about themselves, as this
+// session's proxy has it.
+func (c *Client) keepAnnouncements(list [][]byte) {
+	m := make(map[omega.Fingerprint][]byte, len(list))
+	for _, b := range list {
+		if fp := mesh.Origin(b); !fp.IsZero() {
+			m[fp] = slices.Clone(b)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.announced = m
+}
+
+// announcements returns what keepAnnouncements got last; do not change it.
+func (c *Client) announcements() map[omega.Fingerprint][]byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.announced
 }
 
 // ticket returns what resumes the last session at server, if that was the last.

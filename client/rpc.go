@@ -47,6 +47,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
+	handle(m, clientrpc.Homes, "doing.homes", (*Client).showHomes)
+	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()
 

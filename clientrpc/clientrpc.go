@@ -47,6 +47,9 @@ var (
 	Approve = Method[ApproveParams, Device]{"device.approve"}
 	Status  = Method[None, *StatusResult]{"status"}
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
+	Homes   = Method[None, *HomesResult]{"homes"}
+
+	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
 )
 
 // None is for methods without parameters.
@@ -242,4 +245,28 @@ type HomeStatus struct {
 	Server   omega.Fingerprint `json:"server"`
 	Attached bool              `json:"attached"`
 	Code     string            `json:"code,omitempty"`
+}
+
+// HomesResult lists the account's homes, in the order of its record, and after
+// them former ones that are still read.
+type HomesResult struct {
+	Chosen bool   `json:"chosen"` // by the owner: nothing changes them
+	Homes  []Home `json:"homes"`
+}
+
+// A Home is a server that keeps the account's mail.
+type Home struct {
+	Server   omega.Fingerprint `json:"server"`
+	Name     string            `json:"name,omitempty"`
+	Operator string            `json:"operator,omitempty"`
+	Site     string            `json:"site,omitempty"`
+	Attached bool              `json:"attached"`         // this device gets mail from it now
+	Code     string            `json:"code,omitempty"`   // why not
+	Former   bool              `json:"former,omitempty"` // left, and not empty yet
+}
+
+// SetHomesParams moves the account's mail to other servers. None means the
+// cloud's choice.
+type SetHomesParams struct {
+	Homes []omega.Fingerprint `json:"homes"`
 }

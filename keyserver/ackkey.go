@@ -17,7 +17,7 @@ import (
 const AckKeyLabel = "omega-im/ack-key/v1\n"
 
 // An AckKey is what a device and one of its homes share without having talked:
-// acknowledgements under it cannot be made by the proxy between them. Both
+// acknowledgements and mail under it cannot be made by the proxy between them. Both
 // derive it from X25519 of their encryption subkeys, so each home can forge
 // only what it is told itself. (spec/delivery.md, DELIV-9)
 type AckKey [32]byte
@@ -50,6 +50,39 @@ func (k *AckKey) MAC(a *wire.Ack) [wire.MACSize]byte {
 // Check reports whether the acknowledgement was made under k.
 func (k *AckKey) Check(a *wire.Ack) bool {
 	mac := k.MAC(a)
+	return hmac.Equal(mac[:], a.MAC[:])
+}
+
+// MailMAC returns the code of mail from the store of that incarnation.
+// (spec/delivery.md, DELIV-21)
+func (k *AckKey) MailMAC(m *wire.Mail, incarnation [8]byte) [wire.MACSize]byte {
+	var buf [len(wire.MailLabel) + 2*omega.MaxFingerprintSize + 4*8]byte
+	h := hmac.New(sha256.New, k[:])
+	h.Write(m.Unsigned(buf[:0], incarnation))
+	h.Write(m.Envelope)
+	var sum [sha256.Size]byte
+	return [wire.MACSize]byte(h.Sum(sum[:0])[:wire.MACSize])
+}
+
+// CheckMail reports whether the home sent m, from the store of that
+// incarnation.
+func (k *AckKey) CheckMail(m *wire.Mail, incarnation [8]byte) bool {
+	mac := k.MailMAC(m, incarnation)
+	return hmac.Equal(mac[:], m.MAC[:])
+}
+
+// AttachedMAC returns the code of a home's answer to a device's lease.
+func (k *AckKey) AttachedMAC(a *wire.Attached, device omega.Fingerprint) [wire.MACSize]byte {
+	var buf [len(wire.AttachedLabel) + 2*omega.MaxFingerprintSize + 3*8]byte
+	h := hmac.New(sha256.New, k[:])
+	h.Write(a.Unsigned(buf[:0], device))
+	var sum [sha256.Size]byte
+	return [wire.MACSize]byte(h.Sum(sum[:0])[:wire.MACSize])
+}
+
+// CheckAttached reports whether the home gave this answer to the device.
+func (k *AckKey) CheckAttached(a *wire.Attached, device omega.Fingerprint) bool {
+	mac := k.AttachedMAC(a, device)
 	return hmac.Equal(mac[:], a.MAC[:])
 }
 

@@ -39,6 +39,11 @@ type Driver interface {
 	// next position: nil at the end, as at the start.
 	Expired(ctx context.Context, from []byte, now uint32, limit int) (found []Ref, next []byte, err error)
 
+	// Mailboxes returns up to limit mailboxes that hold filed mail, ascending,
+	// that come after the one given; zero is before all. Fewer than limit means
+	// that there are no more.
+	Mailboxes(ctx context.Context, after omega.Fingerprint, limit int) ([]omega.Fingerprint, error)
+
 	// Room is nil while there is room for more mail, else ErrDiskFull or an
 	// error that wraps it. It is called for every append and must be cheap.
 	Room() error

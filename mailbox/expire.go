@@ -49,19 +49,7 @@ func (s *Store) expireBox(ctx context.Context, mailbox omega.Fingerprint, now ui
 		return 0, err
 	}
 	defer func() { b.pins-- }()
-	var gone []Entry
-	kept := b.live()[:0]
-	for _, e := range b.live() {
-		if e.Expires > now {
-			kept = append(kept, e)
-		} else {
-			gone = append(gone, e)
-		}
-	}
-	b.entries = b.entries[:b.head+len(kept)]
-	for _, e := range gone {
-		s.trimmed(b, e)
-	}
-	s.counters.Expired += uint64(len(gone))
-	return len(gone), nil
+	n := s.drop(b, func(e Entry) bool { return e.Expires <= now })
+	s.counters.Expired += uint64(n)
+	return n, nil
 }

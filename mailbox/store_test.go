@@ -57,6 +57,10 @@ func (d *fakeDriver) Read(context.Context, omega.Fingerprint, []uint64, func(Rec
 	return nil
 }
 
+func (d *fakeDriver) Mailboxes(context.Context, omega.Fingerprint, int) ([]omega.Fingerprint, error) {
+	return nil, nil
+}
+
 func (d *fakeDriver) Expired(context.Context, []byte, uint32, int) ([]Ref, []byte, error) {
 	return nil, nil, nil
 }

@@ -144,6 +144,7 @@ func (c *Config) checkNumbers() error {
 		value float64
 	}{
 		{"quota.messages", float64(c.Quota.Messages)}, {"quota.bytes", float64(c.Quota.Bytes)},
+		{"spool.messages", float64(c.Spool.Messages)}, {"spool.bytes", float64(c.Spool.Bytes)},
 		{"limits.send_rate", float64(c.Limits.SendRate)}, {"limits.send_burst", float64(c.Limits.SendBurst)},
 		{"limits.idle_timeout", float64(c.Limits.IdleTimeout)}, {"limits.half_open", float64(c.Limits.HalfOpen)},
 		{"limits.half_open_per_host", float64(c.Limits.HalfPerHost)}, {"limits.handshakes_per_second", c.Limits.Handshakes},

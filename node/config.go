@@ -59,6 +59,15 @@ type Config struct {
 		Bytes    ByteSize `toml:"bytes"`
 	} `toml:"quota"`
 
+	Homes struct {
+		MinAge Duration `toml:"min_age"`
+	} `toml:"homes"`
+
+	Spool struct {
+		Messages int      `toml:"messages"`
+		Bytes    ByteSize `toml:"bytes"`
+	} `toml:"spool"`
+
 	Limits struct {
 		SendRate    int      `toml:"send_rate"`
 		SendBurst   int      `toml:"send_burst"`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/mailbox"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -52,8 +53,9 @@ const (
 	expireBatch     = 10_000 // mails per look
 )
 
-// compare keeps this key server equal to the others: with every server that it
-// meets for the first time or again, and with all from time to time.
+// compare keeps this key server and the mailboxes that it shares equal to those
+// of the others: with every server that it meets for the first time or again,
+// and with all from time to time.
 func (n *Node) compare(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -65,7 +67,9 @@ func (n *Node) compare(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := map[omega.Fingerprint]time.Time{}
-		for _, s := range n.cloud.Servers() {
+		servers := n.cloud.Servers()
+		n.members.update(servers, time.Now())
+		for _, s := range servers {
 			n.knowServer(ctx, s.Server, s.Certificate)
 			if s.Server == n.Fingerprint() || !s.Connected {
 				continue // who comes back is compared with again
@@ -75,6 +79,9 @@ func (n *Node) compare(ctx context.Context) error {
 				at = time.Now()
 				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {
 					n.log.Debug("key servers not compared", "server", s.Server, "err", err)
+				}
+				if _, err := n.proxy.CompareWith(ctx, s.Server); err != nil {
+					n.log.Debug("mail not compared", "server", s.Server, "err", err)
 				}
 			}
 			now[s.Server] = at
@@ -133,8 +140,10 @@ func (n *Node) expire(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		if _, _, err := n.mail.Expire(ctx, expireBatch); err != nil && ctx.Err() == nil {
-			n.log.Warn("old mail not dropped", "err", err)
+		for _, s := range []*mailbox.Store{n.mail, n.spool} {
+			if _, _, err := s.Expire(ctx, expireBatch); err != nil && ctx.Err() == nil {
+				n.log.Warn("old mail not dropped", "err", err)
+			}
 		}
 	}
 }

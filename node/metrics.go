@@ -49,6 +49,7 @@ func (m *metrics) handler(n *Node) http.Handler {
 		counts{"omega_proxy", func() any { return n.proxy.Metrics() }},
 		counts{"omega_cloud", func() any { return n.cloud.Stats() }},
 		counts{"omega_mail", func() any { return n.mail.Stats() }},
+		counts{"omega_spool", func() any { return n.spool.Stats() }},
 		counts{"omega_keys", func() any { return n.keys.Metrics() }},
 	)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})

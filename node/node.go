@@ -57,6 +57,8 @@ type Node struct {
 	keyStore  keyserver.Store
 	keys      *keyserver.Server
 	mail      *mailbox.Store
+	spool     *mailbox.Store // for other servers
+	members   *members
 	cloud     *cloud.Cloud
 	proxy     *proxy.Proxy
 	transport *transport.Server
@@ -156,6 +158,12 @@ func (n *Node) openStores(ctx context.Context) error {
 		driver.Close()
 		return fmt.Errorf("mailboxes: %w", err)
 	}
+	if err := n.openSpool(); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), time.Now()); err != nil {
+		return err
+	}
 	policy := keyserver.RegistrationOpen
 	if n.cfg.Registration == "closed" {
 		policy = keyserver.RegistrationClosed
@@ -190,6 +198,33 @@ func (n *Node) openDrivers() (mailbox.Driver, error) {
 	}
 }
 
+// openSpool opens the store for mail that other servers are owed. It is small
+// as a rule: no cache of its own is worth the memory.
+func (n *Node) openSpool() (err error) {
+	var driver mailbox.Driver = mem.New()
+	if n.cfg.Store.Kind != "memory" {
+		driver, err = mailpebble.Open(mailpebble.Config{
+			Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve), Cache: spoolCache, Logger: n.log,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n.spool, err = mailbox.Open(mailbox.Config{
+		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes), MaxRecent: spoolRecent,
+	})
+	if err != nil {
+		driver.Close()
+	}
+	return err
+}
+
+// Sizes of the spool in memory.
+const (
+	spoolCache  = 1 << 20 // octets
+	spoolRecent = 1 << 12 // keys
+)
+
 // join makes the parts and ties them together.
 func (n *Node) join() (err error) {
 	rendezvous := transport.NewRendezvous(0, 0, nil)
@@ -208,7 +243,8 @@ func (n *Node) join() (err error) {
 		return err
 	}
 	n.proxy, err = proxy.New(proxy.Config{
-		Identity: n.identity, Keys: n.keys, Mail: n.mail, Forwarder: n.cloud, Servers: n.others,
+		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
+		Members: n.members.list, Operator: n.members.operator,
 		Announcements: n.cloud.Announcements, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Logger: n.log,
@@ -352,8 +388,10 @@ func (n *Node) closeAll() error {
 			l.Close()
 		}
 	}
-	if n.mail != nil {
-		errs = append(errs, n.mail.Close())
+	for _, s := range []*mailbox.Store{n.mail, n.spool} {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
 	}
 	if n.keyStore != nil {
 		errs = append(errs, n.keyStore.Close())
@@ -397,6 +435,8 @@ func (n *Node) Run(ctx context.Context) error {
 		stop(errors.New("key server: stable storage failed; see the log"))
 	case <-n.mail.Failed():
 		stop(errors.New("mailboxes: stable storage failed; see the log"))
+	case <-n.spool.Failed():
+		stop(errors.New("spool: stable storage failed; see the log"))
 	}
 	n.log.Info("draining") // new sessions are sent away by the proxy until the listener closes
 	drain, cancel := context.WithTimeout(inner, drainTimeout)

@@ -234,8 +234,10 @@ func (p *Proxy) sendDetach(home, device omega.Fingerprint, epoch uint64) {
 }
 
 // ServerUp says that a server can be reached again: leases of devices whose
-// home it is are sent to it at once, in case it forgot them.
+// home it is are sent to it at once, in case it forgot them, and so is mail that
+// is kept for it.
 func (p *Proxy) ServerUp(server omega.Fingerprint) {
+	p.spool.up(server)
 	now := p.now()
 	p.sessions.all(func(s *session) {
 		if s.isRemote(server) {

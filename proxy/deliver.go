@@ -156,12 +156,6 @@ func answerPeer(d *delivery, err error) {
 	}
 }
 
-// answerOutgoing reports to an outgoing whose recipients live in several
-// places.
-func answerOutgoing(d *delivery, err error) {
-	d.out.report(d.index, codeOf(err), d.results)
-}
-
 // deliverEphemeral pushes to attached devices and keeps nothing.
 func (p *Proxy) deliverEphemeral(env wire.EnvelopeView) {
 	p.stats.ephemeral.Add(1)
@@ -206,7 +200,7 @@ func codeOfPeer(err error) omega.Code {
 		return omega.CodeBadRequest
 	case errors.Is(err, keyserver.ErrDevice), errors.Is(err, keyserver.ErrNotOwner), errors.Is(err, pgp.ErrSignature), errors.Is(err, pgp.ErrRevoked):
 		return omega.CodeRefused
-	case errors.Is(err, errNoWay), errors.Is(err, errTimeout), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, errNoWay), errors.Is(err, errTimeout), errors.Is(err, errNoSpool), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return omega.CodeUnavailable
 	case errors.Is(err, errBusy):
 		return omega.CodeRateLimited

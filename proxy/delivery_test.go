@@ -200,7 +200,7 @@ func TestSeveralHomes(t *testing.T) {
 	}{
 		{"all up", nil, omega.CodeOK},
 		{"one of three down", []int{2}, omega.CodeOK},
-		{"two of three down", []int{1, 2}, omega.CodeUnavailable},
+		{"two of three down", []int{1, 2}, omega.CodeQueued},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inCloud(t, 4, func(t *testing.T, c *testCloud) {

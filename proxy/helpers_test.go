@@ -42,6 +42,7 @@ type testCloud struct {
 	cut   map[[2]int]bool                       // Forward fails; guarded by mu
 	edit  func(*Config)                         // of servers that start
 	mail  func(n int, cfg *mailbox.Config)      // of servers that start
+	spool bool                                  // servers keep mail for others
 }
 
 // A testServer can be stopped, crashed and started again.
@@ -50,10 +51,12 @@ type testServer struct {
 	n    int
 	id   *pgp.Identity
 	disk *mem.Disk
+	away *mem.Disk // of the spool
 	kept *keyserver.Mem
 
 	keys   *keyserver.Server
 	store  *mailbox.Store
+	spool  *mailbox.Store // nil: none
 	proxy  *Proxy
 	cancel context.CancelFunc
 	ended  chan struct{}
@@ -69,7 +72,7 @@ func inCloud(t *testing.T, n int, f func(t *testing.T, c *testCloud), prepare ..
 			p(c)
 		}
 		for i := range n {
-			s := &testServer{c: c, n: i, id: newPerson(t, 1).identity(0), disk: mem.NewCrashableDisk(), kept: keyserver.NewMem()}
+			s := &testServer{c: c, n: i, id: newPerson(t, 1).identity(0), disk: mem.NewCrashableDisk(), away: mem.NewCrashableDisk(), kept: keyserver.NewMem()}
 			c.servers = append(c.servers, s)
 		}
 		for _, s := range c.servers {
@@ -110,7 +113,14 @@ func (s *testServer) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var spool *mailbox.Store
+	if s.c.spool {
+		if spool, err = mailbox.Open(mailbox.Config{Driver: s.away.Open()}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cfg := Config{
+		Spool: spool, Members: s.members,
 		Identity: s.id, Keys: keys, Mail: store, Forwarder: testLink{s.c, s.n}, SendRate: -1,
 		Servers: func() []omega.Fingerprint {
 			var out []omega.Fingerprint
@@ -131,7 +141,7 @@ func (s *testServer) start() {
 	}
 	ctx, cancel := context.WithCancel(s.c.ctx)
 	s.c.mu.Lock()
-	s.keys, s.store, s.proxy, s.cancel, s.ended, s.dead = keys, store, p, cancel, make(chan struct{}), false
+	s.keys, s.store, s.spool, s.proxy, s.cancel, s.ended, s.dead = keys, store, spool, p, cancel, make(chan struct{}), false
 	s.c.mu.Unlock()
 	ended := s.ended
 	s.c.wg.Go(func() {
@@ -156,6 +166,21 @@ func (s *testServer) stop() {
 	s.cancel()
 	<-s.ended
 	_ = s.store.Close() // a crashed disk says so
+	if s.spool != nil {
+		_ = s.spool.Close()
+	}
+}
+
+// members lists the servers of the cloud, as far as this one can reach them.
+func (s *testServer) members() []Member {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	var out []Member
+	for _, o := range s.c.servers {
+		up := !o.dead && !s.c.cut[[2]int{s.n, o.n}] && !s.c.cut[[2]int{o.n, s.n}]
+		out = append(out, Member{Server: o.fp(), Full: true, Eligible: true, Reachable: up})
+	}
+	return out
 }
 
 // testLink is the Forwarder of one server.

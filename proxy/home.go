@@ -54,6 +54,9 @@ func (h *home) attach(ctx context.Context, from omega.Fingerprint, raw []byte, s
 	}
 	h.p.stats.attaches.Add(1)
 	a.Cursor = l.start
+	if key := l.key.Load(); key != nil && l.s == nil {
+		a.MAC = key.AttachedMAC(&a, l.device)
+	}
 	reply(a)
 	l.begin()
 }
@@ -89,6 +92,12 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
 	l := newLease(h, w, hash, s, start)
+	if s == nil {
+		// What goes through another server is proved to the device.
+		if _, err := h.ackKey(ctx, l); err != nil {
+			return nil, h.p.internal(ctx, "derive the key of a lease", err)
+		}
+	}
 	if !h.put(l) {
 		return nil, omega.CodeSuperseded
 	}
@@ -228,8 +237,9 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 	l.acknowledged(a.Seq)
 }
 
-// ackKey returns the key of a lease's acknowledgements. It is made when the
-// first one comes: most sessions of a day have none.
+// ackKey returns the key of a lease's mail and acknowledgements. For sessions
+// of this server it is made when the first acknowledgement comes: most
+// sessions of a day have none.
 func (h *home) ackKey(ctx context.Context, l *lease) (*keyserver.AckKey, error) {
 	if key := l.key.Load(); key != nil {
 		return key, nil

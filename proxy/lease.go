@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +47,7 @@ type lease struct {
 	notAfter int64 // ms since 1970
 	start    uint64
 	hash     [32]byte                         // SHA-256 of its wire form, tells a repetition
-	key      atomic.Pointer[keyserver.AckKey] // nil until the first acknowledgement
+	key      atomic.Pointer[keyserver.AckKey] // of a session here: nil until the first acknowledgement
 	s        *session                         // of the device, if this server is its proxy
 	out      *outbox                          // to its proxy otherwise
 
@@ -135,16 +134,15 @@ func (l *lease) send(m *wire.Mail, buf []byte) ([]byte, bool) {
 	return buf, true
 }
 
-// frame builds a whole frame of TypeMail for this device.
+// frame builds a whole frame of TypeMail for this device. What goes through
+// another server carries a code, which that server cannot make.
 func (l *lease) frame(m *wire.Mail, prev uint64, buf []byte) []byte {
-	n := l.h.self.Size() + l.device.Size() + 3*8 + len(m.Envelope)
-	buf = wire.AppendHeader(buf, wire.TypeMail, 0, n)
-	buf = l.h.self.AppendTo(buf)
-	buf = l.device.AppendTo(buf)
-	buf = binary.BigEndian.AppendUint64(buf, m.Seq)
-	buf = binary.BigEndian.AppendUint64(buf, prev)
-	buf = binary.BigEndian.AppendUint64(buf, m.Received)
-	return append(buf, m.Envelope...)
+	out := wire.Mail{Home: l.h.self, Device: l.device, Seq: m.Seq, Prev: prev, Received: m.Received, Envelope: m.Envelope}
+	if l.s == nil && m.Seq != 0 {
+		out.MAC = l.key.Load().MailMAC(&out, l.h.p.cfg.Mail.Incarnation())
+	}
+	buf = wire.AppendHeader(buf, wire.TypeMail, 0, l.h.self.Size()+l.device.Size()+3*8+wire.MACSize+len(m.Envelope))
+	return wire.AppendMail(buf, &out)
 }
 
 // write hands a frame to the session, or to the proxy of the device.

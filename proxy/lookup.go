@@ -3,8 +3,6 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"slices"
 	"sync"
@@ -159,7 +157,8 @@ func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*ke
 func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	servers := slices.DeleteFunc(rendezvous(fp, p.cfg.Servers(), findServers), func(s omega.Fingerprint) bool {
+	servers := keyserver.Rank(fp, p.cfg.Servers())
+	servers = slices.DeleteFunc(servers[:min(len(servers), findServers)], func(s omega.Fingerprint) bool {
 		return s == also || s == p.self
 	})
 	if !also.IsZero() {
@@ -205,35 +204,6 @@ func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, body []byte) (*k
 	}
 	e, _, err := p.cfg.Keys.Accept(ctx, keyserver.FromServer, w)
 	return e, err
-}
-
-// rendezvous returns the n servers that a fingerprint falls to: those with the
-// highest hash over both, the same for everyone who knows the same servers.
-func rendezvous(fp omega.Fingerprint, servers []omega.Fingerprint, n int) []omega.Fingerprint {
-	type scored struct {
-		server omega.Fingerprint
-		score  uint64
-	}
-	all := make([]scored, len(servers))
-	for i, s := range servers {
-		var buf [2 * omega.MaxFingerprintSize]byte
-		sum := sha256.Sum256(fp.AppendTo(s.AppendTo(buf[:0])))
-		all[i] = scored{s, binary.BigEndian.Uint64(sum[:])}
-	}
-	slices.SortFunc(all, func(a, b scored) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return a.server.Compare(b.server)
-	})
-	out := make([]omega.Fingerprint, 0, n)
-	for _, s := range all[:min(n, len(all))] {
-		out = append(out, s.server)
-	}
-	return out
 }
 
 // findAll looks around for the recipients of env that have no route, and

@@ -33,6 +33,11 @@ type Metrics struct {
 	Resends    int64 // times a lease began again after silence
 	Rewinds    int64 // times a device asked for it
 
+	Hinted    int64 // envelopes handed to deputies of a home that was away
+	Spooled   int64 // envelopes kept for other homes
+	Unspooled int64 // of those, and of earlier runs', handed over
+	Compared  int64 // envelopes that another home of the account lacked
+
 	Attaches     int64 // leases taken
 	AttachesBad  int64 // leases refused
 	RemoteFinds  int64 // look-ups at other servers
@@ -50,6 +55,7 @@ type stats struct {
 	retries, timeouts                                          atomic.Int64
 	delivered, duplicates, pushed, pumped, ephemeral           atomic.Int64
 	acks, acksForged, resends, rewinds                         atomic.Int64
+	hinted, spooled, unspooled, compared                       atomic.Int64
 	attaches, attachesBad, finds, misses, published, syncPulls atomic.Int64
 }
 
@@ -66,6 +72,7 @@ func (p *Proxy) Metrics() Metrics {
 		Retries: s.retries.Load(), Timeouts: s.timeouts.Load(),
 		Delivered: s.delivered.Load(), Duplicates: s.duplicates.Load(), Pushed: s.pushed.Load(), Pumped: s.pumped.Load(), Ephemeral: s.ephemeral.Load(),
 		Acks: s.acks.Load(), AcksForged: s.acksForged.Load(), Resends: s.resends.Load(), Rewinds: s.rewinds.Load(),
+		Hinted: s.hinted.Load(), Spooled: s.spooled.Load(), Unspooled: s.unspooled.Load(), Compared: s.compared.Load(),
 		Attaches: s.attaches.Load(), AttachesBad: s.attachesBad.Load(),
 		RemoteFinds: s.finds.Load(), RemoteMisses: s.misses.Load(),
 		Published: s.published.Load(), SyncPulls: s.syncPulls.Load(),

@@ -67,6 +67,21 @@ type Config struct {
 	// means none. It is called often and must be cheap.
 	Servers func() []omega.Fingerprint
 
+	// Members says what is known of the servers of the cloud, this one
+	// included, in any order. Nil means that there is only this one. It is
+	// called when a home is away and when somebody looks for homes.
+	Members func() []Member
+
+	// Operator returns who runs a server, "" for one of its own: servers of
+	// one operator are one failure domain (spec/delivery.md, DELIV-13). Nil
+	// means that all are on their own. It is called per envelope and home.
+	Operator func(server omega.Fingerprint) string
+
+	// Spool keeps envelopes for homes that are away. It is not Mail, and the
+	// caller closes it after Shutdown. Nil keeps nothing: what a home does not
+	// take stays with its sender.
+	Spool *mailbox.Store
+
 	// Announcements is what clients get that ask which servers there are
 	// (wire.TypeServers): signed announcements of package mesh. Nil means none.
 	Announcements func() [][]byte
@@ -98,6 +113,7 @@ type Proxy struct {
 	self omega.Fingerprint
 
 	home       home
+	spool      spool
 	sessions   shardMap[*session] // by device
 	outboxes   shardMap[*outbox]  // by server
 	requests   requests
@@ -134,6 +150,7 @@ func New(cfg Config) (*Proxy, error) {
 	}
 	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account()}
 	p.home.init(p)
+	p.spool.init(p)
 	p.sessions.init()
 	p.outboxes.init()
 	p.requests.init()
@@ -185,6 +202,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		p.repeatRequests(now)
 		if n%10 == 0 {
 			p.home.tick(now)
+			p.spool.tick(now)
 		}
 		if n%50 == 0 {
 			p.tickSessions(now)

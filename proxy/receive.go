@@ -40,7 +40,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		}
 		p.receiveAck(ctx, from, f.Type, &a)
 		return true
-	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary:
+	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack:
 		p.answered(from, f)
 		return true
 	case wire.TypeDigest:
@@ -48,7 +48,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 			p.answered(from, f)
 			return true
 		}
-	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket:
+	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave:
 	default:
 		return false
 	}
@@ -69,6 +69,10 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 		p.postFrame(from, wire.TypeDigest, f.Tag, p.cfg.Keys.Digest().AppendTo(nil))
 	case wire.TypeBucket:
 		p.receiveBucket(ctx, from, f)
+	case wire.TypeHint:
+		p.receiveHint(ctx, from, f)
+	case wire.TypeHave:
+		p.receiveHave(ctx, from, f)
 	}
 }
 

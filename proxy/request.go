@@ -16,6 +16,7 @@ import (
 // Times of requests to other servers. All of them may be repeated: homes
 // deduplicate envelopes, leases are told by their epoch, the rest only reads.
 const (
+	patience       = 700 * time.Millisecond // with a home, before a deputy is asked (DELIV-14)
 	firstRetry     = 1 * time.Second
 	nextRetry      = 2 * time.Second
 	requestTimeout = 5 * time.Second
@@ -30,6 +31,7 @@ var (
 	errNoWay   = errors.New("no way to the server now")
 	errTimeout = errors.New("the server did not answer in time")
 	errBusy    = errors.New("too many requests are under way")
+	errNoSpool = errors.New("this server keeps nothing for others")
 )
 
 // A request is a frame to another server that is repeated until it is
@@ -39,11 +41,15 @@ type request struct {
 	class wire.Class
 	frame []byte // as it is sent
 	due   int64  // when it is sent again, ms since 1970
+	late  int64  // when slow is called, ms since 1970; 0: never
 	until int64  // when it is given up
 
 	// done gets the answer, or an error; the frame is only valid during the
 	// call. It must not block. It returns true to get more frames.
 	done func(f wire.Frame, err error) (more bool)
+
+	// slow is called once if nothing was answered by late. It must not block.
+	slow func()
 }
 
 // requests are under way, by the tag that their answer repeats.
@@ -112,8 +118,17 @@ func (t *requests) restore(tag uint32, r *request) {
 // ask sends a request of the given type. body is copied. done is called once
 // at least, maybe before ask returns.
 func (p *Proxy) ask(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool) {
+	p.askPatiently(ctx, to, class, t, body, done, nil)
+}
+
+// askPatiently is ask that calls slow, if not nil, when the other server has
+// not answered for a while. done is called all the same.
+func (p *Proxy) askPatiently(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool, slow func()) {
 	now := p.now().UnixMilli()
-	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done}
+	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done, slow: slow}
+	if slow != nil {
+		r.late = now + patience.Milliseconds()
+	}
 	r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
 	tag, err := p.requests.add(r)
 	if err != nil {
@@ -149,9 +164,13 @@ func (p *Proxy) repeatRequests(now time.Time) {
 	ms := now.UnixMilli()
 	for i := range p.requests.shards {
 		sh := &p.requests.shards[i]
-		var late []*request
+		var late, slow []*request
 		sh.mu.Lock()
 		for tag, r := range sh.m {
+			if r.late != 0 && ms >= r.late {
+				r.late = 0
+				slow = append(slow, r)
+			}
 			switch {
 			case ms >= r.until:
 				delete(sh.m, tag)
@@ -164,6 +183,9 @@ func (p *Proxy) repeatRequests(now time.Time) {
 			}
 		}
 		sh.mu.Unlock()
+		for _, r := range slow {
+			r.slow()
+		}
 		for _, r := range late {
 			p.stats.timeouts.Add(1)
 			r.done(wire.Frame{}, errTimeout)

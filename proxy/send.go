@@ -3,16 +3,11 @@ package proxy
 import (
 	"bytes"
 	"context"
-	"sync"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/wire"
 )
-
-// wantCopies is how many homes have to store an envelope before its sender is
-// told so, if the recipient has as many. (spec/delivery.md, DELIV-5)
-const wantCopies = 2
 
 // send takes an envelope from the client. It waits while the session has too
 // much under way, which is what slows a client down.
@@ -140,95 +135,6 @@ func (p *Proxy) routes(ctx context.Context, env wire.EnvelopeView) (routes []*ke
 	return routes, unknown
 }
 
-// An outgoing is an envelope of a session on its way to several homes.
-type outgoing struct {
-	s    *session
-	tag  uint32
-	size int
-
-	mu   sync.Mutex
-	to   []progress // by recipient; guarded by mu
-	open int        // recipients that are not decided; guarded by mu
-}
-
-// progress is what is known about one recipient.
-type progress struct {
-	need uint8      // copies to be stored until it is decided
-	left uint8      // homes that have not said
-	code omega.Code // what to tell if it fails
-}
-
-// fanOut hands one copy to every home, each with the recipients it is for.
-func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route) {
-	o := &outgoing{s: s, tag: tag, size: len(env), to: make([]progress, len(routes)), open: len(routes)}
-	homes := make(map[omega.Fingerprint][]uint16)
-	var unknown []uint16
-	for i, r := range routes {
-		if r == nil {
-			o.to[i] = progress{need: 1, left: 1}
-			unknown = append(unknown, uint16(i))
-			continue
-		}
-		n := uint8(min(len(r.Homes), omega.MaxHomes))
-		o.to[i] = progress{need: min(wantCopies, n), left: n}
-		for _, h := range r.Homes[:n] {
-			homes[h] = append(homes[h], uint16(i))
-		}
-	}
-	o.report(unknown, omega.CodeNotFound, nil)
-	for home, index := range homes {
-		if home == p.self {
-			p.deliverOutgoing(ctx, o, env, index)
-		} else {
-			p.sendCopy(ctx, o, home, env, index)
-		}
-	}
-}
-
-// deliverOutgoing stores the copy of this home.
-func (p *Proxy) deliverOutgoing(ctx context.Context, o *outgoing, env wire.EnvelopeView, index []uint16) {
-	d := p.newDelivery(env, answerOutgoing)
-	d.out = o
-	for i, account := range accountsOf(env, index) {
-		d.add(int(index[i]), account)
-	}
-	p.deliver(ctx, d)
-}
-
-// accountsOf returns the recipients at ascending positions in env.
-func accountsOf(env wire.EnvelopeView, index []uint16) []omega.Fingerprint {
-	accounts := make([]omega.Fingerprint, 0, len(index))
-	for i, account := range env.Recipients {
-		if len(accounts) < len(index) && int(index[len(accounts)]) == i {
-			accounts = append(accounts, account)
-		}
-	}
-	return accounts
-}
-
-// sendCopy sends the copy of another home.
-func (p *Proxy) sendCopy(ctx context.Context, o *outgoing, home omega.Fingerprint, env wire.EnvelopeView, index []uint16) {
-	accounts := accountsOf(env, index)
-	p.ask(ctx, home, env.Class(), wire.TypeSend, env, func(f wire.Frame, err error) bool {
-		worst, results, err := sendResults(f, err)
-		if err != nil {
-			o.report(index, codeOf(err), nil)
-			return false
-		}
-		if worst == omega.CodeNotFound {
-			p.doubt(home, accounts)
-		}
-		for i := range results {
-			results[i].Code = notHere(results[i].Code)
-		}
-		if len(results) > 0 {
-			worst = omega.CodeOK // for those that are not listed
-		}
-		o.report(index, notHere(worst), results)
-		return false
-	})
-}
-
 // errUnexpected is an answer of a type that was not asked for.
 var errUnexpected = omega.Errorf(omega.CodeUnavailable, "the server answered something else")
 
@@ -250,64 +156,4 @@ func notHere(c omega.Code) omega.Code {
 		return omega.CodeUnavailable
 	}
 	return c
-}
-
-// report notes what became of the recipients in index at one home: code, or
-// what results say. When everything is decided the client is told.
-func (o *outgoing) report(index []uint16, code omega.Code, results []wire.Result) {
-	o.mu.Lock()
-	for _, i := range index {
-		c := code
-		for _, r := range results {
-			if r.Index == i {
-				c = r.Code
-			}
-		}
-		o.settle(&o.to[i], c)
-	}
-	finished := o.open == 0 && len(index) > 0
-	if finished {
-		o.open = -1 // said once
-	}
-	o.mu.Unlock()
-	if finished {
-		o.answer()
-	}
-}
-
-// settle notes one home's word on one recipient. o.mu is held.
-func (o *outgoing) settle(to *progress, c omega.Code) {
-	if to.left == 0 {
-		return
-	}
-	decided := to.need == 0 || to.left < to.need
-	to.left--
-	if c == omega.CodeOK {
-		to.need -= min(to.need, 1)
-	} else {
-		to.code = max(to.code, c)
-	}
-	if !decided && (to.need == 0 || to.left < to.need) {
-		o.open--
-	}
-}
-
-// answer tells the client. Everything is decided, so nothing changes any more
-// that it reads.
-func (o *outgoing) answer() {
-	var results []wire.Result
-	worst := omega.CodeOK
-	o.mu.Lock()
-	for i, to := range o.to {
-		if to.need > 0 {
-			results = append(results, wire.Result{Index: uint16(i), Code: to.code})
-			worst = max(worst, to.code)
-		}
-	}
-	o.mu.Unlock()
-	if worst != omega.CodeOK {
-		o.s.p.stats.sendsFailed.Add(1)
-	}
-	_ = o.s.c.SendFrame(wire.TypeSent, o.tag, wire.AppendResults(nil, worst, results))
-	o.s.flow.end(o.size)
 }

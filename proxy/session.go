@@ -190,6 +190,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.publish(ctx, f)
 	case wire.TypeServers:
 		return s.servers(f)
+	case wire.TypeHomes:
+		return s.homes(ctx, f)
 	case wire.TypeDrop:
 		return s.drop(f)
 	case wire.TypePick:
@@ -252,6 +254,20 @@ func (s *session) servers(f wire.Frame) error {
 		}
 	}
 	_ = s.c.SendFrame(wire.TypeServerList, f.Tag, wire.AppendBlobs(nil, list))
+	return nil
+}
+
+// homes tells which servers could be homes of the account.
+func (s *session) homes(ctx context.Context, f wire.Frame) error {
+	account, n, err := omega.DecodeFingerprint(f.Body)
+	if err != nil || n != len(f.Body) || account != s.account {
+		return s.refuse(f.Tag, omega.CodeBadRequest, "homes of another account")
+	}
+	var present []omega.Fingerprint
+	if r, err := s.p.cfg.Keys.Route(ctx, account); err == nil {
+		present = r.Homes
+	}
+	_ = s.c.SendFrame(wire.TypeHomeList, f.Tag, wire.AppendHomeOffers(nil, s.p.homesFor(account, present)))
 	return nil
 }
 

@@ -113,23 +113,39 @@ func DecodeResults(b []byte) (worst omega.Code, results []Result, err error) {
 // A Mail is one envelope on its way from a home to one device. The same bytes
 // travel from home to proxy and from proxy to client:
 //
-//	fp home | fp device | u64 seq | u64 prev | u64 received, ms since 1970 | envelope
+//	fp home | fp device | u64 seq | u64 prev | u64 received, ms since 1970 | mac 16 | envelope
 type Mail struct {
 	Home     omega.Fingerprint
 	Device   omega.Fingerprint
-	Seq      uint64 // of this envelope in the home's store
-	Prev     uint64 // of the mail before it in this mailbox, 0 if there is none: a gap shows
-	Received uint64 // when the home took it, milliseconds since 1970
-	Envelope []byte // in place; not yet checked
+	Seq      uint64        // of this envelope in the home's store
+	Prev     uint64        // of the mail before it in this mailbox, 0 if there is none: a gap shows
+	Received uint64        // when the home took it, milliseconds since 1970
+	MAC      [MACSize]byte // by the home, where the proxy is another server; else zero (spec/delivery.md, DELIV-21)
+	Envelope []byte        // in place; not yet checked
 }
 
-// AppendMail appends everything before the envelope, then the envelope.
-func AppendMail(b []byte, m *Mail) []byte {
+// MailLabel starts what the MAC of a mail covers.
+const MailLabel = "omega-im/mail/v1\n"
+
+// Unsigned returns what the MAC covers, but for the envelope that follows.
+func (m *Mail) Unsigned(b []byte, incarnation [8]byte) []byte {
+	b = append(b, MailLabel...)
+	b = append(b, incarnation[:]...)
+	return m.appendFields(b)
+}
+
+func (m *Mail) appendFields(b []byte) []byte {
 	b = m.Home.AppendTo(b)
 	b = m.Device.AppendTo(b)
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	b = binary.BigEndian.AppendUint64(b, m.Prev)
-	b = binary.BigEndian.AppendUint64(b, m.Received)
+	return binary.BigEndian.AppendUint64(b, m.Received)
+}
+
+// AppendMail appends everything before the envelope, then the envelope.
+func AppendMail(b []byte, m *Mail) []byte {
+	b = m.appendFields(b)
+	b = append(b, m.MAC[:]...)
 	return append(b, m.Envelope...)
 }
 
@@ -137,6 +153,7 @@ func AppendMail(b []byte, m *Mail) []byte {
 func DecodeMail(b []byte) (m Mail, err error) {
 	r := reader{b: b}
 	m = Mail{Home: r.fp(), Device: r.fp(), Seq: r.u64(), Prev: r.u64(), Received: r.u64()}
+	copy(m.MAC[:], r.take(MACSize))
 	m.Envelope = r.rest()
 	return m, r.end("mail")
 }
@@ -183,21 +200,34 @@ func DecodeAck(b []byte) (a Ack, err error) {
 
 // Attached answers a lease, once per home:
 //
-//	fp home | u8 code | 8 incarnation | u64 cursor
+//	fp home | u8 code | 8 incarnation | u64 cursor | mac 16
 type Attached struct {
 	Home        omega.Fingerprint
 	Code        omega.Code
-	Incarnation [8]byte // of the home's store: a new one means that cursors of old ones are void
-	Cursor      uint64  // the home sends what comes after it
+	Incarnation [8]byte       // of the home's store: a new one means that cursors of old ones are void
+	Cursor      uint64        // the home sends what comes after it
+	MAC         [MACSize]byte // of CodeOK by the home, where the proxy is another server; else zero (DELIV-21)
 }
 
-// AppendAttached appends the body of TypeAttached.
-func AppendAttached(b []byte, a *Attached) []byte {
+// AttachedLabel starts what the MAC of an Attached covers.
+const AttachedLabel = "omega-im/attached/v1\n"
+
+// Unsigned returns what the MAC covers: it names the device as well.
+func (a *Attached) Unsigned(b []byte, device omega.Fingerprint) []byte {
+	b = append(b, AttachedLabel...)
+	b = device.AppendTo(b)
+	return a.appendFields(b)
+}
+
+func (a *Attached) appendFields(b []byte) []byte {
 	b = a.Home.AppendTo(b)
 	b = append(b, byte(a.Code))
 	b = append(b, a.Incarnation[:]...)
 	return binary.BigEndian.AppendUint64(b, a.Cursor)
 }
+
+// AppendAttached appends the body of TypeAttached.
+func AppendAttached(b []byte, a *Attached) []byte { return append(a.appendFields(b), a.MAC[:]...) }
 
 // DecodeAttached reads the body of TypeAttached.
 func DecodeAttached(b []byte) (a Attached, err error) {
@@ -205,5 +235,6 @@ func DecodeAttached(b []byte) (a Attached, err error) {
 	a = Attached{Home: r.fp(), Code: omega.Code(r.u8())}
 	copy(a.Incarnation[:], r.take(8))
 	a.Cursor = r.u64()
+	copy(a.MAC[:], r.take(MACSize))
 	return a, r.end("attach answer")
 }

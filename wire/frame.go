@@ -57,6 +57,12 @@ const (
 	TypeSummary    Type = 34 // S→S u8 bucket | { fingerprint, sequence u64, hash 32 }*
 	TypeDetach     Type = 35 // P→H Ack with a zero MAC, Seq the lease's epoch: the device left, newer leases stay
 
+	TypeHomes    Type = 36 // C→S fingerprint of the account: which servers could be its homes
+	TypeHomeList Type = 37 // S→C HomeOffers
+	TypeHint     Type = 38 // P→S home fingerprint | envelope: keep it until that home has it; answer TypeSent
+	TypeHave     Type = 39 // H→H Have: what waits for one account
+	TypeLack     Type = 40 // H→H Have: which of them are wanted
+
 	TypeHello       Type = 64 // link keepalive: u64 ns stamp | u8 flags, 1: counted as a link; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets
 	TypeLSA         Type = 66 // link-state announcement (package mesh)

@@ -64,6 +64,11 @@ type Record struct {
 // RecordShowProxy in Record.Flags lets anyone ask which proxy the user is on.
 const RecordShowProxy uint8 = 1 << 0
 
+// RecordHomesChosen in Record.Flags says that the owner chose the homes:
+// clients neither add nor replace any by themselves. (spec/delivery.md,
+// DELIV-12)
+const RecordHomesChosen uint8 = 1 << 1
+
 func (rec *Record) appendFields(b []byte) []byte {
 	b = append(b, 1, rec.Flags)
 	b = binary.BigEndian.AppendUint64(b, rec.Sequence)

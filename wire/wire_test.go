@@ -68,6 +68,9 @@ func samples(t testing.TB) map[string][]byte {
 		"lease":    lease.Bytes(),
 		"entry":    AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
 		"blobs":    AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
+		"homes":    AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
+		"hint":     AppendHint(nil, Hint{Home: home, Envelope: env}),
+		"have":     AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
 	}
 }
 
@@ -127,6 +130,24 @@ func reencode(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendAttached(nil, &a), nil
+	case "homes":
+		offers, err := DecodeHomeOffers(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendHomeOffers(nil, offers), nil
+	case "hint":
+		h, err := DecodeHint(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendHint(nil, h), nil
+	case "have":
+		h, err := DecodeHave(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendHave(nil, h), nil
 	case "record":
 		r, err := DecodeRecord(b)
 		if err != nil {
@@ -192,7 +213,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s cut to %d octets was taken and reads differently", name, n)
 			}
 		}
-		if name != "mail" && name != "packet" && name != "frame" && name != "blobs" { // those end in free octets
+		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" { // those end in free octets
 			if _, err := reencode(name, append(b[:len(b):len(b)], 0)); err == nil {
 				t.Errorf("%s with an octet left over was taken", name)
 			}

@@ -63,6 +63,11 @@ var catalogue = map[string]entry{
 	"why.unregistered": {"伺服器不認識這個帳號，也不接受註冊", "the server does not know this account and takes no registration"},
 	"why.version":      {"伺服器與這個程式沒有共同的協定版本", "the server and this program have no protocol version in common"},
 
+	"doing.homes":  {"查看或更改信箱所在的伺服器", "showing or changing the homes"},
+	"why.homes":    {"指定了 {0} 部伺服器，上限是 {1} 部", "{0} servers are named, the limit is {1}"},
+	"why.noserver": {"雲端上沒有伺服器 {0}", "the cloud knows no server {0}"},
+	"next.homes":   {"請用「omega homes」與伺服器的 /api/v1/proxies 查看有哪些伺服器", "look at “omega homes”, and at /api/v1/proxies of a server, for which there are"},
+
 	"why.devicename":   {"裝置名稱不能是空的、不能超過 64 位元組（約 21 個中文字），也不能有控制字元", "the device name must not be empty, nor longer than 64 bytes, nor hold control characters"},
 	"next.devicename":  {"請換一個名稱", "choose another one"},
 	"next.address":     {"位址的形式是 主機:埠#指紋（例如 127.0.0.1:7000#0123…），或 ws://主機:埠#指紋", "an address looks like host:port#FINGERPRINT (for example 127.0.0.1:7000#0123…) or ws://host:port#FINGERPRINT"},

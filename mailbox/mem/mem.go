@@ -182,6 +182,23 @@ func (d *Driver) Expired(_ context.Context, from []byte, now uint32, limit int) 
 	return found, next, nil
 }
 
+// Mailboxes implements mailbox.Driver.
+func (d *Driver) Mailboxes(_ context.Context, after omega.Fingerprint, limit int) ([]omega.Fingerprint, error) {
+	live, leave, err := d.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	var out []omega.Fingerprint
+	for account := range live.mail {
+		if account.Compare(after) > 0 {
+			out = append(out, account)
+		}
+	}
+	slices.SortFunc(out, omega.Fingerprint.Compare)
+	return out[:min(limit, len(out))], nil
+}
+
 // Room implements mailbox.Driver.
 func (d *Driver) Room() error {
 	d.disk.mu.Lock()

@@ -104,6 +104,38 @@ func (d *Driver) Read(ctx context.Context, _ omega.Fingerprint, seqs []uint64, v
 	return nil
 }
 
+// Mailboxes implements mailbox.Driver: two seeks for each.
+func (d *Driver) Mailboxes(ctx context.Context, after omega.Fingerprint, limit int) (out []omega.Fingerprint, err error) {
+	leave, err := d.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	it, err := d.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: []byte{spaceBox}, UpperBound: []byte{spaceBox + 1}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	from := []byte{spaceBox}
+	if !after.IsZero() {
+		from = appendBoxKey(nil, after, boxEnd)
+	}
+	for len(out) < limit && it.SeekGE(from) {
+		k := it.Key()
+		account, n, err := omega.DecodeFingerprint(k[1:])
+		if err != nil || len(k) < 2+n {
+			return nil, fmt.Errorf("key %x: %w", k, errCorrupt)
+		}
+		if k[1+n] < boxIndex {
+			from = appendBoxKey(from[:0], account, boxIndex)
+			continue
+		}
+		out = append(out, account)
+		from = appendBoxKey(from[:0], account, boxEnd)
+	}
+	return out, it.Error()
+}
+
 // scanMail calls visit for stored envelopes from a sequence on, with those who
 // still hold them, until it returns false.
 func (d *Driver) scanMail(ctx context.Context, from uint64, visit func(seq uint64, m *mail, holders []omega.Fingerprint) bool) error {

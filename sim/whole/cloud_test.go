@@ -58,7 +58,7 @@ func run(m *testing.M) int {
 }
 
 // startCloud starts n servers below dir and waits until each knows all.
-func startCloud(dir string, n int, registration, store string) (out []*server, err error) {
+func startCloud(dir string, n int, registration, store string, change ...func(*node.Config)) (out []*server, err error) {
 	defer func() {
 		if err != nil {
 			for _, s := range out {
@@ -82,6 +82,9 @@ func startCloud(dir string, n int, registration, store string) (out []*server, e
 			return out, err
 		}
 		cfg.Listen.Admin = ""
+		for _, f := range change {
+			f(cfg)
+		}
 		s := &server{cfg: *cfg}
 		if err := s.start(); err != nil {
 			return out, err

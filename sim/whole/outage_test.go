@@ -8,12 +8,13 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/node"
 )
 
 // ownCloud starts servers that a test may stop.
-func ownCloud(t *testing.T, n int, registration string) []*server {
+func ownCloud(t *testing.T, n int, registration string, change ...func(*node.Config)) []*server {
 	t.Helper()
-	servers, err := startCloud(t.TempDir(), n, registration, "pebble")
+	servers, err := startCloud(t.TempDir(), n, registration, "pebble", change...)
 	if err != nil {
 		t.Fatal(err)
 	}

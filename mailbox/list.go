@@ -1,0 +1,127 @@
+package mailbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/omega-im/omega"
+)
+
+// Waiting returns up to limit mailboxes that hold mail, ascending, that come
+// after the one given (zero: from the start). Fewer than limit means that there
+// are no more. One whose last mail was just trimmed may still be among them.
+func (s *Store) Waiting(ctx context.Context, after omega.Fingerprint, limit int) ([]omega.Fingerprint, error) {
+	filed, err := s.driver.Mailboxes(ctx, after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list mailboxes after %s: %w", after, err)
+	}
+	// What the driver does not list is in memory: unfiled mail pins its box.
+	s.mu.Lock()
+	for account, b := range s.boxes {
+		if len(b.live()) > 0 && account.Compare(after) > 0 {
+			filed = append(filed, account)
+		}
+	}
+	s.mu.Unlock()
+	slices.SortFunc(filed, omega.Fingerprint.Compare)
+	filed = slices.Compact(filed)
+	return filed[:min(limit, len(filed))], nil
+}
+
+// Keys returns the keys of the mail that waits in one mailbox, ascending,
+// without what has expired.
+func (s *Store) Keys(ctx context.Context, mailbox omega.Fingerprint) ([]Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { b.pins-- }()
+	now := uint32(s.cfg.Now().Unix())
+	keys := make([]Key, 0, len(b.live()))
+	for _, e := range b.live() {
+		if e.Expires > now {
+			keys = append(keys, e.Key)
+		}
+	}
+	slices.SortFunc(keys, func(x, y Key) int { return bytes.Compare(x[:], y[:]) })
+	return keys, nil
+}
+
+// Lacks returns those of keys that the mailbox neither holds nor is known to
+// have held, in their order.
+func (s *Store) Lacks(ctx context.Context, mailbox omega.Fingerprint, keys []Key) ([]Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { b.pins-- }()
+	var lacks []Key
+	for _, k := range keys {
+		if _, holds := b.find(k); holds {
+			continue
+		}
+		if _, held := s.recent.find(k.with(b.salt)); !held {
+			lacks = append(lacks, k)
+		}
+	}
+	return lacks, nil
+}
+
+// Find returns the sequences of those of keys that wait in the mailbox,
+// ascending.
+func (s *Store) Find(ctx context.Context, mailbox omega.Fingerprint, keys []Key) ([]uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { b.pins-- }()
+	var seqs []uint64
+	for _, k := range keys {
+		if seq, ok := b.find(k); ok {
+			seqs = append(seqs, seq)
+		}
+	}
+	slices.Sort(seqs)
+	return seqs, nil
+}
+
+// Remove takes mail out of a mailbox whatever its devices say: somebody else
+// has it now. Sequences that are not there change nothing. On stable storage it
+// rides on a later commit, so after a crash the mail may be there again.
+func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return err
+	}
+	defer func() { b.pins-- }()
+	s.drop(b, func(e Entry) bool { return slices.Contains(seqs, e.Seq) })
+	return nil
+}
+
+// drop trims what gone says and returns how many that were. s.mu is held.
+func (s *Store) drop(b *box, gone func(Entry) bool) int {
+	var out []Entry
+	kept := b.live()[:0]
+	for _, e := range b.live() {
+		if gone(e) {
+			out = append(out, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	b.entries = b.entries[:b.head+len(kept)]
+	for _, e := range out {
+		s.trimmed(b, e)
+	}
+	return len(out)
+}

@@ -1,0 +1,135 @@
+package node
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/proxy"
+)
+
+// Bounds of what is remembered of other servers.
+const (
+	forgetMember = 30 * 24 * time.Hour // not seen for so long
+	saveMembers  = time.Hour           // between savings of nothing but "seen again"
+)
+
+// members is what this server remembers of the others as places for mail: since
+// when each has been a full member. A server that claims to be old is not
+// believed; every server keeps its own book. (spec/delivery.md, DELIV-11)
+//
+// On disk it is a line per server: fingerprint, first and last time as Unix
+// seconds.
+type members struct {
+	path   string
+	self   omega.Fingerprint
+	minAge time.Duration
+
+	mu    sync.Mutex
+	book  map[omega.Fingerprint]acquaintance // guarded by mu
+	saved time.Time                          // guarded by mu
+
+	now atomic.Pointer[roster]
+}
+
+type acquaintance struct{ first, last time.Time }
+
+// A roster is the servers at one moment. Immutable.
+type roster struct {
+	list      []proxy.Member
+	operators map[omega.Fingerprint]string // empty where all have the same
+}
+
+// loadMembers reads the book. One that is damaged is begun again from the
+// damage on: all it costs is that servers count as young.
+func loadMembers(path string, self omega.Fingerprint, minAge time.Duration, now time.Time) (*members, error) {
+	m := &members{path: path, self: self, minAge: minAge, book: map[omega.Fingerprint]acquaintance{}, saved: now}
+	m.now.Store(&roster{})
+	b, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("book of servers: %w", err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(b))
+	for lines.Scan() {
+		var name string
+		var first, last int64
+		if _, err := fmt.Sscan(lines.Text(), &name, &first, &last); err != nil {
+			break
+		}
+		fp, err := omega.ParseFingerprint(name)
+		if err != nil {
+			break
+		}
+		m.book[fp] = acquaintance{time.Unix(first, 0), time.Unix(last, 0)}
+	}
+	return m, nil
+}
+
+// update takes down who is a full member now.
+func (m *members) update(servers []cloud.Server, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	next := &roster{operators: map[omega.Fingerprint]string{}}
+	news := false
+	var operator string
+	several := false
+	for _, s := range servers {
+		full := s.State == mesh.Full
+		if full {
+			a, known := m.book[s.Server]
+			if !known {
+				a.first, news = now, true
+			}
+			a.last = now
+			m.book[s.Server] = a
+		}
+		next.list = append(next.list, proxy.Member{
+			Server: s.Server, Full: full, Reachable: s.State != mesh.Unreachable || s.Server == m.self,
+			Eligible: full && m.eligible(&s, now),
+		})
+		next.operators[s.Server] = s.Operator
+		several = several || operator != "" && s.Operator != operator
+		operator = s.Operator
+	}
+	if !several {
+		next.operators = nil // in a cloud of one operator each server stands for itself
+	}
+	m.now.Store(next)
+	if news || now.Sub(m.saved) >= saveMembers {
+		m.save(now)
+	}
+}
+
+// eligible reports whether a full member may be a home that nobody asked for.
+// mu is held.
+func (m *members) eligible(s *cloud.Server, now time.Time) bool {
+	a := m.book[s.Server]
+	return s.Registration == mesh.RegistrationOpen && s.Flags&mesh.FlagDraining == 0 && now.Sub(a.first) >= m.minAge
+}
+
+// save writes the book. What is lost with a crash is an hour of age. mu is held.
+func (m *members) save(now time.Time) {
+	var b bytes.Buffer
+	for fp, a := range m.book {
+		if now.Sub(a.last) > forgetMember {
+			delete(m.book, fp)
+			continue
+		}
+		fmt.Fprintln(&b, fp, a.first.Unix(), a.last.Unix())
+	}
+	m.saved = now
+	_ = writeFile(m.path, b.Bytes()) // the next time writes all of it again
+}
+
+func (m *members) list() []proxy.Member { return m.now.Load().list }
+
+func (m *members) operator(server omega.Fingerprint) string { return m.now.Load().operators[server] }

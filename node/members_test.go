@@ -1,0 +1,80 @@
+package node
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/mesh"
+)
+
+func server(t *testing.T, n int, operator string, edit func(*cloud.Server)) cloud.Server {
+	t.Helper()
+	fp, err := omega.ParseFingerprint(fmt.Sprintf("%040X", n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := cloud.Server{
+		Record: &mesh.Record{Announcement: &mesh.Announcement{Server: fp, Operator: operator, Registration: mesh.RegistrationOpen}},
+		State:  mesh.Full,
+	}
+	if edit != nil {
+		edit(&s)
+	}
+	return s
+}
+
+// A server is eligible once it has been known for long enough, also across
+// restarts, and only while it is what homes must be.
+func TestMembersAge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "members")
+	week := 7 * 24 * time.Hour
+	start := time.Unix(1_800_000_000, 0)
+	old := server(t, 1, "a", nil)
+	young := server(t, 2, "b", nil)
+	others := []cloud.Server{
+		server(t, 3, "c", func(s *cloud.Server) { s.Announcement.Registration = mesh.RegistrationClosed }),
+		server(t, 4, "d", func(s *cloud.Server) { s.Announcement.Flags = mesh.FlagDraining }),
+		server(t, 5, "e", func(s *cloud.Server) { s.State = mesh.Probationary }),
+		server(t, 6, "f", func(s *cloud.Server) { s.State = mesh.Unreachable }),
+	}
+	self := server(t, 9, "me", nil)
+	open := func(now time.Time) *members {
+		m, err := loadMembers(path, self.Server, week, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := open(start)
+	m.update(append([]cloud.Server{self, old}, others...), start)
+	m = open(start.Add(time.Hour))
+	m.update(append([]cloud.Server{self, old, young}, others...), start.Add(week))
+	for _, x := range m.list() {
+		want := x.Server == old.Server || x.Server == self.Server // known since the start
+		if x.Eligible != want {
+			t.Errorf("%v: eligible %v, want %v", x.Server, x.Eligible, want)
+		}
+		if want := x.Server != others[3].Server; x.Reachable != want {
+			t.Errorf("%v: reachable %v", x.Server, x.Reachable)
+		}
+	}
+	if got := m.operator(old.Server); got != "a" {
+		t.Errorf("operator %q", got)
+	}
+}
+
+func TestMembersOfOneOperator(t *testing.T) {
+	a, b := server(t, 1, "same", nil), server(t, 2, "same", nil)
+	m, err := loadMembers(filepath.Join(t.TempDir(), "members"), a.Server, 0, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.update([]cloud.Server{a, b}, time.Now())
+	if got := m.operator(a.Server) + m.operator(b.Server); got != "" {
+		t.Errorf("operators %q, want each server for itself", got)
+	}
+}

@@ -1,0 +1,136 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/wire"
+)
+
+// hint has deputies keep the copy of a home that does not answer, once per
+// home. Each account has deputies of its own, so that its devices know whom to
+// ask. (spec/delivery.md, DELIV-14)
+func (o *outgoing) hint(home omega.Fingerprint, index []uint16) {
+	if o.p.cfg.Spool == nil {
+		return
+	}
+	o.mu.Lock()
+	again := o.hinted[home]
+	if !again {
+		if o.hinted == nil {
+			o.hinted = make(map[omega.Fingerprint]bool)
+		}
+		o.hinted[home] = true
+		for _, i := range index {
+			if g := &o.to[i]; !g.over {
+				g.left++ // the deputies' word
+			}
+		}
+	}
+	o.mu.Unlock()
+	if again {
+		return
+	}
+	if !o.p.spawn(func() { o.askDeputies(context.Background(), home, index) }) {
+		o.note(index, func(uint16, *progress) {})
+	}
+}
+
+// askDeputies groups recipients by whom to ask.
+func (o *outgoing) askDeputies(ctx context.Context, home omega.Fingerprint, index []uint16) {
+	members := o.p.reachable()
+	groups := make(map[[keyserver.Deputies]omega.Fingerprint][]uint16)
+	for n, account := range accountsOf(o.env, index) {
+		i := index[n]
+		var pair [keyserver.Deputies]omega.Fingerprint
+		copy(pair[:], keyserver.DeputiesOf(account, o.to[i].homes, members))
+		groups[pair] = append(groups[pair], i)
+	}
+	for pair, part := range groups {
+		deputies := slices.DeleteFunc(pair[:], omega.Fingerprint.IsZero)
+		o.askDeputy(ctx, home, deputies, part)
+	}
+}
+
+// askDeputy asks the first deputy, then the next; when there is none left, this
+// server keeps the copy itself.
+func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputies []omega.Fingerprint, index []uint16) {
+	if len(deputies) == 0 {
+		o.p.spool.put(ctx, home, o.env, func(err error) {
+			o.note(index, func(_ uint16, g *progress) { g.kept = g.kept || err == nil })
+		})
+		return
+	}
+	next := func() {
+		if !o.p.spawn(func() { o.askDeputy(ctx, home, deputies[1:], index) }) {
+			o.note(index, func(uint16, *progress) {})
+		}
+	}
+	o.p.stats.hinted.Add(1)
+	if deputies[0] == o.p.self {
+		o.p.spool.put(ctx, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
+		return
+	}
+	body := wire.AppendHint(nil, wire.Hint{Home: home, Envelope: o.env})
+	o.p.ask(ctx, deputies[0], o.env.Class(), wire.TypeHint, body, func(f wire.Frame, err error) bool {
+		worst, _, err := sendResults(f, err)
+		o.deputyDid(index, err == nil && worst == omega.CodeOK, next)
+		return false
+	})
+}
+
+// deputyDid notes a deputy's word, or has the next one asked.
+func (o *outgoing) deputyDid(index []uint16, ok bool, next func()) {
+	if !ok {
+		next()
+		return
+	}
+	o.note(index, func(_ uint16, g *progress) { g.deputy = true })
+}
+
+// reachable lists the full members that there is a way to, this server
+// included.
+func (p *Proxy) reachable() []omega.Fingerprint {
+	var out []omega.Fingerprint
+	for _, m := range p.members() {
+		if m.Full && (m.Reachable || m.Server == p.self) {
+			out = append(out, m.Server)
+		}
+	}
+	return out
+}
+
+// receiveHint keeps an envelope as the deputy of its recipients.
+func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	answer := func(err error) {
+		p.postFrame(from, wire.TypeSent, f.Tag, wire.AppendResults(nil, codeOf(err), nil))
+	}
+	h, err := wire.DecodeHint(f.Body)
+	if err != nil {
+		answer(omega.Errorf(omega.CodeBadRequest, "hint"))
+		return
+	}
+	env, err := wire.ParseEnvelope(h.Envelope)
+	switch {
+	case err != nil || h.Home == p.self || env.Class() == wire.ClassEphemeral:
+		answer(omega.Errorf(omega.CodeBadRequest, "hint"))
+	case !p.livesAt(ctx, env, h.Home):
+		answer(omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
+	default:
+		p.spool.put(ctx, h.Home, env, answer)
+	}
+}
+
+// livesAt reports whether a recipient's record names a server as home. So
+// nobody can have things kept here for servers that nobody chose.
+func (p *Proxy) livesAt(ctx context.Context, env wire.EnvelopeView, home omega.Fingerprint) bool {
+	for _, account := range env.Recipients {
+		r, err := p.cfg.Keys.Route(ctx, account)
+		if err == nil && slices.Contains(r.Homes, home) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,120 @@
+package whole
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/node"
+)
+
+// young lets servers be homes from the start.
+func young(cfg *node.Config) { cfg.Homes.MinAge = 0 }
+
+func (d *device) homes(t *testing.T) *clientrpc.HomesResult {
+	t.Helper()
+	r, err := clientrpc.Homes.Call(t.Context(), d.conn, clientrpc.None{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// awaitHomes waits until the device is attached to n homes.
+func (d *device) awaitHomes(t *testing.T, n int) (homes []omega.Fingerprint) {
+	t.Helper()
+	until(t, fmt.Sprintf("%s is attached to %d homes", d.cfg.Name, n), func() bool {
+		homes = nil
+		for _, h := range d.homes(t).Homes {
+			if h.Attached && !h.Former {
+				homes = append(homes, h.Server)
+			}
+		}
+		return len(homes) == n
+	})
+	return homes
+}
+
+func find(t *testing.T, servers []*server, fp omega.Fingerprint) *server {
+	t.Helper()
+	i := slices.IndexFunc(servers, func(s *server) bool { return s.fpr() == fp })
+	if i < 0 {
+		t.Fatalf("no server %v", fp)
+	}
+	return servers[i]
+}
+
+// TestThreeHomes gives new accounts three homes of different operators and
+// takes away two of the reader's, one of which the reader was attached to: what
+// was stored is there, what is written then is stored as well, and all of it
+// comes once. When the homes are back they have it too.
+func TestThreeHomes(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 6, "open", young)
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	a.awaitHomes(t, 3)
+	homes := b.awaitHomes(t, 3)
+	operators := map[string]bool{}
+	for _, h := range b.homes(t).Homes {
+		operators[h.Operator] = true
+	}
+	if homes[0] != servers[1].fpr() || len(operators) != 3 {
+		t.Errorf("homes %v, operators %v", homes, operators)
+	}
+	a.know(t, b)
+	a.send(t, b, "one", "delivered")
+	b.close(t)
+	a.send(t, b, "two", "stored")
+	away := homes[:2]
+	if homes[1] == servers[0].fpr() { // of the sender: leave it alone
+		away = []omega.Fingerprint{homes[0], homes[2]}
+	}
+	for _, h := range away {
+		if err := find(t, servers, h).end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.send(t, b, "three", "stored")
+	b.open(t)
+	wantVerified(t, b.receive(t, 3), "one", "two", "three")
+	b.send(t, a, "four", "delivered")
+	for _, h := range away {
+		if err := find(t, servers, h).start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.awaitHomes(t, 3)
+	a.send(t, b, "five", "delivered")
+	wantVerified(t, b.receive(t, 1), "five")
+	wantVerified(t, b.history(t, a), "one", "two", "three", "four", "five")
+}
+
+// TestMoveHomes moves an account while mail waits at its old home.
+func TestMoveHomes(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open")
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	b2 := b.link(t, servers[1].address())
+	a.know(t, b)
+	b2.close(t)
+	a.send(t, b, "before", "delivered")
+	wantVerified(t, b.receive(t, 1), "before")
+	r, err := clientrpc.SetHomes.Call(t.Context(), b.conn, clientrpc.SetHomesParams{Homes: []omega.Fingerprint{servers[2].fpr(), servers[3].fpr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Chosen || len(r.Homes) != 3 || r.Homes[0].Server != servers[2].fpr() || !r.Homes[2].Former {
+		t.Errorf("homes %+v", r)
+	}
+	b.awaitHomes(t, 2)
+	a.send(t, b, "after", "delivered")
+	wantVerified(t, b.receive(t, 1), "after")
+	// The device that was away finds both, at the old home and at the new ones.
+	b2.open(t)
+	wantVerified(t, b2.receive(t, 2), "before", "after")
+	if _, err := clientrpc.SetHomes.Call(t.Context(), b.conn, clientrpc.SetHomesParams{Homes: []omega.Fingerprint{a.account}}); err == nil {
+		t.Error("an account was taken for a server")
+	}
+}
