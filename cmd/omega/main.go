@@ -39,6 +39,11 @@ type cli struct {
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
 	} `cmd:"" help:"${help_device}"`
+	Homes struct {
+		Show homesCmd    `cmd:"" default:"1" help:"${help_homes_show}"`
+		Set  setHomesCmd `cmd:"" help:"${help_homes_set}"`
+		Auto autoHomeCmd `cmd:"" help:"${help_homes_auto}"`
+	} `cmd:"" help:"${help_homes}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`
 
 	Version kong.VersionFlag `help:"${help_version}"`

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/client"
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// homesCmd shows which servers keep the account's mail.
+type homesCmd struct {
+	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
+}
+
+func (c *homesCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	return a.withHomes(ctx, func(conn *client.Local) (*clientrpc.HomesResult, error) {
+		if _, err := awaitStatus(ctx, conn, c.Timeout); err != nil {
+			return nil, err
+		}
+		return clientrpc.Homes.Call(ctx, conn, clientrpc.None{})
+	})
+}
+
+// setHomesCmd moves the account to servers that its owner chose.
+type setHomesCmd struct {
+	Servers []omega.Fingerprint `arg:"" name:"fpr" help:"${help_homes_list}"`
+}
+
+func (c *setHomesCmd) Run(ctx context.Context, a *app) error { return a.moveHomes(ctx, c.Servers) }
+
+// autoHomeCmd leaves the choice to the program again.
+type autoHomeCmd struct{}
+
+func (c *autoHomeCmd) Run(ctx context.Context, a *app) error { return a.moveHomes(ctx, nil) }
+
+// moveTimeout bounds the wait for a connection to move over.
+const moveTimeout = 10 * time.Second
+
+func (a *app) moveHomes(ctx context.Context, to []omega.Fingerprint) error {
+	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
+	defer cancel()
+	return a.withHomes(ctx, func(conn *client.Local) (*clientrpc.HomesResult, error) {
+		return clientrpc.SetHomes.Call(ctx, conn, clientrpc.SetHomesParams{Homes: to})
+	})
+}
+
+// withHomes shows what get returns.
+func (a *app) withHomes(ctx context.Context, get func(*client.Local) (*clientrpc.HomesResult, error)) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r, err := get(conn)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.line(r)
+	}
+	a.printf("%s\n", a.text(map[bool]string{true: "homes.chosen", false: "homes.auto"}[r.Chosen]))
+	for _, h := range r.Homes {
+		mark, note := "✓", ""
+		if !h.Attached {
+			mark = "✗"
+		}
+		if h.Former {
+			note = "  " + a.text("homes.former")
+		}
+		a.printf("%s %s  %s  %s%s\n", mark, h.Server, safe(h.Name), safe(h.Operator), note)
+	}
+	return nil
+}
