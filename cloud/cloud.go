@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,9 +35,15 @@ type Cloud struct {
 	certs *certs
 	stats counters
 
+	custody *custody
+	seals   *seals
+	seen    *seen
+	letters letters
+	scores  scores
+	courier courier
+
 	packetRun uint64        // random, the first half of packet ids
 	packetNum atomic.Uint64 // the second half
-	buffers   sync.Pool     // of *[]byte, for Forward
 	seed      [32]byte      // of the owner's random numbers
 }
 
@@ -57,7 +62,9 @@ func New(cfg Config) (*Cloud, error) {
 		stopped: make(chan struct{}),
 		certs:   newCerts(cfg.Identity.Certificate, cfg.Clock),
 	}
-	c.buffers.New = func() any { return new([]byte) }
+	c.custody, c.seals, c.seen = newCustody(c.self, &c.cfg), newSeals(cfg.Identity, c.certs), newSeen()
+	c.letters.init()
+	c.courier.init()
 	random := cfg.Rand
 	if random == nil {
 		random = crand.Reader
@@ -84,6 +91,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	o := newOwner(ctx, c, rand.New(rand.NewChaCha8(c.seed)))
 	o.load()
+	o.wg.Go(func() { c.carry(ctx) })
 	err := o.run(ctx)
 	close(c.stopped)
 	cancel() // dials and connections end by it

@@ -110,7 +110,8 @@ type Deliverer interface {
 	// that made it. It is called by many goroutines; while it runs, its
 	// connection is not read. msg is only valid during the call.
 	//
-	// Transit servers can forge from: what matters must prove itself.
+	// It is called once per message, unless the server that made it repeats it
+	// as another one. from is proved. (spec/cloud.md, CLOUD-24, CLOUD-25)
 	Deliver(ctx context.Context, from omega.Fingerprint, class wire.Class, msg []byte)
 }
 
@@ -153,6 +154,12 @@ type Config struct {
 	MaxDirect     int           // zero: DefaultMaxDirect
 	MaxServers    int           // zero: mesh.MaxServers
 
+	// Bounds of the packets that are kept until the next server has them, in
+	// octets: of all others, of each of them, and this server's own.
+	MaxTransit   int64 // zero: DefaultMaxTransit
+	MaxPerOrigin int64 // zero: DefaultMaxPerOrigin
+	MaxOwn       int64 // zero: DefaultMaxOwn
+
 	Logger *slog.Logger     // nil discards
 	Clock  func() time.Time // nil is time.Now
 	Rand   io.Reader        // nil is crypto/rand
@@ -177,6 +184,9 @@ func (cfg *Config) check() error {
 	fill(&cfg.DirectIdle, DefaultDirectIdle)
 	fill(&cfg.MaxDirect, DefaultMaxDirect)
 	fill(&cfg.MaxServers, mesh.MaxServers)
+	fill(&cfg.MaxTransit, DefaultMaxTransit)
+	fill(&cfg.MaxPerOrigin, DefaultMaxPerOrigin)
+	fill(&cfg.MaxOwn, DefaultMaxOwn)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

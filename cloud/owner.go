@@ -159,6 +159,11 @@ func (o *owner) publish(wait func(time.Time) bool) {
 func (o *owner) use(next *table) {
 	before := o.table.Load()
 	o.table.Store(next)
+	for fp, l := range before.links {
+		if next.links[fp] != l {
+			o.courier.lose(l)
+		}
+	}
 	if o.cfg.Connected == nil {
 		return
 	}
@@ -206,11 +211,13 @@ func (o *owner) tick() {
 				n.link.bad = 0
 			}
 		}
-		o.certs.keep(func(fp omega.Fingerprint) bool {
+		wanted := func(fp omega.Fingerprint) bool {
 			_, known := o.db.Get(fp)
 			n := o.neighbours[fp]
 			return known || n != nil && n.link != nil
-		})
+		}
+		o.certs.keep(wanted)
+		o.seals.keep(wanted)
 	}
 	if o.now.Sub(o.saved) >= saveInterval {
 		o.saveSoon()
