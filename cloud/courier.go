@@ -136,6 +136,7 @@ func (l *link) stall() time.Duration {
 func (c *Cloud) hedge(t *table, l *link, now int64) {
 	for _, p := range l.overdue(nil, now, l.stall(), maxHedges) {
 		c.stats.hedged.Add(1)
+		l.stalls.Store(true)
 		c.reroute(t, p, l.peer, nil) // the connection may still do it
 	}
 }

@@ -79,7 +79,7 @@ func (c *custody) keep(origin omega.Fingerprint, n int, forced bool) *parcel {
 			return nil
 		}
 	} else {
-		counter = &c.origins[maphash.Comparable(c.seed, origin)%originBuckets]
+		counter = c.counter(origin)
 		if all, one := c.transit.Add(size), counter.Add(size); (all > c.maxAll || one > c.maxOne) && !forced {
 			c.transit.Add(-size)
 			counter.Add(-size)
@@ -90,6 +90,10 @@ func (c *custody) keep(origin omega.Fingerprint, n int, forced bool) *parcel {
 	p.b, p.counter = p.b[:0], counter
 	p.refs.Store(1)
 	return p
+}
+
+func (c *custody) counter(origin omega.Fingerprint) *atomic.Int64 {
+	return &c.origins[maphash.Comparable(c.seed, origin)%originBuckets]
 }
 
 // view reads the packet.

@@ -46,7 +46,7 @@ func (c *Cloud) Forward(ctx context.Context, to omega.Fingerprint, class wire.Cl
 	if l == nil && t.dialable(to) {
 		c.requestDial(to)
 	}
-	if l != nil {
+	if l != nil && !l.stalls.Load() {
 		err := c.sendDirect(l, to, class, msg)
 		if err == nil || errors.Is(err, ErrTooLarge) {
 			return err

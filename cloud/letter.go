@@ -208,7 +208,7 @@ func (c *Cloud) between(to omega.Fingerprint) []omega.Fingerprint {
 	if w := c.scores.way(t, to, c.now()); w != nil {
 		return w.between
 	}
-	path := t.view.Tree.Path(to)
+	path := t.view.Graph.Way(c.self, to)
 	if len(path) < 3 {
 		return nil
 	}
@@ -268,9 +268,14 @@ func (c *Cloud) again(t *table, l *letter, to omega.Fingerprint) *parcel {
 	l.between = []omega.Fingerprint{}
 	if t.links[to] == nil {
 		now := c.now()
-		bad := func(fp omega.Fingerprint) bool { return slices.Contains(l.tried, fp) || c.scores.bad(fp, now) }
+		held := func(fp omega.Fingerprint) float64 {
+			if slices.Contains(l.tried, fp) {
+				return 1 + c.scores.against(fp, now)
+			}
+			return c.scores.against(fp, now)
+		}
 		var ok bool
-		if dead, l.between, ok = t.around(to, bad); !ok {
+		if dead, l.between, ok = t.around(to, held); !ok {
 			return nil
 		}
 	}

@@ -27,6 +27,10 @@ type link struct {
 	used  atomic.Bool  // a packet went either way since the owner last looked
 	rtt   atomic.Int64 // in nanoseconds; 0: not measured
 
+	// stalls: nothing was acknowledged for so long that packets went around.
+	// Others do so at once until something is.
+	stalls atomic.Bool
+
 	window window
 	queued interface{ Queued() int }      // conn, if it tells; nil: it does not
 	ready  interface{ FrameReady() bool } // the same

@@ -89,14 +89,16 @@ func (c *Cloud) arrive(ctx context.Context, l *link, p wire.PacketView) {
 		return
 	}
 	news := c.seen.first(source, p.ID(), c.now())
+	if p.Flags()&packetAgain != 0 {
+		// Packets vanish on the way here, or receipts on the way back, which is
+		// mostly the same way.
+		c.blame(c.between(source))
+	}
 	if p.Flags()&wire.PacketReceipt != 0 {
 		l.receipts = append(l.receipts, receipt{source, p.ID()})
 	}
 	if !news {
 		c.stats.repeated.Add(1)
-		if p.Flags()&packetAgain != 0 {
-			c.blame(c.between(source)) // so that this receipt goes another way
-		}
 		return
 	}
 	c.stats.delivered.Add(1)

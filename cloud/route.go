@@ -17,7 +17,13 @@ type detours struct {
 	mu    sync.Mutex
 	edges []mesh.Edge           // of the graph; made once; guarded by mu
 	index map[wire.LinkHash]int // into edges; the same
-	trees map[deadSet]*mesh.Tree
+	ways  map[deadSet]detour
+}
+
+// A detour is the graph without some links, and the paths from this server.
+type detour struct {
+	graph *mesh.Graph
+	tree  *mesh.Tree // nil while this server has announced nothing
 }
 
 // A deadSet is the numbers of dead links, ascending, one more than each so that
@@ -28,26 +34,25 @@ type deadSet [wire.MaxAvoid]int
 // come from packets, and so from strangers.
 const maxDetours = 64
 
-// tree returns the paths that avoid the links in dead; nil while this server
-// has announced nothing.
-func (d *detours) tree(dead []wire.LinkHash) *mesh.Tree {
+// without leaves out the links in dead.
+func (d *detours) without(dead []wire.LinkHash) detour {
 	if len(dead) == 0 || d.view.Tree == nil {
-		return d.view.Tree
+		return detour{d.view.Graph, d.view.Tree}
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.trees == nil {
+	if d.ways == nil {
 		d.prepare()
 	}
 	key := d.known(dead)
 	if key == (deadSet{}) {
-		return d.view.Tree
+		return detour{d.view.Graph, d.view.Tree}
 	}
-	if t, ok := d.trees[key]; ok {
-		return t
+	if w, ok := d.ways[key]; ok {
+		return w
 	}
-	if len(d.trees) >= maxDetours {
-		clear(d.trees)
+	if len(d.ways) >= maxDetours {
+		clear(d.ways)
 	}
 	edges := make([]mesh.Edge, 0, len(d.edges))
 	for i, e := range d.edges {
@@ -55,14 +60,15 @@ func (d *detours) tree(dead []wire.LinkHash) *mesh.Tree {
 			edges = append(edges, e)
 		}
 	}
-	t := mesh.NewGraph(d.view.Graph.Servers(), edges, d.transit).SPF(d.view.Self)
-	d.trees[key] = t
-	return t
+	g := mesh.NewGraph(d.view.Graph.Servers(), edges, d.transit)
+	w := detour{g, g.SPF(d.view.Self)}
+	d.ways[key] = w
+	return w
 }
 
 // prepare names the links of the graph. Called with mu held.
 func (d *detours) prepare() {
-	d.trees = map[deadSet]*mesh.Tree{}
+	d.ways = map[deadSet]detour{}
 	d.edges = d.view.Graph.Edges()
 	d.index = make(map[wire.LinkHash]int, len(d.edges))
 	for i, e := range d.edges {
@@ -94,7 +100,7 @@ func (t *table) hop(to omega.Fingerprint, dead []wire.LinkHash) (hop omega.Finge
 	if l := t.links[to]; l != nil && (len(dead) == 0 || !slices.Contains(dead, wire.HashLink(t.view.Self, to))) {
 		return to, l
 	}
-	tree := t.detours.tree(dead)
+	tree := t.detours.without(dead).tree
 	if tree == nil {
 		return omega.Fingerprint{}, nil
 	}
@@ -108,56 +114,60 @@ func (t *table) hop(to omega.Fingerprint, dead []wire.LinkHash) (hop omega.Finge
 // choose returns the connection for a packet to a server, nil when there is
 // none. The links of this server that are on the way and cannot be used, which
 // the view does not know yet or which lead back over from, are added to dead.
+// One that stalls is used only where there is no other.
 func (t *table) choose(to omega.Fingerprint, dead []wire.LinkHash, from *link) (*link, []wire.LinkHash) {
+	var second *link
+	var secondDead []wire.LinkHash
 	for {
 		hop, l := t.hop(to, dead)
-		if hop.IsZero() || l != nil && l != from {
-			return l, dead
+		if l != nil && l != from {
+			if !l.stalls.Load() {
+				return l, dead
+			}
+			if second == nil {
+				second, secondDead = l, dead
+			}
 		}
-		if len(dead) == wire.MaxAvoid {
-			return nil, dead
+		if hop.IsZero() || len(dead) == wire.MaxAvoid {
+			return second, secondDead
 		}
 		dead = append(dead, wire.HashLink(t.view.Self, hop))
 	}
 }
 
-// around looks for a way to a server that passes by none of the bad ones, and
-// returns the dead links that lead packets there and the servers between. If
-// there is no such way it returns the one with the fewest; none at all has no
-// path. (spec/cloud.md, CLOUD-27)
-func (t *table) around(to omega.Fingerprint, bad func(omega.Fingerprint) bool) (dead []wire.LinkHash, between []omega.Fingerprint, ok bool) {
-	best := -1
+// around looks for a way to a server on which little is held against the
+// servers between, and returns the dead links that lead packets there and those
+// servers. held is what counts against one, 0 for nothing. ok is false when there
+// is no way at all. (spec/cloud.md, CLOUD-27)
+func (t *table) around(to omega.Fingerprint, held func(omega.Fingerprint) float64) (dead []wire.LinkHash, between []omega.Fingerprint, ok bool) {
+	var best float64
 	var links []wire.LinkHash
 	for {
-		tree := t.detours.tree(links)
-		if tree == nil {
-			return dead, between, best >= 0
-		}
-		path := tree.Path(to)
+		path := t.detours.without(links).graph.Way(t.view.Self, to)
 		if len(path) < 2 {
-			return dead, between, best >= 0
+			return dead, between, ok
 		}
-		count, into := badOn(path, bad)
-		if best < 0 || count < best {
-			best, dead, between = count, slices.Clone(links), path[1:len(path)-1]
+		sum, into := heldOn(path, held)
+		if !ok || sum < best {
+			best, dead, between, ok = sum, slices.Clone(links), path[1:len(path)-1], true
 		}
-		if count == 0 || len(links) == wire.MaxAvoid {
-			return dead, between, true
+		if sum == 0 || len(links) == wire.MaxAvoid {
+			return dead, between, ok
 		}
 		links = append(links, into)
 	}
 }
 
-// badOn counts the bad servers between the ends of a path and returns the link
-// into the first one.
-func badOn(path []omega.Fingerprint, bad func(omega.Fingerprint) bool) (count int, into wire.LinkHash) {
+// heldOn adds up what is held against the servers between the ends of a path and
+// returns the link into the worst one.
+func heldOn(path []omega.Fingerprint, held func(omega.Fingerprint) float64) (sum float64, into wire.LinkHash) {
+	worst := 0.0
 	for i := 1; i < len(path)-1; i++ {
-		if bad(path[i]) {
-			if count == 0 {
-				into = wire.HashLink(path[i-1], path[i])
-			}
-			count++
+		h := held(path[i])
+		sum += h
+		if h > worst {
+			worst, into = h, wire.HashLink(path[i-1], path[i])
 		}
 	}
-	return count, into
+	return sum, into
 }

@@ -101,19 +101,22 @@ func (s *scores) changed() {
 	s.ways = nil
 }
 
-// bad reports whether a server is to be avoided.
-func (s *scores) bad(fp omega.Fingerprint, now int64) bool {
+// against is what is held against a server, 0 for too little to matter.
+func (s *scores) against(fp omega.Fingerprint, now int64) float64 {
 	if !s.any() {
-		return false
+		return 0
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.badNow(fp, now)
+	return s.againstNow(fp, now)
 }
 
-func (s *scores) badNow(fp omega.Fingerprint, now int64) bool {
+func (s *scores) againstNow(fp omega.Fingerprint, now int64) float64 {
 	sc, ok := s.m[fp]
-	return ok && sc.points >= badScore && now < sc.until
+	if !ok || sc.points < badScore || now >= sc.until {
+		return 0
+	}
+	return sc.points
 }
 
 // way returns the way to a server around those that are bad, nil when the
@@ -129,7 +132,7 @@ func (s *scores) way(t *table, to omega.Fingerprint, now int64) *way {
 	}
 	w, known := s.ways[to]
 	if !known {
-		dead, between, ok := t.around(to, func(fp omega.Fingerprint) bool { return s.badNow(fp, now) })
+		dead, between, ok := t.around(to, func(fp omega.Fingerprint) float64 { return s.againstNow(fp, now) })
 		if ok && len(dead) > 0 {
 			w = &way{dead, between}
 		}

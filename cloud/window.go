@@ -205,6 +205,9 @@ func (l *link) acked(tag uint32, now int64) {
 		}
 	}
 	w.progress = now
+	if l.stalls.Load() {
+		l.stalls.Store(false)
+	}
 	if w.count > 0 {
 		w.pump(l, now)
 	}
