@@ -208,7 +208,7 @@ func (c *Cloud) between(to omega.Fingerprint) []omega.Fingerprint {
 	if w := c.scores.way(t, to, c.now()); w != nil {
 		return w.between
 	}
-	path := t.view.Graph.Way(c.self, to)
+	path := t.view.Graph.Way(c.self, to, nil)
 	if len(path) < 3 {
 		return nil
 	}

@@ -176,6 +176,7 @@ func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
 	dead := v.Avoid(buf[:0])
 	carried := len(dead)
 	to, reason := v.Destination(), wire.ReasonNoWay
+	own := v.Source() == c.self
 	for {
 		var l *link
 		if l, dead = t.choose(to, dead, from); l == nil {
@@ -183,11 +184,10 @@ func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
 		}
 		if len(dead) > carried {
 			p, carried = c.withDead(p, dead), len(dead)
-			v = p.view()
 		}
 		if l.post(p, c.now()) == nil {
-			c.courier.wake()
-			c.countForwarded(v)
+			c.courier.wake() // and p is the connection's
+			c.countForwarded(own)
 			return 0
 		}
 		reason = wire.ReasonBusy
@@ -205,8 +205,8 @@ func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
 	return reason
 }
 
-func (c *Cloud) countForwarded(v wire.PacketView) {
-	if v.Source() != c.self {
+func (c *Cloud) countForwarded(own bool) {
+	if !own {
 		c.stats.forwarded.Add(1)
 	}
 }
@@ -248,7 +248,7 @@ func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
 			alone = append(alone, to...)
 			continue
 		}
-		c.countForwarded(v)
+		c.countForwarded(v.Source() == c.self)
 		sent = true
 	}
 	c.courier.wake()

@@ -9,89 +9,33 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
-// detours are the shortest paths of one view with some links left out. They are
-// made when the first packet needs them and shared by the tables of the view.
-type detours struct {
+// linkNames are the links of one view by the names that packets have for them.
+// They are made when the first packet needs them and shared by the tables of
+// the view.
+type linkNames struct {
 	view *mesh.View
-
-	mu    sync.Mutex
-	edges []mesh.Edge           // of the graph; made once; guarded by mu
-	index map[wire.LinkHash]int // into edges; the same
-	ways  map[deadSet]detour
+	once sync.Once
+	m    map[wire.LinkHash]mesh.LinkID
 }
 
-// A detour is the graph without some links, and the paths from this server.
-type detour struct {
-	graph *mesh.Graph
-	tree  *mesh.Tree // nil while this server has announced nothing
-}
-
-// A deadSet is the numbers of dead links, ascending, one more than each so that
-// 0 is none.
-type deadSet [wire.MaxAvoid]int
-
-// maxDetours is how many sets of dead links are remembered per view. They
-// come from packets, and so from strangers.
-const maxDetours = 64
-
-// without leaves out the links in dead.
-func (d *detours) without(dead []wire.LinkHash) detour {
-	if len(dead) == 0 || d.view.Tree == nil {
-		return detour{d.view.Graph, d.view.Tree}
+// appendTo appends the links of the view that are named to ids.
+func (n *linkNames) appendTo(ids []mesh.LinkID, dead []wire.LinkHash) []mesh.LinkID {
+	if len(dead) == 0 {
+		return ids
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ways == nil {
-		d.prepare()
-	}
-	key := d.known(dead)
-	if key == (deadSet{}) {
-		return detour{d.view.Graph, d.view.Tree}
-	}
-	if w, ok := d.ways[key]; ok {
-		return w
-	}
-	if len(d.ways) >= maxDetours {
-		clear(d.ways)
-	}
-	edges := make([]mesh.Edge, 0, len(d.edges))
-	for i, e := range d.edges {
-		if !slices.Contains(key[:], i+1) {
-			edges = append(edges, e)
+	n.once.Do(func() {
+		edges := n.view.Graph.Edges()
+		n.m = make(map[wire.LinkHash]mesh.LinkID, len(edges))
+		for _, e := range edges {
+			n.m[wire.HashLink(e.A, e.B)] = mesh.LinkBetween(e.A, e.B)
 		}
-	}
-	g := mesh.NewGraph(d.view.Graph.Servers(), edges, d.transit)
-	w := detour{g, g.SPF(d.view.Self)}
-	d.ways[key] = w
-	return w
-}
-
-// prepare names the links of the graph. Called with mu held.
-func (d *detours) prepare() {
-	d.ways = map[deadSet]detour{}
-	d.edges = d.view.Graph.Edges()
-	d.index = make(map[wire.LinkHash]int, len(d.edges))
-	for i, e := range d.edges {
-		d.index[wire.HashLink(e.A, e.B)] = i
-	}
-}
-
-// known leaves out the links that are not in the graph. Called with mu held.
-func (d *detours) known(dead []wire.LinkHash) (key deadSet) {
-	n := 0
+	})
 	for _, h := range dead {
-		if i, ok := d.index[h]; ok && n < len(key) && !slices.Contains(key[:n], i+1) {
-			key[n] = i + 1
-			n++
+		if id, ok := n.m[h]; ok {
+			ids = append(ids, id)
 		}
 	}
-	slices.Sort(key[:])
-	return key
-}
-
-func (d *detours) transit(fp omega.Fingerprint) bool {
-	r := d.view.Record(fp)
-	return r != nil && r.Transit()
+	return ids
 }
 
 // hop returns the server that is next on the way to another one if the links in
@@ -100,11 +44,16 @@ func (t *table) hop(to omega.Fingerprint, dead []wire.LinkHash) (hop omega.Finge
 	if l := t.links[to]; l != nil && (len(dead) == 0 || !slices.Contains(dead, wire.HashLink(t.view.Self, to))) {
 		return to, l
 	}
-	tree := t.detours.without(dead).tree
-	if tree == nil {
+	if t.view.Tree == nil {
 		return omega.Fingerprint{}, nil
 	}
-	hop, ok := tree.NextHop(to)
+	var ok bool
+	if len(dead) == 0 {
+		hop, ok = t.view.Tree.NextHop(to)
+	} else {
+		var buf [wire.MaxAvoid]mesh.LinkID
+		hop, ok = t.view.NextHopAvoiding(to, t.names.appendTo(buf[:0], dead))
+	}
 	if !ok {
 		return omega.Fingerprint{}, nil
 	}
@@ -143,7 +92,7 @@ func (t *table) around(to omega.Fingerprint, held func(omega.Fingerprint) float6
 	var best float64
 	var links []wire.LinkHash
 	for {
-		path := t.detours.without(links).graph.Way(t.view.Self, to)
+		path := t.view.Graph.Way(t.view.Self, to, t.names.appendTo(nil, links))
 		if len(path) < 2 {
 			return dead, between, ok
 		}

@@ -15,12 +15,12 @@ type table struct {
 	links    map[omega.Fingerprint]*link // by peer: the connection to it
 	resting  map[omega.Fingerprint]bool  // not to be dialled now: a dial is under way, or failed lately
 	topology func() *mesh.Topology       // computed once, by whoever asks first
-	detours  *detours                    // of view
+	names    *linkNames                  // of view
 }
 
 // newTable makes the table of a view. seed is for the labels of the topology.
 func newTable(v *mesh.View, links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool, seed uint64) *table {
-	t := &table{view: v, links: links, resting: resting, detours: &detours{view: v}}
+	t := &table{view: v, links: links, resting: resting, names: &linkNames{view: v}}
 	t.topology = sync.OnceValue(func() *mesh.Topology {
 		return v.Topology(rand.New(rand.NewPCG(seed, seed>>1)).Uint64)
 	})

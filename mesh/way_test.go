@@ -15,6 +15,11 @@ func TestWayFollowsNextHops(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 50 {
 		g := evenGraph(rng, 12)
+		var dead []LinkID
+		for range rng.IntN(4) {
+			e := g.edge(int32(rng.IntN(len(g.edges))))
+			dead = append(dead, LinkBetween(e.B, e.A))
+		}
 		for _, from := range g.nodes {
 			for _, to := range g.nodes {
 				if from == to {
@@ -22,7 +27,7 @@ func TestWayFollowsNextHops(t *testing.T) {
 				}
 				want := []omega.Fingerprint{from}
 				for at := from; at != to; {
-					hop, ok := g.SPF(at).NextHop(to)
+					hop, ok := g.SPF(at).avoiding(g.edgesOf(nil, dead)).NextHop(to)
 					if !ok {
 						want = nil
 						break
@@ -30,7 +35,7 @@ func TestWayFollowsNextHops(t *testing.T) {
 					want = append(want, hop)
 					at = hop
 				}
-				if got := g.Way(from, to); !slices.Equal(got, want) {
+				if got := g.Way(from, to, dead); !slices.Equal(got, want) {
 					t.Fatalf("from %v to %v: %v, want %v", from, to, got, want)
 				}
 			}
