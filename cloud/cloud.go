@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,10 @@ type Cloud struct {
 	letters letters
 	scores  scores
 	courier courier
+	probes  probes
+
+	secretMu sync.Mutex
+	secret   *rand.ChaCha8 // guarded by secretMu
 
 	packetRun uint64        // random, the first half of packet ids
 	packetNum atomic.Uint64 // the second half
@@ -73,12 +78,26 @@ func New(cfg Config) (*Cloud, error) {
 	if _, err := io.ReadFull(random, c.seed[:]); err != nil {
 		return nil, fmt.Errorf("cloud: seed random numbers: %w", err)
 	}
+	var secret [32]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return nil, fmt.Errorf("cloud: seed nonces: %w", err)
+	}
+	c.secret = rand.NewChaCha8(secret)
 	if _, err := io.ReadFull(random, run[:]); err != nil {
 		return nil, fmt.Errorf("cloud: seed packet ids: %w", err)
 	}
 	c.packetRun = binary.BigEndian.Uint64(run[:])
 	c.table.Store(newTable(mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify}).View(c.start, new(mesh.Standing)), nil, nil, 0))
 	return c, nil
+}
+
+// nextSecret returns 16 octets that nobody can guess.
+func (c *Cloud) nextSecret() []byte {
+	c.secretMu.Lock()
+	defer c.secretMu.Unlock()
+	b := make([]byte, 16)
+	c.secret.Read(b) // never fails
+	return b
 }
 
 // Run keeps this server in the cloud until ctx ends, and returns why it ended.

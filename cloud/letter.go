@@ -165,6 +165,10 @@ func (c *Cloud) inner(_ context.Context, source omega.Fingerprint, p wire.Packet
 		}
 	case wire.TypeBounce:
 		c.returned(f.Body)
+	case wire.TypeTrace:
+		c.answerTrace(p)
+	case wire.TypeTraced:
+		c.heardTraced(source, f.Body)
 	default:
 		c.stats.unknown.Add(1) // a later version's
 	}

@@ -123,6 +123,9 @@ func (c *Cloud) mayPass(t *table, p wire.PacketView) wire.Reason {
 		c.stats.refused.Add(1)
 		return wire.ReasonNoTransit
 	}
+	if p.PayloadType() == wire.TypeTrace {
+		c.answerTrace(p)
+	}
 	if !p.Hop() {
 		c.stats.hopLimit.Add(1)
 		return wire.ReasonHops

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 )
 
@@ -52,39 +51,6 @@ func (c *Cloud) Announcements() [][]byte {
 		out[i] = r.Bytes
 	}
 	return out
-}
-
-// A Trace is the way that a packet would take now.
-type Trace struct {
-	Hops   []Hop // from this server to the last, this one left out; nil: no way
-	Direct bool  // over a connection of its own
-}
-
-// A Hop is one server on the way, with the round trip from this server to it
-// (0: not known).
-type Hop struct {
-	Server omega.Fingerprint
-	RTT    time.Duration
-}
-
-// Trace returns the way to a server as this one sees it. Servers on the way
-// may see another.
-func (c *Cloud) Trace(to omega.Fingerprint) Trace {
-	t := c.table.Load()
-	if l := t.links[to]; l != nil {
-		return Trace{Hops: []Hop{{to, time.Duration(l.rtt.Load())}}, Direct: true}
-	}
-	if t.view.Tree == nil || to == c.self {
-		return Trace{}
-	}
-	var tr Trace
-	for i, fp := range t.view.Tree.Path(to) {
-		if i > 0 {
-			rtt, _ := t.view.Tree.Distance(fp)
-			tr.Hops = append(tr.Hops, Hop{fp, rtt})
-		}
-	}
-	return tr
 }
 
 // Digest returns the digest of this server's database: servers that have equal
