@@ -44,6 +44,8 @@ type Cloud struct {
 	courier courier
 	probes  probes
 
+	circuits circuits
+
 	secretMu sync.Mutex
 	secret   *rand.ChaCha8 // guarded by secretMu
 

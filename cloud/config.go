@@ -133,6 +133,13 @@ type Config struct {
 	// fingerprint (any server, if that is zero).
 	Dial func(ctx context.Context, to transport.Address) (Conn, error)
 
+	// DialCircuit is Dial by a circuit: the address is the relay's and its
+	// fingerprint that of the server at the other end. AnswerCircuit is that
+	// end: it dials the relay, presents the handle and takes the handshake of
+	// whoever comes. Nil: no circuits. (spec/cloud.md, CLOUD-32)
+	DialCircuit   func(ctx context.Context, to transport.Address, h wire.Handle) (Conn, error)
+	AnswerCircuit func(ctx context.Context, relay string, h wire.Handle) (Conn, error)
+
 	// Deliverer takes what arrives for this server; required.
 	Deliverer Deliverer
 

@@ -28,7 +28,8 @@ func (c *Cloud) now() int64 { return int64(c.cfg.Clock().Sub(c.start)) }
 // Forward sends msg, which is one whole frame, to a server: straight to it if
 // it is connected, otherwise by the next hop of the mesh. Where only the mesh
 // leads to a server that can be dialled, a direct connection is begun on the
-// way, for the next message.
+// way, for the next message; so it is, by a circuit, for bulk to a server behind
+// NAT.
 //
 // Forward does not block, except in the Deliverer when to is this server. An
 // error means that msg was not sent. None does not mean that it arrived: it is
@@ -43,7 +44,7 @@ func (c *Cloud) Forward(ctx context.Context, to omega.Fingerprint, class wire.Cl
 	}
 	t := c.table.Load()
 	l := t.links[to]
-	if l == nil && t.dialable(to) {
+	if l == nil && (t.dialable(to) || class == wire.ClassBulk && c.mayCircuit(t, to)) {
 		c.requestDial(to)
 	}
 	if l != nil && !l.stalls.Load() {

@@ -167,6 +167,8 @@ func (c *Cloud) inner(_ context.Context, source omega.Fingerprint, p wire.Packet
 		c.returned(f.Body)
 	case wire.TypeTrace:
 		c.answerTrace(p)
+	case wire.TypeCircuitAsk, wire.TypeCircuitOffer, wire.TypeCircuitAnswer:
+		c.heardCircuit(source, f)
 	case wire.TypeTraced:
 		c.heardTraced(source, f.Body)
 	default:
@@ -253,7 +255,7 @@ func (c *Cloud) repeat(k letterKey, now int64) {
 	}
 	l.attempts++
 	l.due = now + int64(l.patience)*int64(min(2+l.attempts, 8))/2
-	if t.links[k.to] == nil && t.dialable(k.to) {
+	if t.links[k.to] == nil && (t.dialable(k.to) || c.mayCircuit(t, k.to)) {
 		c.requestDial(k.to)
 	}
 	p := c.again(t, l, k.to)

@@ -107,6 +107,9 @@ type Stats struct {
 	Letters  int64  // own packets without a receipt, now
 	Suspects int64  // servers that packets may vanish at, now
 
+	Circuits        int64  // that this server relays, now
+	CircuitsRefused uint64 // requests and offers that were too many, or made no sense
+
 	Dialled    uint64 // connections made
 	DialFailed uint64
 	Silent     uint64 // connections ended because the peer fell silent
@@ -126,6 +129,7 @@ type counters struct {
 	noWay, busy, hopLimit, forged, refused, unknown  atomic.Uint64
 	unproven, repeated, nacked, refusals, hedged     atomic.Uint64
 	rerouted, bounced, returned, retried, lost       atomic.Uint64
+	circuitsRefused                                  atomic.Uint64
 	dialled, dialFailed, silent, linksLost           atomic.Uint64
 	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
 }
@@ -141,6 +145,7 @@ func (c *Cloud) Stats() Stats {
 		Nacked: s.nacked.Load(), Refusals: s.refusals.Load(), Hedged: s.hedged.Load(), Rerouted: s.rerouted.Load(),
 		Bounced: s.bounced.Load(), Returned: s.returned.Load(), Retried: s.retried.Load(), Lost: s.lost.Load(),
 		Kept: c.custody.own.Load() + c.custody.transit.Load(), Letters: int64(c.letters.len()), Suspects: int64(c.scores.held.Load()),
+		Circuits: int64(c.circuits.len()), CircuitsRefused: c.stats.circuitsRefused.Load(),
 		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
 		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
 		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),

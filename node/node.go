@@ -221,7 +221,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	state := filepath.Join(n.cfg.Dir, "cloud.state")
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
-		Deliverer: deliverer{n}, Connected: n.connected,
+		DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
 		Load:   func() ([]byte, error) { return os.ReadFile(state) },
 		Save:   func(b []byte) error { return writeFile(state, b) },
 		Logger: n.log,
@@ -264,8 +264,30 @@ func dialable(configured string, ln net.Listener) string {
 
 // dialPeer connects to another server as this one.
 func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {
+	return n.dialServer(ctx, to, nil)
+}
+
+// dialByCircuit connects to a server behind NAT, by a relay.
+func (n *Node) dialByCircuit(ctx context.Context, to transport.Address, h wire.Handle) (cloud.Conn, error) {
+	return n.dialServer(ctx, to, &h)
+}
+
+// answerCircuit takes the connection of another server that comes by a relay.
+func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (cloud.Conn, error) {
+	nc, err := transport.DialCircuit(ctx, nil, relay, h)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := n.transport.Accept(ctx, nc)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle) (cloud.Conn, error) {
 	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Identity: n.identity, Role: transport.RoleServer,
+		Address: to, Circuit: circuit, Identity: n.identity, Role: transport.RoleServer,
 		Register: func(context.Context) (wire.Entry, error) {
 			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
 		},
@@ -370,7 +392,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("proxy", n.proxy.Run)
 	start("cloud", n.cloud.Run)
 	start("client listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.client, n.session) })
-	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link) })
+	start("peer listener", func(ctx context.Context) error { return n.transport.ServePeers(ctx, n.peer, n.link, n.splice) })
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)
@@ -422,6 +444,13 @@ func (n *Node) session(ctx context.Context, c *transport.Conn) {
 func (n *Node) link(ctx context.Context, c *transport.Conn) {
 	if err := n.cloud.Accept(ctx, c); err != nil {
 		n.log.Debug("link ended", "peer", c.Peer().Account, "err", err)
+	}
+}
+
+// splice joins two servers that cannot dial each other.
+func (n *Node) splice(ctx context.Context, h wire.Handle, nc net.Conn) {
+	if err := n.cloud.Splice(ctx, h, nc); err != nil {
+		n.log.Debug("circuit ended", "err", err)
 	}
 }
 

@@ -55,8 +55,14 @@ type shake struct {
 // the log; the other side was told only CodeAuth). It returns within the
 // handshake timeout, or the lifetime of a guest. The end of ctx ends it too.
 func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
-	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc) })
-	if err != nil {
+	return s.accept(ctx, nc, nil)
+}
+
+// accept is Accept for a connection that may be something else: isCircuit, if
+// any, looks at it first. With errCircuit the connection stays open.
+func (s *Server) accept(ctx context.Context, nc net.Conn, isCircuit func() (bool, error)) (*Conn, error) {
+	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, isCircuit) })
+	if err != nil && !errors.Is(err, errCircuit) {
 		_ = nc.Close()
 	}
 	return c, err
@@ -83,7 +89,7 @@ func (s *Server) enter(ctx context.Context, addr net.Addr, raw io.Closer, open f
 	switch {
 	case err == nil:
 		s.accepted.Add(1)
-	case !errors.Is(err, ErrGuest):
+	case !errors.Is(err, ErrGuest) && !errors.Is(err, errCircuit):
 		s.failed.Add(1)
 	}
 	return c, err
@@ -114,10 +120,17 @@ func (s *Server) shakeHands(ctx context.Context, open func() (*shake, error), le
 }
 
 // acceptTLS makes the TLS session.
-func (s *Server) acceptTLS(nc net.Conn) (*shake, error) {
+func (s *Server) acceptTLS(nc net.Conn, isCircuit func() (bool, error)) (*shake, error) {
 	// One deadline for all that comes before the client has proved itself.
 	if err := nc.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
 		return nil, fmt.Errorf("set deadline: %w", err)
+	}
+	if isCircuit != nil {
+		if is, err := isCircuit(); err != nil {
+			return nil, err
+		} else if is {
+			return nil, errCircuit
+		}
 	}
 	tc := tls.Server(nc, s.tls)
 	if err := tc.Handshake(); err != nil { // the end of ctx closes nc, see enter

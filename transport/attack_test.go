@@ -325,7 +325,7 @@ func (w *world) fake(t *testing.T, sign bool, change func(*serverHello)) Address
 			return
 		}
 		defer nc.Close()
-		h, err := w.server.acceptTLS(nc)
+		h, err := w.server.acceptTLS(nc, nil)
 		if err != nil {
 			return
 		}
@@ -412,7 +412,7 @@ func TestFalseWelcome(t *testing.T) {
 			return
 		}
 		defer nc.Close()
-		h, err := w.server.acceptTLS(nc)
+		h, err := w.server.acceptTLS(nc, nil)
 		if err != nil || h.sendHello(t.Context()) != nil {
 			return
 		}

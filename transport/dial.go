@@ -44,6 +44,10 @@ type DialConfig struct {
 	// opens its WebSockets itself and ignores it.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Circuit, if any, says that Address is a relay's and its fingerprint that of
+	// the server at the other end of this circuit. (spec/cloud.md, CLOUD-32)
+	Circuit *wire.Handle
+
 	// RootCAs are who vouches for the HTTPS of a wss:// address; nil is the
 	// system's. The server's identity never rests on it: it only hides from
 	// others who talks to whom.
@@ -152,6 +156,12 @@ func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
 	dial := cfg.Dialer
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
+	}
+	if cfg.Circuit != nil {
+		tcp := dial
+		dial = func(ctx context.Context, _, relay string) (net.Conn, error) {
+			return DialCircuit(ctx, tcp, relay, *cfg.Circuit)
+		}
 	}
 	nc, err := dial(ctx, "tcp", cfg.Address.HostPort)
 	if err != nil {

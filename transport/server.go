@@ -159,6 +159,16 @@ func (s *Server) modes() uint8 {
 // closed after it. Serve closes ln and returns when all of them have returned;
 // the end of ctx is no error.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn)) error {
+	return s.serve(ctx, ln, handle, func(ctx context.Context, nc net.Conn) *Conn {
+		c, err := s.Accept(ctx, nc)
+		s.logHandshake(ctx, nc, err)
+		return c
+	})
+}
+
+// serve is Serve with the handshake as an argument; accept returns nil for
+// whoever did not become a session.
+func (s *Server) serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn), accept func(context.Context, net.Conn) *Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -184,7 +194,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx con
 			return fmt.Errorf("accept connections at %s: %w", ln.Addr(), err)
 		}
 		all.Go(func() {
-			if c := s.acceptAndLog(ctx, nc); c != nil {
+			if c := accept(ctx, nc); c != nil {
 				all.Go(func() { run(ctx, c, handle) })
 			}
 		})
@@ -197,18 +207,17 @@ func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)
 	handle(ctx, c)
 }
 
-// acceptAndLog returns nil for whoever did not become a session.
-func (s *Server) acceptAndLog(ctx context.Context, nc net.Conn) *Conn {
-	c, err := s.Accept(ctx, nc)
-	if err != nil && !errors.Is(err, ErrGuest) {
-		level := slog.LevelDebug
-		var t *told
-		if errors.As(err, &t) && t.say.Code == omega.CodeInternal {
-			level = slog.LevelError
-		}
-		s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
+// logHandshake logs why somebody did not become a session.
+func (s *Server) logHandshake(ctx context.Context, nc net.Conn, err error) {
+	if err == nil || errors.Is(err, ErrGuest) {
+		return
 	}
-	return c
+	level := slog.LevelDebug
+	var t *told
+	if errors.As(err, &t) && t.say.Code == omega.CodeInternal {
+		level = slog.LevelError
+	}
+	s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
 }
 
 func wait(ctx context.Context, d time.Duration) {
