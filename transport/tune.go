@@ -15,6 +15,9 @@ func keepAlive(nc net.Conn, role Role) {
 	}
 	if tc := tcpOf(nc); tc != nil {
 		_ = tc.SetKeepAliveConfig(c)
+		if role == RoleServer {
+			tunePeer(tc)
+		}
 	}
 }
 
