@@ -129,6 +129,9 @@ func (c *Cloud) Accept(ctx context.Context, conn Conn) error {
 		conn.Close()
 		return fmt.Errorf("accept %v: it is no server", conn.Peer().Account)
 	}
+	if conn.Peer().Bulk {
+		return c.serveBulk(ctx, newLink(conn, false))
+	}
 	return c.serve(ctx, newLink(conn, false))
 }
 
@@ -140,6 +143,7 @@ func (c *Cloud) serve(ctx context.Context, l *link) error {
 		return ErrStopped
 	}
 	err := c.read(ctx, l)
+	l.bulks.close()
 	c.do(func(o *owner) { o.detach(l, err) })
 	return err
 }

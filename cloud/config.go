@@ -133,6 +133,11 @@ type Config struct {
 	// fingerprint (any server, if that is zero).
 	Dial func(ctx context.Context, to transport.Address) (Conn, error)
 
+	// DialBulk makes a second connection to a server that this one is connected
+	// to, whose Peer says Bulk at both ends. Nil: bulk shares the first one.
+	// (spec/cloud.md, CLOUD-34)
+	DialBulk func(ctx context.Context, to transport.Address) (Conn, error)
+
 	// DialCircuit is Dial by a circuit: the address is the relay's and its
 	// fingerprint that of the server at the other end. AnswerCircuit is that
 	// end: it dials the relay, presents the handle and takes the handshake of

@@ -27,8 +27,9 @@ type courier struct {
 	active atomic.Bool   // it looks every tick
 	bell   chan struct{} // it is to wake up, or a connection was lost
 
-	mu   sync.Mutex
-	lost []*link // connections that ended; guarded by mu
+	mu    sync.Mutex
+	lost  []*link // connections that ended; guarded by mu
+	bulks []*link // connections that want another one for bulk; guarded by mu
 }
 
 func (k *courier) init() { k.bell = make(chan struct{}, 1) }
@@ -79,6 +80,9 @@ func (c *Cloud) carry(ctx context.Context) {
 			for _, l := range k.takeLost() {
 				c.rescue(l)
 			}
+			for _, l := range k.takeBulks() {
+				c.do(func(o *owner) { o.wg.Go(func() { c.dialBulk(o.ctx, l) }) })
+			}
 		case <-tick.C:
 			if c.look() {
 				continue
@@ -100,7 +104,7 @@ func (c *Cloud) rescue(l *link) {
 	t := c.table.Load()
 	for _, p := range left {
 		c.stats.rerouted.Add(1)
-		if next := t.links[l.peer]; next != nil && next.post(p, c.now()) == nil {
+		if next := t.links[l.peer]; next != nil && c.post(next, p) == nil {
 			continue // there is another connection
 		}
 		c.reroute(t, p, l.peer, c.giveUpAll)
@@ -116,6 +120,12 @@ func (c *Cloud) look() (busy bool) {
 			busy = true
 			l.pump(now)
 			c.hedge(t, l, now)
+		}
+		for _, b := range l.bulks.all() {
+			if !b.quiet() {
+				busy = true
+				b.pump(now)
+			}
 		}
 	}
 	c.retry(now)

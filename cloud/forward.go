@@ -114,7 +114,7 @@ func (c *Cloud) sendDirect(l *link, to omega.Fingerprint, class wire.Class, msg 
 
 // sendOwn posts a packet of this server.
 func (c *Cloud) sendOwn(l *link, p *parcel) error {
-	if err := l.post(p, c.now()); err != nil {
+	if err := c.post(l, p); err != nil {
 		p.release()
 		return ErrBusy
 	}

@@ -32,6 +32,7 @@ type link struct {
 	stalls atomic.Bool
 
 	window window
+	bulks  bulks
 	queued interface{ Queued() int }      // conn, if it tells; nil: it does not
 	ready  interface{ FrameReady() bool } // the same
 

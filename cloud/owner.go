@@ -197,6 +197,9 @@ func (o *owner) tick() {
 	o.ticks++
 	for _, n := range o.neighbours {
 		o.tickNeighbour(n, late)
+		if n.link != nil {
+			o.tickBulks(n.link)
+		}
 	}
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true

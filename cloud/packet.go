@@ -188,7 +188,7 @@ func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
 		if len(dead) > carried {
 			p, carried = c.withDead(p, dead), len(dead)
 		}
-		if l.post(p, c.now()) == nil {
+		if c.post(l, p) == nil {
 			c.courier.wake() // and p is the connection's
 			c.countForwarded(own)
 			return 0
@@ -246,7 +246,7 @@ func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
 	sent := false
 	for l, to := range ways {
 		n := c.custody.copyOf(v, 0, func(b []byte) []byte { return v.AppendFor(b, to, dead) })
-		if l.post(n, c.now()) != nil {
+		if c.post(l, n) != nil {
 			n.release()
 			alone = append(alone, to...)
 			continue

@@ -221,7 +221,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	state := filepath.Join(n.cfg.Dir, "cloud.state")
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
-		DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
+		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
 		Load:   func() ([]byte, error) { return os.ReadFile(state) },
 		Save:   func(b []byte) error { return writeFile(state, b) },
 		Logger: n.log,
@@ -264,12 +264,17 @@ func dialable(configured string, ln net.Listener) string {
 
 // dialPeer connects to another server as this one.
 func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {
-	return n.dialServer(ctx, to, nil)
+	return n.dialServer(ctx, to, nil, false)
+}
+
+// dialBulk makes a second connection to a server, for bulk.
+func (n *Node) dialBulk(ctx context.Context, to transport.Address) (cloud.Conn, error) {
+	return n.dialServer(ctx, to, nil, true)
 }
 
 // dialByCircuit connects to a server behind NAT, by a relay.
 func (n *Node) dialByCircuit(ctx context.Context, to transport.Address, h wire.Handle) (cloud.Conn, error) {
-	return n.dialServer(ctx, to, &h)
+	return n.dialServer(ctx, to, &h, false)
 }
 
 // answerCircuit takes the connection of another server that comes by a relay.
@@ -285,9 +290,9 @@ func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (
 	return conn, nil
 }
 
-func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle) (cloud.Conn, error) {
+func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle, bulk bool) (cloud.Conn, error) {
 	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Circuit: circuit, Identity: n.identity, Role: transport.RoleServer,
+		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer,
 		Register: func(context.Context) (wire.Entry, error) {
 			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
 		},

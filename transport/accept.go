@@ -45,6 +45,7 @@ type shake struct {
 	conn       *Conn
 	bind       *binding
 	role       Role // by the ALPN id
+	bulk       bool // the same
 	hello      *serverHello
 	helloHash  [32]byte
 	transcript transcript
@@ -140,7 +141,7 @@ func (s *Server) acceptTLS(nc net.Conn, isCircuit func() (bool, error)) (*shake,
 	role := RoleClient
 	switch state.NegotiatedProtocol {
 	case ALPNClient:
-	case ALPNPeer:
+	case ALPNPeer, ALPNBulk:
 		role = RoleServer
 	default:
 		return nil, errors.New("TLS: no ALPN protocol id")
@@ -153,7 +154,9 @@ func (s *Server) acceptTLS(nc net.Conn, isCircuit func() (bool, error)) (*shake,
 	if role == RoleClient {
 		boundSendBuffer(nc)
 	}
-	return s.newShake(newConn(tlsLink{tc}, s.cfg.WriteTimeout), bind, role), nil
+	h := s.newShake(newConn(tlsLink{tc}, s.cfg.WriteTimeout), bind, role)
+	h.bulk = state.NegotiatedProtocol == ALPNBulk
+	return h, nil
 }
 
 func (s *Server) newShake(c *Conn, bind *binding, role Role) *shake {

@@ -48,6 +48,9 @@ type DialConfig struct {
 	// the server at the other end of this circuit. (spec/cloud.md, CLOUD-32)
 	Circuit *wire.Handle
 
+	// Bulk makes a second connection between two servers. (spec/cloud.md, CLOUD-34)
+	Bulk bool
+
 	// RootCAs are who vouches for the HTTPS of a wss:// address; nil is the
 	// system's. The server's identity never rests on it: it only hides from
 	// others who talks to whom.
@@ -169,15 +172,15 @@ func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
 	}
 	keepAlive(nc, cfg.Role)
 	host, _, _ := net.SplitHostPort(cfg.Address.HostPort)
-	tc := tls.Client(nc, clientTLS(cfg.Role, host))
+	tc := tls.Client(nc, clientTLS(cfg.Role.alpn(cfg.Bulk), host))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
 		return nil, nil, fmt.Errorf("TLS: %w", err)
 	}
 	state := tc.ConnectionState()
 	bind, err := tlsBinding(&state, state.PeerCertificates[0])
-	if err == nil && state.NegotiatedProtocol != cfg.Role.alpn() {
-		err = fmt.Errorf("TLS: ALPN protocol id %q, want %q", state.NegotiatedProtocol, cfg.Role.alpn())
+	if err == nil && state.NegotiatedProtocol != cfg.Role.alpn(cfg.Bulk) {
+		err = fmt.Errorf("TLS: ALPN protocol id %q, want %q", state.NegotiatedProtocol, cfg.Role.alpn(cfg.Bulk))
 	}
 	if err != nil {
 		_ = nc.Close()
