@@ -94,6 +94,9 @@ func (c *Cloud) carry(ctx context.Context) {
 				continue
 			}
 			tick.Stop()
+			for _, l := range c.table.Load().links {
+				l.trim()
+			}
 		}
 	}
 }

@@ -10,15 +10,16 @@ import (
 // A trace names every server on the way, with its round trip, and the last one.
 func TestProbe(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape("AB BC CD", nil)
-		a, d := nodes["A"], nodes["D"]
-		tr, err := a.Probe(t.Context(), d.id.Account())
+		nodes := n.shape(cube, nil)
+		a, g := nodes["A"], nodes["G"]
+		way := append(a.between(g.id.Account()), g.id.Account())
+		tr, err := a.Probe(t.Context(), g.id.Account())
 		if err != nil || !tr.Arrived || tr.Direct || len(tr.Hops) != 3 {
 			t.Fatalf("%+v, %v", tr, err)
 		}
-		for i, name := range []string{"B", "C", "D"} {
-			if want := time.Duration(i+1) * 10 * time.Millisecond; tr.Hops[i].Server != nodes[name].id.Account() || tr.Hops[i].RTT != want {
-				t.Errorf("hop %d is %s after %v, want %s after %v", i, n.name(tr.Hops[i].Server), tr.Hops[i].RTT, name, want)
+		for i, fp := range way {
+			if want := time.Duration(i+1) * 10 * time.Millisecond; tr.Hops[i].Server != fp || tr.Hops[i].RTT != want {
+				t.Errorf("hop %d is %s after %v, want %s after %v", i, n.name(tr.Hops[i].Server), tr.Hops[i].RTT, n.name(fp), want)
 			}
 		}
 		tr, err = a.Probe(t.Context(), nodes["B"].id.Account())
@@ -34,13 +35,19 @@ func TestProbe(t *testing.T) {
 // Where a packet vanishes the trace shows how far it came.
 func TestProbeShowsBlackHole(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape("AB BC CD", nil)
+		nodes := n.shape(cube, nil)
+		a, g := nodes["A"], nodes["G"]
+		hole := firstHop(t, nodes, a, g)
 		n.setTap(func(from, to string, f wire.Frame) bool {
-			return f.Type == wire.TypePacket && from == nodes["B"].addr && to == nodes["C"].addr
+			if f.Type != wire.TypePacket || from != hole.addr {
+				return false
+			}
+			p, err := wire.ParsePacket(f.Body)
+			return err == nil && p.Source() == a.id.Account()
 		})
 		start := time.Now()
-		tr, err := nodes["A"].Probe(t.Context(), nodes["D"].id.Account())
-		if err != nil || tr.Arrived || len(tr.Hops) != 1 || tr.Hops[0].Server != nodes["B"].id.Account() {
+		tr, err := a.Probe(t.Context(), g.id.Account())
+		if err != nil || tr.Arrived || len(tr.Hops) != 1 || tr.Hops[0].Server != hole.id.Account() {
 			t.Errorf("%+v, %v", tr, err)
 		}
 		if took := time.Since(start); took != traceWait {

@@ -38,19 +38,13 @@ func (n *testNet) shape(edges string, edit func(name string, cfg *Config)) map[s
 			}
 		}
 	}
-	for name, nd := range nodes {
-		var beside []*node
-		for _, pair := range pairs {
-			if other, ok := strings.CutPrefix(pair, name); ok {
-				beside = append(beside, nodes[other])
-			}
-			if other, ok := strings.CutSuffix(pair, name); ok {
-				beside = append(beside, nodes[other])
-			}
-		}
-		nd.start(beside...)
+	for _, nd := range nodes {
+		nd.start()
 	}
-	n.await("the shape "+edges, 10*time.Minute, func() bool {
+	for _, pair := range pairs {
+		n.tie(nodes[pair[:1]], nodes[pair[1:]])
+	}
+	n.await("the shape "+edges, time.Minute, func() bool {
 		for _, nd := range nodes {
 			if top := nd.Topology(); len(top.Servers) != len(nodes) || len(top.Links) != len(pairs) {
 				return false
@@ -59,6 +53,18 @@ func (n *testNet) shape(edges string, edit func(name string, cfg *Config)) map[s
 		return true
 	})
 	return nodes
+}
+
+// tie makes a link between two servers without asking anybody's plan.
+func (n *testNet) tie(a, b *node) {
+	serve := func(nd *node, conn Conn, dialled bool) {
+		l := newLink(conn, dialled)
+		l.mine, l.mineFrom = true, time.Now()
+		nd.wg.Go(func() { nd.serve(nd.ctx, l) })
+	}
+	dialled, accepted := newPipe(n, a, b)
+	serve(a, dialled, true)
+	serve(b, accepted, false)
 }
 
 // A stream is messages from one server to another, one every step.
@@ -127,7 +133,14 @@ func firstHop(t *testing.T, nodes map[string]*node, from, to *node) *node {
 	return nil
 }
 
-const square = "AB AC BD CD BC"
+// From A to D there are three ways of two links. In a cube the way from A to G
+// has three, and every server three links. In the graph of Petersen there is
+// one shortest way between any two servers.
+const (
+	threeWays = "AB AC AE DB DC DE BC CE BE"
+	cube      = "AB BC CD DA EF FG GH HE AE BF CG DH"
+	petersen  = "AB BC CD DE EA AF BG CH DI EJ FH HJ JG GI IF"
+)
 
 // A link that is cut, on the way of a stream of messages, loses none of them and
 // doubles none, and none is late by more than the goal of 400 ms.
@@ -141,7 +154,7 @@ func TestCutWithPacketsInFlight(t *testing.T) {
 	for name, cut := range rows {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, n *testNet) {
-				nodes := n.shape(square, nil)
+				nodes := n.shape(threeWays, nil)
 				a, d := nodes["A"], nodes["D"]
 				hop := firstHop(t, nodes, a, d)
 				s := n.during(a, d, func() { cut(n, a, hop, d) })
@@ -168,10 +181,10 @@ func (n *testNet) quiet(nodes map[string]*node) {
 }
 
 // Two links die silently at once, far from each other, and nobody's view has
-// it yet. (A cube: three links per server.)
+// it yet.
 func TestTwoLinksDieAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape("AB BC CD DA EF FG GH HE AE BF CG DH", nil)
+		nodes := n.shape(cube, nil)
 		a, g := nodes["A"], nodes["G"]
 		path := a.Cloud.table.Load().view.Tree.Path(g.id.Account())
 		if len(path) != 4 {
@@ -194,7 +207,7 @@ func TestTwoLinksDieAtOnce(t *testing.T) {
 // around it although hellos still come.
 func TestOneWayCut(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape(square, nil)
+		nodes := n.shape(threeWays, nil)
 		a, b := nodes["A"], nodes["B"]
 		s := n.during(a, b, func() {
 			n.setTap(func(from, to string, f wire.Frame) bool { return from == a.addr && to == b.addr })
@@ -210,7 +223,7 @@ func TestOneWayCut(t *testing.T) {
 // A packet for many goes over each link once.
 func TestMulticastCopies(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape("AB BC CD DE CF FG CH HI BJ JK AL", nil) // a tree
+		nodes := n.shape(petersen, nil)
 		a := nodes["A"]
 		counts := map[[2]string]int{}
 		n.setTap(func(from, to string, f wire.Frame) bool {
@@ -341,7 +354,7 @@ func TestBlackHoles(t *testing.T) {
 // its own; who sends it packets for others is refused.
 func TestNoTransit(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.shape("AB BD AC CE ED", func(name string, cfg *Config) {
+		nodes := n.shape("AB BD BE AC AF CE CF CG EF FG EG DE DG", func(name string, cfg *Config) {
 			if name == "B" {
 				cfg.Announcement.Flags &^= mesh.FlagTransit
 			}
@@ -356,7 +369,7 @@ func TestNoTransit(t *testing.T) {
 		if st := b.Stats(); st.Forwarded > 0 || st.Refused > 0 {
 			t.Errorf("it forwarded %d packets and refused %d", st.Forwarded, st.Refused)
 		}
-		if hops := a.Trace(d.id.Account()).Hops; len(hops) != 3 {
+		if hops := a.Trace(d.id.Account()).Hops; len(hops) != 3 { // by B it would be two
 			t.Errorf("the way is %v", hops)
 		}
 		// A server that sends it packets for others all the same gets them back,

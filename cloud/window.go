@@ -288,6 +288,21 @@ func (l *link) quiet() bool {
 	return w.first == w.next && w.count == 0
 }
 
+// trim gives back the memory that a burst took, if nothing is under way.
+func (l *link) trim() {
+	w := &l.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first == w.next {
+		w.ring = nil
+	}
+	for level := range w.waiting {
+		if q := &w.waiting[level]; q.len() == 0 {
+			*q = queue{}
+		}
+	}
+}
+
 // backlog is how many octets wait in the connection itself.
 func (l *link) backlog() int {
 	if l.queued == nil {
