@@ -281,11 +281,16 @@ func (n *testNet) byFingerprint(fp omega.Fingerprint) *node {
 func TestBlackHoles(t *testing.T) {
 	const count, each = 20, 60
 	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.cloudOf(count, nil)
-		for i, a := range nodes {
-			for _, b := range nodes[:i] {
-				n.set(n.refuse, a, b, true)
+		var edges []string // four per server
+		for i := range count {
+			for _, far := range []int{1, 7} {
+				edges = append(edges, string(rune('A'+i))+string(rune('A'+(i+far)%count)))
 			}
+		}
+		byName := n.shape(strings.Join(edges, " "), nil)
+		nodes := n.all()
+		if len(byName) != count || len(nodes) != count {
+			t.Fatalf("%d servers", len(byName))
 		}
 		rng := rand.New(rand.NewPCG(1, 2))
 		carries := map[*node]int{} // over all ways
