@@ -119,21 +119,30 @@ func (c *Cloud) look() (busy bool) {
 	now := c.now()
 	t := c.table.Load()
 	for _, l := range t.links {
-		if !l.quiet() {
+		if l.look(now) {
 			busy = true
-			l.pump(now)
 			c.hedge(t, l, now)
 		}
 		for _, b := range l.bulks.all() {
-			if !b.quiet() {
-				busy = true
-				b.pump(now)
-			}
+			busy = b.look(now) || busy
 		}
 	}
 	c.retry(now)
 	c.scores.expire(now)
 	return busy || c.letters.len() > 0
+}
+
+// look acknowledges what came and sends what waits for room. It reports whether
+// anything was to be done, or is under way.
+func (l *link) look(now int64) (busy bool) {
+	if busy = l.owes(); busy {
+		l.acknowledge()
+	}
+	if l.quiet() {
+		return busy
+	}
+	l.pump(now)
+	return true
 }
 
 // stall is how long a connection may acknowledge nothing.

@@ -36,9 +36,11 @@ type link struct {
 	queued interface{ Queued() int }      // conn, if it tells; nil: it does not
 	ready  interface{ FrameReady() bool } // the same
 
+	dealt atomic.Uint32 // tag of the packet that was dealt with last
+	told  atomic.Uint32 // the last tag that was acknowledged
+
 	// Owned by the reading goroutine.
-	lastTag  uint32 // of the packet that was dealt with last
-	unacked  int    // packets since the last acknowledgement
+	unacked  int // packets since it acknowledged last
 	receipts []receipt
 	lastWord byte // flags of the peer's last hello
 	samples  [rttSamples]time.Duration

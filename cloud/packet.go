@@ -30,26 +30,38 @@ func (c *Cloud) packet(ctx context.Context, l *link, tag uint32, body []byte) er
 		// One that finds the queue full is missed like any lost packet.
 		l.conn.SendFrame(wire.TypePacketNack, tag, []byte{byte(reason)})
 	}
-	l.lastTag = tag
+	l.dealt.Store(tag)
 	l.unacked++
 	return nil
 }
 
-// answer acknowledges what came over l, and sends receipts, when nothing more
-// waits to be read or enough has come. (spec/cloud.md, CLOUD-20)
+// answer acknowledges what came over l when much has come; a little waits for a
+// packet the other way, or the courier's next look, so that it costs no write
+// of its own. Receipts go when nothing more waits to be read. (spec/cloud.md,
+// CLOUD-20)
 func (c *Cloud) answer(l *link) {
-	if l.unacked == 0 && len(l.receipts) == 0 {
+	switch {
+	case l.unacked >= maxUnacked:
+		l.acknowledge()
+		l.unacked = 0
+	case l.unacked > 0:
+		c.courier.wake()
+	}
+	if len(l.receipts) == 0 || len(l.receipts) < wire.MaxReceipt && l.ready != nil && l.ready.FrameReady() {
 		return
 	}
-	if l.unacked < maxUnacked && len(l.receipts) < wire.MaxReceipt && l.ready != nil && l.ready.FrameReady() {
-		return
-	}
-	if l.unacked > 0 && l.conn.SendFrame(wire.TypePacketAck, l.lastTag, nil) == nil {
-		l.unacked = 0 // with a full queue the next frame tries again
-	}
-	if len(l.receipts) > 0 {
-		c.sendReceipts(l.receipts)
-		l.receipts = l.receipts[:0]
+	c.sendReceipts(l.receipts)
+	l.receipts = l.receipts[:0]
+}
+
+// owes reports whether something that came over l is not acknowledged.
+func (l *link) owes() bool { return l.dealt.Load() != l.told.Load() }
+
+// acknowledge says what was dealt with. With a full queue a later one does.
+// Several goroutines may say it, in any order: the peer takes no older word.
+func (l *link) acknowledge() {
+	if tag := l.dealt.Load(); tag != l.told.Load() && l.conn.SendFrame(wire.TypePacketAck, tag, nil) == nil {
+		l.told.Store(tag)
 	}
 }
 

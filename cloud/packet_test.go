@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ type sink struct {
 	tag   uint32 // of last
 	count int
 	nacks []wire.Reason
+	acks  []uint32 // the last few
 	err   error
 }
 
@@ -33,6 +35,9 @@ func (s *sink) SendFrame(t wire.Type, tag uint32, body []byte) error {
 	if s.err == nil && t == wire.TypePacket {
 		s.count++
 		s.tag, s.last = tag, append(s.last[:0], body...)
+	}
+	if s.err == nil && t == wire.TypePacketAck {
+		s.acks = append(s.acks[:min(len(s.acks), 8)], tag)
 	}
 	if s.err == nil && t == wire.TypePacketNack {
 		s.nacks = append(s.nacks, wire.Reason(body[0]))
@@ -286,6 +291,44 @@ func TestForwardingAllocatesNothing(t *testing.T) {
 	if st := w.Stats(); st.Kept != 0 || st.Letters != 0 {
 		t.Errorf("%d octets are kept, %d letters wait", st.Kept, st.Letters)
 	}
+}
+
+// Whatever a server sends, this one neither fails nor keeps what nobody takes.
+func FuzzPacket(f *testing.F) {
+	w := newWorkbench(f)
+	f.Add(w.packetTo(f, "D", "A"))
+	f.Add(w.packetTo(f, "C", "D"))
+	f.Add(w.packetTo(f, "C", "A", "B", "E", "D"))
+	f.Add(wire.PacketView(w.packetTo(f, "C", "D")).AppendAvoiding(nil, wire.HashLink(account(f, "A"), account(f, "B"))))
+	for t, body := range map[wire.Type][]byte{
+		wire.TypeReceipt: make([]byte, 32), wire.TypeBounce: wire.AppendBounce(nil, &wire.Bounce{To: account(f, "D")}),
+		wire.TypeTrace: make([]byte, 8), wire.TypeTraced: make([]byte, 9),
+		wire.TypeCircuitAsk: wire.AppendCircuitAsk(nil, 1, account(f, "E")), wire.TypeCircuitOffer: wire.AppendCircuitOffer(nil, wire.Handle{1}, account(f, "E")),
+		wire.TypeCircuitAnswer: wire.AppendCircuitAnswer(nil, 1, 0, wire.Handle{1}),
+	} {
+		head := wire.Packet{Source: account(f, "B"), Destinations: []omega.Fingerprint{account(f, "A")}}
+		b, err := head.AppendTo(nil)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(wire.AppendFrame(b, t, 0, body))
+	}
+	tag := uint32(0)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, l := range []*link{w.lb, w.lc, w.le} {
+			tag++
+			if w.packet(t.Context(), l, tag, slices.Clone(b)) != nil {
+				continue
+			}
+			w.answer(l)
+		}
+		for l, s := range map[*link]*sink{w.lb: w.b, w.lc: w.c, w.le: w.e} {
+			l.acked(s.tag, 0)
+		}
+		if kept := w.custody.transit.Load(); kept != 0 {
+			t.Errorf("%d octets are kept", kept)
+		}
+	})
 }
 
 func BenchmarkForward(b *testing.B) {

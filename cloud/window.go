@@ -13,7 +13,7 @@ import (
 const (
 	maxInFlight = 8192 // sent and not acknowledged
 	maxWaiting  = 8192 // waiting for room, of all levels
-	maxUnacked  = 64   // received before an acknowledgement goes, although more waits to be read
+	maxUnacked  = 64   // received before an acknowledgement goes at once
 )
 
 // backlogs are how many octets may wait in the connection itself before a
@@ -148,6 +148,7 @@ func sendError(err error) error {
 // transmit sends a packet under the next tag. Called with mu held, so that the
 // order of tags is the order on the connection.
 func (w *window) transmit(l *link, p *parcel, now int64) error {
+	l.acknowledge() // in the same write
 	if err := l.conn.SendFrame(wire.TypePacket, tagOf(w.next), p.b); err != nil {
 		return sendError(err)
 	}

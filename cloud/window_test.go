@@ -286,33 +286,50 @@ func TestClassPriority(t *testing.T) {
 	}
 }
 
-// Acknowledgements come when nothing more waits to be read, and after 64 packets
-// anyway.
+// Acknowledgements come with packets the other way, at the courier's next look,
+// and after 64 packets anyway.
 func TestAcknowledgements(t *testing.T) {
 	w := newWorkbench(t)
-	busy := &busyReader{}
-	w.lb.ready = busy
-	p := w.packetTo(t, "B", "A")
-	for n := range uint32(100) {
-		renew(p)
-		if err := w.packet(t.Context(), w.lb, n+1, p); err != nil {
-			t.Fatal(err)
-		}
-		w.answer(w.lb)
-		if want := int(n+1) % maxUnacked; w.lb.unacked != want {
-			t.Fatalf("after packet %d %d are not acknowledged, want %d", n+1, w.lb.unacked, want)
+	p, n := w.packetTo(t, "B", "A"), uint32(0)
+	take := func(count int) {
+		t.Helper()
+		for range count {
+			n++
+			renew(p)
+			if err := w.packet(t.Context(), w.lb, n, p); err != nil {
+				t.Fatal(err)
+			}
+			w.answer(w.lb)
 		}
 	}
-	busy.empty = true
-	w.answer(w.lb)
-	if w.lb.unacked != 0 || w.lb.lastTag != 100 {
-		t.Errorf("%d are not acknowledged, last %d", w.lb.unacked, w.lb.lastTag)
+	want := func(acks ...uint32) {
+		t.Helper()
+		if !slices.Equal(w.b.acks, acks) {
+			t.Errorf("acknowledged %v, want %v", w.b.acks, acks)
+		}
+		w.b.acks = nil
 	}
+	take(63)
+	want()
+	take(1)
+	want(64)
+	take(10)
+	want()
+	if err := w.Forward(t.Context(), w.b.peer, wire.ClassText, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	want(74)
+	take(1)
+	if !w.look() {
+		t.Error("nothing was to be done")
+	}
+	want(75)
+	w.lb.acked(w.b.tag, 0)
+	if w.look() {
+		t.Error("something is to be done still")
+	}
+	want()
 }
-
-type busyReader struct{ empty bool }
-
-func (b *busyReader) FrameReady() bool { return !b.empty }
 
 // A stalled connection is gone around, and used again when it moves.
 func TestStall(t *testing.T) {
