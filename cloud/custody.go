@@ -48,6 +48,7 @@ type parcel struct {
 	b       []byte
 	class   int8
 	refs    atomic.Int32
+	refused atomic.Int64 // when a next hop was busy first; 0: none was
 	keeper  *custody
 	counter *atomic.Int64 // of its origin; nil: made here
 }
@@ -89,6 +90,7 @@ func (c *custody) keep(origin omega.Fingerprint, n int, forced bool) *parcel {
 	p := c.pools[class].Get().(*parcel)
 	p.b, p.counter = p.b[:0], counter
 	p.refs.Store(1)
+	p.refused.Store(0)
 	return p
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
@@ -302,8 +303,37 @@ func (c *Cloud) nacked(l *link, tag uint32, body []byte) error {
 		p.release()
 		return nil
 	}
-	c.reroute(c.table.Load(), p, l.peer, c.giveUpAll)
+	t := c.table.Load()
+	if reason == wire.ReasonBusy && c.onlyWay(t, v, l) && c.patientWith(p) && l.again(p) {
+		c.courier.wake()
+		return nil
+	}
+	c.reroute(t, p, l.peer, c.giveUpAll)
 	return nil
+}
+
+// onlyWay reports whether a packet cannot go to its destinations but over l.
+func (c *Cloud) onlyWay(t *table, v wire.PacketView, l *link) bool {
+	link := wire.HashLink(c.self, l.peer)
+	if v.Avoids(link) || v.NumAvoid() == wire.MaxAvoid {
+		return false
+	}
+	for to := range v.Destinations {
+		if other, _ := t.choose(to, append(v.Avoid(nil), link), nil); other != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// busyLife is how long a packet waits for a next hop that is busy.
+const busyLife = 5 * time.Second
+
+// patientWith reports whether a packet may go on waiting for a busy next hop.
+func (c *Cloud) patientWith(p *parcel) bool {
+	now := max(c.now(), 1)
+	p.refused.CompareAndSwap(0, now)
+	return now-p.refused.Load() < int64(busyLife)
 }
 
 // reroute sends a parcel that the server hop does not take another way. It holds

@@ -49,8 +49,9 @@ type window struct {
 	next     uint64     // number of the next to be sent; guarded by mu
 	progress int64      // when the peer acknowledged something; guarded by mu
 	waiting  [levels]queue
-	count    int  // in waiting; guarded by mu
-	closed   bool // guarded by mu
+	deferred queue // refused because the peer was busy, for the next look; guarded by mu
+	count    int   // in waiting and deferred; guarded by mu
+	closed   bool  // guarded by mu
 }
 
 // An inFlight is a packet under way. Its parcel is nil once it needs no more.
@@ -168,11 +169,30 @@ func (w *window) grow() {
 	w.ring = ring
 }
 
-// pump sends what waited for room, higher levels first.
+// again has a packet that the peer was too busy for sent once more at the next
+// look. It reports false when there is no room; the caller still holds it then.
+func (l *link) again(p *parcel) bool {
+	w := &l.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.count >= maxWaiting {
+		return false
+	}
+	w.deferred.push(p)
+	w.count++
+	return true
+}
+
+// pump sends what waited for room, higher levels first, and what was to be sent
+// again.
 func (l *link) pump(now int64) {
 	w := &l.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for w.deferred.len() > 0 {
+		p := w.deferred.pop()
+		w.waiting[levelOf(p.view().Class())].push(p)
+	}
 	w.pump(l, now)
 }
 
@@ -276,6 +296,9 @@ func (l *link) close() []*parcel {
 		for q := &w.waiting[level]; q.len() > 0; {
 			left = append(left, q.pop())
 		}
+	}
+	for w.deferred.len() > 0 {
+		left = append(left, w.deferred.pop())
 	}
 	w.ring, w.count = nil, 0
 	return left

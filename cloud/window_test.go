@@ -68,7 +68,7 @@ func TestRefusedPacketGoesAround(t *testing.T) {
 	if w.b.count != 1 || w.b.tag != 1 {
 		t.Fatalf("%d packets to B, the last with tag %d", w.b.count, w.b.tag)
 	}
-	if err := w.nacked(w.lb, 1, []byte{byte(wire.ReasonBusy)}); err != nil {
+	if err := w.nacked(w.lb, 1, []byte{byte(wire.ReasonNoTransit)}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := wire.ParsePacket(w.c.last) // the only other neighbour that matters is its origin
@@ -84,6 +84,40 @@ func TestRefusedPacketGoesAround(t *testing.T) {
 	}
 	if err := w.nacked(w.lb, 1, []byte{1, 2}); err == nil {
 		t.Error("a malformed refusal is taken")
+	}
+}
+
+// A packet that the only next hop is too busy for is sent there again, for five
+// seconds; then its origin is told.
+func TestBusyNextHopGetsItAgain(t *testing.T) {
+	w := newWorkbench(t)
+	start := w.cfg.Clock()
+	w.cfg.Clock = func() time.Time { return start }
+	if err := w.packet(t.Context(), w.lc, 7, w.packetTo(t, "C", "D")); err != nil {
+		t.Fatal(err)
+	}
+	for n := range uint32(3) {
+		if w.b.count != int(n+1) || w.b.tag != n+1 {
+			t.Fatalf("%d packets to B, the last with tag %d", w.b.count, w.b.tag)
+		}
+		if err := w.nacked(w.lb, n+1, []byte{byte(wire.ReasonBusy)}); err != nil {
+			t.Fatal(err)
+		}
+		w.look()
+	}
+	if w.c.count != 0 {
+		t.Error("its origin was told something")
+	}
+	start = start.Add(busyLife + time.Second)
+	if err := w.nacked(w.lb, w.b.tag, []byte{byte(wire.ReasonBusy)}); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := wire.ParsePacket(w.c.last); err != nil || p.PayloadType() != wire.TypeBounce {
+		t.Errorf("to C went %v, %v", p, err)
+	}
+	w.lc.acked(w.c.tag, 0)
+	if kept := w.Stats().Kept; kept != 0 {
+		t.Errorf("%d octets are kept", kept)
 	}
 }
 
