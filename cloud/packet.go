@@ -75,7 +75,7 @@ func (c *Cloud) take(ctx context.Context, l *link, p wire.PacketView) wire.Reaso
 		return wire.ReasonLoop
 	case source != l.peer && !mayCarry(t, l.peer):
 		c.stats.forged.Add(1)
-		return 0 // and nobody else shall try
+		return wire.ReasonNoTransit // which is also right for a newcomer that is not known yet
 	}
 	if p.NumDestinations() > 1 {
 		return c.takeMany(ctx, t, l, p)
@@ -88,10 +88,10 @@ func (c *Cloud) take(ctx context.Context, l *link, p wire.PacketView) wire.Reaso
 }
 
 // mayCarry reports whether a peer may bring packets of others: it says that it
-// forwards. Leaves speak for themselves only.
+// forwards, or did and drains. Leaves speak for themselves only.
 func mayCarry(t *table, peer omega.Fingerprint) bool {
 	r := t.view.Record(peer)
-	return r != nil && r.Transit()
+	return r != nil && r.Flags&mesh.FlagTransit != 0 && r.Flags&mesh.FlagNAT == 0
 }
 
 // arrive takes a packet for this server.

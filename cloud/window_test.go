@@ -26,6 +26,7 @@ func TestRefusals(t *testing.T) {
 		{name: "back where it came from", from: "C", by: "B", to: []string{"D"}, want: []wire.Reason{wire.ReasonNoWay}},
 		{name: "nobody knows it", from: "C", by: "C", to: []string{"F"}, want: []wire.Reason{wire.ReasonNoWay}},
 		{name: "back at its origin", from: "A", by: "B", to: []string{"D"}, want: []wire.Reason{wire.ReasonLoop}},
+		{name: "by a leaf", from: "B", by: "E", to: []string{"A"}, want: []wire.Reason{wire.ReasonNoTransit}},
 		{name: "too many hops", from: "C", by: "C", to: []string{"D"}, spent: true, want: []wire.Reason{wire.ReasonHops}},
 		{name: "the next hop takes nothing", from: "C", by: "C", to: []string{"D"}, edit: func(w *workbench) { w.b.err = errors.New("gone") }, want: []wire.Reason{wire.ReasonBusy}},
 		{name: "too much is kept", from: "C", by: "C", to: []string{"D"}, edit: func(w *workbench) { w.custody.maxAll = 100 }, want: []wire.Reason{wire.ReasonBusy}},
@@ -41,10 +42,8 @@ func TestRefusals(t *testing.T) {
 			if row.spent {
 				b[hopLimitAt] = 0
 			}
-			l, s := w.lc, w.c
-			if row.by == "B" {
-				l, s = w.lb, w.b
-			}
+			l := map[string]*link{"B": w.lb, "C": w.lc, "E": w.le}[row.by]
+			s := l.conn.(*sink)
 			if err := w.packet(t.Context(), l, 7, b); err != nil {
 				t.Fatal(err)
 			}
