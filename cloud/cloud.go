@@ -36,9 +36,21 @@ type Cloud struct {
 	certs *certs
 	stats counters
 
+	custody *custody
+	seals   *seals
+	seen    *seen
+	letters letters
+	scores  scores
+	courier courier
+	probes  probes
+
+	circuits circuits
+
+	secretMu sync.Mutex
+	secret   *rand.ChaCha8 // guarded by secretMu
+
 	packetRun uint64        // random, the first half of packet ids
 	packetNum atomic.Uint64 // the second half
-	buffers   sync.Pool     // of *[]byte, for Forward
 	seed      [32]byte      // of the owner's random numbers
 }
 
@@ -57,7 +69,9 @@ func New(cfg Config) (*Cloud, error) {
 		stopped: make(chan struct{}),
 		certs:   newCerts(cfg.Identity.Certificate, cfg.Clock),
 	}
-	c.buffers.New = func() any { return new([]byte) }
+	c.custody, c.seals, c.seen = newCustody(c.self, &c.cfg), newSeals(cfg.Identity, c.certs), newSeen()
+	c.letters.init()
+	c.courier.init()
 	random := cfg.Rand
 	if random == nil {
 		random = crand.Reader
@@ -66,12 +80,26 @@ func New(cfg Config) (*Cloud, error) {
 	if _, err := io.ReadFull(random, c.seed[:]); err != nil {
 		return nil, fmt.Errorf("cloud: seed random numbers: %w", err)
 	}
+	var secret [32]byte
+	if _, err := io.ReadFull(random, secret[:]); err != nil {
+		return nil, fmt.Errorf("cloud: seed nonces: %w", err)
+	}
+	c.secret = rand.NewChaCha8(secret)
 	if _, err := io.ReadFull(random, run[:]); err != nil {
 		return nil, fmt.Errorf("cloud: seed packet ids: %w", err)
 	}
 	c.packetRun = binary.BigEndian.Uint64(run[:])
 	c.table.Store(newTable(mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify}).View(c.start, new(mesh.Standing)), nil, nil, 0))
 	return c, nil
+}
+
+// nextSecret returns 16 octets that nobody can guess.
+func (c *Cloud) nextSecret() []byte {
+	c.secretMu.Lock()
+	defer c.secretMu.Unlock()
+	b := make([]byte, 16)
+	c.secret.Read(b) // never fails
+	return b
 }
 
 // Run keeps this server in the cloud until ctx ends, and returns why it ended.
@@ -84,6 +112,7 @@ func (c *Cloud) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	o := newOwner(ctx, c, rand.New(rand.NewChaCha8(c.seed)))
 	o.load()
+	o.wg.Go(func() { c.carry(ctx) })
 	err := o.run(ctx)
 	close(c.stopped)
 	cancel() // dials and connections end by it
@@ -100,6 +129,9 @@ func (c *Cloud) Accept(ctx context.Context, conn Conn) error {
 		conn.Close()
 		return fmt.Errorf("accept %v: it is no server", conn.Peer().Account)
 	}
+	if conn.Peer().Bulk {
+		return c.serveBulk(ctx, newLink(conn, false))
+	}
 	return c.serve(ctx, newLink(conn, false))
 }
 
@@ -111,6 +143,7 @@ func (c *Cloud) serve(ctx context.Context, l *link) error {
 		return ErrStopped
 	}
 	err := c.read(ctx, l)
+	l.bulks.close()
 	c.do(func(o *owner) { o.detach(l, err) })
 	return err
 }

@@ -110,7 +110,8 @@ type Deliverer interface {
 	// that made it. It is called by many goroutines; while it runs, its
 	// connection is not read. msg is only valid during the call.
 	//
-	// Transit servers can forge from: what matters must prove itself.
+	// It is called once per message, unless the server that made it repeats it
+	// as another one. from is proved. (spec/cloud.md, CLOUD-24, CLOUD-25)
 	Deliver(ctx context.Context, from omega.Fingerprint, class wire.Class, msg []byte)
 }
 
@@ -132,6 +133,18 @@ type Config struct {
 	// fingerprint (any server, if that is zero).
 	Dial func(ctx context.Context, to transport.Address) (Conn, error)
 
+	// DialBulk makes a second connection to a server that this one is connected
+	// to, whose Peer says Bulk at both ends. Nil: bulk shares the first one.
+	// (spec/cloud.md, CLOUD-34)
+	DialBulk func(ctx context.Context, to transport.Address) (Conn, error)
+
+	// DialCircuit is Dial by a circuit: the address is the relay's and its
+	// fingerprint that of the server at the other end. AnswerCircuit is that
+	// end: it dials the relay, presents the handle and takes the handshake of
+	// whoever comes. Nil: no circuits. (spec/cloud.md, CLOUD-32)
+	DialCircuit   func(ctx context.Context, to transport.Address, h wire.Handle) (Conn, error)
+	AnswerCircuit func(ctx context.Context, relay string, h wire.Handle) (Conn, error)
+
 	// Deliverer takes what arrives for this server; required.
 	Deliverer Deliverer
 
@@ -152,6 +165,12 @@ type Config struct {
 	DirectIdle    time.Duration // zero: DefaultDirectIdle
 	MaxDirect     int           // zero: DefaultMaxDirect
 	MaxServers    int           // zero: mesh.MaxServers
+
+	// Bounds of the packets that are kept until the next server has them, in
+	// octets: of all others, of each of them, and this server's own.
+	MaxTransit   int64 // zero: DefaultMaxTransit
+	MaxPerOrigin int64 // zero: DefaultMaxPerOrigin
+	MaxOwn       int64 // zero: DefaultMaxOwn
 
 	Logger *slog.Logger     // nil discards
 	Clock  func() time.Time // nil is time.Now
@@ -177,6 +196,9 @@ func (cfg *Config) check() error {
 	fill(&cfg.DirectIdle, DefaultDirectIdle)
 	fill(&cfg.MaxDirect, DefaultMaxDirect)
 	fill(&cfg.MaxServers, mesh.MaxServers)
+	fill(&cfg.MaxTransit, DefaultMaxTransit)
+	fill(&cfg.MaxPerOrigin, DefaultMaxPerOrigin)
+	fill(&cfg.MaxOwn, DefaultMaxOwn)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

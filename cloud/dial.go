@@ -32,6 +32,7 @@ func (o *owner) wantLink(fp omega.Fingerprint) {
 func (o *owner) dialDirect(fp omega.Fingerprint) {
 	if n := o.neighbour(fp); n.link == nil {
 		o.dial(n, false)
+		o.dialByCircuit(n)
 	}
 }
 
@@ -47,9 +48,16 @@ func (o *owner) dial(n *neighbour, wanted bool) {
 }
 
 func (o *owner) dialNeighbour(n *neighbour, addr transport.Address, wanted bool, ended func(err error)) {
+	o.dialNeighbourBy(n, addr, o.cfg.Dial, wanted, ended)
+}
+
+// A dialFunc is Config.Dial, or what stands for it.
+type dialFunc func(context.Context, transport.Address) (Conn, error)
+
+func (o *owner) dialNeighbourBy(n *neighbour, addr transport.Address, dial dialFunc, wanted bool, ended func(err error)) {
 	n.dialling, n.wanted = true, wanted
 	o.linksChanged = true
-	o.connect(addr, func(o *owner, _ *link, err error) {
+	o.connect(addr, dial, func(o *owner, _ *link, err error) {
 		n.dialling = false
 		o.linksChanged = true
 		if err != nil {
@@ -65,11 +73,11 @@ func (o *owner) dialNeighbour(n *neighbour, addr transport.Address, wanted bool,
 
 // connect dials on a goroutine of its own, and serves the connection there
 // until it ends. Between the two ended runs on the owner's.
-func (o *owner) connect(addr transport.Address, ended func(o *owner, l *link, err error)) {
+func (o *owner) connect(addr transport.Address, dial dialFunc, ended func(o *owner, l *link, err error)) {
 	o.dialling++
 	o.wg.Go(func() {
 		ctx, cancel := context.WithTimeout(o.ctx, o.cfg.DialTimeout)
-		conn, err := o.cfg.Dial(ctx, addr)
+		conn, err := dial(ctx, addr)
 		cancel()
 		var l *link
 		if err == nil {
@@ -152,7 +160,7 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 		return
 	}
 	b.dialling = true
-	o.connect(b.addr, func(o *owner, l *link, err error) {
+	o.connect(b.addr, o.cfg.Dial, func(o *owner, l *link, err error) {
 		if err == nil {
 			b.fp = l.peer
 			o.neighbour(l.peer).wanted = true

@@ -5,12 +5,16 @@
 //
 // One goroutine, in Run, owns all state of the mesh (owner.go); everything
 // else sends it events. What other goroutines need to route a message is
-// published as an immutable table (table.go), so that forwarding takes no
-// lock. The files, from the outside in:
+// published as an immutable table (table.go), so that choosing a way takes no
+// lock. A second goroutine, the courier, repeats and reroutes what is under
+// way. The files, from the outside in:
 //
 //	config.go cloud.go surface.go   what callers see
-//	forward.go packet.go            the path of a message
-//	link.go                         one connection, and whether it is alive
+//	forward.go packet.go route.go   the path of a message, and where it leads
+//	custody.go window.go courier.go what is kept until the next server has it
+//	letter.go score.go seal.go seen.go   from end to end: receipts, blame, proof, repetitions
+//	link.go bulk.go circuit.go      one connection, the second one, and one by a relay
+//	trace.go                        the way, as those on it answer
 //	owner.go neighbour.go dial.go   who is linked, who is dialled
 //	announce.go flood.go exchange.go certs.go   what is said, and told on
 //	state.go                        what the disk keeps

@@ -28,8 +28,13 @@ type testNet struct {
 	cut     map[[2]string]bool // pairs of addresses: packets vanish, dials time out
 	refuse  map[[2]string]bool // pairs: dials are refused, connections go on
 	latency time.Duration      // one way
+	tap     tap                // sees every frame on its way; nil: nobody does
 	pumps   sync.WaitGroup
 }
+
+// A tap is shown a frame from one address to another and reports whether it
+// vanishes.
+type tap func(from, to string, f wire.Frame) (vanishes bool)
 
 // A node is one server in a test. It can run, be killed and run again.
 type node struct {
@@ -41,6 +46,8 @@ type node struct {
 	mu     sync.Mutex
 	disk   []byte            // guarded by mu
 	got    map[string]string // guarded by mu: message to who sent it
+	copies map[string]int    // guarded by mu: how often each message came
+	when   map[string]time.Time
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	ctx    context.Context
@@ -102,7 +109,7 @@ func identity(t testing.TB, name string) *pgp.Identity {
 
 // add makes a server that is not running yet.
 func (n *testNet) add(i int, edit func(*Config)) *node {
-	nd := &node{net: n, addr: fmt.Sprintf("mem:%d", i+1), id: identity(n.t, fmt.Sprint("server ", i)), edit: edit, got: map[string]string{}}
+	nd := &node{net: n, addr: fmt.Sprintf("mem:%d", i+1), id: identity(n.t, fmt.Sprint("server ", i)), edit: edit, got: map[string]string{}, copies: map[string]int{}, when: map[string]time.Time{}}
 	n.mu.Lock()
 	n.nodes[nd.addr] = nd
 	n.mu.Unlock()
@@ -184,6 +191,8 @@ func (nd *node) Deliver(_ context.Context, from omega.Fingerprint, _ wire.Class,
 	nd.mu.Lock()
 	defer nd.mu.Unlock()
 	nd.got[string(msg)] = from.String()
+	nd.copies[string(msg)]++
+	nd.when[string(msg)] = time.Now()
 }
 
 func (nd *node) received(msg string) string {
@@ -204,6 +213,22 @@ func (n *testNet) isCut(a, b string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.cut[pairOf(a, b)]
+}
+
+func (n *testNet) setTap(f tap) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tap = f
+}
+
+func (n *testNet) tapped(from, to string, b []byte) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.tap == nil {
+		return false
+	}
+	f, _, err := wire.ParseFrame(b, omega.MaxPeerFrame)
+	return err == nil && n.tap(from, to, f)
 }
 
 // isolate cuts a server off from all others, silently.
@@ -307,6 +332,7 @@ func (c *memConn) pump(n *testNet, from, to string) {
 			}
 		case p.b == nil:
 			return
+		case n.tapped(from, to, p.b):
 		default:
 			select {
 			case c.far.in <- p.b:

@@ -27,7 +27,21 @@ type link struct {
 	used  atomic.Bool  // a packet went either way since the owner last looked
 	rtt   atomic.Int64 // in nanoseconds; 0: not measured
 
+	// stalls: nothing was acknowledged for so long that packets went around.
+	// Others do so at once until something is.
+	stalls atomic.Bool
+
+	window window
+	bulks  bulks
+	queued interface{ Queued() int }      // conn, if it tells; nil: it does not
+	ready  interface{ FrameReady() bool } // the same
+
+	dealt atomic.Uint32 // tag of the packet that was dealt with last
+	told  atomic.Uint32 // the last tag that was acknowledged
+
 	// Owned by the reading goroutine.
+	unacked  int // packets since it acknowledged last
+	receipts []receipt
 	lastWord byte // flags of the peer's last hello
 	samples  [rttSamples]time.Duration
 	sampled  int // samples taken
@@ -45,19 +59,14 @@ type link struct {
 }
 
 func newLink(conn Conn, dialled bool) *link {
-	return &link{conn: conn, peer: conn.Peer().Account, dialled: dialled, lastWord: 0xff} // no such flags
+	l := &link{conn: conn, peer: conn.Peer().Account, dialled: dialled, lastWord: 0xff} // no such flags
+	l.queued, _ = conn.(interface{ Queued() int })
+	l.ready, _ = conn.(interface{ FrameReady() bool })
+	return l
 }
 
 // up reports whether both ends count l as a link of the mesh.
 func (l *link) up() bool { return l.mine && l.theirs }
-
-// send queues a packet frame's body and notes that the connection is in use.
-func (l *link) send(body []byte) error {
-	if !l.used.Load() {
-		l.used.Store(true)
-	}
-	return l.conn.SendFrame(wire.TypePacket, 0, body)
-}
 
 // read carries out what comes over l until it ends, and returns why. Packets
 // and hellos are dealt with here; all else is the owner's.
@@ -72,7 +81,11 @@ func (c *Cloud) read(ctx context.Context, l *link) error {
 		}
 		switch f.Type {
 		case wire.TypePacket:
-			err = c.packet(ctx, l, f.Body)
+			err = c.packet(ctx, l, f.Tag, f.Body)
+		case wire.TypePacketAck:
+			l.acked(f.Tag, c.now())
+		case wire.TypePacketNack:
+			err = c.nacked(l, f.Tag, f.Body)
 		case wire.TypeHello:
 			err = c.hello(l, f.Body)
 		case wire.TypeHelloAck:
@@ -88,6 +101,7 @@ func (c *Cloud) read(ctx context.Context, l *link) error {
 		if err != nil {
 			return err
 		}
+		c.answer(l)
 	}
 }
 

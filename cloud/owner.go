@@ -159,6 +159,11 @@ func (o *owner) publish(wait func(time.Time) bool) {
 func (o *owner) use(next *table) {
 	before := o.table.Load()
 	o.table.Store(next)
+	for fp, l := range before.links {
+		if next.links[fp] != l {
+			o.courier.lose(l)
+		}
+	}
 	if o.cfg.Connected == nil {
 		return
 	}
@@ -192,6 +197,9 @@ func (o *owner) tick() {
 	o.ticks++
 	for _, n := range o.neighbours {
 		o.tickNeighbour(n, late)
+		if n.link != nil {
+			o.tickBulks(n.link)
+		}
 	}
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true
@@ -206,11 +214,13 @@ func (o *owner) tick() {
 				n.link.bad = 0
 			}
 		}
-		o.certs.keep(func(fp omega.Fingerprint) bool {
+		wanted := func(fp omega.Fingerprint) bool {
 			_, known := o.db.Get(fp)
 			n := o.neighbours[fp]
 			return known || n != nil && n.link != nil
-		})
+		}
+		o.certs.keep(wanted)
+		o.seals.keep(wanted)
 	}
 	if o.now.Sub(o.saved) >= saveInterval {
 		o.saveSoon()

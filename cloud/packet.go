@@ -3,15 +3,18 @@ package cloud
 import (
 	"context"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/wire"
 )
 
-// packet deals with a packet that came over l: it is delivered, sent on, or
-// dropped and counted. An error means that the peer breaks the protocol.
-func (c *Cloud) packet(ctx context.Context, l *link, body []byte) error {
+// packet deals with a packet that came over l: it is delivered, kept and sent
+// on, dropped and counted, or refused. An error means that the peer breaks the
+// protocol.
+func (c *Cloud) packet(ctx context.Context, l *link, tag uint32, body []byte) error {
 	p, err := wire.ParsePacket(body)
 	if err != nil {
 		return fmt.Errorf("packet from server %v: %w", l.peer, err)
@@ -19,106 +22,405 @@ func (c *Cloud) packet(ctx context.Context, l *link, body []byte) error {
 	if !l.used.Load() {
 		l.used.Store(true)
 	}
-	t := c.table.Load()
-	if from := p.Source(); from == c.self || from != l.peer && !mayCarry(t, l.peer) {
-		c.stats.forged.Add(1)
+	reason := c.take(ctx, l, p)
+	if tag == 0 {
 		return nil
 	}
-	if p.NumDestinations() > 1 {
-		c.split(ctx, t, l, p)
-		return nil
+	if reason != 0 {
+		c.stats.nacked.Add(1)
+		// One that finds the queue full is missed like any lost packet.
+		l.conn.SendFrame(wire.TypePacketNack, tag, []byte{byte(reason)})
 	}
-	if to := p.Destination(); to != c.self {
-		c.sendOn(t, l, to, p)
-		return nil
-	}
-	c.deliver(ctx, p)
+	l.dealt.Store(tag)
+	l.unacked++
 	return nil
 }
 
+// answer acknowledges what came over l when much has come; a little waits for a
+// packet the other way, or the courier's next look, so that it costs no write
+// of its own. Receipts go when nothing more waits to be read. (spec/cloud.md,
+// CLOUD-20)
+func (c *Cloud) answer(l *link) {
+	switch {
+	case l.unacked >= maxUnacked:
+		l.acknowledge()
+		l.unacked = 0
+	case l.unacked > 0:
+		c.courier.wake()
+	}
+	if len(l.receipts) == 0 || len(l.receipts) < wire.MaxReceipt && l.ready != nil && l.ready.FrameReady() {
+		return
+	}
+	c.sendReceipts(l.receipts)
+	l.receipts = l.receipts[:0]
+}
+
+// owes reports whether something that came over l is not acknowledged.
+func (l *link) owes() bool { return l.dealt.Load() != l.told.Load() }
+
+// acknowledge says what was dealt with. With a full queue a later one does.
+// Several goroutines may say it, in any order: the peer takes no older word.
+func (l *link) acknowledge() {
+	if tag := l.dealt.Load(); tag != l.told.Load() && l.conn.SendFrame(wire.TypePacketAck, tag, nil) == nil {
+		l.told.Store(tag)
+	}
+}
+
+// take judges a packet and returns why it is refused, 0 when it is not.
+func (c *Cloud) take(ctx context.Context, l *link, p wire.PacketView) wire.Reason {
+	t := c.table.Load()
+	switch source := p.Source(); {
+	case source == c.self:
+		c.stats.forged.Add(1)
+		return wire.ReasonLoop
+	case source != l.peer && !mayCarry(t, l.peer):
+		c.stats.forged.Add(1)
+		return wire.ReasonNoTransit // which is also right for a newcomer that is not known yet
+	}
+	if p.NumDestinations() > 1 {
+		return c.takeMany(ctx, t, l, p)
+	}
+	if p.Destination() == c.self {
+		c.arrive(ctx, l, p)
+		return 0
+	}
+	return c.transit(t, l, p)
+}
+
 // mayCarry reports whether a peer may bring packets of others: it says that it
-// forwards. Leaves speak for themselves only.
+// forwards, or did and drains. Leaves speak for themselves only.
 func mayCarry(t *table, peer omega.Fingerprint) bool {
 	r := t.view.Record(peer)
-	return r != nil && r.Transit()
+	return r != nil && r.Flags&mesh.FlagTransit != 0 && r.Flags&mesh.FlagNAT == 0
 }
 
-func (c *Cloud) deliver(ctx context.Context, p wire.PacketView) {
+// arrive takes a packet for this server.
+func (c *Cloud) arrive(ctx context.Context, l *link, p wire.PacketView) {
+	source := p.Source()
+	if source != l.peer && !c.seals.proves(p) {
+		c.stats.unproven.Add(1)
+		return
+	}
+	news := c.seen.first(source, p.ID(), c.now())
+	if p.Flags()&packetAgain != 0 {
+		// Packets vanish on the way here, or receipts on the way back, which is
+		// mostly the same way.
+		c.blame(c.between(source))
+	}
+	if p.Flags()&wire.PacketReceipt != 0 {
+		l.receipts = append(l.receipts, receipt{source, p.ID()})
+	}
+	if !news {
+		c.stats.repeated.Add(1)
+		return
+	}
 	c.stats.delivered.Add(1)
-	c.cfg.Deliverer.Deliver(ctx, p.Source(), p.Class(), p.Payload())
+	if t := p.PayloadType(); t >= wire.TypeReceipt && t <= lastOwnType {
+		c.inner(ctx, source, p)
+		return
+	}
+	c.cfg.Deliverer.Deliver(ctx, source, p.Class(), p.Payload())
 }
 
-// sendOn sends the octets of a packet over the way to one of its destinations,
-// after taking one from its hop limit. It never goes back where it came from:
-// two servers whose views differ would play ball with it.
-func (c *Cloud) sendOn(t *table, from *link, to omega.Fingerprint, p wire.PacketView) {
-	if !c.transit(t) {
-		c.stats.refused.Add(1)
-		return
-	}
-	if !p.Hop() {
-		c.stats.hopLimit.Add(1)
-		return
-	}
-	l := t.way(to)
-	if l == nil || l == from {
-		c.stats.noWay.Add(1)
-		return
-	}
-	if l.send(p) != nil {
-		c.stats.busy.Add(1)
-		return
-	}
-	c.stats.forwarded.Add(1)
-}
-
-// transit reports whether this server forwards for others. A draining one
+// transits reports whether this server forwards for others. A draining one
 // still does: the others take a moment to route around it.
-func (c *Cloud) transit(t *table) bool {
+func (c *Cloud) transits(t *table) bool {
 	r := t.view.Record(c.self)
 	return r != nil && r.Flags&mesh.FlagTransit != 0
 }
 
-// split sends a packet of several destinations on, one copy per way.
-func (c *Cloud) split(ctx context.Context, t *table, from *link, p wire.PacketView) {
-	ways := make(map[*link][]omega.Fingerprint)
+// mayPass takes one from the hop limit of a packet for others, or says why it
+// may not go on.
+func (c *Cloud) mayPass(t *table, p wire.PacketView) wire.Reason {
+	if !c.transits(t) {
+		c.stats.refused.Add(1)
+		return wire.ReasonNoTransit
+	}
+	if p.PayloadType() == wire.TypeTrace {
+		c.answerTrace(p)
+	}
+	if !p.Hop() {
+		c.stats.hopLimit.Add(1)
+		return wire.ReasonHops
+	}
+	return 0
+}
+
+// transit keeps a packet for one other server and sends it on.
+func (c *Cloud) transit(t *table, from *link, p wire.PacketView) wire.Reason {
+	if reason := c.mayPass(t, p); reason != 0 {
+		return reason
+	}
+	kept := c.custody.keep(p.Source(), len(p), false)
+	if kept == nil {
+		c.stats.busy.Add(1)
+		return wire.ReasonBusy
+	}
+	kept.b = append(kept.b, p...)
+	return c.pass(t, kept, from)
+}
+
+// takeMany deals with a packet of several destinations.
+func (c *Cloud) takeMany(ctx context.Context, t *table, from *link, p wire.PacketView) wire.Reason {
+	others := make([]omega.Fingerprint, 0, p.NumDestinations())
 	for to := range p.Destinations {
-		switch l := t.way(to); {
-		case to == c.self:
-			c.deliver(ctx, p)
-		case l == nil || l == from:
-			c.stats.noWay.Add(1)
-		default:
-			ways[l] = append(ways[l], to)
+		if to == c.self {
+			c.arrive(ctx, from, p)
+		} else {
+			others = append(others, to)
 		}
 	}
-	if len(ways) > 0 && !c.transit(t) {
-		c.stats.refused.Add(1)
-		return
+	reason := c.mayPass(t, p)
+	if reason == 0 {
+		kept := c.custody.keep(p.Source(), len(p), false)
+		if kept != nil {
+			kept.b = p.AppendFor(kept.b, others, p.Avoid(nil))
+			return c.split(t, kept, from)
+		}
+		c.stats.busy.Add(1)
+		reason = wire.ReasonBusy
 	}
-	if len(ways) > 0 && !p.Hop() {
-		c.stats.hopLimit.Add(1)
-		return
+	return reason
+}
+
+// pass sends a parcel on to its one destination, over the first connection that
+// takes it and is not from. It holds the parcel from here on. (spec/cloud.md,
+// CLOUD-21, CLOUD-22)
+func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
+	v := p.view()
+	var buf [wire.MaxAvoid]wire.LinkHash
+	dead := v.Avoid(buf[:0])
+	carried := len(dead)
+	to, reason := v.Destination(), wire.ReasonNoWay
+	own := v.Source() == c.self
+	for {
+		var l *link
+		if l, dead = t.choose(to, dead, from); l == nil {
+			break
+		}
+		if len(dead) > carried {
+			p, carried = c.withDead(p, dead), len(dead)
+		}
+		if c.post(l, p) == nil {
+			c.courier.wake() // and p is the connection's
+			c.countForwarded(own)
+			return 0
+		}
+		reason = wire.ReasonBusy
+		if len(dead) == wire.MaxAvoid {
+			break
+		}
+		dead = append(dead, wire.HashLink(c.self, l.peer))
 	}
-	for l, to := range ways {
-		c.sendCopy(l, to, p)
+	p.release()
+	if reason == wire.ReasonNoWay {
+		c.stats.noWay.Add(1)
+	} else {
+		c.stats.busy.Add(1)
+	}
+	return reason
+}
+
+func (c *Cloud) countForwarded(own bool) {
+	if !own {
+		c.stats.forwarded.Add(1)
 	}
 }
 
-// hopLimitAt is where the hop limit stands in a packet (see wire.PacketView).
-const hopLimitAt = 2
+// withDead replaces a parcel by one whose packet carries exactly the dead links
+// given.
+func (c *Cloud) withDead(p *parcel, dead []wire.LinkHash) *parcel {
+	v := p.view()
+	to := make([]omega.Fingerprint, 0, v.NumDestinations())
+	for fp := range v.Destinations {
+		to = append(to, fp)
+	}
+	n := c.custody.copyOf(v, 8*len(dead), func(b []byte) []byte { return v.AppendFor(b, to, dead) })
+	p.release()
+	return n
+}
 
-func (c *Cloud) sendCopy(l *link, to []omega.Fingerprint, p wire.PacketView) {
-	head := wire.Packet{Class: p.Class(), ID: p.ID(), Source: p.Source(), Destinations: to}
-	b, err := head.AppendTo(make([]byte, 0, len(p)))
-	if err != nil {
-		c.stats.noWay.Add(1)
+// split sends a parcel on, one copy per connection, each for the destinations
+// behind it. It holds the parcel from here on. The reason is 0 if any copy went;
+// what becomes of destinations that none serves is told to the origin then.
+func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
+	v := p.view()
+	defer p.release()
+	dead := v.Avoid(nil)
+	ways := map[*link][]omega.Fingerprint{}
+	var alone []omega.Fingerprint // whose way needs another list of dead links
+	for to := range v.Destinations {
+		if l, more := t.choose(to, slices.Clone(dead), from); l != nil && len(more) == len(dead) {
+			ways[l] = append(ways[l], to)
+		} else {
+			alone = append(alone, to)
+		}
+	}
+	sent := false
+	for l, to := range ways {
+		n := c.custody.copyOf(v, 0, func(b []byte) []byte { return v.AppendFor(b, to, dead) })
+		if c.post(l, n) != nil {
+			n.release()
+			alone = append(alone, to...)
+			continue
+		}
+		c.countForwarded(v.Source() == c.self)
+		sent = true
+	}
+	c.courier.wake()
+	failed := map[omega.Fingerprint]wire.Reason{}
+	for _, to := range alone {
+		n := c.custody.copyOf(v, 0, func(b []byte) []byte { return v.AppendFor(b, []omega.Fingerprint{to}, dead) })
+		if r := c.pass(t, n, from); r != 0 {
+			reason, failed[to] = r, r
+			continue
+		}
+		sent = true
+	}
+	if !sent {
+		return reason
+	}
+	for to, r := range failed {
+		c.giveUp(v, to, r)
+	}
+	return 0
+}
+
+// nacked acts on a refusal by the peer: another way, or word to the origin.
+func (c *Cloud) nacked(l *link, tag uint32, body []byte) error {
+	if len(body) != 1 {
+		return fmt.Errorf("refusal of %d octets from %v", len(body), l.peer)
+	}
+	p := l.nacked(tag, c.now())
+	if p == nil {
+		return nil
+	}
+	c.stats.refusals.Add(1)
+	reason := wire.Reason(body[0])
+	v := p.view()
+	if reason == wire.ReasonHops {
+		c.giveUpAll(v, reason)
+		p.release()
+		return nil
+	}
+	t := c.table.Load()
+	if reason == wire.ReasonBusy && c.onlyWay(t, v, l) && c.patientWith(p) && l.again(p) {
+		c.courier.wake()
+		return nil
+	}
+	c.reroute(t, p, l.peer, c.giveUpAll)
+	return nil
+}
+
+// onlyWay reports whether a packet cannot go to its destinations but over l.
+func (c *Cloud) onlyWay(t *table, v wire.PacketView, l *link) bool {
+	link := wire.HashLink(c.self, l.peer)
+	if v.Avoids(link) || v.NumAvoid() == wire.MaxAvoid {
+		return false
+	}
+	for to := range v.Destinations {
+		if other, _ := t.choose(to, append(v.Avoid(nil), link), nil); other != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// busyLife is how long a packet waits for a next hop that is busy.
+const busyLife = 5 * time.Second
+
+// patientWith reports whether a packet may go on waiting for a busy next hop.
+func (c *Cloud) patientWith(p *parcel) bool {
+	now := max(c.now(), 1)
+	p.refused.CompareAndSwap(0, now)
+	return now-p.refused.Load() < int64(busyLife)
+}
+
+// reroute sends a parcel that the server hop does not take another way. It holds
+// the parcel from here on. failed, if any, is called when there is none.
+func (c *Cloud) reroute(t *table, p *parcel, hop omega.Fingerprint, failed func(wire.PacketView, wire.Reason)) wire.Reason {
+	p = c.sealed(p)
+	link := wire.HashLink(c.self, hop)
+	if v := p.view(); !v.Avoids(link) && v.NumAvoid() < wire.MaxAvoid {
+		p = c.withDead(p, v.Avoid([]wire.LinkHash{link}))
+	}
+	spare := p.share() // what failed reads, after p is gone
+	defer spare.release()
+	var reason wire.Reason
+	if p.view().NumDestinations() > 1 {
+		reason = c.split(t, p, nil)
+	} else {
+		reason = c.pass(t, p, nil)
+	}
+	if reason != 0 && failed != nil {
+		failed(spare.view(), reason)
+	}
+	return reason
+}
+
+// sealed replaces a packet of this server that was to go straight to its
+// destination, and so has no MAC, by one that others may carry. It is repeated
+// until there is a receipt.
+func (c *Cloud) sealed(p *parcel) *parcel {
+	v := p.view()
+	if v.Source() != c.self || v.Flags()&wire.PacketMACs != 0 {
+		return p
+	}
+	to, id := v.Destination(), v.ID()
+	mac, ok := c.seals.seal(to, id, v.Class(), v.Payload())
+	if !ok {
+		return p // nobody else may bring it then, but trying does no harm
+	}
+	head := wire.Packet{
+		Class: v.Class(), Flags: v.Flags(), ID: id, Source: c.self, Destinations: []omega.Fingerprint{to},
+		MACs: [][wire.PacketMACSize]byte{mac}, Avoid: v.Avoid(nil),
+	}
+	tracked := c.letters.room()
+	if tracked {
+		head.Flags |= wire.PacketReceipt
+	}
+	n := c.custody.copyOf(v, wire.PacketMACSize, func(b []byte) []byte {
+		b, _ = head.AppendTo(b) // as well formed as what it is made from
+		return append(b, v.Payload()...)
+	})
+	p.release()
+	if tracked {
+		c.letters.add(numOf(id), to, n, c.now(), c.patience(c.table.Load(), to))
+	}
+	return n
+}
+
+// giveUpAll tells the origin that none of the destinations is reached.
+func (c *Cloud) giveUpAll(v wire.PacketView, reason wire.Reason) {
+	for to := range v.Destinations {
+		c.giveUp(v, to, reason)
+	}
+}
+
+// giveUp tells the origin of a packet that a destination is not reached from
+// here. Nothing is told of what is itself such word. (spec/cloud.md, CLOUD-21)
+func (c *Cloud) giveUp(v wire.PacketView, to omega.Fingerprint, reason wire.Reason) {
+	if v.Source() == c.self {
+		c.letters.hurry(numOf(v.ID()), to, c.now())
 		return
 	}
-	b[hopLimitAt] = byte(p.HopLimit())
-	if l.send(append(b, p.Payload()...)) != nil {
-		c.stats.busy.Add(1)
+	switch v.PayloadType() {
+	case wire.TypeBounce, wire.TypeReceipt, wire.TypeTrace, wire.TypeTraced:
 		return
 	}
-	c.stats.forwarded.Add(1)
+	if v.Class() == wire.ClassEphemeral {
+		return
+	}
+	c.stats.bounced.Add(1)
+	c.say(v.Source(), wire.TypeBounce, wire.AppendBounce(nil, &wire.Bounce{ID: v.ID(), Reason: reason, To: to}))
+}
+
+// say sends a frame of the cloud's own to another server, without repeating it.
+func (c *Cloud) say(to omega.Fingerprint, t wire.Type, body []byte) error {
+	tbl := c.table.Load()
+	msg := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
+	if l := tbl.links[to]; l != nil && c.sendDirect(l, to, wire.ClassControl, msg) == nil {
+		return nil
+	}
+	return c.sendOverMesh(tbl, to, wire.ClassControl, msg, false)
 }

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 )
 
@@ -54,39 +53,6 @@ func (c *Cloud) Announcements() [][]byte {
 	return out
 }
 
-// A Trace is the way that a packet would take now.
-type Trace struct {
-	Hops   []Hop // from this server to the last, this one left out; nil: no way
-	Direct bool  // over a connection of its own
-}
-
-// A Hop is one server on the way, with the round trip from this server to it
-// (0: not known).
-type Hop struct {
-	Server omega.Fingerprint
-	RTT    time.Duration
-}
-
-// Trace returns the way to a server as this one sees it. Servers on the way
-// may see another.
-func (c *Cloud) Trace(to omega.Fingerprint) Trace {
-	t := c.table.Load()
-	if l := t.links[to]; l != nil {
-		return Trace{Hops: []Hop{{to, time.Duration(l.rtt.Load())}}, Direct: true}
-	}
-	if t.view.Tree == nil || to == c.self {
-		return Trace{}
-	}
-	var tr Trace
-	for i, fp := range t.view.Tree.Path(to) {
-		if i > 0 {
-			rtt, _ := t.view.Tree.Distance(fp)
-			tr.Hops = append(tr.Hops, Hop{fp, rtt})
-		}
-	}
-	return tr
-}
-
 // Digest returns the digest of this server's database: servers that have equal
 // ones see the same cloud.
 func (c *Cloud) Digest() (mesh.Digest, error) {
@@ -124,8 +90,25 @@ type Stats struct {
 	Busy     uint64 // the same: the queue on the way was full
 	HopLimit uint64 // dropped: it went round too long
 	Forged   uint64 // dropped: a leaf claimed to carry it, or it came back
-	Refused  uint64 // dropped: this server forwards for nobody
+	Refused  uint64 // refused: this server forwards for nobody
+	Unproven uint64 // dropped: its MAC does not verify
+	Repeated uint64 // dropped: it was delivered before
 	Unknown  uint64 // frames of an unknown type, ignored
+
+	Nacked   uint64 // packets that this server refused, for whatever reason
+	Refusals uint64 // packets that the next server refused
+	Hedged   uint64 // packets sent around a connection that stalled
+	Rerouted uint64 // the same, that ended
+	Bounced  uint64 // packets whose origin was told that they do not arrive
+	Returned uint64 // own packets that somebody said so of
+	Retried  uint64 // own packets repeated for want of a receipt
+	Lost     uint64 // own packets given up
+	Kept     int64  // octets of memory in packets, now
+	Letters  int64  // own packets without a receipt, now
+	Suspects int64  // servers that packets may vanish at, now
+
+	Circuits        int64  // that this server relays, now
+	CircuitsRefused uint64 // requests and offers that were too many, or made no sense
 
 	Dialled    uint64 // connections made
 	DialFailed uint64
@@ -144,6 +127,9 @@ type counters struct {
 	connections, linksUp                             atomic.Int64
 	sent, delivered, forwarded                       atomic.Uint64
 	noWay, busy, hopLimit, forged, refused, unknown  atomic.Uint64
+	unproven, repeated, nacked, refusals, hedged     atomic.Uint64
+	rerouted, bounced, returned, retried, lost       atomic.Uint64
+	circuitsRefused                                  atomic.Uint64
 	dialled, dialFailed, silent, linksLost           atomic.Uint64
 	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
 }
@@ -155,7 +141,11 @@ func (c *Cloud) Stats() Stats {
 		Connections: s.connections.Load(), Links: s.linksUp.Load(),
 		Sent: s.sent.Load(), Delivered: s.delivered.Load(), Forwarded: s.forwarded.Load(),
 		NoWay: s.noWay.Load(), Busy: s.busy.Load(), HopLimit: s.hopLimit.Load(), Forged: s.forged.Load(),
-		Refused: s.refused.Load(), Unknown: s.unknown.Load(),
+		Refused: s.refused.Load(), Unknown: s.unknown.Load(), Unproven: s.unproven.Load(), Repeated: s.repeated.Load(),
+		Nacked: s.nacked.Load(), Refusals: s.refusals.Load(), Hedged: s.hedged.Load(), Rerouted: s.rerouted.Load(),
+		Bounced: s.bounced.Load(), Returned: s.returned.Load(), Retried: s.retried.Load(), Lost: s.lost.Load(),
+		Kept: c.custody.own.Load() + c.custody.transit.Load(), Letters: int64(c.letters.len()), Suspects: int64(c.scores.held.Load()),
+		Circuits: int64(c.circuits.len()), CircuitsRefused: c.stats.circuitsRefused.Load(),
 		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
 		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
 		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),

@@ -15,11 +15,12 @@ type table struct {
 	links    map[omega.Fingerprint]*link // by peer: the connection to it
 	resting  map[omega.Fingerprint]bool  // not to be dialled now: a dial is under way, or failed lately
 	topology func() *mesh.Topology       // computed once, by whoever asks first
+	names    *linkNames                  // of view
 }
 
 // newTable makes the table of a view. seed is for the labels of the topology.
 func newTable(v *mesh.View, links map[omega.Fingerprint]*link, resting map[omega.Fingerprint]bool, seed uint64) *table {
-	t := &table{view: v, links: links, resting: resting}
+	t := &table{view: v, links: links, resting: resting, names: &linkNames{view: v}}
 	t.topology = sync.OnceValue(func() *mesh.Topology {
 		return v.Topology(rand.New(rand.NewPCG(seed, seed>>1)).Uint64)
 	})
@@ -31,22 +32,6 @@ func (t *table) with(links map[omega.Fingerprint]*link, resting map[omega.Finger
 	n := *t
 	n.links, n.resting = links, resting
 	return &n
-}
-
-// way returns the connection to send over to reach a server, nil when there is
-// none: its own if there is one, else that of the next hop.
-func (t *table) way(to omega.Fingerprint) *link {
-	if l := t.links[to]; l != nil {
-		return l
-	}
-	if t.view.Tree == nil {
-		return nil
-	}
-	hop, ok := t.view.Tree.NextHop(to)
-	if !ok {
-		return nil
-	}
-	return t.links[hop]
 }
 
 // dialable reports whether it is worth asking the owner for a direct

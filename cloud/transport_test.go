@@ -35,7 +35,7 @@ func TestOverTransport(t *testing.T) {
 			nd.edit = func(cfg *Config) {
 				base(cfg)
 				cfg.Dial = func(ctx context.Context, to transport.Address) (Conn, error) {
-					return dialTransport(ctx, nd, netw.Dialer(host), to)
+					return dialTransport(ctx, nd, netw.Dialer(host), to, nil)
 				}
 			}
 			nodes = append(nodes, nd)
@@ -80,9 +80,9 @@ func TestOverTransport(t *testing.T) {
 }
 
 // dialTransport dials as package node does.
-func dialTransport(ctx context.Context, nd *node, dialer func(context.Context, string, string) (net.Conn, error), to transport.Address) (Conn, error) {
+func dialTransport(ctx context.Context, nd *node, dialer func(context.Context, string, string) (net.Conn, error), to transport.Address, circuit *wire.Handle) (Conn, error) {
 	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Identity: nd.id, Role: transport.RoleServer, Dialer: dialer,
+		Address: to, Circuit: circuit, Identity: nd.id, Role: transport.RoleServer, Dialer: dialer,
 		Register: func(context.Context) (wire.Entry, error) {
 			return wire.Entry{Certificate: nd.id.Certificate.Bytes()}, nil
 		},

@@ -268,7 +268,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	state := filepath.Join(n.cfg.Dir, "cloud.state")
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
-		Deliverer: deliverer{n}, Connected: n.connected,
+		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
 		Load:   func() ([]byte, error) { return os.ReadFile(state) },
 		Save:   func(b []byte) error { return writeFile(state, b) },
 		Logger: n.log,
@@ -307,20 +307,6 @@ func dialable(configured string, ln net.Listener) string {
 		return a.String()
 	}
 	return ""
-}
-
-// dialPeer connects to another server as this one.
-func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {
-	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Identity: n.identity, Role: transport.RoleServer,
-		Register: func(context.Context) (wire.Entry, error) {
-			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
 }
 
 // others lists all servers of the cloud but this one.
@@ -421,7 +407,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("client listener", func(ctx context.Context) error {
 		return n.transport.Serve(ctx, n.client, n.session, transport.RoleClient)
 	})
-	start("peer listener", func(ctx context.Context) error { return n.transport.Serve(ctx, n.peer, n.link, transport.RoleServer) })
+	start("peer listener", func(ctx context.Context) error { return n.transport.ServePeers(ctx, n.peer, n.link, n.splice) })
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)

@@ -45,6 +45,7 @@ type shake struct {
 	conn       *Conn
 	bind       *binding
 	role       Role // by the ALPN id
+	bulk       bool // the same
 	hello      *serverHello
 	helloHash  [32]byte
 	transcript transcript
@@ -55,12 +56,15 @@ type shake struct {
 // the log; the other side was told only CodeAuth). It returns within the
 // handshake timeout, or the lifetime of a guest. The end of ctx ends it too.
 func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
-	return s.accept(ctx, nc, s.tls)
+	return s.accept(ctx, nc, s.tls, nil)
 }
 
-func (s *Server) accept(ctx context.Context, nc net.Conn, config *tls.Config) (*Conn, error) {
-	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, config) })
-	if err != nil {
+// accept is Accept with the TLS of a listener, for a connection that may be
+// something else: isCircuit, if any, looks at it first. With errCircuit the
+// connection stays open.
+func (s *Server) accept(ctx context.Context, nc net.Conn, config *tls.Config, isCircuit func() (bool, error)) (*Conn, error) {
+	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, config, isCircuit) })
+	if err != nil && !errors.Is(err, errCircuit) {
 		_ = nc.Close()
 	}
 	return c, err
@@ -87,7 +91,7 @@ func (s *Server) enter(ctx context.Context, addr net.Addr, raw io.Closer, open f
 	switch {
 	case err == nil:
 		s.accepted.Add(1)
-	case !errors.Is(err, ErrGuest):
+	case !errors.Is(err, ErrGuest) && !errors.Is(err, errCircuit):
 		s.failed.Add(1)
 	}
 	return c, err
@@ -118,10 +122,17 @@ func (s *Server) shakeHands(ctx context.Context, open func() (*shake, error), le
 }
 
 // acceptTLS makes the TLS session.
-func (s *Server) acceptTLS(nc net.Conn, config *tls.Config) (*shake, error) {
+func (s *Server) acceptTLS(nc net.Conn, config *tls.Config, isCircuit func() (bool, error)) (*shake, error) {
 	// One deadline for all that comes before the client has proved itself.
 	if err := nc.SetDeadline(time.Now().Add(s.cfg.Limits.HandshakeTimeout)); err != nil {
 		return nil, fmt.Errorf("set deadline: %w", err)
+	}
+	if isCircuit != nil {
+		if is, err := isCircuit(); err != nil {
+			return nil, err
+		} else if is {
+			return nil, errCircuit
+		}
 	}
 	raw, secrets := &feed{Conn: nc}, &trafficSecrets{}
 	tc := tls.Server(raw, secrets.config(config))
@@ -132,7 +143,7 @@ func (s *Server) acceptTLS(nc net.Conn, config *tls.Config) (*shake, error) {
 	role := RoleClient
 	switch state.NegotiatedProtocol {
 	case ALPNClient:
-	case ALPNPeer:
+	case ALPNPeer, ALPNBulk:
 		role = RoleServer
 	default:
 		return nil, errors.New("TLS: no ALPN protocol id")
@@ -145,7 +156,9 @@ func (s *Server) acceptTLS(nc net.Conn, config *tls.Config) (*shake, error) {
 	if role == RoleClient {
 		boundSendBuffer(nc)
 	}
-	return s.newShake(newConn(afterHandshake(tc, raw, &state, secrets, role), s.cfg.WriteTimeout), bind, role), nil
+	h := s.newShake(newConn(afterHandshake(tc, raw, &state, secrets, role), s.cfg.WriteTimeout), bind, role)
+	h.bulk = state.NegotiatedProtocol == ALPNBulk
+	return h, nil
 }
 
 // afterHandshake chooses who carries on with a TLS connection.

@@ -259,7 +259,7 @@ func (w *world) between(t *testing.T, ln net.Listener) {
 			t.Error(err)
 			return
 		}
-		there := tls.Client(far, clientTLS(RoleClient, ""))
+		there := tls.Client(far, clientTLS(ALPNClient, ""))
 		go func() {
 			defer there.Close()
 			_, _ = io.Copy(there, here)
@@ -325,7 +325,7 @@ func (w *world) fake(t *testing.T, sign bool, change func(*serverHello)) Address
 			return
 		}
 		defer nc.Close()
-		h, err := w.server.acceptTLS(nc, w.server.tls)
+		h, err := w.server.acceptTLS(nc, w.server.tls, nil)
 		if err != nil {
 			return
 		}
@@ -412,7 +412,7 @@ func TestFalseWelcome(t *testing.T) {
 			return
 		}
 		defer nc.Close()
-		h, err := w.server.acceptTLS(nc, w.server.tls)
+		h, err := w.server.acceptTLS(nc, w.server.tls, nil)
 		if err != nil || h.sendHello(t.Context()) != nil {
 			return
 		}
@@ -457,7 +457,7 @@ func TestRoleMustFitALPN(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer old.Close()
-	c := clientTLS(RoleClient, "")
+	c := clientTLS(ALPNClient, "")
 	c.MinVersion, c.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 	if err := tls.Client(old, c).Handshake(); err == nil {
 		t.Error("TLS 1.2 was accepted")

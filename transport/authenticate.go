@@ -254,7 +254,7 @@ func (h *shake) welcome(who *claim, p *proven) error {
 	}
 	h.conn.establish(Peer{
 		Account: who.certificate.Fingerprint(), Device: who.device.Signing.Fingerprint(), Certificate: who.certificate,
-		Role: h.role, Mode: h.bind.mode, Version: w.version, SessionID: w.sessionID, Resumed: p.ticket != nil,
+		Role: h.role, Bulk: h.bulk, Mode: h.bind.mode, Version: w.version, SessionID: w.sessionID, Resumed: p.ticket != nil,
 	}, queue)
 	return nil
 }

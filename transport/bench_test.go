@@ -103,7 +103,7 @@ var loads = map[string]func(c *Conn, cfg DialConfig, n int) error{
 			if err != nil {
 				return err
 			}
-			tc := tls.Client(nc, clientTLS(RoleClient, ""))
+			tc := tls.Client(nc, clientTLS(ALPNClient, ""))
 			if _, err := tc.Read(make([]byte, 1)); err != nil {
 				return err
 			}
@@ -193,7 +193,7 @@ func many(conns, n int, client func() (func() error, error)) error {
 
 // plainClient talks to plainEcho.
 func plainClient() (func() error, error) {
-	c, err := tls.Dial("tcp", os.Getenv(loadPlain), clientTLS(RoleClient, ""))
+	c, err := tls.Dial("tcp", os.Getenv(loadPlain), clientTLS(ALPNClient, ""))
 	if err != nil {
 		return nil, err
 	}

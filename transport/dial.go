@@ -44,6 +44,13 @@ type DialConfig struct {
 	// opens its WebSockets itself and ignores it.
 	Dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// Circuit, if any, says that Address is a relay's and its fingerprint that of
+	// the server at the other end of this circuit. (spec/cloud.md, CLOUD-32)
+	Circuit *wire.Handle
+
+	// Bulk makes a second connection between two servers. (spec/cloud.md, CLOUD-34)
+	Bulk bool
+
 	// RootCAs are who vouches for the HTTPS of a wss:// address; nil is the
 	// system's. The server's identity never rests on it: it only hides from
 	// others who talks to whom.
@@ -153,21 +160,27 @@ func connectTLS(ctx context.Context, cfg *DialConfig) (link, *binding, error) {
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
+	if cfg.Circuit != nil {
+		tcp := dial
+		dial = func(ctx context.Context, _, relay string) (net.Conn, error) {
+			return DialCircuit(ctx, tcp, relay, *cfg.Circuit)
+		}
+	}
 	nc, err := dial(ctx, "tcp", cfg.Address.HostPort)
 	if err != nil {
 		return nil, nil, err
 	}
 	keepAlive(nc, cfg.Role)
 	host, _, _ := net.SplitHostPort(cfg.Address.HostPort)
-	tc := tls.Client(nc, clientTLS(cfg.Role, host))
+	tc := tls.Client(nc, clientTLS(cfg.Role.alpn(cfg.Bulk), host))
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close()
 		return nil, nil, fmt.Errorf("TLS: %w", wrongPort(err))
 	}
 	state := tc.ConnectionState()
 	bind, err := tlsBinding(&state, state.PeerCertificates[0])
-	if err == nil && state.NegotiatedProtocol != cfg.Role.alpn() {
-		err = fmt.Errorf("TLS: ALPN protocol id %q, want %q", state.NegotiatedProtocol, cfg.Role.alpn())
+	if err == nil && state.NegotiatedProtocol != cfg.Role.alpn(cfg.Bulk) {
+		err = fmt.Errorf("TLS: ALPN protocol id %q, want %q", state.NegotiatedProtocol, cfg.Role.alpn(cfg.Bulk))
 	}
 	if err != nil {
 		_ = nc.Close()

@@ -237,7 +237,7 @@ func (g *greeting) keepTicket(w *welcome, k *keys, resumed bool) {
 func (g *greeting) peer() Peer {
 	p := Peer{
 		Account: g.hello.server, Device: g.hello.device, Certificate: g.server,
-		Role: g.cfg.Role, Mode: g.bind.mode, Time: g.hello.time,
+		Role: g.cfg.Role, Bulk: g.cfg.Bulk, Mode: g.bind.mode, Time: g.hello.time,
 	}
 	if p.Certificate == nil {
 		p.Certificate = g.knownServer()

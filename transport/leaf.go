@@ -46,7 +46,7 @@ func serverTLS(leaf tls.Certificate) *tls.Config {
 	return &tls.Config{
 		Certificates:                []tls.Certificate{leaf},
 		MinVersion:                  tls.VersionTLS13,
-		NextProtos:                  []string{ALPNClient, ALPNPeer},
+		NextProtos:                  []string{ALPNClient, ALPNPeer, ALPNBulk},
 		SessionTicketsDisabled:      true,
 		DynamicRecordSizingDisabled: true,
 	}
@@ -54,10 +54,10 @@ func serverTLS(leaf tls.Certificate) *tls.Config {
 
 // clientTLS does not verify the server's chain: the hello that follows is
 // signed by the server's OpenPGP key over this TLS key and this TLS session.
-func clientTLS(role Role, name string) *tls.Config {
+func clientTLS(alpn, name string) *tls.Config {
 	return &tls.Config{
 		MinVersion:                  tls.VersionTLS13,
-		NextProtos:                  []string{role.alpn()},
+		NextProtos:                  []string{alpn},
 		ServerName:                  name,
 		InsecureSkipVerify:          true,
 		DynamicRecordSizingDisabled: true,

@@ -144,6 +144,17 @@ func broken(err error) error {
 	return fmt.Errorf("read frame: %w", err)
 }
 
+// FrameReady reports whether the next frame was read ahead in whole, so that
+// ReadFrame will not wait. Only the reading goroutine may call it.
+func (c *Conn) FrameReady() bool {
+	n := c.readAhead()
+	if n < wire.HeaderSize {
+		return false
+	}
+	_, _, body, err := wire.DecodeHeader(c.in.b[c.in.r:], c.maxFrame)
+	return err == nil && n >= wire.HeaderSize+body
+}
+
 // readAhead is how many octets were read beyond the last frame.
 func (c *Conn) readAhead() int {
 	if c.in == nil {

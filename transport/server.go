@@ -162,6 +162,16 @@ func (s *Server) modes() uint8 {
 // for servers learns it at once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn), roles ...Role) error {
 	config := s.tlsFor(roles)
+	return s.serve(ctx, ln, handle, func(ctx context.Context, nc net.Conn) *Conn {
+		c, err := s.accept(ctx, nc, config, nil)
+		s.logHandshake(ctx, nc, err)
+		return c
+	})
+}
+
+// serve is Serve with the handshake as an argument; accept returns nil for
+// whoever did not become a session.
+func (s *Server) serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn), accept func(context.Context, net.Conn) *Conn) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -188,7 +198,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx con
 		}
 		all.Go(func() {
 			growStack([handshakeStack]byte{})
-			if c := s.acceptAndLog(ctx, nc, config); c != nil {
+			if c := accept(ctx, nc); c != nil {
 				all.Go(func() { run(ctx, c, handle) })
 			}
 		})
@@ -212,7 +222,10 @@ func (s *Server) tlsFor(roles []Role) *tls.Config {
 	config := s.tls.Clone()
 	config.NextProtos = nil
 	for _, r := range roles {
-		config.NextProtos = append(config.NextProtos, r.alpn())
+		config.NextProtos = append(config.NextProtos, r.alpn(false))
+		if r == RoleServer {
+			config.NextProtos = append(config.NextProtos, ALPNBulk)
+		}
 	}
 	return config
 }
@@ -223,18 +236,17 @@ func run(ctx context.Context, c *Conn, handle func(ctx context.Context, c *Conn)
 	handle(ctx, c)
 }
 
-// acceptAndLog returns nil for whoever did not become a session.
-func (s *Server) acceptAndLog(ctx context.Context, nc net.Conn, config *tls.Config) *Conn {
-	c, err := s.accept(ctx, nc, config)
-	if err != nil && !errors.Is(err, ErrGuest) {
-		level := slog.LevelDebug
-		var t *told
-		if errors.As(err, &t) && t.say.Code == omega.CodeInternal {
-			level = slog.LevelError
-		}
-		s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
+// logHandshake logs why somebody did not become a session.
+func (s *Server) logHandshake(ctx context.Context, nc net.Conn, err error) {
+	if err == nil || errors.Is(err, ErrGuest) {
+		return
 	}
-	return c
+	level := slog.LevelDebug
+	var t *told
+	if errors.As(err, &t) && t.say.Code == omega.CodeInternal {
+		level = slog.LevelError
+	}
+	s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
 }
 
 func wait(ctx context.Context, d time.Duration) {

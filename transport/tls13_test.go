@@ -48,7 +48,7 @@ func tlsPair(t *testing.T, first []byte) (client *tls.Conn, raw net.Conn, server
 	if err != nil {
 		t.Fatal(err)
 	}
-	client = tls.Client(raw, clientTLS(RoleClient, "test"))
+	client = tls.Client(raw, clientTLS(ALPNClient, "test"))
 	sent := make(chan error, 1)
 	go func() {
 		_, err := client.Write(first)

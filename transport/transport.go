@@ -42,6 +42,7 @@ const (
 const (
 	ALPNClient    = "omega/1"
 	ALPNPeer      = "omega-peer/1"
+	ALPNBulk      = "omega-peer-bulk/1" // a second connection between servers (spec/cloud.md, CLOUD-34)
 	Subprotocol   = "omega.v1"
 	WebSocketPath = "/api/v1/connect"
 )
@@ -73,7 +74,10 @@ func (r Role) String() string {
 	return fmt.Sprintf("role_%d", uint8(r))
 }
 
-func (r Role) alpn() string {
+func (r Role) alpn(bulk bool) string {
+	if r == RoleServer && bulk {
+		return ALPNBulk
+	}
 	if r == RoleServer {
 		return ALPNPeer
 	}
@@ -162,6 +166,7 @@ type Peer struct {
 	Version   uint8    // of the protocol, agreed
 	SessionID [16]byte // the same at both ends, for logs; no secret
 	Resumed   bool     // by a ticket
+	Bulk      bool     // a second connection between servers, for bulk
 
 	// Time is the server's clock at the start of the handshake, in whole
 	// seconds and signed by it; zero at the server itself.

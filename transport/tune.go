@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"crypto/tls"
 	"net"
 	"time"
 )
@@ -16,6 +15,9 @@ func keepAlive(nc net.Conn, role Role) {
 	}
 	if tc := tcpOf(nc); tc != nil {
 		_ = tc.SetKeepAliveConfig(c)
+		if role == RoleServer {
+			tunePeer(tc)
+		}
 	}
 }
 
@@ -31,8 +33,12 @@ func boundSendBuffer(nc net.Conn) {
 
 // tcpOf returns the TCP connection below nc, or nil.
 func tcpOf(nc net.Conn) *net.TCPConn {
-	if t, ok := nc.(*tls.Conn); ok {
-		nc = t.NetConn()
+	for {
+		wrapped, ok := nc.(interface{ NetConn() net.Conn }) // TLS, or a connection that was looked at
+		if !ok {
+			break
+		}
+		nc = wrapped.NetConn()
 	}
 	tc, _ := nc.(*net.TCPConn)
 	return tc

@@ -15,6 +15,7 @@ const (
 	ClassText      Class = 1 // messages of people
 	ClassMedia     Class = 2 // notices about media
 	ClassEphemeral Class = 3 // typing, presence: never stored
+	ClassBulk      Class = 4 // media and comparisons: of packets only
 )
 
 // Valid reports whether c is a class of this version.

@@ -71,6 +71,17 @@ const (
 	TypePacket      Type = 69 // Packet: a frame under way between servers
 	TypeServerCert  Type = 70 // certificate of a server, to go with its announcement
 	TypeCertRequest Type = 71 // fingerprint of the server whose certificate is wanted
+
+	TypePacketAck  Type = 78 // empty; tag: every packet up to it was dealt with (spec/cloud.md, CLOUD-20)
+	TypePacketNack Type = 79 // u8 reason; tag: of the packet that is refused (spec/cloud.md, CLOUD-21)
+
+	TypeReceipt       Type = 80 // 16 id*: packets that arrived. This and all below only inside packets
+	TypeBounce        Type = 81 // 16 id | u8 reason | fp destination: a packet that does not arrive
+	TypeTrace         Type = 82 // u64 nonce: whoever carries this answers
+	TypeTraced        Type = 83 // u64 nonce | u8 hop limit as it arrived
+	TypeCircuitAsk    Type = 84 // u64 nonce | fp server behind NAT
+	TypeCircuitOffer  Type = 85 // 16 handle | fp asking server
+	TypeCircuitAnswer Type = 86 // u64 nonce | u8 code | 16 handle
 )
 
 // HeaderSize is the length of a frame header in octets:

@@ -43,7 +43,8 @@ func samples(t testing.TB) map[string][]byte {
 		t.Fatal(err)
 	}
 	pkt, err := (&Packet{
-		Class: ClassControl, ID: omega.ID{8}, Source: home, Destinations: []omega.Fingerprint{v6, user}, Avoid: []uint64{42},
+		Class: ClassControl, Flags: PacketReceipt, ID: omega.ID{8}, Source: home, Destinations: []omega.Fingerprint{v6, user},
+		MACs: [][PacketMACSize]byte{{1}, {2}}, Avoid: []LinkHash{42, HashLink(user, home)},
 	}).AppendTo(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,13 @@ func samples(t testing.TB) map[string][]byte {
 		"homes":    AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
 		"hint":     AppendHint(nil, Hint{Home: home, Envelope: env}),
 		"have":     AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
+		"receipt":  AppendReceipt(nil, []omega.ID{{1}, {2}}),
+		"bounce":   AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
+		"traced":   AppendTraced(nil, 7, HopLimit-1),
+
+		"circuit ask":    AppendCircuitAsk(nil, 7, home),
+		"circuit offer":  AppendCircuitOffer(nil, Handle{4}, home),
+		"circuit answer": AppendCircuitAnswer(nil, 7, omega.CodeOK, Handle{4}),
 	}
 }
 
@@ -95,13 +103,20 @@ func reencode(name string, b []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		p := Packet{Class: v.Class(), ID: v.ID(), Source: v.Source(), Avoid: v.avoided()}
-		v.Destinations(func(f omega.Fingerprint) bool { p.Destinations = append(p.Destinations, f); return true })
+		p := Packet{
+			Class: v.Class(), Flags: v.Flags(), HopsUsed: uint8(HopLimit - v.HopLimit()),
+			ID: v.ID(), Source: v.Source(), Avoid: v.Avoid(nil),
+		}
+		for to, mac := range v.Destinations {
+			p.Destinations = append(p.Destinations, to)
+			if mac != nil {
+				p.MACs = append(p.MACs, [PacketMACSize]byte(mac))
+			}
+		}
 		out, err := p.AppendTo(nil)
 		if err != nil {
 			return nil, err
 		}
-		out[2] = byte(v.HopLimit())
 		return append(out, v.Payload()...), nil
 	case "frame":
 		f, rest, err := ParseFrame(b, omega.MaxFrame)
@@ -166,6 +181,43 @@ func reencode(name string, b []byte) ([]byte, error) {
 	case "blobs":
 		x, err := DecodeBlobs(b, 1000)
 		return AppendBlobs(nil, x), err
+	case "receipt":
+		var ids []omega.ID
+		Receipt(b)(func(id omega.ID) bool { ids = append(ids, id); return true })
+		if len(ids)*omega.IDSize != len(b) {
+			return nil, ErrMalformed
+		}
+		return AppendReceipt(nil, ids), nil
+	case "bounce":
+		x, err := DecodeBounce(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBounce(nil, &x), nil
+	case "traced":
+		nonce, hops, err := DecodeTraced(b)
+		return AppendTraced(nil, nonce, hops), err
+	}
+	return reencodeCircuit(name, b)
+}
+
+func reencodeCircuit(name string, b []byte) ([]byte, error) {
+	switch name {
+	case "circuit ask":
+		nonce, to, err := DecodeCircuitAsk(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendCircuitAsk(nil, nonce, to), nil
+	case "circuit offer":
+		h, from, err := DecodeCircuitOffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendCircuitOffer(nil, h, from), nil
+	case "circuit answer":
+		nonce, code, h, err := DecodeCircuitAnswer(b)
+		return AppendCircuitAnswer(nil, nonce, code, h), err
 	}
 	return nil, errors.New("no such structure: " + name)
 }
@@ -213,11 +265,39 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s cut to %d octets was taken and reads differently", name, n)
 			}
 		}
-		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" { // those end in free octets
+		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" && name != "receipt" { // those end in free octets
 			if _, err := reencode(name, append(b[:len(b):len(b)], 0)); err == nil {
 				t.Errorf("%s with an octet left over was taken", name)
 			}
 		}
+	}
+}
+
+// Copies of a packet for other ways read as what they were made from.
+func TestPacketCopies(t *testing.T) {
+	whole, err := ParsePacket(samples(t)["packet"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := ParsePacket(whole.AppendAvoiding(nil, 99))
+	if err != nil || more.NumAvoid() != 3 || !more.Avoids(99) || !more.Avoids(42) || whole.Avoids(99) || !bytes.Equal(more.Payload(), whole.Payload()) {
+		t.Errorf("one more dead link: %v, %v", more.Avoid(nil), err)
+	}
+	user := fp(t, 4, 1)
+	one, err := ParsePacket(more.AppendFor(nil, []omega.Fingerprint{user}, []LinkHash{7}))
+	if err != nil || one.NumDestinations() != 1 || one.Destination() != user || one.NumAvoid() != 1 || !one.Avoids(7) || !bytes.Equal(one.Payload(), whole.Payload()) {
+		t.Fatalf("one destination: %v, %v", one, err)
+	}
+	for _, mac := range one.Destinations {
+		if mac[0] != 2 {
+			t.Errorf("its code is %x", mac)
+		}
+	}
+	if one.Flags() != whole.Flags() || one.ID() != whole.ID() || one.Source() != whole.Source() || one.HopLimit() != whole.HopLimit() {
+		t.Error("a copy differs in what must stay")
+	}
+	if a, b := fp(t, 4, 1), fp(t, 6, 2); HashLink(a, b) != HashLink(b, a) {
+		t.Error("a link has two names")
 	}
 }
 

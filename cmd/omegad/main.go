@@ -28,6 +28,7 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" help:"Run one server."`
 	Dev    devCmd    `cmd:"" help:"Run a whole cloud on this machine, for trials and development."`
 	Config configCmd `cmd:"" help:"Print the commented default configuration."`
+	Trace  traceCmd  `cmd:"" help:"Show the way to another server, and how long it takes."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/node"
+)
+
+// traceTimeout is more than a trace takes.
+const traceTimeout = 10 * time.Second
+
+type traceCmd struct {
+	Server string `arg:"" name:"fingerprint" help:"Server to trace the way to." placeholder:"FPR"`
+	Config string `type:"existingfile" xor:"where" required:"" help:"Configuration of the running server that traces." placeholder:"FILE"`
+	At     string `name:"server" xor:"where" required:"" help:"Its admin listener instead: host:port." placeholder:"ADDRESS"`
+	JSON   bool   `name:"json" help:"Print one JSON line."`
+}
+
+// Run asks the running server through its admin listener: only it has the
+// connections that a trace goes over.
+func (c *traceCmd) Run(ctx context.Context) error {
+	lang := i18n.Detect(os.Getenv)
+	to, err := omega.ParseFingerprint(c.Server)
+	if err != nil {
+		return err
+	}
+	admin := c.At
+	if admin == "" {
+		cfg, err := node.LoadConfig(c.Config)
+		if err != nil {
+			return err
+		}
+		if admin, err = cfg.AdminAddress(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, traceTimeout)
+	defer cancel()
+	tr, err := node.FetchTrace(ctx, admin, to)
+	if err != nil {
+		return fmt.Errorf("%s: %w", i18n.T("doing.trace", to).In(lang), err)
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(tr)
+	}
+	return printTrace(os.Stdout, lang, to, tr)
+}
+
+// printTrace writes one line per server on the way and one that sums up.
+func printTrace(w io.Writer, lang i18n.Lang, to omega.Fingerprint, tr node.Trace) error {
+	for i, h := range tr.Hops {
+		if _, err := fmt.Fprintf(w, "%2d  %s  %8.3f ms  %s\n", i+1, h.Server, h.RTTMS, h.Name); err != nil {
+			return err
+		}
+	}
+	var sum i18n.Text
+	switch total := fmt.Sprintf("%.3f", tr.TotalMS); {
+	case !tr.Arrived:
+		sum = i18n.T("trace.lost", to)
+	case len(tr.Hops) == 0:
+		sum = i18n.T("trace.self")
+	case tr.Direct:
+		sum = i18n.T("trace.direct", total)
+	default:
+		sum = i18n.T("trace.forwarded", len(tr.Hops)-1, total)
+	}
+	_, err := fmt.Fprintln(w, sum.In(lang))
+	return err
+}
