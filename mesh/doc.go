@@ -12,6 +12,7 @@
 // The flow of one announcement:
 //
 //	DB.Originate -> bytes -> (flooded by cloud) -> DB.Apply -> View -> SPF,
+//	NextHopAvoiding, Split and Bypass (which way packets go),
 //	Topology (what people are shown) and Plan (which links to make)
 //
 // A DB belongs to one goroutine. Records, Graphs, Views, Trees and Topologies

@@ -10,13 +10,16 @@ import (
 // unreached is the distance of a server that cannot be reached.
 const unreached = ^uint64(0)
 
-// A Tree is the shortest paths from one server to all others.
+// A Tree is the shortest paths from one server to all others. Immutable but for
+// what it remembers of questions that were asked (see View.NextHopAvoiding).
 type Tree struct {
 	graph *Graph
 	root  int32
 	dist  []uint64 // microseconds
 	hop   []int32  // first server on the path, -1 if there is none
 	prev  []int32  // last server before the end of the path, -1 if there is none
+
+	detours detours
 }
 
 // SPF computes the shortest paths from a server (Dijkstra; section 16.1 of RFC
@@ -42,21 +45,98 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 			continue // superseded, or the end of the way
 		}
 		for _, a := range g.arcsOf(at) {
-			hop := t.hop[at]
-			if at == root {
-				hop = a.to
-			}
-			next := d + uint64(a.cost)
-			switch {
-			case next < t.dist[a.to]:
-				t.dist[a.to], t.hop[a.to], t.prev[a.to] = next, hop, at
-				q.push(pack(next, a.to))
-			case next == t.dist[a.to] && hop < t.hop[a.to]:
-				t.hop[a.to], t.prev[a.to] = hop, at // costs are positive: a.to is not settled yet
-			}
+			t.reach(&q, at, a)
 		}
 	}
 	return t
+}
+
+// reach notes the way over the arc a of server at, if it is a better one.
+func (t *Tree) reach(q *queue, at int32, a arc) {
+	hop := t.hop[at]
+	if at == t.root {
+		hop = a.to
+	}
+	next := t.dist[at] + uint64(a.cost)
+	switch {
+	case next < t.dist[a.to]:
+		t.dist[a.to], t.hop[a.to], t.prev[a.to] = next, hop, at
+		q.push(pack(next, a.to))
+	case next == t.dist[a.to] && hop < t.hop[a.to]:
+		t.hop[a.to], t.prev[a.to] = hop, at // costs are positive: a.to is not settled yet
+	}
+}
+
+// without returns the tree of the same root without the dead links.
+// Only the servers behind them are looked at again: behind a
+// link drawn at random are a handful, behind one of the root a share of all.
+func (t *Tree) without(dead []int32) *Tree {
+	g := t.graph
+	w := &Tree{graph: g, root: t.root, dist: slices.Clone(t.dist), hop: slices.Clone(t.hop), prev: slices.Clone(t.prev)}
+	behind := t.behind(dead)
+	var lost []int32
+	for i := range int32(len(behind)) {
+		if behind[i] {
+			w.dist[i], w.hop[i], w.prev[i] = unreached, -1, -1
+			lost = append(lost, i)
+		}
+	}
+	var q queue
+	usable := func(at int32, a arc) bool {
+		return w.dist[at] != unreached && (at == t.root || g.transit[at]) && !slices.Contains(dead, a.edge)
+	}
+	for _, i := range lost {
+		for _, a := range g.arcsOf(i) {
+			if back := (arc{i, a.edge, a.cost}); !behind[a.to] && usable(a.to, back) {
+				w.reach(&q, a.to, back)
+			}
+		}
+	}
+	for len(q) > 0 {
+		d, at := q.pop().unpack()
+		if d > w.dist[at] {
+			continue // superseded
+		}
+		for _, a := range g.arcsOf(at) {
+			if behind[a.to] && usable(at, a) {
+				w.reach(&q, at, a)
+			}
+		}
+	}
+	return w
+}
+
+// behind marks the servers whose path in t has one of the links.
+func (t *Tree) behind(dead []int32) []bool {
+	const unknown, clear, marked = 0, 1, 2
+	mark := make([]uint8, len(t.dist))
+	for _, id := range dead {
+		e := t.graph.edges[id]
+		if t.prev[e.a] == e.b {
+			mark[e.a] = marked
+		}
+		if t.prev[e.b] == e.a {
+			mark[e.b] = marked
+		}
+	}
+	mark[t.root] = clear
+	behind := make([]bool, len(mark))
+	var trail []int32
+	for i := range int32(len(mark)) {
+		at := i
+		for trail = trail[:0]; at >= 0 && mark[at] == unknown; at = t.prev[at] {
+			trail = append(trail, at)
+		}
+		found := uint8(clear) // never reached: nothing to lose
+		if at >= 0 {
+			found = mark[at]
+		}
+		for _, v := range trail {
+			mark[v] = found
+		}
+		behind[i] = mark[i] == marked
+	}
+	return behind
 }
 
 // NextHop returns the neighbour that is next on the way to a server. It
