@@ -192,7 +192,8 @@ func (g *Graph) sub(keep func(int32) bool) *Graph {
 }
 
 // Graph returns the servers of the database and the links that count: those
-// which both ends announce. The cost of a link is the larger of the two
+// which both ends announce, apart from those of servers that are shunned for
+// equivocation. The cost of a link is the larger of the two
 // round trips, so that it is the same in both directions; hop-by-hop routing
 // is free of loops because of that.
 func (db *DB) Graph() *Graph {
@@ -200,9 +201,12 @@ func (db *DB) Graph() *Graph {
 	g := &Graph{nodes: c.nodes, index: c.index, transit: make([]bool, len(c.nodes))}
 	for a, rec := range c.records {
 		g.transit[a] = rec.Transit()
+		if db.shunned[rec.Server] {
+			continue
+		}
 		for _, e := range c.links[a] {
-			if e.to < int32(a) {
-				continue // seen from the other end
+			if e.to < int32(a) || len(db.shunned) > 0 && db.shunned[c.nodes[e.to]] {
+				continue // seen from the other end, or the other end is shunned
 			}
 			if cost, ok := c.back(e.to, int32(a)); ok {
 				g.edges = append(g.edges, edge{int32(a), e.to, max(e.cost, cost)})

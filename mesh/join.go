@@ -346,10 +346,10 @@ func (j *joiner) plan() *JoinPlan {
 
 // JudgeJoin is what a candidate thinks of a newcomer's plan: the servers that
 // it has links to or asks now. A refusal comes with a text for people. Who is
-// a member already, or comes with a part of the cloud that was lost from
-// sight, is not judged by it. (spec/cloud.md, CLOUD-14)
+// in reach already is not judged by it: another link only makes it better.
+// (spec/cloud.md, CLOUD-14)
 func (v *View) JudgeJoin(a Applicant, plan []omega.Fingerprint) (Refusal, string) {
-	if st := v.State(a.Server); st == Full || st == Degraded {
+	if v.State(a.Server) != Unreachable {
 		return RefusalNone, ""
 	}
 	return v.rules(v.States, a).judge(plan)

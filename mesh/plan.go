@@ -32,11 +32,16 @@ const (
 	ReasonOperator               // its links depend on too few operators
 	ReasonRepair                 // the cloud has a weak place, and it is this server's turn
 	ReasonReunion                // a part of the cloud was lost from sight
+	ReasonJoin                   // this server is no member yet
 )
 
 // String returns a word for logs.
 func (r Reason) String() string {
-	return [...]string{"degree", "operator", "repair", "reunion"}[r&3]
+	words := [...]string{"degree", "operator", "repair", "reunion", "join"}
+	if int(r) >= len(words) {
+		return "unknown"
+	}
+	return words[r]
 }
 
 // A Want is a server to dial.

@@ -164,6 +164,7 @@ type View struct {
 // View computes the view of the database at time now and updates the
 // standings in s.
 func (db *DB) View(now time.Time, s *Standing) *View {
+	db.shun(now)
 	g := db.Graph()
 	tree := g.SPF(db.cfg.Self)
 	states := s.update(now, g, tree)
