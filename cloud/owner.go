@@ -29,8 +29,13 @@ type owner struct {
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
 	bootstrap  []*bootstrap
-	dialling   int // dials under way
-	attached   int // connections
+	admitted   map[omega.Fingerprint]bool // who was a full member, as far as the database remembers
+	accepts    []time.Time                // of offers within acceptWindow
+	firstOffer time.Time                  // to this server while it joins; zero: none
+	joinNeeds  int                        // offers that a newcomer waits for
+	gaveUp     time.Time                  // a link, last
+	dialling   int                        // dials under way
+	attached   int                        // connections
 
 	facts        mesh.Announcement
 	needAnnounce bool      // something to tell
@@ -56,6 +61,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
+		admitted:   map[omega.Fingerprint]bool{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
@@ -140,6 +146,7 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		o.use(newTable(view, links, resting, o.rng.Uint64()))
 		copied := *view
 		o.view = &copied
+		o.admit(view)
 		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
 		if changed {
 			o.dbChanged = o.now
@@ -234,6 +241,12 @@ func (o *owner) plan() {
 		return
 	}
 	o.view.Time = o.now
+	if o.joining() {
+		o.planJoin()
+		return
+	}
+	o.askAll()
+	o.giveUp()
 	wants := o.view.Plan(mesh.PlanInput{
 		Links: o.linked(),
 		RTT:   o.measured,
@@ -242,7 +255,7 @@ func (o *owner) plan() {
 	}, o.rng)
 	for _, w := range wants {
 		o.log.Debug("link wanted", "peer", w.Peer, "for", w.Reason)
-		o.wantLink(w.Peer)
+		o.wantLink(w.Peer, w.Reason)
 	}
 }
 
@@ -250,7 +263,7 @@ func (o *owner) plan() {
 func (o *owner) linked() []omega.Fingerprint {
 	var out []omega.Fingerprint
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.mine || n.dialling && n.wanted {
+		if n.link != nil && n.link.mine || n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered) || o.now.Before(n.given) {
 			out = append(out, fp)
 		}
 	}
@@ -267,6 +280,9 @@ func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 
 func (o *owner) skip(fp omega.Fingerprint) bool {
 	n := o.neighbours[fp]
+	if r, ok := o.db.Get(fp); ok && o.cfg.Deny.names(fp, r.Operator) {
+		return true
+	}
 	return n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
 }
 

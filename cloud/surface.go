@@ -137,6 +137,9 @@ type Stats struct {
 	Flooded    uint64 // announcements sent on, or made, per link
 	LSARefused uint64 // announcements not taken
 	CertsAsked uint64 // certificates asked for
+
+	LinksRefused uint64 // requests for links that were refused here
+	Evidence     uint64 // proofs of equivocation that were news
 }
 
 // counters is Stats while it is being counted.
@@ -146,6 +149,7 @@ type counters struct {
 	noWay, busy, hopLimit, forged, refused, unknown  atomic.Uint64
 	dialled, dialFailed, silent, linksLost           atomic.Uint64
 	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
+	linksRefused, evidence                           atomic.Uint64
 }
 
 // Stats returns the counts for metrics.
@@ -159,5 +163,6 @@ func (c *Cloud) Stats() Stats {
 		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
 		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
 		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),
+		LinksRefused: s.linksRefused.Load(), Evidence: s.evidence.Load(),
 	}
 }

@@ -20,8 +20,12 @@ const (
 )
 
 // RequestExplain in the flags of a link request asks for the answer only: the
-// candidate judges and answers as it would, and keeps nothing.
-const RequestExplain uint8 = 1 << 0
+// candidate judges and answers as it would, and keeps nothing. RequestLeaf says
+// that the asker forwards for nobody.
+const (
+	RequestExplain uint8 = 1 << 0
+	RequestLeaf    uint8 = 1 << 1
+)
 
 // A LinkRequest asks a server for a link of the mesh. It goes over a connection
 // between the two, which proves who asks. (spec/cloud.md, CLOUD-12)
@@ -31,7 +35,7 @@ const RequestExplain uint8 = 1 << 0
 //	| u8 n ≤ 16 | n × fp plan | u8 m ≤ 16 | m × { u16 length ≤ 1024 | certification }
 type LinkRequest struct {
 	Purpose   uint8 // a mesh.Reason
-	Flags     uint8 // RequestExplain; others are ignored
+	Flags     uint8 // RequestExplain, RequestLeaf; others are ignored
 	Nonce     [16]byte
 	Issued    time.Time // milliseconds, on the asker's clock
 	Database  [32]byte  // SHA-256 of the asker's link-state digest
