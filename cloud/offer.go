@@ -132,7 +132,7 @@ func (o *owner) judge(l *link, q *wire.LinkRequest) verdict {
 	if q.Flags&wire.RequestLeaf != 0 {
 		limit -= leafReserve
 	}
-	if n := len(o.linked()); n >= limit {
+	if n := len(o.linked()) + o.promised(); n >= limit {
 		return refuse(mesh.RefusalFull, "%d links, at most %d", n, limit)
 	}
 	if wait := o.acceptsAgain(); wait > 0 {
@@ -144,6 +144,17 @@ func (o *owner) judge(l *link, q *wire.LinkRequest) verdict {
 		return v
 	}
 	return o.judgePlan(q)
+}
+
+// promised counts the offers that stand and were not taken yet.
+func (o *owner) promised() int {
+	count := 0
+	for _, n := range o.neighbours {
+		if o.now.Before(n.given) && n.link != nil && !n.link.mine {
+			count++
+		}
+	}
+	return count
 }
 
 // acceptsAgain returns how long no further offer is made.

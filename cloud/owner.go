@@ -263,7 +263,7 @@ func (o *owner) plan() {
 func (o *owner) linked() []omega.Fingerprint {
 	var out []omega.Fingerprint
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.mine || n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered) || o.now.Before(n.given) {
+		if n.link != nil && n.link.mine || n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered) {
 			out = append(out, fp)
 		}
 	}
