@@ -80,7 +80,16 @@ func (o *owner) attach(l *link) {
 	o.stats.connections.Store(int64(o.attached))
 	o.makeRoom()
 	o.sendHello(l)
-	if l.mine || n.probe {
+	if l.mine {
+		o.beginExchange(l)
+	}
+	o.putToUse(n, l)
+}
+
+// putToUse does what a connection was made for: to fetch the link-state, to ask
+// for a link, or neither.
+func (o *owner) putToUse(n *neighbour, l *link) {
+	if n.probe && !l.exchange.synced {
 		o.beginExchange(l)
 	}
 	n.probe = false
@@ -109,10 +118,14 @@ func (o *owner) settleCollision(n *neighbour, l *link) bool {
 		return true
 	}
 	if old.dialled != l.dialled && !mesh.KeepDialled(o.self, l.peer, l.dialled) {
-		o.askSoon(n)
+		o.putToUse(n, old)
 		return false
 	}
 	l.mine, l.mineFrom, l.theirs = old.mine, old.mineFrom, old.theirs
+	n.probe = n.probe || !old.exchange.active.IsZero() && !old.exchange.synced
+	if !n.asked.at.IsZero() { // the answer may be lost with the connection
+		n.asked, n.wanted = asking{}, true
+	}
 	old.attached = false
 	o.attached--
 	old.conn.Close()
