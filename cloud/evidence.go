@@ -3,6 +3,7 @@ package cloud
 import (
 	"errors"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/wire"
 )
@@ -34,6 +35,16 @@ func (o *owner) tellEvidence(body []byte, except *link) {
 	for _, n := range o.neighbours {
 		if l := n.link; l != nil && l != except && l.up() {
 			l.conn.SendFrame(wire.TypeEvidence, 0, body) // a lost one comes with the next comparison
+		}
+	}
+}
+
+// proveAgainst floods the proof that the database has just made itself: who
+// sees only one of the two announcements learns of it by that.
+func (o *owner) proveAgainst(fp omega.Fingerprint) {
+	for _, ev := range o.db.Evidence() {
+		if ev.Server == fp {
+			o.tellEvidence(ev.AppendTo(nil), nil)
 		}
 	}
 }

@@ -74,6 +74,9 @@ func (o *owner) heardLSA(l *link, b []byte) {
 	} else if news && offered != nil && o.outdated(b) {
 		o.learn(l, offered)
 	}
+	if errors.Is(err, mesh.ErrEquivocation) && news {
+		o.proveAgainst(mesh.Origin(b))
+	}
 	if news {
 		o.stats.news.Add(1)
 		o.flood(b, l)

@@ -210,8 +210,12 @@ func (o *owner) checkUp(n *neighbour) {
 }
 
 // raiseLinks announces the links that were held long enough. It returns when
-// the next one will be, or zero.
+// the next one will be, or zero. A newcomer's first links are announced
+// together: with fewer it would be on probation in between.
 func (o *owner) raiseLinks() (next time.Time) {
+	if wait := o.firstLinks(); !wait.IsZero() {
+		return wait
+	}
 	for _, n := range o.neighbours {
 		if n.up.IsZero() || n.announced || n.measure() == 0 {
 			continue // a tick comes soon
@@ -226,6 +230,35 @@ func (o *owner) raiseLinks() (next time.Time) {
 		}
 	}
 	return next
+}
+
+// firstLinks returns when the first links go out together, while some are
+// still on their way; zero: there is nothing to wait for.
+func (o *owner) firstLinks() time.Time {
+	var last time.Time
+	waiting := false
+	for _, n := range o.neighbours {
+		switch {
+		case n.announced:
+			return time.Time{}
+		case n.link == nil || !n.link.mine:
+		case n.up.IsZero():
+			waiting = true
+		default:
+			due := n.up.Add(o.hold(n))
+			waiting = waiting || due.After(o.now)
+			if due.After(last) {
+				last = due
+			}
+		}
+	}
+	if !waiting || last.IsZero() {
+		return time.Time{}
+	}
+	if give := last.Add(o.cfg.LinkHold); give.After(o.now) {
+		return give
+	}
+	return time.Time{}
 }
 
 func (o *owner) hold(n *neighbour) time.Duration {

@@ -213,10 +213,14 @@ func (o *owner) tick() {
 				n.link.bad = 0
 			}
 		}
+		proven := map[omega.Fingerprint]bool{}
+		for _, ev := range o.db.Evidence() {
+			proven[ev.Server] = true
+		}
 		o.certs.keep(func(fp omega.Fingerprint) bool {
 			_, known := o.db.Get(fp)
 			n := o.neighbours[fp]
-			return known || n != nil && n.link != nil
+			return known || proven[fp] || n != nil && n.link != nil
 		})
 	}
 	if o.now.Sub(o.saved) >= saveInterval {

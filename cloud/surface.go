@@ -42,14 +42,16 @@ func (c *Cloud) Servers() []Server {
 	return out
 }
 
-// Announcements returns the newest announcement of every server in octets.
-// They prove themselves to everyone who has the servers' certificates. Do not
+// Announcements returns the newest announcement of every server in octets, but
+// for those on probation: clients choose their proxies from it. They prove themselves to everyone who has the servers' certificates. Do not
 // change them.
 func (c *Cloud) Announcements() [][]byte {
-	records := c.table.Load().view.Records
-	out := make([][]byte, len(records))
-	for i, r := range records {
-		out[i] = r.Bytes
+	v := c.table.Load().view
+	out := make([][]byte, 0, len(v.Records))
+	for i, r := range v.Records {
+		if v.States[i] != mesh.Probationary {
+			out = append(out, r.Bytes)
+		}
 	}
 	return out
 }
