@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-
-	"github.com/omega-im/omega/transport"
 )
 
 // DefaultConfig is the commented configuration that `omegad config` prints: it
@@ -45,6 +43,9 @@ type Config struct {
 	Cloud struct {
 		Bootstrap []string `toml:"bootstrap"`
 		Transit   bool     `toml:"transit"`
+		Vouch     int      `toml:"vouch"`
+		Vouches   []string `toml:"vouches"`
+		Deny      []string `toml:"deny"`
 	} `toml:"cloud"`
 
 	Registration string `toml:"registration"`
@@ -121,6 +122,11 @@ func LoadConfig(path string) (*Config, error) {
 	if !filepath.IsAbs(cfg.Dir) {
 		cfg.Dir = filepath.Join(filepath.Dir(path), cfg.Dir)
 	}
+	for i, v := range cfg.Cloud.Vouches {
+		if !filepath.IsAbs(v) {
+			cfg.Cloud.Vouches[i] = filepath.Join(filepath.Dir(path), v)
+		}
+	}
 	return cfg, nil
 }
 
@@ -179,10 +185,14 @@ func (c *Config) check() error {
 	default:
 		return fmt.Errorf("store.kind: %q is not pebble or memory", c.Store.Kind)
 	}
-	for _, b := range c.Cloud.Bootstrap {
-		if _, err := transport.ParseAddress(b); err != nil {
-			return fmt.Errorf("cloud.bootstrap: %w", err)
-		}
+	if _, err := c.bootstraps(); err != nil {
+		return err
+	}
+	if _, err := c.denied(); err != nil {
+		return err
+	}
+	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
+		return fmt.Errorf("cloud.vouch: %d, want 0 to %d", c.Cloud.Vouch, maxVouches)
 	}
 	if _, err := logLevel(c.LogLevel); err != nil {
 		return err

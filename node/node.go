@@ -210,18 +210,23 @@ func (n *Node) join() (err error) {
 }
 
 func (n *Node) newCloud() (*cloud.Cloud, error) {
-	var bootstrap []transport.Address
-	for _, b := range n.cfg.Cloud.Bootstrap {
-		addr, err := transport.ParseAddress(b)
-		if err != nil {
-			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
-		}
-		bootstrap = append(bootstrap, addr)
+	bootstrap, err := n.cfg.bootstraps()
+	if err != nil {
+		return nil, err
 	}
-	state := filepath.Join(n.cfg.Dir, "cloud.state")
+	deny, err := n.cfg.denied()
+	if err != nil {
+		return nil, err
+	}
+	vouches, err := n.cfg.vouches()
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(n.cfg.Dir, fileCloud)
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
 		Deliverer: deliverer{n}, Connected: n.connected,
+		Deny: deny, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
 		Load:   func() ([]byte, error) { return os.ReadFile(state) },
 		Save:   func(b []byte) error { return writeFile(state, b) },
 		Logger: n.log,
@@ -264,16 +269,7 @@ func dialable(configured string, ln net.Listener) string {
 
 // dialPeer connects to another server as this one.
 func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {
-	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Identity: n.identity, Role: transport.RoleServer,
-		Register: func(context.Context) (wire.Entry, error) {
-			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
+	return dialAs(ctx, n.identity, to)
 }
 
 // others lists all servers of the cloud but this one.
