@@ -28,7 +28,7 @@ type asking struct {
 // ask requests a link over the connection that there is.
 func (o *owner) ask(n *neighbour, why mesh.Reason) {
 	l := n.link
-	if l == nil || l.mine || !n.asked.at.IsZero() || o.now.Before(n.offered) {
+	if l == nil || l.mine || !n.asked.at.IsZero() || o.now.Before(n.offered) || o.denies(n.fp) {
 		return
 	}
 	n.asked = asking{at: o.now}
@@ -167,7 +167,7 @@ func (o *owner) planJoin() {
 	want := p.Chosen()
 	// Whoever else answers may be in another part, and then helps to join them.
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && len(want) < p.Required {
+		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && !o.denies(fp) && len(want) < p.Required {
 			want = append(want, fp)
 		}
 	}

@@ -284,10 +284,16 @@ func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 
 func (o *owner) skip(fp omega.Fingerprint) bool {
 	n := o.neighbours[fp]
-	if r, ok := o.db.Get(fp); ok && o.cfg.Deny.names(fp, r.Operator) {
-		return true
+	return o.denies(fp) || n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+}
+
+// denies reports whether there are to be no links with a server.
+func (o *owner) denies(fp omega.Fingerprint) bool {
+	operator := ""
+	if r, ok := o.db.Get(fp); ok {
+		operator = r.Operator
 	}
-	return n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+	return o.cfg.Deny.names(fp, operator)
 }
 
 // jitter is a random time up to d either way.

@@ -54,18 +54,18 @@ func (a Applicant) owner() owner {
 type Verdict uint8
 
 const (
-	ChosenMend   Verdict = iota // its link and another's mend a bridge or a cut vertex
-	ChosenNear                  // one of the nearest
-	ChosenRandom                // drawn at random, the one with fewer links of two
-	PassedOver                  // fit, but not drawn or not near
-	PassedOperator
-	PassedSite
-	UnfitFull        // has LinkCap links
-	UnfitTransit     // forwards for nobody, or goes away
-	UnfitAddress     // cannot be dialled
-	UnfitUnreachable // no member has a way to it
-	UnfitProbation   // is no full member itself
-	UnfitSkipped     // denied, or a dial failed or was refused lately
+	ChosenMend       Verdict = iota // its link and another's mend a bridge or a cut vertex
+	ChosenNear                      // one of the nearest
+	ChosenRandom                    // drawn at random, the one with fewer links of two
+	PassedOver                      // fit, but not drawn or not near
+	PassedOperator                  // the same, and its operator is chosen already
+	PassedSite                      // the same, and its site is
+	UnfitFull                       // has LinkCap links
+	UnfitTransit                    // forwards for nobody, or goes away
+	UnfitAddress                    // cannot be dialled
+	UnfitUnreachable                // no member has a way to it
+	UnfitProbation                  // is no full member itself
+	UnfitSkipped                    // denied, or a dial failed or was refused lately
 )
 
 // String returns a word for JSON and the keys of texts.

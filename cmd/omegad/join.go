@@ -145,7 +145,7 @@ func (p *printer) word(key string) string { return i18n.T(key).In(p.lang) }
 func printExplanation(w io.Writer, e *cloud.Explanation, lang i18n.Lang) error {
 	p := &printer{w: w, lang: lang}
 	p.line("join.entry", e.Entry, e.Address, e.RTT.Round(10*time.Microsecond))
-	p.line("join.known", e.Plan.State, e.Known, e.Plan.Members)
+	p.line("join.known", p.word("join.state."+e.Plan.State.String()), e.Known, e.Plan.Members)
 	if e.Refused > 0 {
 		p.line("join.refused", e.Refused)
 	}
