@@ -24,6 +24,8 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scen
 //	claim A B RTT       only A announces it
 //	cut A B             both withdraw it
 //	dead A              all its neighbours withdraw their links to it
+//	freeze A            A hears of nothing any more: what it sees is stale
+//	thaw A              it hears of everything again
 //	wait DURATION       time passes
 //	topology A          what A tells people
 //	routes A            next hop and round trip to everyone, as A computes it
@@ -64,10 +66,11 @@ type scenario struct {
 	servers   map[string]*Announcement
 	order     []string
 	standings map[string]*Standing
+	frozen    map[string]map[string]*Announcement // by server: what it saw last
 }
 
 func newScenario(t *testing.T) *scenario {
-	return &scenario{t: t, now: t0, servers: map[string]*Announcement{}, standings: map[string]*Standing{}}
+	return &scenario{t: t, now: t0, servers: map[string]*Announcement{}, standings: map[string]*Standing{}, frozen: map[string]map[string]*Announcement{}}
 }
 
 // run returns the scenario as it should read.
@@ -105,6 +108,14 @@ func (s *scenario) command(verb string, args []string) string {
 		for _, name := range s.order {
 			s.withdraw(name, args[0])
 		}
+	case "freeze":
+		s.frozen[args[0]] = map[string]*Announcement{}
+		for name, a := range s.servers {
+			copied := *a
+			s.frozen[args[0]][name] = &copied
+		}
+	case "thaw":
+		delete(s.frozen, args[0])
 	case "wait":
 		s.now = s.now.Add(s.duration(args[0]))
 	case "topology":
@@ -179,8 +190,15 @@ func (s *scenario) withdraw(from, to string) {
 // announced, signed, decoded and verified on the way.
 func (s *scenario) view(self string) *View {
 	db := newTestDB(self)
+	seen := s.servers
+	if old := s.frozen[self]; old != nil {
+		seen = old
+	}
 	for _, name := range s.order {
-		a := *s.servers[name]
+		if seen[name] == nil {
+			continue // not heard of
+		}
+		a := *seen[name]
 		if name == self {
 			if _, err := db.Originate(s.now, a, signAs(fp(name))); err != nil {
 				s.t.Fatal(err)
