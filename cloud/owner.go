@@ -146,7 +146,9 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		o.use(newTable(view, links, resting, o.rng.Uint64()))
 		copied := *view
 		o.view = &copied
-		o.admit(view)
+		if o.cfg.Vouch > 0 {
+			o.admit(view)
+		}
 		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
 		if changed {
 			o.dbChanged = o.now
@@ -205,6 +207,9 @@ func (o *owner) tick() {
 	}
 	if o.now.Sub(o.expired) >= expireInterval {
 		o.expired = o.now
+		if o.view != nil {
+			o.admit(o.view)
+		}
 		for _, fp := range o.db.Expire(o.now) {
 			o.log.Info("server is forgotten", "peer", fp)
 		}

@@ -172,12 +172,22 @@ func (g *Graph) Sub(keep func(omega.Fingerprint) bool) *Graph {
 }
 
 func (g *Graph) sub(keep func(int32) bool) *Graph {
-	s := &Graph{index: make(map[omega.Fingerprint]int32, len(g.nodes))}
-	renumber := fill(len(g.nodes), -1)
+	s, _ := g.part(keep)
+	s.index = make(map[omega.Fingerprint]int32, len(s.nodes))
+	for i, fp := range s.nodes {
+		s.index[fp] = int32(i)
+	}
+	return s
+}
+
+// part is sub without the index, which costs more than all else, and the new
+// numbers of the servers, -1 for those that are left out.
+func (g *Graph) part(keep func(int32) bool) (s *Graph, renumber []int32) {
+	s = &Graph{nodes: make([]omega.Fingerprint, 0, len(g.nodes)), edges: make([]edge, 0, len(g.edges))}
+	renumber = fill(len(g.nodes), -1)
 	for i, fp := range g.nodes {
 		if keep(int32(i)) {
 			renumber[i] = int32(len(s.nodes))
-			s.index[fp] = renumber[i]
 			s.nodes = append(s.nodes, fp)
 			s.transit = append(s.transit, g.transit[i])
 		}
@@ -188,7 +198,7 @@ func (g *Graph) sub(keep func(int32) bool) *Graph {
 		}
 	}
 	s.build()
-	return s
+	return s, renumber
 }
 
 // Graph returns the servers of the database and the links that count: those

@@ -178,7 +178,8 @@ func newJoiner(v *View, in JoinInput, rng *rand.Rand) *joiner {
 // largestPart returns a server of the largest component without the newcomer,
 // of equal ones the one with the lowest fingerprint; zero if there is none.
 func (g *Graph) largestPart(newcomer omega.Fingerprint) omega.Fingerprint {
-	for _, part := range g.sub(func(i int32) bool { return g.nodes[i] != newcomer }).Components() {
+	rest, _ := g.part(func(i int32) bool { return g.nodes[i] != newcomer })
+	for _, part := range rest.Components() {
 		return part[0]
 	}
 	return omega.Fingerprint{}
@@ -375,8 +376,9 @@ func (v *View) rules(states []ServerState, a Applicant) *joinRules {
 		}
 		members++
 		if rec.Dialable() && v.Graph.degree(int32(i)) < LinkCap {
-			fit++
-			owners[ownerOf(rec)] = true
+			if fit++; len(owners) < RequiredLinks { // more do not matter
+				owners[ownerOf(rec)] = true
+			}
 		}
 	}
 	r.required = min(Required(members+1), max(fit, 1))
@@ -411,16 +413,16 @@ func (r *joinRules) judge(plan []omega.Fingerprint) (Refusal, string) {
 // and reports whether one of its own links would be one. With two servers that
 // cannot be helped.
 func (r *joinRules) bridges(members []int32) (before, after int, hangs bool) {
-	full := r.Graph.sub(func(i int32) bool { return r.states[i] == Full && r.Graph.nodes[i] != r.applicant.Server })
+	full, number := r.Graph.part(func(i int32) bool { return r.states[i] == Full && r.Graph.nodes[i] != r.applicant.Server })
 	before = full.walk().countBridges()
 	newcomer := int32(len(full.nodes))
 	if newcomer < 2 {
 		return before, 0, false
 	}
 	old := len(full.edges)
-	full.nodes = append(slices.Clip(full.nodes), r.applicant.Server)
+	full.nodes = append(full.nodes, r.applicant.Server)
 	for _, i := range members {
-		if at, ok := full.index[r.Graph.nodes[i]]; ok {
+		if at := number[i]; at >= 0 {
 			full.edges = append(full.edges, edge{at, newcomer, 1})
 		}
 	}
