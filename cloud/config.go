@@ -128,6 +128,17 @@ type Config struct {
 	// Bootstrap are servers to begin with. Later the database knows more.
 	Bootstrap []transport.Address
 
+	// Deny are those that get no link to this server and that it asks for none.
+	Deny Deny
+
+	// Vouch is how many operators of full members must have certified the key
+	// of a newcomer. If there are fewer others, all of them. Zero asks for none.
+	Vouch int
+
+	// Vouches are certifications of this server's certificate by members, to
+	// show when it asks for links.
+	Vouches [][]byte
+
 	// Dial connects to a server as a server; required. It returns within the
 	// context's deadline, and only if the server proved the address's
 	// fingerprint (any server, if that is zero).

@@ -17,15 +17,19 @@ var (
 	errLies   = errors.New("the peer sends what does not verify")
 )
 
-// wantLink makes a link of the mesh to a server: of the connection that there
-// is, or by dialling.
-func (o *owner) wantLink(fp omega.Fingerprint) {
+// wantLink asks a server for a link of the mesh: over the connection that there
+// is, or by dialling first.
+func (o *owner) wantLink(fp omega.Fingerprint, why mesh.Reason) {
 	n := o.neighbour(fp)
-	if n.link != nil {
-		o.setMine(n.link, true)
+	n.purpose = why
+	if n.link == nil {
+		o.dial(n, true)
 		return
 	}
-	o.dial(n, true)
+	if !n.link.mine && n.asked.at.IsZero() && !o.now.Before(n.offered) {
+		n.wanted = true
+		o.askSoon(n)
+	}
 }
 
 // dialDirect makes a direct connection for packets.
@@ -152,19 +156,40 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 	}
 	if fp := b.known(); !fp.IsZero() {
 		n := o.neighbour(fp)
-		if n.dialling || n.link != nil && n.link.mine {
-			return
+		switch {
+		case n.dialling || n.link != nil && n.link.mine:
+		case n.link != nil:
+			b.backoff = backoff{until: o.now.Add(answerWithin)}
+			o.meet(n)
+		default:
+			b.dialling = true
+			o.dialNeighbour(n, b.addr, false, decided)
+			o.meet(n)
 		}
-		b.dialling = true
-		o.dialNeighbour(n, b.addr, true, decided)
 		return
 	}
 	b.dialling = true
 	o.connect(b.addr, o.cfg.Dial, func(o *owner, l *link, err error) {
 		if err == nil {
 			b.fp = l.peer
-			o.neighbour(l.peer).wanted = true
+			o.meet(o.neighbour(l.peer))
 		}
 		decided(err)
 	})
+}
+
+// meet says what a connection to a configured server is for: a newcomer looks
+// at the cloud first, a member brings the two clouds together.
+func (o *owner) meet(n *neighbour) {
+	if o.joining() {
+		n.probe = true
+		if n.link != nil && !n.link.exchange.synced {
+			o.beginExchange(n.link)
+		}
+		return
+	}
+	n.purpose, n.wanted = mesh.ReasonReunion, true
+	if n.link != nil {
+		o.askSoon(n)
+	}
 }

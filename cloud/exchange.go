@@ -18,10 +18,17 @@ import (
 // new comparison.
 const exchangeRest = 10 * time.Second
 
-// beginExchange offers this server's digest.
+// beginExchange offers this server's digest, and asks for the peer's where the
+// peer does not begin by itself: it does when a link comes up.
 func (o *owner) beginExchange(l *link) {
 	l.exchange = exchange{active: o.now}
+	for _, ev := range o.db.Evidence() {
+		l.conn.SendFrame(wire.TypeEvidence, 0, ev.AppendTo(nil)) // few, and known ones cost nothing
+	}
 	o.sendDigest(l)
+	if !l.up() {
+		l.conn.SendFrame(wire.TypeLSRequest, 0, []byte{mesh.Bucket(o.self)}) // any will do: the digest follows
+	}
 }
 
 func (o *owner) sendDigest(l *link) {
@@ -42,6 +49,7 @@ func (o *owner) heardDigest(l *link, body []byte) {
 		l.exchange = exchange{}
 	}
 	l.exchange.active = o.now
+	l.follows = !l.up()
 	own := o.db.Digest()
 	var ask []byte
 	for _, bucket := range own.Differ(theirs) {
@@ -52,6 +60,11 @@ func (o *owner) heardDigest(l *link, body []byte) {
 	}
 	if len(ask) > 0 {
 		l.conn.SendFrame(wire.TypeLSRequest, 0, ask) // a lost one is made up for by the next exchange
+		return
+	}
+	if !l.exchange.synced {
+		l.exchange.synced = true
+		o.planSoon()
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // there is room.
 func (o *owner) flood(b []byte, except *link) {
 	for _, n := range o.neighbours {
-		if l := n.link; l != nil && l != except && l.up() {
+		if l := n.link; l != nil && l != except && (l.up() || l.follows) {
 			if l.conn.SendFrame(wire.TypeLSA, 0, b) != nil {
 				l.exchange.active = o.now.Add(-exchangeInterval)
 				continue
@@ -40,6 +40,14 @@ func (o *owner) control(l *link, t wire.Type, body []byte) {
 		o.heardDigest(l, body)
 	case wire.TypeLSRequest:
 		o.heardRequest(l, body)
+	case wire.TypeLinkRequest:
+		o.heardLinkRequest(l, body)
+	case wire.TypeLinkOffer:
+		o.heardOffer(l, body)
+	case wire.TypeLinkRefusal:
+		o.heardRefusal(l, body)
+	case wire.TypeEvidence:
+		o.heardEvidence(l, body)
 	}
 	if l.bad >= maxBad {
 		o.drop(l, errLies)
@@ -65,6 +73,9 @@ func (o *owner) heardLSA(l *link, b []byte) {
 		}
 	} else if news && offered != nil && o.outdated(b) {
 		o.learn(l, offered)
+	}
+	if errors.Is(err, mesh.ErrEquivocation) && news {
+		o.proveAgainst(mesh.Origin(b))
 	}
 	if news {
 		o.stats.news.Add(1)

@@ -74,6 +74,15 @@ func inBubble(t *testing.T, f func(t *testing.T, n *testNet)) {
 // identities are made once: they cost more than anything else in the tests.
 var identities sync.Map // by name: *pgp.Identity
 
+// primaries are the primary keys of identities.
+var primaries sync.Map // by name: *pgp.SecretKey
+
+func primaryOf(t testing.TB, name string) *pgp.SecretKey {
+	identity(t, name)
+	k, _ := primaries.Load(name)
+	return k.(*pgp.SecretKey)
+}
+
 // identity returns the server identity of a name. Keys date from before the
 // virtual time begins.
 func identity(t testing.TB, name string) *pgp.Identity {
@@ -93,6 +102,7 @@ func identity(t testing.TB, name string) *pgp.Identity {
 	ctx := context.Background()
 	primary, err := pgp.GenerateSigning(random, now)
 	must(err)
+	primaries.Store(name, primary)
 	cert, err := pgp.NewCertificate(ctx, primary, time.Time{}, now)
 	must(err)
 	dev, err := pgp.GenerateDevice(random, "server", now)

@@ -51,6 +51,7 @@ type link struct {
 	mine     bool      // this server counts it as a link of the mesh
 	mineFrom time.Time // since when
 	theirs   bool      // the peer does
+	follows  bool      // the peer compares databases over it without a link: it is joining, and gets the news
 	missed   int       // looks without a frame
 	idle     time.Time // since when no packet went
 	bad      int       // announcements that did not verify
@@ -90,7 +91,8 @@ func (c *Cloud) read(ctx context.Context, l *link) error {
 			err = c.hello(l, f.Body)
 		case wire.TypeHelloAck:
 			err = c.helloAck(l, f.Body)
-		case wire.TypeLSA, wire.TypeLSDigest, wire.TypeLSRequest, wire.TypeServerCert, wire.TypeCertRequest:
+		case wire.TypeLSA, wire.TypeLSDigest, wire.TypeLSRequest, wire.TypeServerCert, wire.TypeCertRequest,
+			wire.TypeLinkRequest, wire.TypeLinkOffer, wire.TypeLinkRefusal, wire.TypeEvidence:
 			t, body := f.Type, bytes.Clone(f.Body)
 			if !c.do(func(o *owner) { o.control(l, t, body) }) {
 				return ErrStopped
@@ -160,4 +162,5 @@ func (c *Cloud) helloAck(l *link, body []byte) error {
 type exchange struct {
 	tried  [mesh.Buckets]bool // asked for already
 	active time.Time          // last step
+	synced bool               // all that differed was asked for
 }

@@ -14,7 +14,13 @@ type neighbour struct {
 	link     *link // nil: not connected
 	dialling bool
 	wanted   bool // the dial under way is for a link of the mesh
+	purpose  mesh.Reason
+	probe    bool // the dial under way is to fetch the link-state
 	backoff  backoff
+
+	asked   asking    // request of this server without an answer
+	offered time.Time // until when the peer's offer of a link stands
+	given   time.Time // until when this server's offer to the peer does
 
 	up           time.Time     // since when both count it as a link; zero: they do not
 	announced    bool          // as a link
@@ -22,7 +28,7 @@ type neighbour struct {
 	rtt          time.Duration // last measured, on this or an earlier connection
 	losses       int           // of the link, within flapMemory of each other
 	lost         time.Time     // the last one
-	refusedUntil time.Time     // it declined a link; not to be asked again before
+	refusedUntil time.Time     // it refused a link; not to be asked again before
 }
 
 // A backoff says when something that failed may be tried again.
@@ -61,10 +67,7 @@ func (o *owner) attach(l *link) {
 		l.conn.Close()
 		return
 	}
-	if l.dialled && n.wanted && !l.mine {
-		l.mine, l.mineFrom = true, o.now
-	}
-	n.link, n.wanted, n.backoff = l, false, backoff{}
+	n.link, n.backoff = l, backoff{}
 	l.attached, l.idle = true, o.now
 	o.attached++
 	o.linksChanged = true
@@ -80,6 +83,30 @@ func (o *owner) attach(l *link) {
 	if l.mine {
 		o.beginExchange(l)
 	}
+	o.putToUse(n, l)
+}
+
+// putToUse does what a connection was made for: to fetch the link-state, to ask
+// for a link, or neither.
+func (o *owner) putToUse(n *neighbour, l *link) {
+	if n.probe && !l.exchange.synced {
+		o.beginExchange(l)
+	}
+	n.probe = false
+	o.askSoon(n)
+}
+
+// askSoon asks for the link that a connection was made for. A newcomer asks
+// when it plans next: by then it may have more to tell about its plan.
+func (o *owner) askSoon(n *neighbour) {
+	switch {
+	case !n.wanted:
+	case n.purpose == mesh.ReasonJoin && o.joining():
+		o.planSoon()
+	default:
+		n.wanted = false
+		o.ask(n, n.purpose)
+	}
 }
 
 // settleCollision sees to it that one connection of a pair stays, and reports
@@ -91,13 +118,14 @@ func (o *owner) settleCollision(n *neighbour, l *link) bool {
 		return true
 	}
 	if old.dialled != l.dialled && !mesh.KeepDialled(o.self, l.peer, l.dialled) {
-		if n.wanted {
-			n.wanted = false
-			o.setMine(old, true)
-		}
+		o.putToUse(n, old)
 		return false
 	}
 	l.mine, l.mineFrom, l.theirs = old.mine, old.mineFrom, old.theirs
+	n.probe = n.probe || !old.exchange.active.IsZero() && !old.exchange.synced
+	if !n.asked.at.IsZero() { // the answer may be lost with the connection
+		n.asked, n.wanted = asking{}, true
+	}
 	old.attached = false
 	o.attached--
 	old.conn.Close()
@@ -111,6 +139,7 @@ func (o *owner) detach(l *link, err error) {
 	}
 	n := o.neighbour(l.peer)
 	l.attached, n.link = false, nil
+	n.asked, n.offered, n.given = asking{}, time.Time{}, time.Time{}
 	o.attached--
 	o.stats.connections.Store(int64(o.attached))
 	o.linksChanged = true
@@ -147,15 +176,11 @@ func (o *owner) heardHello(l *link, theirs bool) {
 	}
 	l.theirs = theirs
 	n := o.neighbour(l.peer)
-	if theirs && !l.mine && o.mayLink() {
+	if theirs && !l.mine && (o.now.Before(n.given) || o.now.Before(n.offered)) {
+		n.given, n.offered = time.Time{}, time.Time{} // whoever asked, both agreed
 		o.setMine(l, true)
 	}
 	o.checkUp(n)
-}
-
-// mayLink reports whether one more link is welcome.
-func (o *owner) mayLink() bool {
-	return len(o.linked()) < mesh.LinkCap && o.facts.Flags&mesh.FlagDraining == 0
 }
 
 // checkUp notes when a link of the mesh comes or goes.
@@ -185,8 +210,12 @@ func (o *owner) checkUp(n *neighbour) {
 }
 
 // raiseLinks announces the links that were held long enough. It returns when
-// the next one will be, or zero.
+// the next one will be, or zero. A newcomer's first links are announced
+// together: with fewer it would be on probation in between.
 func (o *owner) raiseLinks() (next time.Time) {
+	if wait := o.firstLinks(); !wait.IsZero() {
+		return wait
+	}
 	for _, n := range o.neighbours {
 		if n.up.IsZero() || n.announced || n.measure() == 0 {
 			continue // a tick comes soon
@@ -201,6 +230,35 @@ func (o *owner) raiseLinks() (next time.Time) {
 		}
 	}
 	return next
+}
+
+// firstLinks returns when the first links go out together, while some are
+// still on their way; zero: there is nothing to wait for.
+func (o *owner) firstLinks() time.Time {
+	var last time.Time
+	waiting := false
+	for _, n := range o.neighbours {
+		switch {
+		case n.announced:
+			return time.Time{}
+		case n.link == nil || !n.link.mine:
+		case n.up.IsZero():
+			waiting = true
+		default:
+			due := n.up.Add(o.hold(n))
+			waiting = waiting || due.After(o.now)
+			if due.After(last) {
+				last = due
+			}
+		}
+	}
+	if !waiting || last.IsZero() {
+		return time.Time{}
+	}
+	if give := last.Add(o.cfg.LinkHold); give.After(o.now) {
+		return give
+	}
+	return time.Time{}
 }
 
 func (o *owner) hold(n *neighbour) time.Duration {
@@ -226,6 +284,7 @@ func (o *owner) tickNeighbour(n *neighbour, late bool) {
 		l.idle = o.now
 	}
 	n.measure()
+	o.tickAsked(n)
 	if o.ticks%2 == 0 {
 		o.sendHello(l)
 	}

@@ -29,8 +29,13 @@ type owner struct {
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
 	bootstrap  []*bootstrap
-	dialling   int // dials under way
-	attached   int // connections
+	admitted   map[omega.Fingerprint]bool // who was a full member, as far as the database remembers
+	accepts    []time.Time                // of offers within acceptWindow
+	firstOffer time.Time                  // to this server while it joins; zero: none
+	joinNeeds  int                        // offers that a newcomer waits for
+	gaveUp     time.Time                  // a link, last
+	dialling   int                        // dials under way
+	attached   int                        // connections
 
 	facts        mesh.Announcement
 	needAnnounce bool      // something to tell
@@ -56,6 +61,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
+		admitted:   map[omega.Fingerprint]bool{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
@@ -140,6 +146,9 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		o.use(newTable(view, links, resting, o.rng.Uint64()))
 		copied := *view
 		o.view = &copied
+		if o.cfg.Vouch > 0 {
+			o.admit(view)
+		}
 		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
 		if changed {
 			o.dbChanged = o.now
@@ -206,6 +215,9 @@ func (o *owner) tick() {
 	}
 	if o.now.Sub(o.expired) >= expireInterval {
 		o.expired = o.now
+		if o.view != nil {
+			o.admit(o.view)
+		}
 		for _, fp := range o.db.Expire(o.now) {
 			o.log.Info("server is forgotten", "peer", fp)
 		}
@@ -214,10 +226,14 @@ func (o *owner) tick() {
 				n.link.bad = 0
 			}
 		}
+		proven := map[omega.Fingerprint]bool{}
+		for _, ev := range o.db.Evidence() {
+			proven[ev.Server] = true
+		}
 		wanted := func(fp omega.Fingerprint) bool {
 			_, known := o.db.Get(fp)
 			n := o.neighbours[fp]
-			return known || n != nil && n.link != nil
+			return known || proven[fp] || n != nil && n.link != nil
 		}
 		o.certs.keep(wanted)
 		o.seals.keep(wanted)
@@ -244,6 +260,12 @@ func (o *owner) plan() {
 		return
 	}
 	o.view.Time = o.now
+	if o.joining() {
+		o.planJoin()
+		return
+	}
+	o.askAll()
+	o.giveUp()
 	wants := o.view.Plan(mesh.PlanInput{
 		Links: o.linked(),
 		RTT:   o.measured,
@@ -252,7 +274,7 @@ func (o *owner) plan() {
 	}, o.rng)
 	for _, w := range wants {
 		o.log.Debug("link wanted", "peer", w.Peer, "for", w.Reason)
-		o.wantLink(w.Peer)
+		o.wantLink(w.Peer, w.Reason)
 	}
 }
 
@@ -260,7 +282,7 @@ func (o *owner) plan() {
 func (o *owner) linked() []omega.Fingerprint {
 	var out []omega.Fingerprint
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.mine || n.dialling && n.wanted {
+		if n.link != nil && n.link.mine || n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered) {
 			out = append(out, fp)
 		}
 	}
@@ -277,7 +299,16 @@ func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 
 func (o *owner) skip(fp omega.Fingerprint) bool {
 	n := o.neighbours[fp]
-	return n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+	return o.denies(fp) || n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+}
+
+// denies reports whether there are to be no links with a server.
+func (o *owner) denies(fp omega.Fingerprint) bool {
+	operator := ""
+	if r, ok := o.db.Get(fp); ok {
+		operator = r.Operator
+	}
+	return o.cfg.Deny.names(fp, operator)
 }
 
 // jitter is a random time up to d either way.

@@ -1,16 +1,28 @@
 package cloud
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/pgp"
 )
 
 // stateLabel starts what the disk keeps. After it follow, each with its length
 // in 4 octets before it: a snapshot of the link-state database (see
-// mesh.DB.Snapshot) and the certificates of servers.
-const stateLabel = "omega-im/cloud/v1\n"
+// mesh.DB.Snapshot); with labels of their own, proofs of equivocation (see
+// mesh.Evidence) and the fingerprints of the servers that were full members;
+// and the certificates of servers.
+const (
+	stateLabel    = "omega-im/cloud/v1\n"
+	evidenceLabel = "omega-im/evidence/v1\n"
+	membersLabel  = "omega-im/members/v1\n"
+)
 
 var errState = errors.New("damaged state of the cloud")
 
@@ -38,14 +50,37 @@ func (o *owner) restore(b []byte) error {
 	if len(parts) == 0 {
 		return err
 	}
+	var proofs [][]byte
 	for _, raw := range parts[1:] {
-		if _, _, err := o.certs.parse(raw); err != nil {
+		if proof, ok := bytes.CutPrefix(raw, []byte(evidenceLabel)); ok {
+			proofs = append(proofs, proof) // certificates may come after it
+		} else if members, ok := bytes.CutPrefix(raw, []byte(membersLabel)); ok {
+			err = errors.Join(err, o.readmit(members))
+		} else if _, _, err := o.certs.parse(raw); err != nil {
 			o.log.Debug("certificate on disk refused", "err", err)
 		}
 	}
 	skipped, lerr := o.db.Load(o.now, parts[0])
-	o.log.Info("state read", "servers", o.db.Len(), "skipped", skipped)
+	for _, proof := range proofs {
+		if _, err := o.db.ApplyEvidence(o.now, proof); err != nil {
+			o.log.Debug("evidence on disk refused", "err", err)
+		}
+	}
+	o.log.Info("state read", "servers", o.db.Len(), "skipped", skipped, "proofs", len(o.db.Evidence()))
 	return errors.Join(err, lerr)
+}
+
+// readmit reads who was a member.
+func (o *owner) readmit(b []byte) error {
+	for len(b) > 0 && len(o.admitted) < o.cfg.MaxServers {
+		fp, n, err := omega.DecodeFingerprint(b)
+		if err != nil {
+			return fmt.Errorf("%w: list of members: %w", errState, err)
+		}
+		o.admitted[fp] = true
+		b = b[n:]
+	}
+	return nil
 }
 
 // decodeState splits the state into its parts. Those before damage are
@@ -71,12 +106,53 @@ func (o *owner) encodeState() []byte {
 		return append(b, p...)
 	}
 	b := part([]byte(stateLabel), o.db.Snapshot())
+	for _, ev := range o.db.Evidence() {
+		b = part(b, ev.AppendTo([]byte(evidenceLabel)))
+	}
+	members := []byte(membersLabel)
+	for fp := range o.admitted {
+		members = fp.AppendTo(members)
+	}
+	b = part(b, members)
 	for _, cert := range o.certs.all() {
 		if cert.Fingerprint() != o.self {
 			b = part(b, cert.Bytes())
 		}
 	}
 	return b
+}
+
+// A Proof is evidence from disk, judged.
+type Proof struct {
+	mesh.Evidence
+	Issued time.Time
+	Err    error // why it proves nothing; nil: it does
+}
+
+// ReadEvidence returns the proofs of equivocation in a saved state, each
+// verified with the certificates beside it. What can be read of a damaged
+// state is returned with the error.
+func ReadEvidence(state []byte, now time.Time) ([]Proof, error) {
+	parts, err := decodeState(state)
+	s := &certs{clock: func() time.Time { return now }, m: map[omega.Fingerprint]*pgp.Certificate{}}
+	var proofs []Proof
+	for _, raw := range parts[min(1, len(parts)):] {
+		if b, ok := bytes.CutPrefix(raw, []byte(evidenceLabel)); ok {
+			if ev, derr := mesh.DecodeEvidence(b); derr != nil {
+				err = errors.Join(err, derr)
+			} else {
+				proofs = append(proofs, Proof{Evidence: *ev, Issued: ev.Issued()})
+			}
+		} else if !bytes.HasPrefix(raw, []byte(membersLabel)) {
+			if _, _, cerr := s.parse(raw); cerr != nil {
+				err = errors.Join(err, cerr)
+			}
+		}
+	}
+	for i := range proofs {
+		proofs[i].Err = proofs[i].Verify(s.verify)
+	}
+	return proofs, err
 }
 
 // saveSoon saves on a goroutine of its own if anything changed.

@@ -41,14 +41,16 @@ func (c *Cloud) Servers() []Server {
 	return out
 }
 
-// Announcements returns the newest announcement of every server in octets.
-// They prove themselves to everyone who has the servers' certificates. Do not
+// Announcements returns the newest announcement of every server in octets, but
+// for those on probation: clients choose their proxies from it. They prove themselves to everyone who has the servers' certificates. Do not
 // change them.
 func (c *Cloud) Announcements() [][]byte {
-	records := c.table.Load().view.Records
-	out := make([][]byte, len(records))
-	for i, r := range records {
-		out[i] = r.Bytes
+	v := c.table.Load().view
+	out := make([][]byte, 0, len(v.Records))
+	for i, r := range v.Records {
+		if v.States[i] != mesh.Probationary {
+			out = append(out, r.Bytes)
+		}
 	}
 	return out
 }
@@ -120,6 +122,9 @@ type Stats struct {
 	Flooded    uint64 // announcements sent on, or made, per link
 	LSARefused uint64 // announcements not taken
 	CertsAsked uint64 // certificates asked for
+
+	LinksRefused uint64 // requests for links that were refused here
+	Evidence     uint64 // proofs of equivocation that were news
 }
 
 // counters is Stats while it is being counted.
@@ -132,6 +137,7 @@ type counters struct {
 	circuitsRefused                                  atomic.Uint64
 	dialled, dialFailed, silent, linksLost           atomic.Uint64
 	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
+	linksRefused, evidence                           atomic.Uint64
 }
 
 // Stats returns the counts for metrics.
@@ -149,5 +155,6 @@ func (c *Cloud) Stats() Stats {
 		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
 		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
 		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),
+		LinksRefused: s.linksRefused.Load(), Evidence: s.evidence.Load(),
 	}
 }

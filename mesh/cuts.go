@@ -63,7 +63,7 @@ func (g *Graph) walk(absent ...int32) *walk {
 		found = fill(n, -1) // by server: its place in order
 		low   = make([]int32, n)
 		next  = slices.Clone(g.first[:n]) // by server: the arc to look at next
-		stack []int32
+		stack = make([]int32, 0, n)
 	)
 	for _, v := range absent {
 		found[v] = int32(n) // found before anything, and lower than nothing

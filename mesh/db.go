@@ -53,14 +53,6 @@ type Record struct {
 	Hash  [32]byte // SHA-256 of the signed part
 }
 
-// Evidence is two announcements that one server signed under one sequence.
-// Anyone who has the server's certificate can verify it.
-type Evidence struct {
-	Server        omega.Fingerprint
-	Sequence      uint64
-	First, Second []byte
-}
-
 // Config of a DB.
 type Config struct {
 	Self       omega.Fingerprint // whose database this is; required
@@ -75,6 +67,7 @@ type DB struct {
 	floors   map[omega.Fingerprint]floor
 	rates    map[omega.Fingerprint]rate
 	evidence map[omega.Fingerprint]Evidence
+	shunned  map[omega.Fingerprint]bool // whose links do not count now, because of evidence
 	digest   Digest
 	version  uint64
 	census   *census // nil: to be taken again
@@ -98,6 +91,7 @@ func NewDB(cfg Config) *DB {
 		floors:   map[omega.Fingerprint]floor{},
 		rates:    map[omega.Fingerprint]rate{},
 		evidence: map[omega.Fingerprint]Evidence{},
+		shunned:  map[omega.Fingerprint]bool{},
 	}
 }
 
@@ -146,7 +140,7 @@ func (db *DB) apply(now time.Time, b []byte, limit bool) (news bool, err error) 
 		db.raise(a.Server, a.Sequence, a.Expires)
 		return false, fmt.Errorf("announcement %d of %v: %w", a.Sequence, a.Server, ErrOwn)
 	case twice:
-		db.keepEvidence(cur, rec)
+		db.keepEvidence(now, cur, rec)
 		return true, fmt.Errorf("announcement %d of %v: %w", a.Sequence, a.Server, ErrEquivocation)
 	}
 	db.put(rec)
@@ -188,8 +182,8 @@ func (db *DB) worthKeeping(cur, rec *Record) bool {
 
 // keepEvidence keeps both records. The one with the higher hash stands, so
 // that all servers agree in the end whichever they saw first.
-func (db *DB) keepEvidence(cur, rec *Record) {
-	db.evidence[cur.Server] = Evidence{cur.Server, cur.Sequence, cur.Bytes, rec.Bytes}
+func (db *DB) keepEvidence(now time.Time, cur, rec *Record) {
+	db.keepProof(now, newEvidence(cur, rec))
 	if bytes.Compare(rec.Hash[:], cur.Hash[:]) > 0 {
 		db.put(rec)
 	}
@@ -253,6 +247,7 @@ func (db *DB) Expire(now time.Time) []omega.Fingerprint {
 		}
 	}
 	db.forgetRates(now)
+	db.forgetEvidence(now)
 	slices.SortFunc(gone, omega.Fingerprint.Compare)
 	return gone
 }
@@ -301,14 +296,3 @@ func (db *DB) Version() uint64 { return db.version }
 // Records returns every record, ascending by fingerprint. The slice is the
 // caller's.
 func (db *DB) Records() []*Record { return slices.Clone(db.count().records) }
-
-// Evidence returns the proofs of equivocation, ascending by fingerprint. One
-// per server is kept, the last.
-func (db *DB) Evidence() []Evidence {
-	out := make([]Evidence, 0, len(db.evidence))
-	for _, ev := range db.evidence {
-		out = append(out, ev)
-	}
-	slices.SortFunc(out, func(x, y Evidence) int { return x.Server.Compare(y.Server) })
-	return out
-}

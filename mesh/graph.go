@@ -172,12 +172,22 @@ func (g *Graph) Sub(keep func(omega.Fingerprint) bool) *Graph {
 }
 
 func (g *Graph) sub(keep func(int32) bool) *Graph {
-	s := &Graph{index: make(map[omega.Fingerprint]int32, len(g.nodes))}
-	renumber := fill(len(g.nodes), -1)
+	s, _ := g.part(keep)
+	s.index = make(map[omega.Fingerprint]int32, len(s.nodes))
+	for i, fp := range s.nodes {
+		s.index[fp] = int32(i)
+	}
+	return s
+}
+
+// part is sub without the index, which costs more than all else, and the new
+// numbers of the servers, -1 for those that are left out.
+func (g *Graph) part(keep func(int32) bool) (s *Graph, renumber []int32) {
+	s = &Graph{nodes: make([]omega.Fingerprint, 0, len(g.nodes)), edges: make([]edge, 0, len(g.edges))}
+	renumber = fill(len(g.nodes), -1)
 	for i, fp := range g.nodes {
 		if keep(int32(i)) {
 			renumber[i] = int32(len(s.nodes))
-			s.index[fp] = renumber[i]
 			s.nodes = append(s.nodes, fp)
 			s.transit = append(s.transit, g.transit[i])
 		}
@@ -188,11 +198,12 @@ func (g *Graph) sub(keep func(int32) bool) *Graph {
 		}
 	}
 	s.build()
-	return s
+	return s, renumber
 }
 
 // Graph returns the servers of the database and the links that count: those
-// which both ends announce. The cost of a link is the larger of the two
+// which both ends announce, apart from those of servers that are shunned for
+// equivocation. The cost of a link is the larger of the two
 // round trips, so that it is the same in both directions; hop-by-hop routing
 // is free of loops because of that.
 func (db *DB) Graph() *Graph {
@@ -200,9 +211,12 @@ func (db *DB) Graph() *Graph {
 	g := &Graph{nodes: c.nodes, index: c.index, transit: make([]bool, len(c.nodes))}
 	for a, rec := range c.records {
 		g.transit[a] = rec.Transit()
+		if db.shunned[rec.Server] {
+			continue
+		}
 		for _, e := range c.links[a] {
-			if e.to < int32(a) {
-				continue // seen from the other end
+			if e.to < int32(a) || len(db.shunned) > 0 && db.shunned[c.nodes[e.to]] {
+				continue // seen from the other end, or the other end is shunned
 			}
 			if cost, ok := c.back(e.to, int32(a)); ok {
 				g.edges = append(g.edges, edge{int32(a), e.to, max(e.cost, cost)})

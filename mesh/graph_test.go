@@ -174,14 +174,20 @@ func TestSPFAgainstGonum(t *testing.T) {
 	compareWithGonum(t, meshGraph(seeded(1), 500, 6), 17)
 }
 
-func compareWithGonum(t interface{ Fatalf(string, ...any) }, g *Graph, root int) {
-	oracle := simple.NewWeightedUndirectedGraph(0, math.Inf(1))
+// gonumGraph is g for gonum.
+func gonumGraph(g *Graph) *simple.WeightedUndirectedGraph {
+	out := simple.NewWeightedUndirectedGraph(0, math.Inf(1))
 	for i := range g.nodes {
-		oracle.AddNode(simple.Node(i))
+		out.AddNode(simple.Node(i))
 	}
 	for _, e := range g.edges {
-		oracle.SetWeightedEdge(simple.WeightedEdge{F: simple.Node(e.a), T: simple.Node(e.b), W: float64(e.cost)})
+		out.SetWeightedEdge(simple.WeightedEdge{F: simple.Node(e.a), T: simple.Node(e.b), W: float64(e.cost)})
 	}
+	return out
+}
+
+func compareWithGonum(t interface{ Fatalf(string, ...any) }, g *Graph, root int) {
+	oracle := gonumGraph(g)
 	want := path.DijkstraFrom(simple.Node(root), oracle)
 	tree := g.SPF(g.nodes[root])
 	for i := range g.nodes {
@@ -266,6 +272,34 @@ func BenchmarkSPF(b *testing.B) {
 	}
 }
 
+// The same by gonum, which the tests compare with: what it costs not to use it.
+func BenchmarkSPFGonum(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		g := gonumGraph(meshGraph(seeded(1), n, 8))
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				path.DijkstraFrom(simple.Node(0), g)
+			}
+		})
+	}
+}
+
+// What a server does for every change of the database: the shortest paths, and
+// where the weak places are. (The goal is 3 ms at 10,000 servers.)
+func BenchmarkSPFAndBridges(b *testing.B) {
+	for _, n := range []int{1000, 10_000} {
+		g := meshGraph(seeded(1), n, 8)
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				g.SPF(g.nodes[0])
+				g.walk()
+			}
+		})
+	}
+}
+
 func BenchmarkCuts(b *testing.B) {
 	g := meshGraph(seeded(1), 10_000, 8)
 	b.Run("walk", func(b *testing.B) {
@@ -288,6 +322,7 @@ func BenchmarkView(b *testing.B) {
 		for _, arc := range g.arcsOf(int32(i)) {
 			a.Links = append(a.Links, Link{g.nodes[arc.to], time.Duration(arc.cost) * time.Microsecond})
 		}
+		a.Operator = fmt.Sprint(i % 900)
 		db.put(&Record{Announcement: a})
 	}
 	var s Standing
@@ -306,6 +341,17 @@ func BenchmarkView(b *testing.B) {
 		for b.Loop() {
 			v.weak = nil
 			v.Plan(PlanInput{}, seeded(1))
+		}
+	})
+	newcomer := Applicant{Server: fp("newcomer"), Operator: "newcomer"}
+	b.Run("plan join", func(b *testing.B) {
+		for b.Loop() {
+			v.PlanJoin(JoinInput{Applicant: newcomer, Entry: g.nodes[7]}, seeded(1))
+		}
+	})
+	b.Run("judge join", func(b *testing.B) {
+		for b.Loop() {
+			v.JudgeJoin(newcomer, g.nodes[:4])
 		}
 	})
 	b.Run("plan", func(b *testing.B) {

@@ -32,11 +32,16 @@ const (
 	ReasonOperator               // its links depend on too few operators
 	ReasonRepair                 // the cloud has a weak place, and it is this server's turn
 	ReasonReunion                // a part of the cloud was lost from sight
+	ReasonJoin                   // this server is no member yet
 )
 
 // String returns a word for logs.
 func (r Reason) String() string {
-	return [...]string{"degree", "operator", "repair", "reunion"}[r&3]
+	words := [...]string{"degree", "operator", "repair", "reunion", "join"}
+	if int(r) >= len(words) {
+		return "unknown"
+	}
+	return words[r]
 }
 
 // A Want is a server to dial.
@@ -282,8 +287,8 @@ func (p *planner) planOperators() {
 // root of all servers try at a time: enough to mend a split at once, too few
 // to flood a server that comes back.
 func (p *planner) planReunion() {
-	if p.lost == 0 || p.crowded() {
-		return
+	if p.lost == 0 || p.crowded() || p.own != nil && len(p.own.Links) == 0 && len(p.in.Links) > 0 {
+		return // nothing lost, no room, or own links not announced yet: nobody is in reach then
 	}
 	reach := float64(max(1, len(p.Records)-p.lost))
 	if p.rng.Float64() >= 1/math.Sqrt(reach) {

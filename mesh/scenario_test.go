@@ -19,14 +19,21 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scen
 // line; what a command prints stands under it, indented by two spaces. Lines
 // with # are comments. Commands:
 //
-//	server A [operator=X] [nat] [leaf] [draining] [undialable]
+//	server A [operator=X] [site=Y] [nat] [leaf] [draining] [undialable]
 //	link A B RTT        both announce a link
 //	claim A B RTT       only A announces it
 //	cut A B             both withdraw it
 //	dead A              all its neighbours withdraw their links to it
+//	freeze A            A hears of nothing any more: what it sees is stale
+//	thaw A              it hears of everything again
 //	wait DURATION       time passes
 //	topology A          what A tells people
 //	routes A            next hop and round trip to everyone, as A computes it
+//	hop A B [A-C B-C]   next hop from A to B without the dead links
+//	split A B,C [A-C]   destinations by next hop, without the dead links
+//	bypass A            for each link of A the way around it
+//	join N [operator=X] [site=Y] [entry=A] [seed=N] [skip=B,C]    how newcomer N plans to join
+//	judge A N B,C [operator=X]    what A says to N that plans links to B and C
 //	plan A [seed=N] [quiet=D] [skip=B,C] [links=B,C]    whom A dials (links: those announced)
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -59,10 +66,11 @@ type scenario struct {
 	servers   map[string]*Announcement
 	order     []string
 	standings map[string]*Standing
+	frozen    map[string]map[string]*Announcement // by server: what it saw last
 }
 
 func newScenario(t *testing.T) *scenario {
-	return &scenario{t: t, now: t0, servers: map[string]*Announcement{}, standings: map[string]*Standing{}}
+	return &scenario{t: t, now: t0, servers: map[string]*Announcement{}, standings: map[string]*Standing{}, frozen: map[string]map[string]*Announcement{}}
 }
 
 // run returns the scenario as it should read.
@@ -100,12 +108,30 @@ func (s *scenario) command(verb string, args []string) string {
 		for _, name := range s.order {
 			s.withdraw(name, args[0])
 		}
+	case "freeze":
+		s.frozen[args[0]] = map[string]*Announcement{}
+		for name, a := range s.servers {
+			copied := *a
+			s.frozen[args[0]][name] = &copied
+		}
+	case "thaw":
+		delete(s.frozen, args[0])
 	case "wait":
 		s.now = s.now.Add(s.duration(args[0]))
 	case "topology":
 		return s.topology(args[0])
 	case "routes":
 		return s.routes(args[0])
+	case "hop":
+		return s.hop(args[0], args[1], args[2:])
+	case "split":
+		return s.split(args[0], args[1], args[2:])
+	case "bypass":
+		return s.bypass(args[0])
+	case "join":
+		return s.join(args[0], args[1:])
+	case "judge":
+		return s.judge(args[0], args[1], args[2], args[3:])
 	case "plan":
 		return s.plan(args[0], args[1:])
 	default:
@@ -129,6 +155,8 @@ func (s *scenario) server(args []string) {
 		switch key {
 		case "operator":
 			a.Operator = value
+		case "site":
+			a.Site = value
 		case "nat":
 			a.Flags |= FlagNAT
 		case "leaf":
@@ -162,8 +190,15 @@ func (s *scenario) withdraw(from, to string) {
 // announced, signed, decoded and verified on the way.
 func (s *scenario) view(self string) *View {
 	db := newTestDB(self)
+	seen := s.servers
+	if old := s.frozen[self]; old != nil {
+		seen = old
+	}
 	for _, name := range s.order {
-		a := *s.servers[name]
+		if seen[name] == nil {
+			continue // not heard of
+		}
+		a := *seen[name]
 		if name == self {
 			if _, err := db.Originate(s.now, a, signAs(fp(name))); err != nil {
 				s.t.Fatal(err)
@@ -265,4 +300,107 @@ func (s *scenario) plan(self string, args []string) string {
 		return "nobody\n"
 	}
 	return b.String()
+}
+
+func deadLinks(args []string) []LinkID {
+	var dead []LinkID
+	for _, arg := range args {
+		a, b, _ := strings.Cut(arg, "-")
+		dead = append(dead, LinkBetween(fp(a), fp(b)))
+	}
+	return dead
+}
+
+func (s *scenario) hop(self, to string, dead []string) string {
+	hop, ok := s.view(self).NextHopAvoiding(fp(to), deadLinks(dead))
+	if !ok {
+		return "no way\n"
+	}
+	return nameOf(hop) + "\n"
+}
+
+func (s *scenario) split(self, list string, dead []string) string {
+	var to []omega.Fingerprint
+	for _, name := range strings.Split(list, ",") {
+		to = append(to, fp(name))
+	}
+	byHop, lost := s.view(self).Split(to, deadLinks(dead))
+	var lines []string
+	for hop, group := range byHop {
+		lines = append(lines, fmt.Sprintf("by %s to %s\n", nameOf(hop), names(group)))
+	}
+	slices.Sort(lines)
+	if len(lost) > 0 {
+		lines = append(lines, "no way to "+names(lost)+"\n")
+	}
+	return strings.Join(lines, "")
+}
+
+func (s *scenario) bypass(self string) string {
+	v := s.view(self)
+	var b strings.Builder
+	for _, l := range s.servers[self].Links {
+		if way, ok := v.Bypass(l.Peer); ok {
+			fmt.Fprintf(&b, "%s by %s in %v: %s\n", nameOf(l.Peer), nameOf(way.Hop), way.Cost, names(way.Path))
+		} else {
+			fmt.Fprintf(&b, "%s: none\n", nameOf(l.Peer))
+		}
+	}
+	return b.String()
+}
+
+// join plans with the database of the entry, or of the first server.
+func (s *scenario) join(newcomer string, args []string) string {
+	in, seed, from := JoinInput{Applicant: Applicant{Server: fp(newcomer), Operator: newcomer}}, uint64(1), s.order[0]
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "seed":
+			fmt.Sscan(value, &seed)
+		case "operator":
+			in.Operator = value
+		case "site":
+			in.Site = value
+		case "entry":
+			in.Entry, from = fp(value), value
+		case "skip":
+			in.Skip = func(f omega.Fingerprint) bool { return slices.Contains(strings.Split(value, ","), nameOf(f)) }
+		default:
+			s.t.Fatalf("join %s: %s?", newcomer, arg)
+		}
+	}
+	p := s.view(from).PlanJoin(in, seeded(seed))
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v, %d members, %d links required", p.State, p.Members, p.Required)
+	if len(p.Bridges) > 0 {
+		fmt.Fprintf(&b, ", bridges %s", linkNames(p.Bridges))
+	}
+	fmt.Fprintln(&b)
+	for _, c := range p.Candidates {
+		fmt.Fprintf(&b, "%s %v (%d links, %v)\n", nameOf(c.Server), c.Verdict, c.Degree, c.RTT)
+	}
+	if p.Problem != RefusalNone {
+		fmt.Fprintf(&b, "problem: %v\n", p.Problem)
+	}
+	return b.String()
+}
+
+func (s *scenario) judge(self, newcomer, list string, args []string) string {
+	a := Applicant{Server: fp(newcomer), Operator: newcomer}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		if key != "operator" {
+			s.t.Fatalf("judge %s: %s?", self, arg)
+		}
+		a.Operator = value
+	}
+	var plan []omega.Fingerprint
+	for _, name := range strings.Split(list, ",") {
+		plan = append(plan, fp(name))
+	}
+	why, text := s.view(self).JudgeJoin(a, plan)
+	if why == RefusalNone {
+		return "welcome\n"
+	}
+	return fmt.Sprintf("%v: %s\n", why, text)
 }

@@ -44,8 +44,23 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 		if d > t.dist[at] || at != root && !g.transit[at] {
 			continue // superseded, or the end of the way
 		}
+		// The body of reach once more: this loop is most of what a change of
+		// the database costs.
+		hop := t.hop[at]
 		for _, a := range g.arcsOf(at) {
-			t.reach(&q, at, a)
+			next, known := d+uint64(a.cost), t.dist[a.to]
+			if next > known {
+				continue
+			}
+			if at == root {
+				hop = a.to
+			}
+			if next < known {
+				t.dist[a.to], t.hop[a.to], t.prev[a.to] = next, hop, at
+				q.push(pack(next, a.to))
+			} else if hop < t.hop[a.to] {
+				t.hop[a.to], t.prev[a.to] = hop, at
+			}
 		}
 	}
 	return t

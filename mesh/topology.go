@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -163,12 +164,48 @@ type View struct {
 // View computes the view of the database at time now and updates the
 // standings in s.
 func (db *DB) View(now time.Time, s *Standing) *View {
+	db.shun(now)
 	g := db.Graph()
 	tree := g.SPF(db.cfg.Self)
+	states := s.update(now, g, tree)
+	tree = g.withholdTransit(states, tree)
 	return newView(&View{
 		Self: db.cfg.Self, Time: now, Version: db.version, Records: db.Records(),
-		Graph: g, Tree: tree, States: s.update(now, g, tree),
+		Graph: g, Tree: tree, States: states,
 	})
+}
+
+// withholdTransit keeps the ways off servers on probation: their links count,
+// and they are judged by them, but nothing of others goes through a server that
+// is no member yet. Where that would cut anyone off, as in a cloud that comes
+// back after a great failure, all ways stay as they are. It returns the tree
+// that is right then. (spec/cloud.md, CLOUD-15)
+func (g *Graph) withholdTransit(states []ServerState, tree *Tree) *Tree {
+	if tree == nil || !slices.Contains(states, Probationary) {
+		return tree
+	}
+	before := g.transit
+	g.transit = slices.Clone(before)
+	for i, st := range states {
+		g.transit[i] = before[i] && st != Probationary
+	}
+	without := g.SPF(g.nodes[tree.root])
+	if without.lost() > tree.lost() {
+		g.transit = before
+		return tree
+	}
+	return without
+}
+
+// lost is how many servers the tree does not reach.
+func (t *Tree) lost() int {
+	n := 0
+	for _, d := range t.dist {
+		if d == unreached {
+			n++
+		}
+	}
+	return n
 }
 
 func newView(v *View) *View {

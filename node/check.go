@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/omega-im/omega/transport"
 )
 
 // Sizes of what a configuration says, in octets.
@@ -31,10 +29,14 @@ func (c *Config) check() error {
 	if c.Dir == "" {
 		return errors.New("dir: a directory for keys and mail is required")
 	}
-	for _, b := range c.Cloud.Bootstrap {
-		if _, err := transport.ParseAddress(b); err != nil {
-			return fmt.Errorf("cloud.bootstrap: %w", err)
-		}
+	if _, err := c.bootstraps(); err != nil {
+		return err
+	}
+	if _, err := c.denied(); err != nil {
+		return err
+	}
+	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
+		return fmt.Errorf("cloud.vouch: %d, want 0 to %d", c.Cloud.Vouch, maxVouches)
 	}
 	_, err := logLevel(c.LogLevel)
 	return err

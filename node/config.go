@@ -43,6 +43,9 @@ type Config struct {
 	Cloud struct {
 		Bootstrap []string `toml:"bootstrap"`
 		Transit   bool     `toml:"transit"`
+		Vouch     int      `toml:"vouch"`
+		Vouches   []string `toml:"vouches"`
+		Deny      []string `toml:"deny"`
 	} `toml:"cloud"`
 
 	Registration string `toml:"registration"`
@@ -127,6 +130,11 @@ func LoadConfig(path string) (*Config, error) {
 	}
 	if !filepath.IsAbs(cfg.Dir) {
 		cfg.Dir = filepath.Join(filepath.Dir(path), cfg.Dir)
+	}
+	for i, v := range cfg.Cloud.Vouches {
+		if !filepath.IsAbs(v) {
+			cfg.Cloud.Vouches[i] = filepath.Join(filepath.Dir(path), v)
+		}
 	}
 	return cfg, nil
 }

@@ -32,6 +32,7 @@ func (n *Node) publicHandler() http.Handler {
 		}
 		n.session(r.Context(), c)
 	})
+	mux.HandleFunc("GET /api/v1/denied", n.serveDenied)
 	n.directory.Register(mux)
 	return mux
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/omega-im/omega/pgp"
 )
 
+// fileCloud is what the cloud keeps, in the server's directory.
+const fileCloud = "cloud.state"
+
 // Files of a server's identity, in its directory, 0600.
 const (
 	fileSecrets = "server.pgp"      // the primary key and both subkeys, secret

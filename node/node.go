@@ -257,18 +257,23 @@ func (n *Node) join() (err error) {
 }
 
 func (n *Node) newCloud() (*cloud.Cloud, error) {
-	var bootstrap []transport.Address
-	for _, b := range n.cfg.Cloud.Bootstrap {
-		addr, err := transport.ParseAddress(b)
-		if err != nil {
-			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
-		}
-		bootstrap = append(bootstrap, addr)
+	bootstrap, err := n.cfg.bootstraps()
+	if err != nil {
+		return nil, err
 	}
-	state := filepath.Join(n.cfg.Dir, "cloud.state")
+	deny, err := n.cfg.denied()
+	if err != nil {
+		return nil, err
+	}
+	vouches, err := n.cfg.vouches()
+	if err != nil {
+		return nil, err
+	}
+	state := filepath.Join(n.cfg.Dir, fileCloud)
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer,
 		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
+		Deny: deny, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
 		Load:   func() ([]byte, error) { return os.ReadFile(state) },
 		Save:   func(b []byte) error { return writeFile(state, b) },
 		Logger: n.log,

@@ -71,6 +71,10 @@ const (
 	TypePacket      Type = 69 // Packet: a frame under way between servers
 	TypeServerCert  Type = 70 // certificate of a server, to go with its announcement
 	TypeCertRequest Type = 71 // fingerprint of the server whose certificate is wanted
+	TypeLinkRequest Type = 72 // LinkRequest: may there be a link
+	TypeLinkOffer   Type = 73 // LinkOffer: yes
+	TypeLinkRefusal Type = 74 // LinkRefusal: no, and why
+	TypeEvidence    Type = 75 // two announcements of one server and sequence (package mesh)
 
 	TypePacketAck  Type = 78 // empty; tag: every packet up to it was dealt with (spec/cloud.md, CLOUD-20)
 	TypePacketNack Type = 79 // u8 reason; tag: of the packet that is refused (spec/cloud.md, CLOUD-21)

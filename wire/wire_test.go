@@ -57,7 +57,20 @@ func samples(t testing.TB) map[string][]byte {
 		User: user, Device: device, Proxy: home, Epoch: 5, Issued: at, NotAfter: at.Add(time.Hour),
 		Homes: []LeaseHome{{Home: home, Incarnation: [8]byte{1}, Cursor: 77}}, Sig: sig,
 	}
+	request, err := (&LinkRequest{
+		Purpose: 4, Flags: RequestExplain, Nonce: [16]byte{6}, Issued: at, Database: [32]byte{5}, Asker: home, Candidate: v6,
+		Operator: "operator", Site: "Taipei", Plan: []omega.Fingerprint{user, v6}, Vouches: [][]byte{{1, 2}, {3}},
+	}).AppendTo(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offer := &LinkOffer{
+		Flags: RequestExplain, Nonce: [16]byte{6}, Issued: at, Expires: at.Add(30 * time.Second), Database: [32]byte{5},
+		Asker: home, Candidate: v6, Sig: sig,
+	}
+	refusal := &LinkRefusal{Nonce: [16]byte{6}, Reason: 2, Retry: time.Minute, Text: "at the cap"}
 	return map[string][]byte{
+		"link request": request, "link offer": offer.Bytes(), "link refusal": refusal.AppendTo(nil),
 		"envelope": env,
 		"packet":   append(pkt, AppendFrame(nil, TypeSend, 3, env)...),
 		"frame":    AppendFrame(nil, TypeDone, 0x01020304, AppendStatus(nil, omega.CodeRefused, "closed")),
@@ -175,6 +188,27 @@ func reencode(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return l.Bytes(), nil
+	case "link request":
+		q, err := DecodeLinkRequest(b)
+		if err != nil {
+			return nil, err
+		}
+		return q.AppendTo(nil)
+	case "link offer":
+		o, err := DecodeLinkOffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return o.Bytes(), nil
+	case "link refusal":
+		f, err := DecodeLinkRefusal(b)
+		if err != nil {
+			return nil, err
+		}
+		if again := f.AppendTo(nil); string(again) != string(b) && printable(b[21:]) == string(b[21:]) {
+			return again, nil
+		}
+		return b, nil // a text that is made harmless reads differently
 	case "entry":
 		e, err := DecodeEntry(b)
 		return AppendEntry(nil, &e), err
@@ -265,7 +299,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s cut to %d octets was taken and reads differently", name, n)
 			}
 		}
-		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" && name != "receipt" { // those end in free octets
+		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" && name != "link refusal" && name != "receipt" { // those end in free octets
 			if _, err := reencode(name, append(b[:len(b):len(b)], 0)); err == nil {
 				t.Errorf("%s with an octet left over was taken", name)
 			}

@@ -30,6 +30,10 @@ type cli struct {
 	Config configCmd `cmd:"" help:"Print the commented default configuration."`
 	Trace  traceCmd  `cmd:"" help:"Show the way to another server, and how long it takes."`
 
+	Join     joinCmd     `cmd:"" help:"Show how a server would join the cloud, and what members say to that."`
+	Evidence evidenceCmd `cmd:"" help:"Print and verify the proofs that servers told different things to different others."`
+	Vouch    vouchCmd    `cmd:"" help:"Certify the key of a server that wants to join."`
+
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

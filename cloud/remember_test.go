@@ -1,0 +1,149 @@
+package cloud
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega/mesh"
+)
+
+// A server that starts alone, without configured servers and with all its
+// former neighbours gone for good, finds the cloud through those it remembers.
+func TestNeighboursGone(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(14, nil)
+		n.await("all is saved", 2*time.Minute, func() bool {
+			return !slices.ContainsFunc(nodes, func(nd *node) bool { return nd.saved() == nil })
+		})
+		lone := nodes[0]
+		for _, nd := range nodes { // the one with the fewest neighbours
+			if nd.Stats().Links < lone.Stats().Links {
+				lone = nd
+			}
+		}
+		var gone, rest []*node
+		for _, nd := range nodes {
+			switch {
+			case nd == lone:
+			case n.linked(lone, nd):
+				gone = append(gone, nd)
+			default:
+				rest = append(rest, nd)
+			}
+		}
+		lone.stop()
+		for _, nd := range gone {
+			nd.stop()
+		}
+		t.Logf("%d neighbours gone, %d servers left", len(gone), len(rest))
+		n.await("the rest mends", time.Minute, func() bool { return n.agree(rest) })
+		lone.start()
+		took := n.await("it is back", time.Minute, func() bool { return n.agree(append(rest, lone)) })
+		t.Logf("back after %v", took)
+	})
+}
+
+func (nd *node) saved() []byte {
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	return nd.disk
+}
+
+// A whole cloud that was stopped comes back by itself, whatever the order and
+// with nobody configured; so does one of which half never returns.
+func TestWholeCloudComesBack(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		back int
+		gap  time.Duration
+	}{
+		{"all at once", 10, 0},
+		{"one after the other", 10, 3 * time.Second},
+		{"half of it", 5, time.Second},
+		{"two of it", 2, time.Second},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, n *testNet) {
+				nodes := n.cloudOf(10, nil)
+				for _, nd := range nodes {
+					nd.stop()
+				}
+				rng := rand.New(rand.NewPCG(uint64(row.back), 7))
+				rng.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+				returning := nodes[:row.back]
+				for _, nd := range returning {
+					nd.start()
+					time.Sleep(row.gap)
+				}
+				took := n.await("it is back", 3*time.Minute, func() bool { return n.agree(returning) })
+				t.Logf("back after %v", took)
+			})
+		})
+	}
+}
+
+// A third of all servers die in the same moment. The rest mends, and nobody is
+// run over on the way: no more than five offers in ten seconds.
+func TestManyDieAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(18, nil)
+		time.Sleep(acceptWindow)
+		rng := rand.New(rand.NewPCG(3, 3))
+		rng.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+		dead, rest := nodes[:6], nodes[6:]
+		made := func() (sum int64) {
+			for _, nd := range rest {
+				sum += nd.Stats().Links + int64(nd.Stats().LinksLost)
+			}
+			return sum
+		}
+		before := made()
+		for _, nd := range dead {
+			n.isolate(nd, true) // silently: dials time out
+		}
+		took := n.await("the rest mends", time.Minute, func() bool { return n.agree(rest) })
+		most := 0
+		for _, nd := range rest {
+			done := make(chan int)
+			nd.do(func(o *owner) {
+				o.acceptsAgain()
+				done <- len(o.accepts)
+			})
+			most = max(most, <-done)
+		}
+		t.Logf("mended after %v, %.2f new links per survivor, at most %d offers in %v", took, float64(made()-before)/2/float64(len(rest)), most, acceptWindow)
+		if most > maxAccepts {
+			t.Errorf("%d offers within %v", most, acceptWindow)
+		}
+	})
+}
+
+// Links do not come and go once the cloud is at rest, and a link more than
+// enough is given up at most once in an hour.
+func TestCalm(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(9, func(_ int, cfg *Config) { cfg.HelloInterval = 10 * time.Second })
+		time.Sleep(10 * time.Minute)
+		lost := func() (sum uint64) {
+			for _, nd := range nodes {
+				sum += nd.Stats().LinksLost
+			}
+			return sum
+		}
+		before := lost()
+		time.Sleep(2 * time.Hour)
+		if !n.agree(nodes) {
+			t.Error("the cloud is not as it was")
+		}
+		if now := lost(); now-before > 2*uint64(len(nodes)) {
+			t.Errorf("%d ends of links were lost in two hours", now-before)
+		}
+		for _, nd := range nodes {
+			if d := nd.Stats().Links; d < mesh.TargetLinks {
+				t.Errorf("%s has %d links", nd.addr, d)
+			}
+		}
+	})
+}

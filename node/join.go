@@ -1,0 +1,173 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
+	"github.com/omega-im/omega/wire"
+)
+
+// maxVouches is how many certifications a server shows (wire.LinkRequest).
+const maxVouches = 16
+
+// operatorPrefix marks an operator in cloud.deny.
+const operatorPrefix = "operator:"
+
+// denied reads cloud.deny.
+func (c *Config) denied() (cloud.Deny, error) {
+	var d cloud.Deny
+	for _, entry := range c.Cloud.Deny {
+		if name, ok := strings.CutPrefix(entry, operatorPrefix); ok {
+			d.Operators = append(d.Operators, strings.TrimSpace(name))
+			continue
+		}
+		fp, err := omega.ParseFingerprint(entry)
+		if err != nil {
+			return d, fmt.Errorf("cloud.deny: %q is neither a fingerprint nor %q with a name: %w", entry, operatorPrefix, err)
+		}
+		d.Servers = append(d.Servers, fp)
+	}
+	return d, nil
+}
+
+// bootstraps reads cloud.bootstrap.
+func (c *Config) bootstraps() ([]transport.Address, error) {
+	var out []transport.Address
+	for _, b := range c.Cloud.Bootstrap {
+		addr, err := transport.ParseAddress(b)
+		if err != nil {
+			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
+		}
+		out = append(out, addr)
+	}
+	return out, nil
+}
+
+// vouches reads the files of cloud.vouches.
+func (c *Config) vouches() ([][]byte, error) {
+	var out [][]byte
+	for _, path := range c.Cloud.Vouches {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("cloud.vouches: %w", err)
+		}
+		list, err := pgp.ParseCertifications(b, maxVouches)
+		if err != nil {
+			return nil, fmt.Errorf("cloud.vouches: %s: %w", path, err)
+		}
+		if out = append(out, list...); len(out) > maxVouches {
+			return nil, fmt.Errorf("cloud.vouches: %d certifications, at most %d are shown", len(out), maxVouches)
+		}
+	}
+	return out, nil
+}
+
+// ExplainJoin tells how a server with this configuration would join the cloud
+// and what its candidates say. Nothing is changed in the cloud; the server's
+// keys are made if it has none, as the first start would.
+func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	identity, err := loadIdentity(ctx, cfg.Dir, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	c := cloud.Config{
+		Identity:     identity,
+		Announcement: mesh.Announcement{Operator: cfg.Operator, Site: cfg.Site},
+		Dial: func(ctx context.Context, to transport.Address) (cloud.Conn, error) {
+			return dialAs(ctx, identity, to)
+		},
+	}
+	if cfg.Cloud.Transit {
+		c.Announcement.Flags |= mesh.FlagTransit
+	}
+	if cfg.Announce.NAT {
+		c.Announcement.Flags |= mesh.FlagNAT
+	}
+	if c.Bootstrap, err = cfg.bootstraps(); err != nil {
+		return nil, err
+	}
+	if c.Deny, err = cfg.denied(); err != nil {
+		return nil, err
+	}
+	if c.Vouches, err = cfg.vouches(); err != nil {
+		return nil, err
+	}
+	return cloud.Explain(ctx, c)
+}
+
+// dialAs connects to another server as the server of an identity.
+func dialAs(ctx context.Context, identity *pgp.Identity, to transport.Address) (cloud.Conn, error) {
+	conn, err := transport.Dial(ctx, transport.DialConfig{
+		Address: to, Identity: identity, Role: transport.RoleServer,
+		Register: func(context.Context) (wire.Entry, error) {
+			return wire.Entry{Certificate: identity.Certificate.Bytes()}, nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// ReadEvidence returns the proofs of equivocation that a server's directory
+// holds, verified.
+func ReadEvidence(dir string) ([]cloud.Proof, error) {
+	b, err := os.ReadFile(filepath.Join(dir, fileCloud))
+	if err != nil {
+		return nil, err
+	}
+	return cloud.ReadEvidence(b, time.Now())
+}
+
+// Vouch certifies another server's certificate with the primary key of the
+// server in dir. The result goes to the other operator, for cloud.vouches.
+func Vouch(ctx context.Context, dir, certificate string) (signature []byte, of omega.Fingerprint, err error) {
+	now := time.Now()
+	b, err := os.ReadFile(certificate)
+	if err != nil {
+		return nil, of, err
+	}
+	cert, err := pgp.ParseCertificate(b, now)
+	if err != nil {
+		return nil, of, fmt.Errorf("%s: %w", certificate, err)
+	}
+	secrets, err := os.ReadFile(filepath.Join(dir, fileSecrets))
+	if err != nil {
+		return nil, of, err
+	}
+	primary, _, err := pgp.UnmarshalSecrets(secrets, nil)
+	if err != nil {
+		return nil, of, fmt.Errorf("read %s: %w", fileSecrets, err)
+	}
+	signature, err = pgp.Certify(ctx, primary, cert, now)
+	return signature, cert.Fingerprint(), err
+}
+
+// serveDenied publishes whom this server refuses links.
+func (n *Node) serveDenied(w http.ResponseWriter, _ *http.Request) {
+	d, err := n.cfg.denied()
+	if err != nil {
+		http.Error(w, "the deny list cannot be read", http.StatusInternalServerError)
+		return
+	}
+	list := struct {
+		Servers   []omega.Fingerprint `json:"servers"`
+		Operators []string            `json:"operators"`
+	}{append([]omega.Fingerprint{}, d.Servers...), append([]string{}, d.Operators...)}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	json.NewEncoder(w).Encode(list)
+}
