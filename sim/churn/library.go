@@ -29,6 +29,8 @@ type database struct {
 	records []*mesh.Record
 	states  []mesh.ServerState
 	judged  time.Duration // when states were found
+
+	searched *mesh.View // one that was planned with; see keepWeakness
 }
 
 // viewInterval is how old standings may be (package cloud has the same).
@@ -122,7 +124,7 @@ func (d *database) forward(st *stream, p int, w *world) {
 		}
 	}
 	if d.graph == nil {
-		d.graph, d.records, d.states = d.db.Graph(), d.db.Records(), nil
+		d.graph, d.records, d.states, d.searched = d.db.Graph(), d.db.Records(), nil, nil
 		w.tally.graphs++
 	}
 }
@@ -145,7 +147,7 @@ func (d *database) statesFor(self omega.Fingerprint, at int, w *world) []mesh.Se
 	states := d.standing.Update(w.clock(), d.graph, self)
 	w.tally.spfs++
 	if at >= 0 && d.graph.Degree(self) > 0 {
-		d.states, d.judged = states, w.now
+		d.states, d.judged, d.searched = states, w.now, nil
 	}
 	return states
 }

@@ -26,6 +26,9 @@ const (
 // end takes a server from the cloud. Its peers notice by the reset of their
 // connections, or after a while by the silence.
 func (w *world) end(i int32, silent, forEver bool) {
+	if w.watch != nil {
+		w.watch.before(w)
+	}
 	s := &w.servers[i]
 	p := w.position(i)
 	links := s.links
@@ -41,7 +44,7 @@ func (w *world) end(i int32, silent, forEver bool) {
 		w.notice(l.peer, i, l.id, delay)
 	}
 	w.tally.ends++
-	w.graphChanged()
+	w.ended(i)
 }
 
 // notice lets server i lose a link after a while.
@@ -50,6 +53,7 @@ func (w *world) notice(i, peer int32, id uint32, delay time.Duration) {
 	w.afterLife(i, delay, func() {
 		if l := w.servers[i].linkTo(peer); l != nil && l.id == id {
 			w.tally.detection.add(w.now - begin)
+			w.servers[i].cause, w.servers[i].silentCause = begin, w.servers[peer].silent
 			w.lose(i, peer)
 		}
 	})
@@ -126,7 +130,8 @@ func (w *world) hold(i, peer int32, id uint32, late time.Duration) {
 		if l := w.servers[i].linkTo(peer); l != nil && l.id == id {
 			l.announced = true
 			w.announceSoon(i)
-			w.graphChanged()
+			w.promote(i)
+			w.promote(peer)
 		}
 	})
 }
@@ -164,6 +169,10 @@ func (w *world) announce(i int32) {
 	r := w.sign(i)
 	sp := w.issue(i, r)
 	w.tally.flooded(sp, len(r.octets), w.now)
+	if s.cause > 0 {
+		w.tally.converged(s.cause, s.silentCause, w.now+time.Duration(sp.last)*tick)
+		s.cause = 0
+	}
 	w.refreshLater(i, r)
 }
 
@@ -198,9 +207,34 @@ func (w *world) refreshLater(i int32, r *record) {
 	})
 }
 
-// graphChanged lets the scenario look at the true graph.
-func (w *world) graphChanged() {
-	if w.changed != nil {
-		w.changed()
+// ended lets the watch look at what the end of a server left.
+func (w *world) ended(int32) {
+	if w.watch != nil {
+		w.watch.look(w, true)
+	}
+}
+
+// promote makes a server a full member once it has enough links.
+func (w *world) promote(i int32) {
+	s := &w.servers[i]
+	if s.full || !s.alive || !w.transit(i) {
+		return
+	}
+	n := 0
+	for k := range s.links {
+		if w.transit(s.links[k].peer) && w.counts(i, &s.links[k]) {
+			n++
+		}
+	}
+	if n < mesh.RequiredLinks {
+		return
+	}
+	s.full = true
+	if s.joined > 0 {
+		w.tally.joins.add(w.now - s.joined)
+		s.joined = 0
+	}
+	if w.watch != nil {
+		w.watch.look(w, false)
 	}
 }

@@ -54,7 +54,9 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 	v := w.view(i, w.memberLinks(i, true) < nearLinks)
 	w.tally.plans++
 	var out []int32
-	for _, want := range v.Plan(w.planInput(i, quiet), s.rng) {
+	wants := v.Plan(w.planInput(i, quiet), s.rng)
+	w.keepWeakness(i, v)
+	for _, want := range wants {
 		w.tally.reasons[want.Reason]++
 		out = append(out, w.pop.index[want.Peer])
 	}

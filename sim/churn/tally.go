@@ -13,6 +13,8 @@ type tally struct {
 	floodTimes       series  // until the last has it
 	reach            series  // of a sample of servers
 	detection        series
+	joins            series // from cold to full member
+	failures         map[time.Duration]failure
 	issued           []time.Duration // when each flood began
 
 	dials, deadDials, timeouts, refusals, made int
@@ -23,7 +25,31 @@ type tally struct {
 	reasons                                     [4]int // by mesh.Reason
 }
 
-func newTally() tally { return tally{} }
+func newTally() tally { return tally{failures: map[time.Duration]failure{}} }
+
+// A failure is how long it took until all knew of one.
+type failure struct {
+	silent bool
+	known  time.Duration // to the last server
+	floods int
+}
+
+// converged notes an announcement because of a failure, and when the last
+// server has it.
+func (t *tally) converged(began time.Duration, silent bool, over time.Duration) {
+	f := t.failures[began]
+	t.failures[began] = failure{silent, max(f.known, over-began), f.floods + 1}
+}
+
+// convergence returns how long failures took to be known everywhere.
+func (t *tally) convergence(silent bool) (s series) {
+	for _, f := range t.failures {
+		if f.silent == silent {
+			s.add(f.known)
+		}
+	}
+	return s
+}
 
 func (t *tally) flooded(sp spread, octets int, now time.Duration) {
 	t.floods++

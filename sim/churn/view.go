@@ -19,9 +19,14 @@ func (w *world) view(i int32, paths bool) *mesh.View {
 	}
 	at := d.find(self)
 	v := &mesh.View{
-		Self: self, Time: w.clock(), Version: uint64(d.pos),
-		Records: d.records, Graph: d.graph, States: d.statesFor(self, at, w),
+		Version: uint64(d.pos), Records: d.records, Graph: d.graph, States: d.statesFor(self, at, w),
 	}
+	if d.searched != nil && &d.searched.States[0] == &v.States[0] {
+		copied := *d.searched
+		v = &copied
+		v.Tree, v.Records = nil, d.records
+	}
+	v.Self, v.Time = self, w.clock()
 	if paths {
 		v.Tree = d.graph.SPF(self)
 		w.tally.spfs++
@@ -57,5 +62,15 @@ func (w *world) lonely(d *database, self omega.Fingerprint) *mesh.View {
 	return &mesh.View{
 		Self: self, Time: w.clock(), Version: uint64(d.pos),
 		Records: records, Graph: g, States: make([]mesh.ServerState, len(records)),
+	}
+}
+
+// keepWeakness keeps a view that Plan has searched for weak places. Servers
+// with the same database find the same, so they get copies of it.
+func (w *world) keepWeakness(i int32, v *mesh.View) {
+	d := w.streams[w.servers[i].stream].library().at(w.position(i), w)
+	if d.searched == nil && v.Graph == d.graph && len(v.States) > 0 && v.State(v.Self) == mesh.Full {
+		kept := *v
+		d.searched = &kept
 	}
 }

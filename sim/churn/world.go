@@ -24,8 +24,7 @@ type world struct {
 	tally   tally
 	linkID  uint32
 
-	// changed, when not nil, is called after each change of the true graph.
-	changed func()
+	watch *watch // nil: nobody looks at the true graph
 }
 
 // A server is what one simulated server knows and does, apart from its
@@ -58,7 +57,10 @@ type server struct {
 	stuck     int           // position in the stream that it cannot get beyond; -1: none
 	full      bool          // has had enough links since it started
 	bootstrap int32
-	joined    time.Duration // cold start, for measuring; 0: has long been there
+	joined    time.Duration // cold start, until it is a full member; 0: not new
+
+	cause       time.Duration // of the announcement to come: when a peer ended; 0: none
+	silentCause bool
 }
 
 // A link is one end of a link: what this end knows of it.
