@@ -76,6 +76,9 @@ func (w *world) lose(i, peer int32) {
 		w.announceSoon(i)
 	}
 	w.planSoon(i)
+	if w.post != nil {
+		w.post.lost(i, peer)
+	}
 }
 
 func (s *server) pastOf(peer int32) *past {

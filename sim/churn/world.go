@@ -25,6 +25,7 @@ type world struct {
 	linkID  uint32
 
 	watch *watch // nil: nobody looks at the true graph
+	post  *post  // nil: no messages are under way
 }
 
 // A server is what one simulated server knows and does, apart from its

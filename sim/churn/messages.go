@@ -1,0 +1,411 @@
+package churn
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega/mesh"
+)
+
+// Forwarding with bypasses: a server keeps a message until the next one has
+// acknowledged it. If that takes too long, or the connection ends, it sends
+// the message around the next server, and the message says which servers to
+// keep clear of.
+const (
+	hopLimit    = 32
+	ackLeast    = 150 * time.Millisecond
+	maxAvoided  = 8
+	giveUpAfter = 10 * time.Second
+)
+
+// A Transit is what became of messages that a failure was in the way of.
+type Transit struct {
+	Failure    string  `json:"failure"` // "server crash", "server silent", …
+	Failures   int     `json:"failures"`
+	Messages   int     `json:"messages"`
+	Delivered  float64 `json:"delivered"` // share of messages
+	Duplicates int     `json:"duplicates"`
+	ExtraP50   float64 `json:"extra_p50_ms"`
+	ExtraP99   float64 `json:"extra_p99_ms"`
+	ExtraMax   float64 `json:"extra_max_ms"`
+	MaxHops    int     `json:"max_hops"`
+	Revisits   float64 `json:"revisits"` // share of messages that met a server twice
+	Hedged     float64 `json:"hedged"`   // share of messages sent around at least once
+}
+
+// A message is one on its way. Copies of it may travel at the same time.
+type message struct {
+	to      int32
+	sent    time.Duration
+	ideal   time.Duration // without the failure
+	arrived time.Duration // -1: not
+	copies  int           // that arrived
+	hops    int           // of the longest journey
+	twice   bool
+	hedged  bool
+}
+
+// A packet is one copy of a message at one server.
+type packet struct {
+	m       *message
+	visited []int32
+	avoid   []int32  // servers
+	noLink  [2]int32 // a link to the last server; equal ends: none
+
+	// The way that the last server computed holds as long as the next ones
+	// have the same database.
+	way  []int32
+	from *database
+	pos  int
+}
+
+// A post sends messages through a world.
+type post struct {
+	w      *world
+	routes map[*database]*routes
+	moving map[[2]int32][]*hop // by link: sent and not acknowledged
+}
+
+// routes are ways computed from one state of one database.
+type routes struct {
+	pos   int
+	trees map[int32]*mesh.Tree
+	own   *graph // with the servers' numbers as numbers
+}
+
+// A hop is a packet on its way over one link.
+type hop struct {
+	p    packet
+	done bool // acknowledged, or sent around
+}
+
+func newPost(w *world) *post {
+	return &post{w: w, routes: map[*database]*routes{}, moving: map[[2]int32][]*hop{}}
+}
+
+// at lets a packet be forwarded by a server that has it.
+func (o *post) at(i int32, p packet) {
+	w := o.w
+	if !w.servers[i].alive || w.now-p.m.sent > giveUpAfter {
+		return
+	}
+	if slices.Contains(p.visited, i) {
+		p.m.twice = true
+	}
+	p.visited = append(slices.Clone(p.visited), i)
+	p.m.hops = max(p.m.hops, len(p.visited)-1)
+	if i == p.m.to {
+		p.m.copies++
+		if p.m.arrived < 0 {
+			p.m.arrived = w.now
+		}
+		return
+	}
+	if len(p.visited) <= hopLimit {
+		o.forward(i, p)
+	}
+}
+
+// forward sends a packet to the next server, or waits for a way.
+func (o *post) forward(i int32, p packet) {
+	w := o.w
+	next := o.next(i, &p)
+	if next < 0 {
+		w.afterLife(i, ackLeast, func() { o.forward2(i, p) })
+		return
+	}
+	l := w.servers[i].linkTo(next)
+	if l == nil { // the database does not say yet that it is gone
+		o.around(i, next, p)
+		return
+	}
+	h := &hop{p: p}
+	key := [2]int32{i, next}
+	o.moving[key] = append(o.moving[key], h)
+	delay := time.Duration(l.delay) * tick
+	if w.carries(i, l) {
+		w.afterLife(next, delay, func() { o.at(next, p) })
+		life := w.servers[next].life
+		w.after(2*delay, func() {
+			if w.servers[next].alive && w.servers[next].life == life {
+				h.done = true
+			}
+		})
+	}
+	w.afterLife(i, max(ackLeast, 6*delay), func() { o.hedge(i, next, h) })
+}
+
+// forward2 tries again, while the message is worth it.
+func (o *post) forward2(i int32, p packet) {
+	if o.w.now-p.m.sent <= giveUpAfter {
+		o.forward(i, p)
+	}
+}
+
+// lost sends around what was on a link that ended.
+func (o *post) lost(i, peer int32) {
+	key := [2]int32{i, peer}
+	for _, h := range o.moving[key] {
+		o.hedge(i, peer, h)
+	}
+	delete(o.moving, key)
+}
+
+func (o *post) hedge(i, next int32, h *hop) {
+	if !h.done {
+		h.done = true
+		o.around(i, next, h.p)
+	}
+}
+
+// around sends a packet so that it does not meet a server or, if that is the
+// one it is for, so that it does not take this link to it.
+func (o *post) around(i, next int32, p packet) {
+	p.m.hedged = true
+	p.way = nil
+	switch again := p.noLink == [2]int32{i, next}; {
+	case again || len(p.avoid) >= maxAvoided:
+		o.w.afterLife(i, ackLeast, func() { o.forward2(i, p) })
+		return
+	case next == p.m.to:
+		p.noLink = [2]int32{i, next}
+	default:
+		p.avoid = append(slices.Clone(p.avoid), next)
+	}
+	o.forward(i, p)
+}
+
+// next is the server to send a packet to, as server i sees it: by mesh's
+// shortest paths, or around what is to be avoided. It returns -1 when there is
+// no way.
+func (o *post) next(i int32, p *packet) int32 {
+	w := o.w
+	d := w.streams[w.servers[i].stream].library().at(w.position(i), w)
+	if p.way == nil || p.from != d || p.pos != d.pos {
+		p.way, p.from, p.pos = o.way(d, i, p), d, d.pos
+	}
+	k := slices.Index(p.way, i)
+	if k < 0 || k+1 >= len(p.way) {
+		p.way = o.way(d, i, p)
+		k = 0
+	}
+	if len(p.way) < 2 {
+		return -1
+	}
+	return p.way[k+1]
+}
+
+func (o *post) way(d *database, i int32, p *packet) []int32 {
+	r := o.routesOf(d)
+	if len(p.avoid) == 0 && p.noLink == [2]int32{} {
+		return r.path(o.w, d, i, p.m.to)
+	}
+	if r.own == nil {
+		r.own = o.w.graphOf(d.graph)
+	}
+	ro := newRouter(o.w, r.own)
+	for _, a := range p.avoid {
+		ro.blocked[a] = true
+	}
+	ro.noEdge = r.own.edgeBetween(p.noLink[0], p.noLink[1])
+	ro.from(i, p.m.to)
+	if ro.dist[p.m.to] == never {
+		return nil
+	}
+	way := append(ro.between(p.m.to), i)
+	slices.Reverse(way)
+	return append(way, p.m.to)
+}
+
+// maxTrees bounds the memory of ways; each takes 16 octets per server.
+const maxTrees = 1500
+
+func (o *post) routesOf(d *database) *routes {
+	r := o.routes[d]
+	if r == nil || r.pos != d.pos || len(r.trees) > maxTrees {
+		r = &routes{pos: d.pos, trees: map[int32]*mesh.Tree{}}
+		o.routes[d] = r
+	}
+	return r
+}
+
+// path is mesh's shortest path.
+func (r *routes) path(w *world, d *database, from, to int32) []int32 {
+	t := r.trees[from]
+	if t == nil {
+		t = d.graph.SPF(w.pop.all[from].fp)
+		r.trees[from] = t
+	}
+	if t == nil {
+		return nil
+	}
+	var out []int32
+	for _, fp := range t.Path(w.pop.all[to].fp) {
+		out = append(out, w.pop.index[fp])
+	}
+	return out
+}
+
+// graphOf is a graph of mesh with the servers of the world as numbers.
+func (w *world) graphOf(m *mesh.Graph) *graph {
+	n := len(w.servers)
+	links := make([][]link, n)
+	for _, e := range m.Edges() {
+		a, b := w.pop.index[e.A], w.pop.index[e.B]
+		delay := ticks(e.RTT/2 + handling)
+		links[a] = append(links[a], link{peer: b, delay: delay})
+		links[b] = append(links[b], link{peer: a, delay: delay})
+	}
+	g := &graph{first: []int32{0}}
+	for i := range links {
+		slices.SortFunc(links[i], func(x, y link) int { return int(x.peer - y.peer) })
+		g.nodes, g.place = append(g.nodes, int32(i)), append(g.place, int32(i))
+		for _, l := range links[i] {
+			g.add(int32(i), l.peer, l.delay)
+		}
+		g.first = append(g.first, int32(len(g.to)))
+	}
+	return g
+}
+
+// edgeBetween is the number of the link between two servers, -1 for none.
+func (g *graph) edgeBetween(a, b int32) int32 {
+	for k := g.first[a]; k < g.first[a+1]; k++ {
+		if g.to[k] == b {
+			return g.edge[k]
+		}
+	}
+	return -1
+}
+
+// How many failures and messages are simulated of each kind.
+const (
+	transitFailures = 8
+	transitMessages = 60 // per failure
+	transitSources  = 40
+)
+
+// transit lets failures of one kind meet messages.
+func (w *world) transits(kind string, servers int, silent bool) Transit {
+	var all []*message
+	rng := rand.New(rand.NewPCG(w.cfg.Seed, uint64(servers)<<8|uint64(len(kind))))
+	for f := range transitFailures {
+		c := w.clone(uint64(f)<<16 | uint64(servers)<<8 | uint64(len(kind)))
+		all = append(all, c.oneFailure(rng, servers, silent)...)
+	}
+	return judge(kind, all)
+}
+
+// oneFailure lets messages meet the end of some servers, or of a link if it is
+// none. It returns the messages.
+func (w *world) oneFailure(rng *rand.Rand, servers int, silent bool) []*message {
+	o := newPost(w)
+	w.post = o
+	w.now += time.Hour // links were made long ago
+	trips := o.trips(rng)
+	failing, trips := choose(rng, trips, max(servers, 1))
+	begin := w.now + time.Second
+	var all []*message
+	for k, t := range trips {
+		if k >= transitMessages {
+			break
+		}
+		m := &message{to: t[len(t)-1], ideal: w.delayAlong(t), arrived: -1}
+		m.sent = begin - 200*time.Millisecond + time.Duration(rng.Int64N(int64(2200*time.Millisecond)))
+		all = append(all, m)
+		w.queue.put(m.sent, func() { o.at(t[0], packet{m: m}) })
+	}
+	w.queue.put(begin, func() {
+		if servers == 0 {
+			w.breakLink(trips[0], failing[0], silent)
+			return
+		}
+		for _, v := range failing {
+			w.end(v, silent, true)
+		}
+	})
+	w.runUntil(begin + 2*giveUpAfter)
+	return all
+}
+
+// trips are paths of three links and more.
+func (o *post) trips(rng *rand.Rand) (out [][]int32) {
+	w := o.w
+	d := w.streams[0].library().at(0, w)
+	r := o.routesOf(d)
+	for range transitSources {
+		from := int32(rng.IntN(len(w.servers)))
+		for range 250 {
+			to := int32(rng.IntN(len(w.servers)))
+			if path := r.path(w, d, from, to); len(path) > 3 {
+				out = append(out, path)
+			}
+		}
+	}
+	return out
+}
+
+// choose draws servers that have many of the paths, and returns those paths.
+func choose(rng *rand.Rand, trips [][]int32, servers int) (failing []int32, through [][]int32) {
+	for range servers {
+		t := trips[rng.IntN(len(trips))]
+		failing = append(failing, t[1+rng.IntN(len(t)-2)])
+	}
+	for _, t := range trips {
+		inside := t[1 : len(t)-1]
+		ends := slices.Contains(failing, t[0]) || slices.Contains(failing, t[len(t)-1])
+		if !ends && slices.ContainsFunc(failing, func(f int32) bool { return slices.Contains(inside, f) }) {
+			through = append(through, t)
+		}
+	}
+	rng.Shuffle(len(through), func(a, b int) { through[a], through[b] = through[b], through[a] })
+	return failing, through
+}
+
+func (w *world) delayAlong(path []int32) (d time.Duration) {
+	for k := 1; k < len(path); k++ {
+		d += time.Duration(w.servers[path[k-1]].linkTo(path[k]).delay) * tick
+	}
+	return d
+}
+
+// breakLink ends the link of a path before a server on it. Both ends live.
+func (w *world) breakLink(path []int32, at int32, silent bool) {
+	k := slices.Index(path, at)
+	a, b := path[k-1], at
+	for _, end := range [][2]int32{{a, b}, {b, a}} {
+		l := w.servers[end[0]].linkTo(end[1])
+		delay := time.Duration(l.delay) * tick
+		if silent {
+			delay = silentAfter + time.Duration(w.rng.Int64N(int64(silentSlack)))
+		}
+		l.life-- // nothing gets through
+		w.notice(end[0], end[1], l.id, delay)
+	}
+}
+
+func judge(kind string, all []*message) Transit {
+	t := Transit{Failure: kind, Failures: transitFailures, Messages: len(all)}
+	var extra series
+	delivered, twice, hedged := 0, 0, 0
+	for _, m := range all {
+		t.MaxHops = max(t.MaxHops, m.hops)
+		if m.twice {
+			twice++
+		}
+		if m.hedged {
+			hedged++
+		}
+		if m.arrived >= 0 {
+			delivered++
+			t.Duplicates += m.copies - 1
+			extra.add(max(m.arrived-m.sent-m.ideal, 0))
+		}
+	}
+	n := float64(max(len(all), 1))
+	t.Delivered, t.Revisits, t.Hedged = round(float64(delivered)/n, 5), round(float64(twice)/n, 4), round(float64(hedged)/n, 4)
+	q := extra.quantiles()
+	t.ExtraP50, t.ExtraP99, t.ExtraMax = q.P50, q.P99, q.Max
+	return t
+}
