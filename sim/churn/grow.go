@@ -124,7 +124,10 @@ func (w *world) planAll(need []int32) [][]int32 {
 		Records: d.records, Graph: d.graph, States: states,
 	}
 	// One search for weak places serves all: copies keep what it found.
-	first.Plan(w.planInput(0, 0), w.rng)
+	if i := w.searcher(states); i >= 0 {
+		first.Self = w.pop.all[i].fp
+		first.Plan(w.planInput(i, 0), w.rng)
+	}
 	parallel(len(need), func(k int) {
 		i := need[k]
 		v := first
@@ -137,6 +140,24 @@ func (w *world) planAll(need []int32) [][]int32 {
 		}
 	})
 	return wants
+}
+
+// searcher is a server that looks for weak places: a full member with room for
+// another link. It returns -1 if there is none.
+func (w *world) searcher(states []mesh.ServerState) int32 {
+	full := 0
+	for _, s := range states {
+		if s == mesh.Full {
+			full++
+		}
+	}
+	for i := range w.servers {
+		i := int32(i)
+		if n := len(w.servers[i].links); full > 0 && w.transit(i) && n >= mesh.TargetLinks && n < mesh.LinkCap {
+			return i
+		}
+	}
+	return -1
 }
 
 // tieAll makes the links that are wanted, in random order, as long as the far

@@ -112,9 +112,24 @@ func (w *world) issue(from int32, records ...*record) spread {
 		st.log = append(st.log, e)
 	}
 	if !kept {
-		w.flood.release(sp.arrive) // a fragment talks to itself
+		w.flood.release(sp.arrive)
+		w.tellLater(from, records)
 	}
 	return sp
+}
+
+// fragmentWait is how often it is tried whether what was said in a fragment can
+// get out of it.
+const fragmentWait = 250 * time.Millisecond
+
+// tellLater floods again what only a fragment of a stream has heard: when it
+// has a link to the rest, the comparison of databases brings it there.
+func (w *world) tellLater(from int32, records []*record) {
+	w.afterLife(from, fragmentWait, func() {
+		if s := &w.servers[from]; len(records) == 1 && s.own == records[0] {
+			w.issue(from, records...)
+		}
+	})
 }
 
 func (w *world) reachedOf(st *stream, arrive []uint32) (reached, members int) {
