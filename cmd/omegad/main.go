@@ -27,6 +27,7 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" help:"Run one server."`
 	Dev    devCmd    `cmd:"" help:"Run a whole cloud on this machine, for trials and development."`
 	Config configCmd `cmd:"" help:"Print the commented default configuration."`
+	Sim    simCmd    `cmd:"" help:"Simulate a cloud of thousands of servers and report how it stands failures."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

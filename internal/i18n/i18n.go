@@ -64,7 +64,7 @@ func (t Text) In(l Lang) string {
 
 // find looks through the parts of the catalogue; no key stands in two.
 func find(key string) (e entry, ok bool) {
-	for _, part := range []map[string]entry{catalogue, commands, trial} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, simulation} {
 		if e, ok = part[key]; ok {
 			break
 		}

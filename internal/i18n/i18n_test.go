@@ -11,7 +11,7 @@ import (
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands, trial} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, simulation} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -22,7 +22,7 @@ func all() map[string]entry {
 var placeholder = regexp.MustCompile(`\{\d\}`)
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got, want := len(all()), len(catalogue)+len(commands)+len(trial); got != want {
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(simulation); got != want {
 		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {
@@ -57,7 +57,7 @@ var used = regexp.MustCompile(`(?:i18n\.T|\.text)\("([a-z0-9._]+)"[,)]`)
 
 func TestEveryKeyInUseExists(t *testing.T) {
 	known, found := all(), 0
-	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try"} {
+	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "sim/churn"} {
 		files, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

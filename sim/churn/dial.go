@@ -50,6 +50,9 @@ func (w *world) dialFailed(i, to int32) {
 // link or says nothing.
 func (w *world) arrive(i, to int32, rtt time.Duration) {
 	s, t := &w.servers[i], &w.servers[to]
+	if t.alive {
+		t.inbound = append(t.inbound, w.now)
+	}
 	switch {
 	case s.linkTo(to) != nil: // the other side was faster
 		w.stopMaking(i, to)
@@ -61,7 +64,6 @@ func (w *world) arrive(i, to int32, rtt time.Duration) {
 	default:
 		w.stopMaking(i, to)
 		w.stopMaking(to, i)
-		t.inbound = append(t.inbound, w.now)
 		w.link(i, to, rtt/2)
 	}
 }

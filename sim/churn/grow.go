@@ -15,7 +15,7 @@ import (
 // people do who read one list on one day. Each has met one server, which it
 // drew from that list.
 func (w *world) grow(n int) {
-	for len(w.servers) < n {
+	for len(w.servers) < n && !w.stop() {
 		m := len(w.servers)
 		for range min(max(m/4, 1), n-m) {
 			w.meet()

@@ -37,17 +37,18 @@ type Disaster struct {
 	MaxDegree      int     `json:"max_degree"`
 	LSAs           float64 `json:"announcements_per_survivor"`
 
-	Course []Moment `json:"course,omitempty"`
+	// Course is how the repair went, for the picture. It is not in the line.
+	Course []Moment `json:"-"`
 }
 
 // A Moment is one look at the true graph in the course of a repair.
 type Moment struct {
-	AtS      float64 `json:"at_s"`
-	Parts    int     `json:"parts"`
-	Bridges  int     `json:"bridges"`
-	Vertices int     `json:"cut_vertices"`
-	Below    int     `json:"below_three_links"`
-	Made     int     `json:"links_made"`
+	AtS      float64 // seconds after the disaster
+	Parts    int
+	Bridges  int
+	Vertices int
+	Below    int // servers with fewer than three links
+	Made     int // links since
 }
 
 func (m Moment) bridgeless() bool { return m.Bridges == 0 && m.Parts == 1 }

@@ -24,8 +24,9 @@ type world struct {
 	tally   tally
 	linkID  uint32
 
-	watch *watch // nil: nobody looks at the true graph
-	post  *post  // nil: no messages are under way
+	watch *watch      // nil: nobody looks at the true graph
+	post  *post       // nil: no messages are under way
+	stop  func() bool // whether the run was given up
 }
 
 // A server is what one simulated server knows and does, apart from its
@@ -87,7 +88,7 @@ func newWorld(cfg *Config) *world {
 	return &world{
 		cfg: cfg, pop: newPopulation(*cfg), rng: rand.New(rand.NewPCG(cfg.Seed, 0x77)),
 		streams: []*stream{newStream(0)}, flood: newFlooder(),
-		tally: newTally(),
+		tally: newTally(), stop: func() bool { return false },
 	}
 }
 
@@ -111,7 +112,7 @@ func (w *world) clone(seed uint64) *world {
 	for range w.servers {
 		c.pop.add()
 	}
-	c.now, c.linkID = w.now, w.linkID
+	c.now, c.linkID, c.stop = w.now, w.linkID, w.stop
 	c.servers = make([]server, len(w.servers))
 	base := make([]*record, len(w.servers))
 	for i := range w.servers {
@@ -145,7 +146,7 @@ func (w *world) afterLife(i int32, d time.Duration, do func()) {
 
 // runUntil lets everything happen that is due before the end.
 func (w *world) runUntil(end time.Duration) {
-	for w.queue.due(end) {
+	for w.queue.due(end) && !w.stop() {
 		e, _ := w.queue.next()
 		w.now = e.at
 		e.do()
