@@ -20,8 +20,8 @@ var simulation = map[string]entry{
 		"{1} servers ended in {0} h, {2} checks: a bridge in {3}, a cut vertex in {4}, fewer than 3 links in {5}",
 	},
 	"sim.converge": {
-		"全部伺服器得知一個伺服器當掉：{0} 毫秒（p99 {1}）；無聲消失：{2} 毫秒（p99 {3}）",
-		"Everybody knows of a crash after {0} ms (p99 {1}), of a silent death after {2} ms (p99 {3})",
+		"全部伺服器得知一個伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
+		"Everybody knows of a crash after {0} ms (p99 {1}), of {2} silent deaths after {3} ms (p99 {4})",
 	},
 	"sim.cost": {
 		"每個伺服器每秒收 {0} 位元組；估計用掉一個核心的 {1} %",
@@ -55,7 +55,7 @@ var simulation = map[string]entry{
 	"sim.page.after":    {"修復之後", "Mended"},
 	"sim.page.hour":     {"{0} 小時來來去去之後", "After {0} h of coming and going"},
 	"sim.page.figures":  {"{0} 個正式成員 · {1} 條連線 · 橋 {2} · 割點 {3} · {4} 塊 · 最少 {5} 條", "{0} full members · {1} links · {2} bridges · {3} cut vertices · {4} parts · at least {5} links each"},
-	"sim.page.course":   {"修復經過", "How it mends"},
+	"sim.page.course":   {"三成伺服器消失之後的修復經過", "How the loss of 30 % mends"},
 	"sim.page.seconds":  {"秒", "s"},
 	"sim.page.cbridges": {"橋", "bridges"},
 	"sim.page.cparts":   {"多餘的塊數", "parts too many"},

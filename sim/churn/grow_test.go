@@ -1,12 +1,13 @@
 package churn
 
 import (
-	"os"
-	"strconv"
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega/mesh"
 )
 
+// grown is a cloud of n servers that came by joins alone.
 func grown(t testing.TB, n int, seed uint64) *world {
 	t.Helper()
 	cfg := &Config{Servers: n, Seed: seed}
@@ -14,29 +15,78 @@ func grown(t testing.TB, n int, seed uint64) *world {
 		t.Fatal(err)
 	}
 	w := newWorld(cfg)
-	begin := time.Now()
 	w.grow(n)
-	t.Logf("grown to %d in %v; builds %d, refused %d", n, time.Since(begin).Round(time.Millisecond), w.tally.builds, w.tally.refused)
+	if w.tally.refused > 0 {
+		t.Fatalf("%d announcements were refused", w.tally.refused)
+	}
 	return w
 }
 
-func TestGrow(t *testing.T) {
-	w := grown(t, testN(), 1)
-	least, most, sum := 99, 0, 0
-	for i := range w.servers {
-		d := len(w.servers[i].links)
-		least, most, sum = min(least, d), max(most, d), sum+d
-	}
-	t.Log(least, most, float64(sum)/float64(len(w.servers)))
-	if least < 3 || most > 12 {
-		t.Errorf("degrees %d to %d", least, most)
+func TestGrowthKeepsTheRule(t *testing.T) {
+	for seed := range uint64(3) {
+		w := grown(t, 150, seed)
+		s := w.shape()
+		if s.Bridges+s.Vertices+s.TwoCuts > 0 || s.PairCuts > 0 || s.MinDegree < mesh.TargetLinks || s.MaxDegree > mesh.LinkCap || s.Components != 1 {
+			t.Errorf("seed %d: %+v", seed, s)
+		}
+		if s.Bypass.Share < 1 {
+			t.Errorf("seed %d: a way around %v of the links", seed, s.Bypass.Share)
+		}
 	}
 }
 
-func testN() int {
-	if s := os.Getenv("N"); s != "" {
-		n, _ := strconv.Atoi(s)
-		return n
+// One server after the other goes or restarts. At no instant is there a bridge
+// or a cut vertex, or a member with fewer than three links.
+func TestChurnKeepsTheRule(t *testing.T) {
+	w := grown(t, 200, 1)
+	w.watch = newWatch(w.now)
+	w.cfg.Restarts, w.cfg.Deaths = 4, 1
+	w.churn(2 * time.Hour)
+	r := w.watch.result
+	if r.AloneSeen < 50 || r.Alone > 0 || r.Splits > 0 {
+		t.Errorf("%+v", r)
 	}
-	return 300
+	if w.tally.joins.quantiles().Count == 0 {
+		t.Error("nobody joined")
+	}
+}
+
+func TestDisasterMends(t *testing.T) {
+	w := grown(t, 200, 1)
+	for _, share := range []float64{0.3, 0.5} {
+		c := w.clone(uint64(100 * share))
+		d := c.disaster("random", c.randomVictims(share))
+		if d.Parts < 1 || d.BridgelessS < 0 || d.WholeS < 0 || d.MaxDegree > mesh.LinkCap {
+			d.Course = nil
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
+func TestSplitHeals(t *testing.T) {
+	c := grown(t, 200, 1).clone(5)
+	s := c.split()
+	if s.TogetherS < 0 || s.WholeS < 0 || s.AgreeS < 0 || s.LinksLost == 0 {
+		t.Errorf("%+v", s)
+	}
+	if c.tally.refused > 0 {
+		t.Errorf("%d announcements were refused", c.tally.refused)
+	}
+}
+
+func TestMailIsKept(t *testing.T) {
+	m := grown(t, 100, 1).mailboxes()
+	if m.Lost > 0 || m.Stored == 0 || m.Moved == 0 || m.BelowMean <= 0 || m.BelowMean > 0.02 {
+		t.Errorf("%+v", m)
+	}
+}
+
+// Homes that die faster than copies are made do lose mail: the count is not
+// nought because nothing is counted.
+func TestMailIsLostWhenAllHomesDie(t *testing.T) {
+	w := grown(t, 100, 1)
+	w.cfg.Deaths = 20
+	if m := w.mailboxes(); m.Lost == 0 || m.Lost > m.Stored {
+		t.Errorf("%+v", m)
+	}
 }

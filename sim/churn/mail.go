@@ -37,6 +37,7 @@ type Mail struct {
 // A mailbox is a set of messages at up to three homes.
 type mailbox struct {
 	homes []home
+	total int           // messages stored, ever: nothing is read and trimmed here
 	below time.Duration // since when fewer than three have all of it; -1: they do
 	good  int           // homes that are there and have everything
 }
@@ -200,6 +201,7 @@ func (m *mailroom) forget(b, i int32) {
 		return
 	}
 	m.mail.Lost += least
+	box.total -= least
 	for k := range box.homes {
 		box.homes[k].behind -= least
 	}
@@ -212,7 +214,7 @@ func (m *mailroom) replace(b int32) {
 	}
 	m.mail.Moved++
 	h := &box.homes[len(box.homes)-1]
-	h.behind = 1 << 20 // everything
+	h.behind = box.total
 	m.count(b)
 	m.copySoon(b, h.server)
 }
@@ -240,6 +242,7 @@ func (m *mailroom) arrival(end time.Duration) {
 		b := int32(m.rng.IntN(len(m.boxes)))
 		if box := &m.boxes[b]; m.upHomes(box) >= storedAtLeast { // else it waits with the sender
 			m.mail.Stored++
+			box.total++
 			for k := range box.homes {
 				if h := &box.homes[k]; !m.up[h.server] {
 					h.behind++

@@ -32,7 +32,12 @@ type Transit struct {
 	MaxHops    int     `json:"max_hops"`
 	Revisits   float64 `json:"revisits"` // share of messages that met a server twice
 	Hedged     float64 `json:"hedged"`   // share of messages sent around at least once
+	Repeated   float64 `json:"repeated"` // share of messages that the origin sent again
 }
+
+// repeats are when the origin sends a message that is not answered (package
+// proxy has the same).
+var repeats = []time.Duration{0, time.Second, 3 * time.Second, 5 * time.Second}
 
 // A message is one on its way. Copies of it may travel at the same time.
 type message struct {
@@ -44,6 +49,8 @@ type message struct {
 	hops    int           // of the longest journey
 	twice   bool
 	hedged  bool
+
+	repeated bool // by its origin
 }
 
 // A packet is one copy of a message at one server.
@@ -82,6 +89,16 @@ type hop struct {
 
 func newPost(w *world) *post {
 	return &post{w: w, routes: map[*database]*routes{}, moving: map[[2]int32][]*hop{}}
+}
+
+// send lets the origin send a message, unless it was answered.
+func (o *post) send(i int32, m *message) {
+	if m.arrived < 0 || o.w.now < m.arrived+m.ideal {
+		if o.w.now > m.sent {
+			m.repeated = true
+		}
+		o.at(i, packet{m: m})
+	}
 }
 
 // at lets a packet be forwarded by a server that has it.
@@ -314,7 +331,9 @@ func (w *world) oneFailure(rng *rand.Rand, servers int, silent bool) []*message 
 		m := &message{to: t[len(t)-1], ideal: w.delayAlong(t), arrived: -1}
 		m.sent = begin - 200*time.Millisecond + time.Duration(rng.Int64N(int64(2200*time.Millisecond)))
 		all = append(all, m)
-		w.queue.put(m.sent, func() { o.at(t[0], packet{m: m}) })
+		for _, after := range repeats {
+			w.queue.put(m.sent+after, func() { o.send(t[0], m) })
+		}
 	}
 	w.queue.put(begin, func() {
 		if servers == 0 {
@@ -388,7 +407,7 @@ func (w *world) breakLink(path []int32, at int32, silent bool) {
 func judge(kind string, all []*message) Transit {
 	t := Transit{Failure: kind, Failures: transitFailures, Messages: len(all)}
 	var extra series
-	delivered, twice, hedged := 0, 0, 0
+	delivered, twice, hedged, repeated := 0, 0, 0, 0
 	for _, m := range all {
 		t.MaxHops = max(t.MaxHops, m.hops)
 		if m.twice {
@@ -396,6 +415,9 @@ func judge(kind string, all []*message) Transit {
 		}
 		if m.hedged {
 			hedged++
+		}
+		if m.repeated {
+			repeated++
 		}
 		if m.arrived >= 0 {
 			delivered++
@@ -405,6 +427,7 @@ func judge(kind string, all []*message) Transit {
 	}
 	n := float64(max(len(all), 1))
 	t.Delivered, t.Revisits, t.Hedged = round(float64(delivered)/n, 5), round(float64(twice)/n, 4), round(float64(hedged)/n, 4)
+	t.Repeated = round(float64(repeated)/n, 4)
 	q := extra.quantiles()
 	t.ExtraP50, t.ExtraP99, t.ExtraMax = q.P50, q.P99, q.Max
 	return t

@@ -30,7 +30,6 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	for _, s := range scenarios {
 		if slices.Contains(cfg.Only, s.name) && !w.stop() {
-			cfg.Progress(s.name)
 			s.run(w, r)
 		}
 	}
@@ -49,6 +48,7 @@ var scenarios = []struct {
 }
 
 func runChurn(w *world, r *Result) {
+	w.cfg.Progress("churn")
 	c := w.clone(0xc0)
 	c.watch = newWatch(c.now)
 	d := time.Duration(w.cfg.Hours * float64(time.Hour))
@@ -98,6 +98,7 @@ func runMass(w *world, r *Result) {
 }
 
 func runMessages(w *world, r *Result) {
+	w.cfg.Progress("messages")
 	for _, f := range []struct {
 		name    string
 		servers int
@@ -111,11 +112,13 @@ func runMessages(w *world, r *Result) {
 }
 
 func runSplit(w *world, r *Result) {
+	w.cfg.Progress("split")
 	s := w.clone(0xe0).split()
 	r.Report.Split = &s
 }
 
 func runMail(w *world, r *Result) {
+	w.cfg.Progress("mail")
 	m := w.mailboxes()
 	r.Report.Mail = &m
 }

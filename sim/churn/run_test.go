@@ -11,7 +11,7 @@ import (
 func TestRunRepeats(t *testing.T) {
 	line := func(seed uint64, cores int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-		r, err := Run(t.Context(), Config{Servers: 150, Seed: seed})
+		r, err := Run(t.Context(), Config{Servers: 60, Seed: seed})
 		if err != nil {
 			t.Fatal(err)
 		}

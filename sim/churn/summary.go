@@ -19,7 +19,7 @@ func (r *Report) Summary() []i18n.Text {
 		v := c.Invariant
 		lines = append(lines,
 			i18n.T("sim.churn", r.Hours, c.Ended, v.Events, v.Bridges, v.Vertices, v.Degrees),
-			i18n.T("sim.converge", c.ConvergedCrash.P50, c.ConvergedCrash.P99, c.ConvergedSilent.P50, c.ConvergedSilent.P99),
+			i18n.T("sim.converge", c.ConvergedCrash.P50, c.ConvergedCrash.P99, c.ConvergedSilent.Count, c.ConvergedSilent.P50, c.ConvergedSilent.P99),
 			i18n.T("sim.cost", c.BytesPerSecond.total(), round(100*c.Effort.Core, 3)))
 	}
 	for _, d := range r.Mass {
