@@ -2,6 +2,7 @@ package churn
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -26,11 +27,14 @@ func ticks(d time.Duration) uint32 { return uint32(d / tick) }
 // as with a heap.
 type flooder struct {
 	buckets [][]int32
+	used    []uint64   // a bit per bucket: something is in it
 	free    [][]uint32 // arrivals that are no longer needed
 	size    int
 }
 
-func newFlooder() *flooder { return &flooder{buckets: make([][]int32, ring)} }
+func newFlooder() *flooder {
+	return &flooder{buckets: make([][]int32, ring), used: make([]uint64, ring/64)}
+}
 
 // fit makes room for n servers.
 func (f *flooder) fit(n int) {
@@ -58,6 +62,25 @@ func (f *flooder) release(a []uint32) {
 	}
 }
 
+// put adds a server to the bucket of an instant.
+func (f *flooder) put(t uint32, i int32) {
+	slot := t % ring
+	f.buckets[slot] = append(f.buckets[slot], i)
+	f.used[slot/64] |= 1 << (slot % 64)
+}
+
+// next is the first instant from t on with something in its bucket. There must
+// be one.
+func (f *flooder) next(t uint32) uint32 {
+	for {
+		slot := t % ring
+		if rest := f.used[slot/64] >> (slot % 64); rest != 0 {
+			return t + uint32(bits.TrailingZeros64(rest))
+		}
+		t += 64 - slot%64
+	}
+}
+
 // A spread is how one flood went.
 type spread struct {
 	arrive  []uint32 // by server: ticks after the begin, or never
@@ -72,9 +95,10 @@ type spread struct {
 func (f *flooder) spread(w *world, from int32) spread {
 	r := spread{arrive: f.arrivals()}
 	r.arrive[from] = 0
-	f.buckets[0] = append(f.buckets[0], from)
+	f.put(0, from)
 	waiting := 1
 	for t := uint32(0); waiting > 0; t++ {
+		t = f.next(t)
 		slot := t % ring
 		for k := 0; k < len(f.buckets[slot]); k++ {
 			at := f.buckets[slot][k]
@@ -90,12 +114,13 @@ func (f *flooder) spread(w *world, from int32) spread {
 				lk := &s.links[l]
 				if next := t + lk.delay; next < r.arrive[lk.peer] && w.carries(at, lk) {
 					r.arrive[lk.peer] = next
-					f.buckets[next%ring] = append(f.buckets[next%ring], lk.peer)
+					f.put(next, lk.peer)
 					waiting++
 				}
 			}
 		}
 		f.buckets[slot] = f.buckets[slot][:0]
+		f.used[slot/64] &^= 1 << (slot % 64)
 	}
 	r.sent++ // the origin sends to all
 	return r

@@ -298,7 +298,7 @@ func (g *graph) edgeBetween(a, b int32) int32 {
 
 // How many failures and messages are simulated of each kind.
 const (
-	transitFailures = 8
+	transitFailures = 8  // 2 in clouds of fewer than 1,000 servers: those are for tests
 	transitMessages = 60 // per failure
 	transitSources  = 40
 )
@@ -307,11 +307,15 @@ const (
 func (w *world) transits(kind string, servers int, silent bool) Transit {
 	var all []*message
 	rng := rand.New(rand.NewPCG(w.cfg.Seed, uint64(servers)<<8|uint64(len(kind))))
-	for f := range transitFailures {
+	failures := transitFailures
+	if len(w.servers) < 1000 {
+		failures = 2
+	}
+	for f := range failures {
 		c := w.clone(uint64(f)<<16 | uint64(servers)<<8 | uint64(len(kind)))
 		all = append(all, c.oneFailure(rng, servers, silent)...)
 	}
-	return judge(kind, all)
+	return judge(kind, failures, all)
 }
 
 // oneFailure lets messages meet the end of some servers, or of a link if it is
@@ -404,8 +408,8 @@ func (w *world) breakLink(path []int32, at int32, silent bool) {
 	}
 }
 
-func judge(kind string, all []*message) Transit {
-	t := Transit{Failure: kind, Failures: transitFailures, Messages: len(all)}
+func judge(kind string, failures int, all []*message) Transit {
+	t := Transit{Failure: kind, Failures: failures, Messages: len(all)}
 	var extra series
 	delivered, twice, hedged, repeated := 0, 0, 0, 0
 	for _, m := range all {
