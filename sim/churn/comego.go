@@ -55,19 +55,20 @@ func (w *world) depart() {
 		i = int32(w.rng.IntN(len(w.servers)))
 	}
 	if w.rng.Float64()*(w.cfg.Restarts+w.cfg.Deaths) < w.cfg.Restarts {
-		w.end(i, false, false)
+		w.end(i, false)
 		w.after(w.cfg.Downtime, func() { w.comeBack(i) })
 		return
 	}
-	w.end(i, w.rng.Float64() < w.cfg.Silent, true)
+	w.end(i, w.rng.Float64() < w.cfg.Silent)
 	w.after(newcomerAfter, w.newcomer)
 }
 
 // comeBack starts a server with what is on its disk.
 func (w *world) comeBack(i int32) {
 	s := &w.servers[i]
-	s.alive, s.silent = true, false
+	s.silent = false
 	s.life++
+	w.setAlive(i, true)
 	s.born, s.planned, s.announced, s.allowance = w.now, 0, 0, mesh.AnnounceBurst
 	if s.bootstrap >= 0 {
 		w.dial(i, s.bootstrap)
@@ -80,7 +81,8 @@ func (w *world) newcomer() {
 	known := len(w.servers)
 	i := w.addServer()
 	s := &w.servers[i]
-	s.alive, s.born, s.joined, s.stuck = true, w.now, w.now, 0
+	w.setAlive(i, true)
+	s.born, s.joined, s.stuck = w.now, w.now, 0
 	w.meetAnother(i, known)
 }
 

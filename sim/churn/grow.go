@@ -1,9 +1,7 @@
 package churn
 
 import (
-	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"time"
 
@@ -44,7 +42,7 @@ func (w *world) required() int {
 func (w *world) meet() {
 	known := len(w.servers)
 	i := w.addServer()
-	w.servers[i].alive = true
+	w.setAlive(i, true)
 	for known > 0 {
 		b := int32(w.rng.IntN(known))
 		if w.transit(b) && len(w.servers[b].links) < mesh.LinkCap {
@@ -191,18 +189,4 @@ func parallel(n int, f func(k int)) {
 		})
 	}
 	wg.Wait()
-}
-
-// sample draws k of the servers that want is true for, ascending.
-func (w *world) sample(rng *rand.Rand, k int, want func(int32) bool) []int32 {
-	var all []int32
-	for i := range w.servers {
-		if want(int32(i)) {
-			all = append(all, int32(i))
-		}
-	}
-	rng.Shuffle(len(all), func(a, b int) { all[a], all[b] = all[b], all[a] })
-	all = all[:min(k, len(all))]
-	slices.Sort(all)
-	return all
 }

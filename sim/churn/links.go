@@ -25,14 +25,15 @@ const (
 
 // end takes a server from the cloud. Its peers notice by the reset of their
 // connections, or after a while by the silence.
-func (w *world) end(i int32, silent, forEver bool) {
+func (w *world) end(i int32, silent bool) {
 	if w.watch != nil {
 		w.watch.before(w)
 	}
 	s := &w.servers[i]
 	p := w.position(i)
 	links := s.links
-	s.alive, s.gone, s.silent, s.full = false, forEver, silent, false
+	w.setAlive(i, false)
+	s.silent, s.full = silent, false
 	s.links, s.making, s.past, s.inbound = nil, nil, nil, nil
 	s.pending, s.planning, s.stuck = false, false, p // what is on its disk
 	s.life++

@@ -116,11 +116,10 @@ func (w *world) disaster(name string, victims []int32) Disaster {
 	w.tally = newTally()
 	members := w.sampleMembers()
 	for _, v := range victims {
-		w.servers[v].alive = false // before anybody is told, so that nothing is sent to them
+		w.setAlive(v, false) // before anybody is told, so that nothing is sent to them
 	}
 	for _, v := range victims {
-		w.servers[v].alive = true
-		w.end(v, w.rng.Float64() < w.cfg.Silent, true)
+		w.end(v, w.rng.Float64() < w.cfg.Silent)
 	}
 	w.watch = newWatch(w.now)
 	w.mendSoon()

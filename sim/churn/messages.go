@@ -345,7 +345,7 @@ func (w *world) oneFailure(rng *rand.Rand, servers int, silent bool) []*message 
 			return
 		}
 		for _, v := range failing {
-			w.end(v, silent, true)
+			w.end(v, silent)
 		}
 	})
 	w.runUntil(begin + 2*giveUpAfter)

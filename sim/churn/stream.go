@@ -96,6 +96,11 @@ func (st *stream) newest(p, servers int) []*record {
 func (w *world) issue(from int32, records ...*record) spread {
 	sp := w.flood.spread(w, from)
 	e := &entry{records: records, issued: w.now, arrive: sp.arrive, last: sp.last}
+	if len(w.streams) == 1 && sp.reached == w.living {
+		w.streams[0].settle(w.now, w.flood)
+		w.streams[0].log = append(w.streams[0].log, e)
+		return sp
+	}
 	kept := false
 	for _, st := range w.streams {
 		st.settle(w.now, w.flood)

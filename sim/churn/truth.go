@@ -163,18 +163,6 @@ func (g *graph) discover(v, clock int32) int32 {
 	return clock
 }
 
-// ends returns the servers at a link.
-func (g *graph) ends(edge int32) (a, b int32) {
-	for k := range g.nodes {
-		for at := g.first[k]; at < g.first[k+1]; at++ {
-			if g.edge[at] == edge {
-				return int32(k), g.to[at]
-			}
-		}
-	}
-	return -1, -1
-}
-
 // degrees returns the least, mean and largest number of links.
 func (g *graph) degrees() (least int, mean float64, most int) {
 	if len(g.nodes) == 0 {

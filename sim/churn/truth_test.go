@@ -18,7 +18,8 @@ func TestCutsAgreeWithMesh(t *testing.T) {
 		n := 8 + rng.IntN(32)
 		for range n {
 			i := w.addServer()
-			w.pop.all[i].nat, w.servers[i].alive = false, true
+			w.pop.all[i].nat = false
+			w.setAlive(i, true)
 		}
 		for range n + rng.IntN(n) {
 			a, b := int32(rng.IntN(n)), int32(rng.IntN(n))

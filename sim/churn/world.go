@@ -18,6 +18,8 @@ type world struct {
 	now     time.Duration
 	queue   queue
 	servers []server
+	living  int      // servers that are alive
+	lives   []uint32 // by server: its life while it is alive, else 0; close together for floods
 	streams []*stream
 	side    []bool // while the cloud is split: by server, which side; else nil
 	flood   *flooder
@@ -33,7 +35,6 @@ type world struct {
 // database: that is a position in a stream (see stream).
 type server struct {
 	alive  bool
-	gone   bool // will not come back
 	silent bool // its last end was not noticed by a reset
 	life   uint32
 	born   time.Duration // when it started last
@@ -95,12 +96,28 @@ func newWorld(cfg *Config) *world {
 // addServer makes room for one more server, not yet alive.
 func (w *world) addServer() int32 {
 	i := w.pop.add()
+	w.lives = append(w.lives, 0)
 	w.servers = append(w.servers, server{
-		stuck: -1, bootstrap: -1, allowance: mesh.AnnounceBurst,
+		life: 1, stuck: -1, bootstrap: -1, allowance: mesh.AnnounceBurst,
 		rng: rand.New(rand.NewPCG(w.cfg.Seed, 0x5e<<32|uint64(i))),
 	})
 	w.flood.fit(len(w.servers))
 	return i
+}
+
+// setAlive starts or ends a server.
+func (w *world) setAlive(i int32, alive bool) {
+	s := &w.servers[i]
+	switch {
+	case alive && !s.alive:
+		w.living++
+	case !alive && s.alive:
+		w.living--
+	}
+	s.alive, w.lives[i] = alive, 0
+	if alive {
+		w.lives[i] = s.life
+	}
 }
 
 // clone returns a world that begins where w is. Nothing may be under way in w.
@@ -114,6 +131,7 @@ func (w *world) clone(seed uint64) *world {
 	}
 	c.now, c.linkID, c.stop = w.now, w.linkID, w.stop
 	c.servers = make([]server, len(w.servers))
+	c.living, c.lives = w.living, append([]uint32(nil), w.lives...)
 	base := make([]*record, len(w.servers))
 	for i := range w.servers {
 		s := w.servers[i]
@@ -159,8 +177,7 @@ func (w *world) cut(a, b int32) bool { return w.side != nil && w.side[a] != w.si
 
 // carries reports whether what server i sends over l arrives.
 func (w *world) carries(i int32, l *link) bool {
-	p := &w.servers[l.peer]
-	return p.alive && p.life == l.life && !w.cut(i, l.peer)
+	return w.lives[l.peer] == l.life && (w.side == nil || !w.cut(i, l.peer))
 }
 
 func (s *server) linkTo(peer int32) *link {
