@@ -2,8 +2,8 @@ package i18n
 
 // simulation are the texts of omegad sim.
 var simulation = map[string]entry{
-	"sim.took":  {"{0}：{1} 秒（處理器 {2} 秒）", "{0}: {1} s ({2} s of processor time)"},
-	"sim.total": {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
+	"sim.begins": {"{0} 秒：{1}", "{0} s: {1}"},
+	"sim.total":  {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
 
 	"sim.head":   {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
 	"sim.policy": {"連線規則：{0}", "Rules: {0}"},

@@ -32,8 +32,8 @@ type Config struct {
 	// split, mail. Empty: all.
 	Only []string
 
-	// Progress, when not nil, is told what begins. It is not part of the
-	// result.
+	// Progress, when not nil, is told what begins, by one goroutine at a
+	// time. It is not part of the result.
 	Progress func(what string)
 }
 

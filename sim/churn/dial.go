@@ -11,12 +11,13 @@ const (
 	dialTimeout  = 5 * time.Second
 	answerWithin = 3 * time.Second // has a peer to accept a link
 	refusedFor   = time.Minute     // is a peer not asked again that did not
+	maxDials     = 32              // under way at once
 )
 
 // dial makes a link, if the other server is there and takes it.
 func (w *world) dial(i, to int32) {
 	s := &w.servers[i]
-	if s.linkTo(to) != nil || slices.Contains(s.making, to) {
+	if s.linkTo(to) != nil || slices.Contains(s.making, to) || len(s.making) >= maxDials {
 		return
 	}
 	s.making = append(s.making, to)

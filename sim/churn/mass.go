@@ -32,6 +32,7 @@ type Disaster struct {
 	Rounds         int     `json:"rounds"`                // of 2 s, in which links were made
 	LinksPerServer float64 `json:"new_links_per_survivor"`
 	MaxInbound     int     `json:"max_inbound_per_round"`
+	MostWants      int     `json:"most_links_wanted_by_one_plan"`
 	DeadDials      int     `json:"dials_to_dead"`
 	DroppedLater   int     `json:"links_dropped_later"`
 	MaxDegree      int     `json:"max_degree"`
@@ -200,7 +201,7 @@ func (w *world) sum(d *Disaster, began time.Duration) {
 			rounds[r] = true
 		}
 	}
-	d.Rounds = len(rounds)
+	d.Rounds, d.MostWants = len(rounds), w.tally.mostWants
 	d.LinksPerServer = round(float64(w.tally.made)/float64(max(d.Left, 1)), 4)
 	d.DeadDials = w.tally.deadDials + w.tally.timeouts
 	d.LSAs = round(float64(w.tally.floods)/float64(max(d.Left, 1)), 3)

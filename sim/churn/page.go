@@ -61,6 +61,9 @@ func (r *Result) pictures(t func(string, ...any) string) (out []picture) {
 		"struck": t("sim.page.struck"), "mended": t("sim.page.after"),
 	}
 	for _, m := range r.maps {
+		if m.name == "" {
+			continue // not simulated
+		}
 		f := m.shape
 		out = append(out, picture{
 			titles[m.name], t("sim.page.figures", f.members, f.links, f.bridges, f.vertices, f.parts, f.least),
@@ -80,7 +83,7 @@ func (r *Result) lines(lang i18n.Lang) (out []string) {
 // struck is the loss of 30 % at random, nil if it was not simulated.
 func (r *Report) struck() *Disaster {
 	for k := range r.Mass {
-		if r.Mass[k].Name == "random 30 %" {
+		if r.Mass[k].Name == pictured {
 			return &r.Mass[k]
 		}
 	}

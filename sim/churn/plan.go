@@ -56,6 +56,7 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 	var out []int32
 	wants := v.Plan(w.planInput(i, quiet), s.rng)
 	w.keepWeakness(i, v)
+	w.tally.mostWants = max(w.tally.mostWants, len(wants))
 	for _, want := range wants {
 		w.tally.reasons[want.Reason]++
 		out = append(out, w.pop.index[want.Peer])

@@ -2,7 +2,9 @@ package churn
 
 import (
 	"context"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,7 +15,8 @@ type Result struct {
 }
 
 // Run simulates what cfg asks for. Every scenario begins with the same grown
-// cloud. An error means a bad configuration, or that ctx ended.
+// cloud, so several go at the same time; what they find out does not depend on
+// that. An error means a bad configuration, or that ctx ended.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -23,44 +26,88 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	w.stop = func() bool { return ctx.Err() != nil }
 	cfg.Progress("growth")
 	w.grow(cfg.Servers)
-	r.Report.Growth = Work{w.tally.plans, int(w.linkID), w.tally.refused}
-	if !w.stop() {
-		r.Report.Grown = w.shape()
-		r.maps = append(r.maps, w.mapOf("grown", nil))
+	if w.stop() {
+		return r, ctx.Err()
 	}
+	r.Report.Growth = Work{w.tally.plans, int(w.linkID), w.tally.refused}
+	var jobs []job
 	for _, s := range scenarios {
-		if slices.Contains(cfg.Only, s.name) && !w.stop() {
-			s.run(w, r)
+		if slices.Contains(cfg.Only, s.name) {
+			jobs = append(jobs, s.jobs(w, r)...)
 		}
 	}
+	r.maps = make([]Map, mapCount)
+	jobs = append(jobs, job{"shape", func() {
+		r.Report.Grown, r.maps[mapGrown] = w.shape(), w.mapOf("grown", nil)
+	}})
+	do(&cfg, jobs, w.stop)
 	return r, ctx.Err()
 }
 
+// A job is something that can be done beside others.
+type job struct {
+	name string
+	run  func()
+}
+
+// mostJobs bounds how many worlds are in memory at a time; each takes up to
+// 1.5 GB at 10,000 servers.
+const mostJobs = 4
+
+// do does all jobs, as many at a time as there are cores.
+func do(cfg *Config, jobs []job, stop func() bool) {
+	next := make(chan job, len(jobs))
+	for _, j := range jobs {
+		next <- j
+	}
+	close(next)
+	var (
+		wg      sync.WaitGroup
+		telling sync.Mutex
+	)
+	tell := func(what string) {
+		telling.Lock()
+		defer telling.Unlock()
+		cfg.Progress(what)
+	}
+	for range min(runtime.GOMAXPROCS(0), mostJobs) {
+		wg.Go(func() {
+			for j := range next {
+				if !stop() {
+					tell(j.name)
+					j.run()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// scenarios are listed with the longest first, so that no core is left alone
+// with one at the end.
 var scenarios = []struct {
 	name string
-	run  func(w *world, r *Result)
+	jobs func(w *world, r *Result) []job
 }{
-	{"churn", runChurn},
-	{"mass", runMass},
-	{"messages", runMessages},
-	{"split", runSplit},
-	{"mail", runMail},
+	{"churn", churnJobs},
+	{"mass", massJobs},
+	{"messages", messageJobs},
+	{"split", splitJobs},
+	{"mail", mailJobs},
 }
 
-func runChurn(w *world, r *Result) {
-	w.cfg.Progress("churn")
-	c := w.clone(0xc0)
-	c.watch = newWatch(c.now)
-	d := time.Duration(w.cfg.Hours * float64(time.Hour))
-	c.churn(d)
-	r.Report.Churn = c.churnReport(d)
-	r.maps = append(r.maps, c.mapOf("churned", nil))
+func churnJobs(w *world, r *Result) []job {
+	return []job{{"churn", func() {
+		c := w.clone(0xc0)
+		c.watch = newWatch(c.now)
+		d := time.Duration(w.cfg.Hours * float64(time.Hour))
+		c.churn(d)
+		r.Report.Churn, r.maps[mapChurned] = c.churnReport(d), c.mapOf("churned", nil)
+	}}}
 }
 
-// runMass loses servers at random and the best connected, and whole groups.
-// Those that leave nothing to mend are told as they are; so is what nobody
-// could repair from (targets by degree are chosen by somebody who knows).
-func runMass(w *world, r *Result) {
+// massJobs lose servers at random, the best connected, and whole groups.
+func massJobs(w *world, r *Result) (jobs []job) {
 	random := func(share float64) func(*world) []int32 {
 		return func(c *world) []int32 { return c.randomVictims(share) }
 	}
@@ -70,7 +117,7 @@ func runMass(w *world, r *Result) {
 	group := func(of func(*facts) int) func(*world) []int32 {
 		return func(c *world) []int32 { return largestGroup(c.groups(of)) }
 	}
-	for k, d := range []struct {
+	disasters := []struct {
 		name    string
 		victims func(*world) []int32
 	}{
@@ -79,46 +126,64 @@ func runMass(w *world, r *Result) {
 		{"largest operator", group(func(f *facts) int { return f.operator })},
 		{"largest site", group(func(f *facts) int { return f.site })},
 		{"largest version", group(func(f *facts) int { return f.version })},
-	} {
-		if w.stop() {
-			return
-		}
-		w.cfg.Progress("mass: " + d.name)
-		c := w.clone(0xd0 + uint64(k))
-		victims := d.victims(c)
-		pictured := d.name == "random 30 %"
-		if pictured {
-			r.maps = append(r.maps, c.mapOf("struck", victims))
-		}
-		r.Report.Mass = append(r.Report.Mass, c.disaster(d.name, victims))
-		if pictured {
-			r.maps = append(r.maps, c.mapOf("mended", nil))
-		}
 	}
+	r.Report.Mass = make([]Disaster, len(disasters))
+	for k, d := range disasters {
+		jobs = append(jobs, job{"mass: " + d.name, func() {
+			c := w.clone(0xd0 + uint64(k))
+			victims := d.victims(c)
+			if d.name == pictured {
+				r.maps[mapStruck] = c.mapOf("struck", victims)
+			}
+			r.Report.Mass[k] = c.disaster(d.name, victims)
+			if d.name == pictured {
+				r.maps[mapMended] = c.mapOf("mended", nil)
+			}
+		}})
+	}
+	return jobs
 }
 
-func runMessages(w *world, r *Result) {
-	w.cfg.Progress("messages")
-	for _, f := range []struct {
+// pictured is the disaster that pictures are drawn of.
+const pictured = "random 30 %"
+
+// The maps of a result.
+const (
+	mapGrown = iota
+	mapStruck
+	mapMended
+	mapChurned
+	mapCount
+)
+
+func messageJobs(w *world, r *Result) (jobs []job) {
+	failures := []struct {
 		name    string
 		servers int
 		silent  bool
 	}{
 		{"link, silent", 0, true}, {"server, crash", 1, false}, {"server, silent", 1, true},
 		{"two servers, crash", 2, false}, {"two servers, silent", 2, true},
-	} {
-		r.Report.Messages = append(r.Report.Messages, w.transits(f.name, f.servers, f.silent))
 	}
+	r.Report.Messages = make([]Transit, len(failures))
+	for k, f := range failures {
+		jobs = append(jobs, job{"messages: " + f.name, func() {
+			r.Report.Messages[k] = w.transits(f.name, f.servers, f.silent)
+		}})
+	}
+	return jobs
 }
 
-func runSplit(w *world, r *Result) {
-	w.cfg.Progress("split")
-	s := w.clone(0xe0).split()
-	r.Report.Split = &s
+func splitJobs(w *world, r *Result) []job {
+	return []job{{"split", func() {
+		s := w.clone(0xe0).split()
+		r.Report.Split = &s
+	}}}
 }
 
-func runMail(w *world, r *Result) {
-	w.cfg.Progress("mail")
-	m := w.mailboxes()
-	r.Report.Mail = &m
+func mailJobs(w *world, r *Result) []job {
+	return []job{{"mail", func() {
+		m := w.mailboxes()
+		r.Report.Mail = &m
+	}}}
 }

@@ -23,6 +23,7 @@ type tally struct {
 
 	views, graphs, spfs, plans, builds, refused int
 	reasons                                     [4]int // by mesh.Reason
+	mostWants                                   int    // links that one plan wanted
 }
 
 func newTally() tally { return tally{failures: map[time.Duration]failure{}} }
