@@ -300,7 +300,7 @@ func (g *graph) edgeBetween(a, b int32) int32 {
 const (
 	transitFailures = 8  // 2 in clouds of fewer than 1,000 servers: those are for tests
 	transitMessages = 60 // per failure
-	transitSources  = 40
+	transitSources  = 60
 )
 
 // transit lets failures of one kind meet messages.
@@ -325,7 +325,7 @@ func (w *world) oneFailure(rng *rand.Rand, servers int, silent bool) []*message 
 	w.post = o
 	w.now += time.Hour // links were made long ago
 	trips := o.trips(rng)
-	failing, trips := choose(rng, trips, max(servers, 1))
+	failing, trips := choose(rng, trips, servers)
 	begin := w.now + time.Second
 	var all []*message
 	for k, t := range trips {
@@ -369,13 +369,22 @@ func (o *post) trips(rng *rand.Rand) (out [][]int32) {
 	return out
 }
 
-// choose draws servers that have many of the paths, and returns those paths.
+// choose draws servers on some of the paths, or a link that ends at one if none
+// are wanted, and returns the paths that they are inside of.
 func choose(rng *rand.Rand, trips [][]int32, servers int) (failing []int32, through [][]int32) {
-	for range servers {
+	var link *[2]int32
+	for range max(servers, 1) {
 		t := trips[rng.IntN(len(trips))]
-		failing = append(failing, t[1+rng.IntN(len(t)-2)])
+		k := 1 + rng.IntN(len(t)-2)
+		failing = append(failing, t[k])
+		if servers == 0 {
+			link = &[2]int32{t[k-1], t[k]}
+		}
 	}
 	for _, t := range trips {
+		if link != nil && !slices.ContainsFunc(pairsOf(t), func(p [2]int32) bool { return p == *link }) {
+			continue
+		}
 		inside := t[1 : len(t)-1]
 		ends := slices.Contains(failing, t[0]) || slices.Contains(failing, t[len(t)-1])
 		if !ends && slices.ContainsFunc(failing, func(f int32) bool { return slices.Contains(inside, f) }) {
@@ -384,6 +393,14 @@ func choose(rng *rand.Rand, trips [][]int32, servers int) (failing []int32, thro
 	}
 	rng.Shuffle(len(through), func(a, b int) { through[a], through[b] = through[b], through[a] })
 	return failing, through
+}
+
+// pairsOf are the links of a path.
+func pairsOf(path []int32) (out [][2]int32) {
+	for k := 1; k < len(path); k++ {
+		out = append(out, [2]int32{path[k-1], path[k]})
+	}
+	return out
 }
 
 func (w *world) delayAlong(path []int32) (d time.Duration) {

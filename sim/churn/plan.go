@@ -61,7 +61,7 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 		w.tally.reasons[want.Reason]++
 		out = append(out, w.pop.index[want.Peer])
 	}
-	return out
+	return append(out, w.fragmentReunion(i, v)...)
 }
 
 func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {

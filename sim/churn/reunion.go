@@ -62,3 +62,30 @@ func (w *world) planRate() float64 {
 	}
 	return float64(windows) + 1/min(max(quiet/4, minPlanInterval), 5*time.Second).Seconds()
 }
+
+// fragmentReunion is the coin of a server in a small part of the cloud: there
+// it falls often, and reunite counts the server with the large part.
+func (w *world) fragmentReunion(i int32, v *mesh.View) []int32 {
+	reach := 0
+	for _, st := range v.States {
+		if st != mesh.Unreachable {
+			reach++
+		}
+	}
+	s := &w.servers[i]
+	if reach == 0 || 2*reach > len(v.States) || s.rng.Float64() >= 1/math.Sqrt(float64(reach)) {
+		return nil
+	}
+	skip := w.planInput(i, 0).Skip
+	var far []int32
+	for k, r := range v.Records {
+		if v.States[k] == mesh.Unreachable && r.Dialable() && r.Transit() && !skip(r.Server) {
+			far = append(far, w.pop.index[r.Server])
+		}
+	}
+	if len(far) == 0 {
+		return nil
+	}
+	w.tally.reasons[mesh.ReasonReunion]++
+	return far[s.rng.IntN(len(far)):][:1]
+}
