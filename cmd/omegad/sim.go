@@ -49,8 +49,8 @@ func (c *simCmd) Run(ctx context.Context) error {
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(r.Report)
 	}
-	for _, t := range r.Report.Summary() {
-		if _, err := fmt.Println(t.In(lang)); err != nil {
+	for _, line := range r.Report.Summary(lang) {
+		if _, err := fmt.Println(line); err != nil {
 			return err
 		}
 	}

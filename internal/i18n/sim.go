@@ -5,8 +5,11 @@ var simulation = map[string]entry{
 	"sim.begins": {"{0} 秒：{1}", "{0} s: {1}"},
 	"sim.total":  {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
 
-	"sim.head":   {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
-	"sim.policy": {"連線規則：{0}", "Rules: {0}"},
+	"sim.head": {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
+	"sim.policy": {
+		"規則：最近的 2 條加隨機 2 條；至少 3 條，目標 4 條，至多 12 條；弱點輪流修補，每輪 2 秒；失聯的伺服器偶爾撥打",
+		"Rules: 2 nearest and 2 random links; at least 3, aim 4, at most 12; weak places mended in turns of 2 s; lost servers dialled by chance",
+	},
 	"sim.grown": {
 		"只靠加入長成：{0} 個正式成員，{1} 條連線，每個 {2} 到 {3} 條（平均 {4}），橋 {5}，割點 {6}",
 		"Grown by joins alone: {0} full members, {1} links, {2} to {3} each (mean {4}), {5} bridges, {6} cut vertices",
@@ -32,8 +35,8 @@ var simulation = map[string]entry{
 		"{0}: {1} lost, {2} bridges, {3} parts; bridgeless after {4} s, whole after {5} s; {6} new links per survivor",
 	},
 	"sim.transit": {
-		"訊息途中{0}：送達 {1} %，多花 {2} 毫秒（p99 {3}），重複 {4} 則",
-		"Messages meeting a failure ({0}): {1} % delivered, {2} ms extra (p99 {3}), {4} duplicates",
+		"訊息途中，{0}：送達 {1} %，多花 {2} 毫秒（p99 {3}），重複 {4} 則",
+		"A message is on its way and {0}: {1} % delivered, {2} ms extra (p99 {3}), {4} duplicates",
 	},
 	"sim.split": {
 		"世界斷成 {0} 與 {1} 兩半：恢復後 {2} 秒相連，{3} 秒後完好",
@@ -85,7 +88,7 @@ var simulation = map[string]entry{
 	"sim.page.site":     {"最大的地點", "the largest site"},
 	"sim.page.version":  {"用得最多的版本", "the most used version"},
 
-	"sim.fail.link, silent":        {"一條連線無聲中斷", "a link, silently"},
+	"sim.fail.link, silent":        {"一條連線無聲中斷", "a link breaks silently"},
 	"sim.fail.server, crash":       {"一個伺服器當掉", "a server crashes"},
 	"sim.fail.server, silent":      {"一個伺服器無聲消失", "a server goes silently"},
 	"sim.fail.two servers, crash":  {"兩個伺服器當掉", "two servers crash"},

@@ -17,7 +17,7 @@ var pageText string
 func (r *Result) Page(out io.Writer, lang i18n.Lang) error {
 	t := func(key string, args ...any) string { return i18n.T(key, args...).In(lang) }
 	page, err := template.New("page").Funcs(template.FuncMap{
-		"t": t, "percent": percent, "never": orNever, "disaster": func(name string) string { return disasterName(t, name) },
+		"t": t, "percent": percent, "never": orNever, "disaster": func(name string) string { return disasterName(lang, name) },
 	}).Parse(pageText)
 	if err != nil {
 		return err
@@ -35,17 +35,7 @@ func (r *Result) Page(out io.Writer, lang i18n.Lang) error {
 		Lines   []string
 		Worst   Transit
 		Struck  *Disaster
-	}{r.Report, tag, r.pictures(t), r.course(t), degreesChart(r.Report.Grown.Degrees), r.lines(lang), worst(r.Report.Messages), r.Report.struck()})
-}
-
-// disasterName puts the name of a mass failure into words.
-func disasterName(t func(string, ...any) string, name string) string {
-	kind, rest, _ := strings.Cut(name, " ")
-	switch kind {
-	case "random", "targeted":
-		return t("sim.page."+kind, strings.TrimSuffix(rest, " %"))
-	}
-	return t("sim.page." + rest)
+	}{r.Report, tag, r.pictures(t), r.course(t), degreesChart(r.Report.Grown.Degrees), r.Report.Summary(lang), worst(r.Report.Messages), r.Report.struck()})
 }
 
 // A picture is a map with what stands at it.
@@ -69,13 +59,6 @@ func (r *Result) pictures(t func(string, ...any) string) (out []picture) {
 			titles[m.name], t("sim.page.figures", f.members, f.links, f.bridges, f.vertices, f.parts, f.least),
 			m.svg(titles[m.name]), m.name == "grown",
 		})
-	}
-	return out
-}
-
-func (r *Result) lines(lang i18n.Lang) (out []string) {
-	for _, t := range r.Report.Summary() {
-		out = append(out, t.In(lang))
 	}
 	return out
 }

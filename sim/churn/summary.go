@@ -8,10 +8,18 @@ import (
 )
 
 // Summary is the report in a few lines for people.
-func (r *Report) Summary() []i18n.Text {
+func (r *Report) Summary(lang i18n.Lang) []string {
+	var lines []string
+	for _, t := range r.texts(lang) {
+		lines = append(lines, t.In(lang))
+	}
+	return lines
+}
+
+func (r *Report) texts(lang i18n.Lang) []i18n.Text {
 	g := r.Grown
 	lines := []i18n.Text{
-		i18n.T("sim.head", r.Servers, r.Seed), i18n.T("sim.policy", r.Policy),
+		i18n.T("sim.head", r.Servers, r.Seed), i18n.T("sim.policy"),
 		i18n.T("sim.grown", g.Members, g.Links, g.MinDegree, g.MaxDegree, g.MeanDegree, g.Bridges, g.Vertices),
 		i18n.T("sim.ways", g.OverlayP50, g.DirectP50, g.Stretch.Mean, g.Diameter),
 	}
@@ -23,10 +31,10 @@ func (r *Report) Summary() []i18n.Text {
 			i18n.T("sim.cost", c.BytesPerSecond.total(), round(100*c.Effort.Core, 3)))
 	}
 	for _, d := range r.Mass {
-		lines = append(lines, i18n.T("sim.mass", d.Name, d.Lost, d.Bridges, d.Parts, orNever(d.BridgelessS), orNever(d.WholeS), d.LinksPerServer))
+		lines = append(lines, i18n.T("sim.mass", disasterName(lang, d.Name), d.Lost, d.Bridges, d.Parts, orNever(d.BridgelessS), orNever(d.WholeS), d.LinksPerServer))
 	}
 	for _, t := range r.Messages {
-		lines = append(lines, i18n.T("sim.transit", t.Failure, percent(t.Delivered), t.ExtraP50, t.ExtraP99, t.Duplicates))
+		lines = append(lines, i18n.T("sim.transit", i18n.T("sim.fail."+t.Failure).In(lang), percent(t.Delivered), t.ExtraP50, t.ExtraP99, t.Duplicates))
 	}
 	if s := r.Split; s != nil {
 		lines = append(lines, i18n.T("sim.split", s.Sides[0], s.Sides[1], orNever(s.TogetherS), orNever(s.WholeS)))
@@ -50,4 +58,16 @@ func orNever(s float64) string {
 		return "∞"
 	}
 	return strconv.FormatFloat(s, 'f', -1, 64)
+}
+
+// disasterName puts the name of a mass failure into words.
+func disasterName(lang i18n.Lang, name string) string {
+	kind, rest, _ := strings.Cut(name, " ")
+	switch kind {
+	case "random":
+		return i18n.T("sim.page.random", strings.TrimSuffix(rest, " %")).In(lang)
+	case "targeted":
+		return i18n.T("sim.page.targeted", strings.TrimSuffix(rest, " %")).In(lang)
+	}
+	return i18n.T("sim.page." + rest).In(lang)
 }

@@ -22,7 +22,7 @@ type tally struct {
 	reunions                                   int // dials to servers that were lost from sight
 
 	views, graphs, spfs, plans, builds, refused int
-	reasons                                     [4]int // by mesh.Reason
+	reasons                                     [8]int // by mesh.Reason; room for later ones
 	mostWants                                   int    // links that one plan wanted
 }
 
