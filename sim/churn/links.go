@@ -116,7 +116,7 @@ func (w *world) link(dialler, accepter int32, late time.Duration) {
 
 func (w *world) raise(i, peer int32, id, delay uint32) {
 	s := &w.servers[i]
-	s.links = append(s.links, link{peer: peer, life: w.servers[peer].life, id: id, delay: delay, made: w.now})
+	s.links = append(s.links, link{peer: peer, life: w.servers[peer].life, id: id, delay: delay})
 	slices.SortFunc(s.links, func(x, y link) int { return int(x.peer - y.peer) })
 	if p := s.past[peer]; p != nil {
 		p.failures, p.until = 0, 0

@@ -86,12 +86,12 @@ type Effort struct {
 	Core  float64 `json:"share_of_a_core"`
 }
 
-// What views and plans take at 10,000 servers on one core of the machine that
-// the figures of docs/benchmarks.md are from. They grow in proportion. They are
-// constants so that a report does not depend on the machine.
+// What views and plans take at 10,000 servers on one core (BenchmarkCost). They
+// grow in proportion. They are constants so that a report does not depend on
+// the machine.
 const (
-	viewCost = 7 * time.Millisecond  // graph, shortest paths, standings
-	planCost = 25 * time.Millisecond // of a new view: the search for weak places
+	viewCost = 10 * time.Millisecond // graph, shortest paths, standings
+	planCost = 15 * time.Millisecond // of a new view: the search for weak places
 )
 
 // effort counts views and plans of one server while announcements came in.

@@ -73,7 +73,6 @@ type link struct {
 	id        uint32 // the same at both ends
 	delay     uint32 // one way, in ticks of floods
 	announced bool
-	made      time.Duration // up since
 }
 
 // past is what is remembered of a server that there is no link to: the
