@@ -47,7 +47,7 @@ type picture struct {
 
 func (r *Result) pictures(t func(string, ...any) string) (out []picture) {
 	titles := map[string]string{
-		"grown": t("sim.page.before"), "churned": t("sim.page.hour", r.Report.Hours),
+		"byhand": t("sim.page.byhand"), "grown": t("sim.page.before"), "churned": t("sim.page.hour", r.Report.Hours),
 		"struck": t("sim.page.struck"), "mended": t("sim.page.after"),
 	}
 	for _, m := range r.maps {
@@ -57,7 +57,7 @@ func (r *Result) pictures(t func(string, ...any) string) (out []picture) {
 		f := m.shape
 		out = append(out, picture{
 			titles[m.name], t("sim.page.figures", f.members, f.links, f.bridges, f.vertices, f.parts, f.least),
-			m.svg(titles[m.name]), m.name == "grown",
+			m.svg(titles[m.name]), m.name == "grown" || m.name == "byhand",
 		})
 	}
 	return out

@@ -15,6 +15,7 @@ type Report struct {
 	Hours   float64 `json:"hours"`
 	Policy  string  `json:"policy"`
 
+	ByHand   ByHand     `json:"by_hand"` // for comparison
 	Grown    Shape      `json:"grown"`
 	Growth   Work       `json:"growth"`
 	Churn    *Churn     `json:"churn,omitempty"`

@@ -37,7 +37,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		}
 	}
 	r.maps = make([]Map, mapCount)
-	jobs = append(jobs, job{"shape", func() {
+	jobs = append(jobs, job{"by hand", func() {
+		r.Report.ByHand, r.maps[mapByHand] = w.compareByHand()
+	}}, job{"shape", func() {
 		r.Report.Grown, r.maps[mapGrown] = w.shape(), w.mapOf("grown", nil)
 	}})
 	do(&cfg, jobs, w.stop)
@@ -149,7 +151,8 @@ const pictured = "random 30 %"
 
 // The maps of a result.
 const (
-	mapGrown = iota
+	mapByHand = iota
+	mapGrown
 	mapStruck
 	mapMended
 	mapChurned
