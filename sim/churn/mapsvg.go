@@ -31,11 +31,16 @@ func (m *Map) svg(title string) template.HTML {
 		b.WriteByte('Z')
 	}
 	b.WriteString(`"/>`)
-	most := 1
+	most, links, gone := 1, 0, 0
 	for _, a := range m.arcs {
+		links, gone = links+a.links, gone+a.gone
 		if a.a != a.b {
 			most = max(most, a.links, a.gone)
 		}
+	}
+	lost := "arc gone"
+	if gone*5 < links { // few: let them be seen
+		lost += " few"
 	}
 	for _, a := range m.arcs {
 		if a.a != a.b {
@@ -44,7 +49,7 @@ func (m *Map) svg(title string) template.HTML {
 	}
 	for _, a := range m.arcs {
 		if a.a != a.b {
-			m.arc(&b, a, a.gone, most, "arc gone")
+			m.arc(&b, a, a.gone, most, lost)
 		}
 	}
 	for _, s := range m.sites {
@@ -81,7 +86,7 @@ func curve(b *strings.Builder, class string, share, x1, y1, x2, y2 float64) {
 		bend = -bend
 	}
 	cx, cy := (x1+x2)/2+bend*dy, (y1+y2)/2-bend*dx
-	fmt.Fprintf(b, `<path class="%s" style="stroke-width:%.2f;opacity:%.2f" d="M%.1f %.1fQ%.1f %.1f %.1f %.1f"/>`,
+	fmt.Fprintf(b, `<path class="%s" style="stroke-width:%.2f;stroke-opacity:%.2f" d="M%.1f %.1fQ%.1f %.1f %.1f %.1f"/>`,
 		class, 0.4+2.8*share, 0.1+0.45*share, x1, y1, cx, cy, x2, y2)
 }
 
