@@ -278,4 +278,3 @@ func (g *graph) edgeBetween(a, b int32) int32 {
 	}
 	return -1
 }
-
