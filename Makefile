@@ -84,6 +84,12 @@ KILLS ?= 100
 chaos: ## kill servers and clients KILLS (100) times per test, with the race detector in them
 	$(GO) test -race -count=1 -timeout 100m -v ./sim/fault -kills $(KILLS) -race-programs
 
+SIM_FLAGS ?= -n 10000 --seed 1
+.PHONY: sim
+sim: ## simulate a cloud of 10,000 servers: growth, churn, failures; report in bin/sim.json and bin/sim.html
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./cmd/omegad
+	./$(BIN)/omegad sim $(SIM_FLAGS) --json --html $(BIN)/sim.html > $(BIN)/sim.json
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(BIN)

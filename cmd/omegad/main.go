@@ -33,6 +33,7 @@ type cli struct {
 	Join     joinCmd     `cmd:"" help:"Show how a server would join the cloud, and what members say to that."`
 	Evidence evidenceCmd `cmd:"" help:"Print and verify the proofs that servers told different things to different others."`
 	Vouch    vouchCmd    `cmd:"" help:"Certify the key of a server that wants to join."`
+	Sim      simCmd      `cmd:"" help:"Simulate a cloud of thousands of servers and report how it stands failures."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }

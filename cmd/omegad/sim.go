@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/sim/churn"
+)
+
+type simCmd struct {
+	N        int           `short:"n" default:"10000" help:"Number of servers (${default})."`
+	Seed     uint64        `default:"1" help:"Everything random follows from it; the same seed gives the same report."`
+	Hours    float64       `default:"1" help:"Hours of churn (${default})."`
+	Restarts float64       `default:"1" help:"Restarts per server and day (${default})."`
+	Deaths   float64       `default:"0.1" help:"Deaths per server and day, each followed by a newcomer (${default})."`
+	Downtime time.Duration `default:"1m" help:"How long a restart takes (${default})."`
+	NAT      float64       `name:"nat" default:"0.1" help:"Share of servers that cannot be dialled (${default})."`
+	Silent   float64       `default:"0.5" help:"Share of failures that nobody is told of (${default})."`
+	Only     []string      `help:"Only these scenarios: churn, mass, messages, split, mail." enum:"churn,mass,messages,split,mail" placeholder:"NAME"`
+	JSON     bool          `name:"json" help:"Print the report as one JSON line."`
+	HTML     string        `name:"html" help:"Also write the report as a web page." type:"path" placeholder:"FILE"`
+	Quiet    bool          `short:"q" help:"Do not tell on standard error what is being done."`
+}
+
+func (c *simCmd) Run(ctx context.Context) error {
+	lang := i18n.Detect(os.Getenv)
+	// Much is made and soon forgotten; to look for it less often is worth the
+	// memory.
+	debug.SetGCPercent(300)
+	watch := newStopwatch(os.Stderr, lang, c.Quiet)
+	r, err := churn.Run(ctx, c.config(watch))
+	watch.end()
+	if err != nil {
+		return err
+	}
+	if c.HTML != "" {
+		if err := writePage(c.HTML, r, lang); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(os.Stdout).Encode(r.Report)
+	}
+	for _, line := range r.Report.Summary(lang) {
+		if _, err := fmt.Println(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *simCmd) config(w *stopwatch) churn.Config {
+	zero := func(x float64) float64 { // for the package 0 is the default, below it none
+		if x == 0 {
+			return -1
+		}
+		return x
+	}
+	return churn.Config{
+		Servers: c.N, Seed: c.Seed, Hours: c.Hours, Restarts: c.Restarts, Deaths: c.Deaths, Downtime: c.Downtime,
+		NAT: zero(c.NAT), Silent: zero(c.Silent), Only: c.Only, Progress: w.begin,
+	}
+}
+
+func writePage(path string, r *churn.Result, lang i18n.Lang) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := r.Page(f, lang); err != nil {
+		f.Close()
+		return fmt.Errorf("write the page: %w", err)
+	}
+	return f.Close()
+}
+
+// A stopwatch tells what begins and how long all took. Times of this machine
+// stand here and not in the report.
+type stopwatch struct {
+	w     io.Writer
+	lang  i18n.Lang
+	quiet bool
+	start time.Time
+}
+
+func newStopwatch(w io.Writer, lang i18n.Lang, quiet bool) *stopwatch {
+	return &stopwatch{w: w, lang: lang, quiet: quiet, start: time.Now()}
+}
+
+func (s *stopwatch) begin(what string) {
+	if !s.quiet {
+		fmt.Fprintln(s.w, i18n.T("sim.begins", tenths(time.Since(s.start)), what).In(s.lang))
+	}
+}
+
+func (s *stopwatch) end() {
+	if !s.quiet {
+		fmt.Fprintln(s.w, i18n.T("sim.total", tenths(time.Since(s.start)), tenths(cpuTime()), runtime.GOMAXPROCS(0)).In(s.lang))
+	}
+}
+
+func tenths(d time.Duration) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0")
+}

@@ -1,0 +1,97 @@
+package i18n
+
+// simulation are the texts of omegad sim.
+var simulation = map[string]entry{
+	"sim.begins": {"{0} 秒：{1}", "{0} s: {1}"},
+	"sim.total":  {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
+
+	"sim.head": {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
+	"sim.policy": {
+		"規則：最近的 2 條加隨機 2 條；至少 3 條，目標 4 條，至多 12 條；弱點輪流修補，每輪 2 秒；失聯的伺服器偶爾撥打",
+		"Rules: 2 nearest and 2 random links; at least 3, aim 4, at most 12; weak places mended in turns of 2 s; lost servers dialled by chance",
+	},
+	"sim.grown": {
+		"只靠加入長成：{0} 個正式成員，{1} 條連線，每個 {2} 到 {3} 條（平均 {4}），橋 {5}，割點 {6}",
+		"Grown by joins alone: {0} full members, {1} links, {2} to {3} each (mean {4}), {5} bridges, {6} cut vertices",
+	},
+	"sim.ways": {
+		"走雲端單程 {0} 毫秒（中位數），直連 {1}；距離倍數平均 {2}，最遠 {3} 跳以上",
+		"One way over the mesh {0} ms (median), directly {1}; mean stretch {2}, diameter {3} links or more",
+	},
+	"sim.churn": {
+		"{0} 小時內 {1} 個伺服器離開，檢查 {2} 次：橋 {3} 次、割點 {4} 次、連線不足 3 條 {5} 次",
+		"{1} servers ended in {0} h, {2} checks: a bridge in {3}, a cut vertex in {4}, fewer than 3 links in {5}",
+	},
+	"sim.converge": {
+		"全部伺服器得知一個伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
+		"Everybody knows of a crash after {0} ms (p99 {1}), of {2} silent deaths after {3} ms (p99 {4})",
+	},
+	"sim.cost": {
+		"每個伺服器每秒收 {0} 位元組；估計用掉一個核心的 {1} %",
+		"Each server receives {0} octets per second and would use {1} % of a core",
+	},
+	"sim.mass": {
+		"{0}：失去 {1} 個，橋 {2}、分成 {3} 塊；{4} 秒後無橋，{5} 秒後完好；每個倖存者新增 {6} 條連線",
+		"{0}: {1} lost, {2} bridges, {3} parts; bridgeless after {4} s, whole after {5} s; {6} new links per survivor",
+	},
+	"sim.transit": {
+		"訊息途中，{0}：送達 {1} %，多花 {2} 毫秒（p99 {3}），重複 {4} 則",
+		"A message is on its way and {0}: {1} % delivered, {2} ms extra (p99 {3}), {4} duplicates",
+	},
+	"sim.split": {
+		"世界斷成 {0} 與 {1} 兩半：恢復後 {2} 秒相連，{3} 秒後完好",
+		"Split in {0} and {1}: connected {2} s after the way is free again, whole after {3} s",
+	},
+	"sim.mail": {
+		"{0} 天、{1} 個信箱、每個三份：存下 {2} 則，遺失 {3} 則；平均 {4} % 的信箱暫時少於三份",
+		"{1} mailboxes with three homes for {0} days: {2} messages stored, {3} lost; {4} % of them below three copies on average",
+	},
+
+	"sim.page.title":    {"ω 雲端模擬", "The ω cloud, simulated"},
+	"sim.page.lead":     {"{0} 個獨立的伺服器，沒有中心。每個伺服器只憑自己收到的公告決定跟誰相連，用的是正式伺服器的同一份程式。", "{0} independent servers and no centre. Each decides whom to link to from the announcements that have reached it, with the code that real servers run."},
+	"sim.page.bridges":  {"次出現橋或割點（檢查 {0} 次）", "bridges or cut vertices seen in {0} checks"},
+	"sim.page.mended":   {"秒：三成伺服器同時消失後，重新無橋", "s after 30 % vanish at once, no link is a bridge again"},
+	"sim.page.known":    {"毫秒：全世界得知一個伺服器當掉", "ms until every server knows of a crash"},
+	"sim.page.arrived":  {"% 的訊息繞過途中的故障送達", "% of messages get past a failure on their way"},
+	"sim.page.byhand":   {"沒有規則：各人隨意連（紅線一斷，就有人被隔開）", "Without a rule: links as everybody likes (cut a red one, and somebody is cut off)"},
+	"sim.page.before":   {"有規則：同樣的伺服器，每條連線斷了都不要緊", "With the rule: the same servers, and any link may break"},
+	"sim.page.struck":   {"三成伺服器同時消失", "30 % of the servers vanish at once"},
+	"sim.page.after":    {"修復之後", "Mended"},
+	"sim.page.hour":     {"{0} 小時來來去去之後", "After {0} h of coming and going"},
+	"sim.page.figures":  {"{0} 個正式成員 · {1} 條連線 · 橋 {2} · 割點 {3} · {4} 塊 · 最少 {5} 條", "{0} full members · {1} links · {2} bridges · {3} cut vertices · {4} parts · at least {5} links each"},
+	"sim.page.course":   {"三成伺服器消失之後的修復經過", "How the loss of 30 % mends"},
+	"sim.page.seconds":  {"秒", "s"},
+	"sim.page.cbridges": {"橋", "bridges"},
+	"sim.page.cparts":   {"多餘的塊數", "parts too many"},
+	"sim.page.cbelow":   {"連線不足三條", "fewer than three links"},
+	"sim.page.degrees":  {"每個成員有幾條連線", "Links per member"},
+	"sim.page.mass":     {"一次失去許多伺服器", "Many servers lost at once"},
+	"sim.page.failure":  {"故障", "Failure"},
+	"sim.page.lost":     {"失去", "Lost"},
+	"sim.page.atonce":   {"當下的橋", "Bridges at once"},
+	"sim.page.parts":    {"塊數", "Parts"},
+	"sim.page.largest":  {"最大一塊", "Largest part"},
+	"sim.page.bless":    {"無橋（秒）", "Bridgeless (s)"},
+	"sim.page.whole":    {"完好（秒）", "Whole (s)"},
+	"sim.page.links":    {"新連線／倖存者", "Links per survivor"},
+	"sim.page.inbound":  {"最多被撥／2 秒", "Most dials to one in 2 s"},
+	"sim.page.flight":   {"途中的訊息", "Messages in flight"},
+	"sim.page.deliv":    {"送達", "Delivered"},
+	"sim.page.extra":    {"多花（毫秒）p50 / p99 / 最多", "Extra ms p50 / p99 / max"},
+	"sim.page.dups":     {"重複", "Duplicates"},
+	"sim.page.hops":     {"最多跳數", "Most hops"},
+	"sim.page.twice":    {"重訪", "Revisits"},
+	"sim.page.more":     {"其他數字", "More figures"},
+	"sim.page.again":    {"重做一次，結果逐位元相同：", "The same again, to the last bit:"},
+	"sim.page.random":   {"隨機 {0} %", "{0} % at random"},
+	"sim.page.targeted": {"連線最多的 {0} %", "the {0} % best connected"},
+	"sim.page.operator": {"最大的營運者", "the largest operator"},
+	"sim.page.site":     {"最大的地點", "the largest site"},
+	"sim.page.version":  {"用得最多的版本", "the most used version"},
+
+	"sim.fail.link, silent":        {"一條連線無聲中斷", "a link breaks silently"},
+	"sim.fail.server, crash":       {"一個伺服器當掉", "a server crashes"},
+	"sim.fail.server, silent":      {"一個伺服器無聲消失", "a server goes silently"},
+	"sim.fail.two servers, crash":  {"兩個伺服器當掉", "two servers crash"},
+	"sim.fail.two servers, silent": {"兩個伺服器無聲消失", "two servers go silently"},
+}

@@ -1,0 +1,137 @@
+package churn
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+)
+
+// When servers look at whom to dial (package cloud has the same).
+const (
+	planGap         = 100 * time.Millisecond
+	minPlanInterval = time.Second
+)
+
+// nearLinks is how many links of a server go to the nearest: only a plan for
+// those needs paths. (It is the same in mesh.)
+const nearLinks = 2
+
+// planSoon lets a server plan, unless it is known to want nothing: a plan that
+// finds nothing changes nothing. Real servers look every few seconds.
+func (w *world) planSoon(i int32) {
+	s := &w.servers[i]
+	if s.planning || !w.needs(i) {
+		return
+	}
+	s.planning = true
+	w.afterLife(i, max(s.planned+planGap-w.now, 0), func() { w.planNow(i) })
+}
+
+func (w *world) planNow(i int32) {
+	s := &w.servers[i]
+	s.planning = false
+	if !w.needs(i) || s.joined > 0 && s.ready == 0 {
+		return // it wants nothing, or is a newcomer without a database
+	}
+	s.planned = w.now
+	for _, to := range w.plan(i, 0) {
+		w.dial(i, to)
+	}
+	s.planning = true
+	wait := minPlanInterval + w.jitter(s.rng, minPlanInterval/4)
+	w.afterLife(i, wait, func() {
+		w.servers[i].planning = false
+		w.planSoon(i)
+	})
+}
+
+// plan asks mesh whom to dial.
+func (w *world) plan(i int32, quiet time.Duration) []int32 {
+	s := &w.servers[i]
+	v := w.view(i, w.memberLinks(i, true) < nearLinks)
+	w.tally.plans++
+	var out []int32
+	wants := v.Plan(w.planInput(i, quiet), s.rng)
+	w.keepWeakness(i, v)
+	w.tally.mostWants = max(w.tally.mostWants, len(wants))
+	for _, want := range wants {
+		w.tally.reasons[want.Reason]++
+		out = append(out, w.pop.index[want.Peer])
+	}
+	return append(out, w.fragmentReunion(i, v)...)
+}
+
+func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
+	s := &w.servers[i]
+	return mesh.PlanInput{
+		Links: w.linked(i), Quiet: quiet,
+		Skip: func(fp omega.Fingerprint) bool {
+			if len(s.past) == 0 && len(s.making) == 0 {
+				return false
+			}
+			j := w.pop.index[fp]
+			p := s.past[j]
+			return p != nil && w.now < p.until || slices.Contains(s.making, j)
+		},
+		RTT: func(fp omega.Fingerprint) (time.Duration, bool) {
+			if len(s.past) == 0 {
+				return 0, false
+			}
+			j := w.pop.index[fp]
+			if p := s.past[j]; p != nil && p.losses > 0 {
+				return w.pop.roundTrip(i, j), true
+			}
+			return 0, false
+		},
+	}
+}
+
+// linked are the servers that a link is up to or being made to.
+func (w *world) linked(i int32) []omega.Fingerprint {
+	s := &w.servers[i]
+	var out []omega.Fingerprint
+	for _, l := range s.links {
+		out = append(out, w.pop.all[l.peer].fp)
+	}
+	for _, p := range s.making {
+		out = append(out, w.pop.all[p].fp)
+	}
+	return out
+}
+
+// needs reports whether a server lacks links or operators: the part of a plan
+// that depends on it alone. Weak places are looked for apart (see watch).
+func (w *world) needs(i int32) bool {
+	if w.memberLinks(i, true) < mesh.TargetLinks {
+		return true
+	}
+	return w.operatorsOf(i) < 3 && len(w.servers[i].links) < mesh.LinkCap
+}
+
+func (w *world) operatorsOf(i int32) int {
+	var seen []int
+	add := func(p int32) {
+		if o := w.pop.all[p].operator; !slices.Contains(seen, o) {
+			seen = append(seen, o)
+		}
+	}
+	for _, l := range w.servers[i].links {
+		add(l.peer)
+	}
+	for _, p := range w.servers[i].making {
+		add(p)
+	}
+	return len(seen)
+}
+
+// poisson draws how many of many unlikely things happen.
+func poisson(rng *rand.Rand, mean float64) int {
+	n := 0
+	for t := rng.ExpFloat64(); t < mean; t += rng.ExpFloat64() {
+		n++
+	}
+	return n
+}
