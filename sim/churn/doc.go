@@ -7,7 +7,7 @@
 // The package knows nothing of packages cloud and node: what they do between
 // mesh and the network (hold-downs, backoffs, pacing, timers) is modelled in
 // server.go, dial.go and links.go with the same times. What is exact and what
-// is approximated stands in docs/decisions/0008-simulated-databases.md.
+// is approximated stands in docs/decisions/0012-simulated-databases.md.
 //
 // A reader begins with Run (run.go), then world.go.
 package churn
