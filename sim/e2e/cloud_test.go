@@ -27,6 +27,7 @@ type server struct {
 	Fingerprint string `json:"fingerprint"`
 	Name        string `json:"name"`
 	Client      string `json:"client"`
+	Peer        string `json:"peer"`
 	HTTP        string `json:"http"`
 }
 
@@ -96,6 +97,7 @@ func (c *cloud) export(set func(name, value string)) {
 		set("S"+n, s.Client)
 		set("A"+n, strings.TrimSuffix(s.Client, "#"+s.Fingerprint))
 		set("F"+n, s.Fingerprint)
+		set("P"+n, s.Peer+"#"+s.Fingerprint)
 		webSocket := "ws" + strings.TrimPrefix(s.HTTP, "http") + "/api/v1/connect"
 		set("U"+n, webSocket)
 		set("W"+n, webSocket+"#"+s.Fingerprint)
