@@ -172,9 +172,10 @@ func (o *owner) planJoin() {
 		}
 	}
 	for _, fp := range want {
-		if n := o.neighbour(fp); len(o.linked()) < mesh.TargetLinks || n.link != nil && n.link.mine {
-			o.wantLink(fp, mesh.ReasonJoin)
+		if len(o.linked()) >= mesh.TargetLinks {
+			break
 		}
+		o.wantLink(fp, mesh.ReasonJoin)
 	}
 	o.askAll()
 }

@@ -228,6 +228,7 @@ func TestCertificateIsAskedFor(t *testing.T) {
 func TestDirectConnectionsAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
 		nodes := n.cloudOf(12, func(_ int, cfg *Config) { cfg.MaxDirect = 2 })
+		time.Sleep(time.Minute) // connections over which links are agreed on are not direct ones
 		a := nodes[3]
 		for round := range 5 {
 			for _, b := range nodes {

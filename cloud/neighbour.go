@@ -354,7 +354,7 @@ func (o *owner) makeRoom() {
 	direct := 0
 	var oldest *link
 	for _, n := range o.neighbours {
-		if l := n.link; l != nil && !l.mine {
+		if l := n.link; l != nil && !l.mine && !o.courts(n) {
 			direct++
 			if oldest == nil || l.idle.Before(oldest.idle) {
 				oldest = l
@@ -364,6 +364,15 @@ func (o *owner) makeRoom() {
 	if direct > o.cfg.MaxDirect {
 		o.drop(oldest, errIdle)
 	}
+}
+
+// courts reports whether a link with the neighbour is being agreed on: its
+// connection is no longer a direct one, and not yet a link.
+func (o *owner) courts(n *neighbour) bool { return o.seeks(n) || o.now.Before(n.given) }
+
+// seeks reports whether this server is getting a link with the neighbour.
+func (o *owner) seeks(n *neighbour) bool {
+	return n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered)
 }
 
 func (o *owner) sendHello(l *link) {

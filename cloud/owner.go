@@ -282,7 +282,7 @@ func (o *owner) plan() {
 func (o *owner) linked() []omega.Fingerprint {
 	var out []omega.Fingerprint
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.mine || n.wanted || !n.asked.at.IsZero() || o.now.Before(n.offered) {
+		if n.link != nil && n.link.mine || o.seeks(n) {
 			out = append(out, fp)
 		}
 	}

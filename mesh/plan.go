@@ -295,7 +295,9 @@ func (p *planner) planReunion() {
 		return
 	}
 	p.pools()
-	if len(p.far) > 0 {
-		p.want(p.far[p.rng.IntN(len(p.far))].Server, ReasonReunion)
+	// One without links is a newcomer: it looks for the cloud itself.
+	lost := slices.DeleteFunc(slices.Clone(p.far), func(r *Record) bool { return len(r.Links) == 0 })
+	if len(lost) > 0 {
+		p.want(lost[p.rng.IntN(len(lost))].Server, ReasonReunion)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -77,6 +78,13 @@ func (c *Config) vouches() ([][]byte, error) {
 // and what its candidates say. Nothing is changed in the cloud; the server's
 // keys are made if it has none, as the first start would.
 func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
+	// A second connection with the keys of a running server would take the
+	// place of its own.
+	ln, err := net.Listen("tcp", cfg.Listen.Peer)
+	if err != nil {
+		return nil, fmt.Errorf("the server of this configuration seems to be running, and joins by itself: %w", err)
+	}
+	ln.Close()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package pgp
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -101,4 +102,20 @@ func FuzzCertification(f *testing.F) {
 			t.Errorf("%d certifications", len(list))
 		}
 	})
+}
+
+// Plain gpg takes a certification for what it is.
+func TestGPGChecksCertification(t *testing.T) {
+	g := newGPG(t)
+	member, newcomer := newAccount(t, 1, 1), newAccount(t, 2, 1)
+	list := packets(t, newcomer.cert.Bytes()) // key, User ID, self-signature, …
+	with := join(join(list[:3]...), certifyFor(t, member, newcomer), join(list[3:]...))
+	clock := []string{"--faked-system-time", testTime.Add(time.Hour).Format("20060102T150405!")}
+	g.run(append(clock, "--import", g.file("member.pgp", member.cert.Bytes()))...)
+	g.run(append(clock, "--import", g.file("newcomer.pgp", with))...)
+	out := g.run(append(clock, "--with-colons", "--check-signatures", newcomer.cert.Fingerprint().String())...)
+	want := "sig:!::22:" + member.cert.Fingerprint().String()[24:]
+	if !strings.Contains(out, want) {
+		t.Errorf("gpg does not list %s:\n%s", want, out)
+	}
 }

@@ -27,8 +27,8 @@ type server struct {
 	Fingerprint string `json:"fingerprint"`
 	Name        string `json:"name"`
 	Client      string `json:"client"`
-	HTTP        string `json:"http"`
 	Peer        string `json:"peer"`
+	HTTP        string `json:"http"`
 }
 
 // startCloud starts servers that live in dir and waits until they are ready.
@@ -90,7 +90,7 @@ func (c *cloud) stop() error {
 
 // export tells a script where the servers are: S1 is the address of the first
 // for clients, F1 its fingerprint, A1 the address without that; W1 and U1 are
-// the same over a WebSocket. P1 is its port for servers, H1 that of its web site.
+// the same over a WebSocket. P1 is its port for servers and B1 that with the fingerprint, H1 that of its web site.
 func (c *cloud) export(set func(name, value string)) {
 	for i, s := range c.servers {
 		n := fmt.Sprint(i + 1)
@@ -99,6 +99,7 @@ func (c *cloud) export(set func(name, value string)) {
 		set("F"+n, s.Fingerprint)
 		set("P"+n, s.Peer)
 		set("H"+n, strings.TrimPrefix(s.HTTP, "http://"))
+		set("B"+n, s.Peer+"#"+s.Fingerprint)
 		webSocket := "ws" + strings.TrimPrefix(s.HTTP, "http") + "/api/v1/connect"
 		set("U"+n, webSocket)
 		set("W"+n, webSocket+"#"+s.Fingerprint)

@@ -90,7 +90,7 @@ func TestScripts(t *testing.T) {
 }
 
 // setUpScript gives a script its environment: the programs first in PATH, the
-// servers as S1 to S4, plain English, no passphrase and no GnuPG of the user's.
+// servers as S1 to S4 (P1 to P4 for servers), plain English, no passphrase and no GnuPG of the user's.
 func setUpScript(env *testscript.Env) error {
 	gnupg := filepath.Join(env.WorkDir, "gnupg")
 	if err := os.Mkdir(gnupg, 0o700); err != nil {
