@@ -23,7 +23,7 @@ import (
 //
 //   - a broken record with records behind it that were only written once the
 //     broken one was synced: any record in a manifest, the second one in a log,
-//     since the store has no more than two groups on their way;
+//     since the driver takes no more than two groups at a time;
 //   - a chunk that becomes right when one bit of its header is turned, or, in a
 //     manifest, one bit of the rest. In logs, whose chunks are large and are
 //     torn by every other power cut, chance would find such bits too often: so

@@ -60,7 +60,7 @@ func noSpace(err error) bool {
 // Create implements vfs.FS.
 func (p *patientFS) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	p.try("create "+name, func() error { f, err = p.FS.Create(name, c); return err })
-	return &patientFile{f, p, name}, nil
+	return p.file(f, name), nil
 }
 
 // OpenReadWrite implements vfs.FS.
@@ -72,7 +72,16 @@ func (p *patientFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...
 // ReuseForWrite implements vfs.FS.
 func (p *patientFS) ReuseForWrite(from, to string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	p.try("reuse "+from, func() error { f, err = p.FS.ReuseForWrite(from, to, c); return err })
-	return &patientFile{f, p, to}, nil
+	return p.file(f, to), nil
+}
+
+// file returns a file that is written from its start on.
+func (p *patientFS) file(f vfs.File, name string) vfs.File {
+	file := &patientFile{f, p, name}
+	if isLog(name) {
+		return openLog(file)
+	}
+	return file
 }
 
 // OpenDir implements vfs.FS.
