@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// A group is what one commit takes from the store. Two are on their way at
-// most: while one is synced the next is applied, and a third gathers in the
-// queue meanwhile. So groups are as large as the disk is slow, and no timer is
-// needed.
+// A group is what one commit takes from the store. One is on its way at most:
+// what comes while it is synced gathers in the queue. So groups are as large as
+// the disk is slow, no timer is needed, and mail waits for the rest of one sync
+// and a sync of its own. With a second group applied during the sync it would
+// wait for that one's sync too.
 type group struct {
 	items   []*Item
 	pinned  []*box // until the batch is applied
@@ -22,21 +23,23 @@ type group struct {
 // interval ends: about 128 KiB of log.
 const maxTrims = 4096
 
-// commitLoop applies groups until the store is closed and everything is
-// applied. After a failure it passes groups on to be answered.
+// commitLoop commits groups and answers them until the store is closed and
+// everything is committed. It is one goroutine: each hand-over to another one
+// would be a wait for a processor between two syncs.
 func (s *Store) commitLoop() {
-	defer close(s.syncing)
-	for {
-		g := <-s.free
-		if !s.take(g) {
-			return
-		}
+	g := new(group)
+	for s.take(g) {
 		g.addPuts()
-		if err := s.apply(g); err != nil {
-			s.fail(err)
-		}
+		err := s.apply(g)
 		s.settle(g)
-		s.syncing <- g
+		if err == nil {
+			err = s.sync(g)
+		}
+		if err != nil {
+			s.fail(err)
+			err = s.failure()
+		}
+		s.land(g, err)
 	}
 }
 
@@ -58,7 +61,7 @@ func (s *Store) take(g *group) bool {
 	g.batch.reset()
 	s.takeChanges(g)
 	s.flush = false
-	s.flying = append(s.flying, g)
+	s.flying = g
 	return true
 }
 
@@ -159,28 +162,22 @@ func (s *Store) settle(g *group) {
 	g.pinned = g.pinned[:0]
 }
 
-// syncLoop waits for groups to be on stable storage, in order, and answers.
-func (s *Store) syncLoop() {
-	for g := range s.syncing {
-		err := s.failure()
-		if err == nil && !g.batch.Empty() {
-			if err = s.driver.Sync(&g.batch); err != nil {
-				s.fail(err)
-				err = s.failure()
-			}
-		}
-		s.land(g, err)
+// sync waits for g, which was applied, to be on stable storage.
+func (s *Store) sync(g *group) error {
+	if g.batch.Empty() {
+		return nil
 	}
+	return s.driver.Sync(&g.batch)
 }
 
-// land counts g, answers its items and frees it.
+// land counts g, answers its items and empties it.
 func (s *Store) land(g *group, err error) {
 	c := Commit{Items: len(g.items), Sync: time.Since(g.applied)}
 	for i := range g.batch.Puts {
 		c.Bytes += len(g.batch.Puts[i].Envelope)
 	}
 	s.mu.Lock()
-	s.flying = s.flying[1:]
+	s.flying = nil
 	s.held -= g.cost
 	if err == nil {
 		s.landed(g, c)
@@ -202,7 +199,6 @@ func (s *Store) land(g *group, err error) {
 	answer(items, err)
 	clear(items)
 	g.items, g.cost = items[:0], 0
-	s.free <- g
 }
 
 // landed takes note of a group that is on stable storage. s.mu is held.
@@ -238,8 +234,8 @@ func (s *Store) answerEarly(err error) {
 			}
 		}
 	}
-	for _, g := range s.flying {
-		add(g.items)
+	if s.flying != nil {
+		add(s.flying.items)
 	}
 	add(s.queue)
 	s.mu.Unlock()

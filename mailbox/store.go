@@ -82,10 +82,6 @@ func def[T int | int64 | time.Duration](p *T, v T) {
 // seconds at 40,000 mails a second, and 2^44 blocks before they run out.
 const reserveBlock = 1 << 20
 
-// groups is how many groups there are: one that is filled and applied, one that
-// waits for its sync, one that is synced.
-const groups = 3
-
 // closeGrace is how long Close waits for a disk without room.
 const closeGrace = 2 * time.Second
 
@@ -96,8 +92,6 @@ type Store struct {
 	incarnation Incarnation
 	failedCh    chan struct{} // closed by fail
 	stop        chan struct{} // closed by Close; ends the housekeeper
-	syncing     chan *group   // from the committer to the syncer
-	free        chan *group   // from the syncer to the committer
 	wg          sync.WaitGroup
 	window      int    // State.Window
 	block       uint64 // reserveBlock, less in tests
@@ -114,7 +108,7 @@ type Store struct {
 	trims       []Trim        // removed from boxes, not yet from the driver
 	trimmedFrom []*box        // pinned, one per trim
 	dirty       []*box        // pinned, their device sets are to be written
-	flying      []*group      // taken by the committer, not yet synced
+	flying      *group        // taken by the committer, not yet synced; or nil
 	held        int64         // octets counted against MaxQueued
 	room        chan struct{} // closed and replaced when held shrinks
 	flush       bool          // commit what rides, with or without items
@@ -140,8 +134,6 @@ func open(cfg Config, block uint64) (*Store, error) {
 		incarnation: state.Incarnation,
 		failedCh:    make(chan struct{}),
 		stop:        make(chan struct{}),
-		syncing:     make(chan *group),
-		free:        make(chan *group, groups),
 		boxes:       make(map[omega.Fingerprint]*box),
 		recent:      recent{max: cfg.MaxRecent},
 		next:        max(state.Next, 1),
@@ -162,11 +154,7 @@ func open(cfg Config, block uint64) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reserve sequences from %d: %w", s.next, err)
 	}
-	for range groups {
-		s.free <- new(group)
-	}
 	s.wg.Go(s.commitLoop)
-	s.wg.Go(s.syncLoop)
 	s.wg.Go(s.keepHouse)
 	return s, nil
 }
