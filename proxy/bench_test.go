@@ -72,7 +72,7 @@ func BenchmarkDeliver(b *testing.B) {
 		if err != nil {
 			b.Error(err)
 		}
-		acks <- m.Seq
+		acks <- m.Seq // never closed: a pump may still push when all is answered
 	}
 	p.home.attach(b.Context(), p.self, lease.Bytes(), to, func(a wire.Attached) {
 		if a.Code != omega.CodeOK {
@@ -80,12 +80,18 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 	})
 	// The device acknowledges every 32nd mail.
-	done := make(chan struct{})
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		n := 0
 		key := client.keys[p.self]
-		for seq := range acks {
+		for {
+			var seq uint64
+			select {
+			case seq = <-acks:
+			case <-stop:
+				return
+			}
 			if n++; n%32 == 0 {
 				a := wire.Ack{Home: p.self, Device: bob.device(0), Seq: seq}
 				a.MAC = key.MAC(&a)
@@ -107,7 +113,7 @@ func BenchmarkDeliver(b *testing.B) {
 		time.Sleep(time.Millisecond)
 	}
 	b.StopTimer()
-	close(acks)
+	close(stop)
 	<-done
 	b.ReportMetric(float64(mails.mail.Load())/float64(b.N), "pushed/op")
 }

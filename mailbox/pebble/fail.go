@@ -60,21 +60,21 @@ func (w *worker) stop() {
 	w.wg.Wait()
 }
 
-// do runs f on w and returns its error. A panic is a failure. When the driver
-// has failed it returns at once and leaves the worker behind.
-func (d *Driver) do(w *worker, f func() error) error {
+// do runs f on the worker and returns its error. A panic is a failure. When
+// the driver has failed it returns at once and leaves the worker behind. If f
+// succeeds the worker goes on with then, if there is one, and has Sync return
+// its error: one goroutine for both is one less to wake for each commit.
+func (d *Driver) do(f, then func() error) error {
 	done := make(chan error, 1)
 	job := func() {
-		defer func() {
-			if p := recover(); p != nil {
-				d.fail(fmt.Errorf("pebble: %v", p))
-				done <- d.failed.get()
-			}
-		}()
-		done <- f()
+		err := d.try(f)
+		done <- err
+		if err == nil && then != nil {
+			d.synced <- d.try(then)
+		}
 	}
 	select {
-	case w.jobs <- job:
+	case d.worker.jobs <- job:
 	case <-d.failed.ch:
 		return d.failed.get()
 	}
@@ -84,6 +84,17 @@ func (d *Driver) do(w *worker, f func() error) error {
 	case <-d.failed.ch:
 		return d.failed.get()
 	}
+}
+
+// try calls f and turns a panic into a failure of the driver.
+func (d *Driver) try(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.fail(fmt.Errorf("pebble: %v", p))
+			err = d.failed.get()
+		}
+	}()
+	return f()
 }
 
 // logger is how Pebble says that it cannot go on.

@@ -8,11 +8,12 @@ import (
 
 // A logfile is a log of Pebble whose octets are written once, as zeros, some
 // time before they are needed. A sync of octets that the file never had must
-// write the file system's journal too, which is work for two kernel threads
-// that have to be given a processor first, and where the server leaves none
-// free that takes longer than the disk. A log that Pebble uses again has its
-// octets already, but the first ones after a start do not. Space that is only
-// set aside (fallocate) does not help: it is the first writing that counts.
+// write too where they are and how long the file is: one more wait for the
+// disk, or a commit of the file system's journal by a thread of the kernel. On
+// a busy machine every such wait ends with one for a processor, which is
+// longer. A log that Pebble uses again has its octets already, but the first
+// ones after a start do not. Space that is only set aside (fallocate) does not
+// help: it is the first writing that counts.
 //
 // To whoever reads the log, zeros are its end.
 type logfile struct {
@@ -20,6 +21,7 @@ type logfile struct {
 	at    int64 // where the next Write goes
 	ready int64 // octets that have been written once
 	whole bool  // nothing more is zeroed, since that failed
+	zeros [zeroStep]byte
 }
 
 // As much as was written is zeroed ahead, within these limits: logs of stores
@@ -27,9 +29,8 @@ type logfile struct {
 const (
 	minAhead = 64 << 10
 	maxAhead = 1 << 20
+	zeroStep = 64 << 10 // in one write
 )
-
-var zeros [maxAhead]byte
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
@@ -54,9 +55,13 @@ func (f *logfile) Write(b []byte) (int, error) {
 // zero writes zeros behind what is ready. If it cannot, the log goes on
 // without, and its own writes meet the error.
 func (f *logfile) zero() {
-	n, err := f.File.WriteAt(zeros[:min(max(f.ready, minAhead), maxAhead)], f.ready)
-	f.ready += int64(n)
-	f.whole = err != nil
+	end := f.ready + min(max(f.ready, minAhead), maxAhead)
+	for f.ready < end && !f.whole {
+		clear(f.zeros[:]) // a vfs.File may write into what it is given
+		n, err := f.File.WriteAt(f.zeros[:], f.ready)
+		f.ready += int64(n)
+		f.whole = err != nil
+	}
 }
 
 var _ vfs.File = (*logfile)(nil)

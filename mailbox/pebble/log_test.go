@@ -8,12 +8,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// contents writes a copy of b, which a vfs.File may change, at the end of f, if
-// there was no error before, and returns what the file holds.
+// contents writes b at the end of f, if there was no error before, and returns
+// what the file holds.
 func contents(t *testing.T, p *patientFS, name string, f vfs.File, err error, b []byte) []byte {
 	t.Helper()
 	if err == nil {
-		_, err = f.Write(bytes.Clone(b))
+		_, err = f.Write(bytes.Clone(b)) // a vfs.File may write into it
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -91,8 +91,8 @@ type Driver struct {
 	state  mailbox.State // as of Open
 	space  space
 	failed failure
-	writer *worker // for Apply, Open and Close
-	syncer *worker // for Sync
+	worker *worker
+	synced chan error // what became of the batches that are applied, in order
 
 	mu     sync.RWMutex // held for reading by readers of db
 	db     *db.DB
@@ -115,17 +115,16 @@ func Open(cfg Config) (*Driver, error) {
 	setDefaults(&cfg)
 	d := &Driver{
 		cfg: cfg, log: cfg.Logger, holders: make(map[uint64]*holders),
-		writer: newWorker(), syncer: newWorker(),
+		worker: newWorker(), synced: make(chan error, 2),
 	}
 	d.state.Window = cfg.Window
 	d.failed.ch = make(chan struct{})
 	d.fs = &patientFS{FS: cfg.FS, fail: d.fail}
 	d.space = space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}
-	if err := d.do(d.writer, d.open); err != nil {
+	if err := d.do(d.open, nil); err != nil {
 		if d.failed.get() == nil {
-			d.writer.stop()
+			d.worker.stop()
 		}
-		d.syncer.stop()
 		return nil, fmt.Errorf("open mailboxes in %s: %w", cfg.Dir, err)
 	}
 	d.fs.patient.Store(true)
@@ -287,16 +286,15 @@ func (d *Driver) DiskBytes() int64 {
 // makes the driver fail with ErrDiskFull.
 func (d *Driver) Close() error {
 	d.fs.patient.Store(false)
-	err := d.do(d.writer, func() error {
+	err := d.do(func() error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.closed = true
 		return d.db.Close()
-	})
+	}, nil)
 	if failed := d.failed.get(); failed != nil {
 		return failed
 	}
-	d.writer.stop()
-	d.syncer.stop()
+	d.worker.stop()
 	return err
 }

@@ -19,20 +19,23 @@ func (d *Driver) Apply(b *mailbox.Batch) error {
 		batch.Close()
 		return fmt.Errorf("build a batch: %w", err)
 	}
-	b.Driver = batch
-	return d.do(d.writer, func() error { return d.db.ApplyNoSyncWait(batch, db.Sync) })
-}
-
-// Sync implements mailbox.Driver.
-func (d *Driver) Sync(b *mailbox.Batch) error {
-	batch := b.Driver.(*db.Batch)
-	b.Driver = nil
-	return d.do(d.syncer, func() error {
+	return d.do(func() error { return d.db.ApplyNoSyncWait(batch, db.Sync) }, func() error {
 		if err := batch.SyncWait(); err != nil {
 			return fmt.Errorf("sync the log: %w", err)
 		}
 		return batch.Close()
 	})
+}
+
+// Sync implements mailbox.Driver. What Apply left the worker with answers
+// once for each batch, in their order.
+func (d *Driver) Sync(*mailbox.Batch) error {
+	select {
+	case err := <-d.synced:
+		return err
+	case <-d.failed.ch:
+		return d.failed.get()
+	}
 }
 
 // fill writes b into batch.
