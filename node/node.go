@@ -204,7 +204,8 @@ func (n *Node) openSpool() (err error) {
 	var driver mailbox.Driver = mem.New()
 	if n.cfg.Store.Kind != "memory" {
 		driver, err = mailpebble.Open(mailpebble.Config{
-			Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve), Cache: spoolCache, Logger: n.log,
+			Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
+			MemTable: spoolMemTable, Window: spoolWindow, Cache: spoolCache, Logger: n.log,
 		})
 		if err != nil {
 			return err
@@ -219,10 +220,13 @@ func (n *Node) openSpool() (err error) {
 	return err
 }
 
-// Sizes of the spool in memory.
+// Sizes of the spool in memory, and of its logs on disk: it is empty most of
+// the time.
 const (
-	spoolCache  = 1 << 20 // octets
-	spoolRecent = 1 << 12 // keys
+	spoolMemTable = 2 << 20 // octets
+	spoolCache    = 1 << 20 // octets
+	spoolWindow   = 1 << 10 // mails
+	spoolRecent   = 1 << 12 // keys
 )
 
 // join makes the parts and ties them together.
