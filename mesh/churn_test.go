@@ -203,3 +203,47 @@ func TestCatastropheMends(t *testing.T) {
 	w.check("after half of all servers died")
 	t.Logf("%.2f new links per survivor", float64(w.made-before)/30)
 }
+
+// Many weak places at once are no reason for one server to take more links than
+// it may have, nor all of them in one breath.
+func TestRepairKeepsToTheCap(t *testing.T) {
+	w := newWorld(t, 4)
+	add := func(name string) omega.Fingerprint {
+		w.links[fp(name)] = map[omega.Fingerprint]time.Duration{}
+		return fp(name)
+	}
+	whole := func(name string, n int) (group []omega.Fingerprint) {
+		for i := range n {
+			f := add(fmt.Sprintf("%s%d", name, i))
+			for _, o := range group {
+				w.link(f, o)
+			}
+			group = append(group, f)
+		}
+		return group
+	}
+	core := whole("core", 7)
+	for i := range 14 { // each hangs on the core by two links
+		part := whole(fmt.Sprintf("p%02d-", i), 4)
+		w.link(part[0], core[i%7])
+		w.link(part[1], core[(i+1)%7])
+	}
+	base := w.look().View(w.now, &w.stand)
+	most := 0
+	for _, self := range w.alive() {
+		in := PlanInput{Quiet: time.Minute}
+		for to := range w.links[self] {
+			in.Links = append(in.Links, to)
+		}
+		wants := w.as(base, self).Plan(in, w.rng)
+		most = max(most, len(wants))
+		if n := len(in.Links) + len(wants); len(wants) > maxRepairs+1 || n > LinkCap {
+			t.Errorf("%s has %d links and wants %d more", nameOf(self), len(in.Links), len(wants))
+		}
+	}
+	if most < maxRepairs {
+		t.Errorf("nobody wants more than %d: nothing was tested", most)
+	}
+	w.settle()
+	w.check("after the repair")
+}

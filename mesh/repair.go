@@ -9,6 +9,10 @@ import (
 // weak place is mended once (spec/cloud.md, CLOUD-5).
 const RepairTurn = 2 * time.Second
 
+// maxRepairs is how many links one plan wants for repair. Where there is more to
+// do the next plan goes on, with a view of what others have done meanwhile.
+const maxRepairs = 3
+
 // A gap is two groups of servers that need a link between them.
 type gap struct {
 	a, b []int32 // servers, ascending; those of a dial
@@ -37,7 +41,11 @@ func (p *planner) planRepair() {
 	}
 	p.pools()
 	full, self := p.weak.full, p.weak.full.index[p.Self]
+	before := len(p.wants)
 	for _, gap := range p.weak.gaps {
+		if p.crowded() || len(p.wants)-before == maxRepairs {
+			return
+		}
 		turn := slices.Index(full.byNeed(gap.a, gap.weak), self)
 		if turn < 0 || p.in.Quiet < time.Duration(turn)*RepairTurn || p.wantsOneOf(full, gap.b) {
 			continue
