@@ -202,6 +202,7 @@ func (o *owner) tick() {
 	for _, n := range o.neighbours {
 		o.tickNeighbour(n, late)
 	}
+	o.makeRoom() // a connection over which no link was agreed on is a direct one now
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true
 	}
