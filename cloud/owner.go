@@ -210,6 +210,7 @@ func (o *owner) tick() {
 			o.tickBulks(n.link)
 		}
 	}
+	o.makeRoom() // a connection over which no link was agreed on is a direct one now
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true
 	}
