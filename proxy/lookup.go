@@ -32,7 +32,7 @@ type finds struct {
 
 	mu     sync.Mutex
 	under  map[omega.Fingerprint]*find // guarded by mu
-	misses map[omega.Fingerprint]int64 // when to look again, ms; guarded by mu
+	misses map[omega.Fingerprint]int64 // when to look again, steady ms; guarded by mu
 }
 
 // A find is one look-up that any number wait for.
@@ -134,7 +134,7 @@ func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.En
 
 // findRemote asks other servers, and the server also, if it is given.
 func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
-	fd, mine := p.finds.join(fp, p.now())
+	fd, mine := p.finds.join(fp, p.steady())
 	if fd == nil {
 		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
 	}
@@ -144,7 +144,7 @@ func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*ke
 		if fd.err != nil {
 			p.stats.misses.Add(1)
 		}
-		p.finds.finish(fp, fd, p.now())
+		p.finds.finish(fp, fd, p.steady())
 		return fd.entry, fd.err
 	}
 	select {
@@ -255,7 +255,7 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 			if err == nil && len(r.Homes) > 0 {
 				routes[i] = r
 			} else {
-				p.finds.rest(account, p.now()) // known, and lives nowhere
+				p.finds.rest(account, p.steady()) // known, and lives nowhere
 			}
 		})
 	}
@@ -266,7 +266,7 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 // be there, what it knows of them; once in a while per account.
 func (p *Proxy) doubt(home omega.Fingerprint, accounts []omega.Fingerprint) {
 	for _, account := range accounts {
-		if p.finds.rest(account, p.now()) {
+		if p.finds.rest(account, p.steady()) {
 			p.finds.start(p, func() {
 				_, _ = p.askAround(context.Background(), account, home) // the sender tries again, whatever comes of it
 			})

@@ -86,8 +86,11 @@ type Config struct {
 	SendRate  int
 	SendBurst int
 
-	Now    func() time.Time // nil means time.Now
-	Logger *slog.Logger     // nil discards
+	// Now is the time of what is signed and stored. What waits goes by a clock
+	// that nobody sets. Nil means time.Now.
+	Now func() time.Time
+
+	Logger *slog.Logger // nil discards
 }
 
 // A Proxy is one server's proxy and home. Its methods may be called
@@ -96,6 +99,7 @@ type Proxy struct {
 	cfg  Config
 	log  *slog.Logger
 	self omega.Fingerprint
+	born time.Time
 
 	home       home
 	sessions   shardMap[*session] // by device
@@ -106,7 +110,7 @@ type Proxy struct {
 	deliveries sync.Pool // of *delivery
 	stats      stats
 	life       lifetime
-	coarse     atomic.Int64 // the time in ms, as of the last tick
+	coarse     atomic.Int64 // steady in ms, as of the last tick
 
 	admit    sync.Mutex     // orders new sessions and Shutdown
 	draining bool           // guarded by admit
@@ -132,20 +136,24 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account()}
+	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account(), born: time.Now()}
 	p.home.init(p)
 	p.sessions.init()
 	p.outboxes.init()
 	p.requests.init()
 	p.finds.init()
 	p.jobs.queue = make(chan job, maxJobs)
-	p.coarse.Store(cfg.Now().UnixMilli())
+	p.coarse.Store(p.steady().UnixMilli())
 	cfg.Keys.OnChange(p.entryChanged)
 	return p, nil
 }
 
 // now is the time.
 func (p *Proxy) now() time.Time { return p.cfg.Now() }
+
+// steady is the time for what waits and for rates: it goes on evenly when the
+// machine's clock is set, and so is not for others' eyes.
+func (p *Proxy) steady() time.Time { return p.born.Add(time.Since(p.born)) }
 
 // tickInterval is the resolution of everything that waits.
 const tickInterval = 100 * time.Millisecond
@@ -180,11 +188,11 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		now := p.now()
+		now := p.steady()
 		p.coarse.Store(now.UnixMilli())
 		p.repeatRequests(now)
 		if n%10 == 0 {
-			p.home.tick(now)
+			p.home.tick(p.now(), now)
 		}
 		if n%50 == 0 {
 			p.tickSessions(now)

@@ -38,7 +38,7 @@ type request struct {
 	to    omega.Fingerprint
 	class wire.Class
 	frame []byte // as it is sent
-	due   int64  // when it is sent again, ms since 1970
+	due   int64  // when it is sent again, steady ms
 	until int64  // when it is given up
 
 	// done gets the answer, or an error; the frame is only valid during the
@@ -112,7 +112,7 @@ func (t *requests) restore(tag uint32, r *request) {
 // ask sends a request of the given type. body is copied. done is called once
 // at least, maybe before ask returns.
 func (p *Proxy) ask(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool) {
-	now := p.now().UnixMilli()
+	now := p.steady().UnixMilli()
 	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done}
 	r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
 	tag, err := p.requests.add(r)

@@ -47,7 +47,7 @@ func (s *session) maySend(env wire.EnvelopeView) omega.Code {
 		return omega.CodeRefused
 	case s.p.drained.Load():
 		return omega.CodeShutdown
-	case cfg.SendRate > 0 && !s.sends.take(s.p.now().UnixNano(), int64(1e9)/int64(cfg.SendRate), int64(cfg.SendBurst)):
+	case cfg.SendRate > 0 && !s.sends.take(s.p.steady().UnixNano(), int64(1e9)/int64(cfg.SendRate), int64(cfg.SendBurst)):
 		s.p.stats.sendsLimited.Add(1)
 		return omega.CodeRateLimited
 	}

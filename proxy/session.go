@@ -150,7 +150,7 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 	case wire.TypeBye:
 		return errBye
 	}
-	if !s.control.take(s.p.now().UnixNano(), int64(controlInterval), controlBurst) {
+	if !s.control.take(s.p.steady().UnixNano(), int64(controlInterval), controlBurst) {
 		return s.refuse(f.Tag, omega.CodeRateLimited, "too many requests")
 	}
 	switch f.Type {
