@@ -14,7 +14,7 @@ func TestClockStepsBack(t *testing.T) {
 	var step atomic.Int64
 	inCloud(t, 2, func(t *testing.T, c *testCloud) {
 		alice, bob := c.register(1, c.servers[0]), c.register(1, c.servers[1])
-		a := newClient(alice, 0).connect(c.servers[0]).attach(c.servers[0], c.servers[0])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
 		var tries atomic.Int64
 		c.mu.Lock()
 		c.drop = func(_, _ int, f wire.Frame) bool {
