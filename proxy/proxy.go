@@ -161,7 +161,7 @@ const tickInterval = 100 * time.Millisecond
 // Run does what has to be done from time to time and what must not be done on
 // the caller's goroutine: it repeats requests, reads waiting mail, ends idle
 // sessions. It returns when ctx ends and all goroutines of the Proxy have
-// ended; Shutdown comes before that.
+// ended, sessions too; Shutdown and the end of their contexts come before that.
 func (p *Proxy) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range pumpWorkers {
@@ -172,7 +172,11 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	p.tickLoop(ctx)
 	wg.Wait()
+	p.admit.Lock()
+	p.draining = true
+	p.admit.Unlock()
 	p.failRequests()
+	p.serving.Wait()
 	p.life.end()
 	return nil
 }
@@ -222,7 +226,8 @@ const drainJitter = 5 * time.Second
 
 // Shutdown drains: it takes no new session and no new envelope, tells every
 // client to attach elsewhere after a delay of its own, waits for what is being
-// stored, and ends all sessions. It returns early with ctx's error.
+// stored, and ends all sessions. It returns early with ctx's error; sessions
+// that still wait for the store then end with the context of their Serve.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.admit.Lock()
 	p.draining = true
@@ -241,7 +246,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		p.sessions.all(func(s *session) { s.c.Close() })
-		<-done
 		return ctx.Err()
 	}
 }
