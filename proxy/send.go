@@ -112,17 +112,17 @@ func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.Envelo
 func (p *Proxy) route(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView) {
 	routes, unknown := p.routes(ctx, env)
 	if unknown == 0 {
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
 		return
 	}
 	env = bytes.Clone(env)
-	started := p.finds.start(p, func() {
+	started := p.finds.start(p, s.account, func() {
 		ctx := context.Background() // the session may end, the envelope goes on
 		p.findAll(ctx, env, routes, omega.Fingerprint{})
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
 	})
 	if !started {
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeRateLimited) // nobody looked for them
 	}
 }
 
@@ -158,8 +158,9 @@ type progress struct {
 	code omega.Code // what to tell if it fails
 }
 
-// fanOut hands one copy to every home, each with the recipients it is for.
-func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route) {
+// fanOut hands one copy to every home, each with the recipients it is for. Who
+// has no route is told as missing.
+func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing omega.Code) {
 	o := &outgoing{s: s, tag: tag, size: len(env), to: make([]progress, len(routes)), open: len(routes)}
 	homes := make(map[omega.Fingerprint][]uint16)
 	var unknown []uint16
@@ -175,7 +176,7 @@ func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.Env
 			homes[h] = append(homes[h], uint16(i))
 		}
 	}
-	o.report(unknown, omega.CodeNotFound, nil)
+	o.report(unknown, missing, nil)
 	for home, index := range homes {
 		if home == p.self {
 			p.deliverOutgoing(ctx, o, env, index)
