@@ -76,3 +76,63 @@ func TestGreedyLookUps(t *testing.T) {
 		}
 	})
 }
+
+// TestRequestsTakeBoundedMemory: requests that nobody answers are bounded in
+// octets too, and what they took comes back.
+func TestRequestsTakeBoundedMemory(t *testing.T) {
+	var r requests
+	r.init()
+	var tags []uint32
+	to := nobody(t)
+	big := make([]byte, omega.MaxEnvelope)
+	for {
+		tag, err := r.add(&request{to: to, frame: big})
+		if err != nil {
+			break
+		}
+		tags = append(tags, tag)
+		if len(tags)*len(big) > 2*maxRequestBytes {
+			t.Fatalf("%d octets are under way", len(tags)*len(big))
+		}
+	}
+	for _, tag := range tags {
+		q := r.take(tag, to)
+		r.restore(tag, q)
+		if r.take(tag, to) != q {
+			t.Fatal("a request is gone")
+		}
+	}
+	if n := r.bytes.Load(); n != 0 || r.len() != 0 {
+		t.Errorf("%d octets of %d requests are left", n, r.len())
+	}
+}
+
+// TestTagsAreNoSeries: a server between two others cannot tell the tag of the
+// next request from those it has seen, and so not answer it unseen.
+func TestTagsAreNoSeries(t *testing.T) {
+	var r requests
+	r.init()
+	var last uint32
+	near := 0
+	given := make(map[uint32]bool)
+	for range 100 {
+		tag, err := r.add(&request{frame: make([]byte, wire.HeaderSize)})
+		if err != nil || tag == 0 {
+			t.Fatal(tag, err)
+		}
+		if tag-last < 1<<16 {
+			near++
+		}
+		last = tag
+	}
+	for range 1 << 18 {
+		tag := r.next()
+		if given[tag] {
+			t.Fatalf("tag %d is given twice", tag)
+		}
+		given[tag] = true
+	}
+	if near > 10 {
+		t.Errorf("%d of 100 tags follow the one before", near)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,10 @@ const (
 // maxRequests is how many requests may be under way at once: five seconds of
 // 13,000 envelopes a second that nobody answers.
 const maxRequests = 1 << 16
+
+// maxRequestBytes is how many octets their frames may have: an envelope to many
+// homes is kept once for each until that answers.
+const maxRequestBytes = 512 << 20
 
 // Why a request came to nothing.
 var (
@@ -52,11 +57,14 @@ type requests struct {
 		mu sync.Mutex
 		m  map[uint32]*request // guarded by mu
 	}
-	last  atomic.Uint32 // tag given last
+	seed  maphash.Seed
+	last  atomic.Uint32 // what the tag given last was made of
 	count atomic.Int64
+	bytes atomic.Int64 // of frames
 }
 
 func (t *requests) init() {
+	t.seed = maphash.MakeSeed()
 	for i := range t.shards {
 		t.shards[i].m = make(map[uint32]*request)
 	}
@@ -64,20 +72,32 @@ func (t *requests) init() {
 
 func (t *requests) len() int64 { return t.count.Load() }
 
+// next is a tag that was not given for as long as can be, so that a late answer
+// is never taken for another, and that only who sees the request knows: the
+// number of the request through a small Feistel network with secret rounds.
+func (t *requests) next() uint32 {
+	n := t.last.Add(1)
+	l, r := uint16(n>>16), uint16(n)
+	for round := range uint16(4) {
+		l, r = r, l^uint16(maphash.Comparable(t.seed, [2]uint16{round, r}))
+	}
+	return uint32(l)<<16 | uint32(r)
+}
+
 // add gives r a tag, in its frame too, and keeps it.
 func (t *requests) add(r *request) (uint32, error) {
-	if t.count.Load() >= maxRequests {
+	if t.count.Load() >= maxRequests || t.bytes.Load() >= maxRequestBytes {
 		return 0, errBusy
 	}
 	for {
-		tag := t.last.Add(1)
+		tag := t.next()
 		sh := &t.shards[tag%16]
 		sh.mu.Lock()
 		_, taken := sh.m[tag]
 		if tag != 0 && !taken {
 			binary.BigEndian.PutUint32(r.frame[4:], tag)
 			sh.m[tag] = r
-			t.count.Add(1)
+			t.keep(r, 1)
 			sh.mu.Unlock()
 			return tag, nil
 		}
@@ -96,7 +116,7 @@ func (t *requests) take(tag uint32, from omega.Fingerprint) *request {
 		return nil
 	}
 	delete(sh.m, tag)
-	t.count.Add(-1)
+	t.keep(r, -1)
 	return r
 }
 
@@ -106,7 +126,13 @@ func (t *requests) restore(tag uint32, r *request) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.m[tag] = r
-	t.count.Add(1)
+	t.keep(r, 1)
+}
+
+// keep counts a request that comes, 1, or goes, -1.
+func (t *requests) keep(r *request, n int64) {
+	t.count.Add(n)
+	t.bytes.Add(n * int64(len(r.frame)))
 }
 
 // ask sends a request of the given type. body is copied. done is called once
@@ -155,7 +181,7 @@ func (p *Proxy) repeatRequests(now time.Time) {
 			switch {
 			case ms >= r.until:
 				delete(sh.m, tag)
-				p.requests.count.Add(-1)
+				p.requests.keep(r, -1)
 				late = append(late, r)
 			case ms >= r.due:
 				r.due = ms + nextRetry.Milliseconds()
@@ -198,9 +224,9 @@ func (p *Proxy) failRequests() {
 		sh.mu.Lock()
 		left := sh.m
 		sh.m = make(map[uint32]*request)
-		p.requests.count.Add(-int64(len(left)))
 		sh.mu.Unlock()
 		for _, r := range left {
+			p.requests.keep(r, -1)
 			r.done(wire.Frame{}, errNoWay)
 		}
 	}
