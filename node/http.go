@@ -47,9 +47,8 @@ func (n *Node) adminHandler() http.Handler {
 
 // Intervals of background work.
 const (
-	compareInterval = 10 * time.Minute
-	expireInterval  = 10 * time.Second
-	expireBatch     = 10_000 // mails per look
+	expireInterval = 10 * time.Second
+	expireBatch    = 10_000 // mails per look
 )
 
 // compare keeps this key server equal to the others: with every server that it
@@ -57,29 +56,26 @@ const (
 func (n *Node) compare(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last := map[omega.Fingerprint]time.Time{}
+	c := newComparisons(func(ctx context.Context, server omega.Fingerprint) {
+		if _, err := n.proxy.SyncWith(ctx, server); err != nil {
+			n.log.Debug("key servers not compared", "server", server, "err", err)
+		}
+	})
+	defer c.wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now := map[omega.Fingerprint]time.Time{}
+		var there []omega.Fingerprint
 		for _, s := range n.cloud.Servers() {
 			n.knowServer(ctx, s.Server, s.Certificate)
-			if s.Server == n.Fingerprint() || !s.Connected {
-				continue // who comes back is compared with again
+			if s.Server != n.Fingerprint() && s.Connected {
+				there = append(there, s.Server)
 			}
-			at := last[s.Server]
-			if time.Since(at) >= compareInterval {
-				at = time.Now()
-				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {
-					n.log.Debug("key servers not compared", "server", s.Server, "err", err)
-				}
-			}
-			now[s.Server] = at
 		}
-		last = now
+		c.look(ctx, there, time.Now())
 	}
 }
 
