@@ -11,6 +11,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -168,23 +169,32 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.changed.notify()
 	c.queued.notify()
 	c.missing.notify()
-	c.learnServers(ctx, s)
-	c.lookAfterHomes(ctx, s)
+	return c.maintain(ctx, s)
+}
 
-	tick := time.NewTicker(renewInterval)
-	defer tick.Stop()
+// firstLook is when a session looks for homes again that it did not find at
+// once: a proxy that has just started knows few servers. It doubles up to
+// renewInterval.
+const firstLook = 2 * time.Second
+
+// maintain renews lease and record and looks after the homes until the session
+// ends.
+func (c *Client) maintain(ctx context.Context, s *session) error {
 	leased := c.cfg.now()
-	for {
+	for wait := firstLook; ; wait = min(2*wait, renewInterval) {
+		c.learnServers(ctx, s)
+		c.lookAfterHomes(ctx, s)
+		if c.settledHomes() {
+			wait = renewInterval
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-time.After(wait):
 		}
 		if err := c.syncOwn(ctx, s); err != nil {
 			return err
 		}
-		c.learnServers(ctx, s)
-		c.lookAfterHomes(ctx, s)
 		if c.cfg.now().Sub(leased) < omega.MaxLease/2 {
 			continue
 		}
@@ -193,6 +203,13 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 		}
 		leased = c.cfg.now()
 	}
+}
+
+// settledHomes reports whether the account has the homes that it should have.
+func (c *Client) settledHomes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.record != nil && (len(c.record.Homes) >= keyserver.DefaultHomes || c.record.Flags&wire.RecordHomesChosen != 0)
 }
 
 // lookAfterHomes adds and replaces homes, and lets go of former ones. What does

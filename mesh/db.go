@@ -32,6 +32,10 @@ const (
 	// otherwise. SPF over 50,000 takes 11 ms; beyond, areas are needed.
 	MaxServers = 50_000
 
+	// maxEvidence is of how many servers proofs of equivocation are kept. Those
+	// of servers that are gone make room.
+	maxEvidence = 1024
+
 	// OriginBurst and OriginInterval bound how often one origin's news is
 	// taken: a burst, then one per interval. Origins pace themselves at half
 	// of that (MinAnnounceInterval), so jitter on the way never costs an
@@ -167,17 +171,25 @@ func (db *DB) admit(now time.Time, a *Announcement) error {
 		return ErrExpired
 	case cur == nil && a.Sequence <= db.floors[a.Server].sequence:
 		return ErrReplayed
-	case cur == nil && !own && len(db.records) >= db.cfg.MaxServers:
+	case cur == nil && !own && db.full(a.Server):
 		return ErrFull
 	}
 	return nil
+}
+
+// full reports whether there is no room for a server that is not there: among
+// those that are, or among those that it will be with when it has gone.
+func (db *DB) full(fp omega.Fingerprint) bool {
+	_, gone := db.floors[fp]
+	return len(db.records) >= db.cfg.MaxServers || !gone && len(db.records)+len(db.floors) >= 2*db.cfg.MaxServers
 }
 
 // worthKeeping reports whether rec, of the same sequence as cur, tells anything
 // new: a first proof of equivocation, or the one that everybody settles on.
 func (db *DB) worthKeeping(cur, rec *Record) bool {
 	ev, ok := db.evidence[cur.Server]
-	return !ok || ev.Sequence != cur.Sequence || bytes.Compare(rec.Hash[:], cur.Hash[:]) > 0
+	_, room := db.evidenceRoom(cur.Server)
+	return room && (!ok || ev.Sequence != cur.Sequence) || bytes.Compare(rec.Hash[:], cur.Hash[:]) > 0
 }
 
 // keepEvidence keeps both records. The one with the higher hash stands, so
@@ -187,6 +199,20 @@ func (db *DB) keepEvidence(now time.Time, cur, rec *Record) {
 	if bytes.Compare(rec.Hash[:], cur.Hash[:]) > 0 {
 		db.put(rec)
 	}
+}
+
+// evidenceRoom reports whether there is room for proof against a server, and
+// whose proof has to go for it: zero for nobody's.
+func (db *DB) evidenceRoom(server omega.Fingerprint) (victim omega.Fingerprint, ok bool) {
+	if _, ok := db.evidence[server]; ok || len(db.evidence) < min(maxEvidence, db.cfg.MaxServers) {
+		return victim, true
+	}
+	for fp := range db.evidence {
+		if db.records[fp] == nil {
+			return fp, true
+		}
+	}
+	return victim, false
 }
 
 func newRecord(a *Announcement, b []byte) *Record {

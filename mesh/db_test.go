@@ -3,6 +3,7 @@ package mesh
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -321,4 +322,75 @@ func TestDigestFollowsRecords(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestServersThatComeAndGo: somebody who makes servers up, each for a moment,
+// fills no memory with what is kept of those that went.
+func TestServersThatComeAndGo(t *testing.T) {
+	db := NewDB(Config{Self: fp("A"), Verify: fakeVerify, MaxServers: 10})
+	now := t0
+	moment := func(load uint16) func(*Announcement) {
+		return func(a *Announcement) { a.Load, a.Expires = load, a.Issued.Add(time.Second) }
+	}
+	lost := 0
+	for i := range 3 * maxEvidence {
+		name := fmt.Sprintf("X%d", i)
+		db.cfg.MaxServers = 10
+		if i >= 100 {
+			db.cfg.MaxServers = 3 * maxEvidence // room to remember those that went
+		}
+		if _, err := db.Apply(now, announce(t, name, 1, now, moment(1))); errors.Is(err, ErrFull) {
+			lost++
+		}
+		if _, err := db.Apply(now, announce(t, name, 1, now, moment(2))); err != nil && !errors.Is(err, ErrEquivocation) && !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		now = now.Add(2 * time.Second)
+		db.Expire(now)
+		if i == 99 && (len(db.floors) > 20 || lost != 80) {
+			t.Errorf("%d servers that went are remembered, %d were refused", len(db.floors), lost)
+		}
+	}
+	if n := len(db.Evidence()); n > maxEvidence {
+		t.Errorf("%d proofs are kept", n)
+	}
+	db.Expire(now.Add(2 * MaxAge))
+	mustApply(t, db, now.Add(2*MaxAge), announce(t, "B", 1, now.Add(2*MaxAge), nil))
+}
+
+// TestEvidenceOfThoseWhoAreThere: a server that is there is proved to lie even
+// when many lied before it and went, and what is not kept is no news twice.
+func TestEvidenceOfThoseWhoAreThere(t *testing.T) {
+	db := newTestDB("A")
+	second := func(a *Announcement) { a.Load = 2 }
+	for i := range maxEvidence + 1 {
+		name := fmt.Sprintf("X%d", i)
+		mustApply(t, db, t0, announce(t, name, 1, t0, nil))
+		if _, err := db.Apply(t0, announce(t, name, 1, t0, second)); !errors.Is(err, ErrEquivocation) {
+			t.Fatal(err)
+		}
+	}
+	if n := len(db.Evidence()); n != maxEvidence {
+		t.Errorf("%d proofs are kept, want %d", n, maxEvidence)
+	}
+	last := fmt.Sprintf("X%d", maxEvidence)
+	for range 2 {
+		for _, edit := range []func(*Announcement){nil, second} {
+			_, _ = db.Apply(t0, announce(t, last, 1, t0, edit))
+		}
+	}
+	for _, edit := range []func(*Announcement){nil, second} {
+		if news, _ := db.Apply(t0, announce(t, last, 1, t0, edit)); news {
+			t.Error("what was not kept is news again")
+		}
+	}
+	later := t0.Add(MaxAge + time.Hour)
+	db.Expire(later)
+	mustApply(t, db, later, announce(t, "B", 1, later, nil))
+	if _, err := db.Apply(later, announce(t, "B", 1, later, second)); !errors.Is(err, ErrEquivocation) {
+		t.Fatal(err)
+	}
+	if ev := db.Evidence(); !slices.ContainsFunc(ev, func(e Evidence) bool { return e.Server == fp("B") }) {
+		t.Error("who lied and went leaves no room for who lies now")
+	}
 }

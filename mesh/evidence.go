@@ -138,7 +138,8 @@ func (db *DB) provesMore(now time.Time, ev *Evidence) bool {
 	}
 	old, ok := db.evidence[ev.Server]
 	if !ok {
-		return len(db.evidence) < db.cfg.MaxServers
+		_, room := db.evidenceRoom(ev.Server)
+		return room
 	}
 	return at.Sub(old.Issued()) >= evidenceGap
 }
@@ -146,6 +147,10 @@ func (db *DB) provesMore(now time.Time, ev *Evidence) bool {
 // keepProof keeps ev if it proves more than what is kept, and shuns its server.
 func (db *DB) keepProof(now time.Time, ev Evidence) {
 	if db.provesMore(now, &ev) {
+		if victim, _ := db.evidenceRoom(ev.Server); !victim.IsZero() {
+			delete(db.evidence, victim)
+			delete(db.shunned, victim)
+		}
 		db.evidence[ev.Server] = ev
 	}
 	db.shun(now)

@@ -50,9 +50,8 @@ func (n *Node) adminHandler() http.Handler {
 
 // Intervals of background work.
 const (
-	compareInterval = 10 * time.Minute
-	expireInterval  = 10 * time.Second
-	expireBatch     = 10_000 // mails per look
+	expireInterval = 10 * time.Second
+	expireBatch    = 10_000 // mails per look
 )
 
 // compare keeps this key server and the mailboxes that it shares equal to those
@@ -61,34 +60,31 @@ const (
 func (n *Node) compare(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last := map[omega.Fingerprint]time.Time{}
+	c := newComparisons(func(ctx context.Context, server omega.Fingerprint) {
+		if _, err := n.proxy.SyncWith(ctx, server); err != nil {
+			n.log.Debug("key servers not compared", "server", server, "err", err)
+		}
+		if _, err := n.proxy.CompareWith(ctx, server); err != nil {
+			n.log.Debug("mail not compared", "server", server, "err", err)
+		}
+	})
+	defer c.wait()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		now := map[omega.Fingerprint]time.Time{}
 		servers := n.cloud.Servers()
 		n.members.update(servers, time.Now())
+		var there []omega.Fingerprint
 		for _, s := range servers {
 			n.knowServer(ctx, s.Server, s.Certificate)
-			if s.Server == n.Fingerprint() || !s.Connected {
-				continue // who comes back is compared with again
+			if s.Server != n.Fingerprint() && s.Connected {
+				there = append(there, s.Server)
 			}
-			at := last[s.Server]
-			if time.Since(at) >= compareInterval {
-				at = time.Now()
-				if _, err := n.proxy.SyncWith(ctx, s.Server); err != nil {
-					n.log.Debug("key servers not compared", "server", s.Server, "err", err)
-				}
-				if _, err := n.proxy.CompareWith(ctx, s.Server); err != nil {
-					n.log.Debug("mail not compared", "server", s.Server, "err", err)
-				}
-			}
-			now[s.Server] = at
 		}
-		last = now
+		c.look(ctx, there, time.Now())
 	}
 }
 

@@ -475,13 +475,13 @@ func (n *Node) link(ctx context.Context, c *transport.Conn) {
 }
 
 func (n *Node) startHTTP(start func(string, func(context.Context) error)) (servers []*http.Server) {
-	serve := func(what string, ln net.Listener, h http.Handler) {
+	serve := func(what string, ln net.Listener, s *http.Server) {
 		if ln == nil {
 			return
 		}
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: time.Minute}
 		servers = append(servers, s)
 		start(what, func(ctx context.Context) error {
+			s.BaseContext = func(net.Listener) context.Context { return ctx } // of WebSockets too, which Close leaves alone
 			defer context.AfterFunc(ctx, func() { s.Close() })()
 			if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 				return err
@@ -489,7 +489,23 @@ func (n *Node) startHTTP(start func(string, func(context.Context) error)) (serve
 			return nil
 		})
 	}
-	serve("http", n.http, n.publicHandler())
-	serve("admin", n.admin, n.adminHandler())
+	serve("http", n.http, publicServer(n.publicHandler(), httpPatience))
+	serve("admin", n.admin, newHTTPServer(n.adminHandler()))
 	return servers
+}
+
+// httpPatience is how long a stranger may take to say what he wants, and again
+// to read the answer.
+const httpPatience = 30 * time.Second
+
+// publicServer waits for nobody for ever: neither for the body of a request nor
+// for an answer to be read. A WebSocket has left these deadlines behind.
+func publicServer(h http.Handler, patience time.Duration) *http.Server {
+	s := newHTTPServer(h)
+	s.ReadTimeout, s.WriteTimeout = patience, patience
+	return s
+}
+
+func newHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10, IdleTimeout: time.Minute}
 }

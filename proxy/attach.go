@@ -24,7 +24,7 @@ type attachment struct {
 	ok          bool   // the home took it
 	over        bool   // the home will not take it
 	incarnation [8]byte
-	due         int64 // when to send it again, ms
+	due         int64 // when to send it again, steady ms
 
 	// The newest acknowledgement of the device, to be said again: the way to
 	// the home loses some, and a home that crashed may have forgotten it.
@@ -51,7 +51,7 @@ func (s *session) attach(ctx context.Context, f wire.Frame) error {
 	if here {
 		s.p.home.attach(ctx, s.p.self, f.Body, s, func(a wire.Attached) { s.attached(f.Tag, &a) })
 	}
-	s.attachDue(s.p.now(), omega.Fingerprint{})
+	s.attachDue(s.p.steady(), omega.Fingerprint{})
 	return nil
 }
 
@@ -200,7 +200,7 @@ func (s *session) noteAttached(epoch uint64, got *wire.Attached) (tag uint32, te
 			a.ack, a.acked = nil, 0
 		}
 		a.incarnation = got.Incarnation
-		a.due = s.p.now().UnixMilli() + attachHeartbeat.Milliseconds()
+		a.due = s.p.steady().UnixMilli() + attachHeartbeat.Milliseconds()
 	}
 	a.ok = ok
 	return a.tag, tell
@@ -238,7 +238,7 @@ func (p *Proxy) sendDetach(home, device omega.Fingerprint, epoch uint64) {
 // is kept for it.
 func (p *Proxy) ServerUp(server omega.Fingerprint) {
 	p.spool.up(server)
-	now := p.now()
+	now := p.steady()
 	p.sessions.all(func(s *session) {
 		if s.isRemote(server) {
 			s.attachDue(now, server)

@@ -161,6 +161,9 @@ func (s *testServer) stop() {
 	if was {
 		return
 	}
+	s.proxy.admit.Lock()
+	s.proxy.draining = true // or a session might begin while the others are waited for
+	s.proxy.admit.Unlock()
 	s.proxy.sessions.all(func(x *session) { x.c.Close() })
 	s.proxy.serving.Wait()
 	s.cancel()

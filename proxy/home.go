@@ -271,14 +271,14 @@ func (h *home) rewind(from omega.Fingerprint, a *wire.Ack) {
 }
 
 // tick looks after every lease once a second.
-func (h *home) tick(now time.Time) {
+func (h *home) tick(now, steady time.Time) {
 	ms := now.UnixMilli()
 	h.leases.all(func(l *lease) {
 		if ms >= l.notAfter {
 			h.detach(l.device, func(o *lease) bool { return o == l })
 			return
 		}
-		l.tick(ms)
+		l.tick(steady.UnixMilli())
 	})
 }
 

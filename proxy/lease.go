@@ -61,7 +61,7 @@ type lease struct {
 	pumping  bool       // in the queue of pumps, or being pumped
 	held     bool       // the lease is not answered yet: the first mail comes after that
 	closed   bool
-	progress int64  // when the oldest in flight was pushed or became the oldest, ms
+	progress int64  // when the oldest in flight was pushed or became the oldest, coarse ms
 	resends  uint   // in a row without progress
 	gen      uint64 // rises with every rewind
 	asked    gcra   // rewinds
@@ -205,7 +205,7 @@ func (l *lease) acknowledged(seq uint64) {
 func (l *lease) rewind(seq uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if seq > l.sent || !l.asked.take(l.h.p.now().UnixNano(), int64(rewindInterval), rewindBurst) {
+	if seq > l.sent || !l.asked.take(l.h.p.steady().UnixNano(), int64(rewindInterval), rewindBurst) {
 		return
 	}
 	l.h.p.stats.rewinds.Add(1)

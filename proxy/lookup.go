@@ -18,6 +18,7 @@ const (
 	findServers = 8               // asked, in the order of the rendezvous hash
 	findTimeout = 3 * time.Second // for all of them
 	findSlots   = 256             // looking at once
+	findAsker   = findSlots / 4   // of those, for one account or server
 	findEach    = 16              // recipients of one envelope at once
 	missTime    = 10 * time.Second
 	maxMisses   = 10_000
@@ -29,8 +30,9 @@ type finds struct {
 	slots chan struct{} // one for each that looks
 
 	mu     sync.Mutex
+	askers map[omega.Fingerprint]int   // slots taken, at least one; guarded by mu
 	under  map[omega.Fingerprint]*find // guarded by mu
-	misses map[omega.Fingerprint]int64 // when to look again, ms; guarded by mu
+	misses map[omega.Fingerprint]int64 // when to look again, steady ms; guarded by mu
 }
 
 // A find is one look-up that any number wait for.
@@ -42,25 +44,49 @@ type find struct {
 
 func (f *finds) init() {
 	f.slots = make(chan struct{}, findSlots)
+	f.askers = make(map[omega.Fingerprint]int)
 	f.under = make(map[omega.Fingerprint]*find)
 	f.misses = make(map[omega.Fingerprint]int64)
 }
 
-// start runs do on a goroutine if not too many are looking around.
-func (f *finds) start(p *Proxy, do func()) bool {
-	select {
-	case f.slots <- struct{}{}:
-	default:
+// start runs do on a goroutine if not too many are looking around, for anybody
+// and for the account or server that asks.
+func (f *finds) start(p *Proxy, asker omega.Fingerprint, do func()) bool {
+	if !f.enter(asker) {
 		return false
 	}
 	if !p.spawn(func() {
-		defer func() { <-f.slots }()
+		defer f.leave(asker)
 		do()
 	}) {
-		<-f.slots
+		f.leave(asker)
 		return false
 	}
 	return true
+}
+
+func (f *finds) enter(asker omega.Fingerprint) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.askers[asker] >= findAsker {
+		return false
+	}
+	select {
+	case f.slots <- struct{}{}:
+		f.askers[asker]++
+		return true
+	default:
+		return false
+	}
+}
+
+func (f *finds) leave(asker omega.Fingerprint) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	<-f.slots
+	if f.askers[asker]--; f.askers[asker] == 0 {
+		delete(f.askers, asker)
+	}
 }
 
 // join returns the find of fp; mine says that the caller has to do it.
@@ -132,7 +158,7 @@ func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.En
 
 // findRemote asks other servers, and the server also, if it is given.
 func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
-	fd, mine := p.finds.join(fp, p.now())
+	fd, mine := p.finds.join(fp, p.steady())
 	if fd == nil {
 		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
 	}
@@ -142,7 +168,7 @@ func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*ke
 		if fd.err != nil {
 			p.stats.misses.Add(1)
 		}
-		p.finds.finish(fp, fd, p.now())
+		p.finds.finish(fp, fd, p.steady())
 		return fd.entry, fd.err
 	}
 	select {
@@ -225,7 +251,7 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 			if err == nil && len(r.Homes) > 0 {
 				routes[i] = r
 			} else {
-				p.finds.rest(account, p.now()) // known, and lives nowhere
+				p.finds.rest(account, p.steady()) // known, and lives nowhere
 			}
 		})
 	}
@@ -236,8 +262,8 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 // be there, what it knows of them; once in a while per account.
 func (p *Proxy) doubt(home omega.Fingerprint, accounts []omega.Fingerprint) {
 	for _, account := range accounts {
-		if p.finds.rest(account, p.now()) {
-			p.finds.start(p, func() {
+		if p.finds.rest(account, p.steady()) {
+			p.finds.start(p, home, func() {
 				_, _ = p.askAround(context.Background(), account, home) // the sender tries again, whatever comes of it
 			})
 		}
@@ -258,7 +284,7 @@ func (s *session) lookup(ctx context.Context, f wire.Frame) error {
 	if codeOf(err) != omega.CodeNotFound {
 		return s.refuseErr(f.Tag, err)
 	}
-	started := s.p.finds.start(s.p, func() {
+	started := s.p.finds.start(s.p, s.account, func() {
 		e, err := s.p.findRemote(context.Background(), fp, omega.Fingerprint{})
 		if err != nil {
 			_ = s.refuseErr(f.Tag, err)

@@ -91,8 +91,9 @@ func (p *Proxy) expect(r *keyserver.Route) progress {
 	return progress{homes: homes, need: min(wantDomains, len(domains)), left: len(homes)}
 }
 
-// fanOut hands one copy to every home, each with the recipients it is for.
-func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route) {
+// fanOut hands one copy to every home, each with the recipients it is for. Who
+// has no route is told as missing.
+func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing omega.Code) {
 	o := &outgoing{p: p, s: s, tag: tag, env: bytes.Clone(env), to: make([]progress, len(routes)), open: len(routes)}
 	homes := make(map[omega.Fingerprint][]uint16)
 	var unknown []uint16
@@ -107,7 +108,7 @@ func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.Env
 			homes[h] = append(homes[h], uint16(i))
 		}
 	}
-	o.report(omega.Fingerprint{}, unknown, omega.CodeNotFound, nil)
+	o.report(omega.Fingerprint{}, unknown, missing, nil)
 	for home, index := range homes {
 		if home == p.self {
 			o.deliverHere(ctx, index)

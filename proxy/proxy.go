@@ -101,8 +101,11 @@ type Config struct {
 	SendRate  int
 	SendBurst int
 
-	Now    func() time.Time // nil means time.Now
-	Logger *slog.Logger     // nil discards
+	// Now is the time of what is signed and stored. What waits goes by a clock
+	// that nobody sets. Nil means time.Now.
+	Now func() time.Time
+
+	Logger *slog.Logger // nil discards
 }
 
 // A Proxy is one server's proxy and home. Its methods may be called
@@ -111,6 +114,7 @@ type Proxy struct {
 	cfg  Config
 	log  *slog.Logger
 	self omega.Fingerprint
+	born time.Time
 
 	home       home
 	spool      spool
@@ -122,7 +126,7 @@ type Proxy struct {
 	deliveries sync.Pool // of *delivery
 	stats      stats
 	life       lifetime
-	coarse     atomic.Int64 // the time in ms, as of the last tick
+	coarse     atomic.Int64 // steady in ms, as of the last tick
 
 	admit    sync.Mutex     // orders new sessions and Shutdown
 	draining bool           // guarded by admit
@@ -148,7 +152,7 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account()}
+	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account(), born: time.Now()}
 	p.home.init(p)
 	p.spool.init(p)
 	p.sessions.init()
@@ -156,7 +160,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.requests.init()
 	p.finds.init()
 	p.jobs.queue = make(chan job, maxJobs)
-	p.coarse.Store(cfg.Now().UnixMilli())
+	p.coarse.Store(p.steady().UnixMilli())
 	cfg.Keys.OnChange(p.entryChanged)
 	return p, nil
 }
@@ -164,13 +168,17 @@ func New(cfg Config) (*Proxy, error) {
 // now is the time.
 func (p *Proxy) now() time.Time { return p.cfg.Now() }
 
+// steady is the time for what waits and for rates: it goes on evenly when the
+// machine's clock is set, and so is not for others' eyes.
+func (p *Proxy) steady() time.Time { return p.born.Add(time.Since(p.born)) }
+
 // tickInterval is the resolution of everything that waits.
 const tickInterval = 100 * time.Millisecond
 
 // Run does what has to be done from time to time and what must not be done on
 // the caller's goroutine: it repeats requests, reads waiting mail, ends idle
 // sessions. It returns when ctx ends and all goroutines of the Proxy have
-// ended; Shutdown comes before that.
+// ended, sessions too; Shutdown and the end of their contexts come before that.
 func (p *Proxy) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for range pumpWorkers {
@@ -181,7 +189,11 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	p.tickLoop(ctx)
 	wg.Wait()
+	p.admit.Lock()
+	p.draining = true
+	p.admit.Unlock()
 	p.failRequests()
+	p.serving.Wait()
 	p.life.end()
 	return nil
 }
@@ -197,11 +209,11 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		now := p.now()
+		now := p.steady()
 		p.coarse.Store(now.UnixMilli())
 		p.repeatRequests(now)
 		if n%10 == 0 {
-			p.home.tick(now)
+			p.home.tick(p.now(), now)
 			p.spool.tick(now)
 		}
 		if n%50 == 0 {
@@ -232,7 +244,8 @@ const drainJitter = 5 * time.Second
 
 // Shutdown drains: it takes no new session and no new envelope, tells every
 // client to attach elsewhere after a delay of its own, waits for what is being
-// stored, and ends all sessions. It returns early with ctx's error.
+// stored, and ends all sessions. It returns early with ctx's error; sessions
+// that still wait for the store then end with the context of their Serve.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.admit.Lock()
 	p.draining = true
@@ -251,7 +264,6 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 		p.sessions.all(func(s *session) { s.c.Close() })
-		<-done
 		return ctx.Err()
 	}
 }

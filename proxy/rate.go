@@ -6,7 +6,7 @@ import "sync/atomic"
 // I.371): the time at which everything taken so far would be paid off. It
 // belongs to one goroutine.
 type gcra struct {
-	paid int64 // nanoseconds since 1970
+	paid int64 // nanoseconds, steady
 }
 
 // take reports whether one more is allowed now, at one per interval in the

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,10 @@ const (
 // 13,000 envelopes a second that nobody answers.
 const maxRequests = 1 << 16
 
+// maxRequestBytes is how many octets their frames may have: an envelope to many
+// homes is kept once for each until that answers.
+const maxRequestBytes = 512 << 20
+
 // Why a request came to nothing.
 var (
 	errNoWay   = errors.New("no way to the server now")
@@ -40,8 +45,8 @@ type request struct {
 	to    omega.Fingerprint
 	class wire.Class
 	frame []byte // as it is sent
-	due   int64  // when it is sent again, ms since 1970
-	late  int64  // when slow is called, ms since 1970; 0: never
+	due   int64  // when it is sent again, steady ms
+	late  int64  // when slow is called, steady ms; 0: never
 	until int64  // when it is given up
 
 	// done gets the answer, or an error; the frame is only valid during the
@@ -58,11 +63,14 @@ type requests struct {
 		mu sync.Mutex
 		m  map[uint32]*request // guarded by mu
 	}
-	last  atomic.Uint32 // tag given last
+	seed  maphash.Seed
+	last  atomic.Uint32 // what the tag given last was made of
 	count atomic.Int64
+	bytes atomic.Int64 // of frames
 }
 
 func (t *requests) init() {
+	t.seed = maphash.MakeSeed()
 	for i := range t.shards {
 		t.shards[i].m = make(map[uint32]*request)
 	}
@@ -70,20 +78,32 @@ func (t *requests) init() {
 
 func (t *requests) len() int64 { return t.count.Load() }
 
+// next is a tag that was not given for as long as can be, so that a late answer
+// is never taken for another, and that only who sees the request knows: the
+// number of the request through a small Feistel network with secret rounds.
+func (t *requests) next() uint32 {
+	n := t.last.Add(1)
+	l, r := uint16(n>>16), uint16(n)
+	for round := range uint16(4) {
+		l, r = r, l^uint16(maphash.Comparable(t.seed, [2]uint16{round, r}))
+	}
+	return uint32(l)<<16 | uint32(r)
+}
+
 // add gives r a tag, in its frame too, and keeps it.
 func (t *requests) add(r *request) (uint32, error) {
-	if t.count.Load() >= maxRequests {
+	if t.count.Load() >= maxRequests || t.bytes.Load() >= maxRequestBytes {
 		return 0, errBusy
 	}
 	for {
-		tag := t.last.Add(1)
+		tag := t.next()
 		sh := &t.shards[tag%16]
 		sh.mu.Lock()
 		_, taken := sh.m[tag]
 		if tag != 0 && !taken {
 			binary.BigEndian.PutUint32(r.frame[4:], tag)
 			sh.m[tag] = r
-			t.count.Add(1)
+			t.keep(r, 1)
 			sh.mu.Unlock()
 			return tag, nil
 		}
@@ -102,7 +122,7 @@ func (t *requests) take(tag uint32, from omega.Fingerprint) *request {
 		return nil
 	}
 	delete(sh.m, tag)
-	t.count.Add(-1)
+	t.keep(r, -1)
 	return r
 }
 
@@ -112,7 +132,13 @@ func (t *requests) restore(tag uint32, r *request) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.m[tag] = r
-	t.count.Add(1)
+	t.keep(r, 1)
+}
+
+// keep counts a request that comes, 1, or goes, -1.
+func (t *requests) keep(r *request, n int64) {
+	t.count.Add(n)
+	t.bytes.Add(n * int64(len(r.frame)))
 }
 
 // ask sends a request of the given type. body is copied. done is called once
@@ -124,7 +150,7 @@ func (p *Proxy) ask(ctx context.Context, to omega.Fingerprint, class wire.Class,
 // askPatiently is ask that calls slow, if not nil, when the other server has
 // not answered for a while. done is called all the same.
 func (p *Proxy) askPatiently(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool, slow func()) {
-	now := p.now().UnixMilli()
+	now := p.steady().UnixMilli()
 	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done, slow: slow}
 	if slow != nil {
 		r.late = now + patience.Milliseconds()
@@ -174,7 +200,7 @@ func (p *Proxy) repeatRequests(now time.Time) {
 			switch {
 			case ms >= r.until:
 				delete(sh.m, tag)
-				p.requests.count.Add(-1)
+				p.requests.keep(r, -1)
 				late = append(late, r)
 			case ms >= r.due:
 				r.due = ms + nextRetry.Milliseconds()
@@ -220,9 +246,9 @@ func (p *Proxy) failRequests() {
 		sh.mu.Lock()
 		left := sh.m
 		sh.m = make(map[uint32]*request)
-		p.requests.count.Add(-int64(len(left)))
 		sh.mu.Unlock()
 		for _, r := range left {
+			p.requests.keep(r, -1)
 			r.done(wire.Frame{}, errNoWay)
 		}
 	}

@@ -42,7 +42,7 @@ func (s *session) maySend(env wire.EnvelopeView) omega.Code {
 		return omega.CodeRefused
 	case s.p.drained.Load():
 		return omega.CodeShutdown
-	case cfg.SendRate > 0 && !s.sends.take(s.p.now().UnixNano(), int64(1e9)/int64(cfg.SendRate), int64(cfg.SendBurst)):
+	case cfg.SendRate > 0 && !s.sends.take(s.p.steady().UnixNano(), int64(1e9)/int64(cfg.SendRate), int64(cfg.SendBurst)):
 		s.p.stats.sendsLimited.Add(1)
 		return omega.CodeRateLimited
 	}
@@ -107,17 +107,17 @@ func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.Envelo
 func (p *Proxy) route(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView) {
 	routes, unknown := p.routes(ctx, env)
 	if unknown == 0 {
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
 		return
 	}
 	env = bytes.Clone(env)
-	started := p.finds.start(p, func() {
+	started := p.finds.start(p, s.account, func() {
 		ctx := context.Background() // the session may end, the envelope goes on
 		p.findAll(ctx, env, routes, omega.Fingerprint{})
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
 	})
 	if !started {
-		p.fanOut(ctx, s, tag, env, routes)
+		p.fanOut(ctx, s, tag, env, routes, omega.CodeRateLimited) // nobody looked for them
 	}
 }
 

@@ -164,7 +164,7 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 	case wire.TypeBye:
 		return errBye
 	}
-	if !s.control.take(s.p.now().UnixNano(), int64(controlInterval), controlBurst) {
+	if !s.control.take(s.p.steady().UnixNano(), int64(controlInterval), controlBurst) {
 		return s.refuse(f.Tag, omega.CodeRateLimited, "too many requests")
 	}
 	return onOwnStack(func() error { return s.request(ctx, f) })
@@ -351,7 +351,7 @@ func (p *Proxy) tickSessions(now time.Time) {
 // Rest lets go of what silent sessions do not need while they are silent. It is
 // for quiet times: what it takes away is made again in microseconds.
 func (p *Proxy) Rest() {
-	limit := p.now().Add(-restAfter).UnixMilli()
+	limit := p.steady().Add(-restAfter).UnixMilli()
 	p.sessions.all(func(s *session) {
 		if s.heard.Load() < limit {
 			s.c.Rest()

@@ -394,6 +394,37 @@ func TestShutdownInTime(t *testing.T) {
 	}, behindGates(gates))
 }
 
+// TestShutdownInTimeOfFullSession: a session that waits for room under way does
+// not keep a server whose disk stands still.
+func TestShutdownInTimeOfFullSession(t *testing.T) {
+	gates := make(map[int]*gate)
+	inCloud(t, 1, func(t *testing.T, c *testCloud) {
+		s := c.servers[0]
+		alice := c.register(1, s)
+		a := newClient(alice, 0).connect(s)
+		gates[0].set(true)
+		for range maxUnderWay + 10 {
+			a.start(wire.TypeSend, a.envelope("x", alice))
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		done := make(chan error, 1)
+		go func() { done <- s.proxy.Shutdown(ctx) }()
+		time.Sleep(4 * time.Second)
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("shutdown = %v", err)
+			}
+		default:
+			t.Error("shutdown waits longer than it may")
+			gates[0].set(false)
+			<-done
+		}
+	}, behindGates(gates))
+}
+
 // TestStoreThatFailed: nothing is acknowledged by a store that cannot be
 // trusted.
 func TestStoreThatFailed(t *testing.T) {

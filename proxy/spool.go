@@ -30,7 +30,7 @@ type spool struct {
 	p     *Proxy
 	store *mailbox.Store // nil: nothing is kept
 	lanes shardMap[*spoolLane]
-	look  int64 // when to look for lanes again, ms; the ticker's
+	look  int64 // when to look for lanes again, steady ms; the ticker's
 }
 
 // A spoolLane is the mail for one home.
@@ -42,7 +42,7 @@ type spoolLane struct {
 	running  bool  // guarded by mu
 	again    bool  // something came while it ran; guarded by mu
 	failures uint  // in a row; guarded by mu
-	due      int64 // not to be tried before, ms; guarded by mu
+	due      int64 // not to be tried before, steady ms; guarded by mu
 }
 
 func (s *spool) init(p *Proxy) {
@@ -147,7 +147,7 @@ func (l *spoolLane) wake(force bool) {
 		l.again = true
 		return
 	}
-	if l.spool.p.now().UnixMilli() < l.due {
+	if l.spool.p.steady().UnixMilli() < l.due {
 		return
 	}
 	l.due = 0
@@ -163,7 +163,7 @@ func (l *spoolLane) run() {
 		if !ok {
 			wait := min(spoolRetry<<min(l.failures, 10), spoolMaxWait)
 			l.failures++
-			l.due = l.spool.p.now().Add(wait).UnixMilli()
+			l.due = l.spool.p.steady().Add(wait).UnixMilli()
 		} else {
 			l.failures = 0
 		}

@@ -19,12 +19,13 @@ func isGuest(t wire.Type) bool {
 // ErrGuest if nothing was wrong. (spec/handshake.md, SHAKE-12)
 func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s := h.server
-	if !s.gate.enterGuest() {
+	addr := h.conn.RemoteAddr()
+	if !s.gate.enterGuest(addr, s.now()) {
 		_ = h.say(f.Tag, &omega.Error{Code: omega.CodeRateLimited, Text: "too many guests"})
 		_ = h.conn.Close()
 		return ErrBusy
 	}
-	defer s.gate.leaveGuest()
+	defer func() { s.gate.leaveGuest(addr, s.now()) }()
 	defer func() { _ = h.conn.Close() }()
 	s.guests.Add(1)
 	l := s.cfg.Limits

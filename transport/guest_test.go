@@ -110,6 +110,34 @@ func TestTooManyGuests(t *testing.T) {
 	}
 }
 
+// TestGuestsOfOneHost: one address does not take the places of all guests, and
+// nothing of it stays when they have left.
+func TestGuestsOfOneHost(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	g := newGate(Limits{}.withDefaults())
+	host, other := addr("192.0.2.1:1"), addr("192.0.2.2:1")
+	entered := 0
+	for range g.limits.Guests {
+		if g.enterGuest(host, now) {
+			entered++
+		}
+	}
+	if entered != 64 || !g.enterGuest(other, now) {
+		t.Errorf("%d guests of one address, and then no other", entered)
+	}
+	for range entered {
+		g.leaveGuest(host, now)
+	}
+	if !g.enterGuest(host, now) {
+		t.Error("no guest after all have left")
+	}
+	g.leaveGuest(host, now)
+	g.leaveGuest(other, now)
+	if _, guests := g.counts(); guests != 0 || len(g.hosts) != 0 {
+		t.Errorf("%d guests and %d addresses are left", guests, len(g.hosts))
+	}
+}
+
 func TestGuestLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, nil)

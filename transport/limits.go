@@ -19,6 +19,7 @@ type Limits struct {
 	HandshakeRate    float64       // handshakes per second from one address, in the long run; 20
 	HandshakeBurst   int           // handshakes at once from one address; 60
 	Guests           int           // guests at once; 1024
+	GuestsPerHost    int           // the same from one address; 64
 	GuestLifetime    time.Duration // 5 minutes
 	GuestLookups     int           // per guest; 8
 	GuestDrops       int           // per guest; 8
@@ -35,6 +36,7 @@ func (l Limits) withDefaults() Limits {
 	l.HandshakeRate = limit(l.HandshakeRate, 20, noLimit)
 	l.HandshakeBurst = limit(l.HandshakeBurst, 60, noLimit)
 	l.Guests = limit(l.Guests, 1024, noLimit)
+	l.GuestsPerHost = limit(l.GuestsPerHost, 64, noLimit)
 	l.GuestLifetime = limit(l.GuestLifetime, 5*time.Minute, 365*24*time.Hour)
 	l.GuestLookups = limit(l.GuestLookups, 8, noLimit)
 	l.GuestDrops = limit(l.GuestDrops, 8, noLimit)
@@ -61,6 +63,9 @@ const registrationCost = 5
 // addresses already in it get in until it empties.
 const maxHosts = 1 << 16
 
+// idle reports whether nothing is to be remembered of h.
+func (h *host) idle(now time.Time) bool { return h.open <= 0 && h.guests <= 0 && !h.free.After(now) }
+
 // A gate counts handshakes and guests, and says no before any work is done.
 type gate struct {
 	limits   Limits
@@ -75,8 +80,9 @@ type gate struct {
 
 // A host is one address at the gate.
 type host struct {
-	open int       // in a handshake now
-	free time.Time // when its rate has recovered (the generic cell rate algorithm's theoretical arrival time)
+	open   int       // in a handshake now
+	guests int       // now
+	free   time.Time // when its rate has recovered (the generic cell rate algorithm's theoretical arrival time)
 }
 
 func newGate(l Limits) *gate {
@@ -134,12 +140,18 @@ func (g *gate) leave(a net.Addr, now time.Time) {
 	g.halfOpen--
 	if p, ok := hostOf(a); ok {
 		h := g.hosts[p]
-		if h.open--; h.open <= 0 && !h.free.After(now) {
-			delete(g.hosts, p)
-			return
-		}
-		g.hosts[p] = h
+		h.open--
+		g.put(p, h, now)
 	}
+}
+
+// put keeps h, or forgets it. g.mu is held.
+func (g *gate) put(p netip.Prefix, h host, now time.Time) {
+	if h.idle(now) {
+		delete(g.hosts, p)
+		return
+	}
+	g.hosts[p] = h
 }
 
 // charge reports whether an address that is inside may do what costs n more
@@ -185,7 +197,7 @@ func (g *gate) room(now time.Time) bool {
 	}
 	g.swept = now
 	for p, h := range g.hosts {
-		if h.open <= 0 && !h.free.After(now) {
+		if h.idle(now) {
 			delete(g.hosts, p)
 		}
 	}
@@ -193,20 +205,34 @@ func (g *gate) room(now time.Time) bool {
 }
 
 // enterGuest lets one guest stay, or not.
-func (g *gate) enterGuest() bool {
+func (g *gate) enterGuest(a net.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.guests >= g.limits.Guests {
 		return false
 	}
+	if p, ok := hostOf(a); ok {
+		h, known := g.hosts[p]
+		if h.guests >= g.limits.GuestsPerHost || !known && !g.room(now) {
+			return false
+		}
+		h.guests++
+		g.hosts[p] = h
+	}
 	g.guests++
 	return true
 }
 
-func (g *gate) leaveGuest() {
+// leaveGuest ends what enterGuest began.
+func (g *gate) leaveGuest(a net.Addr, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.guests--
+	if p, ok := hostOf(a); ok {
+		h := g.hosts[p]
+		h.guests--
+		g.put(p, h, now)
+	}
 }
 
 func (g *gate) counts() (halfOpen, guests int) {

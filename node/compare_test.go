@@ -1,0 +1,58 @@
+package node
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// TestComparisons: a server that never comes to an end holds up nobody, nor do
+// more of them than are compared with at once for ever; who comes back is
+// compared with again.
+func TestComparisons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []omega.Fingerprint
+		for i := range compareAtOnce + 1 {
+			fp, err := omega.FingerprintV4(append(make([]byte, 19), byte(i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, fp)
+		}
+		honest := all[compareAtOnce]
+		var done atomic.Int64
+		c := newComparisons(func(ctx context.Context, server omega.Fingerprint) {
+			if server == honest {
+				done.Add(1)
+				return
+			}
+			<-ctx.Done()
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		pass := func(d time.Duration, there []omega.Fingerprint) {
+			for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+				c.look(ctx, there, time.Now())
+			}
+			synctest.Wait()
+		}
+		pass(time.Minute, []omega.Fingerprint{all[0], honest})
+		if n := done.Load(); n != 1 {
+			t.Errorf("beside a slow one, compared %d times in a minute", n)
+		}
+		pass(time.Second, all[:1])
+		pass(time.Second, []omega.Fingerprint{all[0], honest})
+		if n := done.Load(); n != 2 {
+			t.Errorf("back again, compared %d times", n)
+		}
+		pass(3*compareInterval, all)
+		if n := done.Load(); n < 3 {
+			t.Errorf("beside many slow ones, compared %d times", n)
+		}
+		cancel()
+		c.wait()
+	})
+}

@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
+)
+
+// nobody is an account that does not exist.
+func nobody(t *testing.T) omega.Fingerprint {
+	var digest [20]byte
+	_, _ = rand.Read(digest[:])
+	fp, err := omega.FingerprintV4(digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fp
+}
+
+// toNobody is an envelope of a client to n accounts that do not exist.
+func (c *testClient) toNobody(n int) []byte {
+	env := wire.Envelope{Class: wire.ClassText, Sender: c.person.fp(), Payload: []byte("x")}
+	_, _ = rand.Read(env.ID[:])
+	for range n {
+		env.Recipients = append(env.Recipients, nobody(c.t.(*testing.T)))
+	}
+	b, err := env.AppendTo(nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return b
+}
+
+// TestGreedyLookUps: neither a client nor another server that names crowds of
+// strangers takes the look-ups of everybody else, and who was not looked for is
+// not said to be unknown.
+func TestGreedyLookUps(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, mallory := c.register(1, c.servers[0]), c.register(1, c.servers[0])
+		bob := newPerson(t, 1)
+		e := bob.entry(c.servers[2])
+		if _, _, err := c.servers[2].keys.Accept(t.Context(), 0, e); err != nil {
+			t.Fatal(err)
+		}
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		m := newClient(mallory, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		c.mu.Lock()
+		c.drop = func(_, to int, f wire.Frame) bool { return to == 1 && f.Type == wire.TypeLookup }
+		c.mu.Unlock()
+		var last uint32
+		for range findSlots + 50 {
+			last = m.start(wire.TypeSend, m.toNobody(3))
+		}
+		for range findSlots + 50 {
+			frame := wire.AppendFrame(nil, wire.TypeSend, 7, m.toNobody(3))
+			c.servers[0].proxy.Receive(t.Context(), c.servers[1].fp(), wire.ClassText, frame)
+		}
+		synctest.Wait()
+		if f := a.request(wire.TypeLookup, bob.fp().Wire()); f.Type != wire.TypeEntry {
+			t.Errorf("others look for strangers, and a friend is %v", wire.DecodeStatus(f.Body))
+		}
+		if code, _ := m.codes(m.answer(last)); code != omega.CodeRateLimited {
+			t.Errorf("who was not looked for is %v", code)
+		}
+		time.Sleep(time.Minute)
+		finds := &c.servers[0].proxy.finds
+		finds.mu.Lock()
+		defer finds.mu.Unlock()
+		if n := len(finds.askers); n != 0 {
+			t.Errorf("%d askers are remembered", n)
+		}
+	})
+}
+
+// TestRequestsTakeBoundedMemory: requests that nobody answers are bounded in
+// octets too, and what they took comes back.
+func TestRequestsTakeBoundedMemory(t *testing.T) {
+	var r requests
+	r.init()
+	var tags []uint32
+	to := nobody(t)
+	big := make([]byte, omega.MaxEnvelope)
+	for {
+		tag, err := r.add(&request{to: to, frame: big})
+		if err != nil {
+			break
+		}
+		tags = append(tags, tag)
+		if len(tags)*len(big) > 2*maxRequestBytes {
+			t.Fatalf("%d octets are under way", len(tags)*len(big))
+		}
+	}
+	for _, tag := range tags {
+		q := r.take(tag, to)
+		r.restore(tag, q)
+		if r.take(tag, to) != q {
+			t.Fatal("a request is gone")
+		}
+	}
+	if n := r.bytes.Load(); n != 0 || r.len() != 0 {
+		t.Errorf("%d octets of %d requests are left", n, r.len())
+	}
+}
+
+// TestTagsAreNoSeries: a server between two others cannot tell the tag of the
+// next request from those it has seen, and so not answer it unseen.
+func TestTagsAreNoSeries(t *testing.T) {
+	var r requests
+	r.init()
+	var last uint32
+	near := 0
+	given := make(map[uint32]bool)
+	for range 100 {
+		tag, err := r.add(&request{frame: make([]byte, wire.HeaderSize)})
+		if err != nil || tag == 0 {
+			t.Fatal(tag, err)
+		}
+		if tag-last < 1<<16 {
+			near++
+		}
+		last = tag
+	}
+	for range 1 << 18 {
+		tag := r.next()
+		if given[tag] {
+			t.Fatalf("tag %d is given twice", tag)
+		}
+		given[tag] = true
+	}
+	if near > 10 {
+		t.Errorf("%d of 100 tags follow the one before", near)
+	}
+}
