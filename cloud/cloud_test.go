@@ -86,6 +86,7 @@ func TestForwardNowhere(t *testing.T) {
 func TestForwardGoesDirect(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
 		nodes := n.cloudOf(10, func(_ int, cfg *Config) { cfg.DirectIdle = 20 * time.Second })
+		time.Sleep(3 * time.Minute) // every link that is wanted is there
 		a, d := n.apart(nodes)
 		if err := a.sendTo(d, "one"); err != nil {
 			t.Fatal(err)

@@ -71,6 +71,10 @@ const (
 	// the one unused for longest makes room.
 	DefaultMaxDirect = 256
 
+	// maxFollowers is how many servers without a link to this one may follow
+	// the news over their connection while they join.
+	maxFollowers = 64
+
 	// maxDials is how many dials may be under way at once.
 	maxDials = 32
 

@@ -158,11 +158,10 @@ func (nd *node) start(bootstrap ...*node) {
 // stop ends the server as a crash of the process does: its connections close.
 func (nd *node) stop() {
 	nd.mu.Lock()
-	cancel := nd.cancel
-	nd.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	if nd.cancel != nil {
+		nd.cancel() // from here on dial starts nothing on it
 	}
+	nd.mu.Unlock()
 	nd.wg.Wait()
 }
 
@@ -279,16 +278,15 @@ func (nd *node) dial(ctx context.Context, to transport.Address) (Conn, error) {
 	if other == nil || refused {
 		return nil, errRefused
 	}
-	other.mu.Lock()
-	running := other.Cloud != nil && other.ctx.Err() == nil
-	octx, cloud := other.ctx, other.Cloud
-	other.mu.Unlock()
-	if !running {
-		return nil, errRefused
-	}
 	if fp := to.Fingerprint; !fp.IsZero() && fp != other.id.Account() {
 		return nil, transport.ErrServer
 	}
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	if other.Cloud == nil || other.ctx.Err() != nil {
+		return nil, errRefused
+	}
+	octx, cloud := other.ctx, other.Cloud
 	mine, theirs := newPipe(n, nd, other)
 	other.wg.Go(func() { cloud.Accept(octx, theirs) })
 	return mine, nil

@@ -37,7 +37,7 @@ func (o *owner) ask(n *neighbour, why mesh.Reason) {
 	}
 	q := wire.LinkRequest{
 		Purpose: uint8(why), Nonce: n.asked.nonce, Issued: o.now, Database: o.databaseHash(), Asker: o.self, Candidate: l.peer,
-		Operator: o.facts.Operator, Site: o.facts.Site, Plan: o.planned12(), Vouches: o.cfg.Vouches,
+		Operator: o.facts.Operator, Site: o.facts.Site, Plan: o.wholePlan(), Vouches: o.cfg.Vouches,
 	}
 	if !o.forwards() {
 		q.Flags |= wire.RequestLeaf
@@ -50,9 +50,9 @@ func (o *owner) ask(n *neighbour, why mesh.Reason) {
 	l.conn.SendFrame(wire.TypeLinkRequest, 0, b) // without an answer it ends by itself
 }
 
-// planned12 are the servers that this one has links to, asks or dials for
+// wholePlan are the servers that this one has links to, asks or dials for
 // links, ascending; not more than it may have.
-func (o *owner) planned12() []omega.Fingerprint {
+func (o *owner) wholePlan() []omega.Fingerprint {
 	plan := o.linked()
 	slices.SortFunc(plan, omega.Fingerprint.Compare)
 	return plan[:min(len(plan), mesh.LinkCap)]

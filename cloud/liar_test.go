@@ -185,7 +185,7 @@ func TestEquivocator(t *testing.T) {
 			t.Fatalf("on disk: %+v, %v", proofs, err)
 		}
 		forged := bytes.Clone(honest[2].saved())
-		last := bytes.Index(forged, proofs[0].Second) + len(proofs[0].Second) - 1
+		last := bytes.LastIndex(forged, proofs[0].Second) + len(proofs[0].Second) - 1
 		forged[last] ^= 1
 		if proofs, err := ReadEvidence(forged, time.Now()); err != nil || len(proofs) != 1 || proofs[0].Err == nil {
 			t.Errorf("forged on disk: %+v, %v", proofs, err)

@@ -48,6 +48,7 @@ type link struct {
 
 	// Owned by the owner.
 	attached bool
+	since    time.Time // attached
 	mine     bool      // this server counts it as a link of the mesh
 	mineFrom time.Time // since when
 	theirs   bool      // the peer does

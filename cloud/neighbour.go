@@ -68,7 +68,7 @@ func (o *owner) attach(l *link) {
 		return
 	}
 	n.link, n.backoff = l, backoff{}
-	l.attached, l.idle = true, o.now
+	l.attached, l.idle, l.since = true, o.now, o.now
 	o.attached++
 	o.linksChanged = true
 	if cert := l.conn.Peer().Certificate; cert != nil {
@@ -348,20 +348,28 @@ func (o *owner) tellRTT(n *neighbour) {
 	}
 }
 
-// makeRoom ends the direct connection that was unused for longest, when there
-// are too many.
+// makeRoom ends the connection that was unused for longest, when there are too
+// many direct ones, or too many that newcomers follow the news over.
 func (o *owner) makeRoom() {
-	direct := 0
+	// What somebody else has just dialled may be a newcomer's.
+	follows := func(l *link) bool { return l.follows || !l.dialled && o.now.Sub(l.since) < answerWithin }
+	o.evict(o.cfg.MaxDirect, func(n *neighbour) bool { return !n.link.mine && !follows(n.link) && !o.courts(n) })
+	o.evict(maxFollowers, func(n *neighbour) bool { return !n.link.mine && follows(n.link) && !o.courts(n) })
+}
+
+// evict ends the oldest connection of a kind, if there are more than limit.
+func (o *owner) evict(limit int, kind func(*neighbour) bool) {
+	count := 0
 	var oldest *link
 	for _, n := range o.neighbours {
-		if l := n.link; l != nil && !l.mine && !o.courts(n) {
-			direct++
+		if l := n.link; l != nil && kind(n) {
+			count++
 			if oldest == nil || l.idle.Before(oldest.idle) {
 				oldest = l
 			}
 		}
 	}
-	if direct > o.cfg.MaxDirect {
+	if count > limit {
 		o.drop(oldest, errIdle)
 	}
 }
