@@ -32,9 +32,10 @@ type simCmd struct {
 
 func (c *simCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
-	// Much is made and soon forgotten; to look for it less often is worth the
-	// memory.
+	// Much is made and soon forgotten; to look for it less often is worth some
+	// memory, but not that of a small machine.
 	debug.SetGCPercent(300)
+	debug.SetMemoryLimit(3 << 30)
 	watch := newStopwatch(os.Stderr, lang, c.Quiet)
 	r, err := churn.Run(ctx, c.config(watch))
 	watch.end()

@@ -116,8 +116,8 @@ func (w *world) mend() {
 // mesh gives them turns of two seconds, so further ones are never reached.
 const deputiesPerGroup = 3
 
-// maxDeputies bounds the work of one look.
-const maxDeputies = 600
+// maxDeputies bounds the work of one look: the first of each side come first.
+const maxDeputies = 200
 
 // deputies are the servers whose turn it may be to mend a weak place: on each
 // side those with the fewest links. All others find the same weak places and
@@ -132,13 +132,15 @@ func (o *watch) deputies(w *world) []int32 {
 			}
 			return w.pop.all[o.graph.nodes[x]].fp.Compare(w.pop.all[o.graph.nodes[y]].fp)
 		})
-		for _, k := range group[:min(deputiesPerGroup, len(group))] {
-			out = append(out, o.graph.nodes[k])
+	}
+	for rank := range deputiesPerGroup {
+		for _, group := range groups {
+			if rank < len(group) && len(out) < maxDeputies {
+				out = append(out, o.graph.nodes[group[rank]])
+			}
 		}
 	}
-	slices.Sort(out)
-	out = slices.Compact(out)
-	return out[:min(len(out), maxDeputies)]
+	return out
 }
 
 // blocks returns what a graph falls into without its bridges and cut vertices.
