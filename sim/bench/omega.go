@@ -29,6 +29,7 @@ type omegaServer struct {
 	program string // omegad; found beside this program
 	port    int
 	address transport.Address
+	far     *transport.Address // where receivers live, if that is another server; see omegaHop
 	users   []*pgp.Identity
 	stop    context.CancelFunc // of the acknowledging goroutine
 
@@ -90,13 +91,7 @@ func (o *omegaServer) Start(ctx context.Context, s *site, users int) (*process, 
 	if err != nil {
 		return nil, err
 	}
-	if o.stop != nil {
-		o.stop()
-	}
-	o.sessions = map[*omegaSession]bool{}
-	background, stop := context.WithCancel(context.Background())
-	o.stop = stop
-	go o.acknowledge(background)
+	o.begin()
 	if !again {
 		if err := o.register(ctx, users); err != nil {
 			p.kill()
@@ -106,15 +101,32 @@ func (o *omegaServer) Start(ctx context.Context, s *site, users int) (*process, 
 	return p, nil
 }
 
+// begin forgets the sessions of the server before.
+func (o *omegaServer) begin() {
+	if o.stop != nil {
+		o.stop()
+	}
+	o.sessions = map[*omegaSession]bool{}
+	background, stop := context.WithCancel(context.Background())
+	o.stop = stop
+	go o.acknowledge(background)
+}
+
+// of is the server of a user.
+func (o *omegaServer) of(user int) transport.Address {
+	if o.far != nil && user == receiverOf(user/2) {
+		return *o.far
+	}
+	return o.address
+}
+
 // register makes the users and lets each connect once.
 func (o *omegaServer) register(ctx context.Context, users int) error {
-	o.address = transport.Address{Network: transport.NetworkTLS, HostPort: fmt.Sprintf("127.0.0.1:%d", o.port)}
-	guest, err := transport.DialGuest(ctx, transport.DialConfig{Address: o.address})
+	near, err := meet(ctx, o.port)
 	if err != nil {
 		return err
 	}
-	o.address.Fingerprint = guest.Server().Account
-	guest.Close()
+	o.address = *near
 	o.users = make([]*pgp.Identity, users)
 	var g errgroup.Group
 	g.SetLimit(8)
@@ -163,17 +175,19 @@ func newUser(ctx context.Context) (*pgp.Identity, error) {
 func (o *omegaServer) connect(ctx context.Context, user int) (*transport.Conn, error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+user%localAddresses))}}
 	return transport.Dial(ctx, transport.DialConfig{
-		Address: o.address, Identity: o.users[user], Dialer: dialer.DialContext, MaxQueue: 8 << 20, Timeout: time.Minute,
-		Register: func(ctx context.Context) (wire.Entry, error) { return o.entry(ctx, o.users[user]) },
+		Address: o.of(user), Identity: o.users[user], Dialer: dialer.DialContext, MaxQueue: 8 << 20, Timeout: time.Minute,
+		Register: func(ctx context.Context) (wire.Entry, error) {
+			return entry(ctx, o.users[user], o.of(user).Fingerprint)
+		},
 	})
 }
 
 // entry is what a new user registers with.
-func (o *omegaServer) entry(ctx context.Context, id *pgp.Identity) (wire.Entry, error) {
+func entry(ctx context.Context, id *pgp.Identity, home omega.Fingerprint) (wire.Entry, error) {
 	now := time.Now().Truncate(time.Millisecond)
 	rec := &wire.Record{
 		Sequence: 1, Issued: now, Expires: now.Add(time.Hour), Certificate: id.Certificate.Hash(), DeviceList: id.Certificate.DeviceListHash(now),
-		User: id.Account(), Device: id.Device(), Homes: []omega.Fingerprint{o.address.Fingerprint},
+		User: id.Account(), Device: id.Device(), Homes: []omega.Fingerprint{home},
 	}
 	sig, err := pgp.SignCompact(ctx, id.Signer, rec.Signed(), now)
 	rec.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
@@ -237,8 +251,7 @@ type omegaSession struct {
 
 // attach signs the lease and waits for the home's answer.
 func (s *omegaSession) attach(ctx context.Context) error {
-	home := s.server.address.Fingerprint
-	homeCert := s.conn.Peer().Certificate
+	home, homeCert := s.conn.Peer().Account, s.conn.Peer().Certificate
 	var err error
 	s.key, err = keyserver.NewAckKey(ctx, s.id.Decrypter, homeCert.Active(time.Now())[0].Encryption, s.id.Device(), home)
 	if err != nil {
@@ -341,7 +354,7 @@ func (s *omegaSession) ack() {
 		return
 	}
 	s.acked = seq
-	a := wire.Ack{Home: s.server.address.Fingerprint, Device: s.id.Device(), Seq: seq}
+	a := wire.Ack{Home: s.conn.Peer().Account, Device: s.id.Device(), Seq: seq}
 	a.MAC = s.key.MAC(&a)
 	_ = s.conn.SendFrame(wire.TypeAck, 0, wire.AppendAck(nil, &a)) // a session that ended owes nothing
 }

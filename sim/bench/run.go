@@ -13,6 +13,7 @@ import (
 func drivers() map[string]driver {
 	return map[string]driver{
 		"omega":      new(omegaServer),
+		"omega-hop":  new(omegaHop),
 		"ejabberd":   new(ejabberd),
 		"prosody":    new(prosody),
 		"mosquitto":  new(mosquitto),
