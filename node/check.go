@@ -147,7 +147,7 @@ func (c *Config) checkNumbers() error {
 	}{
 		{"quota.messages", float64(c.Quota.Messages)}, {"quota.bytes", float64(c.Quota.Bytes)},
 		{"spool.messages", float64(c.Spool.Messages)}, {"spool.bytes", float64(c.Spool.Bytes)},
-		{"limits.send_rate", float64(c.Limits.SendRate)}, {"limits.send_burst", float64(c.Limits.SendBurst)},
+		{"limits.send_burst", float64(c.Limits.SendBurst)},
 		{"limits.idle_timeout", float64(c.Limits.IdleTimeout)}, {"limits.half_open", float64(c.Limits.HalfOpen)},
 		{"limits.half_open_per_host", float64(c.Limits.HalfPerHost)}, {"limits.handshakes_per_second", c.Limits.Handshakes},
 		{"limits.guests", float64(c.Limits.Guests)},
@@ -155,6 +155,9 @@ func (c *Config) checkNumbers() error {
 		if n.value <= 0 {
 			return fmt.Errorf("%s: must be above 0; `omegad config` shows the default", n.key)
 		}
+	}
+	if c.Limits.SendRate == 0 {
+		return errors.New("limits.send_rate: must be above 0, or -1 for no limit")
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ func TestConfigErrors(t *testing.T) {
 		{"[store]\nkind = \"paper\"", "store.kind: "},
 		{"[quota]\nmessages = -1", "quota.messages: "},
 		{"[limits]\nguests = 0", "limits.guests: "},
+		{"[limits]\nsend_rate = 0", "limits.send_rate: "},
 		{"[cloud]\nbootstrap = [\"x\"]", "cloud.bootstrap: "},
 	}
 	for _, tt := range tests {
@@ -47,6 +48,7 @@ func TestConfigErrors(t *testing.T) {
 
 func TestConfigThatWorks(t *testing.T) {
 	for _, config := range []string{
+		"[limits]\nsend_rate = -1",
 		"[listen]\nclient = \"127.0.0.1:7000\"\npeer = \"127.0.0.2:7000\"",
 		"[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"\"\nadmin = \"\"",
 		"[announce]\nclient = \"im.example.tw:7000\"\npeer = \"[2001:db8::1]:7001\"\nhttp = \"https://im.example.tw\"",
