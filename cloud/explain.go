@@ -138,11 +138,15 @@ func (x *explainer) visit(ctx context.Context, to transport.Address) (*visit, er
 		}
 	}
 	begin := x.cfg.Clock()
-	if err := conn.SendFrame(wire.TypeHello, 0, appendHello(nil, 0, false)); err == nil {
+	if err = conn.SendFrame(wire.TypeHello, 0, appendHello(nil, 0, false)); err == nil {
 		err = v.until(ctx, func(f wire.Frame) bool { return f.Type == wire.TypeHelloAck })
-		v.rtt = x.cfg.Clock().Sub(begin)
 	}
-	return v, err
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	v.rtt = x.cfg.Clock().Sub(begin)
+	return v, nil
 }
 
 // until reads frames until done says so, and answers hellos meanwhile.
