@@ -20,12 +20,12 @@ func isGuest(t wire.Type) bool {
 func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s := h.server
 	addr := h.conn.RemoteAddr()
-	if !s.gate.enterGuest(addr, s.now()) {
+	if !h.gate.enterGuest(addr, s.now()) {
 		_ = h.say(f.Tag, &omega.Error{Code: omega.CodeRateLimited, Text: "too many guests"})
 		_ = h.conn.Close()
 		return ErrBusy
 	}
-	defer func() { s.gate.leaveGuest(addr, s.now()) }()
+	defer func() { h.gate.leaveGuest(addr, s.now()) }()
 	defer func() { _ = h.conn.Close() }()
 	s.guests.Add(1)
 	l := s.cfg.Limits

@@ -114,7 +114,7 @@ func TestTooManyGuests(t *testing.T) {
 // nothing of it stays when they have left.
 func TestGuestsOfOneHost(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	g := newGate(Limits{}.withDefaults())
+	g := NewGate(Limits{})
 	host, other := addr("192.0.2.1:1"), addr("192.0.2.2:1")
 	entered := 0
 	for range g.limits.Guests {
