@@ -150,11 +150,15 @@ func (c *Config) checkNumbers() error {
 		{"limits.send_burst", float64(c.Limits.SendBurst)},
 		{"limits.idle_timeout", float64(c.Limits.IdleTimeout)}, {"limits.half_open", float64(c.Limits.HalfOpen)},
 		{"limits.half_open_per_host", float64(c.Limits.HalfPerHost)}, {"limits.handshakes_per_second", c.Limits.Handshakes},
-		{"limits.guests", float64(c.Limits.Guests)},
+		{"limits.guests", float64(c.Limits.Guests)}, {"limits.http_requests_per_second", c.Limits.HTTPRequests},
+		{"limits.http_at_once_per_host", float64(c.Limits.HTTPPerHost)}, {"limits.http_at_once", float64(c.Limits.HTTPOpen)},
 	} {
 		if n.value <= 0 {
 			return fmt.Errorf("%s: must be above 0; `omegad config` shows the default", n.key)
 		}
+	}
+	if c.Limits.Connections < 0 {
+		return errors.New("limits.connections: must be above 0, or 0 for what the system allows")
 	}
 	if c.Limits.SendRate == 0 {
 		return errors.New("limits.send_rate: must be above 0, or -1 for no limit")

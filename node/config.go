@@ -79,6 +79,11 @@ type Config struct {
 		HalfPerHost int      `toml:"half_open_per_host"`
 		Handshakes  float64  `toml:"handshakes_per_second"`
 		Guests      int      `toml:"guests"`
+
+		Connections  int     `toml:"connections"`
+		HTTPRequests float64 `toml:"http_requests_per_second"`
+		HTTPPerHost  int     `toml:"http_at_once_per_host"`
+		HTTPOpen     int     `toml:"http_at_once"`
 	} `toml:"limits"`
 
 	LogLevel string `toml:"log_level"`
