@@ -76,7 +76,12 @@ func (o *owner) heardLinkRequest(l *link, body []byte) {
 		return
 	}
 	explain := q.Flags&wire.RequestExplain != 0
-	v := o.judge(l, q)
+	v := refuse(mesh.RefusalBusy, "more than %d requests in %v", requestsBurst, requestsBurst*requestsPace)
+	if o.neighbour(l.peer).rations.requests.take(o.now, 1, requestsPace, requestsBurst) {
+		v = o.judge(l, q)
+	} else {
+		o.stats.rationed.Add(1)
+	}
 	o.log.Debug("link asked for", "peer", l.peer, "for", mesh.Reason(q.Purpose), "answer", v.why, "text", v.text, "explain", explain)
 	if v.why != mesh.RefusalNone {
 		o.stats.linksRefused.Add(1)
