@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Sizes of what a configuration says, in octets.
@@ -191,10 +193,13 @@ func (c *Config) CheckMachine() error {
 }
 
 // Warnings lists what works and is probably not meant.
-func (c *Config) Warnings() (out []string) {
+func (c *Config) Warnings() (out []i18n.Text) {
+	if files := maxFiles(); c.Limits.Connections == 0 && files < wantedFiles {
+		out = append(out, i18n.T("check.files", files, c.budget(), wantedFiles))
+	}
 	if host, _, err := splitAddress(c.Listen.Admin); err == nil && c.Listen.Admin != "" {
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			out = append(out, fmt.Sprintf("listen.admin: %s can be reached from other machines; what it shows is for the operator only", c.Listen.Admin))
+			out = append(out, i18n.T("check.admin", c.Listen.Admin))
 		}
 	}
 	if c.Announce.NAT {
@@ -204,7 +209,7 @@ func (c *Config) Warnings() (out []string) {
 		{"announce.client", c.Announce.Client, c.Listen.Client}, {"announce.peer", c.Announce.Peer, c.Listen.Peer},
 	} {
 		if host, _, err := splitAddress(a.listen); a.announced == "" && err == nil && host == "" {
-			out = append(out, fmt.Sprintf("%s: nobody else can dial this server, as %s names no host; set it to host:port, or set announce.nat", a.key, a.listen))
+			out = append(out, i18n.T("check.announce", a.key, a.listen))
 		}
 	}
 	return out

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // DefaultConfig is the commented configuration that `omegad config` prints: it
@@ -18,6 +20,17 @@ import (
 //
 //go:embed omegad.toml
 var DefaultConfig string
+
+//go:embed omegad.zh.toml
+var defaultConfigChinese string
+
+// DefaultConfigIn is DefaultConfig with comments in a language.
+func DefaultConfigIn(l i18n.Lang) string {
+	if l == i18n.Chinese {
+		return defaultConfigChinese
+	}
+	return DefaultConfig
+}
 
 // Config is one server's configuration file.
 type Config struct {

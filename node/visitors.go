@@ -14,6 +14,9 @@ import (
 // as many for the stores. Where the system allows few, they leave half.
 const reservedFiles = 2048
 
+// wantedFiles is how many files a server that people rely on may open at least.
+const wantedFiles = 4 * reservedFiles
+
 // budget is how many connections clients and visitors may have open together.
 func (c *Config) budget() int {
 	if c.Limits.Connections > 0 {

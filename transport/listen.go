@@ -100,8 +100,10 @@ func NewBudget(max int) *Budget { return &Budget{max: int64(max)} }
 // once, so that whoever dialled goes elsewhere without waiting.
 func (b *Budget) Listener(ln net.Listener) net.Listener { return &budgeted{ln, b} }
 
-// Open is how many connections are open, and Refused how many were closed at once.
-func (b *Budget) Open() int64     { return b.open.Load() }
+// Open is how many connections are open.
+func (b *Budget) Open() int64 { return b.open.Load() }
+
+// Refused is how many connections were closed at once.
 func (b *Budget) Refused() uint64 { return b.refused.Load() }
 
 type budgeted struct {
