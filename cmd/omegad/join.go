@@ -282,7 +282,7 @@ func (c *vouchCmd) Run(ctx context.Context) error {
 	}
 	sig, of, err := node.Vouch(ctx, cfg.Dir, c.Certificate)
 	if err != nil {
-		return &failure{i18n.T("why.vouch", c.Certificate, err), err}
+		return &failure{i18n.T("why.vouch", err), err}
 	}
 	if _, err := fmt.Print(pgp.Armor("PGP SIGNATURE", sig)); err != nil {
 		return err

@@ -55,7 +55,7 @@ var daemon = map[string]entry{
 	"why.join":        {"無法得知會怎麼加入：{0}", "cannot tell how it would join: {0}"},
 	"why.evidence":    {"{0} 裡沒有雲端狀態（cloud.state）：請指名執行過的伺服器的目錄", "there is no state of a cloud (cloud.state) in {0}: name the directory of a server that has run"},
 	"why.proofs":      {"{1} 份證據中有 {0} 份不成立", "{0} of {1} proofs do not verify"},
-	"why.vouch":       {"無法為 {0} 作保：{1}", "cannot vouch for {0}: {1}"},
+	"why.vouch":       {"無法作保：{0}", "cannot vouch: {0}"},
 
 	"dev.ready": {"全部就緒；按 Ctrl+C 結束", "ready; Ctrl+C ends it"},
 }
