@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"crypto/rand"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,6 +76,63 @@ func TestGreedyLookUps(t *testing.T) {
 		if n := len(finds.askers); n != 0 {
 			t.Errorf("%d askers are remembered", n)
 		}
+	})
+}
+
+// TestGreedyServer: a server whose requests never come to an end has its share of
+// the workers and of the queue, and others are served meanwhile, in turns.
+func TestGreedyServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j jobs
+		j.init()
+		ctx, cancel := context.WithCancel(t.Context())
+		var workers sync.WaitGroup
+		for range jobWorkers {
+			workers.Go(func() { j.run(ctx) })
+		}
+		greedy, one, two := nobody(t), nobody(t), nobody(t)
+		hold := make(chan struct{})
+		added := 0
+		for range 2 * maxJobs {
+			if j.add(greedy, 1000, func(context.Context) { <-hold }) {
+				added++
+			}
+			synctest.Wait()
+		}
+		if want := maxJobs/jobShare + jobWorkers - 1; added != want {
+			t.Errorf("one server has %d jobs, want %d", added, want)
+		}
+		var order []string
+		gate := make(chan struct{})
+		j.add(one, 1, func(context.Context) { <-gate })
+		synctest.Wait()
+		for i := range 3 {
+			for name, from := range map[string]omega.Fingerprint{"one": one, "two": two} {
+				if !j.add(from, 1, func(context.Context) { order = append(order, name) }) {
+					t.Errorf("job %d of %s is refused", i, name)
+				}
+			}
+		}
+		close(gate)
+		synctest.Wait()
+		if len(order) != 6 {
+			t.Fatalf("done: %v", order)
+		}
+		for i := 0; i < len(order); i += 2 {
+			if order[i] == order[i+1] {
+				t.Errorf("not in turns: %v", order)
+			}
+		}
+		if j.add(two, maxJobBytes/jobShare+1, func(context.Context) {}) {
+			t.Error("one server has more octets than its share")
+		}
+		close(hold)
+		synctest.Wait()
+		if len(j.by) != 0 || j.count != 0 || j.bytes != 0 || len(j.turns) != 0 {
+			t.Errorf("left: %d servers, %d jobs, %d octets, %d turns", len(j.by), j.count, j.bytes, len(j.turns))
+		}
+		cancel()
+		workers.Wait()
 	})
 }
 
