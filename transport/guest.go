@@ -70,7 +70,7 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		if len(f.Body) < HandleSize {
 			return 0, nil, omega.Errorf(omega.CodeBadRequest, "drop: no handle")
 		}
-		err := h.server.cfg.Rendezvous.Drop(Handle(f.Body), f.Body[HandleSize:])
+		err := h.server.cfg.Rendezvous.Drop(h.visitor(), Handle(f.Body), f.Body[HandleSize:])
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, ""), err
 	default:
 		if len(f.Body) != HandleSize {
@@ -79,6 +79,14 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		blob, err := h.server.cfg.Rendezvous.Pick(Handle(f.Body))
 		return wire.TypeBlob, blob, err
 	}
+}
+
+// visitor names where a guest comes from: an address, "" where those do not count.
+func (h *shake) visitor() string {
+	if p, ok := hostOf(h.conn.RemoteAddr()); ok {
+		return p.String()
+	}
+	return ""
 }
 
 func (h *shake) guestLookup(ctx context.Context, body []byte) ([]byte, error) {
