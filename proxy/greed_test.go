@@ -166,6 +166,38 @@ func TestRequestsTakeBoundedMemory(t *testing.T) {
 	}
 }
 
+// TestOnlyTheHomeSaysStored: what another server answers in a home's place, even
+// under the tag of the request, is not taken for the home's word. (That a frame is
+// the home's is proved end to end: spec/cloud.md, CLOUD-25.)
+func TestOnlyTheHomeSaysStored(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, bob := c.register(1, c.servers[0]), c.register(1, c.servers[1])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		liar, forged := c.servers[2].fp(), 0
+		c.mu.Lock()
+		c.drop = func(from, to int, f wire.Frame) bool {
+			if from != 0 || to != 1 || f.Type != wire.TypeSend {
+				return false
+			}
+			forged++
+			lie := wire.AppendFrame(nil, wire.TypeSent, f.Tag, wire.AppendResults(nil, omega.CodeOK, nil))
+			c.wg.Go(func() { c.servers[0].proxy.Receive(c.ctx, liar, wire.ClassControl, lie) })
+			return true // the home never has it
+		}
+		c.mu.Unlock()
+		env := wire.Envelope{Class: wire.ClassText, Sender: alice.fp(), ID: omega.ID{7}, Lifetime: time.Hour, Recipients: []omega.Fingerprint{bob.fp()}, Payload: []byte("x")}
+		b, err := env.AppendTo(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, _ := a.codes(a.request(wire.TypeSend, b))
+		if code == omega.CodeOK || forged == 0 {
+			t.Errorf("%v after %d lies: the home has nothing", code, forged)
+		}
+	})
+}
+
 // TestTagsAreNoSeries: a server between two others cannot tell the tag of the
 // next request from those it has seen, and so not answer it unseen.
 func TestTagsAreNoSeries(t *testing.T) {
