@@ -77,6 +77,7 @@ func (o *owner) heardLinkRequest(l *link, body []byte) {
 	}
 	explain := q.Flags&wire.RequestExplain != 0
 	v := refuse(mesh.RefusalBusy, "more than %d requests in %v", requestsBurst, requestsBurst*requestsPace)
+	v.retry = time.Second
 	if o.neighbour(l.peer).rations.requests.take(o.now, 1, requestsPace, requestsBurst) {
 		v = o.judge(l, q)
 	} else {

@@ -17,8 +17,10 @@ const (
 	certsBurst = 1024 // certificates: a thousand newcomers at once,
 	certsPace  = time.Second / 64
 
-	requestsBurst = 8 // requests for links, each of which is judged over the whole graph
-	requestsPace  = time.Second
+	// Requests for links, each of which is judged over the whole graph. A newcomer
+	// whose plan does not fit asks again after a second, with jitter.
+	requestsBurst = 16
+	requestsPace  = time.Second / 4
 )
 
 // Rations are what is left to one neighbour.
