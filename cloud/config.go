@@ -182,9 +182,11 @@ type Config struct {
 	MaxServers    int           // zero: mesh.MaxServers
 
 	// Bounds of the packets that are kept until the next server has them, in
-	// octets: of all others, of each of them, and this server's own.
+	// octets: of all others, of each of them, from each neighbour, and this
+	// server's own.
 	MaxTransit   int64 // zero: DefaultMaxTransit
 	MaxPerOrigin int64 // zero: DefaultMaxPerOrigin
+	MaxPerHop    int64 // zero: DefaultMaxPerHop
 	MaxOwn       int64 // zero: DefaultMaxOwn
 
 	Logger *slog.Logger     // nil discards
@@ -213,6 +215,7 @@ func (cfg *Config) check() error {
 	fill(&cfg.MaxServers, mesh.MaxServers)
 	fill(&cfg.MaxTransit, DefaultMaxTransit)
 	fill(&cfg.MaxPerOrigin, DefaultMaxPerOrigin)
+	fill(&cfg.MaxPerHop, DefaultMaxPerHop)
 	fill(&cfg.MaxOwn, DefaultMaxOwn)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -15,27 +15,31 @@ const (
 	// DefaultMaxTransit is for the packets of all others, DefaultMaxPerOrigin
 	// for those of each: at 8 MiB an origin fills a round trip of 100 ms with
 	// 80 MB/s, and eight that misbehave fill the whole.
+	//
+	// DefaultMaxPerHop is for those that came from each neighbour: one that lies
+	// about origins has a quarter of the whole.
 	DefaultMaxTransit   = 64 << 20
 	DefaultMaxPerOrigin = 8 << 20
+	DefaultMaxPerHop    = 16 << 20
 
 	// DefaultMaxOwn is for the packets that this server made.
 	DefaultMaxOwn = 32 << 20
 )
 
-// originBuckets is over how many counters the origins are spread. Two origins
-// that meet in one share a bound; nobody can choose to meet another, as the
-// hash is seeded.
+// originBuckets is over how many counters the origins are spread, and as many are
+// for neighbours. Two that meet in one share a bound; nobody can choose to meet
+// another, as the hash is seeded.
 const originBuckets = 4096
 
 // A custody counts the packets that this server keeps.
 type custody struct {
-	self                   omega.Fingerprint
-	maxOwn, maxAll, maxOne int64
+	self                           omega.Fingerprint
+	maxOwn, maxAll, maxOne, maxHop int64
 
-	own, transit atomic.Int64
-	seed         maphash.Seed
-	origins      [originBuckets]atomic.Int64
-	pools        [len(parcelClasses)]sync.Pool
+	own, transit  atomic.Int64
+	seed          maphash.Seed
+	origins, hops [originBuckets]atomic.Int64
+	pools         [len(parcelClasses)]sync.Pool
 }
 
 // parcelClasses are the sizes of buffers, in octets: most packets fit the
@@ -51,12 +55,13 @@ type parcel struct {
 	refused atomic.Int64 // when a next hop was busy first; 0: none was
 	keeper  *custody
 	counter *atomic.Int64 // of its origin; nil: made here
+	hop     *atomic.Int64 // of the neighbour that it came from; nil with counter
 }
 
 func newCustody(self omega.Fingerprint, cfg *Config) *custody {
 	c := &custody{
 		self: self, seed: maphash.MakeSeed(),
-		maxOwn: cfg.MaxOwn, maxAll: cfg.MaxTransit, maxOne: cfg.MaxPerOrigin,
+		maxOwn: cfg.MaxOwn, maxAll: cfg.MaxTransit, maxOne: cfg.MaxPerOrigin, maxHop: cfg.MaxPerHop,
 	}
 	for i, size := range parcelClasses {
 		c.pools[i].New = func() any { return &parcel{b: make([]byte, 0, size), class: int8(i), keeper: c} }
@@ -64,38 +69,76 @@ func newCustody(self omega.Fingerprint, cfg *Config) *custody {
 	return c
 }
 
-// keep returns an empty parcel with room for n octets of a packet of origin,
-// nil when a bound is reached. forced passes the bounds: it is for copies of
-// what is kept already and about to be let go.
-func (c *custody) keep(origin omega.Fingerprint, n int, forced bool) *parcel {
-	class := 0
-	for class < len(parcelClasses)-1 && n > parcelClasses[class] {
-		class++
-	}
+// keep returns an empty parcel with room for n octets of a packet of origin that
+// came from the neighbour hop, nil when a bound is reached.
+func (c *custody) keep(origin, hop omega.Fingerprint, n int) *parcel {
+	class := classFor(n)
 	size := int64(parcelClasses[class])
-	var counter *atomic.Int64
 	if origin == c.self {
-		if c.own.Add(size) > c.maxOwn && !forced {
+		if c.own.Add(size) > c.maxOwn {
 			c.own.Add(-size)
 			return nil
 		}
-	} else {
-		counter = c.counter(origin)
-		if all, one := c.transit.Add(size), counter.Add(size); (all > c.maxAll || one > c.maxOne) && !forced {
-			c.transit.Add(-size)
-			counter.Add(-size)
-			return nil
-		}
+		return c.parcel(class, nil, nil)
 	}
+	counter, from := bucket(c, &c.origins, origin), bucket(c, &c.hops, hop)
+	all, one, last := c.transit.Add(size), counter.Add(size), from.Add(size)
+	if all > c.maxAll || one > c.maxOne || last > c.maxHop {
+		c.let(size, counter, from)
+		return nil
+	}
+	return c.parcel(class, counter, from)
+}
+
+// copyOf returns a parcel with what make appends to it: a packet of p with up to
+// extra octets more. It counts where p does and passes the bounds: it is for
+// copies of what is kept already and about to be let go.
+func (c *custody) copyOf(p *parcel, extra int, make func(b []byte) []byte) *parcel {
+	class := classFor(len(p.b) + extra)
+	size := int64(parcelClasses[class])
+	if p.counter == nil {
+		c.own.Add(size)
+	} else {
+		c.transit.Add(size)
+		p.counter.Add(size)
+		p.hop.Add(size)
+	}
+	n := c.parcel(class, p.counter, p.hop)
+	n.b = make(n.b)
+	return n
+}
+
+// let stops counting a parcel.
+func (c *custody) let(size int64, counter, hop *atomic.Int64) {
+	if counter == nil {
+		c.own.Add(-size)
+		return
+	}
+	c.transit.Add(-size)
+	counter.Add(-size)
+	hop.Add(-size)
+}
+
+// parcel returns an empty parcel that is counted already.
+func (c *custody) parcel(class int, counter, hop *atomic.Int64) *parcel {
 	p := c.pools[class].Get().(*parcel)
-	p.b, p.counter = p.b[:0], counter
+	p.b, p.counter, p.hop = p.b[:0], counter, hop
 	p.refs.Store(1)
 	p.refused.Store(0)
 	return p
 }
 
-func (c *custody) counter(origin omega.Fingerprint) *atomic.Int64 {
-	return &c.origins[maphash.Comparable(c.seed, origin)%originBuckets]
+func classFor(n int) int {
+	class := 0
+	for class < len(parcelClasses)-1 && n > parcelClasses[class] {
+		class++
+	}
+	return class
+}
+
+// bucket is the counter of a server.
+func bucket(c *custody, of *[originBuckets]atomic.Int64, fp omega.Fingerprint) *atomic.Int64 {
+	return &of[maphash.Comparable(c.seed, fp)%originBuckets]
 }
 
 // view reads the packet.
@@ -112,22 +155,9 @@ func (p *parcel) release() {
 	if p.refs.Add(-1) > 0 {
 		return
 	}
-	c, size := p.keeper, int64(parcelClasses[p.class])
-	if p.counter == nil {
-		c.own.Add(-size)
-	} else {
-		c.transit.Add(-size)
-		p.counter.Add(-size)
-	}
+	c := p.keeper
+	c.let(int64(parcelClasses[p.class]), p.counter, p.hop)
 	if cap(p.b) == parcelClasses[p.class] {
 		c.pools[p.class].Put(p)
 	}
-}
-
-// copyOf returns a parcel with the packet that make appends to it. It passes
-// the bounds, see keep.
-func (c *custody) copyOf(v wire.PacketView, extra int, make func(b []byte) []byte) *parcel {
-	p := c.keep(v.Source(), len(v)+extra, true)
-	p.b = make(p.b)
-	return p
 }

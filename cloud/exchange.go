@@ -75,6 +75,10 @@ func (o *owner) heardRequest(l *link, buckets []byte) {
 		l.bad++
 		return
 	}
+	if !o.neighbour(l.peer).rations.parts.take(o.now, len(buckets), partsPace, partsBurst) {
+		o.stats.rationed.Add(1)
+		return
+	}
 	l.exchange.active = o.now
 	for _, rec := range o.db.InBuckets(buckets) {
 		if !o.sendRecord(l, rec) {

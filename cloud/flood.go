@@ -151,6 +151,10 @@ func (o *owner) heardCertRequest(l *link, body []byte) {
 		l.bad++
 		return
 	}
+	if !o.neighbour(l.peer).rations.certs.take(o.now, 1, certsPace, certsBurst) {
+		o.stats.rationed.Add(1)
+		return
+	}
 	if rec, ok := o.db.Get(fp); ok {
 		o.sendRecord(l, rec)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -82,6 +83,9 @@ func (c *Cloud) ForwardAll(ctx context.Context, to []omega.Fingerprint, class wi
 	for _, fp := range to {
 		if fp == c.self {
 			first = errors.Join(first, c.Forward(ctx, fp, class, msg))
+			continue
+		}
+		if slices.Contains(others, fp) {
 			continue
 		}
 		if others = append(others, fp); len(others) == wire.MaxDestinations {
@@ -196,7 +200,7 @@ func (c *Cloud) fill(head *wire.Packet, msg []byte) (*parcel, error) {
 	if len(msg) > maxMessage(n) {
 		return nil, ErrTooLarge
 	}
-	p := c.custody.keep(c.self, omega.MaxPeerFrame-maxMessage(n)+len(msg), false)
+	p := c.custody.keep(c.self, c.self, omega.MaxPeerFrame-maxMessage(n)+len(msg))
 	if p == nil {
 		c.stats.busy.Add(1)
 		return nil, ErrBusy

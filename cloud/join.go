@@ -261,7 +261,7 @@ func (o *owner) giveUp() {
 		return
 	}
 	peer, ok := o.view.Surplus(o.now.Sub(o.dbChanged), o.now.Sub(o.gaveUp), o.rng.Uint64)
-	if n := o.neighbours[peer]; ok && n != nil && n.link != nil && n.link.up() {
+	if n := o.neighbours[peer]; ok && n != nil && n.link != nil && n.link.up() && o.keepsElders(peer) {
 		o.gaveUp = o.now
 		o.log.Info("link given up: both ends have enough", "peer", peer)
 		n.refusedUntil = o.now.Add(mesh.SurplusGap)

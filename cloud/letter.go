@@ -285,7 +285,7 @@ func (c *Cloud) again(t *table, l *letter, to omega.Fingerprint) *parcel {
 			return nil
 		}
 	}
-	p := c.custody.copyOf(v, 8*len(dead), func(b []byte) []byte {
+	p := c.custody.copyOf(l.p, 8*len(dead), func(b []byte) []byte {
 		return v.AppendFor(b, []omega.Fingerprint{to}, dead)
 	})
 	wire.PacketView(p.b).MarkAgain(packetAgain)

@@ -207,6 +207,57 @@ func TestEquivocator(t *testing.T) {
 	})
 }
 
+// Nobody is framed: two announcements under one sequence that the server did not
+// both sign prove nothing, whoever sends them and in whatever form.
+func TestHonestServerIsNotFramed(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(4, nil)
+		victim, liar := nodes[1], n.add(9, nil)
+		first := n.announcementOf(victim)
+		if err := victim.Update(func(a *mesh.Announcement) { a.Load = 9 }); err != nil {
+			t.Fatal(err)
+		}
+		n.await("a second announcement", time.Minute, func() bool { return !bytes.Equal(n.announcementOf(victim), first) })
+		second := n.announcementOf(victim)
+		was, err := mesh.Decode(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What the liar signs in the victim's name, under the victim's sequence.
+		forged := liar.says(t, was.Sequence, func(a *mesh.Announcement) { a.Server, a.Certificate = was.Server, was.Certificate })
+		// What the victim signed, signed once more.
+		again, err := was.Sign(func(data []byte, at time.Time) (mesh.Signature, error) {
+			sig, err := pgp.SignCompact(t.Context(), victim.id.Signer, data, at.Add(time.Second))
+			return mesh.Signature(sig), err
+		})
+		if err != nil || bytes.Equal(again, second) {
+			t.Fatalf("the same signature, %v", err)
+		}
+		for name, other := range map[string][]byte{"forged": forged, "signed again": again, "earlier": first, "the same": second} {
+			pair := [][]byte{second, other}
+			slices.SortFunc(pair, slices.Compare)
+			ev := mesh.Evidence{Server: was.Server, Sequence: was.Sequence, First: pair[0], Second: pair[1]}
+			for _, to := range nodes {
+				c := n.connect(n.add(30, nil), to)
+				n.answers(c)
+				c.SendFrame(wire.TypeEvidence, 0, ev.AppendTo(nil))
+				c.SendFrame(wire.TypeServerCert, 0, liar.id.Certificate.Bytes())
+				c.SendFrame(wire.TypeLSA, 0, other)
+				time.Sleep(time.Second)
+				c.Close()
+			}
+			for _, nd := range nodes {
+				if ev, err := nd.Evidence(); err != nil || len(ev) > 0 {
+					t.Fatalf("%s: %s believes it, %v", name, nd.addr, err)
+				}
+				if st := nd.Topology().States[was.Server]; st != mesh.Full {
+					t.Errorf("%s: the victim is %v at %s", name, st, nd.addr)
+				}
+			}
+		}
+	})
+}
+
 // Evidence that proves nothing is not taken, and whoever sends it is dropped.
 func TestFalseEvidence(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {

@@ -29,6 +29,7 @@ type neighbour struct {
 	losses       int           // of the link, within flapMemory of each other
 	lost         time.Time     // the last one
 	refusedUntil time.Time     // it refused a link; not to be asked again before
+	rations      rations       // of what it asks
 }
 
 // A backoff says when something that failed may be tried again.
@@ -330,7 +331,7 @@ func (o *owner) tickAbsent(n *neighbour) {
 	if o.table.Load().resting[n.fp] {
 		o.linksChanged = true
 	}
-	if o.now.Sub(n.backoff.until) > flapMemory && o.now.Sub(n.lost) > flapMemory {
+	if o.now.Sub(n.backoff.until) > flapMemory && o.now.Sub(n.lost) > flapMemory && n.rations.idle(o.now) {
 		delete(o.neighbours, n.fp)
 	}
 }

@@ -76,7 +76,13 @@ func (o *owner) heardLinkRequest(l *link, body []byte) {
 		return
 	}
 	explain := q.Flags&wire.RequestExplain != 0
-	v := o.judge(l, q)
+	v := refuse(mesh.RefusalBusy, "more than %d requests in %v", requestsBurst, requestsBurst*requestsPace)
+	v.retry = time.Second
+	if o.neighbour(l.peer).rations.requests.take(o.now, 1, requestsPace, requestsBurst) {
+		v = o.judge(l, q)
+	} else {
+		o.stats.rationed.Add(1)
+	}
 	o.log.Debug("link asked for", "peer", l.peer, "for", mesh.Reason(q.Purpose), "answer", v.why, "text", v.text, "explain", explain)
 	if v.why != mesh.RefusalNone {
 		o.stats.linksRefused.Add(1)
@@ -129,11 +135,17 @@ func (o *owner) judge(l *link, q *wire.LinkRequest) verdict {
 		return refuse(mesh.RefusalDraining, "this server goes away")
 	}
 	limit := mesh.LinkCap
-	if q.Flags&wire.RequestLeaf != 0 {
+	switch {
+	case q.Flags&wire.RequestLeaf != 0:
 		limit -= leafReserve
+	case !o.elder(q.Asker):
+		limit -= elderReserve
 	}
 	if n := len(o.linked()) + o.promised(); n >= limit {
 		return refuse(mesh.RefusalFull, "%d links, at most %d", n, limit)
+	}
+	if v := o.judgeRoom(l, q.Operator); v.why != mesh.RefusalNone {
+		return v
 	}
 	if wait := o.acceptsAgain(); wait > 0 {
 		v := refuse(mesh.RefusalBusy, "%d links were offered within %v", maxAccepts, acceptWindow)
@@ -180,7 +192,7 @@ func (o *owner) judgePlan(q *wire.LinkRequest) verdict {
 // certified the asker's key, or all other operators if there are fewer. Who was
 // a member before, as this server remembers, needs nobody.
 func (o *owner) judgeVouches(l *link, q *wire.LinkRequest) verdict {
-	if o.cfg.Vouch == 0 || o.view == nil || o.admitted[q.Asker] {
+	if _, before := o.admitted[q.Asker]; o.cfg.Vouch == 0 || o.view == nil || before {
 		return verdict{}
 	}
 	members := map[string]bool{}
@@ -226,11 +238,12 @@ func (o *owner) vouchers(asker *pgp.Certificate, q *wire.LinkRequest) map[string
 }
 
 // admit remembers the full members, so that they need no certifications when
-// the whole cloud comes back. What the database forgot is forgotten.
+// the whole cloud comes back, and since when this run has known them. What the
+// database forgot is forgotten.
 func (o *owner) admit(v *mesh.View) {
 	for i, r := range v.Records {
-		if v.States[i] == mesh.Full {
-			o.admitted[r.Server] = true
+		if _, before := o.admitted[r.Server]; !before && v.States[i] == mesh.Full {
+			o.admitted[r.Server] = o.now
 		}
 	}
 	for fp := range o.admitted {

@@ -29,13 +29,13 @@ type owner struct {
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
 	bootstrap  []*bootstrap
-	admitted   map[omega.Fingerprint]bool // who was a full member, as far as the database remembers
-	accepts    []time.Time                // of offers within acceptWindow
-	firstOffer time.Time                  // to this server while it joins; zero: none
-	joinNeeds  int                        // offers that a newcomer waits for
-	gaveUp     time.Time                  // a link, last
-	dialling   int                        // dials under way
-	attached   int                        // connections
+	admitted   map[omega.Fingerprint]time.Time // who was a full member, as far as the database remembers, and since when in this run
+	accepts    []time.Time                     // of offers within acceptWindow
+	firstOffer time.Time                       // to this server while it joins; zero: none
+	joinNeeds  int                             // offers that a newcomer waits for
+	gaveUp     time.Time                       // a link, last
+	dialling   int                             // dials under way
+	attached   int                             // connections
 
 	facts        mesh.Announcement
 	needAnnounce bool      // something to tell
@@ -61,7 +61,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
-		admitted:   map[omega.Fingerprint]bool{},
+		admitted:   map[omega.Fingerprint]time.Time{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}

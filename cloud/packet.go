@@ -151,7 +151,7 @@ func (c *Cloud) transit(t *table, from *link, p wire.PacketView) wire.Reason {
 	if reason := c.mayPass(t, p); reason != 0 {
 		return reason
 	}
-	kept := c.custody.keep(p.Source(), len(p), false)
+	kept := c.custody.keep(p.Source(), from.peer, len(p))
 	if kept == nil {
 		c.stats.busy.Add(1)
 		return wire.ReasonBusy
@@ -172,7 +172,7 @@ func (c *Cloud) takeMany(ctx context.Context, t *table, from *link, p wire.Packe
 	}
 	reason := c.mayPass(t, p)
 	if reason == 0 {
-		kept := c.custody.keep(p.Source(), len(p), false)
+		kept := c.custody.keep(p.Source(), from.peer, len(p))
 		if kept != nil {
 			kept.b = p.AppendFor(kept.b, others, p.Avoid(nil))
 			return c.split(t, kept, from)
@@ -235,7 +235,7 @@ func (c *Cloud) withDead(p *parcel, dead []wire.LinkHash) *parcel {
 	for fp := range v.Destinations {
 		to = append(to, fp)
 	}
-	n := c.custody.copyOf(v, 8*len(dead), func(b []byte) []byte { return v.AppendFor(b, to, dead) })
+	n := c.custody.copyOf(p, 8*len(dead), func(b []byte) []byte { return v.AppendFor(b, to, dead) })
 	p.release()
 	return n
 }
@@ -258,7 +258,7 @@ func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
 	}
 	sent := false
 	for l, to := range ways {
-		n := c.custody.copyOf(v, 0, func(b []byte) []byte { return v.AppendFor(b, to, dead) })
+		n := c.custody.copyOf(p, 0, func(b []byte) []byte { return v.AppendFor(b, to, dead) })
 		if c.post(l, n) != nil {
 			n.release()
 			alone = append(alone, to...)
@@ -270,7 +270,7 @@ func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
 	c.courier.wake()
 	failed := map[omega.Fingerprint]wire.Reason{}
 	for _, to := range alone {
-		n := c.custody.copyOf(v, 0, func(b []byte) []byte { return v.AppendFor(b, []omega.Fingerprint{to}, dead) })
+		n := c.custody.copyOf(p, 0, func(b []byte) []byte { return v.AppendFor(b, []omega.Fingerprint{to}, dead) })
 		if r := c.pass(t, n, from); r != 0 {
 			reason, failed[to] = r, r
 			continue
@@ -379,7 +379,7 @@ func (c *Cloud) sealed(p *parcel) *parcel {
 	if tracked {
 		head.Flags |= wire.PacketReceipt
 	}
-	n := c.custody.copyOf(v, wire.PacketMACSize, func(b []byte) []byte {
+	n := c.custody.copyOf(p, wire.PacketMACSize, func(b []byte) []byte {
 		b, _ = head.AppendTo(b) // as well formed as what it is made from
 		return append(b, v.Payload()...)
 	})

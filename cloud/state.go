@@ -77,7 +77,7 @@ func (o *owner) readmit(b []byte) error {
 		if err != nil {
 			return fmt.Errorf("%w: list of members: %w", errState, err)
 		}
-		o.admitted[fp] = true
+		o.admitted[fp] = o.now
 		b = b[n:]
 	}
 	return nil

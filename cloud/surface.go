@@ -124,6 +124,7 @@ type Stats struct {
 	CertsAsked uint64 // certificates asked for
 
 	LinksRefused uint64 // requests for links that were refused here
+	Rationed     uint64 // questions of neighbours that asked too much
 	Evidence     uint64 // proofs of equivocation that were news
 }
 
@@ -137,7 +138,7 @@ type counters struct {
 	circuitsRefused                                  atomic.Uint64
 	dialled, dialFailed, silent, linksLost           atomic.Uint64
 	announced, news, flooded, lsaRefused, certsAsked atomic.Uint64
-	linksRefused, evidence                           atomic.Uint64
+	linksRefused, evidence, rationed                 atomic.Uint64
 }
 
 // Stats returns the counts for metrics.
@@ -155,6 +156,6 @@ func (c *Cloud) Stats() Stats {
 		Dialled: s.dialled.Load(), DialFailed: s.dialFailed.Load(), Silent: s.silent.Load(), LinksLost: s.linksLost.Load(),
 		Announced: s.announced.Load(), News: s.news.Load(), Flooded: s.flooded.Load(),
 		LSARefused: s.lsaRefused.Load(), CertsAsked: s.certsAsked.Load(),
-		LinksRefused: s.linksRefused.Load(), Evidence: s.evidence.Load(),
+		LinksRefused: s.linksRefused.Load(), Rationed: s.rationed.Load(), Evidence: s.evidence.Load(),
 	}
 }

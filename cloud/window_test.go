@@ -3,6 +3,7 @@ package cloud
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"testing"
@@ -124,7 +125,7 @@ func TestBusyNextHopGetsItAgain(t *testing.T) {
 func TestOverloadIsPerOrigin(t *testing.T) {
 	w := newWorkbench(t)
 	w.custody.maxOne = 10 * int64(parcelClasses[0])
-	for w.custody.counter(account(t, "B")) == w.custody.counter(account(t, "C")) {
+	for bucket(w.custody, &w.custody.origins, account(t, "B")) == bucket(w.custody, &w.custody.origins, account(t, "C")) {
 		w.custody.seed = maphash.MakeSeed()
 	}
 	send := func(from string, by *link) (refused int, s *sink) {
@@ -151,6 +152,57 @@ func TestOverloadIsPerOrigin(t *testing.T) {
 	}
 	if refused, _ := send("C", w.lc); refused != 10 {
 		t.Errorf("%d of 20 refused afterwards, want 10", refused)
+	}
+}
+
+// A neighbour that names a new origin in every packet fills its own share, and
+// others still get through.
+func TestOverloadIsPerNeighbour(t *testing.T) {
+	w := newWorkbench(t)
+	w.custody.maxHop = 10 * int64(parcelClasses[0])
+	for bucket(w.custody, &w.custody.hops, account(t, "B")) == bucket(w.custody, &w.custody.hops, account(t, "C")) {
+		w.custody.seed = maphash.MakeSeed()
+	}
+	send := func(by *link, to string) (refused int) {
+		s := map[*link]*sink{w.lc: w.c, w.lb: w.b}[by]
+		before := len(s.nacks)
+		for i := range 20 {
+			p := w.packetTo(t, fmt.Sprint("forged origin ", i), to)
+			if err := w.packet(t.Context(), by, 1, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return len(s.nacks) - before
+	}
+	if refused := send(w.lb, "E"); refused != 10 {
+		t.Errorf("%d of 20 refused, want 10", refused)
+	}
+	if refused := send(w.lc, "E"); refused != 10 {
+		t.Errorf("%d of 20 from another neighbour refused, want 10", refused)
+	}
+	// Copies that go another way stay on the account of who sent them.
+	w.detour(t)
+	w.le.acked(w.e.tag, 0)
+	w.lb.acked(w.b.tag, 0)
+	if kept := w.Stats().Kept; kept != 0 {
+		t.Errorf("%d octets are kept after all was acknowledged", kept)
+	}
+	for i := range w.custody.hops {
+		if n := w.custody.hops[i].Load(); n != 0 {
+			t.Fatalf("%d octets still count for a neighbour", n)
+		}
+	}
+}
+
+// detour has C send packets to D and E in one, which part here.
+func (w *workbench) detour(t *testing.T) {
+	t.Helper()
+	w.custody.maxHop = DefaultMaxPerHop
+	if err := w.packet(t.Context(), w.lc, 1, w.packetTo(t, "C", "D", "E")); err != nil {
+		t.Fatal(err)
+	}
+	if w.b.count != 1 {
+		t.Fatalf("%d packets to B", w.b.count)
 	}
 }
 

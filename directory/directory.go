@@ -21,7 +21,7 @@ import (
 // Config says what a Directory shows.
 type Config struct {
 	Identity *pgp.Identity                              // signs the list; required
-	Topology func() *mesh.Topology                      // the cloud as this server sees it; required
+	Topology func() *mesh.Topology                      // the cloud as this server sees it, another one when it has changed; required
 	RTT      func() map[omega.Fingerprint]time.Duration // round trips from this server; nil: unknown
 	Clock    func() time.Time                           // nil is time.Now
 }
@@ -33,6 +33,10 @@ type Directory struct {
 
 	mu   sync.Mutex
 	list signedList // guarded by mu
+
+	mapMu sync.Mutex
+	shown *mesh.Topology // what cloud shows; guarded by mapMu
+	cloud *page          // of /api/v1/topology; guarded by mapMu
 }
 
 // New checks cfg.
@@ -98,8 +102,33 @@ type (
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (d *Directory) serveTopology(w http.ResponseWriter, _ *http.Request) {
+func (d *Directory) serveTopology(w http.ResponseWriter, r *http.Request) {
+	p, err := d.topology()
+	if err != nil {
+		http.Error(w, "the topology cannot be shown now", http.StatusInternalServerError)
+		return
+	}
+	p.serve(w, r)
+}
+
+// topology returns the page of the topology, made anew when that has changed.
+func (d *Directory) topology() (*page, error) {
 	t := d.cfg.Topology()
+	d.mapMu.Lock()
+	defer d.mapMu.Unlock()
+	if d.cloud != nil && d.shown == t {
+		return d.cloud, nil
+	}
+	b, err := json.Marshal(describe(t))
+	if err != nil {
+		return nil, err
+	}
+	d.shown, d.cloud = t, newPage("application/json", append(b, '\n'))
+	return d.cloud, nil
+}
+
+// describe is t as it is shown.
+func describe(t *mesh.Topology) topology {
 	out := topology{
 		State: t.State.String(), Servers: []server{}, Links: []link{}, Bridges: []pair{}, CutVertices: []omega.Fingerprint{},
 		TwoCuts: t.TwoCuts, MinDegree: t.MinDegree, Connectivity: t.Connectivity,
@@ -120,7 +149,7 @@ func (d *Directory) serveTopology(w http.ResponseWriter, _ *http.Request) {
 		out.Bridges = append(out.Bridges, pair{e.A, e.B})
 	}
 	out.CutVertices = append(out.CutVertices, t.Vertices...)
-	writeJSON(w, out)
+	return out
 }
 
 // The JSON of /api/v1/proxies.
@@ -158,8 +187,8 @@ const listLifetime = time.Hour
 // A signedList is the list in the bytes that are signed.
 type signedList struct {
 	made time.Time
-	body []byte
-	sig  []byte // detached OpenPGP signature over body, binary
+	list *page // nil before the first
+	sig  *page // detached OpenPGP signature over list's body, binary
 }
 
 // current returns the list, made anew when it is a minute old.
@@ -167,7 +196,7 @@ func (d *Directory) current(ctx context.Context) (signedList, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.cfg.Clock()
-	if d.list.body != nil && now.Sub(d.list.made) < listInterval {
+	if d.list.list != nil && now.Sub(d.list.made) < listInterval {
 		return d.list, nil
 	}
 	body, err := json.Marshal(d.proxies(now))
@@ -179,7 +208,10 @@ func (d *Directory) current(ctx context.Context) (signedList, error) {
 	if err != nil {
 		return signedList{}, err
 	}
-	d.list = signedList{now, body, pgp.DetachedSignature(signer.Public(), body, now, sig)}
+	d.list = signedList{
+		now, newPage("application/json", body),
+		newPage("application/pgp-signature", pgp.DetachedSignature(signer.Public(), body, now, sig)),
+	}
 	return d.list, nil
 }
 
@@ -219,8 +251,7 @@ func (d *Directory) serveProxies(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the list cannot be signed now", http.StatusInternalServerError)
 		return
 	}
-	header(w, "application/json")
-	w.Write(l.body)
+	l.list.serve(w, r)
 }
 
 func (d *Directory) serveSignature(w http.ResponseWriter, r *http.Request) {
@@ -229,18 +260,7 @@ func (d *Directory) serveSignature(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the list cannot be signed now", http.StatusInternalServerError)
 		return
 	}
-	header(w, "application/pgp-signature")
-	w.Write(l.sig)
-}
-
-func writeJSON(w http.ResponseWriter, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		http.Error(w, "cannot be shown", http.StatusInternalServerError)
-		return
-	}
-	header(w, "application/json")
-	w.Write(append(b, '\n'))
+	l.sig.serve(w, r)
 }
 
 // header sets what every answer has: other web sites may show the data.

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Sizes of what a configuration says, in octets.
@@ -150,11 +152,15 @@ func (c *Config) checkNumbers() error {
 		{"limits.send_burst", float64(c.Limits.SendBurst)},
 		{"limits.idle_timeout", float64(c.Limits.IdleTimeout)}, {"limits.half_open", float64(c.Limits.HalfOpen)},
 		{"limits.half_open_per_host", float64(c.Limits.HalfPerHost)}, {"limits.handshakes_per_second", c.Limits.Handshakes},
-		{"limits.guests", float64(c.Limits.Guests)},
+		{"limits.guests", float64(c.Limits.Guests)}, {"limits.http_requests_per_second", c.Limits.HTTPRequests},
+		{"limits.http_at_once_per_host", float64(c.Limits.HTTPPerHost)}, {"limits.http_at_once", float64(c.Limits.HTTPOpen)},
 	} {
 		if n.value <= 0 {
 			return fmt.Errorf("%s: must be above 0; `omegad config` shows the default", n.key)
 		}
+	}
+	if c.Limits.Connections < 0 {
+		return errors.New("limits.connections: must be above 0, or 0 for what the system allows")
 	}
 	if c.Limits.SendRate == 0 {
 		return errors.New("limits.send_rate: must be above 0, or -1 for no limit")
@@ -187,10 +193,13 @@ func (c *Config) CheckMachine() error {
 }
 
 // Warnings lists what works and is probably not meant.
-func (c *Config) Warnings() (out []string) {
+func (c *Config) Warnings() (out []i18n.Text) {
+	if files := maxFiles(); c.Limits.Connections == 0 && files < wantedFiles {
+		out = append(out, i18n.T("check.files", files, c.budget(), wantedFiles))
+	}
 	if host, _, err := splitAddress(c.Listen.Admin); err == nil && c.Listen.Admin != "" {
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			out = append(out, fmt.Sprintf("listen.admin: %s can be reached from other machines; what it shows is for the operator only", c.Listen.Admin))
+			out = append(out, i18n.T("check.admin", c.Listen.Admin))
 		}
 	}
 	if c.Announce.NAT {
@@ -200,7 +209,7 @@ func (c *Config) Warnings() (out []string) {
 		{"announce.client", c.Announce.Client, c.Listen.Client}, {"announce.peer", c.Announce.Peer, c.Listen.Peer},
 	} {
 		if host, _, err := splitAddress(a.listen); a.announced == "" && err == nil && host == "" {
-			out = append(out, fmt.Sprintf("%s: nobody else can dial this server, as %s names no host; set it to host:port, or set announce.nat", a.key, a.listen))
+			out = append(out, i18n.T("check.announce", a.key, a.listen))
 		}
 	}
 	return out

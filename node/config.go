@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // DefaultConfig is the commented configuration that `omegad config` prints: it
@@ -18,6 +20,17 @@ import (
 //
 //go:embed omegad.toml
 var DefaultConfig string
+
+//go:embed omegad.zh.toml
+var defaultConfigChinese string
+
+// DefaultConfigIn is DefaultConfig with comments in a language.
+func DefaultConfigIn(l i18n.Lang) string {
+	if l == i18n.Chinese {
+		return defaultConfigChinese
+	}
+	return DefaultConfig
+}
 
 // Config is one server's configuration file.
 type Config struct {
@@ -79,6 +92,11 @@ type Config struct {
 		HalfPerHost int      `toml:"half_open_per_host"`
 		Handshakes  float64  `toml:"handshakes_per_second"`
 		Guests      int      `toml:"guests"`
+
+		Connections  int     `toml:"connections"`
+		HTTPRequests float64 `toml:"http_requests_per_second"`
+		HTTPPerHost  int     `toml:"http_at_once_per_host"`
+		HTTPOpen     int     `toml:"http_at_once"`
 	} `toml:"limits"`
 
 	LogLevel string `toml:"log_level"`

@@ -2,13 +2,37 @@ package node
 
 import (
 	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
+// The default configuration says the same in both languages, and all of it.
 func TestDefaultConfigIsValid(t *testing.T) {
-	if _, err := ParseConfig(nil); err != nil {
+	want, err := ParseConfig(nil)
+	if err != nil {
 		t.Fatal(err)
+	}
+	key := regexp.MustCompile(`(?m)^(\[\w+\]|\w+ = \S+)`)
+	english := key.FindAllString(DefaultConfigIn(i18n.English), -1)
+	for _, lang := range []i18n.Lang{i18n.English, i18n.Chinese} {
+		text := DefaultConfigIn(lang)
+		var got Config
+		if err := toml.Unmarshal([]byte(text), &got); err != nil || !reflect.DeepEqual(&got, want) {
+			t.Errorf("language %d: %+v, want %+v, %v", lang, got, *want, err)
+		}
+		if keys := key.FindAllString(text, -1); !slices.Equal(keys, english) || len(keys) < 40 {
+			t.Errorf("language %d: keys %q, want %q", lang, keys, english)
+		}
+		if han := regexp.MustCompile(`\p{Han}`).MatchString(text); han != (lang == i18n.Chinese) {
+			t.Errorf("language %d is in the other language", lang)
+		}
 	}
 }
 
@@ -75,10 +99,11 @@ func TestConfigWarnings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cfg.Limits.Connections = 100 // whatever this machine allows
 		got := cfg.Warnings()
 		ok := len(got) == len(tt.want)
 		for i := range got {
-			ok = ok && strings.HasPrefix(got[i], tt.want[i])
+			ok = ok && strings.HasPrefix(got[i].In(i18n.English), tt.want[i]) && strings.HasPrefix(got[i].In(i18n.Chinese), tt.want[i])
 		}
 		if !ok {
 			t.Errorf("%q: %q, want %q", tt.config, got, tt.want)

@@ -69,38 +69,44 @@ func (n *Node) compare(ctx context.Context) error {
 		}
 	})
 	defer c.wait()
+	known := introductions{}
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		servers := n.cloud.Servers()
-		n.members.update(servers, time.Now())
+		servers, now := n.cloud.Servers(), time.Now()
+		n.members.update(servers, now)
+		known.forget(servers)
 		var there []omega.Fingerprint
 		for _, s := range servers {
-			n.knowServer(ctx, s.Server, s.Certificate)
+			if known.due(s.Server, s.Certificate, now) {
+				known.tried(s.Server, s.Certificate, n.knowServer(ctx, s.Server, s.Certificate), now)
+			}
 			if s.Server != n.Fingerprint() && s.Connected {
 				there = append(there, s.Server)
 			}
 		}
-		c.look(ctx, there, time.Now())
+		c.look(ctx, there, now)
 	}
 }
 
 // knowServer puts a server's certificate, which came with its announcement, into
 // the key server: devices look up the keys of their homes there.
-func (n *Node) knowServer(ctx context.Context, fp omega.Fingerprint, hash [32]byte) {
+func (n *Node) knowServer(ctx context.Context, fp omega.Fingerprint, hash [32]byte) (known bool) {
 	if have, err := n.keys.FindCertificate(ctx, fp); err == nil && have.Hash() == hash {
-		return
+		return true
 	}
 	cert, err := n.cloud.FindCertificate(ctx, fp)
 	if err != nil {
-		return // it comes with the next announcement
+		return false // it comes with the next announcement
 	}
 	if _, _, err := n.keys.Accept(ctx, keyserver.FromServer, wire.Entry{Certificate: cert.Bytes()}); err != nil {
 		n.log.Debug("certificate of a server not kept", "server", fp, "err", err)
+		return false
 	}
+	return cert.Hash() == hash
 }
 
 // maxReunions is how many servers can be waiting for reunite.

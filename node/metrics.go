@@ -51,6 +51,13 @@ func (m *metrics) handler(n *Node) http.Handler {
 		counts{"omega_mail", func() any { return n.mail.Stats() }},
 		counts{"omega_spool", func() any { return n.spool.Stats() }},
 		counts{"omega_keys", func() any { return n.keys.Metrics() }},
+		counts{"omega_transport", func() any { return n.transport.Stats() }},
+		counts{"omega_connections", func() any {
+			return struct {
+				Open    int64  // of clients and visitors, now
+				Refused uint64 // closed at once: there were too many
+			}{n.budget.Open(), n.budget.Refused()}
+		}},
 	)
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
 }

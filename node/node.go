@@ -66,7 +66,8 @@ type Node struct {
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
-	client, peer, http, admin net.Listener // http and admin may be nil
+	client, peer, http, admin net.Listener      // http and admin may be nil
+	budget                    *transport.Budget // of client and http
 }
 
 // New opens keys, stores and listeners, and starts nothing. On an error
@@ -141,6 +142,11 @@ func (n *Node) listen(ctx context.Context) error {
 			return fmt.Errorf("listen.%s: %w", l.key, err)
 		}
 		*l.to = ln
+	}
+	n.budget = transport.NewBudget(n.cfg.budget())
+	n.client = n.budget.Listener(n.client)
+	if n.http != nil {
+		n.http = n.budget.Listener(n.http)
 	}
 	return nil
 }
@@ -483,13 +489,13 @@ func (n *Node) startHTTP(start func(string, func(context.Context) error)) (serve
 		start(what, func(ctx context.Context) error {
 			s.BaseContext = func(net.Listener) context.Context { return ctx } // of WebSockets too, which Close leaves alone
 			defer context.AfterFunc(ctx, func() { s.Close() })()
-			if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.Serve(transport.Steady(ln, n.log)); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
 		})
 	}
-	serve("http", n.http, publicServer(n.publicHandler(), httpPatience))
+	serve("http", n.http, publicServer(newVisitors(&n.cfg, n.publicHandler()), httpPatience))
 	serve("admin", n.admin, newHTTPServer(n.adminHandler()))
 	return servers
 }

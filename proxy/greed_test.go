@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"crypto/rand"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,6 +79,63 @@ func TestGreedyLookUps(t *testing.T) {
 	})
 }
 
+// TestGreedyServer: a server whose requests never come to an end has its share of
+// the workers and of the queue, and others are served meanwhile, in turns.
+func TestGreedyServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var j jobs
+		j.init()
+		ctx, cancel := context.WithCancel(t.Context())
+		var workers sync.WaitGroup
+		for range jobWorkers {
+			workers.Go(func() { j.run(ctx) })
+		}
+		greedy, one, two := nobody(t), nobody(t), nobody(t)
+		hold := make(chan struct{})
+		added := 0
+		for range 2 * maxJobs {
+			if j.add(greedy, 1000, func(context.Context) { <-hold }) {
+				added++
+			}
+			synctest.Wait()
+		}
+		if want := maxJobs/jobShare + jobWorkers - 1; added != want {
+			t.Errorf("one server has %d jobs, want %d", added, want)
+		}
+		var order []string
+		gate := make(chan struct{})
+		j.add(one, 1, func(context.Context) { <-gate })
+		synctest.Wait()
+		for i := range 3 {
+			for name, from := range map[string]omega.Fingerprint{"one": one, "two": two} {
+				if !j.add(from, 1, func(context.Context) { order = append(order, name) }) {
+					t.Errorf("job %d of %s is refused", i, name)
+				}
+			}
+		}
+		close(gate)
+		synctest.Wait()
+		if len(order) != 6 {
+			t.Fatalf("done: %v", order)
+		}
+		for i := 0; i < len(order); i += 2 {
+			if order[i] == order[i+1] {
+				t.Errorf("not in turns: %v", order)
+			}
+		}
+		if j.add(two, maxJobBytes/jobShare+1, func(context.Context) {}) {
+			t.Error("one server has more octets than its share")
+		}
+		close(hold)
+		synctest.Wait()
+		if len(j.by) != 0 || j.count != 0 || j.bytes != 0 || len(j.turns) != 0 {
+			t.Errorf("left: %d servers, %d jobs, %d octets, %d turns", len(j.by), j.count, j.bytes, len(j.turns))
+		}
+		cancel()
+		workers.Wait()
+	})
+}
+
 // TestRequestsTakeBoundedMemory: requests that nobody answers are bounded in
 // octets too, and what they took comes back.
 func TestRequestsTakeBoundedMemory(t *testing.T) {
@@ -105,6 +164,38 @@ func TestRequestsTakeBoundedMemory(t *testing.T) {
 	if n := r.bytes.Load(); n != 0 || r.len() != 0 {
 		t.Errorf("%d octets of %d requests are left", n, r.len())
 	}
+}
+
+// TestOnlyTheHomeSaysStored: what another server answers in a home's place, even
+// under the tag of the request, is not taken for the home's word. (That a frame is
+// the home's is proved end to end: spec/cloud.md, CLOUD-25.)
+func TestOnlyTheHomeSaysStored(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, bob := c.register(1, c.servers[0]), c.register(1, c.servers[1])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		liar, forged := c.servers[2].fp(), 0
+		c.mu.Lock()
+		c.drop = func(from, to int, f wire.Frame) bool {
+			if from != 0 || to != 1 || f.Type != wire.TypeSend {
+				return false
+			}
+			forged++
+			lie := wire.AppendFrame(nil, wire.TypeSent, f.Tag, wire.AppendResults(nil, omega.CodeOK, nil))
+			c.wg.Go(func() { c.servers[0].proxy.Receive(c.ctx, liar, wire.ClassControl, lie) })
+			return true // the home never has it
+		}
+		c.mu.Unlock()
+		env := wire.Envelope{Class: wire.ClassText, Sender: alice.fp(), ID: omega.ID{7}, Lifetime: time.Hour, Recipients: []omega.Fingerprint{bob.fp()}, Payload: []byte("x")}
+		b, err := env.AppendTo(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code, _ := a.codes(a.request(wire.TypeSend, b))
+		if code == omega.CodeOK || forged == 0 {
+			t.Errorf("%v after %d lies: the home has nothing", code, forged)
+		}
+	})
 }
 
 // TestTagsAreNoSeries: a server between two others cannot tell the tag of the

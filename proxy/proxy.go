@@ -159,7 +159,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.outboxes.init()
 	p.requests.init()
 	p.finds.init()
-	p.jobs.queue = make(chan job, maxJobs)
+	p.jobs.init()
 	p.coarse.Store(p.steady().UnixMilli())
 	cfg.Keys.OnChange(p.entryChanged)
 	return p, nil

@@ -53,7 +53,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		return false
 	}
 	f.Body = bytes.Clone(f.Body)
-	return p.jobs.add(len(f.Body), func(ctx context.Context) { p.work(ctx, from, f) })
+	return p.jobs.add(from, len(f.Body), func(ctx context.Context) { p.work(ctx, from, f) })
 }
 
 // work does what may take a while.

@@ -277,7 +277,7 @@ func (s *session) drop(f wire.Frame) error {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "drop")
 	}
 	n := len(transport.Handle{})
-	if err := s.p.cfg.Rendezvous.Drop(transport.Handle(f.Body[:n]), f.Body[n:]); err != nil {
+	if err := s.p.cfg.Rendezvous.Drop(s.account.String(), transport.Handle(f.Body[:n]), f.Body[n:]); err != nil {
 		return s.refuseErr(f.Tag, err)
 	}
 	_ = s.c.SendFrame(wire.TypeDone, f.Tag, wire.AppendStatus(nil, omega.CodeOK, ""))

@@ -42,6 +42,7 @@ func tell(err error) error {
 // A shake is one handshake, seen from the server.
 type shake struct {
 	server     *Server
+	gate       *Gate // that it came by
 	conn       *Conn
 	bind       *binding
 	role       Role // by the ALPN id
@@ -56,24 +57,30 @@ type shake struct {
 // the log; the other side was told only CodeAuth). It returns within the
 // handshake timeout, or the lifetime of a guest. The end of ctx ends it too.
 func (s *Server) Accept(ctx context.Context, nc net.Conn) (*Conn, error) {
-	return s.accept(ctx, nc, s.tls, nil)
+	return s.accept(ctx, nc, entrance{s.tls, s.gate}, nil)
 }
 
-// accept is Accept with the TLS of a listener, for a connection that may be
+// An entrance is what a listener asks of who comes.
+type entrance struct {
+	tls  *tls.Config
+	gate *Gate
+}
+
+// accept is Accept with the entrance of a listener, for a connection that may be
 // something else: isCircuit, if any, looks at it first. With errCircuit the
 // connection stays open.
-func (s *Server) accept(ctx context.Context, nc net.Conn, config *tls.Config, isCircuit func() (bool, error)) (*Conn, error) {
-	c, err := s.enter(ctx, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, config, isCircuit) })
+func (s *Server) accept(ctx context.Context, nc net.Conn, in entrance, isCircuit func() (bool, error)) (*Conn, error) {
+	c, err := s.enter(ctx, in.gate, nc.RemoteAddr(), nc, func() (*shake, error) { return s.acceptTLS(nc, in.tls, isCircuit) })
 	if err != nil && !errors.Is(err, errCircuit) {
 		_ = nc.Close()
 	}
 	return c, err
 }
 
-// enter passes the gate and does the handshake on what open returns; raw is
+// enter passes a gate and does the handshake on what open returns; raw is
 // what the end of ctx closes.
-func (s *Server) enter(ctx context.Context, addr net.Addr, raw io.Closer, open func() (*shake, error)) (*Conn, error) {
-	if !s.gate.enter(addr, s.now()) {
+func (s *Server) enter(ctx context.Context, gate *Gate, addr net.Addr, raw io.Closer, open func() (*shake, error)) (*Conn, error) {
+	if !gate.Enter(addr, s.now()) {
 		s.busy.Add(1)
 		return nil, ErrBusy
 	}
@@ -81,13 +88,13 @@ func (s *Server) enter(ctx context.Context, addr net.Addr, raw io.Closer, open f
 	leave := func() {
 		if inside {
 			inside = false
-			s.gate.leave(addr, s.now())
+			gate.Leave(addr, s.now())
 		}
 	}
 	defer leave()
 	defer context.AfterFunc(ctx, func() { _ = raw.Close() })()
 
-	c, err := s.shakeHands(ctx, open, leave)
+	c, err := s.shakeHands(ctx, gate, open, leave)
 	switch {
 	case err == nil:
 		s.accepted.Add(1)
@@ -97,11 +104,12 @@ func (s *Server) enter(ctx context.Context, addr net.Addr, raw io.Closer, open f
 	return c, err
 }
 
-func (s *Server) shakeHands(ctx context.Context, open func() (*shake, error), leave func()) (*Conn, error) {
+func (s *Server) shakeHands(ctx context.Context, gate *Gate, open func() (*shake, error), leave func()) (*Conn, error) {
 	h, err := open()
 	if err != nil {
 		return nil, err
 	}
+	h.gate = gate
 	if err := h.sendHello(ctx); err != nil {
 		return nil, err
 	}

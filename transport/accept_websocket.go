@@ -24,7 +24,7 @@ import (
 func (s *Server) ServeWebSocket(w http.ResponseWriter, r *http.Request) (*Conn, error) {
 	addr := requestAddr(r.RemoteAddr)
 	up := &upgrade{ResponseWriter: w}
-	c, err := s.enter(r.Context(), addr, up, func() (*shake, error) { return s.acceptWS(up, r, addr) })
+	c, err := s.enter(r.Context(), s.gate, addr, up, func() (*shake, error) { return s.acceptWS(up, r, addr) })
 	if err == nil {
 		return c, nil
 	}

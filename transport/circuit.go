@@ -27,10 +27,10 @@ var errCircuit = errors.New("an end of a circuit")
 // return when the context ends, and the connection is closed after it.
 func (s *Server) ServePeers(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn),
 	splice func(ctx context.Context, h wire.Handle, nc net.Conn)) error {
-	config := s.tlsFor([]Role{RoleServer})
+	in := entrance{s.tlsFor([]Role{RoleServer}), s.peers}
 	return s.serve(ctx, ln, handle, func(ctx context.Context, nc net.Conn) *Conn {
 		first := &peekConn{Conn: nc}
-		c, err := s.accept(ctx, first, config, first.isCircuit)
+		c, err := s.accept(ctx, first, in, first.isCircuit)
 		if !errors.Is(err, errCircuit) {
 			s.logHandshake(ctx, nc, err)
 			return c
@@ -114,12 +114,7 @@ func (c *peekConn) Read(p []byte) (int, error) {
 
 // CloseWrite tells the other side that nothing more comes, where the connection
 // can.
-func (c *peekConn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
-	}
-	return nil
-}
+func (c *peekConn) CloseWrite() error { return closeWrite(c.Conn) }
 
 // NetConn is the connection below.
 func (c *peekConn) NetConn() net.Conn { return c.Conn }

@@ -20,12 +20,12 @@ func isGuest(t wire.Type) bool {
 func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s := h.server
 	addr := h.conn.RemoteAddr()
-	if !s.gate.enterGuest(addr, s.now()) {
+	if !h.gate.enterGuest(addr, s.now()) {
 		_ = h.say(f.Tag, &omega.Error{Code: omega.CodeRateLimited, Text: "too many guests"})
 		_ = h.conn.Close()
 		return ErrBusy
 	}
-	defer func() { s.gate.leaveGuest(addr, s.now()) }()
+	defer func() { h.gate.leaveGuest(addr, s.now()) }()
 	defer func() { _ = h.conn.Close() }()
 	s.guests.Add(1)
 	l := s.cfg.Limits
@@ -70,7 +70,7 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		if len(f.Body) < HandleSize {
 			return 0, nil, omega.Errorf(omega.CodeBadRequest, "drop: no handle")
 		}
-		err := h.server.cfg.Rendezvous.Drop(Handle(f.Body), f.Body[HandleSize:])
+		err := h.server.cfg.Rendezvous.Drop(h.visitor(), Handle(f.Body), f.Body[HandleSize:])
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, ""), err
 	default:
 		if len(f.Body) != HandleSize {
@@ -79,6 +79,14 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		blob, err := h.server.cfg.Rendezvous.Pick(Handle(f.Body))
 		return wire.TypeBlob, blob, err
 	}
+}
+
+// visitor names where a guest comes from: an address, "" where those do not count.
+func (h *shake) visitor() string {
+	if p, ok := hostOf(h.conn.RemoteAddr()); ok {
+		return p.String()
+	}
+	return ""
 }
 
 func (h *shake) guestLookup(ctx context.Context, body []byte) ([]byte, error) {

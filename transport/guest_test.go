@@ -114,7 +114,7 @@ func TestTooManyGuests(t *testing.T) {
 // nothing of it stays when they have left.
 func TestGuestsOfOneHost(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	g := newGate(Limits{}.withDefaults())
+	g := NewGate(Limits{})
 	host, other := addr("192.0.2.1:1"), addr("192.0.2.2:1")
 	entered := 0
 	for range g.limits.Guests {
@@ -164,17 +164,17 @@ func TestRendezvous(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	r := NewRendezvous(3*(10+blobCost), time.Minute, func() time.Time { return now })
 	for i := range 3 {
-		if err := r.Drop(Handle{byte(i)}, make([]byte, 10)); err != nil {
+		if err := r.Drop("", Handle{byte(i)}, make([]byte, 10)); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(time.Second)
 	}
-	wantCode(t, r.Drop(Handle{3}, nil), omega.CodeRateLimited)
+	wantCode(t, r.Drop("", Handle{3}, nil), omega.CodeRateLimited)
 	now = now.Add(57 * time.Second) // a minute after the first
 	if _, err := r.Pick(Handle{0}); err == nil {
 		t.Error("a blob is there after its time")
 	}
-	if err := r.Drop(Handle{3}, nil); err != nil {
+	if err := r.Drop("", Handle{3}, nil); err != nil {
 		t.Errorf("drop when there is room = %v", err)
 	}
 	for _, i := range []byte{1, 2, 3} {
@@ -186,5 +186,31 @@ func TestRendezvous(t *testing.T) {
 	_, _ = r.Pick(Handle{})
 	if r.size != 0 || len(r.blobs) != 0 || r.order.Len() != 0 {
 		t.Errorf("%d octets, %d blobs, %d in order, want nothing", r.size, len(r.blobs), r.order.Len())
+	}
+}
+
+// TestRendezvousShares: one who drops does not take the room of others, and gets
+// its share back in time.
+func TestRendezvousShares(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	r := NewRendezvous(1<<20, time.Minute, func() time.Time { return now })
+	drop := func(from string, n int) (dropped int) {
+		for i := range n {
+			if r.Drop(from, Handle{byte(i), byte(i >> 8), from[0]}, make([]byte, 1<<10)) == nil {
+				dropped++
+			}
+		}
+		return dropped
+	}
+	share := 1 << 20 / dropShare / (1<<10 + blobCost)
+	if got := drop("mallory", 2000); got != share {
+		t.Errorf("%d blobs of one, want %d", got, share)
+	}
+	if got := drop("alice", 10); got != 10 {
+		t.Errorf("%d of 10 blobs of another", got)
+	}
+	now = now.Add(2 * time.Minute)
+	if got := drop("mallory", 1); got != 1 || len(r.of) != 1 {
+		t.Errorf("later %d blob, %d who dropped are remembered", got, len(r.of))
 	}
 }

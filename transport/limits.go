@@ -66,8 +66,10 @@ const maxHosts = 1 << 16
 // idle reports whether nothing is to be remembered of h.
 func (h *host) idle(now time.Time) bool { return h.open <= 0 && h.guests <= 0 && !h.free.After(now) }
 
-// A gate counts handshakes and guests, and says no before any work is done.
-type gate struct {
+// A Gate counts what strangers have under way, and says no before any work is
+// done: handshakes and guests here, requests of the web site in package node.
+// Its methods may be called concurrently.
+type Gate struct {
 	limits   Limits
 	maxHosts int
 
@@ -85,8 +87,9 @@ type host struct {
 	free   time.Time // when its rate has recovered (the generic cell rate algorithm's theoretical arrival time)
 }
 
-func newGate(l Limits) *gate {
-	return &gate{limits: l, maxHosts: maxHosts, hosts: make(map[netip.Prefix]host)}
+// NewGate returns a gate; only the limits of handshakes and guests count.
+func NewGate(l Limits) *Gate {
+	return &Gate{limits: l.withDefaults(), maxHosts: maxHosts, hosts: make(map[netip.Prefix]host)}
 }
 
 // hostOf is what the limits per address count; ok is false for addresses that
@@ -114,8 +117,8 @@ func hostOf(a net.Addr) (p netip.Prefix, ok bool) {
 	return p, err == nil
 }
 
-// enter lets one handshake in, or not.
-func (g *gate) enter(a net.Addr, now time.Time) bool {
+// Enter lets one handshake in, or not. Who was let in leaves by Leave.
+func (g *Gate) Enter(a net.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.halfOpen >= g.limits.HalfOpen {
@@ -133,8 +136,8 @@ func (g *gate) enter(a net.Addr, now time.Time) bool {
 	return true
 }
 
-// leave ends what enter began.
-func (g *gate) leave(a net.Addr, now time.Time) {
+// Leave ends what Enter began.
+func (g *Gate) Leave(a net.Addr, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.halfOpen--
@@ -146,7 +149,7 @@ func (g *gate) leave(a net.Addr, now time.Time) {
 }
 
 // put keeps h, or forgets it. g.mu is held.
-func (g *gate) put(p netip.Prefix, h host, now time.Time) {
+func (g *Gate) put(p netip.Prefix, h host, now time.Time) {
 	if h.idle(now) {
 		delete(g.hosts, p)
 		return
@@ -156,7 +159,7 @@ func (g *gate) put(p netip.Prefix, h host, now time.Time) {
 
 // charge reports whether an address that is inside may do what costs n more
 // handshakes.
-func (g *gate) charge(a net.Addr, n int, now time.Time) bool {
+func (g *Gate) charge(a net.Addr, n int, now time.Time) bool {
 	p, ok := hostOf(a)
 	if !ok {
 		return true
@@ -170,7 +173,7 @@ func (g *gate) charge(a net.Addr, n int, now time.Time) bool {
 }
 
 // pay takes n handshakes from the rate of h, if it has them.
-func (g *gate) pay(h *host, n int, now time.Time) bool {
+func (g *Gate) pay(h *host, n int, now time.Time) bool {
 	if g.limits.HandshakeRate >= noLimit || g.limits.HandshakeBurst >= noLimit {
 		return true
 	}
@@ -188,7 +191,7 @@ func (g *gate) pay(h *host, n int, now time.Time) bool {
 }
 
 // room reports whether one more address can be remembered.
-func (g *gate) room(now time.Time) bool {
+func (g *Gate) room(now time.Time) bool {
 	if len(g.hosts) < g.maxHosts {
 		return true
 	}
@@ -205,7 +208,7 @@ func (g *gate) room(now time.Time) bool {
 }
 
 // enterGuest lets one guest stay, or not.
-func (g *gate) enterGuest(a net.Addr, now time.Time) bool {
+func (g *Gate) enterGuest(a net.Addr, now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.guests >= g.limits.Guests {
@@ -224,7 +227,7 @@ func (g *gate) enterGuest(a net.Addr, now time.Time) bool {
 }
 
 // leaveGuest ends what enterGuest began.
-func (g *gate) leaveGuest(a net.Addr, now time.Time) {
+func (g *Gate) leaveGuest(a net.Addr, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.guests--
@@ -235,7 +238,7 @@ func (g *gate) leaveGuest(a net.Addr, now time.Time) {
 	}
 }
 
-func (g *gate) counts() (halfOpen, guests int) {
+func (g *Gate) counts() (halfOpen, guests int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.halfOpen, g.guests

@@ -17,12 +17,12 @@ func addr(s string) net.Addr { return net.TCPAddrFromAddrPort(netip.MustParseAdd
 
 func TestGateRate(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	g := newGate(Limits{HandshakeRate: 10, HandshakeBurst: 5}.withDefaults())
+	g := NewGate(Limits{HandshakeRate: 10, HandshakeBurst: 5})
 	pass := func(a net.Addr, n int) (passed int) {
 		for range n {
-			if g.enter(a, now) {
+			if g.Enter(a, now) {
 				passed++
-				g.leave(a, now)
+				g.Leave(a, now)
 			}
 		}
 		return passed
@@ -55,7 +55,7 @@ func TestGateRate(t *testing.T) {
 	}
 	now = now.Add(time.Hour)
 	for a := range g.hosts {
-		g.leave(net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Addr(), 1)), now)
+		g.Leave(net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Addr(), 1)), now)
 	}
 	if len(g.hosts) != 0 {
 		t.Errorf("%d addresses are remembered for nothing", len(g.hosts))
@@ -64,23 +64,23 @@ func TestGateRate(t *testing.T) {
 
 func TestGateCounts(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	g := newGate(Limits{HalfOpen: 3, HalfOpenPerHost: 2}.withDefaults())
+	g := NewGate(Limits{HalfOpen: 3, HalfOpenPerHost: 2})
 	a, b := addr("192.0.2.1:1"), addr("192.0.2.2:1")
 	for i, tt := range []struct {
 		addr net.Addr
 		want bool
 	}{{a, true}, {a, true}, {a, false}, {b, true}, {b, false}} {
-		if got := g.enter(tt.addr, now); got != tt.want {
+		if got := g.Enter(tt.addr, now); got != tt.want {
 			t.Errorf("entry %d = %v, want %v", i, got, tt.want)
 		}
 	}
-	g.leave(a, now)
-	if !g.enter(b, now) || g.enter(a, now) {
+	g.Leave(a, now)
+	if !g.Enter(b, now) || g.Enter(a, now) {
 		t.Error("one place became free: want one to enter")
 	}
-	none := newGate(Limits{HalfOpen: -1, HalfOpenPerHost: -1, HandshakeRate: -1, HandshakeBurst: -1}.withDefaults())
+	none := NewGate(Limits{HalfOpen: -1, HalfOpenPerHost: -1, HandshakeRate: -1, HandshakeBurst: -1})
 	for i := range 10_000 {
-		if !none.enter(a, now) {
+		if !none.Enter(a, now) {
 			t.Fatalf("entry %d of an unlimited gate was refused", i)
 		}
 	}
@@ -88,14 +88,14 @@ func TestGateCounts(t *testing.T) {
 
 func TestGateRemembersBounded(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	g := newGate(Limits{}.withDefaults())
+	g := NewGate(Limits{})
 	g.maxHosts = 1000
 	enter := func(i int) bool {
 		a := &net.TCPAddr{IP: net.IPv4(10, byte(i>>16), byte(i>>8), byte(i)), Port: 1}
-		if !g.enter(a, now) {
+		if !g.Enter(a, now) {
 			return false
 		}
-		g.leave(a, now)
+		g.Leave(a, now)
 		return true
 	}
 	for i := range g.maxHosts {

@@ -28,16 +28,21 @@ type Rendezvous struct {
 	clock func() time.Time
 
 	mu    sync.Mutex
-	size  int // octets of all blobs, and blobCost for each
+	size  int            // octets of all blobs, and blobCost for each; guarded by mu
+	of    map[string]int // the same of each who dropped; guarded by mu
 	blobs map[Handle]*list.Element
 	order *list.List // of *dropped, oldest first
 }
 
 type dropped struct {
+	from   string
 	handle Handle
 	blob   []byte
 	until  time.Time
 }
+
+// dropShare is how much of a Rendezvous one who drops can have: a sixteenth.
+const dropShare = 16
 
 // blobCost is what a blob takes besides its octets, about.
 const blobCost = 256
@@ -54,13 +59,14 @@ func NewRendezvous(max int, ttl time.Duration, clock func() time.Time) *Rendezvo
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Rendezvous{max: max, ttl: ttl, clock: clock, blobs: make(map[Handle]*list.Element), order: list.New()}
+	return &Rendezvous{max: max, ttl: ttl, clock: clock, of: make(map[string]int), blobs: make(map[Handle]*list.Element), order: list.New()}
 }
 
-// Drop keeps a copy of blob. The same again changes nothing; another blob
+// Drop keeps a copy of blob. from names who drops it, an account or an address,
+// and has its share of the room; nobody's share is that of "". The same again changes nothing; another blob
 // under the same handle is omega.CodeConflict, one over MaxBlob
 // omega.CodeTooLarge, and no room omega.CodeRateLimited.
-func (r *Rendezvous) Drop(handle Handle, blob []byte) error {
+func (r *Rendezvous) Drop(from string, handle Handle, blob []byte) error {
 	if len(blob) > MaxBlob {
 		return omega.Errorf(omega.CodeTooLarge, "blob of %d octets, at most %d", len(blob), MaxBlob)
 	}
@@ -73,11 +79,13 @@ func (r *Rendezvous) Drop(handle Handle, blob []byte) error {
 		}
 		return omega.Errorf(omega.CodeConflict, "the handle is taken")
 	}
-	if r.size+len(blob)+blobCost > r.max {
+	size := len(blob) + blobCost
+	if r.size+size > r.max || from != "" && r.of[from]+size > max(r.max/dropShare, size) {
 		return omega.Errorf(omega.CodeRateLimited, "no room for blobs now")
 	}
-	r.size += len(blob) + blobCost
-	r.blobs[handle] = r.order.PushBack(&dropped{handle, bytes.Clone(blob), r.clock().Add(r.ttl)})
+	r.size += size
+	r.of[from] += size
+	r.blobs[handle] = r.order.PushBack(&dropped{from, handle, bytes.Clone(blob), r.clock().Add(r.ttl)})
 	return nil
 }
 
@@ -104,6 +112,10 @@ func (r *Rendezvous) expire() {
 		}
 		r.order.Remove(e)
 		delete(r.blobs, d.handle)
-		r.size -= len(d.blob) + blobCost
+		size := len(d.blob) + blobCost
+		r.size -= size
+		if r.of[d.from] -= size; r.of[d.from] == 0 {
+			delete(r.of, d.from)
+		}
 	}
 }

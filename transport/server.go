@@ -12,7 +12,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -86,7 +85,8 @@ type Server struct {
 	tls         *tls.Config
 	leaf        *x509.Certificate
 	tickets     *ticketKeys
-	gate        *gate
+	gate        *Gate // of clients
+	peers       *Gate // of other servers: a crowd of clients does not keep them out
 
 	accepted, resumed, registered, failed, busy, guests atomic.Uint64
 }
@@ -111,7 +111,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	return &Server{
 		cfg: cfg, certificate: certificate, tls: serverTLS(leaf), leaf: leaf.Leaf,
-		tickets: &ticketKeys{rand: cfg.Rand}, gate: newGate(cfg.Limits),
+		tickets: &ticketKeys{rand: cfg.Rand}, gate: NewGate(cfg.Limits), peers: NewGate(cfg.Limits),
 	}, nil
 }
 
@@ -152,7 +152,7 @@ func (s *Server) modes() uint8 {
 	return uint8(m)
 }
 
-// Serve accepts from ln until ctx ends or ln fails, and calls handle with each
+// Serve accepts from ln until ctx ends or ln fails for good, and calls handle with each
 // authenticated connection on a goroutine of its own, which is not the one
 // that did the handshake: that one's stack is large. The context of a
 // connection ends with ctx. handle has to return then; the connection is
@@ -161,9 +161,9 @@ func (s *Server) modes() uint8 {
 // are any, is refused by TLS already, so that a client that was given the port
 // for servers learns it at once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener, handle func(ctx context.Context, c *Conn), roles ...Role) error {
-	config := s.tlsFor(roles)
+	in := entrance{s.tlsFor(roles), s.gate}
 	return s.serve(ctx, ln, handle, func(ctx context.Context, nc net.Conn) *Conn {
-		c, err := s.accept(ctx, nc, config, nil)
+		c, err := s.accept(ctx, nc, in, nil)
 		s.logHandshake(ctx, nc, err)
 		return c
 	})
@@ -176,6 +176,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, handle func(ctx con
 	var all sync.WaitGroup
 	defer all.Wait()
 	defer cancel()
+	ln = Steady(ln, s.cfg.Logger)
 	// Accept takes no context; closing the listener is what unblocks it.
 	defer context.AfterFunc(ctx, func() { _ = ln.Close() })()
 	defer func() { _ = ln.Close() }()
@@ -187,11 +188,6 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, handle func(ctx con
 				_ = nc.Close()
 			}
 			return nil
-		}
-		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED) {
-			s.cfg.Logger.WarnContext(ctx, "accept failed, trying again", "err", err)
-			wait(ctx, 50*time.Millisecond)
-			continue
 		}
 		if err != nil {
 			return fmt.Errorf("accept connections at %s: %w", ln.Addr(), err)
@@ -249,15 +245,6 @@ func (s *Server) logHandshake(ctx context.Context, nc net.Conn, err error) {
 	s.cfg.Logger.Log(ctx, level, "handshake failed", "peer", nc.RemoteAddr().String(), "err", err)
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
 // Rendezvous is where this server's guests leave blobs, for sessions that do
 // the same.
 func (s *Server) Rendezvous() *Rendezvous { return s.cfg.Rendezvous }
@@ -277,9 +264,10 @@ type Stats struct {
 // Stats returns the counts for metrics.
 func (s *Server) Stats() Stats {
 	halfOpen, guests := s.gate.counts()
+	servers, _ := s.peers.counts()
 	return Stats{
 		Accepted: s.accepted.Load(), Resumed: s.resumed.Load(), Registered: s.registered.Load(),
 		Failed: s.failed.Load(), Busy: s.busy.Load(), Guests: s.guests.Load(),
-		HalfOpen: halfOpen, GuestsNow: guests,
+		HalfOpen: halfOpen + servers, GuestsNow: guests,
 	}
 }

@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/omega-im/omega"
 )
@@ -42,7 +44,7 @@ const (
 //	 6  u16  header length: everything before the payload
 //	 8  16   id
 //	24  fp   source server (21 or 33 octets)
-//	    { fp destination server | 16 MAC, if flag 1 }*
+//	    { fp destination server, none twice | 16 MAC, if flag 1 }*
 //	    u64* dead links: the first 8 octets of SHA-256 over both ends in order
 //	    ...  payload: one frame
 const packetFixed = 24
@@ -82,6 +84,11 @@ func (p *Packet) AppendTo(b []byte) ([]byte, error) {
 	if n := len(p.Destinations); n == 0 || n > MaxDestinations || len(p.Avoid) > MaxAvoid || macs && len(p.MACs) != n || p.HopsUsed > HopLimit {
 		return nil, malformed("packet: %d destinations, %d codes, %d links to avoid", n, len(p.MACs), len(p.Avoid))
 	}
+	for i, d := range p.Destinations {
+		if slices.Contains(p.Destinations[:i], d) {
+			return nil, malformed("packet: destination %v twice", d)
+		}
+	}
 	flags := p.Flags &^ PacketMACs
 	if macs {
 		flags |= PacketMACs
@@ -119,6 +126,7 @@ func ParsePacket(b []byte) (PacketView, error) {
 	if Class(b[1]) > ClassBulk || n == 0 || n > MaxDestinations || avoid > MaxAvoid || head > len(b) || b[2] > HopLimit {
 		return nil, malformed("packet header: class %d, %d destinations, %d avoided, %d octets", b[1], n, avoid, head)
 	}
+	var at [MaxDestinations + 1]uint16 // where each address begins
 	off := packetFixed
 	for i := range n + 1 {
 		if off >= head {
@@ -128,6 +136,7 @@ func ParsePacket(b []byte) (PacketView, error) {
 		if size == 0 || off+size > head {
 			return nil, malformed("packet: address")
 		}
+		at[i] = uint16(off)
 		off += size
 		if i > 0 {
 			off += v.macSize()
@@ -136,7 +145,25 @@ func ParsePacket(b []byte) (PacketView, error) {
 	if off+8*avoid != head {
 		return nil, malformed("packet: header length")
 	}
+	if n > 1 && v.repeats(at[1:n+1]) {
+		return nil, malformed("packet: a destination twice")
+	}
 	return v, nil
+}
+
+// repeats reports whether two of the destinations, which begin at these places,
+// are one: whoever forwards would make a copy for each.
+func (v PacketView) repeats(at []uint16) bool {
+	var keys [MaxDestinations]uint64 // they are hashes: the first octets tell nearly all apart
+	for i, a := range at {
+		keys[i] = binary.BigEndian.Uint64(v[a+1:])
+		for j, key := range keys[:i] {
+			if key == keys[i] && bytes.HasPrefix(v[at[j]:], v[a:int(a)+omega.FingerprintSize(v[a])]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (v PacketView) headerSize() int { return int(binary.BigEndian.Uint16(v[6:])) }

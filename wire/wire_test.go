@@ -335,6 +335,62 @@ func TestPacketCopies(t *testing.T) {
 	}
 }
 
+// One destination named 64 times would be 64 copies at the next server.
+func TestPacketNamesDestinationsOnce(t *testing.T) {
+	user, v6 := fp(t, 4, 1), fp(t, 6, 2)
+	p := Packet{Source: user, Destinations: []omega.Fingerprint{user, v6, user}}
+	if _, err := p.AppendTo(nil); err == nil {
+		t.Error("a packet with one destination twice is made")
+	}
+	p.Destinations = nil
+	for i := range MaxDestinations {
+		b := v6.Wire()
+		b[len(b)-1] = byte(i) // all the same but for the last octet
+		fp, _, err := omega.DecodeFingerprint(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Destinations = append(p.Destinations, fp)
+		p.MACs = append(p.MACs, [PacketMACSize]byte{})
+	}
+	b, err := p.AppendTo(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParsePacket(b); err != nil {
+		t.Fatalf("64 different destinations: %v", err)
+	}
+	size := len(p.Destinations[0].Wire()) + PacketMACSize
+	first := len(b) - MaxDestinations*size
+	for _, pair := range [][2]int{{0, 1}, {0, 63}, {62, 63}} {
+		twice := bytes.Clone(b)
+		copy(twice[first+pair[1]*size:], b[first+pair[0]*size:first+pair[0]*size+size-PacketMACSize])
+		if _, err := ParsePacket(twice); err == nil {
+			t.Errorf("destinations %v are one, and it is taken", pair)
+		}
+	}
+}
+
+func BenchmarkParsePacket64(b *testing.B) {
+	v6 := fp(b, 6, 2)
+	p := Packet{Source: v6}
+	for i := range MaxDestinations {
+		w := v6.Wire()
+		w[1] = byte(i)
+		fp, _, _ := omega.DecodeFingerprint(w)
+		p.Destinations, p.MACs = append(p.Destinations, fp), append(p.MACs, [PacketMACSize]byte{})
+	}
+	packet, err := p.AppendTo(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := ParsePacket(packet); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func TestForwardPathAllocatesNothing(t *testing.T) {
 	s := samples(t)
 	env, pkt := s["envelope"], s["packet"]

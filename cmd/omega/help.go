@@ -1,11 +1,5 @@
 package main
 
-import (
-	"github.com/alecthomas/kong"
-
-	"github.com/omega-im/omega/internal/i18n"
-)
-
 // helpKeys are the texts of the command line's help, by the name under which
 // the struct tags ask for them.
 var helpKeys = []string{
@@ -13,13 +7,4 @@ var helpKeys = []string{
 	"doctor", "version", "init_name", "init_server", "init_gpg", "init_device", "init_nopass", "link_server", "link_name",
 	"approve_text", "send_to", "send_wait", "send_text", "timeout", "recv_follow", "recv_count", "chat", "history_count",
 	"history_before", "search_text", "export_dir", "homes", "homes_show", "homes_set", "homes_auto", "homes_list",
-}
-
-// helpTexts gives the help its words.
-func helpTexts(l i18n.Lang) kong.Vars {
-	vars := kong.Vars{"version": "omega " + version}
-	for _, k := range helpKeys {
-		vars["help_"+k] = i18n.T("help." + k).In(l)
-	}
-	return vars
 }

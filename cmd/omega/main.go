@@ -16,6 +16,7 @@ import (
 
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/help"
 	"github.com/omega-im/omega/internal/i18n"
 )
 
@@ -71,8 +72,8 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), helpTexts(a.lang),
-		kong.Help(a.printHelp), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", helpKeys),
+		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -83,7 +84,7 @@ func run(args []string) int {
 	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: parseError(err), Next: parseAdvice(args, err),
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: help.Problem(err), Next: parseAdvice(args, err),
 		})
 	}
 	if a.home, err = homeDir(c.Home); err != nil {

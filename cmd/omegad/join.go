@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -22,15 +23,15 @@ import (
 const maxPassed = 12
 
 type joinCmd struct {
-	Config  string `required:"" type:"existingfile" help:"Configuration file of the server that wants to join." placeholder:"FILE"`
-	Explain bool   `help:"Only show what would happen; change nothing."`
-	JSON    bool   `name:"json" help:"Print one JSON object."`
+	Config  string `required:"" type:"existingfile" help:"${help_join_config}" placeholder:"FILE"`
+	Explain bool   `help:"${help_join_explain}"`
+	JSON    bool   `name:"json" help:"${help_json_object}"`
 }
 
 func (c *joinCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	if !c.Explain {
-		return errors.New(i18n.T("join.only").In(lang))
+		return &failure{i18n.T("join.only"), nil}
 	}
 	cfg, err := node.LoadConfig(c.Config)
 	if err != nil {
@@ -38,7 +39,7 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	}
 	e, err := node.ExplainJoin(ctx, cfg)
 	if err != nil {
-		return err
+		return &failure{i18n.T("why.join", err), err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(explanationJSON(e))
@@ -200,9 +201,9 @@ func (p *printer) candidate(c mesh.Candidate, answers map[omega.Fingerprint]clou
 }
 
 type evidenceCmd struct {
-	Config string `type:"existingfile" xor:"where" required:"" help:"Configuration file of the server." placeholder:"FILE"`
-	Dir    string `type:"existingdir" xor:"where" required:"" help:"Directory of the server." placeholder:"DIR"`
-	JSON   bool   `name:"json" help:"Print one JSON line per proof."`
+	Config string `type:"existingfile" xor:"where" required:"" help:"${help_evidence_config}" placeholder:"FILE"`
+	Dir    string `type:"existingdir" xor:"where" required:"" help:"${help_evidence_dir}" placeholder:"DIR"`
+	JSON   bool   `name:"json" help:"${help_evidence_json}"`
 }
 
 type proofJSON struct {
@@ -224,15 +225,23 @@ func (c *evidenceCmd) Run() error {
 		}
 		dir = cfg.Dir
 	}
+	return c.print(os.Stdout, dir, i18n.Detect(os.Getenv))
+}
+
+// print shows what a server's directory holds.
+func (c *evidenceCmd) print(w io.Writer, dir string, lang i18n.Lang) error {
 	proofs, readErr := node.ReadEvidence(dir)
-	p := &printer{w: os.Stdout, lang: i18n.Detect(os.Getenv)}
+	if errors.Is(readErr, fs.ErrNotExist) {
+		return &failure{i18n.T("why.evidence", dir), readErr}
+	}
+	p := &printer{w: w, lang: lang}
 	bad := 0
 	for _, proof := range proofs {
 		if proof.Err != nil {
 			bad++
 		}
 		if c.JSON {
-			p.err = errors.Join(p.err, json.NewEncoder(os.Stdout).Encode(proofOf(proof)))
+			p.err = errors.Join(p.err, json.NewEncoder(w).Encode(proofOf(proof)))
 			continue
 		}
 		verdict := p.word("evidence.valid")
@@ -245,7 +254,7 @@ func (c *evidenceCmd) Run() error {
 		p.line("evidence.none")
 	}
 	if bad > 0 && p.err == nil {
-		p.err = fmt.Errorf("%d of %d proofs do not verify", bad, len(proofs))
+		p.err = &failure{i18n.T("why.proofs", bad, len(proofs)), nil}
 	}
 	return errors.Join(readErr, p.err)
 }
@@ -262,8 +271,8 @@ func proofOf(p cloud.Proof) proofJSON {
 }
 
 type vouchCmd struct {
-	Config      string `required:"" type:"existingfile" help:"Configuration file of the server that vouches." placeholder:"FILE"`
-	Certificate string `arg:"" type:"existingfile" help:"certificate.pgp of the server that wants to join." placeholder:"CERTIFICATE"`
+	Config      string `required:"" type:"existingfile" help:"${help_vouch_config}" placeholder:"FILE"`
+	Certificate string `arg:"" type:"existingfile" help:"${help_vouch_cert}" placeholder:"CERTIFICATE"`
 }
 
 func (c *vouchCmd) Run(ctx context.Context) error {
@@ -273,7 +282,7 @@ func (c *vouchCmd) Run(ctx context.Context) error {
 	}
 	sig, of, err := node.Vouch(ctx, cfg.Dir, c.Certificate)
 	if err != nil {
-		return err
+		return &failure{i18n.T("why.vouch", err), err}
 	}
 	if _, err := fmt.Print(pgp.Armor("PGP SIGNATURE", sig)); err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/omega-im/omega/internal/help"
+	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/node"
 )
 
@@ -25,38 +27,63 @@ const (
 )
 
 type cli struct {
-	Serve  serveCmd  `cmd:"" help:"Run one server."`
-	Dev    devCmd    `cmd:"" help:"Run a whole cloud on this machine, for trials and development."`
-	Config configCmd `cmd:"" help:"Print the commented default configuration."`
-	Trace  traceCmd  `cmd:"" help:"Show the way to another server, and how long it takes."`
+	Serve  serveCmd  `cmd:"" help:"${help_serve}"`
+	Dev    devCmd    `cmd:"" help:"${help_dev}"`
+	Config configCmd `cmd:"" help:"${help_config}"`
+	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 
-	Join     joinCmd     `cmd:"" help:"Show how a server would join the cloud, and what members say to that."`
-	Evidence evidenceCmd `cmd:"" help:"Print and verify the proofs that servers told different things to different others."`
-	Vouch    vouchCmd    `cmd:"" help:"Certify the key of a server that wants to join."`
-	Sim      simCmd      `cmd:"" help:"Simulate a cloud of thousands of servers and report how it stands failures."`
+	Join     joinCmd     `cmd:"" help:"${help_join}"`
+	Evidence evidenceCmd `cmd:"" help:"${help_evidence}"`
+	Vouch    vouchCmd    `cmd:"" help:"${help_vouch}"`
+	Sim      simCmd      `cmd:"" help:"${help_sim}"`
 
-	Version kong.VersionFlag `help:"Print the version."`
+	Version kong.VersionFlag `help:"${help_version}"`
 }
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("omegad"), kong.Description("One server of the ω cloud."),
-		kong.Vars{"version": "omegad " + node.Version}, kong.UsageOnError(), kong.Exit(exit))
-	command, err := parser.Parse(os.Args[1:])
+	lang := i18n.Detect(os.Getenv)
+	parser := kong.Must(&c, kong.Name("omegad"), kong.Description(i18n.T("omegad.help.omegad").In(lang)),
+		kong.Vars{"version": "omegad " + node.Version}, help.Texts(lang, "omegad.help.", helpKeys), kong.Help(help.Print(lang)),
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(exit))
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
 	if err != nil {
-		parser.Errorf("%v", err)
+		fmt.Fprintln(os.Stderr, "omegad:", help.Problem(err).In(lang))
+		fmt.Fprintln(os.Stderr, i18n.T("help.more", "omegad").In(lang))
 		os.Exit(exitUsage)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
 	if err := command.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "omegad:", err)
+		fmt.Fprintln(os.Stderr, "omegad:", inWords(err, lang))
 		if errors.Is(err, errUsage) {
 			os.Exit(exitUsage)
 		}
 		os.Exit(exitFailed)
 	}
+}
+
+// A failure is an error whose text is in the catalogue; the rest are in English.
+type failure struct {
+	i18n.Text
+	err error
+}
+
+func (f *failure) Error() string { return f.In(i18n.English) }
+func (f *failure) Unwrap() error { return f.err }
+
+// inWords is what people are told of an error.
+func inWords(err error, lang i18n.Lang) string {
+	var f *failure
+	if errors.As(err, &f) {
+		return f.In(lang)
+	}
+	return err.Error()
 }
 
 // exit is kong's way out: 0 after help, usage otherwise.
@@ -71,8 +98,8 @@ func exit(code int) {
 var errUsage = errors.New("omegad --help tells more")
 
 type serveCmd struct {
-	Config string `required:"" type:"existingfile" help:"Configuration file; see omegad config." placeholder:"FILE"`
-	Check  bool   `help:"Only check the configuration."`
+	Config string `required:"" type:"existingfile" help:"${help_serve_config}" placeholder:"FILE"`
+	Check  bool   `help:"${help_serve_check}"`
 }
 
 func (c *serveCmd) Run(ctx context.Context) error {
@@ -92,7 +119,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	for _, w := range cfg.Warnings() {
-		log.Warn("the configuration works, and is probably not meant", "what", w)
+		log.Warn("the configuration works, and is probably not meant", "what", w.In(i18n.English))
 	}
 	log.Info("serving", "for_clients", n.ClientAddress(), "for_servers", n.ServerAddress(), "http", n.HTTPAddress())
 	err = n.Run(ctx)
@@ -107,18 +134,19 @@ func (c *serveCmd) check(cfg *node.Config) error {
 	if err := cfg.CheckMachine(); err != nil {
 		return fmt.Errorf("%s: %w", c.Config, err)
 	}
+	lang := i18n.Detect(os.Getenv)
 	for _, w := range cfg.Warnings() {
-		fmt.Fprintln(os.Stderr, "warning:", w)
+		fmt.Fprintln(os.Stderr, i18n.T("check.warning", w.In(lang)).In(lang))
 	}
-	fmt.Println("ok")
-	return nil
+	_, err := fmt.Println(i18n.T("check.ok").In(lang))
+	return err
 }
 
 type devCmd struct {
-	N    int    `short:"n" default:"4" help:"Number of servers (${default})."`
-	Dir  string `required:"" help:"Directory for all of them; the same again brings the same cloud back." placeholder:"DIR"`
-	JSON bool   `name:"json" help:"Print one JSON line when all servers are ready."`
-	Log  string `default:"warn" help:"Log level: debug, info, warn or error." placeholder:"LEVEL"`
+	N    int    `short:"n" default:"4" help:"${help_dev_n} (${default})"`
+	Dir  string `required:"" help:"${help_dev_dir}" placeholder:"DIR"`
+	JSON bool   `name:"json" help:"${help_dev_json}"`
+	Log  string `default:"warn" help:"${help_dev_log}" placeholder:"LEVEL"`
 }
 
 func (c *devCmd) Run(ctx context.Context) error {
@@ -151,7 +179,7 @@ func (c *devCmd) ready(w io.Writer, dev *node.Dev, log *slog.Logger) {
 			}
 		}
 		if err == nil {
-			_, err = fmt.Fprintln(w, "ready; Ctrl+C ends it")
+			_, err = fmt.Fprintln(w, i18n.T("dev.ready").In(i18n.Detect(os.Getenv)))
 		}
 	}
 	if err != nil {
@@ -162,6 +190,6 @@ func (c *devCmd) ready(w io.Writer, dev *node.Dev, log *slog.Logger) {
 type configCmd struct{}
 
 func (c *configCmd) Run() error {
-	_, err := fmt.Print(node.DefaultConfig)
+	_, err := fmt.Print(node.DefaultConfigIn(i18n.Detect(os.Getenv)))
 	return err
 }

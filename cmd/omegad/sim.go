@@ -16,18 +16,18 @@ import (
 )
 
 type simCmd struct {
-	N        int           `short:"n" default:"10000" help:"Number of servers (${default})."`
-	Seed     uint64        `default:"1" help:"Everything random follows from it; the same seed gives the same report."`
-	Hours    float64       `default:"1" help:"Hours of churn (${default})."`
-	Restarts float64       `default:"1" help:"Restarts per server and day (${default})."`
-	Deaths   float64       `default:"0.1" help:"Deaths per server and day, each followed by a newcomer (${default})."`
-	Downtime time.Duration `default:"1m" help:"How long a restart takes (${default})."`
-	NAT      float64       `name:"nat" default:"0.1" help:"Share of servers that cannot be dialled (${default})."`
-	Silent   float64       `default:"0.5" help:"Share of failures that nobody is told of (${default})."`
-	Only     []string      `help:"Only these scenarios: churn, mass, messages, split, mail." enum:"churn,mass,messages,split,mail" placeholder:"NAME"`
-	JSON     bool          `name:"json" help:"Print the report as one JSON line."`
-	HTML     string        `name:"html" help:"Also write the report as a web page." type:"path" placeholder:"FILE"`
-	Quiet    bool          `short:"q" help:"Do not tell on standard error what is being done."`
+	N        int           `short:"n" default:"10000" help:"${help_sim_n} (${default})"`
+	Seed     uint64        `default:"1" help:"${help_sim_seed}"`
+	Hours    float64       `default:"1" help:"${help_sim_hours} (${default})"`
+	Restarts float64       `default:"1" help:"${help_sim_restarts} (${default})"`
+	Deaths   float64       `default:"0.1" help:"${help_sim_deaths} (${default})"`
+	Downtime time.Duration `default:"1m" help:"${help_sim_downtime} (${default})"`
+	NAT      float64       `name:"nat" default:"0.1" help:"${help_sim_nat} (${default})"`
+	Silent   float64       `default:"0.5" help:"${help_sim_silent} (${default})"`
+	Only     []string      `help:"${help_sim_only}" enum:"churn,mass,messages,split,mail" placeholder:"NAME"`
+	JSON     bool          `name:"json" help:"${help_sim_json}"`
+	HTML     string        `name:"html" help:"${help_sim_html}" type:"path" placeholder:"FILE"`
+	Quiet    bool          `short:"q" help:"${help_sim_quiet}"`
 }
 
 func (c *simCmd) Run(ctx context.Context) error {

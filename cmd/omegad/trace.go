@@ -17,10 +17,10 @@ import (
 const traceTimeout = 10 * time.Second
 
 type traceCmd struct {
-	Server string `arg:"" name:"fingerprint" help:"Server to trace the way to." placeholder:"FPR"`
-	Config string `type:"existingfile" xor:"where" required:"" help:"Configuration of the running server that traces." placeholder:"FILE"`
-	At     string `name:"server" xor:"where" required:"" help:"Its admin listener instead: host:port." placeholder:"ADDRESS"`
-	JSON   bool   `name:"json" help:"Print one JSON line."`
+	Server string `arg:"" name:"fingerprint" help:"${help_trace_fpr}" placeholder:"FPR"`
+	Config string `type:"existingfile" xor:"where" required:"" help:"${help_trace_config}" placeholder:"FILE"`
+	At     string `name:"server" xor:"where" required:"" help:"${help_trace_at}" placeholder:"ADDRESS"`
+	JSON   bool   `name:"json" help:"${help_json_line}"`
 }
 
 // Run asks the running server through its admin listener: only it has the
@@ -29,7 +29,7 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	to, err := omega.ParseFingerprint(c.Server)
 	if err != nil {
-		return err
+		return &failure{i18n.T("why.fingerprint", c.Server), err}
 	}
 	admin := c.At
 	if admin == "" {
@@ -45,7 +45,7 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	defer cancel()
 	tr, err := node.FetchTrace(ctx, admin, to)
 	if err != nil {
-		return fmt.Errorf("%s: %w", i18n.T("doing.trace", to).In(lang), err)
+		return &failure{i18n.T("why.trace", to, err), err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(tr)

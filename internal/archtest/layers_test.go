@@ -23,6 +23,7 @@ var layers = [][]string{
 // neighbours are the imports along one line that are wanted.
 var neighbours = []struct{ from, to, why string }{
 	{"internal/*", ".", "test helpers speak the vocabulary"},
+	{"internal/help", "internal/i18n", "it is the catalogue's face on a command line"},
 	{"pgp/gpgagent", "pgp", "it is a driver of pgp.Signer and pgp.Decrypter"},
 	{"mailbox/mailboxtest", "mailbox", "it is the suite of mailbox.Store"},
 	{"keyserver/keyservertest", "keyserver", "it is the suite of keyserver.Store"},

@@ -52,7 +52,7 @@ var commands = map[string]entry{
 	"help.commands":  {"\n命令：\n", "\nCommands:\n"},
 	"help.arguments": {"\n參數：\n", "\nArguments:\n"},
 	"help.help":      {"顯示說明。", "Show help."},
-	"help.more":      {"各命令的說明：omega 命令 --help", "Help on a command: omega COMMAND --help"},
+	"help.more":      {"各命令的說明：{0} 命令 --help", "Help on a command: {0} COMMAND --help"},
 
 	"error.line": {"無法{0}：{1}", "{0}: {1}"},
 

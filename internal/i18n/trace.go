@@ -2,7 +2,6 @@ package i18n
 
 // tracing are the texts of omegad trace.
 var tracing = map[string]entry{
-	"doing.trace":     {"追蹤到伺服器 {0} 的路徑", "tracing the way to server {0}"},
 	"trace.direct":    {"直接連線，來回 {0} 毫秒", "directly connected, round trip {0} ms"},
 	"trace.forwarded": {"經 {0} 個伺服器轉送，來回 {1} 毫秒", "forwarded by {0} servers, round trip {1} ms"},
 	"trace.self":      {"就是這個伺服器自己", "that is this server itself"},

@@ -1,0 +1,53 @@
+// Package help gives the help of command lines in the person's language. The
+// struct tags of a command line name its texts, such as ${help_send}; the library's
+// own words, which are English, are replaced.
+package help
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// Texts gives struct tags their words: ${help_KEY} is the catalogue's prefix + KEY.
+func Texts(l i18n.Lang, prefix string, keys []string) kong.Vars {
+	vars := kong.Vars{}
+	for _, k := range keys {
+		vars["help_"+k] = i18n.T(prefix + k).In(l)
+	}
+	return vars
+}
+
+// library are the words of the library's help by the catalogue's names of what
+// is said instead.
+var library = []struct{ english, key string }{
+	{"Usage: ", "help.usage"}, {"\nFlags:\n", "help.flags"}, {"\nCommands:\n", "help.commands"}, {"\nArguments:\n", "help.arguments"},
+	{"Show context-sensitive help.", "help.help"},
+}
+
+// Print is the library's help, in the person's language. The last line says how
+// to get more.
+func Print(l i18n.Lang) kong.HelpPrinter {
+	return func(o kong.HelpOptions, ctx *kong.Context) error {
+		var text bytes.Buffer
+		out := ctx.Stdout
+		ctx.Stdout = &text
+		err := kong.DefaultHelpPrinter(o, ctx)
+		ctx.Stdout = out
+		if err != nil {
+			return err
+		}
+		s := text.String()
+		for _, w := range library {
+			s = strings.Replace(s, w.english, i18n.T(w.key).In(l), 1)
+		}
+		program := ctx.Model.Name
+		s = strings.Replace(s, `Run "`+program+` <command> --help" for more information on a command.`, i18n.T("help.more", program).In(l), 1)
+		_, err = io.WriteString(out, s)
+		return err
+	}
+}

@@ -1,0 +1,49 @@
+package help
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// problems are what the command line library says in English, and the
+// catalogue's names for it. The first that fits counts.
+var problems = []struct {
+	form *regexp.Regexp
+	key  string
+}{
+	{regexp.MustCompile(`^unknown flag (\S+), did you mean "?(.+?)"?\?$`), "why.parse.flaghint"},
+	{regexp.MustCompile(`^unknown flag (.+)$`), "why.parse.flag"},
+	{regexp.MustCompile(`^unexpected argument (\S+), did you mean "?(.+?)"?\?$`), "why.parse.arghint"},
+	{regexp.MustCompile(`^unexpected argument (.+)$`), "why.parse.arg"},
+	{regexp.MustCompile(`^missing flags: (.+)$`), "why.parse.missing"},
+	{regexp.MustCompile(`^(\S+): expected .+ value but got "-\d[^"]*" \(`), "why.parse.negative"},
+	{regexp.MustCompile(`^(\S+): missing value|^(\S+): expected .+ value but got "(?:EOL|.+)" \(`), "why.parse.novalue"},
+	{regexp.MustCompile(`^(\S+) must be one of (.+) but got "(.*)"$`), "why.parse.enum"},
+	{regexp.MustCompile(`^(\S+): expected (?:a valid \d+ bit int|an int) but got "(.*?)"`), "why.parse.int"},
+	{regexp.MustCompile(`^(\S+): expected duration but got "(.*?)"`), "why.parse.duration"},
+	{regexp.MustCompile(`^expected one of (.+)$`), "why.parse.command"},
+	{regexp.MustCompile(`^(?:expected|missing positional arguments) (.+)$`), "why.parse.argument"},
+}
+
+// Problem puts what is wrong with a command line into words.
+func Problem(err error) i18n.Text {
+	for _, p := range problems {
+		if m := p.form.FindStringSubmatch(err.Error()); m != nil {
+			var args []any
+			for _, a := range m[1:] {
+				if a != "" {
+					args = append(args, bare(a))
+				}
+			}
+			return i18n.T(p.key, args...)
+		}
+	}
+	return i18n.T("why.parse", err)
+}
+
+// bare writes the library's lists, "a","b", in a form of no language.
+func bare(s string) string {
+	return strings.ReplaceAll(strings.NewReplacer(`","`, "|", `", "`, "|").Replace(s), `"`, "")
+}
