@@ -195,18 +195,7 @@ func (c *Client) proves(ctx context.Context, s *session, b []byte) bool {
 	}
 	now := c.cfg.now()
 	cert, err := pgp.ParseCertificate(entry.Certificate, now)
-	if err != nil || cert.Fingerprint() != mesh.Origin(b) || cert.Check(now) != nil {
-		return false
-	}
-	_, err = mesh.Open(b, func(_ omega.Fingerprint, data []byte, at time.Time, sig mesh.Signature) error {
-		for _, d := range cert.Active(now) {
-			if pgp.VerifyCompact(d.Signing, data, at, pgp.Compact(sig)) == nil {
-				return nil
-			}
-		}
-		return pgp.ErrSignature
-	})
-	return err == nil
+	return err == nil && provenBy(cert, b, now) == nil
 }
 
 // moveTo publishes a record with these homes and attaches to them.

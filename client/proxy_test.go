@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -130,6 +132,39 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 	return 0, nil
 }
 
+// announcement is the server's own.
+func (p *fakeProxy) announcement(t *testing.T, edit ...func(*mesh.Announcement)) []byte {
+	t.Helper()
+	now := time.Now().Truncate(time.Millisecond)
+	a := &mesh.Announcement{
+		Server: p.id.Account(), Sequence: 1, Issued: now, Expires: now.Add(mesh.MaxAge), Certificate: p.id.Certificate.Hash(),
+		Client: p.address[:strings.IndexByte(p.address, '#')],
+	}
+	for _, f := range edit {
+		f(a)
+	}
+	b, err := a.Sign(func(data []byte, at time.Time) (mesh.Signature, error) {
+		sig, err := pgp.SignCompact(t.Context(), p.id.Signer, data, at)
+		return mesh.Signature(sig), err
+	})
+	must(t, err)
+	return b
+}
+
+// know has the client know a server as if it had verified it.
+func (c *Client) know(t *testing.T, p *fakeProxy) {
+	t.Helper()
+	b := p.announcement(t)
+	a, err := mesh.Decode(b)
+	must(t, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.servers[a.Server] = &knownServer{
+		Server:    history.Server{Fingerprint: a.Server, Announcement: b, Certificate: p.id.Certificate.Bytes()},
+		announced: a, changed: true,
+	}
+}
+
 // frames returns the bodies of one type that came so far.
 func (p *fakeProxy) frames(typ wire.Type) [][]byte {
 	p.mu.Lock()
@@ -193,9 +228,7 @@ func TestUselessServer(t *testing.T) {
 	c, err := Open(t.Context(), cfg)
 	must(t, err)
 	defer c.Close()
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
-		return tx.SetSetting(settingServers, []byte(second.address))
-	}))
+	c.know(t, second)
 	own := entryOf(t, c.identity(), first.id.Account(), 1)
 	second.put(own, c.acc.Fingerprint)
 	first.mu.Lock()

@@ -62,6 +62,9 @@ func (c *Client) Handle(ctx context.Context, method string, params []byte) (any,
 	if err != nil {
 		return nil, fail(clientrpc.CodeUsage, m.doing, i18n.T("why.params"), i18n.Text{}, err)
 	}
+	if s, err := c.online(); err == nil {
+		s.wantSign()
+	}
 	return c.run(ctx, m, req)
 }
 

@@ -239,24 +239,6 @@ func (s *session) acknowledge(ctx context.Context, f wire.Frame) error {
 	return nil
 }
 
-// servers tells which servers there are.
-func (s *session) servers(f wire.Frame) error {
-	var list [][]byte
-	if s.p.cfg.Announcements != nil {
-		list = s.p.cfg.Announcements()
-	}
-	// What does not fit is left out: the client asks others too.
-	size := wire.HeaderSize
-	for i, b := range list {
-		if size += 2 + len(b); size > omega.MaxFrame {
-			list = list[:i]
-			break
-		}
-	}
-	_ = s.c.SendFrame(wire.TypeServerList, f.Tag, wire.AppendBlobs(nil, list))
-	return nil
-}
-
 // homes tells which servers could be homes of the account.
 func (s *session) homes(ctx context.Context, f wire.Frame) error {
 	account, n, err := omega.DecodeFingerprint(f.Body)
