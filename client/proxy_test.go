@@ -29,6 +29,8 @@ type fakeProxy struct {
 	conns    []*transport.Conn                // guarded by mu
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
+	mute     func(f wire.Frame) bool // what is not answered; guarded by mu
+	stop     func()                  // closes the listener and all connections
 	attached wire.Attached // what leases are answered with
 	pushed   uint64        // sequence of the last mail of push; of the test's goroutine
 }
@@ -60,7 +62,8 @@ func newFakeProxy(t *testing.T) *fakeProxy {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); srv.Serve(ctx, ln, p.session) }()
-	t.Cleanup(func() { cancel(); <-done })
+	p.stop = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(p.stop)
 	return p
 }
 
@@ -86,7 +89,8 @@ func (p *fakeProxy) put(e wire.Entry, fp omega.Fingerprint) {
 	p.entries[fp] = e
 }
 
-func (p *fakeProxy) session(_ context.Context, c *transport.Conn) {
+func (p *fakeProxy) session(ctx context.Context, c *transport.Conn) {
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	p.mu.Lock()
 	p.conns = append(p.conns, c)
 	p.mu.Unlock()
@@ -107,6 +111,9 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.got[f.Type] = append(p.got[f.Type], append([]byte(nil), f.Body...))
+	if p.mute != nil && p.mute(f) {
+		return 0, nil
+	}
 	if p.answer != nil {
 		if typ, body := p.answer(f); typ != 0 {
 			return typ, body
@@ -128,6 +135,8 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, "")
 	case wire.TypeServers:
 		return wire.TypeServerList, nil
+	case wire.TypePing:
+		return wire.TypePong, f.Body
 	}
 	return 0, nil
 }

@@ -189,7 +189,7 @@ func (c *Client) goBack(ctx context.Context, s *session) *dialled {
 	if err != nil || own.addr.Fingerprint == s.conn.Peer().Account || own.text == s.server {
 		return nil
 	}
-	for wait := c.returnAfter; ; wait = min(2*wait, maxReturn) {
+	for wait := c.returnAfter; ; {
 		select {
 		case <-time.After(jitter(wait)):
 		case <-ctx.Done():
@@ -201,6 +201,7 @@ func (c *Client) goBack(ctx context.Context, s *session) *dialled {
 		if d, err := c.race(ctx, []candidate{own}); err == nil {
 			return d
 		}
+		wait = min(2*wait, maxReturn)
 	}
 }
 
