@@ -63,7 +63,7 @@ type Client struct {
 	homes     map[omega.Fingerprint]*homeState        // of the session; guarded by mu
 	certs     map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
 	acks      map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
-	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; immutable; guarded by mu
+	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
 	servers   map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
 	reading   []omega.Fingerprint                     // servers that the last lease names; guarded by mu
 	skew      time.Duration                           // this clock minus the proxy's; guarded by mu
@@ -109,7 +109,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
 		held:  map[int64]loan{},
 
-		servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
+		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail),
 	}
 	if err := c.loadSecrets(); err != nil {

@@ -380,4 +380,3 @@ func TestCandidatesDiffer(t *testing.T) {
 		t.Errorf("%s comes first, want the server of choice", list[0].text)
 	}
 }
-

@@ -31,8 +31,8 @@ type fakeProxy struct {
 	answer   func(f wire.Frame) (wire.Type, []byte)
 	mute     func(f wire.Frame) bool // what is not answered; guarded by mu
 	stop     func()                  // closes the listener and all connections
-	attached wire.Attached // what leases are answered with
-	pushed   uint64        // sequence of the last mail of push; of the test's goroutine
+	attached wire.Attached           // what leases are answered with
+	pushed   uint64                  // sequence of the last mail of push; of the test's goroutine
 }
 
 func newIdentity(tb testing.TB, name string) *pgp.Identity {

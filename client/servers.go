@@ -311,18 +311,35 @@ func (c *Client) storeServers(ctx context.Context) error {
 	return nil
 }
 
+// seekServers asks for announcements of servers that nothing is known of: in a
+// large cloud an answer holds few that nobody named.
+func (c *Client) seekServers(ctx context.Context, s *session, wanted []omega.Fingerprint) {
+	known := c.announcements()
+	wanted = slices.DeleteFunc(slices.Clone(wanted), func(fp omega.Fingerprint) bool { return known[fp] != nil })
+	if len(wanted) == 0 {
+		return
+	}
+	if blobs, err := c.askForServers(ctx, s, wanted, uint16(min(len(wanted), wire.MaxNamedServers))); err == nil {
+		c.keepAnnouncements(blobs)
+	}
+}
+
+// maxAnnounced bounds the announcements that are not verified.
+const maxAnnounced = 1024
+
 // keepAnnouncements remembers what this session's proxy says that servers say
 // about themselves. Who uses one verifies it.
 func (c *Client) keepAnnouncements(list [][]byte) {
-	m := make(map[omega.Fingerprint][]byte, len(list))
-	for _, b := range list {
-		if fp := mesh.Origin(b); !fp.IsZero() {
-			m[fp] = bytes.Clone(b)
-		}
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.announced = m
+	if len(c.announced)+len(list) > maxAnnounced {
+		clear(c.announced)
+	}
+	for _, b := range list {
+		if fp := mesh.Origin(b); !fp.IsZero() {
+			c.announced[fp] = bytes.Clone(b)
+		}
+	}
 }
 
 // announcements returns what is known of servers: what the proxy said last, and
@@ -331,9 +348,6 @@ func (c *Client) announcements() map[omega.Fingerprint][]byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := maps.Clone(c.announced)
-	if out == nil {
-		out = map[omega.Fingerprint][]byte{}
-	}
 	for fp, k := range c.servers {
 		if out[fp] == nil {
 			out[fp] = k.Announcement
