@@ -108,9 +108,10 @@ func (c *site) homes(t *testing.T, d *device, servers ...int) {
 		}
 		list = append(list, fp)
 	}
-	if _, err := clientrpc.SetHomes.Call(t.Context(), d.conn, clientrpc.SetHomesParams{Homes: list}); err != nil {
-		t.Fatal(err)
-	}
+	until(t, startTimeout, "the servers are known everywhere", func() bool {
+		_, err := clientrpc.SetHomes.Call(t.Context(), d.conn, clientrpc.SetHomesParams{Homes: list})
+		return err == nil
+	})
 	d.online(t, startTimeout)
 }
 
