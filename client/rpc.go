@@ -48,6 +48,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
 	handle(m, clientrpc.Homes, "doing.homes", (*Client).showHomes)
+	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()

@@ -56,6 +56,7 @@ type session struct {
 	flow    flow
 	sends   gcra // of the reading goroutine
 	control gcra // of the reading goroutine
+	ways    gcra // of the reading goroutine
 
 	mu      sync.Mutex
 	why     error        // why this side ended the session; guarded by mu
@@ -192,6 +193,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.servers(f)
 	case wire.TypeHomes:
 		return s.homes(ctx, f)
+	case wire.TypeWay:
+		return s.way(f)
 	case wire.TypeDrop:
 		return s.drop(f)
 	case wire.TypePick:
