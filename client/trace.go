@@ -85,7 +85,7 @@ func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, ne
 	}
 	if way.Flags&wire.WayArrived == 0 {
 		out.Problem = &clientrpc.Error{
-			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.way"), Why: i18n.T("why.homesilent", home), Next: i18n.T("next.retry"),
+			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.way"), Why: i18n.T("why.noanswer", home), Next: i18n.T("next.retry"),
 		}
 	}
 	return out, nil

@@ -49,7 +49,7 @@ var (
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
 
-	Trace   = Method[TraceParams, *TraceResult]{"trace"}
+	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
 )

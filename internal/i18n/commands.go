@@ -22,7 +22,7 @@ var commands = map[string]entry{
 	"help.trace_all":      {"到對方每一部信箱伺服器，不只第一部。", "To every home of theirs, not the first only."},
 	"doing.way":           {"追蹤給對方的訊息走的路", "tracing the way of a message"},
 	"why.nohomes":         {"還不知道 {0} 的信箱在哪裡", "it is not known where {0} lives"},
-	"why.homesilent":      {"信箱伺服器 {0} 沒有回應", "the home {0} does not answer"},
+	"why.noanswer":        {"信箱伺服器 {0} 沒有回應", "the home {0} does not answer"},
 	"way.here":            {"信箱就在你連線的伺服器上，來回 {0} 毫秒", "the home is the server that you are connected to, round trip {0} ms"},
 	"way.direct":          {"伺服器之間直接連線，來回 {0} 毫秒", "straight from server to server, round trip {0} ms"},
 	"way.forwarded":       {"中間經 {0} 部伺服器轉送，來回 {1} 毫秒", "forwarded by {0} servers in between, round trip {1} ms"},
