@@ -7,6 +7,8 @@
 //
 //	Run        connect.go   keeps one session to one proxy up, dials again
 //	session    session.go   reads frames; answers requests; mail goes to inbox
+//	watch      watch.go     asks for signs of life; finds another proxy when there are none
+//	goBack     watch.go     goes back to the server of choice in calm times
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
@@ -61,7 +63,8 @@ type Client struct {
 	homes     map[omega.Fingerprint]*homeState        // of the session; guarded by mu
 	certs     map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
 	acks      map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
-	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; immutable; guarded by mu
+	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
+	servers   map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
 	reading   []omega.Fingerprint                     // servers that the last lease names; guarded by mu
 	skew      time.Duration                           // this clock minus the proxy's; guarded by mu
 
@@ -71,6 +74,8 @@ type Client struct {
 	mail    chan mailIn
 
 	arrivals arrivals // of mail
+
+	returnAfter time.Duration // before the server of choice is tried again; later and later
 }
 
 // A homeState is how this device stands with one home in one session.
@@ -103,7 +108,9 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
 		held:  map[int64]loan{},
-		mail:  make(chan mailIn, maxMail),
+
+		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
+		mail: make(chan mailIn, maxMail),
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err
@@ -111,7 +118,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	if c.db, err = history.Open(ctx, filepath.Join(cfg.Home, fileHistory)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
-	if err := c.loadRecord(ctx); err != nil {
+	if err := errors.Join(c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/x509"
@@ -29,6 +30,12 @@ type Config struct {
 	// RootCAs vouch for the HTTPS of wss:// addresses; nil is the system's.
 	RootCAs *x509.CertPool
 
+	// KeepAlive is how long a session is silent before the client asks for a
+	// sign of life: so long may a proxy that died in silence go unnoticed while
+	// nothing is sent. Zero is DefaultKeepAlive; phones on battery take minutes,
+	// less than five (proxy.Config.IdleTimeout).
+	KeepAlive time.Duration
+
 	Logger *slog.Logger     // nil discards
 	Clock  func() time.Time // nil is time.Now
 	Rand   io.Reader        // nil is crypto/rand
@@ -40,6 +47,8 @@ func (c *Config) now() time.Time {
 	}
 	return time.Now()
 }
+
+func (c *Config) keepAlive() time.Duration { return cmp.Or(c.KeepAlive, DefaultKeepAlive) }
 
 func (c *Config) rand() io.Reader {
 	if c.Rand != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -12,7 +13,6 @@ import (
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/keyserver"
-	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -21,10 +21,11 @@ import (
 const (
 	minRetry = 200 * time.Millisecond
 	maxRetry = 30 * time.Second
+	maxBye   = 5 * time.Second // that a server may ask for which drains
 )
 
-// renewInterval is how often lease and record are looked at.
-const renewInterval = time.Hour
+// renewInterval is how often lease, record and the list of servers are looked at.
+const renewInterval = 10 * time.Minute
 
 func doingConnect(server string) i18n.Text { return i18n.T("doing.connect", server) }
 
@@ -36,60 +37,147 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 
-	retry, useless := minRetry, ""
+	c.stayOnline(ctx)
+}
+
+// stayOnline makes one session after the other until ctx ends.
+func (c *Client) stayOnline(ctx context.Context) {
+	var pause time.Duration     // before the next dial; 0: at once
+	var avoid omega.Fingerprint // the server of the last session
+	var end ending              // of it
+	next, slow := end.next, 0   // sessions that ended in silence, one soon after the other
 	for ctx.Err() == nil {
+		var err error
+		if next == nil {
+			c.pause(ctx, pause, isCode(end.why, omega.CodeShutdown))
+			if next, err = c.race(ctx, c.candidates(avoid, false)); err != nil {
+				c.offline(err)
+				c.cfg.log().Info("no server answers", "err", err)
+				pause = longer(pause)
+				continue
+			}
+		}
 		start := time.Now()
-		server, settled, err := c.serve(ctx, useless)
-		if ctx.Err() != nil {
-			return
-		}
-		c.cfg.log().Info("session ended", "err", err)
-		// A server that took this device is worth another try soon, unless that
-		// lasts no longer than the pause before: then something here, such as a
-		// full disk, or there is the reason. Two homes with one device drive each
-		// other out: they must slow down.
+		avoid = next.conn.Peer().Account
+		end = c.serve(ctx, next, slow)
+		next = end.next
+		c.cfg.log().Info("session ended", "err", end.why)
 		lasted := time.Since(start)
-		if settled && lasted > retry && !isCode(err, omega.CodeSuperseded) || lasted > maxRetry {
-			retry = minRetry
+		switch {
+		case !errors.Is(end.why, errSilent):
+			slow = 0
+		case lasted > time.Minute:
+			slow = 1
+		default:
+			slow = min(slow+1, maxSlow)
 		}
-		if useless = ""; !settled {
-			useless = server
-		}
-		select {
-		case <-time.After(jitter(retry)):
-		case <-ctx.Done():
-		}
-		retry = min(2*retry, maxRetry)
+		pause = pauseAfter(end, lasted, pause)
+	}
+	if next != nil {
+		next.conn.Close()
 	}
 }
 
-// jitter spreads the clients of a server that came back.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d) }
+// An ending is how a session ended.
+type ending struct {
+	settled bool     // it was of use
+	why     error    // never nil
+	next    *dialled // that takes its place; nil: none
+}
 
-// serve connects to the first server that takes this device, and carries the
-// session until it ends. settled: it was of use. One that was useless the last
-// time is tried after the others.
-func (c *Client) serve(ctx context.Context, useless string) (server string, settled bool, err error) {
-	conn, server, err := c.dialAny(ctx, useless)
-	if err != nil {
-		c.offline(err)
-		return server, false, err
+// pauseAfter is how long to wait after a session. A server that took this device
+// is worth no pause, unless that lasts no longer than the pause before: then
+// something here, such as a full disk, or there is the reason. Two homes with
+// one device drive each other out: they must slow down. One that drains says
+// when, so that not all its clients are everywhere at once.
+func pauseAfter(end ending, lasted, pause time.Duration) time.Duration {
+	var bye *omega.Error
+	switch {
+	case errors.As(end.why, &bye) && bye.Code == omega.CodeShutdown:
+		ms, err := strconv.ParseUint(bye.Text, 10, 32)
+		if err != nil {
+			return minRetry
+		}
+		return min(time.Duration(ms)*time.Millisecond, maxBye)
+	case isCode(end.why, omega.CodeSuperseded):
+	case end.settled && lasted > max(pause, minRetry), lasted > maxRetry:
+		return 0
 	}
+	return longer(pause)
+}
+
+// longer is the pause after one more failure.
+func longer(pause time.Duration) time.Duration { return min(max(2*pause, minRetry), maxRetry) }
+
+// pause waits for d, about. After a bye nothing that is to be sent waits for it.
+func (c *Client) pause(ctx context.Context, d time.Duration, bye bool) {
+	queued := c.queued.wait()
+	if !bye {
+		queued = nil
+	} else if n, err := c.outgoing(ctx); n > 0 || err != nil {
+		return
+	}
+	timer := time.NewTimer(jitter(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-queued:
+	case <-ctx.Done():
+	}
+}
+
+// outgoing counts what waits to be sent.
+func (c *Client) outgoing(ctx context.Context) (n int, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		n, err = tx.CountOutgoing()
+		return err
+	})
+	return n, err
+}
+
+// jitter spreads the clients of a server that came back.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return d/2 + rand.N(d)
+}
+
+// serve carries a session over a connection until it ends.
+func (c *Client) serve(ctx context.Context, d *dialled, slow int) (end ending) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	s := newSession(conn, server)
+	s := newSession(d)
+	s.slow = slow
 	s.handle = func(f wire.Frame) error { return c.frame(ctx, s, f) }
-
+	successors := make(chan *dialled, 2)
+	succeed := func(d *dialled, why error) {
+		if d != nil {
+			successors <- d
+			cancel(why)
+		}
+	}
 	var wg sync.WaitGroup
 	wg.Go(func() { cancel(s.run(ctx)) })
+	wg.Go(func() { succeed(c.watch(ctx, s), errSilent) })
+	wg.Go(func() { succeed(c.goBack(ctx, s), errReturn) })
 	wg.Go(func() {
 		if err := c.settle(ctx, s); err != nil {
 			cancel(err)
 		}
 	})
 	wg.Wait()
-	settled = c.offline(context.Cause(ctx))
-	return server, settled, context.Cause(ctx)
+	close(successors)
+	for d := range successors {
+		if end.next != nil {
+			d.conn.Close()
+			continue
+		}
+		end.next = d
+	}
+	end.why = context.Cause(ctx)
+	end.settled = c.offline(end.why)
+	return end
 }
 
 // offline forgets the session, and reports whether there was one.
@@ -104,55 +192,18 @@ func (c *Client) offline(why error) (settled bool) {
 	return settled
 }
 
-// dialAny tries the servers in order of preference.
-func (c *Client) dialAny(ctx context.Context, useless string) (*transport.Conn, string, error) {
-	var errs []error
-	for _, server := range c.candidates(ctx, useless) {
-		addr, err := transport.ParseAddress(server)
-		if err == nil {
-			var conn *transport.Conn
-			if conn, err = c.dial(ctx, addr); err == nil {
-				return conn, server, nil
-			}
-			err = &dialError{addr, err}
-		}
-		errs = append(errs, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, "", errors.Join(errs...)
-}
-
-// dial connects to one server, resuming the last session there if it can.
-func (c *Client) dial(ctx context.Context, addr transport.Address) (*transport.Conn, error) {
-	d := c.cfg.dial(addr)
-	d.Identity = c.identity()
-	d.MaxQueue = outboxWindow * omega.MaxFrame // a whole window may wait for a slow network
-	d.Ticket = c.ticket(ctx, addr.Fingerprint)
-	d.Register = func(context.Context) (wire.Entry, error) { return c.ownEntry(), nil }
-	conn, err := transport.Dial(ctx, d)
-	if err == nil {
-		c.keepTicket(ctx, conn.Ticket())
-	}
-	return conn, err
-}
-
-// ownEntry is what this device would register with.
-func (c *Client) ownEntry() wire.Entry {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := wire.Entry{Certificate: c.id.Certificate.Bytes()}
-	if c.record != nil {
-		e.Record = c.record.Bytes()
-	}
-	return e
-}
-
-// settle brings a new session into use: the own entry is compared with the
-// cloud's, the device attaches to its homes, and both are renewed in time.
+// settle brings a new session into use: the device attaches to its homes, the own
+// entry is compared with the cloud's, and both are renewed in time.
 func (c *Client) settle(ctx context.Context, s *session) error {
 	c.compareClocks(s)
+	// A device that has lived somewhere before gets its mail at once.
+	var leased []omega.Fingerprint
+	if c.hasRecord() {
+		if err := c.attach(ctx, s); err != nil {
+			return err
+		}
+		leased = c.readsFrom()
+	}
 	if err := c.syncOwn(ctx, s); err != nil {
 		return err
 	}
@@ -162,14 +213,25 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	}
 	c.mu.Lock()
 	c.session, c.problem = s, nil
+	moved := leased == nil || !slices.Equal(leased[:min(len(leased), len(c.record.Homes))], c.record.Homes)
 	c.mu.Unlock()
-	if err := c.attach(ctx, s); err != nil {
-		return err
+	if moved {
+		if err := c.attach(ctx, s); err != nil {
+			return err
+		}
 	}
 	c.changed.notify()
 	c.queued.notify()
 	c.missing.notify()
+	c.keepTicket(ctx, s.conn.Ticket())
 	return c.maintain(ctx, s)
+}
+
+// readsFrom are the servers that the last lease names.
+func (c *Client) readsFrom() []omega.Fingerprint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reading
 }
 
 // firstLook is when a session looks for homes again that it did not find at
@@ -258,6 +320,7 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 			return err
 		}
 		c.arrivals.come(1)
+		s.last.Store(int64(s.age()))
 		select {
 		case c.mail <- mailIn{session: s, mail: m}:
 		case <-ctx.Done():

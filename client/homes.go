@@ -142,6 +142,11 @@ func (c *Client) standing(ctx context.Context, homes []omega.Fingerprint, offers
 // their own signed announcements say. Only as many are looked at as are needed,
 // best first: each costs a look-up.
 func (c *Client) candidateHomes(ctx context.Context, s *session, have []omega.Fingerprint, offers []wire.HomeOffer) []keyserver.Candidate {
+	named := make([]omega.Fingerprint, 0, len(offers))
+	for _, o := range offers {
+		named = append(named, o.Server)
+	}
+	c.seekServers(ctx, s, named)
 	announced := c.announcements()
 	var out []keyserver.Candidate
 	var eligible []omega.Fingerprint
@@ -195,18 +200,7 @@ func (c *Client) proves(ctx context.Context, s *session, b []byte) bool {
 	}
 	now := c.cfg.now()
 	cert, err := pgp.ParseCertificate(entry.Certificate, now)
-	if err != nil || cert.Fingerprint() != mesh.Origin(b) || cert.Check(now) != nil {
-		return false
-	}
-	_, err = mesh.Open(b, func(_ omega.Fingerprint, data []byte, at time.Time, sig mesh.Signature) error {
-		for _, d := range cert.Active(now) {
-			if pgp.VerifyCompact(d.Signing, data, at, pgp.Compact(sig)) == nil {
-				return nil
-			}
-		}
-		return pgp.ErrSignature
-	})
-	return err == nil
+	return err == nil && provenBy(cert, b, now) == nil
 }
 
 // moveTo publishes a record with these homes and attaches to them.
@@ -344,6 +338,7 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 	if err != nil {
 		return nil, err
 	}
+	c.seekServers(ctx, s, homes)
 	for _, h := range homes {
 		b := c.announcements()[h]
 		full := slices.ContainsFunc(offers, func(o wire.HomeOffer) bool { return o.Server == h && o.Flags&wire.HomeFull != 0 })

@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/history"
-	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -174,98 +171,9 @@ func signLease(ctx context.Context, id *pgp.Identity, l *wire.Lease, now time.Ti
 	return nil
 }
 
-// Settings of the session.
-const (
-	settingServers = "servers" // addresses of proxies, one per line, newest list
-	settingTicket  = "ticket"  // of the last session; only in homes without a passphrase
-	maxServers     = 1000      // that are remembered
-	listTimeout    = 5 * time.Second
-)
-
-// candidates lists the servers to try: the account's own first, then the
-// others of the cloud in random order, at most eight at a time. A useless one
-// is the last.
-func (c *Client) candidates(ctx context.Context, useless string) []string {
-	out := []string{c.acc.Server}
-	var others []string
-	err := c.db.View(ctx, func(tx *history.Tx) error {
-		b, err := tx.Setting(settingServers)
-		if len(b) > 0 {
-			others = strings.Split(string(b), "\n")
-		}
-		return err
-	})
-	if err != nil {
-		c.cfg.log().Warn("list of servers not read", "err", err)
-	}
-	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	for _, o := range others {
-		if !slices.Contains(out, o) && len(out) < 8 {
-			out = append(out, o)
-		}
-	}
-	if i := slices.Index(out, useless); i >= 0 {
-		out = append(slices.Delete(out, i, i+1), useless)
-	}
-	return out
-}
-
-// learnServers remembers which other proxies there are. Who they are is proved
-// when they are dialled: the address has the fingerprint.
-func (c *Client) learnServers(ctx context.Context, s *session) {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	f, err := s.request(ctx, wire.TypeServers, nil)
-	if err != nil || f.Type != wire.TypeServerList {
-		return
-	}
-	blobs, err := wire.DecodeBlobs(f.Body, maxServers)
-	if err != nil {
-		return
-	}
-	var list []string
-	c.keepAnnouncements(blobs)
-	for _, b := range blobs {
-		a, err := mesh.Decode(b)
-		if err != nil || a.Client == "" {
-			continue
-		}
-		addr := transport.Address{Network: transport.NetworkTLS, HostPort: a.Client, Fingerprint: a.Server}
-		if text := addr.String(); !strings.ContainsAny(text, "\n\r") {
-			list = append(list, text)
-		}
-	}
-	if len(list) == 0 {
-		return
-	}
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		return tx.SetSetting(settingServers, []byte(strings.Join(list, "\n")))
-	})
-	if err != nil {
-		c.cfg.log().Warn("list of servers not kept", "err", err)
-	}
-}
-
-// keepAnnouncements remembers what servers say about themselves, as this
-// session's proxy has it.
-func (c *Client) keepAnnouncements(list [][]byte) {
-	m := make(map[omega.Fingerprint][]byte, len(list))
-	for _, b := range list {
-		if fp := mesh.Origin(b); !fp.IsZero() {
-			m[fp] = slices.Clone(b)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.announced = m
-}
-
-// announcements returns what keepAnnouncements got last; do not change it.
-func (c *Client) announcements() map[omega.Fingerprint][]byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.announced
-}
+// settingTicket is where the ticket of the last session is kept, in homes without
+// a passphrase.
+const settingTicket = "ticket"
 
 // ticket returns what resumes the last session at server, if that was the last.
 func (c *Client) ticket(ctx context.Context, server omega.Fingerprint) *transport.Ticket {

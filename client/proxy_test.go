@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -27,8 +29,10 @@ type fakeProxy struct {
 	conns    []*transport.Conn                // guarded by mu
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
-	attached wire.Attached // what leases are answered with
-	pushed   uint64        // sequence of the last mail of push; of the test's goroutine
+	mute     func(f wire.Frame) bool // what is not answered; guarded by mu
+	stop     func()                  // closes the listener and all connections
+	attached wire.Attached           // what leases are answered with
+	pushed   uint64                  // sequence of the last mail of push; of the test's goroutine
 }
 
 func newIdentity(tb testing.TB, name string) *pgp.Identity {
@@ -58,7 +62,8 @@ func newFakeProxy(t *testing.T) *fakeProxy {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); srv.Serve(ctx, ln, p.session) }()
-	t.Cleanup(func() { cancel(); <-done })
+	p.stop = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(p.stop)
 	return p
 }
 
@@ -84,7 +89,8 @@ func (p *fakeProxy) put(e wire.Entry, fp omega.Fingerprint) {
 	p.entries[fp] = e
 }
 
-func (p *fakeProxy) session(_ context.Context, c *transport.Conn) {
+func (p *fakeProxy) session(ctx context.Context, c *transport.Conn) {
+	defer context.AfterFunc(ctx, func() { c.Close() })()
 	p.mu.Lock()
 	p.conns = append(p.conns, c)
 	p.mu.Unlock()
@@ -105,6 +111,9 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.got[f.Type] = append(p.got[f.Type], append([]byte(nil), f.Body...))
+	if p.mute != nil && p.mute(f) {
+		return 0, nil
+	}
 	if p.answer != nil {
 		if typ, body := p.answer(f); typ != 0 {
 			return typ, body
@@ -126,8 +135,43 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, "")
 	case wire.TypeServers:
 		return wire.TypeServerList, nil
+	case wire.TypePing:
+		return wire.TypePong, f.Body
 	}
 	return 0, nil
+}
+
+// announcement is the server's own.
+func (p *fakeProxy) announcement(t *testing.T, edit ...func(*mesh.Announcement)) []byte {
+	t.Helper()
+	now := time.Now().Truncate(time.Millisecond)
+	a := &mesh.Announcement{
+		Server: p.id.Account(), Sequence: 1, Issued: now, Expires: now.Add(mesh.MaxAge), Certificate: p.id.Certificate.Hash(),
+		Client: p.address[:strings.IndexByte(p.address, '#')],
+	}
+	for _, f := range edit {
+		f(a)
+	}
+	b, err := a.Sign(func(data []byte, at time.Time) (mesh.Signature, error) {
+		sig, err := pgp.SignCompact(t.Context(), p.id.Signer, data, at)
+		return mesh.Signature(sig), err
+	})
+	must(t, err)
+	return b
+}
+
+// know has the client know a server as if it had verified it.
+func (c *Client) know(t *testing.T, p *fakeProxy) {
+	t.Helper()
+	b := p.announcement(t)
+	a, err := mesh.Decode(b)
+	must(t, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.servers[a.Server] = &knownServer{
+		Server:    history.Server{Fingerprint: a.Server, Announcement: b, Certificate: p.id.Certificate.Bytes()},
+		announced: a, changed: true,
+	}
 }
 
 // frames returns the bodies of one type that came so far.
@@ -193,9 +237,7 @@ func TestUselessServer(t *testing.T) {
 	c, err := Open(t.Context(), cfg)
 	must(t, err)
 	defer c.Close()
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
-		return tx.SetSetting(settingServers, []byte(second.address))
-	}))
+	c.know(t, second)
 	own := entryOf(t, c.identity(), first.id.Account(), 1)
 	second.put(own, c.acc.Fingerprint)
 	first.mu.Lock()

@@ -48,6 +48,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
 	handle(m, clientrpc.Homes, "doing.homes", (*Client).showHomes)
+	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()
@@ -61,6 +62,9 @@ func (c *Client) Handle(ctx context.Context, method string, params []byte) (any,
 	req, err := m.decode(params)
 	if err != nil {
 		return nil, fail(clientrpc.CodeUsage, m.doing, i18n.T("why.params"), i18n.Text{}, err)
+	}
+	if s, err := c.online(); err == nil {
+		s.wantSign()
 	}
 	return c.run(ctx, m, req)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -22,15 +23,39 @@ type session struct {
 	server  string                 // address that was dialled
 	started time.Time              // when the session was made
 	handle  func(wire.Frame) error // mail and other frames that nobody asked for; runs on the reading goroutine
+	asked   chan struct{}          // capacity 1: something is awaited that was not before, or a sign of life is wanted; for watch
+
+	heard atomic.Int64 // when the last frame came, since started
+	busy  atomic.Bool  // a frame is being handled
+	wants atomic.Bool  // a sign of life is wanted
+	last  atomic.Int64 // when an envelope went or came, since started
+	rtt   atomic.Int64 // of this session, about; ns
+	slow  int          // patience is doubled so often, because sessions before this one ended in silence
 
 	mu      sync.Mutex
-	lastTag uint32                             // guarded by mu
-	pending map[uint32]func(wire.Frame, error) // by tag; guarded by mu; nil once the session is over
+	lastTag uint32             // guarded by mu
+	pending map[uint32]request // by tag; guarded by mu; nil once the session is over
+	waiting int                // octets of the bodies of pending; guarded by mu
+	since   time.Duration      // when pending was empty last, since started; guarded by mu
 }
 
-func newSession(conn *transport.Conn, server string) *session {
-	return &session{conn: conn, server: server, started: time.Now(), pending: map[uint32]func(wire.Frame, error){}}
+// A request was sent and has no answer yet.
+type request struct {
+	done func(wire.Frame, error)
+	size int // of its body
 }
+
+// handshakeTrips is how many round trips a handshake takes, about.
+const handshakeTrips = 4
+
+func newSession(d *dialled) *session {
+	s := &session{conn: d.conn, server: d.to.text, started: time.Now(), pending: map[uint32]request{}, asked: make(chan struct{}, 1)}
+	s.rtt.Store(int64(d.took / handshakeTrips))
+	return s
+}
+
+// age is how long there has been a session.
+func (s *session) age() time.Duration { return time.Since(s.started) }
 
 // run reads until the connection ends and reports why. Every pending request
 // has been answered when it returns.
@@ -44,8 +69,8 @@ func (s *session) run(ctx context.Context) error {
 	pending := s.pending
 	s.pending = nil
 	s.mu.Unlock()
-	for _, done := range pending {
-		done(wire.Frame{}, errSessionEnded)
+	for _, r := range pending {
+		r.done(wire.Frame{}, errSessionEnded)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -59,67 +84,91 @@ func (s *session) read() error {
 		if err != nil {
 			return err
 		}
-		if f.Type == wire.TypePing {
-			if err := s.conn.Send(wire.AppendFrame(nil, wire.TypePong, f.Tag, f.Body)); err != nil {
-				return err
-			}
-			continue
-		}
-		if f.Tag == 0 || !s.answer(f) {
-			if err := s.handle(f); err != nil {
-				return err
-			}
+		s.busy.Store(true)
+		err = s.frame(f)
+		s.heard.Store(int64(s.age()))
+		s.busy.Store(false)
+		if err != nil {
+			return err
 		}
 	}
 }
 
-// answer gives f to whoever asked, and reports whether somebody did.
-func (s *session) answer(f wire.Frame) bool {
-	s.mu.Lock()
-	done := s.pending[f.Tag]
-	delete(s.pending, f.Tag)
-	s.mu.Unlock()
-	if done == nil {
-		return false
+// frame gives a frame to whom it is for. An answer that nobody waits for any
+// more is nobody's.
+func (s *session) frame(f wire.Frame) error {
+	switch {
+	case f.Type == wire.TypePing:
+		return s.conn.Send(wire.AppendFrame(nil, wire.TypePong, f.Tag, f.Body))
+	case f.Tag != 0:
+		s.answer(f)
+		return nil
 	}
-	if f.Type == wire.TypeError {
+	return s.handle(f)
+}
+
+// answer gives f to whoever asked.
+func (s *session) answer(f wire.Frame) {
+	r, ok := s.take(f.Tag)
+	switch {
+	case !ok:
+	case f.Type == wire.TypeError:
 		err := wire.DecodeStatus(f.Body)
 		if err == nil {
 			err = fmt.Errorf("%w error frame", wire.ErrMalformed)
 		}
-		done(wire.Frame{}, err)
-		return true
+		r.done(wire.Frame{}, err)
+	default:
+		r.done(f, nil)
 	}
-	done(f, nil)
-	return true
+}
+
+// take ends the wait for an answer.
+func (s *session) take(tag uint32) (r request, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, ok = s.pending[tag]; ok {
+		delete(s.pending, tag)
+		s.waiting -= r.size
+	}
+	return r, ok
 }
 
 // start sends a request; done is called once, on the reading goroutine, with
-// the answer (whose body it must copy to keep) or an error.
-func (s *session) start(t wire.Type, body []byte, done func(wire.Frame, error)) {
+// the answer (whose body it must copy to keep) or an error. The tag is for take,
+// by whoever does not wait any longer.
+func (s *session) start(t wire.Type, body []byte, done func(wire.Frame, error)) (tag uint32) {
 	s.mu.Lock()
 	if s.pending == nil {
 		s.mu.Unlock()
 		done(wire.Frame{}, errSessionEnded)
-		return
+		return 0
+	}
+	first := len(s.pending) == 0
+	if first {
+		s.since = s.age()
 	}
 	s.lastTag++
 	if s.lastTag == 0 {
 		s.lastTag = 1
 	}
-	tag := s.lastTag
-	s.pending[tag] = done
+	tag = s.lastTag
+	s.pending[tag] = request{done, len(body)}
+	s.waiting += len(body)
 	s.mu.Unlock()
 
+	if first {
+		wake(s.asked)
+	}
+	if t == wire.TypeSend {
+		s.last.Store(int64(s.age()))
+	}
 	if err := s.conn.Send(wire.AppendFrame(nil, t, tag, body)); err != nil {
-		s.mu.Lock()
-		_, still := s.pending[tag]
-		delete(s.pending, tag)
-		s.mu.Unlock()
-		if still {
-			done(wire.Frame{}, err)
+		if r, still := s.take(tag); still {
+			r.done(wire.Frame{}, err)
 		}
 	}
+	return tag
 }
 
 // requestTimeout is more than a proxy needs to ask the whole cloud. One that
@@ -135,7 +184,7 @@ func (s *session) request(ctx context.Context, t wire.Type, body []byte) (wire.F
 		err error
 	}
 	ch := make(chan answer, 1)
-	s.start(t, body, func(f wire.Frame, err error) {
+	tag := s.start(t, body, func(f wire.Frame, err error) {
 		f.Body = append([]byte(nil), f.Body...)
 		ch <- answer{f, err}
 	})
@@ -146,6 +195,7 @@ func (s *session) request(ctx context.Context, t wire.Type, body []byte) (wire.F
 		s.conn.Close()
 		return wire.Frame{}, fmt.Errorf("%w: no answer within %v", errSessionEnded, requestTimeout)
 	case <-ctx.Done():
+		s.take(tag)
 		return wire.Frame{}, context.Cause(ctx)
 	}
 }

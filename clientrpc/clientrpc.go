@@ -49,6 +49,8 @@ var (
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
 
+	Trace = Method[TraceParams, *TraceResult]{"trace"}
+
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
 )
 
@@ -269,4 +271,32 @@ type Home struct {
 // cloud's choice.
 type SetHomesParams struct {
 	Homes []omega.Fingerprint `json:"homes"`
+}
+
+// TraceParams asks for the way that a message to somebody takes now.
+type TraceParams struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"`
+	All         bool              `json:"all,omitempty"` // to every home, not the first only
+}
+
+// TraceResult has one way per home, in the order of the location record.
+type TraceResult struct {
+	Ways []Way `json:"ways"`
+}
+
+// A Way leads from this device to a home. Who is on it and when a server
+// answered is the proxy's word: one that lies can make up all but the first hop.
+type Way struct {
+	Home    omega.Fingerprint `json:"home"`
+	Hops    []Hop             `json:"hops"`   // from this device's proxy on
+	Direct  bool              `json:"direct"` // no server between the proxy and the home
+	TotalMS float64           `json:"total_ms"`
+	Problem *Error            `json:"problem,omitempty"` // the home did not answer
+}
+
+// A Hop is one server on a way.
+type Hop struct {
+	Server omega.Fingerprint `json:"server"`
+	Name   string            `json:"name,omitempty"`
+	RTTMS  float64           `json:"rtt_ms"` // from this device and back
 }

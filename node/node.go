@@ -255,7 +255,7 @@ func (n *Node) join() (err error) {
 	n.proxy, err = proxy.New(proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
 		Members: n.members.list, Operator: n.members.operator,
-		Announcements: n.cloud.Announcements, Rendezvous: rendezvous,
+		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Logger: n.log,
 	})

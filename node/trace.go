@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
 )
 
 // A Trace is the way to a server as its hops answered, for operators and their
@@ -68,6 +69,25 @@ func (n *Node) Trace(ctx context.Context, to omega.Fingerprint) (Trace, error) {
 		out.TotalMS = milliseconds(h.RTT)
 	}
 	return out, nil
+}
+
+// way is Trace for clients.
+func (n *Node) way(ctx context.Context, to omega.Fingerprint) (*wire.Way, error) {
+	tr, err := n.cloud.Probe(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	w := &wire.Way{}
+	if tr.Direct {
+		w.Flags |= wire.WayDirect
+	}
+	if tr.Arrived {
+		w.Flags |= wire.WayArrived
+	}
+	for _, h := range tr.Hops[:min(len(tr.Hops), wire.MaxHops)] {
+		w.Hops = append(w.Hops, wire.Hop{Server: h.Server, RTT: h.RTT.Truncate(time.Microsecond)})
+	}
+	return w, nil
 }
 
 // milliseconds has three digits behind the point.

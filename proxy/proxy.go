@@ -86,6 +86,10 @@ type Config struct {
 	// (wire.TypeServers): signed announcements of package mesh. Nil means none.
 	Announcements func() [][]byte
 
+	// Way measures the way to another server, for clients that ask. Nil means
+	// that they cannot.
+	Way func(ctx context.Context, to omega.Fingerprint) (*wire.Way, error)
+
 	// Rendezvous is where devices meet to be linked; it is the one of the
 	// transport.Server, so that sessions and guests meet. Nil means that
 	// sessions cannot use it.

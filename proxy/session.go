@@ -56,6 +56,7 @@ type session struct {
 	flow    flow
 	sends   gcra // of the reading goroutine
 	control gcra // of the reading goroutine
+	ways    gcra // of the reading goroutine
 
 	mu      sync.Mutex
 	why     error        // why this side ended the session; guarded by mu
@@ -192,6 +193,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.servers(f)
 	case wire.TypeHomes:
 		return s.homes(ctx, f)
+	case wire.TypeWay:
+		return s.way(f)
 	case wire.TypeDrop:
 		return s.drop(f)
 	case wire.TypePick:
@@ -236,24 +239,6 @@ func (s *session) acknowledge(ctx context.Context, f wire.Frame) error {
 	default:
 		s.p.home.rewind(s.p.self, &a)
 	}
-	return nil
-}
-
-// servers tells which servers there are.
-func (s *session) servers(f wire.Frame) error {
-	var list [][]byte
-	if s.p.cfg.Announcements != nil {
-		list = s.p.cfg.Announcements()
-	}
-	// What does not fit is left out: the client asks others too.
-	size := wire.HeaderSize
-	for i, b := range list {
-		if size += 2 + len(b); size > omega.MaxFrame {
-			list = list[:i]
-			break
-		}
-	}
-	_ = s.c.SendFrame(wire.TypeServerList, f.Tag, wire.AppendBlobs(nil, list))
 	return nil
 }
 

@@ -31,8 +31,9 @@ type Conn struct {
 	head     [wire.HeaderSize]byte
 	in       *buffer // what was read ahead; nil: nothing
 	maxFrame int
-	chunk    int  // octets to read ahead at most
-	guarded  bool // the handshake's own deadline stands: set none for bodies
+	chunk    int           // octets to read ahead at most
+	guarded  bool          // the handshake's own deadline stands: set none for bodies
+	pieces   atomic.Uint32 // of bodies that were read
 
 	flush    func()         // c.flushQueue, made once so that starting it allocates nothing
 	flushers sync.WaitGroup // counts flushQueue; added to under mu and while err is nil
@@ -99,6 +100,10 @@ func (c *Conn) Rest() {
 		l.rest()
 	}
 }
+
+// Pieces counts what came of frames' bodies: it rises while a long frame arrives
+// over a slow network. It starts again after 2^32.
+func (c *Conn) Pieces() uint32 { return c.pieces.Load() }
 
 // Ticket resumes this session on a later connection; nil if the server gave
 // none. Only the dialling side has one.

@@ -120,6 +120,7 @@ func (c *Conn) readBody(size int) error {
 	for len(b.b) < size {
 		n, err := c.link.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
+		c.pieces.Add(1)
 		if err != nil && len(b.b) < size {
 			return broken(err)
 		}

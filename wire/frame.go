@@ -63,6 +63,9 @@ const (
 	TypeHave     Type = 39 // H→H Have: what waits for one account
 	TypeLack     Type = 40 // H→H Have: which of them are wanted
 
+	TypeWay  Type = 44 // C→S fingerprint of a server: the way to it, measured
+	TypeHops Type = 45 // S→C Way
+
 	TypeHello       Type = 64 // link keepalive: u64 ns stamp | u8 flags, 1: counted as a link; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets
 	TypeLSA         Type = 66 // link-state announcement (package mesh)

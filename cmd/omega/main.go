@@ -45,6 +45,7 @@ type cli struct {
 		Set  setHomesCmd `cmd:"" help:"${help_homes_set}"`
 		Auto autoHomeCmd `cmd:"" help:"${help_homes_auto}"`
 	} `cmd:"" help:"${help_homes}"`
+	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`
 
 	Version kong.VersionFlag `help:"${help_version}"`

@@ -1,0 +1,92 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/wire"
+)
+
+// trace answers clientrpc.Trace: it measures the way to somebody's homes.
+func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc.TraceResult, error) {
+	found, err := c.lookup(ctx, clientrpc.LookupParams{Fingerprint: p.Fingerprint})
+	if err != nil {
+		return nil, err
+	}
+	homes := found.Homes
+	if p.Fingerprint == c.acc.Fingerprint {
+		c.mu.Lock()
+		if c.record != nil {
+			homes = c.record.Homes
+		}
+		c.mu.Unlock()
+	}
+	if len(homes) == 0 {
+		return nil, fail(clientrpc.CodeNotFound, i18n.T("doing.way"), i18n.T("why.nohomes", p.Fingerprint), i18n.T("next.retry"), nil)
+	}
+	if !p.All {
+		homes = homes[:1]
+	}
+	s, err := c.online()
+	if err != nil {
+		return nil, err
+	}
+	near, err := s.roundTrip(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &clientrpc.TraceResult{}
+	for _, h := range homes {
+		w, err := c.way(ctx, s, h, near)
+		if err != nil {
+			return nil, err
+		}
+		out.Ways = append(out.Ways, *w)
+	}
+	return out, nil
+}
+
+// roundTrip measures the way to the proxy and back.
+func (s *session) roundTrip(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	_, err := s.request(ctx, wire.TypePing, nil)
+	return time.Since(began), err
+}
+
+// way has the proxy measure the way to one home. near is how far the proxy is.
+func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, near time.Duration) (*clientrpc.Way, error) {
+	f, err := s.request(ctx, wire.TypeWay, home.Wire())
+	if err != nil {
+		return nil, fmt.Errorf("trace the way to %s: %w", home, err)
+	}
+	if f.Type != wire.TypeHops {
+		return nil, fmt.Errorf("%w answer of type %d to a question for a way", wire.ErrMalformed, f.Type)
+	}
+	way, err := wire.DecodeWay(f.Body)
+	if err != nil {
+		return nil, err
+	}
+	proxy := s.conn.Peer().Account
+	hops := append([]wire.Hop{{Server: proxy}}, way.Hops...)
+	known := c.announcements()
+	out := &clientrpc.Way{Home: home, Direct: home == proxy || way.Flags&wire.WayDirect != 0}
+	for _, h := range hops {
+		hop := clientrpc.Hop{Server: h.Server, RTTMS: float64((near + h.RTT).Microseconds()) / 1000}
+		if a, err := mesh.Decode(known[h.Server]); err == nil {
+			hop.Name = a.Name
+		}
+		out.Hops = append(out.Hops, hop)
+		out.TotalMS = hop.RTTMS
+	}
+	if way.Flags&wire.WayArrived == 0 {
+		out.Problem = &clientrpc.Error{
+			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.way"), Why: i18n.T("why.noanswer", home), Next: i18n.T("next.retry"),
+		}
+	}
+	return out, nil
+}

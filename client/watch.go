@@ -1,0 +1,213 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omega-im/omega/wire"
+)
+
+// Times of a session that may have died in silence. (spec/delivery.md, DELIV-20)
+const (
+	// DefaultKeepAlive is how long a session is silent before the client asks for
+	// a sign of life although it waits for nothing.
+	DefaultKeepAlive = 15 * time.Second
+
+	quiet     = 500 * time.Millisecond // the same, while something is awaited
+	signWait  = 500 * time.Millisecond // for the sign, at least
+	slowest   = 32 << 10               // octets per second that a network carries; for what is longer on its way
+	maxSlow   = 4                      // times that patience doubles
+	searchGap = time.Second            // between two searches for another proxy
+	silence   = 15 * time.Second       // after which a session is over though no other proxy was found
+	revival   = 50 * time.Millisecond  // how often a search looks whether it is still wanted
+)
+
+// Ends of sessions that have a successor.
+var (
+	errSilent = errors.New("the server gave no sign of life; another one answers")
+	errReturn = errors.New("the server of choice answers again")
+)
+
+// wake leaves a sign for whoever reads from ch, which has room for one.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+// wantSign asks for a sign of life if there was none just now: somebody is about
+// to rely on the session.
+func (s *session) wantSign() {
+	s.wants.Store(true)
+	wake(s.asked)
+}
+
+// watch looks after the session until ctx ends: it asks the proxy for a sign of
+// life when it has been silent, and returns another proxy when there was none.
+// A proxy that answers pings is alive, however slow its disk is.
+func (c *Client) watch(ctx context.Context, s *session) *dialled {
+	for {
+		wait := s.signDue(c.cfg.keepAlive())
+		if wait > 0 {
+			timer := time.NewTimer(wait)
+			select {
+			case <-timer.C:
+			case <-s.asked:
+			case <-ctx.Done():
+			}
+			timer.Stop()
+		} else if asked := s.age(); !s.sign(ctx) {
+			if next := c.elsewhere(ctx, s, asked); next != nil {
+				return next
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// signDue is how long no sign of life is needed yet.
+func (s *session) signDue(keep time.Duration) time.Duration {
+	s.mu.Lock()
+	awaited, since := len(s.pending) > 0, s.since
+	s.mu.Unlock()
+	heard, now := time.Duration(s.heard.Load()), s.age()
+	switch {
+	case s.busy.Load(): // what came is being taken in
+		return quiet
+	case awaited:
+		return max(heard, since) + quiet - now
+	case s.wants.Swap(false) && now-heard > quiet:
+		return 0
+	}
+	return heard + keep - now
+}
+
+// sign asks for a sign of life and reports whether there was one in time.
+func (s *session) sign(ctx context.Context) bool {
+	asked, pieces := s.age(), s.conn.Pieces()
+	patience := s.patience()
+	answered := make(chan struct{})
+	tag := s.start(wire.TypePing, nil, func(_ wire.Frame, err error) {
+		if err == nil {
+			s.rtt.Store((3*s.rtt.Load() + int64(s.age()-asked)) / 4)
+		}
+		close(answered)
+	})
+	defer s.take(tag)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-answered:
+		return true
+	case <-ctx.Done():
+		return true
+	case <-timer.C:
+		return s.alive(asked) || s.conn.Pieces() != pieces
+	}
+}
+
+// alive reports whether something came since a time.
+func (s *session) alive(since time.Duration) bool {
+	return time.Duration(s.heard.Load()) > since || s.busy.Load()
+}
+
+// patience is how long a sign of life may take: longer over a network that was
+// slow so far, or behind much that is under way.
+func (s *session) patience() time.Duration {
+	s.mu.Lock()
+	octets := s.waiting
+	s.mu.Unlock()
+	octets = max(octets, s.conn.Queued())
+	d := max(signWait, 4*time.Duration(s.rtt.Load())) + time.Duration(octets)*time.Second/slowest
+	return min(d, silence) << s.slow
+}
+
+// elsewhere looks for another proxy until there is one, the session's gives a sign
+// of life after all, or ctx ends. The session ends with ctx, or when it was
+// silent for too long.
+func (c *Client) elsewhere(ctx context.Context, s *session, asked time.Duration) *dialled {
+	look, stop := context.WithCancel(ctx)
+	defer stop()
+	for {
+		next := make(chan *dialled, 1)
+		go func() {
+			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true))
+			if err != nil && look.Err() == nil {
+				c.cfg.log().Info("no other server answers", "err", err)
+			}
+			next <- d
+		}()
+		d := s.untilAlive(asked, next, stop)
+		switch {
+		case d != nil:
+			return d
+		case ctx.Err() != nil || s.alive(asked):
+			return nil
+		case s.age()-asked > silence<<s.slow:
+			s.conn.Close()
+			return nil
+		}
+		select {
+		case <-time.After(jitter(searchGap)):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// untilAlive returns what comes from next, and calls stop if the session gives a
+// sign of life before.
+func (s *session) untilAlive(asked time.Duration, next <-chan *dialled, stop func()) *dialled {
+	t := time.NewTicker(revival)
+	defer t.Stop()
+	for {
+		select {
+		case d := <-next:
+			return d
+		case <-t.C:
+			if s.alive(asked) {
+				stop()
+			}
+		}
+	}
+}
+
+// Times of going back to the server of choice.
+const (
+	returnAfter = 5 * time.Minute // on average, and later and later
+	maxReturn   = 2 * time.Hour
+	calm        = 30 * time.Second // without anything for or from a person
+)
+
+// goBack returns a connection to the server that the account's owner chose, if
+// the session is with another, once there has been calm for a while.
+func (c *Client) goBack(ctx context.Context, s *session) *dialled {
+	own, err := c.ownServer()
+	if err != nil || own.addr.Fingerprint == s.conn.Peer().Account || own.text == s.server {
+		return nil
+	}
+	for wait := c.returnAfter; ; {
+		select {
+		case <-time.After(jitter(wait)):
+		case <-ctx.Done():
+			return nil
+		}
+		if !s.calm(min(calm, c.returnAfter)) {
+			continue
+		}
+		if d, err := c.race(ctx, []candidate{own}); err == nil {
+			return d
+		}
+		wait = min(2*wait, maxReturn)
+	}
+}
+
+// calm reports whether nothing is under way and nothing was for a while.
+func (s *session) calm(d time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) == 0 && s.age()-time.Duration(s.last.Load()) >= d
+}

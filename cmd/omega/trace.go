@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// traceCmd shows the way that a message to somebody takes now.
+type traceCmd struct {
+	To      omega.Fingerprint `arg:"" name:"fpr" help:"${help_trace_to}"`
+	All     bool              `help:"${help_trace_all}"`
+	Timeout time.Duration     `default:"10s" help:"${help_timeout}"`
+}
+
+func (c *traceCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	r, err := clientrpc.Trace.Call(ctx, conn, clientrpc.TraceParams{Fingerprint: c.To, All: c.All})
+	if err != nil {
+		return err
+	}
+	var silent error
+	for i := range r.Ways {
+		w := &r.Ways[i]
+		if w.Problem != nil {
+			silent = w.Problem
+			w.Problem = nil // it is told on the standard error
+		}
+		if a.json {
+			if err := a.line(w); err != nil {
+				return err
+			}
+			continue
+		}
+		a.way(w, silent == nil)
+	}
+	return silent
+}
+
+// way prints one line per server on the way and one that sums up.
+func (a *app) way(w *clientrpc.Way, arrived bool) {
+	for i, h := range w.Hops {
+		a.printf("%2d  %10.3f ms  %s  %s\n", i+1, h.RTTMS, h.Server, safe(h.Name))
+	}
+	total := fmt.Sprintf("%.3f", w.TotalMS)
+	switch {
+	case !arrived:
+	case len(w.Hops) == 1:
+		a.printf("%s\n", a.text("way.here", total))
+	case w.Direct:
+		a.printf("%s\n", a.text("way.direct", total))
+	default:
+		a.printf("%s\n", a.text("way.forwarded", len(w.Hops)-2, total))
+	}
+}
