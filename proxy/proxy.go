@@ -21,6 +21,7 @@
 //	deliver.go   the home stores an envelope, pushes it at once, and answers when it is durable
 //	lease.go     what is under way to one device
 //	pump.go      mail that waited, read from the store in windows
+//	hint.go      a home is away: deputies keep its copy (hold.go, spool.go)
 //
 // Frames to other servers go through a Forwarder, which package node joins
 // with package cloud. Nothing here verifies a signature per message: sessions
