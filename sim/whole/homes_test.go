@@ -118,3 +118,51 @@ func TestMoveHomes(t *testing.T) {
 		t.Error("an account was taken for a server")
 	}
 }
+
+// TestDeputies takes away all homes of the reader, one after the other, while it
+// is written to: what was stored is read at a deputy, and comes once though the
+// homes have it when they are back.
+func TestDeputies(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 7, "open", young)
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	a.awaitHomes(t, 3)
+	homes := b.awaitHomes(t, 3)
+	a.know(t, b)
+	a.send(t, b, "one", "delivered")
+	wantVerified(t, b.receive(t, 1), "one")
+	b.close(t)
+	// The sender's own server goes last, should the reader live there.
+	slices.SortFunc(homes, func(x, y omega.Fingerprint) int {
+		return btoi(x == servers[0].fpr()) - btoi(y == servers[0].fpr())
+	})
+	end := func(fp omega.Fingerprint) {
+		if err := find(t, servers, fp).end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end(homes[0])
+	end(homes[1])
+	a.send(t, b, "two", "stored") // at one home and a deputy
+	a.close(t)
+	end(homes[2])
+	b.open(t)
+	wantVerified(t, b.receive(t, 1), "two")
+	for _, h := range homes {
+		if err := find(t, servers, h).start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.awaitHomes(t, 3)
+	a.open(t)
+	a.send(t, b, "three", "delivered")
+	wantVerified(t, b.receive(t, 1), "three")
+	wantVerified(t, b.history(t, a), "one", "two", "three")
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
