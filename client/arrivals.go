@@ -59,6 +59,7 @@ func (a *arrivals) ask(servers []omega.Fingerprint) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked, a.answered = time.Now(), 0
+	a.last = a.asked
 	before := a.servers
 	a.servers = make(map[omega.Fingerprint]*backlog, len(servers))
 	for _, s := range servers {
