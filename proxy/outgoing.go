@@ -92,15 +92,17 @@ func (p *Proxy) expect(r *keyserver.Route) progress {
 }
 
 // fanOut hands one copy to every home, each with the recipients it is for. Who
-// has no route is told as missing.
-func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing omega.Code) {
+// has no route is told as missing says, by recipient.
+func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing []omega.Code) {
 	o := &outgoing{p: p, s: s, tag: tag, env: bytes.Clone(env), to: make([]progress, len(routes)), open: len(routes)}
 	homes := make(map[omega.Fingerprint][]uint16)
 	var unknown []uint16
+	var why []wire.Result
 	for i, r := range routes {
 		if r == nil {
 			o.to[i] = progress{need: 1, left: 1}
 			unknown = append(unknown, uint16(i))
+			why = append(why, wire.Result{Index: uint16(i), Code: missing[i]})
 			continue
 		}
 		o.to[i] = p.expect(r)
@@ -108,7 +110,7 @@ func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.Env
 			homes[h] = append(homes[h], uint16(i))
 		}
 	}
-	o.report(omega.Fingerprint{}, unknown, missing, nil)
+	o.report(omega.Fingerprint{}, unknown, omega.CodeUnavailable, why)
 	for home, index := range homes {
 		if home == p.self {
 			o.deliverHere(ctx, index)

@@ -73,6 +73,11 @@ type Config struct {
 	// called when a home is away and when somebody looks for homes.
 	Members func() []Member
 
+	// Apart reports that this server belongs to a cloud that it has no way to
+	// now, so that what it does not know others may. Nil means never. It must be
+	// cheap.
+	Apart func() bool
+
 	// Operator returns who runs a server, "" for one of its own: servers of
 	// one operator are one failure domain (spec/delivery.md, DELIV-13). Nil
 	// means that all are on their own. It is called per envelope and home.

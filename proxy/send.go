@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -107,17 +108,17 @@ func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.Envelo
 func (p *Proxy) route(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView) {
 	routes, unknown := p.routes(ctx, env)
 	if unknown == 0 {
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
+		p.fanOut(ctx, s, tag, env, routes, nil)
 		return
 	}
 	env = bytes.Clone(env)
 	started := p.finds.start(p, s.account, func() {
 		ctx := context.Background() // the session may end, the envelope goes on
-		p.findAll(ctx, env, routes, omega.Fingerprint{})
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
+		codes := p.findAll(ctx, env, routes, omega.Fingerprint{})
+		p.fanOut(ctx, s, tag, env, routes, codes)
 	})
-	if !started {
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeRateLimited) // nobody looked for them
+	if !started { // nobody looked for them
+		p.fanOut(ctx, s, tag, env, routes, slices.Repeat([]omega.Code{omega.CodeRateLimited}, len(routes)))
 	}
 }
 
