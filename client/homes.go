@@ -280,6 +280,22 @@ func (c *Client) forgetFormer(ctx context.Context) error {
 	})
 }
 
+// everHomes are the servers that keep mail of this account now or did lately:
+// they have taken it, whoever else they take.
+func (c *Client) everHomes(ctx context.Context) (homes []omega.Fingerprint, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		book, err := readHomeBook(tx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		homes = append(book.former(), c.record.Homes...)
+		return nil
+	})
+	return homes, err
+}
+
 // showHomes answers clientrpc.Homes.
 func (c *Client) showHomes(ctx context.Context, _ clientrpc.None) (*clientrpc.HomesResult, error) {
 	out := &clientrpc.HomesResult{Homes: []clientrpc.Home{}}
@@ -361,11 +377,18 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 	if err != nil {
 		return nil, err
 	}
+	before, err := c.everHomes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, h := range homes {
 		b := c.announcements()[h]
 		full := slices.ContainsFunc(offers, func(o wire.HomeOffer) bool { return o.Server == h && o.Flags&wire.HomeFull != 0 })
 		if !full && (b == nil || !c.proves(ctx, s, b)) {
 			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noserver", h), i18n.T("next.homes"), nil)
+		}
+		if a, err := mesh.Decode(b); err == nil && a.Registration != mesh.RegistrationOpen && !slices.Contains(before, h) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.homeclosed", h), i18n.T("next.homes"), nil)
 		}
 	}
 	if err := c.moveTo(ctx, s, homes, true); err != nil {

@@ -1,6 +1,7 @@
 package whole
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -165,4 +166,49 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// TestClosedHome: a server that is closed becomes the home of nobody, chosen or
+// not, but stays that of an account that it has taken.
+func TestClosedHome(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open", young, func(cfg *node.Config) {
+		if cfg.Name == "s4" {
+			cfg.Registration = "closed"
+		}
+	})
+	b := newPerson(t, "b", servers[0].address())
+	if homes := b.awaitHomes(t, 3); slices.Contains(homes, servers[3].fpr()) {
+		t.Errorf("homes %v: the closed one was chosen", homes)
+	}
+	choose := func(d *device, homes ...omega.Fingerprint) error {
+		d.close(t) // a new session hears what servers announce now
+		d.open(t)
+		d.online(t)
+		_, err := clientrpc.SetHomes.Call(t.Context(), d.conn, clientrpc.SetHomesParams{Homes: homes})
+		return err
+	}
+	closed, open := servers[3].fpr(), servers[1].fpr()
+	refused := func(d *device) bool {
+		var e *clientrpc.Error
+		return errors.As(choose(d, closed, open), &e) && e.Code == clientrpc.CodeRefused && e.Why.Key == "why.homeclosed"
+	}
+	until(t, "the closed one is refused", func() bool { return refused(b) })
+	restart := func(registration string) {
+		if err := servers[3].end(); err != nil {
+			t.Fatal(err)
+		}
+		servers[3].cfg.Registration = registration
+		if err := servers[3].start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart("open")
+	until(t, "the open one is taken", func() bool { return choose(b, closed, open) == nil })
+	restart("closed")
+	other := newPerson(t, "other", servers[0].address())
+	until(t, "it is refused to others", func() bool { return refused(other) })
+	if err := choose(b, open, closed); err != nil {
+		t.Errorf("a closed home of this account was refused: %v", err)
+	}
 }
