@@ -111,13 +111,11 @@ func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.Env
 		}
 	}
 	o.report(omega.Fingerprint{}, unknown, omega.CodeUnavailable, why)
-	for home, index := range homes {
-		if home == p.self {
-			o.deliverHere(ctx, index)
-		} else {
-			o.sendCopy(ctx, home, index)
-		}
+	if index := homes[p.self]; len(index) > 0 {
+		o.deliverHere(ctx, index)
+		delete(homes, p.self)
 	}
+	o.sendCopies(ctx, homes)
 }
 
 // deliverHere stores the copy of this home.
@@ -146,11 +144,30 @@ func accountsOf(env wire.EnvelopeView, index []uint16) []omega.Fingerprint {
 	return accounts
 }
 
-// sendCopy sends the copy of another home. If that is slow or away, deputies
-// get one for it.
-func (o *outgoing) sendCopy(ctx context.Context, home omega.Fingerprint, index []uint16) {
+// manyHomes is from how many homes on their copies go as one frame over the mesh
+// and not to each alone. (spec/cloud.md, CLOUD-28)
+const manyHomes = 9
+
+// sendCopies sends the copies of other homes.
+func (o *outgoing) sendCopies(ctx context.Context, homes map[omega.Fingerprint][]uint16) {
+	questions := make([]question, 0, len(homes))
+	for home, index := range homes {
+		questions = append(questions, o.sendCopy(home, index))
+	}
+	if len(questions) >= manyHomes {
+		o.p.askAll(ctx, questions, o.env.Class(), wire.TypeSend, o.env)
+		return
+	}
+	for _, q := range questions {
+		o.p.askPatiently(ctx, q.to, o.env.Class(), wire.TypeSend, o.env, q.done, q.slow)
+	}
+}
+
+// sendCopy is what is done with the copy of another home. If that is slow or
+// away, deputies get one for it.
+func (o *outgoing) sendCopy(home omega.Fingerprint, index []uint16) question {
 	accounts := accountsOf(o.env, index)
-	o.p.askPatiently(ctx, home, o.env.Class(), wire.TypeSend, o.env, func(f wire.Frame, err error) bool {
+	done := func(f wire.Frame, err error) bool {
 		worst, results, err := sendResults(f, err)
 		if err != nil {
 			if away(err) {
@@ -170,7 +187,8 @@ func (o *outgoing) sendCopy(ctx context.Context, home omega.Fingerprint, index [
 		}
 		o.report(home, index, notHere(worst), results)
 		return false
-	}, func() { o.hint(home, index) })
+	}
+	return question{home, done, func() { o.hint(home, index) }}
 }
 
 // away reports whether a request failed because the server was not there.

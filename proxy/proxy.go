@@ -52,6 +52,11 @@ type Forwarder interface {
 	// does not call Receive before it returns, and keeps no reference to frame.
 	// An error means that there is no way to that server now.
 	Forward(ctx context.Context, to omega.Fingerprint, class wire.Class, frame []byte) error
+
+	// ForwardAll is Forward to several servers, each named once, with one copy
+	// per connection where they are many. Where an error is returned some did not
+	// get it.
+	ForwardAll(ctx context.Context, to []omega.Fingerprint, class wire.Class, frame []byte) error
 }
 
 // Config says who a Proxy is and what it works with.
