@@ -52,14 +52,27 @@ func (c *Client) homesAway() (away, silent int) {
 	return away, silent
 }
 
+// Times between looks for deputies while a home is away: which servers are there
+// settles only some time after one has gone.
+const (
+	firstDeputyLook = 3 * time.Second
+	lastDeputyLook  = 10 * time.Minute
+)
+
 // watchHomes waits, and asks deputies whenever a home has gone away meanwhile.
 func (c *Client) watchHomes(ctx context.Context, s *session, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for {
+	for again := firstDeputyLook; ; {
 		moved := c.moving.wait()
 		if err := c.askDeputies(ctx, s); err != nil {
 			return err
+		}
+		var look <-chan time.Time // nil: none is away
+		if away, _ := c.homesAway(); away > 0 {
+			look = time.After(again)
+		} else {
+			again = firstDeputyLook
 		}
 		select {
 		case <-ctx.Done():
@@ -67,6 +80,9 @@ func (c *Client) watchHomes(ctx context.Context, s *session, wait time.Duration)
 		case <-timer.C:
 			return nil
 		case <-moved:
+		case <-look:
+			again = min(2*again, lastDeputyLook)
+			c.learnServers(ctx, s)
 		}
 	}
 }
