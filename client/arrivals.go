@@ -3,39 +3,110 @@ package client
 import (
 	"sync"
 	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
 )
 
-// Homes do not say when they have sent everything that waited: they send it
-// right behind their answer to the lease, a window at a time. So all is here
-// when nothing has come for a while; where the answer itself took long, mail
-// may too.
+// Servers say up to where mail waits for this device (spec/delivery.md,
+// DELIV-24): all is here when it has that from each that did not turn out to be
+// away. One that does not say it is of an older version, or its word was lost:
+// it sends what waits right behind its answer to the lease, a window at a time,
+// so all is here when nothing has come for a moment; where the answer itself took
+// long, mail may too.
 const (
 	minQuiet = 300 * time.Millisecond
 	maxQuiet = 3 * time.Second
+
+	// longQuiet is how long nothing may come of what a server said that it has,
+	// or from one that has not answered: longer than the proxy tries to reach it
+	// and a home waits before it sends again.
+	longQuiet = 12 * time.Second
 )
 
-// arrivals tells when mail has stopped coming in. The zero value is ready.
+// arrivals tells when all mail that waited is here. The zero value is ready.
 type arrivals struct {
 	mu       sync.Mutex
-	asked    time.Time     // when the last lease was sent; guarded by mu
-	answered time.Duration // how long the slowest home took to answer it; guarded by mu
-	last     time.Time     // when something came, or was taken in; guarded by mu
-	waiting  int           // mails that the inbox has not taken in; guarded by mu
+	asked    time.Time                      // when the last lease was sent; guarded by mu
+	answered time.Duration                  // how long the slowest server took to answer it; guarded by mu
+	last     time.Time                      // when something came, or was taken in; guarded by mu
+	mails    int                            // that the inbox has not taken in; guarded by mu
+	servers  map[omega.Fingerprint]*backlog // that the last lease names; guarded by mu
 }
 
-// ask notes that a lease was sent.
-func (a *arrivals) ask() {
+// A backlog is how far this device is with what waits at one server.
+type backlog struct {
+	answered bool    // the lease
+	ok       bool    // and took it
+	store    [8]byte // incarnation of its store
+	taken    uint64  // this device has everything up to here
+	said     bool    // up to where mail waits
+	waits    uint64  // that
+	of       [8]byte // incarnation that it was said of
+}
+
+// complete reports whether everything that the server said waits is here; sure
+// is false if it has not said it.
+func (b *backlog) complete() (all, sure bool) {
+	if b.answered && !b.ok {
+		return true, true
+	}
+	return b.taken >= b.waits, b.said && b.of == b.store
+}
+
+// ask notes that a lease was sent that names these servers.
+func (a *arrivals) ask(servers []omega.Fingerprint) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked, a.answered = time.Now(), 0
+	a.last = a.asked
+	before := a.servers
+	a.servers = make(map[omega.Fingerprint]*backlog, len(servers))
+	for _, s := range servers {
+		b := &backlog{}
+		if old := before[s]; old != nil {
+			b.store, b.taken = old.store, old.taken
+		}
+		a.servers[s] = b
+	}
 }
 
-// answer notes that a home answered it.
-func (a *arrivals) answer() {
+// wait notes up to where a server said that mail waits.
+func (a *arrivals) wait(w *wire.Waiting) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b := a.servers[w.Home]; b != nil {
+		b.said, b.waits, b.of = true, w.Seq, w.Incarnation
+	}
+}
+
+// answer notes a server's answer to the lease.
+func (a *arrivals) answer(at *wire.Attached) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = time.Now()
 	a.answered = max(a.answered, a.last.Sub(a.asked))
+	b := a.servers[at.Home]
+	if b == nil {
+		return
+	}
+	b.answered, b.ok = true, at.Code == omega.CodeOK
+	if !b.ok {
+		return
+	}
+	if b.store != at.Incarnation {
+		b.store, b.taken = at.Incarnation, 0
+	}
+	b.taken = max(b.taken, at.Cursor)
+}
+
+// take notes that everything from a server up to seq is on stable storage here.
+func (a *arrivals) take(server omega.Fingerprint, seq uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b := a.servers[server]; b != nil {
+		b.taken = max(b.taken, seq)
+	}
 }
 
 // come notes n mails more, or fewer, that wait for the inbox.
@@ -43,16 +114,24 @@ func (a *arrivals) come(n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last = time.Now()
-	a.waiting += n
+	a.mails += n
 }
 
-// left is how long nothing more must come until all is here.
+// left is how long nothing more must come until all is here; 0 is now.
 func (a *arrivals) left() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	quiet := min(minQuiet+2*a.answered, maxQuiet)
-	if a.waiting > 0 {
-		return quiet
+	quiet := time.Duration(0)
+	for _, b := range a.servers {
+		switch all, sure := b.complete(); {
+		case !b.answered, sure && !all:
+			quiet = longQuiet
+		case !sure:
+			quiet = max(quiet, min(minQuiet+2*a.answered, maxQuiet))
+		}
+	}
+	if a.mails > 0 {
+		return max(quiet, minQuiet)
 	}
 	return max(0, quiet-time.Since(a.last))
 }
@@ -65,6 +144,7 @@ func (c *Client) caughtUp() (time.Duration, bool) {
 	c.mu.Lock()
 	attached := 0
 	enough := 1
+	looking := false
 	if c.session != nil && c.record != nil {
 		for _, h := range c.record.Homes {
 			if c.homes[h] != nil && c.homes[h].attached {
@@ -72,7 +152,12 @@ func (c *Client) caughtUp() (time.Duration, bool) {
 			}
 		}
 		enough = max(1, len(c.record.Homes)-1)
+		looking = c.looking
 	}
 	c.mu.Unlock()
-	return c.arrivals.left(), attached >= enough
+	left := c.arrivals.left()
+	if looking { // for deputies of a home that is away
+		left = max(left, minQuiet)
+	}
+	return left, attached >= enough
 }

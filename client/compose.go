@@ -110,13 +110,13 @@ func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.
 	switch {
 	case err == nil:
 		return c.queueText(ctx, cert, p.ID, p.Text)
-	case isCode(err, omega.CodeNotFound):
-		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.To), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
-	case stored != nil: // the question failed; what is known is good enough
+	case stored != nil: // the question failed, or was answered by who knows less
 		if cert, err = c.parsePeer(stored); err != nil {
 			return err
 		}
 		return c.queueText(ctx, cert, p.ID, p.Text)
+	case isCode(err, omega.CodeNotFound):
+		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.To), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded), ctx.Err() != nil, isRetry(err):
 		return c.putAside(context.WithoutCancel(ctx), peer, p)
 	}

@@ -249,10 +249,8 @@ func (c *Client) maintain(ctx context.Context, s *session) error {
 		if c.settledHomes() {
 			wait = renewInterval
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
+		if err := c.watchHomes(ctx, s, wait); err != nil || ctx.Err() != nil {
+			return err
 		}
 		if err := c.syncOwn(ctx, s); err != nil {
 			return err
@@ -280,6 +278,9 @@ func (c *Client) lookAfterHomes(ctx context.Context, s *session) {
 	err := c.improveHomes(ctx, s)
 	if err == nil {
 		err = c.forgetFormer(ctx)
+	}
+	if err == nil {
+		err = c.dismissDeputies(ctx, s)
 	}
 	if err != nil && ctx.Err() == nil {
 		c.cfg.log().Warn("homes not looked after", "err", err)
@@ -321,9 +322,7 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 		}
 		c.arrivals.come(1)
 		s.last.Store(int64(s.age()))
-		select {
-		case c.mail <- mailIn{session: s, mail: m}:
-		case <-ctx.Done():
+		if !c.hand(ctx, mailIn{session: s, mail: m}) {
 			c.arrivals.come(-1)
 		}
 	case wire.TypeAttached:
@@ -332,12 +331,28 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 			return err
 		}
 		return c.attached(ctx, s, a)
+	case wire.TypeWaiting:
+		w, err := wire.DecodeWaiting(f.Body)
+		if err != nil {
+			return err
+		}
+		c.hand(ctx, mailIn{session: s, waiting: &w})
 	case wire.TypeBye, wire.TypeError:
 		if err := wire.DecodeStatus(f.Body); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hand gives the inbox what came, in order. It reports false when ctx ended.
+func (c *Client) hand(ctx context.Context, in mailIn) bool {
+	select {
+	case c.mail <- in:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // attach signs a lease for this session's proxy and sends it to all homes.
@@ -360,7 +375,11 @@ func (c *Client) attach(ctx context.Context, s *session) error {
 	if err := signLease(ctx, c.identity(), lease, now); err != nil {
 		return err
 	}
-	c.arrivals.ask()
+	var servers []omega.Fingerprint
+	for _, h := range lease.Homes {
+		servers = append(servers, h.Home)
+	}
+	c.arrivals.ask(servers)
 	return s.conn.SendFrame(wire.TypeAttach, 0, lease.Bytes())
 }
 
@@ -415,11 +434,7 @@ func (c *Client) attached(ctx context.Context, s *session, a wire.Attached) erro
 	if !c.isHome(a.Home) {
 		return nil
 	}
-	c.arrivals.answer()
-	select {
-	case c.mail <- mailIn{session: s, attached: &a}:
-	case <-ctx.Done():
-	}
+	c.hand(ctx, mailIn{session: s, attached: &a})
 	return nil
 }
 
@@ -430,9 +445,10 @@ func (c *Client) noteAttached(ctx context.Context, a *wire.Attached) error {
 			return err
 		}
 	}
-	c.mu.Lock()
-	c.homes[a.Home] = &homeState{attached: a.Code == omega.CodeOK, code: a.Code, incarnation: a.Incarnation}
-	c.mu.Unlock()
+	c.arrivals.answer(a)
+	if c.noteHome(a) {
+		c.moving.notify()
+	}
 	c.changed.notify()
 	return nil
 }

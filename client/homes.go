@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,6 +31,8 @@ const (
 type homeBook struct {
 	Former map[omega.Fingerprint]time.Time `json:"former,omitempty"` // homes of earlier records, and when they were left
 	Away   map[omega.Fingerprint]time.Time `json:"away,omitempty"`   // homes that no server can reach, and since when
+
+	Deputies []omega.Fingerprint `json:"deputies,omitempty"` // that are read while a home is away
 }
 
 func readHomeBook(tx *history.Tx) (*homeBook, error) {
@@ -219,28 +222,34 @@ func (c *Client) moveTo(ctx context.Context, s *session, homes []omega.Fingerpri
 	return c.attach(ctx, s)
 }
 
-// readFrom are the servers that this device attaches to: the homes, and former
-// ones while they may hold something.
+// readFrom are the servers that this device attaches to: the homes, former ones
+// while they may hold something, and deputies while a home is away. A lease has
+// room for five: of what is left beside the homes the latest former one comes
+// first, because nobody else may have what waits there. (spec/delivery.md,
+// DELIV-17)
 func (c *Client) readFrom(tx *history.Tx) ([]omega.Fingerprint, error) {
 	book, err := readHomeBook(tx)
 	if err != nil {
 		return nil, err
 	}
+	former := book.former()
+	latest := min(1, len(former))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := slices.Clone(c.record.Homes)
-	var former []omega.Fingerprint
-	for h := range book.Former {
-		former = append(former, h)
-	}
-	// The latest first: there is not room for all.
-	slices.SortFunc(former, func(x, y omega.Fingerprint) int { return book.Former[y].Compare(book.Former[x]) })
-	for _, h := range former {
+	for _, h := range slices.Concat(former[:latest], book.Deputies, former[latest:]) {
 		if !slices.Contains(out, h) && len(out) < omega.MaxHomes {
 			out = append(out, h)
 		}
 	}
 	return out, nil
+}
+
+// former lists the former homes, the latest first.
+func (b *homeBook) former() []omega.Fingerprint {
+	former := slices.Collect(maps.Keys(b.Former))
+	slices.SortFunc(former, func(x, y omega.Fingerprint) int { return b.Former[y].Compare(b.Former[x]) })
+	return former
 }
 
 // forgetFormer lets go of former homes that have had time to hand over what
@@ -265,15 +274,39 @@ func (c *Client) forgetFormer(ctx context.Context) error {
 	})
 }
 
+// everHomes are the servers that keep mail of this account now or did lately:
+// they have taken it, whoever else they take.
+func (c *Client) everHomes(ctx context.Context) (homes []omega.Fingerprint, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		book, err := readHomeBook(tx)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		homes = append(book.former(), c.record.Homes...)
+		return nil
+	})
+	return homes, err
+}
+
 // showHomes answers clientrpc.Homes.
 func (c *Client) showHomes(ctx context.Context, _ clientrpc.None) (*clientrpc.HomesResult, error) {
 	out := &clientrpc.HomesResult{Homes: []clientrpc.Home{}}
 	announced := c.announcements()
 	var from []omega.Fingerprint
-	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
-		if c.hasRecord() {
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		if !c.hasRecord() {
+			return nil
+		}
+		book, err := readHomeBook(tx)
+		if err == nil {
 			from, err = c.readFrom(tx)
 		}
+		from = slices.DeleteFunc(from, func(h omega.Fingerprint) bool {
+			_, former := book.Former[h]
+			return !former && !c.livesAt(h)
+		})
 		return err
 	})
 	if err != nil {
@@ -339,11 +372,18 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 		return nil, err
 	}
 	c.seekServers(ctx, s, homes)
+	before, err := c.everHomes(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, h := range homes {
 		b := c.announcements()[h]
 		full := slices.ContainsFunc(offers, func(o wire.HomeOffer) bool { return o.Server == h && o.Flags&wire.HomeFull != 0 })
 		if !full && (b == nil || !c.proves(ctx, s, b)) {
 			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noserver", h), i18n.T("next.homes"), nil)
+		}
+		if a, err := mesh.Decode(b); err == nil && a.Registration != mesh.RegistrationOpen && !slices.Contains(before, h) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.homeclosed", h), i18n.T("next.homes"), nil)
 		}
 	}
 	if err := c.moveTo(ctx, s, homes, true); err != nil {

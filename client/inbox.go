@@ -9,16 +9,19 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
-// mailIn is what the session's reader hands to the inbox, in order: a mail, or
-// a home's answer to the lease, after which its mail begins.
+// mailIn is what the session's reader hands to the inbox, in order: a mail, up
+// to where mail waits at a home, or a home's answer to the lease, after which its
+// mail begins.
 type mailIn struct {
 	session  *session
 	mail     wire.Mail
 	attached *wire.Attached
+	waiting  *wire.Waiting
 }
 
 // maxBatch is how many mails share one transaction: catching up costs one
@@ -51,7 +54,7 @@ func (c *Client) inbox(ctx context.Context) {
 // mails counts those in a batch.
 func mails(batch []mailIn) (n int) {
 	for i := range batch {
-		if batch[i].attached == nil {
+		if batch[i].attached == nil && batch[i].waiting == nil {
 			n++
 		}
 	}
@@ -81,12 +84,13 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	if err := t.store(ctx, todo); err != nil {
 		return err
 	}
-	w.c.changed.notify()
 	var errs []error // what was taken is followed up even if the session is over
 	for home, seq := range seen {
 		w.last[home] = seq
+		w.c.arrivals.take(home, seq)
 		errs = append(errs, w.ack(ctx, s, home, seq))
 	}
+	w.c.changed.notify()
 	return errors.Join(append(errs, t.follow(ctx))...)
 }
 
@@ -111,6 +115,10 @@ func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (t
 		case m.session != s:
 		case m.attached != nil:
 			if err := w.attached(ctx, s, m.attached); err != nil {
+				return nil, nil, err
+			}
+		case m.waiting != nil:
+			if err := w.waiting(ctx, s, m.waiting); err != nil {
 				return nil, nil, err
 			}
 		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device:
@@ -139,19 +147,49 @@ var errForged = errors.New("the server changed what a home of this account sent 
 // DELIV-21)
 func (w *inboxWorker) attached(ctx context.Context, s *session, a *wire.Attached) error {
 	if a.Code == omega.CodeOK {
-		if a.Home != s.conn.Peer().Account {
-			key, err := w.c.ackKey(ctx, s, a.Home)
-			if err != nil {
-				return err
-			}
-			if !key.CheckAttached(a, w.c.acc.Device) {
-				return errForged
-			}
+		genuine, err := w.said(ctx, s, a.Home, func(key *keyserver.AckKey) bool { return key.CheckAttached(a, w.c.acc.Device) })
+		if err != nil || !genuine {
+			return err
 		}
-		w.last[a.Home] = a.Cursor
+		if w.incarnation[a.Home] != a.Incarnation {
+			w.last[a.Home] = 0
+		}
+		w.last[a.Home] = max(w.last[a.Home], a.Cursor)
 		w.incarnation[a.Home] = a.Incarnation
 	}
 	return w.c.noteAttached(ctx, a)
+}
+
+// waiting takes down up to where mail waits at a home.
+func (w *inboxWorker) waiting(ctx context.Context, s *session, m *wire.Waiting) error {
+	if !w.c.isHome(m.Home) || m.Device != w.c.acc.Device {
+		return nil
+	}
+	genuine, err := w.said(ctx, s, m.Home, func(key *keyserver.AckKey) bool { return key.CheckWaiting(m) })
+	if err != nil || !genuine {
+		return err
+	}
+	w.c.arrivals.wait(m)
+	w.c.changed.notify()
+	return nil
+}
+
+// said reports whether a server said what check looks at; errForged if it did
+// not. What the proxy says of itself needs no proof. A deputy whose key cannot
+// be had is left aside, which is no reason to end a session.
+func (w *inboxWorker) said(ctx context.Context, s *session, server omega.Fingerprint, check func(*keyserver.AckKey) bool) (bool, error) {
+	if server == s.conn.Peer().Account {
+		return true, nil
+	}
+	key, err := w.c.ackKey(ctx, s, server)
+	switch {
+	case err == nil && !check(key):
+		return false, errForged
+	case err != nil && !w.c.livesAt(server):
+		w.c.cfg.log().Warn("server left aside", "server", server, "err", err)
+		return false, ctx.Err()
+	}
+	return err == nil, err
 }
 
 // isOf reports whether mail is from the home that it names. What that home

@@ -132,6 +132,9 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
 	}
+	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "registration") {
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.joining", addr.URL()), i18n.T("next.otherserver"), err)
+	}
 	return &dialError{addr, err}
 }
 

@@ -32,6 +32,7 @@ const (
 //	CodeBadRequest  it breaks the format or a rule
 //	CodeRefused     the policy on certificates or on registration forbids it
 //	CodeConflict    (FromSession) another record stands; it comes as the entry beside the error
+//	CodeUnavailable this server takes nobody until it is a member of its cloud
 //	CodeDiskFull    stable storage or the number of accounts is at its limit
 //	CodeInternal    the store failed
 func (s *Server) Accept(ctx context.Context, src Source, in wire.Entry) (stands *Entry, changed bool, err error) {
@@ -178,6 +179,9 @@ func (s *Server) mayRegister(src Source, given *Entry) error {
 	}
 	if s.cfg.Registration == RegistrationClosed {
 		return omega.Errorf(omega.CodeRefused, "registration is closed here")
+	}
+	if s.cfg.Joining != nil && s.cfg.Joining() {
+		return omega.Errorf(omega.CodeUnavailable, "no registration yet: this server is joining its cloud")
 	}
 	if given.Record == nil {
 		return omega.Errorf(omega.CodeBadRequest, "registration needs a location record")

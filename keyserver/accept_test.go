@@ -103,6 +103,13 @@ func TestRegistrationPolicy(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 	mustAccept(t, s, keyserver.FromServer, e)
+	joining := true
+	newcomer := newServer(t, keyserver.Config{Joining: func() bool { return joining }})
+	if _, _, err := newcomer.Accept(t.Context(), keyserver.FromSession, e); omegaCode(err) != omega.CodeUnavailable {
+		t.Errorf("joining: %v", err)
+	}
+	joining = false
+	mustAccept(t, newcomer, keyserver.FromSession, e)
 	full := newServer(t, keyserver.Config{MaxAccounts: 1})
 	mustAccept(t, full, keyserver.FromServer, e)
 	b := newAccount(t, 1)

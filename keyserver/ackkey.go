@@ -99,6 +99,22 @@ func (k *AckKey) CheckAttached(a *wire.Attached, device omega.Fingerprint) bool 
 	return hmac.Equal(mac[:], a.MAC[:])
 }
 
+// WaitingMAC returns the code of what a home says waits for a device.
+// (spec/delivery.md, DELIV-24)
+func (k *AckKey) WaitingMAC(w *wire.Waiting) [wire.MACSize]byte {
+	var buf [len(wire.WaitingLabel) + 2*omega.MaxFingerprintSize + 2*8]byte
+	h := hmac.New(sha256.New, k[:])
+	h.Write(w.Unsigned(buf[:0]))
+	var sum [sha256.Size]byte
+	return [wire.MACSize]byte(h.Sum(sum[:0])[:wire.MACSize])
+}
+
+// CheckWaiting reports whether the home said this of the device.
+func (k *AckKey) CheckWaiting(w *wire.Waiting) bool {
+	mac := k.WaitingMAC(w)
+	return hmac.Equal(mac[:], w.MAC[:])
+}
+
 // String hides the key.
 func (AckKey) String() string { return "AckKey(hidden)" }
 

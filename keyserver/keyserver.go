@@ -49,6 +49,10 @@ type Config struct {
 	// everyone.
 	Registration Registration
 
+	// Joining reports that this server is not a member of its cloud yet: it takes
+	// nobody until it is. Nil means never.
+	Joining func() bool
+
 	// MaxAccounts bounds the entries that are kept. Zero means 2 million: 5 GB
 	// on disk at the usual 2.5 KB.
 	MaxAccounts int

@@ -93,6 +93,25 @@ func (s *Store) Find(ctx context.Context, mailbox omega.Fingerprint, keys []Key)
 	return seqs, nil
 }
 
+// Last returns the sequence of the last mail that waits in a mailbox, 0 if none
+// does; what has expired does not wait.
+func (s *Store) Last(ctx context.Context, mailbox omega.Fingerprint) (uint64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { b.pins-- }()
+	now := uint32(s.cfg.Now().Unix())
+	for _, e := range slices.Backward(b.live()) {
+		if e.Expires > now {
+			return e.Seq, nil
+		}
+	}
+	return 0, nil
+}
+
 // Remove takes mail out of a mailbox whatever its devices say: somebody else
 // has it now. Sequences that are not there change nothing. On stable storage it
 // rides on a later commit, so after a crash the mail may be there again.

@@ -93,7 +93,9 @@ func (m *members) update(servers []cloud.Server, now time.Time) {
 			m.book[s.Server] = a
 		}
 		next.list = append(next.list, proxy.Member{
-			Server: s.Server, Full: full, Reachable: s.State != mesh.Unreachable || s.Server == m.self,
+			// One that lost links for a time stays a place for mail: deputies
+			// must be the same for who writes and who reads a minute later.
+			Server: s.Server, Full: full || s.State == mesh.Degraded, Reachable: s.State != mesh.Unreachable || s.Server == m.self,
 			Eligible: full && m.eligible(&s, now),
 		})
 		next.operators[s.Server] = s.Operator

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -174,7 +175,7 @@ func (n *Node) openStores(ctx context.Context) error {
 	if n.cfg.Registration == "closed" {
 		policy = keyserver.RegistrationClosed
 	}
-	if n.keys, err = keyserver.New(keyserver.Config{Store: n.keyStore, Registration: policy, Logger: n.log}); err != nil {
+	if n.keys, err = keyserver.New(keyserver.Config{Store: n.keyStore, Registration: policy, Joining: n.joining, Logger: n.log}); err != nil {
 		return err
 	}
 	return n.keys.Load(ctx)
@@ -254,7 +255,7 @@ func (n *Node) join() (err error) {
 	}
 	n.proxy, err = proxy.New(proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
-		Members: n.members.list, Operator: n.members.operator,
+		Members: n.members.list, Operator: n.members.operator, Apart: n.apart,
 		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Logger: n.log,
@@ -333,6 +334,30 @@ func (n *Node) others() []omega.Fingerprint {
 		}
 	}
 	return out
+}
+
+// joining reports that this server is on probation in its cloud, or has not
+// reached it yet: it takes no accounts until it is a member. One that was told
+// of no cloud is one by itself. (spec/delivery.md, DELIV-11)
+func (n *Node) joining() bool {
+	others := 0
+	for _, s := range n.cloud.Servers() {
+		if s.Server != n.Fingerprint() {
+			others++
+		} else if s.State == mesh.Probationary {
+			return true
+		}
+	}
+	return others == 0 && len(n.cfg.Cloud.Bootstrap) > 0
+}
+
+// apart reports that this server belongs to a cloud none of which it can reach.
+func (n *Node) apart() bool {
+	servers := n.cloud.Servers()
+	reachable := slices.ContainsFunc(servers, func(s cloud.Server) bool {
+		return s.Server != n.Fingerprint() && s.State != mesh.Unreachable
+	})
+	return !reachable && (len(servers) > 1 || len(n.cfg.Cloud.Bootstrap) > 0)
 }
 
 func (n *Node) rtts() map[omega.Fingerprint]time.Duration {

@@ -24,7 +24,8 @@ type attachment struct {
 	ok          bool   // the home took it
 	over        bool   // the home will not take it
 	incarnation [8]byte
-	due         int64 // when to send it again, steady ms
+	due         int64        // when to send it again, steady ms
+	waiting     wire.Waiting // what the client was told of it last
 
 	// The newest acknowledgement of the device, to be said again: the way to
 	// the home loses some, and a home that crashed may have forgotten it.
@@ -164,8 +165,9 @@ func (s *session) attachDue(now time.Time, home omega.Fingerprint) {
 	}
 }
 
-// remoteAttached takes a home's answer. The client is told the first one, the
-// one that turns failure into success, and a new incarnation of the store.
+// remoteAttached takes a home's answer. The client is told the first one, one
+// that turns failure into success or success into failure, and a new
+// incarnation of the store.
 func (s *session) remoteAttached(home omega.Fingerprint, epoch uint64, f wire.Frame, err error) {
 	got := wire.Attached{Home: home, Code: codeOf(err)}
 	if err == nil {
@@ -188,7 +190,7 @@ func (s *session) noteAttached(epoch uint64, got *wire.Attached) (tag uint32, te
 	}
 	a := &s.remotes[i]
 	ok := got.Code == omega.CodeOK
-	tell = !a.told || ok && (!a.ok || a.incarnation != got.Incarnation)
+	tell = !a.told || ok != a.ok || ok && a.incarnation != got.Incarnation
 	switch got.Code {
 	case omega.CodeSuperseded, omega.CodeBadRequest, omega.CodeRefused, omega.CodeExpired:
 		tell = tell || !a.over
@@ -204,6 +206,23 @@ func (s *session) noteAttached(epoch uint64, got *wire.Attached) (tag uint32, te
 	}
 	a.ok = ok
 	return a.tag, tell
+}
+
+// noteWaiting reports whether the client is to hear what a home says of waiting
+// mail: it does once per answer that it hears, not with every heartbeat.
+func (s *session) noteWaiting(w *wire.Waiting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.remotes, func(a attachment) bool { return a.home == w.Home })
+	if i < 0 {
+		return false
+	}
+	a := &s.remotes[i]
+	if a.ok && a.incarnation == w.Incarnation && w.Seq >= a.waiting.Seq {
+		return false
+	}
+	a.waiting = *w
+	return true
 }
 
 // detach tells all homes that the device has left.
@@ -224,13 +243,32 @@ func (s *session) detach() {
 
 func (s *session) detachFrom(homes []omega.Fingerprint, epoch uint64) {
 	for _, h := range homes {
-		s.p.sendDetach(h, s.device, epoch)
+		s.p.sendDetach(h, h, s.device, epoch)
 	}
 }
 
-// sendDetach tells a home to push nothing more for leases up to an epoch.
-func (p *Proxy) sendDetach(home, device omega.Fingerprint, epoch uint64) {
-	p.postFrame(home, wire.TypeDetach, 0, wire.AppendAck(nil, &wire.Ack{Home: home, Device: device, Seq: epoch}))
+// sendDetach says that leases of a device at a home, up to an epoch, do not
+// stand any more: to the home, which shall push nothing more for them, or by the
+// home to the proxy.
+func (p *Proxy) sendDetach(to, home, device omega.Fingerprint, epoch uint64) {
+	p.postFrame(to, wire.TypeDetach, 0, wire.AppendAck(nil, &wire.Ack{Home: home, Device: device, Seq: epoch}))
+}
+
+// dismissed takes a home's word that a lease does not stand any more: the same
+// lease, sent again, is answered with the reason.
+func (p *Proxy) dismissed(home omega.Fingerprint, a *wire.Ack) {
+	s := p.sessions.get(a.Device)
+	if s == nil || !s.holds(home, a.Seq) {
+		return
+	}
+	s.attachDue(p.steady(), home)
+}
+
+// holds reports whether the session's lease has this epoch and names home.
+func (s *session) holds(home omega.Fingerprint, epoch uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch == epoch && slices.ContainsFunc(s.remotes, func(a attachment) bool { return a.home == home })
 }
 
 // ServerUp says that a server can be reached again: leases of devices whose

@@ -140,16 +140,95 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
+// TestUnknownRecipient: that there is no such account is said only when all have
+// said so twice; until then it may just not have been heard of.
 func TestUnknownRecipient(t *testing.T) {
 	inCloud(t, 3, func(t *testing.T, c *testCloud) {
 		alice, bob := c.register(1, c.servers[0]), c.register(1, c.servers[0])
 		stranger := newPerson(t, 1)
 		a := newClient(alice, 0).connect(c.servers[0])
-		code, results := a.sendCode(a.envelope("x", stranger, bob))
-		if code != omega.CodeNotFound || len(results) != 1 || results[0] != (wire.Result{Index: 0, Code: omega.CodeNotFound}) {
-			t.Errorf("send = %s %v", code, results)
+		env := a.envelope("x", stranger, bob)
+		for i, want := range []omega.Code{omega.CodeUnavailable, omega.CodeUnavailable, omega.CodeNotFound, omega.CodeNotFound} {
+			code, results := a.sendCode(env)
+			if code != want || len(results) != 1 || results[0] != (wire.Result{Index: 0, Code: want}) {
+				t.Errorf("send %d = %s %v, want %s", i, code, results, want)
+			}
+			if i == 1 {
+				time.Sleep(missTime)
+			}
 		}
 		newClient(bob, 0).attach(c.servers[0], c.servers[0]).expect("x")
+	})
+}
+
+// TestNotFoundYet: an account that somebody who could not be asked may know is
+// not missing, however often that is tried.
+func TestNotFoundYet(t *testing.T) {
+	tests := map[string]func(c *testCloud){
+		"no way to a server": func(c *testCloud) { c.cut[[2]int{0, 2}] = true },
+		"look-ups are lost": func(c *testCloud) {
+			c.drop = func(_, to int, f wire.Frame) bool { return to == 2 && f.Type == wire.TypeLookup }
+		},
+		"a server's store fails": func(c *testCloud) {
+			c.drop = func(from, to int, f wire.Frame) bool {
+				if from == 2 && f.Type == wire.TypeError {
+					b := wire.AppendFrame(nil, wire.TypeError, f.Tag, wire.AppendStatus(nil, omega.CodeInternal, ""))
+					c.wg.Go(func() { c.servers[to].proxy.Receive(c.ctx, c.servers[from].fp(), wire.ClassControl, b) })
+					return true
+				}
+				return false
+			}
+		},
+		"apart from the cloud": nil,
+	}
+	for name, spoil := range tests {
+		t.Run(name, func(t *testing.T) {
+			inCloud(t, 3, func(t *testing.T, c *testCloud) {
+				alice, stranger := c.register(1, c.servers[0]), newPerson(t, 1)
+				c.mu.Lock()
+				if spoil != nil {
+					spoil(c)
+				}
+				c.mu.Unlock()
+				a := newClient(alice, 0).connect(c.servers[0])
+				for range 4 {
+					if code, _ := a.sendCode(a.envelope("x", stranger)); code != omega.CodeUnavailable {
+						t.Errorf("send = %s, want %s", code, omega.CodeUnavailable)
+					}
+					f := a.request(wire.TypeLookup, stranger.fp().Wire())
+					if code := codeOf(wire.DecodeStatus(f.Body)); f.Type != wire.TypeError || code != omega.CodeUnavailable {
+						t.Errorf("look-up = type %d %s, want %s", f.Type, code, omega.CodeUnavailable)
+					}
+					time.Sleep(missTime)
+				}
+				// When it registers what is sent again arrives.
+				c.publish(stranger.entry(c.servers[0]))
+				a.send("y", stranger)
+				newClient(stranger, 0).attach(c.servers[0], c.servers[0]).expect("y")
+			}, func(c *testCloud) {
+				if spoil == nil {
+					c.edit = func(cfg *Config) { cfg.Apart = func() bool { return true } }
+				}
+			})
+		})
+	}
+}
+
+// TestNoRecordYet: an account whose location record has not been heard of is not
+// missing.
+func TestNoRecordYet(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, bob := c.register(1, c.servers[0]), newPerson(t, 1)
+		c.publish(wire.Entry{Certificate: bob.cert.Bytes()})
+		a := newClient(alice, 0).connect(c.servers[0])
+		for range 4 {
+			if code, _ := a.sendCode(a.envelope("x", bob)); code != omega.CodeUnavailable {
+				t.Errorf("send = %s, want %s", code, omega.CodeUnavailable)
+			}
+			time.Sleep(missTime)
+		}
+		c.publish(bob.entry(c.servers[1]))
+		a.send("y", bob)
 	})
 }
 

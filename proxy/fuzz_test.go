@@ -15,7 +15,8 @@ import (
 // nowhere is a Forwarder that takes everything and does nothing.
 type nowhere struct{}
 
-func (nowhere) Forward(context.Context, omega.Fingerprint, wire.Class, []byte) error { return nil }
+func (nowhere) ForwardAll(context.Context, []omega.Fingerprint, wire.Class, []byte) error { return nil }
+func (nowhere) Forward(context.Context, omega.Fingerprint, wire.Class, []byte) error      { return nil }
 
 // lone starts one server without a bubble.
 func lone(t testing.TB) (*Proxy, *testPerson) {

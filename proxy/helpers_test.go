@@ -42,6 +42,7 @@ type testCloud struct {
 	cut   map[[2]int]bool                       // Forward fails; guarded by mu
 	edit  func(*Config)                         // of servers that start
 	mail  func(n int, cfg *mailbox.Config)      // of servers that start
+	multi func(t wire.Type, servers int)        // is told of every ForwardAll; set before servers start
 	spool bool                                  // servers keep mail for others
 }
 
@@ -190,6 +191,16 @@ func (s *testServer) members() []Member {
 type testLink struct {
 	c    *testCloud
 	from int
+}
+
+func (l testLink) ForwardAll(ctx context.Context, to []omega.Fingerprint, class wire.Class, frame []byte) (err error) {
+	if f, _, parseErr := wire.ParseFrame(frame, omega.MaxPeerFrame); parseErr == nil && l.c.multi != nil {
+		l.c.multi(f.Type, len(to))
+	}
+	for _, fp := range to {
+		err = errors.Join(err, l.Forward(ctx, fp, class, frame))
+	}
+	return err
 }
 
 func (l testLink) Forward(_ context.Context, to omega.Fingerprint, class wire.Class, frame []byte) error {

@@ -70,7 +70,7 @@ func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputi
 	}
 	o.p.stats.hinted.Add(1)
 	if deputies[0] == o.p.self {
-		o.p.spool.put(ctx, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
+		o.p.keepHint(ctx, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
 		return
 	}
 	body := wire.AppendHint(nil, wire.Hint{Home: home, Envelope: o.env})
@@ -119,7 +119,7 @@ func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.
 	case !p.livesAt(ctx, env, h.Home):
 		answer(omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
 	default:
-		p.spool.put(ctx, h.Home, env, answer)
+		p.keepHint(ctx, h.Home, env, answer)
 	}
 }
 

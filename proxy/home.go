@@ -57,6 +57,7 @@ func (h *home) attach(ctx context.Context, from omega.Fingerprint, raw []byte, s
 	if key := l.key.Load(); key != nil && l.s == nil {
 		a.MAC = key.AttachedMAC(&a, l.device)
 	}
+	l.tellWaiting()
 	reply(a)
 	l.begin()
 }
@@ -87,11 +88,11 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if _, err := verify(e.Certificate, w, now); err != nil {
 		return nil, codeOf(err)
 	}
-	start, err := h.cursor(ctx, e, w, w.Homes[at], now)
+	start, waits, err := h.cursor(ctx, e, w, w.Homes[at], now)
 	if err != nil {
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
-	l := newLease(h, w, hash, s, start)
+	l := newLease(h, w, hash, s, start, waits)
 	if s == nil {
 		// What goes through another server is proved to the device.
 		if _, err := h.ackKey(ctx, l); err != nil {
@@ -107,21 +108,28 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 // cursor notes the account's devices in the mailbox and says after which
 // sequence the device lacks mail: what it says itself or has acknowledged,
 // whichever is later. A proxy repeats a lease for hours, so its cursor is old.
-func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh wire.LeaseHome, now time.Time) (uint64, error) {
+// waits is the sequence of the last mail that it lacks, 0 if none. A deputy, or
+// a former home, with nothing there writes nothing down.
+func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh wire.LeaseHome, now time.Time) (start, waits uint64, err error) {
 	mail := h.p.cfg.Mail
-	if slices.Contains(e.Homes(), h.self) {
+	if waits, err = mail.Last(ctx, w.User); err != nil {
+		return 0, 0, err
+	}
+	if waits > 0 || slices.Contains(e.Homes(), h.self) {
 		if err := mail.SetDevices(ctx, w.User, activeDevices(e, now)); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	start, err := mail.Cursor(ctx, w.User, w.Device)
-	if err != nil {
-		return 0, err
+	if start, err = mail.Cursor(ctx, w.User, w.Device); err != nil {
+		return 0, 0, err
 	}
 	if lh.Incarnation == mail.Incarnation() {
 		start = max(start, lh.Cursor)
 	}
-	return start, nil
+	if waits <= start {
+		waits = 0
+	}
+	return start, waits, nil
 }
 
 func activeDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
@@ -150,8 +158,12 @@ func (h *home) put(l *lease) bool {
 	b.mu.Unlock()
 	h.leases.swap(l.device, l)
 	h.p.stats.leases.Add(1)
-	if old != nil && old.s != nil && old.s != l.s {
+	switch {
+	case old == nil:
+	case old.s != nil && old.s != l.s:
 		old.s.end(omega.CodeSuperseded, "this device attached elsewhere")
+	case old.proxy != l.proxy:
+		old.dismiss()
 	}
 	return true
 }
@@ -286,12 +298,12 @@ func (h *home) tick(now, steady time.Time) {
 func (h *home) changed(ctx context.Context, e *keyserver.Entry) {
 	now := h.p.now()
 	active := activeDevices(e, now)
-	if slices.Contains(e.Homes(), h.self) {
+	b := h.boxes.get(e.Fingerprint())
+	if b != nil || slices.Contains(e.Homes(), h.self) {
 		if err := h.p.cfg.Mail.SetDevices(ctx, e.Fingerprint(), active); err != nil {
 			h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
 		}
 	}
-	b := h.boxes.get(e.Fingerprint())
 	if b == nil {
 		return
 	}
@@ -301,6 +313,7 @@ func (h *home) changed(ctx context.Context, e *keyserver.Entry) {
 	for _, l := range leases {
 		if !slices.Contains(active, l.device) {
 			h.detach(l.device, func(o *lease) bool { return o == l })
+			l.dismiss()
 		}
 	}
 }

@@ -46,6 +46,7 @@ type lease struct {
 	epoch    uint64
 	notAfter int64 // ms since 1970
 	start    uint64
+	waits    uint64                           // sequence of the last mail that waited when the device attached
 	hash     [32]byte                         // SHA-256 of its wire form, tells a repetition
 	key      atomic.Pointer[keyserver.AckKey] // of a session here: nil until the first acknowledgement
 	s        *session                         // of the device, if this server is its proxy
@@ -60,6 +61,7 @@ type lease struct {
 	live     bool       // sent is the newest there is
 	pumping  bool       // in the queue of pumps, or being pumped
 	held     bool       // the lease is not answered yet: the first mail comes after that
+	told     uint64     // up to where the device was told that mail waits
 	closed   bool
 	progress int64  // when the oldest in flight was pushed or became the oldest, coarse ms
 	resends  uint   // in a row without progress
@@ -72,9 +74,10 @@ type inFlight struct {
 	size uint32
 }
 
-func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start uint64) *lease {
+func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start, waits uint64) *lease {
 	l := &lease{
-		h: h, account: w.User, device: w.Device, proxy: w.Proxy, epoch: w.Epoch,
+		waits: waits,
+		h:     h, account: w.User, device: w.Device, proxy: w.Proxy, epoch: w.Epoch,
 		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, s: s,
 		acked: start, sent: start, held: true,
 	}
@@ -240,6 +243,42 @@ func (l *lease) tick(now int64) {
 		}
 	}
 	l.wake()
+}
+
+// tellWaiting says up to where mail waits for the device. l.mu is not held.
+// (spec/delivery.md, DELIV-24)
+func (l *lease) tellWaiting() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = l.waits
+	l.writeWaiting()
+}
+
+// tellGone corrects it once all has been sent: some expired meanwhile. l.mu is
+// held.
+func (l *lease) tellGone() {
+	if l.sent < l.told {
+		l.told = l.sent
+		l.writeWaiting()
+	}
+}
+
+// writeWaiting is at best effort: a device that does not get it goes by the
+// clock. l.mu is held.
+func (l *lease) writeWaiting() {
+	w := wire.Waiting{Home: l.h.self, Device: l.device, Incarnation: l.h.p.cfg.Mail.Incarnation(), Seq: l.told}
+	if l.s == nil {
+		w.MAC = l.key.Load().WaitingMAC(&w)
+	}
+	l.write(wire.AppendFrame(nil, wire.TypeWaiting, 0, wire.AppendWaiting(nil, &w)))
+}
+
+// dismiss tells the proxy of the device that its lease does not stand any more;
+// why is for it to ask. (spec/delivery.md, DELIV-7)
+func (l *lease) dismiss() {
+	if l.s == nil {
+		l.h.p.sendDetach(l.proxy, l.h.self, l.device, l.epoch)
+	}
 }
 
 // begin lets mail flow once the lease is answered.

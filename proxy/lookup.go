@@ -15,12 +15,13 @@ import (
 
 // Bounds of looking around for what this key server does not have.
 const (
-	findServers = 8               // asked, in the order of the rendezvous hash
-	findTimeout = 3 * time.Second // for all of them
-	findSlots   = 256             // looking at once
-	findAsker   = findSlots / 4   // of those, for one account or server
-	findEach    = 16              // recipients of one envelope at once
-	missTime    = 10 * time.Second
+	findServers = 8                // asked, in the order of the rendezvous hash
+	findTimeout = 3 * time.Second  // for all of them
+	findSlots   = 256              // looking at once
+	findAsker   = findSlots / 4    // of those, for one account or server
+	findEach    = 16               // recipients of one envelope at once
+	missTime    = 10 * time.Second // before what nobody had is looked for again
+	missMemory  = 10 * time.Minute // and remembered as missed
 	maxMisses   = 10_000
 )
 
@@ -32,7 +33,14 @@ type finds struct {
 	mu     sync.Mutex
 	askers map[omega.Fingerprint]int   // slots taken, at least one; guarded by mu
 	under  map[omega.Fingerprint]*find // guarded by mu
-	misses map[omega.Fingerprint]int64 // when to look again, steady ms; guarded by mu
+	misses map[omega.Fingerprint]miss  // guarded by mu
+}
+
+// A miss is what nobody had the last time it was looked for.
+type miss struct {
+	again  int64 // when to look again, steady ms
+	err    error // what came of it; an *omega.Error
+	absent int   // times in a row that everybody asked said that there is none
 }
 
 // A find is one look-up that any number wait for.
@@ -46,7 +54,7 @@ func (f *finds) init() {
 	f.slots = make(chan struct{}, findSlots)
 	f.askers = make(map[omega.Fingerprint]int)
 	f.under = make(map[omega.Fingerprint]*find)
-	f.misses = make(map[omega.Fingerprint]int64)
+	f.misses = make(map[omega.Fingerprint]miss)
 }
 
 // start runs do on a goroutine if not too many are looking around, for anybody
@@ -89,41 +97,65 @@ func (f *finds) leave(asker omega.Fingerprint) {
 	}
 }
 
-// join returns the find of fp; mine says that the caller has to do it.
-func (f *finds) join(fp omega.Fingerprint, now time.Time) (fd *find, mine bool) {
+// join returns the find of fp; mine says that the caller has to do it. The error
+// is that of a find that is too fresh to be repeated.
+func (f *finds) join(fp omega.Fingerprint, now time.Time) (fd *find, mine bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now.UnixMilli() < f.misses[fp] {
-		return nil, false
+	if m, missed := f.misses[fp]; missed && now.UnixMilli() < m.again {
+		return nil, false, m.err
 	}
 	if fd = f.under[fp]; fd != nil {
-		return fd, false
+		return fd, false, nil
 	}
 	fd = &find{done: make(chan struct{})}
 	f.under[fp] = fd
-	return fd, true
+	return fd, true, nil
 }
 
 // finish lets go those that wait for fd.
 func (f *finds) finish(fp omega.Fingerprint, fd *find, now time.Time) {
 	f.mu.Lock()
 	delete(f.under, fp)
-	if fd.err != nil && len(f.misses) < maxMisses {
-		f.misses[fp] = now.Add(missTime).UnixMilli()
+	if fd.err != nil {
+		f.miss(fp, fd.err, now)
 	}
 	f.mu.Unlock()
 	close(fd.done)
 }
 
-// rest keeps fp from being looked for again for a while.
+// miss notes that fp was looked for in vain. f.mu is held.
+func (f *finds) miss(fp omega.Fingerprint, err error, now time.Time) {
+	m, known := f.misses[fp]
+	if !known && len(f.misses) >= maxMisses {
+		return
+	}
+	m.again, m.err = now.Add(missTime).UnixMilli(), err
+	if m.absent++; codeOf(err) != omega.CodeNotFound {
+		m.absent = 0
+	}
+	f.misses[fp] = m
+}
+
+// rest keeps fp, which has no place for mail as far as is known, from being
+// looked for again for a while. It reports false if it rests already.
 func (f *finds) rest(fp omega.Fingerprint, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if ms := now.UnixMilli(); ms < f.misses[fp] || len(f.misses) >= maxMisses {
+	m, known := f.misses[fp]
+	if now.UnixMilli() < m.again || !known && len(f.misses) >= maxMisses {
 		return false
 	}
-	f.misses[fp] = now.Add(missTime).UnixMilli()
+	f.miss(fp, errNowhere, now)
 	return true
+}
+
+// sure reports whether it was said twice, with time for news to spread in
+// between, that there is no fp.
+func (f *finds) sure(fp omega.Fingerprint) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.misses[fp].absent >= 2
 }
 
 // found forgets that fp was missed.
@@ -133,13 +165,13 @@ func (f *finds) found(fp omega.Fingerprint) {
 	f.mu.Unlock()
 }
 
-// forget forgets misses whose time is over.
+// forget forgets misses of long ago.
 func (f *finds) forget(now time.Time) {
-	ms := now.UnixMilli()
+	ms := now.Add(-missMemory).UnixMilli()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for fp, until := range f.misses {
-		if until <= ms {
+	for fp, m := range f.misses {
+		if m.again <= ms {
 			delete(f.misses, fp)
 		}
 	}
@@ -156,11 +188,13 @@ func (p *Proxy) Lookup(ctx context.Context, fp omega.Fingerprint) (*keyserver.En
 	return p.findRemote(ctx, fp, omega.Fingerprint{})
 }
 
-// findRemote asks other servers, and the server also, if it is given.
+// findRemote asks other servers, and the server also, if it is given. Its error
+// is CodeNotFound only if all that were asked said that there is none;
+// CodeUnavailable if one of them could not be asked.
 func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
-	fd, mine := p.finds.join(fp, p.steady())
-	if fd == nil {
-		return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
+	fd, mine, err := p.finds.join(fp, p.steady())
+	if err != nil {
+		return nil, err
 	}
 	if mine {
 		p.stats.finds.Add(1)
@@ -190,28 +224,45 @@ func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*key
 	if !also.IsZero() {
 		servers = append(servers, also)
 	}
-	answers := make(chan []byte, len(servers))
+	type answer struct {
+		body []byte
+		err  error
+	}
+	answers := make(chan answer, len(servers))
 	for _, s := range servers {
 		p.ask(ctx, s, wire.ClassControl, wire.TypeLookup, fp.Wire(), func(f wire.Frame, err error) bool {
-			if err != nil || f.Type != wire.TypeEntry {
-				f.Body = nil
+			if err == nil && f.Type != wire.TypeEntry {
+				err = errUnexpected
 			}
-			answers <- bytes.Clone(f.Body)
+			answers <- answer{bytes.Clone(f.Body), err}
 			return false
 		})
 	}
+	silent := 0
 	for range servers {
 		select {
-		case body := <-answers:
-			if e, err := p.take(ctx, fp, body); err == nil {
-				return e, nil
+		case a := <-answers:
+			if a.err == nil {
+				var e *keyserver.Entry
+				if e, a.err = p.take(ctx, fp, a.body); a.err == nil {
+					return e, nil
+				}
+			}
+			if codeOf(a.err) != omega.CodeNotFound {
+				silent++
 			}
 		case <-ctx.Done():
-			return nil, omega.Errorf(omega.CodeNotFound, "nobody answered who %s is", fp)
+			return nil, omega.Errorf(omega.CodeUnavailable, "not all answered who %s is", fp)
 		}
+	}
+	if silent > 0 || p.cfg.Apart != nil && p.cfg.Apart() {
+		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", silent, len(servers), fp)
 	}
 	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
 }
+
+// errNowhere is of an account that no record, or no home, says the place of.
+var errNowhere = omega.Errorf(omega.CodeUnavailable, "it is not known where the account lives")
 
 var errOther = errors.New("the entry is of somebody else")
 
@@ -233,8 +284,11 @@ func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, body []byte) (*k
 }
 
 // findAll looks around for the recipients of env that have no route, and
-// fills in those that it finds.
-func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*keyserver.Route, also omega.Fingerprint) {
+// fills in those that it finds. codes say why the others have none: an account
+// is missing for good only when everybody who can know has said so, twice.
+// (spec/delivery.md, DELIV-23)
+func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*keyserver.Route, also omega.Fingerprint) (codes []omega.Code) {
+	codes = make([]omega.Code, len(routes))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, findEach)
 	for i, account := range env.Recipients {
@@ -244,18 +298,29 @@ func (p *Proxy) findAll(ctx context.Context, env wire.EnvelopeView, routes []*ke
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if _, err := p.findRemote(ctx, account, also); err != nil {
-				return
-			}
-			r, err := p.cfg.Keys.Route(ctx, account)
-			if err == nil && len(r.Homes) > 0 {
-				routes[i] = r
-			} else {
-				p.finds.rest(account, p.steady()) // known, and lives nowhere
-			}
+			routes[i], codes[i] = p.findRoute(ctx, account, also)
 		})
 	}
 	wg.Wait()
+	return codes
+}
+
+// findRoute looks around for one account.
+func (p *Proxy) findRoute(ctx context.Context, account, also omega.Fingerprint) (*keyserver.Route, omega.Code) {
+	_, err := p.findRemote(ctx, account, also)
+	if err == nil {
+		r, err := p.cfg.Keys.Route(ctx, account)
+		if err == nil && len(r.Homes) > 0 {
+			return r, omega.CodeOK
+		}
+		p.finds.rest(account, p.steady())
+		return nil, codeOf(errNowhere)
+	}
+	code := codeOf(err)
+	if code == omega.CodeNotFound && !p.finds.sure(account) {
+		code = omega.CodeUnavailable
+	}
+	return nil, code
 }
 
 // doubt asks a home, which does not know accounts that this server believes to

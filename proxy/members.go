@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"slices"
+
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/wire"
@@ -34,8 +36,9 @@ func (m Member) flags() (f wire.HomeFlags) {
 	return f
 }
 
-// homesFor lists the present homes of an account, then the servers that may be
-// chosen without having been asked for, ranked. (spec/delivery.md, DELIV-19)
+// homesFor lists the present homes of an account, then its deputies, then the
+// servers that may be chosen without having been asked for, ranked.
+// (spec/delivery.md, DELIV-19)
 func (p *Proxy) homesFor(account omega.Fingerprint, present []omega.Fingerprint) []wire.HomeOffer {
 	known := make(map[omega.Fingerprint]Member)
 	var others []omega.Fingerprint
@@ -47,7 +50,8 @@ func (p *Proxy) homesFor(account omega.Fingerprint, present []omega.Fingerprint)
 	}
 	var out []wire.HomeOffer
 	listed := make(map[omega.Fingerprint]bool)
-	for _, fp := range append(present[:len(present):len(present)], keyserver.Rank(account, others)...) {
+	first := append(slices.Clone(present), keyserver.DeputiesOf(account, present, p.reachable())...)
+	for _, fp := range append(first, keyserver.Rank(account, others)...) {
 		if !listed[fp] && len(out) < wire.MaxHomeOffers {
 			listed[fp] = true
 			out = append(out, wire.HomeOffer{Server: fp, Flags: known[fp].flags()})

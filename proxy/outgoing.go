@@ -92,15 +92,17 @@ func (p *Proxy) expect(r *keyserver.Route) progress {
 }
 
 // fanOut hands one copy to every home, each with the recipients it is for. Who
-// has no route is told as missing.
-func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing omega.Code) {
+// has no route is told as missing says, by recipient.
+func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView, routes []*keyserver.Route, missing []omega.Code) {
 	o := &outgoing{p: p, s: s, tag: tag, env: bytes.Clone(env), to: make([]progress, len(routes)), open: len(routes)}
 	homes := make(map[omega.Fingerprint][]uint16)
 	var unknown []uint16
+	var why []wire.Result
 	for i, r := range routes {
 		if r == nil {
 			o.to[i] = progress{need: 1, left: 1}
 			unknown = append(unknown, uint16(i))
+			why = append(why, wire.Result{Index: uint16(i), Code: missing[i]})
 			continue
 		}
 		o.to[i] = p.expect(r)
@@ -108,14 +110,12 @@ func (p *Proxy) fanOut(ctx context.Context, s *session, tag uint32, env wire.Env
 			homes[h] = append(homes[h], uint16(i))
 		}
 	}
-	o.report(omega.Fingerprint{}, unknown, missing, nil)
-	for home, index := range homes {
-		if home == p.self {
-			o.deliverHere(ctx, index)
-		} else {
-			o.sendCopy(ctx, home, index)
-		}
+	o.report(omega.Fingerprint{}, unknown, omega.CodeUnavailable, why)
+	if index := homes[p.self]; len(index) > 0 {
+		o.deliverHere(ctx, index)
+		delete(homes, p.self)
 	}
+	o.sendCopies(ctx, homes)
 }
 
 // deliverHere stores the copy of this home.
@@ -144,11 +144,30 @@ func accountsOf(env wire.EnvelopeView, index []uint16) []omega.Fingerprint {
 	return accounts
 }
 
-// sendCopy sends the copy of another home. If that is slow or away, deputies
-// get one for it.
-func (o *outgoing) sendCopy(ctx context.Context, home omega.Fingerprint, index []uint16) {
+// manyHomes is from how many homes on their copies go as one frame over the mesh
+// and not to each alone. (spec/cloud.md, CLOUD-28)
+const manyHomes = 9
+
+// sendCopies sends the copies of other homes.
+func (o *outgoing) sendCopies(ctx context.Context, homes map[omega.Fingerprint][]uint16) {
+	questions := make([]question, 0, len(homes))
+	for home, index := range homes {
+		questions = append(questions, o.sendCopy(home, index))
+	}
+	if len(questions) >= manyHomes {
+		o.p.askAll(ctx, questions, o.env.Class(), wire.TypeSend, o.env)
+		return
+	}
+	for _, q := range questions {
+		o.p.askPatiently(ctx, q.to, o.env.Class(), wire.TypeSend, o.env, q.done, q.slow)
+	}
+}
+
+// sendCopy is what is done with the copy of another home. If that is slow or
+// away, deputies get one for it.
+func (o *outgoing) sendCopy(home omega.Fingerprint, index []uint16) question {
 	accounts := accountsOf(o.env, index)
-	o.p.askPatiently(ctx, home, o.env.Class(), wire.TypeSend, o.env, func(f wire.Frame, err error) bool {
+	done := func(f wire.Frame, err error) bool {
 		worst, results, err := sendResults(f, err)
 		if err != nil {
 			if away(err) {
@@ -168,7 +187,8 @@ func (o *outgoing) sendCopy(ctx context.Context, home omega.Fingerprint, index [
 		}
 		o.report(home, index, notHere(worst), results)
 		return false
-	}, func() { o.hint(home, index) })
+	}
+	return question{home, done, func() { o.hint(home, index) }}
 }
 
 // away reports whether a request failed because the server was not there.

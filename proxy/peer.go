@@ -109,6 +109,19 @@ func (p *Proxy) forward(ctx context.Context, to omega.Fingerprint, class wire.Cl
 	return nil
 }
 
+// forwardAll is forward to several servers.
+func (p *Proxy) forwardAll(ctx context.Context, to []omega.Fingerprint, class wire.Class, frame []byte) error {
+	p.stats.forwarded.Add(int64(len(to)))
+	if p.cfg.Forwarder == nil {
+		return errNoWay
+	}
+	if err := p.cfg.Forwarder.ForwardAll(ctx, to, class, frame); err != nil {
+		p.stats.forwardFailed.Add(1)
+		return fmt.Errorf("%w: %w", errNoWay, err)
+	}
+	return nil
+}
+
 // postFrame builds a frame and posts it.
 func (p *Proxy) postFrame(to omega.Fingerprint, t wire.Type, tag uint32, body []byte) {
 	p.outbox(to).post(wire.ClassControl, wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, tag, body))

@@ -21,6 +21,7 @@
 //	deliver.go   the home stores an envelope, pushes it at once, and answers when it is durable
 //	lease.go     what is under way to one device
 //	pump.go      mail that waited, read from the store in windows
+//	hint.go      a home is away: deputies keep its copy (hold.go, spool.go)
 //
 // Frames to other servers go through a Forwarder, which package node joins
 // with package cloud. Nothing here verifies a signature per message: sessions
@@ -51,6 +52,11 @@ type Forwarder interface {
 	// does not call Receive before it returns, and keeps no reference to frame.
 	// An error means that there is no way to that server now.
 	Forward(ctx context.Context, to omega.Fingerprint, class wire.Class, frame []byte) error
+
+	// ForwardAll is Forward to several servers, each named once, with one copy
+	// per connection where they are many. Where an error is returned some did not
+	// get it.
+	ForwardAll(ctx context.Context, to []omega.Fingerprint, class wire.Class, frame []byte) error
 }
 
 // Config says who a Proxy is and what it works with.
@@ -71,6 +77,11 @@ type Config struct {
 	// included, in any order. Nil means that there is only this one. It is
 	// called when a home is away and when somebody looks for homes.
 	Members func() []Member
+
+	// Apart reports that this server belongs to a cloud that it has no way to
+	// now, so that what it does not know others may. Nil means never. It must be
+	// cheap.
+	Apart func() bool
 
 	// Operator returns who runs a server, "" for one of its own: servers of
 	// one operator are one failure domain (spec/delivery.md, DELIV-13). Nil

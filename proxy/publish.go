@@ -73,10 +73,11 @@ func (p *Proxy) announce(e *keyserver.Entry) {
 			}
 		}
 		frame := wire.AppendFrame(nil, wire.TypePublish, 0, body)
-		for _, server := range p.cfg.Servers() {
-			if server != p.self && !slices.Contains(e.Homes(), server) {
-				_ = p.forward(ctx, server, wire.ClassControl, frame) // what is missed is found when comparing
-			}
+		others := slices.DeleteFunc(slices.Clone(p.cfg.Servers()), func(s omega.Fingerprint) bool {
+			return s == p.self || slices.Contains(e.Homes(), s)
+		})
+		if len(others) > 0 {
+			_ = p.forwardAll(ctx, others, wire.ClassControl, frame) // what is missed is found when comparing
 		}
 	})
 }

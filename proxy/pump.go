@@ -61,6 +61,7 @@ func (l *lease) pumped(at position, mails []mailbox.Mail, buf []byte) ([]byte, b
 		if l.latest == at.latest {
 			l.live = true
 			l.pumping = false
+			l.tellGone()
 			return buf, false
 		}
 		return buf, true

@@ -33,6 +33,8 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		return p.receiveSend(ctx, from, f)
 	case wire.TypeMail:
 		return p.receiveMail(from, f.Body)
+	case wire.TypeWaiting:
+		return p.receiveWaiting(from, f.Body)
 	case wire.TypeAck, wire.TypeRewind, wire.TypeDetach:
 		a, err := wire.DecodeAck(f.Body)
 		if err != nil {
@@ -166,7 +168,7 @@ func (p *Proxy) receiveMail(from omega.Fingerprint, body []byte) bool {
 	}
 	s := p.sessions.get(m.Device)
 	if s == nil || !s.isRemote(from) {
-		p.sendDetach(from, m.Device, ^uint64(0)>>1)
+		p.sendDetach(from, from, m.Device, ^uint64(0)>>1)
 		return true
 	}
 	if ack, repeated := s.repeats(from, m.Seq); repeated {
@@ -181,6 +183,19 @@ func (p *Proxy) receiveMail(from omega.Fingerprint, body []byte) bool {
 	return true
 }
 
+// receiveWaiting passes what a home says of waiting mail to the session of the
+// device.
+func (p *Proxy) receiveWaiting(from omega.Fingerprint, body []byte) bool {
+	w, err := wire.DecodeWaiting(body)
+	if err != nil || w.Home != from {
+		return false
+	}
+	if s := p.sessions.get(w.Device); s != nil && s.noteWaiting(&w) {
+		_ = s.c.SendFrame(wire.TypeWaiting, 0, body)
+	}
+	return true
+}
+
 // receiveAck takes what a device said through its proxy.
 func (p *Proxy) receiveAck(ctx context.Context, from omega.Fingerprint, t wire.Type, a *wire.Ack) {
 	switch t {
@@ -189,6 +204,10 @@ func (p *Proxy) receiveAck(ctx context.Context, from omega.Fingerprint, t wire.T
 	case wire.TypeRewind:
 		p.home.rewind(from, a)
 	case wire.TypeDetach:
+		if a.Home == from && from != p.self {
+			p.dismissed(from, a)
+			return
+		}
 		p.home.detach(a.Device, func(l *lease) bool { return l.proxy == from && l.epoch <= a.Seq })
 	}
 }

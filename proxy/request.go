@@ -57,11 +57,18 @@ type request struct {
 	slow func()
 }
 
-// requests are under way, by the tag that their answer repeats.
+// A requestKey is the tag that an answer repeats, and who answers: what goes to
+// many servers has one tag, because it is one frame.
+type requestKey struct {
+	tag uint32
+	to  omega.Fingerprint
+}
+
+// requests are under way.
 type requests struct {
 	shards [16]struct {
 		mu sync.Mutex
-		m  map[uint32]*request // guarded by mu
+		m  map[requestKey]*request // guarded by mu
 	}
 	seed  maphash.Seed
 	last  atomic.Uint32 // what the tag given last was made of
@@ -72,7 +79,7 @@ type requests struct {
 func (t *requests) init() {
 	t.seed = maphash.MakeSeed()
 	for i := range t.shards {
-		t.shards[i].m = make(map[uint32]*request)
+		t.shards[i].m = make(map[requestKey]*request)
 	}
 }
 
@@ -97,18 +104,29 @@ func (t *requests) add(r *request) (uint32, error) {
 	}
 	for {
 		tag := t.next()
-		sh := &t.shards[tag%16]
-		sh.mu.Lock()
-		_, taken := sh.m[tag]
-		if tag != 0 && !taken {
-			binary.BigEndian.PutUint32(r.frame[4:], tag)
-			sh.m[tag] = r
-			t.keep(r, 1)
-			sh.mu.Unlock()
+		if tag == 0 {
+			continue
+		}
+		binary.BigEndian.PutUint32(r.frame[4:], tag)
+		if t.keepAs(tag, r) {
 			return tag, nil
 		}
-		sh.mu.Unlock()
 	}
+}
+
+// keepAs keeps r, whose frame has this tag already. It reports false if the
+// same server is asked something else under it.
+func (t *requests) keepAs(tag uint32, r *request) bool {
+	sh := &t.shards[tag%16]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	k := requestKey{tag, r.to}
+	if _, taken := sh.m[k]; taken {
+		return false
+	}
+	sh.m[k] = r
+	t.keep(r, 1)
+	return true
 }
 
 // take removes and returns the request that an answer from a server is for,
@@ -117,11 +135,11 @@ func (t *requests) take(tag uint32, from omega.Fingerprint) *request {
 	sh := &t.shards[tag%16]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	r := sh.m[tag]
-	if r == nil || r.to != from {
+	r := sh.m[requestKey{tag, from}]
+	if r == nil {
 		return nil
 	}
-	delete(sh.m, tag)
+	delete(sh.m, requestKey{tag, from})
 	t.keep(r, -1)
 	return r
 }
@@ -131,7 +149,7 @@ func (t *requests) restore(tag uint32, r *request) {
 	sh := &t.shards[tag%16]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.m[tag] = r
+	sh.m[requestKey{tag, r.to}] = r
 	t.keep(r, 1)
 }
 
@@ -166,6 +184,48 @@ func (p *Proxy) askPatiently(ctx context.Context, to omega.Fingerprint, class wi
 	}
 }
 
+// A question is one of many like it: to whom, and what becomes of it, as in
+// askPatiently.
+type question struct {
+	to   omega.Fingerprint
+	done func(wire.Frame, error) bool
+	slow func()
+}
+
+// askAll is askPatiently of several servers: one frame, of which each connection
+// carries one copy. Who cannot be reached is noticed by its silence.
+func (p *Proxy) askAll(ctx context.Context, questions []question, class wire.Class, t wire.Type, body []byte) {
+	now := p.steady().UnixMilli()
+	var (
+		to    []omega.Fingerprint
+		frame []byte
+		tag   uint32
+		err   error
+	)
+	for _, q := range questions {
+		r := &request{
+			to: q.to, class: class, done: q.done, slow: q.slow,
+			due: now + firstRetry.Milliseconds(), late: now + patience.Milliseconds(), until: now + requestTimeout.Milliseconds(),
+		}
+		if frame == nil {
+			r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
+			if tag, err = p.requests.add(r); err == nil {
+				frame = r.frame
+			}
+		} else if r.frame, err = frame, nil; !p.requests.keepAs(tag, r) {
+			err = errBusy
+		}
+		if err != nil {
+			q.done(wire.Frame{}, err)
+			continue
+		}
+		to = append(to, q.to)
+	}
+	if len(to) > 0 {
+		_ = p.forwardAll(ctx, to, class, frame)
+	}
+}
+
 // answered gives an answer to the request it is for.
 func (p *Proxy) answered(from omega.Fingerprint, f wire.Frame) {
 	r := p.requests.take(f.Tag, from)
@@ -192,14 +252,14 @@ func (p *Proxy) repeatRequests(now time.Time) {
 		sh := &p.requests.shards[i]
 		var late, slow []*request
 		sh.mu.Lock()
-		for tag, r := range sh.m {
+		for k, r := range sh.m {
 			if r.late != 0 && ms >= r.late {
 				r.late = 0
 				slow = append(slow, r)
 			}
 			switch {
 			case ms >= r.until:
-				delete(sh.m, tag)
+				delete(sh.m, k)
 				p.requests.keep(r, -1)
 				late = append(late, r)
 			case ms >= r.due:
@@ -245,7 +305,7 @@ func (p *Proxy) failRequests() {
 		sh := &p.requests.shards[i]
 		sh.mu.Lock()
 		left := sh.m
-		sh.m = make(map[uint32]*request)
+		sh.m = make(map[requestKey]*request)
 		sh.mu.Unlock()
 		for _, r := range left {
 			p.requests.keep(r, -1)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -80,22 +81,25 @@ func firstRecipient(env wire.EnvelopeView) (first omega.Fingerprint) {
 // sendEphemeral hands an envelope that nobody stores to every home that is
 // known, and answers at once.
 func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.EnvelopeView) {
-	seen := make(map[omega.Fingerprint]bool)
+	var homes []omega.Fingerprint
 	for _, account := range env.Recipients {
 		r, err := s.p.cfg.Keys.Route(ctx, account)
 		if err != nil {
 			continue
 		}
 		for _, home := range r.Homes {
-			if !seen[home] && home != s.p.self {
-				frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(env)), wire.TypeSend, 0, env)
-				_ = s.p.forward(ctx, home, wire.ClassEphemeral, frame) // nobody misses it
+			if !slices.Contains(homes, home) {
+				homes = append(homes, home)
 			}
-			seen[home] = true
 		}
 	}
-	if seen[s.p.self] {
+	if i := slices.Index(homes, s.p.self); i >= 0 {
+		homes = slices.Delete(homes, i, i+1)
 		s.p.deliverEphemeral(env)
+	}
+	if len(homes) > 0 {
+		frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(env)), wire.TypeSend, 0, env)
+		_ = s.p.forwardAll(ctx, homes, wire.ClassEphemeral, frame) // nobody misses it
 	}
 	if tag != 0 {
 		_ = s.c.SendFrame(wire.TypeSent, tag, wire.AppendResults(nil, omega.CodeOK, nil))
@@ -107,17 +111,17 @@ func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.Envelo
 func (p *Proxy) route(ctx context.Context, s *session, tag uint32, env wire.EnvelopeView) {
 	routes, unknown := p.routes(ctx, env)
 	if unknown == 0 {
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
+		p.fanOut(ctx, s, tag, env, routes, nil)
 		return
 	}
 	env = bytes.Clone(env)
 	started := p.finds.start(p, s.account, func() {
 		ctx := context.Background() // the session may end, the envelope goes on
-		p.findAll(ctx, env, routes, omega.Fingerprint{})
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeNotFound)
+		codes := p.findAll(ctx, env, routes, omega.Fingerprint{})
+		p.fanOut(ctx, s, tag, env, routes, codes)
 	})
-	if !started {
-		p.fanOut(ctx, s, tag, env, routes, omega.CodeRateLimited) // nobody looked for them
+	if !started { // nobody looked for them
+		p.fanOut(ctx, s, tag, env, routes, slices.Repeat([]omega.Code{omega.CodeRateLimited}, len(routes)))
 	}
 }
 

@@ -25,7 +25,8 @@ const (
 // A spool keeps envelopes for homes that are away, on stable storage, until the
 // home has them or their lifetime ends. It is this server's outbox and, as the
 // deputy of accounts, what it keeps for others: one store in which every home
-// has a mailbox. (spec/delivery.md, DELIV-14, DELIV-15)
+// has a mailbox. What the devices of those accounts read here is beside it, in
+// hold.go. (spec/delivery.md, DELIV-14, DELIV-15)
 type spool struct {
 	p     *Proxy
 	store *mailbox.Store // nil: nothing is kept
@@ -220,6 +221,7 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 		o := <-fates
 		reached = reached || o.fate != fateSilence
 		if o.fate == fateTaken || o.fate == fateMoved && l.spool.follow(ctx, l.home, o.env) {
+			l.spool.p.release(ctx, l.home, o.env)
 			taken = append(taken, o.seq)
 			l.spool.p.stats.unspooled.Add(1)
 		}

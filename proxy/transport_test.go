@@ -86,6 +86,7 @@ func TestOverTransport(t *testing.T) {
 		if err := b.SendFrame(wire.TypeAttach, 5, receiver.lease(s, nil, s).Bytes()); err != nil {
 			t.Fatal(err)
 		}
+		read(b, wire.TypeWaiting)
 		if f := read(b, wire.TypeAttached); f.Tag != 5 {
 			t.Errorf("attached with tag %d", f.Tag)
 		}

@@ -238,3 +238,44 @@ func DecodeAttached(b []byte) (a Attached, err error) {
 	copy(a.MAC[:], r.take(MACSize))
 	return a, r.end("attach answer")
 }
+
+// A Waiting says up to which sequence mail waits at a home for one device: when
+// the device has that, it has everything that was there. A home sends it before
+// its answer to a lease, and again with less when some of it expired. A frame
+// of its own, so that proxies and devices that do not know it pass it over.
+// (spec/delivery.md, DELIV-24)
+//
+//	fp home | fp device | 8 incarnation | u64 seq | mac 16
+type Waiting struct {
+	Home        omega.Fingerprint
+	Device      omega.Fingerprint
+	Incarnation [8]byte       // of the home's store
+	Seq         uint64        // of the last mail that waits; 0: none
+	MAC         [MACSize]byte // by the home, where the proxy is another server; else zero (DELIV-21)
+}
+
+// WaitingLabel starts what the MAC of a Waiting covers.
+const WaitingLabel = "omega-im/waiting/v1\n"
+
+// Unsigned returns what the MAC covers.
+func (w *Waiting) Unsigned(b []byte) []byte { return w.appendFields(append(b, WaitingLabel...)) }
+
+func (w *Waiting) appendFields(b []byte) []byte {
+	b = w.Home.AppendTo(b)
+	b = w.Device.AppendTo(b)
+	b = append(b, w.Incarnation[:]...)
+	return binary.BigEndian.AppendUint64(b, w.Seq)
+}
+
+// AppendWaiting appends the body of TypeWaiting.
+func AppendWaiting(b []byte, w *Waiting) []byte { return append(w.appendFields(b), w.MAC[:]...) }
+
+// DecodeWaiting reads the body of TypeWaiting.
+func DecodeWaiting(b []byte) (w Waiting, err error) {
+	r := reader{b: b}
+	w = Waiting{Home: r.fp(), Device: r.fp()}
+	copy(w.Incarnation[:], r.take(8))
+	w.Seq = r.u64()
+	copy(w.MAC[:], r.take(MACSize))
+	return w, r.end("waiting mail")
+}

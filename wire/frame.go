@@ -62,6 +62,7 @@ const (
 	TypeHint     Type = 38 // P→S home fingerprint | envelope: keep it until that home has it; answer TypeSent
 	TypeHave     Type = 39 // H→H Have: what waits for one account
 	TypeLack     Type = 40 // H→H Have: which of them are wanted
+	TypeWaiting  Type = 41 // H→P→C Waiting: up to where mail waits for a device
 
 	TypeWay  Type = 44 // C→S fingerprint of a server: the way to it, measured
 	TypeHops Type = 45 // S→C Way

@@ -78,6 +78,7 @@ func samples(t testing.TB) map[string][]byte {
 		"mail":     AppendMail(nil, &Mail{Home: home, Device: device, Seq: 9, Prev: 8, Received: 1795000000123, Envelope: env}),
 		"ack":      AppendAck(nil, &Ack{Home: home, Device: device, Seq: 9, MAC: [MACSize]byte{5}}),
 		"attached": AppendAttached(nil, &Attached{Home: home, Code: omega.CodeOK, Incarnation: [8]byte{2}, Cursor: 4}),
+		"waiting":  AppendWaiting(nil, &Waiting{Home: home, Device: device, Incarnation: [8]byte{2}, Seq: 9, MAC: [MACSize]byte{6}}),
 		"record":   rec.Bytes(),
 		"lease":    lease.Bytes(),
 		"entry":    AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
@@ -158,6 +159,12 @@ func reencode(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendAttached(nil, &a), nil
+	case "waiting":
+		a, err := DecodeWaiting(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendWaiting(nil, &a), nil
 	case "homes":
 		offers, err := DecodeHomeOffers(b)
 		if err != nil {

@@ -350,6 +350,12 @@ func testExpire(t *testing.T, m Machine) {
 	}
 	b.advance(time.Hour)
 	b.wantMail(1, 0, 3, 9, 15, 21, 27, 99) // hidden before it is removed
+	mail := b.read(2, 0)                   // without the last one, which has expired
+	for box, want := range map[int]uint64{2: mail[len(mail)-1].Seq, 9: 0} {
+		if got, err := b.Last(b.ctx, Account(box)); err != nil || got != want {
+			t.Errorf("last of mailbox %d is %d, %v; want %d", box, got, err, want)
+		}
+	}
 	removed := 0
 	for done := false; !done; {
 		n, d, err := b.Expire(b.ctx, 4)

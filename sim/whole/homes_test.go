@@ -1,6 +1,7 @@
 package whole
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -116,5 +117,98 @@ func TestMoveHomes(t *testing.T) {
 	wantVerified(t, b2.receive(t, 2), "before", "after")
 	if _, err := clientrpc.SetHomes.Call(t.Context(), b.conn, clientrpc.SetHomesParams{Homes: []omega.Fingerprint{a.account}}); err == nil {
 		t.Error("an account was taken for a server")
+	}
+}
+
+// TestDeputies takes away all homes of the reader, one after the other, while it
+// is written to: what was stored is read at a deputy, and comes once though the
+// homes have it when they are back.
+func TestDeputies(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 7, "open", young)
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	a.awaitHomes(t, 3)
+	homes := b.awaitHomes(t, 3)
+	a.know(t, b)
+	a.send(t, b, "one", "delivered")
+	wantVerified(t, b.receive(t, 1), "one")
+	b.close(t)
+	// The sender's own server goes last, should the reader live there.
+	slices.SortFunc(homes, func(x, y omega.Fingerprint) int {
+		return btoi(x == servers[0].fpr()) - btoi(y == servers[0].fpr())
+	})
+	end := func(fp omega.Fingerprint) {
+		if err := find(t, servers, fp).end(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end(homes[0])
+	end(homes[1])
+	a.send(t, b, "two", "stored") // at one home and a deputy
+	a.close(t)
+	end(homes[2])
+	b.open(t)
+	wantVerified(t, b.receive(t, 1), "two")
+	for _, h := range homes {
+		if err := find(t, servers, h).start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.awaitHomes(t, 3)
+	a.open(t)
+	a.send(t, b, "three", "delivered")
+	wantVerified(t, b.receive(t, 1), "three")
+	wantVerified(t, b.history(t, a), "one", "two", "three")
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// TestClosedHome: a server that is closed becomes the home of nobody, chosen or
+// not, but stays that of an account that it has taken.
+func TestClosedHome(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open", young, func(cfg *node.Config) {
+		if cfg.Name == "s4" {
+			cfg.Registration = "closed"
+		}
+	})
+	b := newPerson(t, "b", servers[0].address())
+	if homes := b.awaitHomes(t, 3); slices.Contains(homes, servers[3].fpr()) {
+		t.Errorf("homes %v: the closed one was chosen", homes)
+	}
+	choose := func(d *device, homes ...omega.Fingerprint) error {
+		d.close(t) // a new session hears what servers announce now
+		d.open(t)
+		d.online(t)
+		_, err := clientrpc.SetHomes.Call(t.Context(), d.conn, clientrpc.SetHomesParams{Homes: homes})
+		return err
+	}
+	closed, open := servers[3].fpr(), servers[1].fpr()
+	refused := func(d *device) bool {
+		var e *clientrpc.Error
+		return errors.As(choose(d, closed, open), &e) && e.Code == clientrpc.CodeRefused && e.Why.Key == "why.homeclosed"
+	}
+	until(t, "the closed one is refused", func() bool { return refused(b) })
+	restart := func(registration string) {
+		if err := servers[3].end(); err != nil {
+			t.Fatal(err)
+		}
+		servers[3].cfg.Registration = registration
+		if err := servers[3].start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restart("open")
+	until(t, "the open one is taken", func() bool { return choose(b, closed, open) == nil })
+	restart("closed")
+	other := newPerson(t, "other", servers[0].address())
+	until(t, "it is refused to others", func() bool { return refused(other) })
+	if err := choose(b, open, closed); err != nil {
+		t.Errorf("a closed home of this account was refused: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/node"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -33,20 +34,28 @@ func wantCode(t *testing.T, err error, code string) *clientrpc.Error {
 func TestRefusedAccounts(t *testing.T) {
 	t.Parallel()
 	closed := ownCloud(t, 1, "closed")[0]
+	// It is to join a cloud of which nobody is there.
+	joining := ownCloud(t, 1, "open", func(cfg *node.Config) {
+		cfg.Cloud.Bootstrap = []string{"127.0.0.1:1#" + cloud[0].fpr().String()}
+	})[0]
 	wrong := cloud[0].address()
 	wrong = wrong[:strings.Index(wrong, "#")+1] + cloud[1].fpr().String()
-	for _, tt := range []struct{ name, server, device, code string }{
-		{"registration closed", closed.address(), "first", clientrpc.CodeRefused},
-		{"another server's fingerprint", wrong, "first", clientrpc.CodeVerify},
-		{"no address", "nowhere", "first", clientrpc.CodeUsage},
-		{"nobody there", "127.0.0.1:1#" + cloud[0].fpr().String(), "first", clientrpc.CodeOffline},
-		{"nobody there, WebSocket", "ws://127.0.0.1:1#" + cloud[0].fpr().String(), "first", clientrpc.CodeOffline},
-		{"no device name", cloud[0].address(), "", clientrpc.CodeUsage},
+	for _, tt := range []struct{ name, server, device, code, why string }{
+		{"registration closed", closed.address(), "first", clientrpc.CodeRefused, "why.closed"},
+		{"not a member yet", joining.address(), "first", clientrpc.CodeRefused, "why.joining"},
+		{"another server's fingerprint", wrong, "first", clientrpc.CodeVerify, ""},
+		{"no address", "nowhere", "first", clientrpc.CodeUsage, ""},
+		{"nobody there", "127.0.0.1:1#" + cloud[0].fpr().String(), "first", clientrpc.CodeOffline, ""},
+		{"nobody there, WebSocket", "ws://127.0.0.1:1#" + cloud[0].fpr().String(), "first", clientrpc.CodeOffline, ""},
+		{"no device name", cloud[0].address(), "", clientrpc.CodeUsage, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := client.Config{Home: filepath.Join(t.TempDir(), "home"), Name: "x"}
 			_, err := client.Init(t.Context(), client.InitConfig{Config: cfg, Server: tt.server, DeviceName: tt.device})
 			e := wantCode(t, err, tt.code)
+			if tt.why != "" && e.Why.Key != tt.why {
+				t.Errorf("the reason is %s, want %s", e.Why.Key, tt.why)
+			}
 			if e.Doing.Key == "" || e.Why.Key == "" || e.Next.Key == "" {
 				t.Errorf("error without words: %+v", e)
 			}
