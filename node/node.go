@@ -45,6 +45,11 @@ var Version = "dev"
 type Options struct {
 	Logger *slog.Logger // nil discards
 	FS     vfs.FS       // of the stores; nil is the machine's
+
+	// Listen and Dial are the network, as net.ListenConfig and net.Dialer have
+	// it; nil is the machine's.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Node is one server. New opens it, Run runs it.
@@ -125,7 +130,10 @@ func (n *Node) HTTPAddress() string { return n.announced().HTTP }
 // listen opens the listeners, so that a port that is taken is known before
 // anything else happens.
 func (n *Node) listen(ctx context.Context) error {
-	var lc net.ListenConfig
+	listen := n.opt.Listen
+	if listen == nil {
+		listen = new(net.ListenConfig).Listen
+	}
 	for _, l := range []struct {
 		at  string
 		to  *net.Listener
@@ -137,7 +145,7 @@ func (n *Node) listen(ctx context.Context) error {
 		if l.at == "" {
 			continue
 		}
-		ln, err := lc.Listen(ctx, "tcp", l.at)
+		ln, err := listen(ctx, "tcp", l.at)
 		if err != nil {
 			return fmt.Errorf("listen.%s: %w", l.key, err)
 		}
