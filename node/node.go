@@ -105,6 +105,10 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 // Fingerprint is who this server is.
 func (n *Node) Fingerprint() omega.Fingerprint { return n.identity.Account() }
 
+// Cloud is this server's part in the cloud: what it sees of it, and what it
+// counts.
+func (n *Node) Cloud() *cloud.Cloud { return n.cloud }
+
 // ClientAddress is what clients dial: host:port#FINGERPRINT. The host is HOST
 // where this server does not know what others call it.
 func (n *Node) ClientAddress() string { return n.address(n.announced().Client, n.client) }
