@@ -60,8 +60,8 @@ func (sc *scenario) run(t *testing.T) {
 					extra, tick, lost = append(extra, e...), append(tick, s...), lost+l
 				})
 			}
-			slices.Sort(extra)
-			slices.Sort(tick)
+			extra.sort()
+			tick.sort()
 			fig := note(what, extra, lost)
 			fig.StoredP50, fig.StoredP99 = msf(tick.at(.5)), msf(tick.at(.99))
 			if extra.at(.99) > maxExtra || lost > 0 || len(extra) == 0 {
@@ -86,7 +86,7 @@ func (w *world) meet(streams []*stream, fail func([]*stream) []*stream) (extra, 
 // one's view.
 func (w *world) way(from, to *server) []*server {
 	way := []*server{from}
-	for _, h := range from.cloud().Trace(to.id).Hops {
+	for _, h := range from.part.Trace(to.id).Hops {
 		way = append(way, w.server(h.Server))
 	}
 	return way
@@ -113,7 +113,7 @@ func busiest[K comparable](w *world, streams []*stream, of func(way []*server) [
 func (w *world) strangers() (a, b *server) {
 	for {
 		a, b = w.servers[w.rng.IntN(len(w.servers))], w.servers[w.rng.IntN(len(w.servers))]
-		if a != b && !a.cloud().Trace(b.id).Direct && !b.cloud().Trace(a.id).Direct {
+		if a != b && !a.part.Trace(b.id).Direct && !b.part.Trace(a.id).Direct {
 			return a, b
 		}
 	}

@@ -48,6 +48,8 @@ func (d delay) at(q float64) time.Duration {
 	return d[min(int(q*float64(len(d))), len(d)-1)]
 }
 
+func (d delay) sort() { slices.Sort(d) }
+
 func (d delay) String() string {
 	return fmt.Sprintf("%d messages: p50 %v, p99 %v, max %v", len(d), ms(d.at(.5)), ms(d.at(.99)), ms(d.at(1)))
 }
@@ -66,8 +68,8 @@ func (s *stream) extra(begin, end time.Time) (extra, tick delay, lost int) {
 			came, stored = append(came, m.came.Sub(m.sent)), append(stored, m.stored.Sub(m.sent))
 		}
 	}
-	slices.Sort(came)
-	slices.Sort(stored)
+	came.sort()
+	stored.sort()
 	for _, m := range s.sent {
 		switch {
 		case m.sent.Before(begin) || !m.sent.Before(end):
@@ -89,7 +91,24 @@ func sum(streams []*stream, begin, end time.Time) (extra, tick delay, lost int) 
 		e, t, l := s.extra(begin, end)
 		extra, tick, lost = append(extra, e...), append(tick, t...), lost+l
 	}
-	slices.Sort(extra)
-	slices.Sort(tick)
+	extra.sort()
+	tick.sort()
 	return extra, tick, lost
+}
+
+// took is how long the messages of streams took, and how many never came.
+func (w *world) took(streams []*stream) (took delay, lost int) {
+	expectMu.Lock()
+	defer expectMu.Unlock()
+	for _, s := range streams {
+		for _, m := range s.sent {
+			if m.came.IsZero() {
+				lost++
+			} else {
+				took = append(took, m.came.Sub(m.sent))
+			}
+		}
+	}
+	took.sort()
+	return took, lost
 }

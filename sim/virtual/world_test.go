@@ -51,12 +51,12 @@ type server struct {
 	w    *world
 	host string
 	cfg  node.Config
-	node *node.Node
 	id   omega.Fingerprint
 	cert *pgp.Certificate
 	stop context.CancelFunc
 	done chan error
-	wrap func(net.Conn) net.Conn // of connections that it accepts or makes; nil: as they are
+	part *cloud.Cloud
+	lie  lie // no node, but somebody who lies
 }
 
 // inWorld runs f on virtual time in a world without servers.
@@ -141,7 +141,11 @@ func (w *world) add(change ...func(*server)) *server {
 	}
 	w.settle(s.host, nil)
 	w.servers = append(w.servers, s)
-	s.start()
+	if s.lie != honest {
+		s.startLiar()
+	} else {
+		s.start()
+	}
 	return s
 }
 
@@ -153,7 +157,7 @@ func (s *server) start() {
 	if os.Getenv("OMEGA_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("at", s.host)
 	}
-	n, err := node.New(t.Context(), s.cfg, node.Options{Logger: log, Listen: s.listen, Dial: s.dial})
+	n, err := node.New(t.Context(), s.cfg, node.Options{Logger: log, Listen: s.listen, Dial: s.w.dialler(s.host)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,10 +168,20 @@ func (s *server) start() {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.id, s.part = n.Fingerprint(), n.Cloud()
+	s.run(n.Run)
+}
+
+// run has f run until end.
+func (s *server) run(f func(context.Context) error) {
 	ctx, stop := context.WithCancel(context.Background())
-	s.node, s.id, s.stop, s.done = n, n.Fingerprint(), stop, make(chan error, 1)
-	done := s.done
-	go func() { done <- n.Run(ctx) }()
+	done := make(chan error, 1)
+	s.stop, s.done = stop, done
+	go func() { done <- f(ctx) }()
+}
+
+func (s *server) listen(_ context.Context, _, address string) (net.Listener, error) {
+	return s.w.net.Listen(address)
 }
 
 // end waits until nothing of a server runs any more.
@@ -187,8 +201,6 @@ func (s *server) kill() { s.w.net.Kill(s.host) }
 // stood still; nobody is told.
 func (s *server) silence() { s.each(s.w.net.Cut) }
 
-func (s *server) unsilence() { s.each(s.w.net.Heal) }
-
 // deafen lets the server hear nothing; what it says still arrives.
 func (s *server) deafen() {
 	s.each(func(self, other string) { s.w.net.CutOneWay(other, self) })
@@ -202,38 +214,9 @@ func (s *server) each(f func(self, other string)) {
 	}
 }
 
-func (s *server) listen(_ context.Context, _, address string) (net.Listener, error) {
-	ln, err := s.w.net.Listen(address)
-	if err == nil && s.wrap != nil {
-		ln = &wrappedListener{ln, s.wrap}
-	}
-	return ln, err
-}
-
-func (s *server) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	nc, err := s.w.dialler(s.host)(ctx, network, address)
-	if err == nil && s.wrap != nil {
-		nc = s.wrap(nc)
-	}
-	return nc, err
-}
-
-type wrappedListener struct {
-	net.Listener
-	wrap func(net.Conn) net.Conn
-}
-
-func (l *wrappedListener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return l.wrap(nc), nil
-}
-
 // state is what the server thinks of another one.
 func (s *server) state(of omega.Fingerprint) mesh.ServerState {
-	for _, o := range s.node.Cloud().Servers() {
+	for _, o := range s.part.Servers() {
 		if o.Server == of {
 			return o.State
 		}
@@ -241,11 +224,9 @@ func (s *server) state(of omega.Fingerprint) mesh.ServerState {
 	return mesh.Unreachable
 }
 
-func (s *server) cloud() *cloud.Cloud { return s.node.Cloud() }
-
 // full is how many full members the server sees.
 func (s *server) full() (n int) {
-	for _, o := range s.cloud().Servers() {
+	for _, o := range s.part.Servers() {
 		if o.State == mesh.Full {
 			n++
 		}
@@ -283,5 +264,5 @@ func (w *world) formed() bool {
 			want++
 		}
 	}
-	return !slices.ContainsFunc(w.servers, func(s *server) bool { return s.full() < want || len(s.cloud().Servers()) < len(w.servers) })
+	return !slices.ContainsFunc(w.servers, func(s *server) bool { return s.full() < want || len(s.part.Servers()) < len(w.servers) })
 }
