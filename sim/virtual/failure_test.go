@@ -109,20 +109,31 @@ func busiest[K comparable](w *world, streams []*stream, of func(way []*server) [
 	return most, concerned
 }
 
-// strangers are two servers without a connection between them.
+// strangers are two servers without a connection between them, nil where all
+// are connected.
 func (w *world) strangers() (a, b *server) {
-	for {
-		a, b = w.servers[w.rng.IntN(len(w.servers))], w.servers[w.rng.IntN(len(w.servers))]
-		if a != b && !a.part.Trace(b.id).Direct && !b.part.Trace(a.id).Direct {
-			return a, b
+	var pairs [][2]*server
+	for _, a := range w.servers {
+		for _, b := range w.servers {
+			if a != b && !a.part.Trace(b.id).Direct && !b.part.Trace(a.id).Direct {
+				pairs = append(pairs, [2]*server{a, b})
+			}
 		}
 	}
+	if len(pairs) == 0 {
+		return nil, nil
+	}
+	p := pairs[w.rng.IntN(len(pairs))]
+	return p[0], p[1]
 }
 
 // apart are people at pairs of servers that cannot reach each other.
 func apart(w *world) (streams []*stream) {
 	for range len(w.servers) {
 		a, b := w.strangers()
+		if a == nil {
+			break
+		}
 		w.net.Cut(a.host, b.host)
 		streams = append(streams, &stream{from: w.join(a, a), to: w.join(b, b)})
 	}
@@ -166,6 +177,9 @@ func TestDirectFails(t *testing.T) {
 	sc.people = func(w *world) (streams []*stream) {
 		for range 6 {
 			a, b := w.strangers()
+			if a == nil {
+				break
+			}
 			streams = append(streams, &stream{from: w.join(a, a), to: w.join(b, b)})
 		}
 		return streams

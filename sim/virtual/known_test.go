@@ -108,6 +108,9 @@ func TestStretch(t *testing.T) {
 			w.grow(*serversFlag)
 			for range 12 {
 				a, b := w.strangers()
+				if a == nil {
+					break
+				}
 				s := &stream{from: w.join(a, a), to: w.join(b, b)}
 				// What the ends add is the same for both.
 				ends := w.oneWay(s.from.host, a.host) + w.oneWay(s.to.host, b.host)

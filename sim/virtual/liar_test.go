@@ -178,6 +178,9 @@ func TestLiars(t *testing.T) {
 func (w *world) amongLiars(far bool) (streams []*stream) {
 	for range len(w.servers) {
 		a, b := w.strangers()
+		if a == nil {
+			break
+		}
 		if a.lie != honest || b.lie != honest {
 			continue
 		}
