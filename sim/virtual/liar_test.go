@@ -141,6 +141,9 @@ func TestLiars(t *testing.T) {
 		lie  lie
 	}{{"one in ten acknowledges and drops", swallow}, {"one in ten drops", ignore}} {
 		for _, far := range []bool{false, true} {
+			if !*figuresFlag && (tt.lie != swallow || !far) {
+				continue
+			}
 			what := tt.what
 			if far {
 				what += ", no direct way"
