@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -28,7 +29,8 @@ type world struct {
 	t       *testing.T
 	net     *memnet.Network
 	rng     *rand.Rand
-	places  []place
+	mu      sync.RWMutex
+	places  []place // guarded by mu
 	servers []*server
 	people  []*person
 }
@@ -86,6 +88,8 @@ func (w *world) settle(host string, near *place) {
 	if near != nil {
 		p.x, p.y = near.x, near.y
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, q := range w.places {
 		w.net.SetLatency(host, q.host, p.oneWay(q))
 	}
@@ -97,6 +101,8 @@ func (p place) oneWay(q place) time.Duration {
 }
 
 func (w *world) place(host string) place {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
 	return w.places[slices.IndexFunc(w.places, func(p place) bool { return p.host == host })]
 }
 
@@ -207,6 +213,8 @@ func (s *server) deafen() {
 }
 
 func (s *server) each(f func(self, other string)) {
+	s.w.mu.RLock()
+	defer s.w.mu.RUnlock()
 	for _, p := range s.w.places {
 		if p.host != s.host {
 			f(s.host, p.host)
