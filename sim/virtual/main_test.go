@@ -12,7 +12,7 @@ import (
 var (
 	seedFlag    = flag.Uint64("seed", 1, "seed of the first world")
 	worldsFlag  = flag.Int("worlds", 1, "worlds per figure, each with a seed of its own")
-	serversFlag = flag.Int("servers", 12, "servers per world")
+	serversFlag = flag.Int("servers", 8, "servers per world")
 	figuresFlag = flag.Bool("figures", false, "measure everything, not only what tests need")
 )
 
