@@ -9,7 +9,7 @@ import (
 
 // Times of the courier. (spec/cloud.md, CLOUD-23)
 const (
-	courierTick = 25 * time.Millisecond // between looks while anything is under way
+	courierTick = 25 * time.Millisecond  // between looks while anything is under way
 	unknownRTT  = 150 * time.Millisecond // of a connection that was not measured yet
 
 	// A connection stalls after half a round trip more than an acknowledgement
