@@ -84,6 +84,11 @@ KILLS ?= 100
 chaos: ## kill servers and clients KILLS (100) times per test, with the race detector in them
 	$(GO) test -race -count=1 -timeout 100m -v ./sim/fault -kills $(KILLS) -race-programs
 
+CLOUD_FLAGS ?= -servers 50 -worlds 3
+.PHONY: bench-cloud
+bench-cloud: ## real servers on virtual time: what failures, liars and distances cost
+	$(GO) test -count=1 -timeout 60m -v ./sim/virtual -figures $(CLOUD_FLAGS)
+
 SIM_FLAGS ?= -n 10000 --seed 1
 .PHONY: sim
 sim: ## simulate a cloud of 10,000 servers: growth, churn, failures; report in bin/sim.json and bin/sim.html

@@ -9,10 +9,14 @@ import (
 
 // Times of the courier. (spec/cloud.md, CLOUD-23)
 const (
-	courierTick = 25 * time.Millisecond // between looks while anything is under way
-	minStall    = 150 * time.Millisecond
-	stallRTTs   = 3
+	courierTick = 25 * time.Millisecond  // between looks while anything is under way
 	unknownRTT  = 150 * time.Millisecond // of a connection that was not measured yet
+
+	// A connection stalls after half a round trip more than an acknowledgement
+	// takes. That may wait at the other end for two looks, and here for one to
+	// be missed. Being wrong costs a copy, being late costs what is under way.
+	minStall   = 150 * time.Millisecond
+	stallSlack = 3 * courierTick
 
 	// maxHedges is how many packets go around one connection per look: 2,560 a
 	// second, so that a connection that is slow because it is full does not
@@ -151,7 +155,7 @@ func (l *link) stall() time.Duration {
 	if rtt == 0 {
 		rtt = unknownRTT
 	}
-	return max(minStall, stallRTTs*rtt)
+	return max(minStall, rtt+rtt/2+stallSlack)
 }
 
 // hedge sends copies of what stalls on a connection around it.

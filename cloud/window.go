@@ -255,17 +255,18 @@ func (l *link) nacked(tag uint32, now int64) *parcel {
 	return p
 }
 
-// overdue appends to out what the peer has not acknowledged for timeout since
-// it was sent and since anything was, at most room packets. They stay under
-// way, and are not returned again. (spec/cloud.md, CLOUD-23)
+// overdue appends to out what is under way, at most room packets, if the peer
+// has not acknowledged the first of it for timeout since it was sent and since
+// anything was. They stay under way, and are not returned again.
+// (spec/cloud.md, CLOUD-23)
 func (l *link) overdue(out []*parcel, now int64, timeout time.Duration, room int) []*parcel {
 	w := &l.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for n := w.first; n < w.next && room > 0; n++ {
 		e := w.at(n)
-		if now-max(e.at, w.progress) < int64(timeout) {
-			break // and those behind it are younger
+		if n == w.first && now-max(e.at, w.progress) < int64(timeout) {
+			break
 		}
 		if e.p != nil && !e.hedged {
 			e.hedged = true

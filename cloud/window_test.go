@@ -425,13 +425,13 @@ func TestStall(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.rtt.Store(int64(100 * time.Millisecond))
-	if got := l.stall(); got != 300*time.Millisecond {
-		t.Errorf("it stalls after %v, want 300ms", got)
+	if got := l.stall(); got != 225*time.Millisecond {
+		t.Errorf("it stalls after %v, want 225ms", got)
 	}
-	if got := l.overdue(nil, int64(299*time.Millisecond), l.stall(), 10); len(got) > 0 {
+	if got := l.overdue(nil, int64(224*time.Millisecond), l.stall(), 10); len(got) > 0 {
 		t.Error("it is gone around too early")
 	}
-	got := l.overdue(nil, int64(300*time.Millisecond), l.stall(), 10)
+	got := l.overdue(nil, int64(225*time.Millisecond), l.stall(), 10)
 	if len(got) != 1 || len(l.overdue(nil, int64(time.Second), l.stall(), 10)) > 0 {
 		t.Fatalf("%d packets go around it", len(got))
 	}

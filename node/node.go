@@ -46,6 +46,11 @@ var Version = "dev"
 type Options struct {
 	Logger *slog.Logger // nil discards
 	FS     vfs.FS       // of the stores; nil is the machine's
+
+	// Listen and Dial are the network, as net.ListenConfig and net.Dialer have
+	// it; nil is the machine's.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // A Node is one server. New opens it, Run runs it.
@@ -101,6 +106,10 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 // Fingerprint is who this server is.
 func (n *Node) Fingerprint() omega.Fingerprint { return n.identity.Account() }
 
+// Cloud is this server's part in the cloud: what it sees of it, and what it
+// counts.
+func (n *Node) Cloud() *cloud.Cloud { return n.cloud }
+
 // ClientAddress is what clients dial: host:port#FINGERPRINT. The host is HOST
 // where this server does not know what others call it.
 func (n *Node) ClientAddress() string { return n.address(n.announced().Client, n.client) }
@@ -126,7 +135,10 @@ func (n *Node) HTTPAddress() string { return n.announced().HTTP }
 // listen opens the listeners, so that a port that is taken is known before
 // anything else happens.
 func (n *Node) listen(ctx context.Context) error {
-	var lc net.ListenConfig
+	listen := n.opt.Listen
+	if listen == nil {
+		listen = new(net.ListenConfig).Listen
+	}
 	for _, l := range []struct {
 		at  string
 		to  *net.Listener
@@ -138,7 +150,7 @@ func (n *Node) listen(ctx context.Context) error {
 		if l.at == "" {
 			continue
 		}
-		ln, err := lc.Listen(ctx, "tcp", l.at)
+		ln, err := listen(ctx, "tcp", l.at)
 		if err != nil {
 			return fmt.Errorf("listen.%s: %w", l.key, err)
 		}

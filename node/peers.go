@@ -26,7 +26,7 @@ func (n *Node) dialByCircuit(ctx context.Context, to transport.Address, h wire.H
 
 // answerCircuit takes the connection of another server that comes by a relay.
 func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (cloud.Conn, error) {
-	nc, err := transport.DialCircuit(ctx, nil, relay, h)
+	nc, err := transport.DialCircuit(ctx, n.opt.Dial, relay, h)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (
 
 func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle, bulk bool) (cloud.Conn, error) {
 	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer,
+		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer, Dialer: n.opt.Dial,
 		Register: func(context.Context) (wire.Entry, error) {
 			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
 		},

@@ -24,17 +24,24 @@ var _ net.Conn = (*Conn)(nil)
 type both struct {
 	network *Network
 	link    *link
-	streams [2]*stream
+	streams [2]*stream // of the dialling side and of the other
+	first   int        // direction of the first one
+	ends    [2]*Conn
 	open    int // ends that have not closed; guarded by network.mu
 }
 
-func newPair(n *Network, l *link, dialler, listener Addr) (client, server *Conn) {
-	there, back := newStream(l), newStream(l)
-	b := &both{network: n, link: l, streams: [2]*stream{there, back}, open: 2}
+func newPair(n *Network, l *link, from string, dialler, listener Addr) (client, server *Conn) {
+	first := l.direction(from)
+	there, back := newStream(l, first), newStream(l, 1^first)
+	b := &both{network: n, link: l, streams: [2]*stream{there, back}, first: first, open: 2}
 	client = &Conn{both: b, local: dialler, remote: listener, in: back, out: there}
 	server = &Conn{both: b, local: listener, remote: dialler, in: there, out: back}
+	b.ends = [2]*Conn{client, server}
 	return client, server
 }
+
+// host is whose end this is.
+func (c *Conn) host() string { return c.local.host() }
 
 // Read reads what has arrived.
 func (c *Conn) Read(p []byte) (int, error) {
@@ -56,7 +63,7 @@ func (c *Conn) opError(op string, err error) error {
 }
 
 // Close closes both directions. What was written still arrives at the other
-// end.
+// end, and then that nothing more comes.
 func (c *Conn) Close() error {
 	n := c.both.network
 	n.mu.Lock()
@@ -129,8 +136,8 @@ type end struct {
 	timer    *time.Timer
 }
 
-func newStream(l *link) *stream {
-	s := &stream{cut: l.cut, latency: l.latency}
+func newStream(l *link, direction int) *stream {
+	s := &stream{cut: l.cut[direction], latency: l.latency}
 	s.cond.L = &s.mu
 	return s
 }
@@ -147,14 +154,36 @@ func (s *stream) set(cut bool, latency time.Duration) {
 func (s *stream) end(read, write error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.reader.closed && read == nil && s.latency > 0 {
+		s.chunks = append(s.chunks, chunk{arrives: time.Now().Add(s.latency)}) // the end is under way
+	}
 	if !s.reader.closed || s.reader.err == nil && read != nil {
 		s.reader.closed, s.reader.err = true, read
 	}
 	if read != nil {
 		s.chunks, s.size = nil, 0
 	}
+	if read == net.ErrClosed && s.latency > 0 && !s.writer.closed {
+		time.AfterFunc(s.latency, func() { s.refuse(write) }) // the writer does not know yet
+	} else {
+		s.endWriter(write)
+	}
+	s.cond.Broadcast()
+}
+
+// endWriter is called with s.mu held.
+func (s *stream) endWriter(err error) {
 	if !s.writer.closed {
-		s.writer.closed, s.writer.err = true, write
+		s.writer.closed, s.writer.err = true, err
+	}
+}
+
+// refuse tells the writer that nobody reads, unless word of it is cut off.
+func (s *stream) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.cut {
+		s.endWriter(err)
 	}
 	s.cond.Broadcast()
 }
@@ -228,7 +257,10 @@ func (s *stream) read(p []byte) (int, error) {
 		case len(p) == 0:
 			return 0, nil
 		case s.arrived():
-			return s.pop(p), nil
+			if n := s.pop(p); n > 0 {
+				return n, nil
+			}
+			continue // it was the end
 		case s.reader.closed && len(s.chunks) == 0 && !s.cut:
 			return 0, io.EOF
 		}

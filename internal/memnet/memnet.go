@@ -24,6 +24,7 @@ type Network struct {
 	listeners map[string]*listener // by host:port
 	links     map[pair]*link       // by hosts, in order; only those that were asked for
 	port      int                  // last one given to a dialling side or to port 0
+	killed    map[string]bool      // hosts
 }
 
 // A pair names two hosts, the smaller name first.
@@ -31,7 +32,8 @@ type pair struct{ a, b string }
 
 // A link is all that lies between two hosts.
 type link struct {
-	cut     bool
+	pair    pair
+	cut     [2]bool // from pair.a to pair.b, and back
 	latency time.Duration
 	conns   map[*both]struct{}
 	changed chan struct{} // closed when cut changes
@@ -39,7 +41,7 @@ type link struct {
 
 // New returns an empty network: everybody can reach everybody, at once.
 func New() *Network {
-	return &Network{listeners: make(map[string]*listener), links: make(map[pair]*link), port: 32767}
+	return &Network{listeners: make(map[string]*listener), links: make(map[pair]*link), killed: make(map[string]bool), port: 32767}
 }
 
 func (n *Network) link(a, b string) *link {
@@ -48,7 +50,7 @@ func (n *Network) link(a, b string) *link {
 	}
 	l := n.links[pair{a, b}]
 	if l == nil {
-		l = &link{conns: make(map[*both]struct{}), changed: make(chan struct{})}
+		l = &link{pair: pair{a, b}, conns: make(map[*both]struct{}), changed: make(chan struct{})}
 		n.links[pair{a, b}] = l
 	}
 	return l
@@ -62,6 +64,9 @@ func (n *Network) Listen(address string) (net.Listener, error) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.killed[host] {
+		return nil, &net.OpError{Op: "listen", Net: "mem", Addr: Addr(address), Err: syscall.ENETDOWN}
+	}
 	if port == "0" {
 		address = net.JoinHostPort(host, n.nextPort())
 	}
@@ -90,6 +95,14 @@ func (n *Network) Dialer(host string) func(ctx context.Context, network, address
 	}
 }
 
+// direction is the index in cut of what from writes.
+func (l *link) direction(from string) int {
+	if from == l.pair.a {
+		return 0
+	}
+	return 1
+}
+
 // dial waits while the hosts are cut from each other, as TCP does.
 func (n *Network) dial(ctx context.Context, from, address string) (*Conn, error) {
 	to, _, err := net.SplitHostPort(address)
@@ -100,7 +113,7 @@ func (n *Network) dial(ctx context.Context, from, address string) (*Conn, error)
 		n.mu.Lock()
 		l := n.link(from, to)
 		changed := l.changed
-		if !l.cut {
+		if l.cut == [2]bool{} || n.killed[from] {
 			defer n.mu.Unlock()
 			return n.connect(l, from, address)
 		}
@@ -115,11 +128,14 @@ func (n *Network) dial(ctx context.Context, from, address string) (*Conn, error)
 
 // connect is called with n.mu held.
 func (n *Network) connect(l *link, from, address string) (*Conn, error) {
+	if n.killed[from] {
+		return nil, syscall.ENETDOWN
+	}
 	ln := n.listeners[address]
 	if ln == nil {
 		return nil, syscall.ECONNREFUSED
 	}
-	client, server := newPair(n, l, Addr(net.JoinHostPort(from, n.nextPort())), ln.addr)
+	client, server := newPair(n, l, from, Addr(net.JoinHostPort(from, n.nextPort())), ln.addr)
 	select {
 	case ln.backlog <- server:
 		l.conns[client.both] = struct{}{}
@@ -132,12 +148,60 @@ func (n *Network) connect(l *link, from, address string) (*Conn, error) {
 // Cut makes a and b unable to reach each other: nothing that is under way or
 // written arrives, nobody is told, and dialling waits. Cut of a host from
 // itself is possible.
-func (n *Network) Cut(a, b string) { n.set(a, b, func(l *link) { l.cut = true }) }
+func (n *Network) Cut(a, b string) { n.set(a, b, func(l *link) { l.cut = [2]bool{true, true} }) }
 
-// Heal undoes Cut: what was written in between arrives.
-func (n *Network) Heal(a, b string) { n.set(a, b, func(l *link) { l.cut = false }) }
+// CutOneWay is Cut for what from sends to to; the other way stays as it is.
+// Dialling needs both.
+func (n *Network) CutOneWay(from, to string) {
+	n.set(from, to, func(l *link) { l.cut[l.direction(from)] = true })
+}
 
-// SetLatency makes everything written from now on take d from a to b and back.
+// Heal undoes Cut and CutOneWay: what was written in between arrives.
+func (n *Network) Heal(a, b string) { n.set(a, b, func(l *link) { l.cut = [2]bool{} }) }
+
+// Kill ends everything that a host has, as the death of its process does: what
+// it wrote still arrives, and then the end of the connection; nobody listens
+// any more, and it can neither dial nor listen until Revive.
+func (n *Network) Kill(host string) {
+	n.mu.Lock()
+	n.killed[host] = true
+	var conns []*Conn
+	for p, l := range n.links {
+		if p.a != host && p.b != host {
+			continue
+		}
+		for b := range l.conns {
+			for _, c := range b.ends {
+				if c.host() == host {
+					conns = append(conns, c)
+				}
+			}
+		}
+	}
+	var listeners []*listener
+	for _, l := range n.listeners {
+		if l.addr.host() == host {
+			listeners = append(listeners, l)
+		}
+	}
+	n.mu.Unlock()
+	for _, l := range listeners {
+		l.Close()
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+}
+
+// Revive lets a host that was killed begin again, with nothing.
+func (n *Network) Revive(host string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.killed, host)
+}
+
+// SetLatency makes everything written from now on take d from a to b, and as long
+// back; so does the end of a connection.
 // Dialling takes no time.
 func (n *Network) SetLatency(a, b string, d time.Duration) {
 	n.set(a, b, func(l *link) { l.latency = d })
@@ -163,7 +227,7 @@ func (n *Network) Isolate(host string) (heal func()) {
 	var others []string
 	for p, l := range n.links {
 		switch {
-		case l.cut:
+		case l.cut == [2]bool{true, true}:
 		case p.a == host:
 			others = append(others, p.b)
 		case p.b == host:
@@ -195,8 +259,8 @@ func (n *Network) set(a, b string, change func(*link)) {
 	cut, latency := l.cut, l.latency
 	n.mu.Unlock()
 	for _, c := range conns {
-		for _, s := range c.streams {
-			s.set(cut, latency)
+		for i, s := range c.streams {
+			s.set(cut[c.first^i], latency)
 		}
 	}
 }
@@ -209,6 +273,11 @@ func (Addr) Network() string { return "mem" }
 
 // String returns host:port.
 func (a Addr) String() string { return string(a) }
+
+func (a Addr) host() string {
+	host, _, _ := net.SplitHostPort(string(a)) // of our own making
+	return host
+}
 
 type listener struct {
 	network *Network

@@ -229,3 +229,88 @@ func TestListen(t *testing.T) {
 		t.Errorf("dial = %v, want %v", err, syscall.ECONNREFUSED)
 	}
 }
+
+// pairOf connects a and b with 10 ms between them.
+func pairOf(t *testing.T, n *Network) (a, b net.Conn) {
+	t.Helper()
+	n.SetLatency("a", "b", 10*time.Millisecond)
+	ln, err := n.Listen("b:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err = n.Dialer("a")(t.Context(), "tcp", "b:1"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return a, b
+}
+
+func TestCutOneWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New()
+		a, b := pairOf(t, n)
+		n.CutOneWay("a", "b")
+		buf := make([]byte, 8)
+		if _, err := b.Write([]byte("back")); err != nil {
+			t.Fatal(err)
+		}
+		if k, err := a.Read(buf); err != nil || string(buf[:k]) != "back" {
+			t.Errorf("the way back: %q, %v", buf[:k], err)
+		}
+		if _, err := a.Write([]byte("there")); err != nil {
+			t.Fatal(err)
+		}
+		b.SetReadDeadline(time.Now().Add(time.Minute))
+		if k, err := b.Read(buf); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the cut way: %q, %v", buf[:k], err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := n.Dialer("a")(ctx, "tcp", "b:1"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("dial over a cut way: %v", err)
+		}
+		n.Heal("a", "b")
+		b.SetReadDeadline(time.Time{})
+		if k, err := b.Read(buf); err != nil || string(buf[:k]) != "there" {
+			t.Errorf("after healing: %q, %v", buf[:k], err)
+		}
+	})
+}
+
+func TestKill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := New()
+		a, b := pairOf(t, n)
+		start := time.Now()
+		if _, err := b.Write([]byte("last")); err != nil {
+			t.Fatal(err)
+		}
+		n.Kill("b")
+		all, err := io.ReadAll(a)
+		if string(all) != "last" || err != nil || time.Since(start) != 10*time.Millisecond {
+			t.Errorf("read %q, %v after %v; want what was written and the end after 10ms", all, err, time.Since(start))
+		}
+		time.Sleep(time.Millisecond)
+		if _, err := a.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("write to the dead: %v", err)
+		}
+		if _, err := b.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("read by the dead: %v", err)
+		}
+		if _, err := n.Dialer("a")(t.Context(), "tcp", "b:1"); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("dial the dead: %v", err)
+		}
+		if _, err := n.Dialer("b")(t.Context(), "tcp", "a:1"); !errors.Is(err, syscall.ENETDOWN) {
+			t.Errorf("the dead dials: %v", err)
+		}
+		if _, err := n.Listen("b:1"); !errors.Is(err, syscall.ENETDOWN) {
+			t.Errorf("the dead listens: %v", err)
+		}
+		n.Revive("b")
+		if _, err := n.Listen("b:1"); err != nil {
+			t.Errorf("listen after Revive: %v", err)
+		}
+	})
+}
