@@ -24,6 +24,8 @@ type home struct {
 	boxes   shardMap[*box]   // by account; those that have leases
 	leases  shardMap[*lease] // by device
 	install sync.Mutex       // one lease comes or goes at a time
+	devices sync.Mutex       // one device set is read from the key server and set at a time
+	warned  warnings
 	pumps   pumps
 }
 
@@ -87,7 +89,7 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if _, err := verify(e.Certificate, w, now); err != nil {
 		return nil, codeOf(err)
 	}
-	start, err := h.cursor(ctx, e, w, w.Homes[at], now)
+	start, err := h.cursor(ctx, w, w.Homes[at])
 	if err != nil {
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
@@ -101,18 +103,21 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if !h.put(l) {
 		return nil, omega.CodeSuperseded
 	}
+	// Whoever revoked the device meanwhile found no lease to end.
+	if e, err := h.p.cfg.Keys.Find(ctx, w.User); err == nil && !slices.Contains(activeDevices(e, h.p.now()), w.Device) {
+		h.detach(w.Device, func(o *lease) bool { return o == l })
+		return nil, omega.CodeRefused
+	}
 	return l, omega.CodeOK
 }
 
 // cursor notes the account's devices in the mailbox and says after which
 // sequence the device lacks mail: what it says itself or has acknowledged,
 // whichever is later. A proxy repeats a lease for hours, so its cursor is old.
-func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh wire.LeaseHome, now time.Time) (uint64, error) {
+func (h *home) cursor(ctx context.Context, w *wire.Lease, lh wire.LeaseHome) (uint64, error) {
 	mail := h.p.cfg.Mail
-	if slices.Contains(e.Homes(), h.self) {
-		if err := mail.SetDevices(ctx, w.User, activeDevices(e, now)); err != nil {
-			return 0, err
-		}
+	if err := h.setDevices(ctx, w.User); err != nil {
+		return 0, err
 	}
 	start, err := mail.Cursor(ctx, w.User, w.Device)
 	if err != nil {
@@ -122,6 +127,22 @@ func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh
 		start = max(start, lh.Cursor)
 	}
 	return start, nil
+}
+
+// setDevices notes the devices of an account in its mailbox, if this is a home of
+// it. The entry is read under the lock: whoever sets a device set last has read
+// it last, so an older one never replaces a newer one.
+func (h *home) setDevices(ctx context.Context, account omega.Fingerprint) error {
+	h.devices.Lock()
+	defer h.devices.Unlock()
+	e, err := h.p.cfg.Keys.Find(ctx, account)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(e.Homes(), h.self) {
+		return nil
+	}
+	return h.p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, h.p.now()))
 }
 
 func activeDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
@@ -219,7 +240,7 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 	}
 	key, err := h.ackKey(ctx, l)
 	if err != nil {
-		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		h.ackRefused(ctx, a, err)
 		return
 	}
 	if !key.Check(a) {
@@ -230,11 +251,19 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 		return
 	}
 	if err := h.p.cfg.Mail.Ack(ctx, l.account, l.device, a.Seq); err != nil {
-		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		h.ackRefused(ctx, a, err)
 		return
 	}
 	h.p.stats.acks.Add(1)
 	l.acknowledged(a.Seq)
+}
+
+// ackRefused says that an acknowledgement could not be taken, a few times a
+// minute: a device may send as many as it likes.
+func (h *home) ackRefused(ctx context.Context, a *wire.Ack, err error) {
+	if h.warned.take(h.p.steady().UnixNano()) {
+		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+	}
 }
 
 // ackKey returns the key of a lease's mail and acknowledgements. For sessions
@@ -286,10 +315,8 @@ func (h *home) tick(now, steady time.Time) {
 func (h *home) changed(ctx context.Context, e *keyserver.Entry) {
 	now := h.p.now()
 	active := activeDevices(e, now)
-	if slices.Contains(e.Homes(), h.self) {
-		if err := h.p.cfg.Mail.SetDevices(ctx, e.Fingerprint(), active); err != nil {
-			h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
-		}
+	if err := h.setDevices(ctx, e.Fingerprint()); err != nil {
+		h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
 	}
 	b := h.boxes.get(e.Fingerprint())
 	if b == nil {
