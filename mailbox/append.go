@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -12,7 +13,8 @@ import (
 // Append stores it.Envelope in the mailboxes of it.Recipients. When it returns
 // nil, it.Results says what became of each, the mail can be read and pushed,
 // and it.Done will be called once it is on stable storage. It waits only for
-// mailboxes that are not in memory and for the queue to have room.
+// mailboxes that are not in memory, for the queue to have room, and for a look
+// at the disk when there may be a tombstone of the envelope.
 //
 // An error means that the store kept nothing and will not call Done: ErrDiskFull,
 // ErrFailed, ErrClosed, ErrTooLarge, or ctx's cause.
@@ -32,7 +34,11 @@ func (s *Store) Append(ctx context.Context, it *Item) error {
 	if err != nil {
 		return err
 	}
-	if err := s.usable(); err != nil {
+	err = s.exhume(ctx, it, boxes)
+	if err == nil {
+		err = s.usable()
+	}
+	if err != nil {
 		s.unpin(boxes)
 		return err
 	}
@@ -116,7 +122,7 @@ func (s *Store) stage(it *Item) {
 
 	n := 0 // boxes that take it
 	for i, b := range it.boxes {
-		it.Results[i] = s.judge(b, it)
+		it.Results[i] = s.judge(b, it, i)
 		if it.Results[i] == (Result{}) {
 			b.staging = it
 			n++
@@ -126,7 +132,7 @@ func (s *Store) stage(it *Item) {
 		s.enter(it, n)
 	}
 	for i, b := range it.boxes {
-		if r := &it.Results[i]; r.Duplicate && r.Seq == 0 {
+		if r := &it.Results[i]; r.Duplicate && r.Seq == 0 && !slices.Contains(it.gone, i) {
 			r.Seq = it.seq // named twice in one item
 		}
 		b.staging = nil
@@ -143,8 +149,8 @@ func lifetime(now, asked time.Time) time.Time {
 	return time.Unix(max(asked.Unix(), 1), 0)
 }
 
-// judge returns a zero result when b takes it.
-func (s *Store) judge(b *box, it *Item) Result {
+// judge returns a zero result when b, the i-th recipient, takes it.
+func (s *Store) judge(b *box, it *Item, i int) Result {
 	if b.staging == it {
 		return Result{Duplicate: true}
 	}
@@ -153,6 +159,9 @@ func (s *Store) judge(b *box, it *Item) Result {
 	}
 	if seq, ok := s.recent.find(it.Key.with(b.salt)); ok {
 		return Result{Seq: seq, Duplicate: true}
+	}
+	if slices.Contains(it.gone, i) {
+		return Result{Duplicate: true}
 	}
 	if len(b.live()) >= s.cfg.MaxMessages || b.bytes+int64(len(it.Envelope)) > s.cfg.MaxBytes {
 		return Result{Err: ErrFull}

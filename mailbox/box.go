@@ -14,7 +14,7 @@ import (
 // whatever the driver does not know yet holds a pin. Store.mu guards all of it.
 type box struct {
 	account omega.Fingerprint
-	salt    Key            // makes keys of this mailbox differ from others in recent
+	salt    Key            // makes keys of this mailbox differ from those of others
 	entries []Entry        // entries[head:] wait, ascending
 	head    int            // trimmed entries at the front of entries
 	bytes   int64          // octets of envelopes that wait

@@ -71,6 +71,7 @@ func (s *Store) takeChanges(g *group) {
 	s.file(g)
 	b.First = s.unfiled.first(s.next)
 	b.Trims, s.trims = s.trims, b.Trims
+	s.tombs.take(b)
 	g.pinned = append(g.pinned, s.trimmedFrom...)
 	clear(s.trimmedFrom)
 	s.trimmedFrom = s.trimmedFrom[:0]
@@ -81,7 +82,7 @@ func (s *Store) takeChanges(g *group) {
 		s.reserved += s.block
 		b.Reserve = s.reserved
 	}
-	b.Totals = s.totals
+	b.Totals = s.sums()
 }
 
 // takeDevices moves the changed device sets into g's batch. They ride only on
@@ -157,6 +158,7 @@ func (s *Store) settle(g *group) {
 		clear(it.boxes)
 		it.boxes = nil
 	}
+	s.tombs.applied()
 	s.unpin(g.pinned)
 	clear(g.pinned)
 	g.pinned = g.pinned[:0]

@@ -112,6 +112,7 @@ func (s *Store) trimAcked(b *box) {
 		e := b.entries[b.head]
 		b.head++
 		s.trimmed(b, e)
+		s.bury(b, e, e.Expires)
 		s.counters.Trimmed++
 	}
 	if len(s.trims) >= maxTrims {
@@ -126,7 +127,6 @@ func (s *Store) trimmed(b *box, e Entry) {
 	b.pins++
 	s.trimmedFrom = append(s.trimmedFrom, b)
 	s.trims = append(s.trims, Trim{b.account, e.Seq, e.Seq < s.unfiled.first(s.next), e.Shared})
-	s.recent.add(e.Key.with(b.salt), e.Seq)
 	s.totals.Messages--
 	s.totals.Bytes -= int64(e.Size)
 }

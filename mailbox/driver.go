@@ -44,6 +44,11 @@ type Driver interface {
 	// that there are no more.
 	Mailboxes(ctx context.Context, after omega.Fingerprint, limit int) ([]omega.Fingerprint, error)
 
+	// Tombs calls visit for the runs of tombstones of the segments from one on
+	// and before another, ascending, until it returns an error, which it
+	// returns. The run's keys are only valid during the call.
+	Tombs(ctx context.Context, from, before TombID, visit func(TombRun) error) error
+
 	// Room is nil while there is room for more mail, else ErrDiskFull or an
 	// error that wraps it. It is called for every append and must be cheap.
 	Room() error
@@ -72,8 +77,9 @@ type State struct {
 
 // Totals count what waits: an envelope in three mailboxes counts three times.
 type Totals struct {
-	Messages int64
-	Bytes    int64 // octets of envelopes
+	Messages   int64
+	Bytes      int64 // octets of envelopes
+	Tombstones int64 // keys of mail that is gone
 }
 
 // A Batch is what one commit changes, in the order of its fields: mail may be
@@ -83,9 +89,13 @@ type Batch struct {
 	Files   []File
 	Trims   []Trim
 	Devices []DeviceState // device sets that replace earlier ones
-	Reserve uint64        // when not 0, State.Next from now on
-	First   uint64        // all mail below it is filed or trimmed after this batch
-	Totals  Totals        // after this batch
+
+	DropTombs TombID    // all tombstones of segments before it are gone; zero: none
+	Tombs     []TombRun // new tombstones
+
+	Reserve uint64 // when not 0, State.Next from now on
+	First   uint64 // all mail below it is filed or trimmed after this batch
+	Totals  Totals // after this batch
 
 	// Driver is for the driver's use between Apply and Sync.
 	Driver any
@@ -95,12 +105,14 @@ type Batch struct {
 func (b *Batch) reset() {
 	clear(b.Puts)
 	clear(b.Devices)
-	*b = Batch{Puts: b.Puts[:0], Files: b.Files[:0], Trims: b.Trims[:0], Devices: b.Devices[:0]}
+	clear(b.Tombs)
+	*b = Batch{Puts: b.Puts[:0], Files: b.Files[:0], Trims: b.Trims[:0], Devices: b.Devices[:0], Tombs: b.Tombs[:0]}
 }
 
 // Empty reports whether b changes nothing but sums.
 func (b *Batch) Empty() bool {
-	return len(b.Puts) == 0 && len(b.Files) == 0 && len(b.Trims) == 0 && len(b.Devices) == 0 && b.Reserve == 0
+	return len(b.Puts) == 0 && len(b.Files) == 0 && len(b.Trims) == 0 && len(b.Devices) == 0 &&
+		len(b.Tombs) == 0 && b.DropTombs == TombID{} && b.Reserve == 0
 }
 
 // A Put is an envelope for one or more mailboxes. The driver stores it once
@@ -126,6 +138,21 @@ type Trim struct {
 	Seq     uint64
 	Filed   bool // by this batch or an earlier one
 	Shared  bool // Entry.Shared
+}
+
+// A TombID names a segment of tombstones. A segment's tombstones are of use
+// until its day, counted from 1970, begins.
+type TombID struct {
+	Day     uint16
+	Segment uint32
+}
+
+// A TombRun is a part of a segment of tombstones. A driver keeps it until a
+// batch drops it.
+type TombRun struct {
+	TombID
+	First uint16 // tombstones of the segment before it
+	Keys  []Key  // at most 2,048
 }
 
 // Unfiled is mail that is not filed, for the mailboxes that still hold it.

@@ -28,28 +28,38 @@ func (s *Store) Expire(ctx context.Context, limit int) (removed int, done bool, 
 	if err != nil {
 		return 0, false, fmt.Errorf("look for expired mail: %w", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.expireFrom = next
+	seen := make(map[omega.Fingerprint]bool)
 	for _, ref := range found {
+		if seen[ref.Mailbox] {
+			continue
+		}
+		seen[ref.Mailbox] = true
 		n, err := s.expireBox(ctx, ref.Mailbox, now)
+		removed += n
 		if err != nil {
 			return removed, false, err
 		}
-		removed += n
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.expireFrom = next
 	return removed, next == nil, nil
 }
 
-// expireBox removes all that has expired from one mailbox. s.mu is held, but
-// given up while the mailbox is loaded.
+// expireBox removes all that has expired from one mailbox: others come
+// in between, so that appends do not wait for more than one mailbox.
 func (s *Store) expireBox(ctx context.Context, mailbox omega.Fingerprint, now uint32) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	b, err := s.pinOne(ctx, mailbox)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { b.pins-- }()
-	n := s.drop(b, func(e Entry) bool { return e.Expires <= now })
-	s.counters.Expired += uint64(n)
-	return n, nil
+	out := s.drop(b, func(e Entry) bool { return e.Expires <= now })
+	for _, e := range out {
+		s.bury(b, e, now+whenExpired)
+	}
+	s.counters.Expired += uint64(len(out))
+	return len(out), nil
 }

@@ -51,8 +51,8 @@ func (s *Store) Keys(ctx context.Context, mailbox omega.Fingerprint) ([]Key, err
 	return keys, nil
 }
 
-// Lacks returns those of keys that the mailbox neither holds nor is known to
-// have held, in their order.
+// Lacks returns those of keys that the mailbox neither holds nor has a tombstone
+// of, in their order.
 func (s *Store) Lacks(ctx context.Context, mailbox omega.Fingerprint, keys []Key) ([]Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,15 +62,30 @@ func (s *Store) Lacks(ctx context.Context, mailbox omega.Fingerprint, keys []Key
 	}
 	defer func() { b.pins-- }()
 	var lacks []Key
+	var list []suspect
 	for _, k := range keys {
 		if _, holds := b.find(k); holds {
 			continue
 		}
 		if _, held := s.recent.find(k.with(b.salt)); !held {
+			list = s.suspects(list, k.with(b.salt), len(lacks))
 			lacks = append(lacks, k)
 		}
 	}
-	return lacks, nil
+	if err := s.confirm(ctx, list); err != nil {
+		return nil, fmt.Errorf("compare mailbox %s: %w", mailbox, err)
+	}
+	dead := make(map[int]bool)
+	for _, x := range list {
+		dead[x.of] = dead[x.of] || x.dead
+	}
+	kept := lacks[:0]
+	for i, k := range lacks {
+		if !dead[i] {
+			kept = append(kept, k)
+		}
+	}
+	return kept, nil
 }
 
 // Find returns the sequences of those of keys that wait in the mailbox,
@@ -114,7 +129,8 @@ func (s *Store) Last(ctx context.Context, mailbox omega.Fingerprint) (uint64, er
 
 // Remove takes mail out of a mailbox whatever its devices say: somebody else
 // has it now. Sequences that are not there change nothing. On stable storage it
-// rides on a later commit, so after a crash the mail may be there again.
+// rides on a later commit, so after a crash the mail may be there again. It
+// leaves no tombstone: a repetition is only recognised for a while.
 func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,12 +139,14 @@ func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []ui
 		return err
 	}
 	defer func() { b.pins-- }()
-	s.drop(b, func(e Entry) bool { return slices.Contains(seqs, e.Seq) })
+	for _, e := range s.drop(b, func(e Entry) bool { return slices.Contains(seqs, e.Seq) }) {
+		s.recent.add(e.Key.with(b.salt), e.Seq)
+	}
 	return nil
 }
 
-// drop trims what gone says and returns how many that were. s.mu is held.
-func (s *Store) drop(b *box, gone func(Entry) bool) int {
+// drop trims what gone says, and returns it. s.mu is held.
+func (s *Store) drop(b *box, gone func(Entry) bool) []Entry {
 	var out []Entry
 	kept := b.live()[:0]
 	for _, e := range b.live() {
@@ -142,5 +160,5 @@ func (s *Store) drop(b *box, gone func(Entry) bool) int {
 	for _, e := range out {
 		s.trimmed(b, e)
 	}
-	return len(out)
+	return out
 }

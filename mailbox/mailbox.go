@@ -19,7 +19,9 @@
 //     is synced, and a device must not meet a second mail under a sequence that
 //     it has seen. The store reserves them durably in blocks.
 //   - The same envelope again (the same Key in the same mailbox) changes
-//     nothing while the first waits, and for a while after it was trimmed.
+//     nothing while the first waits, and after every device has it until its
+//     lifetime ends: a tombstone is stored with the trim. A crash that takes
+//     away the one takes away the other.
 //
 // # The life of an envelope
 //
@@ -27,6 +29,7 @@
 //	commit   the group is applied, then synced; Done says stored        (commit.go)
 //	Ack      a device has it and everything before                      (device.go)
 //	trim     the last device has it: removed with a later commit        (device.go)
+//	bury     its key stays, in the same commit                          (tomb.go)
 package mailbox
 
 import (
@@ -143,6 +146,7 @@ type Item struct {
 	// Received is the time that readers will see, set by Append.
 	Received time.Time
 
+	gone     []int               // recipients that have a tombstone of it
 	boxes    []*box              // pinned, one per recipient; guarded by Store.mu
 	one      [1]*box             // room for boxes of the usual item
 	stored   []omega.Fingerprint // the recipients that got it anew
@@ -152,7 +156,7 @@ type Item struct {
 
 // A Result says what became of an item for one recipient.
 type Result struct {
-	Seq       uint64 // the sequence; the existing one for a duplicate
+	Seq       uint64 // the sequence; of a duplicate the existing one, or 0 when it has a tombstone
 	Prev      uint64 // see Mail.Prev; 0 for a duplicate
 	Duplicate bool   // the mailbox has, or had, this envelope already
 	Err       error  // ErrFull, or nil

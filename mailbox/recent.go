@@ -2,7 +2,7 @@ package mailbox
 
 import "encoding/binary"
 
-// recent remembers the keys of trimmed mail: a table of buckets in which the
+// recent remembers the keys of removed mail: a table of buckets in which the
 // newest displaces the oldest. A look-up touches one bucket, a map of this size
 // would cost the processor's cache three times as much. The table is made with
 // the first key.

@@ -17,12 +17,19 @@ type Stats struct {
 	SyncTime time.Duration // sum over commits, from applied to stable
 }
 
+// sums are the totals of this moment. s.mu is held.
+func (s *Store) sums() Totals {
+	t := s.totals
+	t.Tombstones = s.tombs.n
+	return t
+}
+
 // Stats returns the figures of this moment.
 func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.counters
-	st.Totals = s.totals
+	st.Totals = s.sums()
 	st.Cached = len(s.boxes)
 	st.Queued = len(s.queue)
 	return st

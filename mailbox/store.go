@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -32,10 +33,13 @@ type Config struct {
 	// about 50 MB when they are nearly empty; each mail in them adds 32 octets.
 	MaxCached int
 
-	// MaxRecent is about how many trimmed mails are remembered to recognise
-	// their repetitions. Zero means 1<<18, which take 6 MB; 6 seconds of the
-	// highest rate, hours of a usual one. Repetitions after that reach the
-	// devices, which drop them.
+	// MaxTombstones is how many tombstones are kept, at 16 octets on disk and 5
+	// to 10 in memory. Zero means 1<<24, 400,000 mails a day for 40 days. Above it those
+	// that expire first go: a repetition then reaches the devices, which drop it.
+	MaxTombstones int64
+
+	// MaxRecent is about how many removed mails (Remove) are remembered to
+	// recognise their repetitions. Zero means 1<<18, which take 6 MB.
 	MaxRecent int
 
 	// FlushInterval is how long a trim or a device's acknowledgement waits for a
@@ -64,6 +68,7 @@ func (c *Config) setDefaults() error {
 	def(&c.MaxBytes, 64<<20)
 	def(&c.MaxQueued, 64<<20)
 	def(&c.MaxCached, 100_000)
+	def(&c.MaxTombstones, 1<<24)
 	def(&c.MaxRecent, 1<<18)
 	def(&c.FlushInterval, time.Second)
 	if c.Now == nil {
@@ -100,6 +105,7 @@ type Store struct {
 	work        sync.Cond  // the committer waits on it
 	boxes       map[omega.Fingerprint]*box
 	recent      recent
+	tombs       tombs
 	unfiled     unfiled
 	next        uint64        // the next sequence to give
 	limit       uint64        // sequences from here on are not reserved yet
@@ -143,10 +149,14 @@ func open(cfg Config, block uint64) (*Store, error) {
 		block:       block,
 	}
 	s.recover(state.Unfiled)
+	s.tombs = newTombs(cfg.MaxTombstones, state.Totals.Tombstones)
+	if err := s.driver.Tombs(context.Background(), TombID{}, TombID{Day: 1<<16 - 1}, s.tombs.load); err != nil {
+		return nil, fmt.Errorf("read tombstones: %w", err)
+	}
 	s.work.L = &s.mu
 	s.limit = s.next + block
 	s.reserved = s.limit
-	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.totals}
+	b := Batch{Reserve: s.limit, First: s.unfiled.first(s.next), Totals: s.sums()}
 	err := s.driver.Apply(&b)
 	if err == nil {
 		err = s.driver.Sync(&b)
@@ -260,16 +270,20 @@ func (s *Store) keepHouse() {
 			s.answerEarly(err)
 		}
 		s.mu.Lock()
+		s.tombs.expire(s.cfg.Now().Unix())
 		if s.riding() {
 			s.flush = true
 			s.work.Signal()
 		}
 		s.shrink(1000)
 		s.mu.Unlock()
+		if err := s.renewFilter(context.Background()); err != nil && !errors.Is(err, ErrClosed) {
+			s.fail(err)
+		}
 	}
 }
 
 // riding reports whether something waits for a commit to ride on. s.mu is held.
 func (s *Store) riding() bool {
-	return len(s.trims) > 0 || len(s.dirty) > 0
+	return len(s.trims) > 0 || len(s.dirty) > 0 || s.tombs.riding()
 }

@@ -21,9 +21,11 @@ import (
 type home struct {
 	p       *Proxy
 	self    omega.Fingerprint
-	boxes   shardMap[*box]   // by account; those that have leases
-	leases  shardMap[*lease] // by device
-	install sync.Mutex       // one lease comes or goes at a time
+	boxes   shardMap[*box]                // by account; those that have leases
+	leases  shardMap[*lease]              // by device
+	install sync.Mutex                    // one lease comes or goes at a time
+	devices [keyserver.Buckets]sync.Mutex // one device set is read from the key server and set at a time
+	warned  warnings
 	pumps   pumps
 }
 
@@ -88,7 +90,7 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if _, err := verify(e.Certificate, w, now); err != nil {
 		return nil, codeOf(err)
 	}
-	start, waits, err := h.cursor(ctx, e, w, w.Homes[at], now)
+	start, waits, err := h.cursor(ctx, w, w.Homes[at])
 	if err != nil {
 		return nil, h.p.internal(ctx, "attach device to mailbox", err)
 	}
@@ -102,6 +104,11 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	if !h.put(l) {
 		return nil, omega.CodeSuperseded
 	}
+	// Whoever revoked the device meanwhile found no lease to end.
+	if e, err := h.p.cfg.Keys.Find(ctx, w.User); err == nil && !slices.Contains(activeDevices(e, h.p.now()), w.Device) {
+		h.detach(w.Device, func(o *lease) bool { return o == l })
+		return nil, omega.CodeRefused
+	}
 	return l, omega.CodeOK
 }
 
@@ -110,15 +117,13 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 // whichever is later. A proxy repeats a lease for hours, so its cursor is old.
 // waits is the sequence of the last mail that it lacks, 0 if none. A deputy, or
 // a former home, with nothing there writes nothing down.
-func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh wire.LeaseHome, now time.Time) (start, waits uint64, err error) {
+func (h *home) cursor(ctx context.Context, w *wire.Lease, lh wire.LeaseHome) (start, waits uint64, err error) {
 	mail := h.p.cfg.Mail
 	if waits, err = mail.Last(ctx, w.User); err != nil {
 		return 0, 0, err
 	}
-	if waits > 0 || slices.Contains(e.Homes(), h.self) {
-		if err := mail.SetDevices(ctx, w.User, activeDevices(e, now)); err != nil {
-			return 0, 0, err
-		}
+	if err := h.setDevices(ctx, w.User, waits > 0); err != nil {
+		return 0, 0, err
 	}
 	if start, err = mail.Cursor(ctx, w.User, w.Device); err != nil {
 		return 0, 0, err
@@ -130,6 +135,24 @@ func (h *home) cursor(ctx context.Context, e *keyserver.Entry, w *wire.Lease, lh
 		waits = 0
 	}
 	return start, waits, nil
+}
+
+// setDevices notes the devices of an account in its mailbox, if this is a home of
+// it or there is mail of it here all the same. The entry is read under the lock:
+// whoever sets a device set last has read it last, so an older one never replaces
+// a newer one.
+func (h *home) setDevices(ctx context.Context, account omega.Fingerprint, here bool) error {
+	lock := &h.devices[keyserver.Bucket(account)]
+	lock.Lock()
+	defer lock.Unlock()
+	e, err := h.p.cfg.Keys.Find(ctx, account)
+	if err != nil {
+		return err
+	}
+	if !here && !slices.Contains(e.Homes(), h.self) {
+		return nil
+	}
+	return h.p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, h.p.now()))
 }
 
 func activeDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
@@ -231,7 +254,7 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 	}
 	key, err := h.ackKey(ctx, l)
 	if err != nil {
-		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		h.ackRefused(ctx, a, err)
 		return
 	}
 	if !key.Check(a) {
@@ -242,11 +265,19 @@ func (h *home) acknowledge(ctx context.Context, a *wire.Ack) {
 		return
 	}
 	if err := h.p.cfg.Mail.Ack(ctx, l.account, l.device, a.Seq); err != nil {
-		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+		h.ackRefused(ctx, a, err)
 		return
 	}
 	h.p.stats.acks.Add(1)
 	l.acknowledged(a.Seq)
+}
+
+// ackRefused says that an acknowledgement could not be taken, a few times a
+// minute: a device may send as many as it likes.
+func (h *home) ackRefused(ctx context.Context, a *wire.Ack, err error) {
+	if h.warned.take(h.p.steady().UnixNano()) {
+		h.p.log.WarnContext(ctx, "acknowledgement not taken", "seq", a.Seq, "err", err)
+	}
 }
 
 // ackKey returns the key of a lease's mail and acknowledgements. For sessions
@@ -299,10 +330,8 @@ func (h *home) changed(ctx context.Context, e *keyserver.Entry) {
 	now := h.p.now()
 	active := activeDevices(e, now)
 	b := h.boxes.get(e.Fingerprint())
-	if b != nil || slices.Contains(e.Homes(), h.self) {
-		if err := h.p.cfg.Mail.SetDevices(ctx, e.Fingerprint(), active); err != nil {
-			h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
-		}
+	if err := h.setDevices(ctx, e.Fingerprint(), b != nil); err != nil {
+		h.p.log.ErrorContext(ctx, "devices of a mailbox not set", "err", err)
 	}
 	if b == nil {
 		return

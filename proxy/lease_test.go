@@ -595,6 +595,48 @@ func TestRevokedDevice(t *testing.T) {
 	})
 }
 
+// An older view of an account, which a newer one has overtaken, does not put a
+// revoked device back into the set of those that mail waits for.
+func TestOlderDevicesNeverReplaceNewer(t *testing.T) {
+	inCloud(t, 1, func(t *testing.T, c *testCloud) {
+		s := c.servers[0]
+		bob := c.register(2, s)
+		older, err := s.proxy.cfg.Keys.Find(t.Context(), bob.fp())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert, err := pgp.RevokeDevice(t.Context(), bob.primary, bob.cert, bob.device(1), pgp.ReasonCompromised, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		bob.cert = cert
+		c.publish(bob.entry(s))
+		synctest.Wait()
+		s.proxy.home.changed(t.Context(), older)
+		err = s.store.Ack(t.Context(), bob.fp(), bob.device(1), 0)
+		if !errors.Is(err, mailbox.ErrNoDevice) {
+			t.Errorf("acknowledgement of the revoked device = %v, want %v", err, mailbox.ErrNoDevice)
+		}
+	})
+}
+
+// Warnings that others can cause are few.
+func TestWarningsAreFew(t *testing.T) {
+	var w warnings
+	n := 0
+	for i := range 10_000 {
+		if w.take(int64(i) * int64(time.Millisecond)) {
+			n++
+		}
+	}
+	if n != warnBurst {
+		t.Errorf("%d warnings in ten seconds, want %d", n, warnBurst)
+	}
+	if !w.take(int64(time.Hour)) {
+		t.Error("no warning an hour later")
+	}
+}
+
 // TestNewIncarnation: cursors of another life of the store count for nothing.
 func TestNewIncarnation(t *testing.T) {
 	inCloud(t, 1, func(t *testing.T, c *testCloud) {

@@ -1,6 +1,10 @@
 package proxy
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // A gcra limits a rate in one number (generic cell rate algorithm, ITU-T
 // I.371): the time at which everything taken so far would be paid off. It
@@ -18,6 +22,25 @@ func (g *gcra) take(now, interval, burst int64) bool {
 	}
 	g.paid = paid + interval
 	return true
+}
+
+// warnings limits what others can have written into the log.
+type warnings struct {
+	mu   sync.Mutex
+	rate gcra // guarded by mu
+}
+
+// Warnings of one kind in the long run, and at once.
+const (
+	warnInterval = time.Minute
+	warnBurst    = 5
+)
+
+// take reports whether one more may be logged at a time (steady nanoseconds).
+func (w *warnings) take(now int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.rate.take(now, int64(warnInterval), warnBurst)
 }
 
 // Limits of what one session may have under way. A client that has more is

@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mailbox"
 )
 
@@ -30,9 +31,16 @@ type modelBox struct {
 	acked   map[int]uint64 // the highest acknowledgement ever, by device
 	sent    map[int]bool   // envelopes ever appended
 
-	// recent are trimmed envelopes that must count as duplicates, maybe those
-	// that may: after a crash trims may be undone and done again.
-	recent, maybe map[int]bool
+	// buried are trimmed envelopes that must count as duplicates, maybe those
+	// that may: after a crash trims may be undone and done again, and tombstones
+	// stay for the rest of the day.
+	buried map[int]burial
+	maybe  map[int]bool
+}
+
+type burial struct {
+	until   time.Time
+	durable bool
 }
 
 type modelMail struct {
@@ -48,7 +56,7 @@ func testModel(t *rapid.T, m Machine) {
 	for i := range w.boxes {
 		w.boxes[i] = modelBox{
 			cursors: make(map[int]uint64), acked: make(map[int]uint64), sent: make(map[int]bool),
-			recent: make(map[int]bool), maybe: make(map[int]bool),
+			buried: make(map[int]burial), maybe: make(map[int]bool),
 		}
 	}
 	t.Repeat(map[string]func(*rapid.T){
@@ -91,6 +99,10 @@ func (w *model) settled() {
 		for j := range w.boxes[i].mail {
 			w.boxes[i].mail[j].durable = true
 		}
+		for n, b := range w.boxes[i].buried {
+			b.durable = true
+			w.boxes[i].buried[n] = b
+		}
 	}
 }
 
@@ -106,8 +118,8 @@ func (w *model) appended(t *rapid.T, account, n int, r mailbox.Result, expires t
 		return
 	case r.Duplicate && box.maybe[n]:
 		return
-	case box.recent[n]:
-		if !r.Duplicate {
+	case box.buried[n].until.After(w.clock()):
+		if !r.Duplicate || r.Seq != 0 {
 			t.Fatalf("trimmed envelope %d again in mailbox %d = %+v, want a duplicate", n, account, r)
 		}
 		return
@@ -128,6 +140,7 @@ func (w *model) appended(t *rapid.T, account, n int, r mailbox.Result, expires t
 	box.mail = append(box.mail, modelMail{n, r.Seq, expires, durable})
 	box.sent[n] = true
 	delete(box.maybe, n)
+	delete(box.buried, n)
 }
 
 func (b *modelBox) find(n int) (modelMail, bool) {
@@ -178,14 +191,16 @@ func (b *modelBox) trim() {
 	for _, d := range b.devices {
 		floor = min(floor, b.cursors[d])
 	}
-	b.remove(func(m modelMail) bool { return m.seq <= floor })
+	b.remove(func(m modelMail) bool { return m.seq <= floor }, 0)
 }
 
-func (b *modelBox) remove(gone func(modelMail) bool) {
+// remove buries mail until some time after it expires.
+func (b *modelBox) remove(gone func(modelMail) bool, later time.Duration) {
 	kept := b.mail[:0]
 	for _, m := range b.mail {
 		if gone(m) {
-			b.recent[m.n] = true
+			b.buried[m.n] = burial{until: m.expires.Add(later)}
+			b.maybe[m.n] = true // once that is over
 		} else {
 			kept = append(kept, m)
 		}
@@ -211,17 +226,13 @@ func (w *model) expireAll() {
 		done = d
 	}
 	for i := range w.boxes {
-		w.boxes[i].remove(func(m modelMail) bool { return !m.expires.After(w.clock()) })
+		w.boxes[i].remove(func(m modelMail) bool { return !m.expires.After(w.clock()) }, omega.MaxLifetime)
 	}
 }
 
 func (w *model) reopenAll() {
 	w.reopen()
 	w.settled()
-	for i := range w.boxes {
-		clear(w.boxes[i].recent)
-		clear(w.boxes[i].maybe)
-	}
 }
 
 // crashAll cuts the power, checks that what is left is possible, and goes on
@@ -235,7 +246,11 @@ func (w *model) crashAll() {
 				box.maybe[n] = true
 			}
 		}
-		clear(box.recent)
+		for n, b := range box.buried {
+			if !b.durable {
+				delete(box.buried, n)
+			}
+		}
 		w.survived(account)
 	}
 	w.expireAll()
@@ -263,6 +278,9 @@ func (w *model) survived(account int) {
 		n := w.identify(m)
 		if !box.sent[n] || left[n] {
 			w.Fatalf("mailbox %d holds %d (envelope %d), which it never got, or twice", account, m.Seq, n)
+		}
+		if _, buried := box.buried[n]; buried {
+			w.Fatalf("mailbox %d holds %d (envelope %d), which was trimmed durably", account, m.Seq, n)
 		}
 		left[n] = true
 		mail = append(mail, modelMail{n, m.Seq, m.Expires, true})

@@ -4,6 +4,7 @@
 package mem
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -197,6 +198,28 @@ func (d *Driver) Mailboxes(_ context.Context, after omega.Fingerprint, limit int
 	}
 	slices.SortFunc(out, omega.Fingerprint.Compare)
 	return out[:min(limit, len(out))], nil
+}
+
+// Tombs implements mailbox.Driver.
+func (d *Driver) Tombs(_ context.Context, from, before mailbox.TombID, visit func(mailbox.TombRun) error) error {
+	live, leave, err := d.enter()
+	if err != nil {
+		return err
+	}
+	var found []mailbox.TombRun
+	for _, r := range live.tombs {
+		if r.Compare(from) >= 0 && r.Compare(before) < 0 {
+			found = append(found, r)
+		}
+	}
+	leave()
+	slices.SortFunc(found, func(x, y mailbox.TombRun) int { return cmp.Or(x.Compare(y.TombID), cmp.Compare(x.First, y.First)) })
+	for _, r := range found {
+		if err := visit(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Room implements mailbox.Driver.

@@ -18,6 +18,7 @@ type state struct {
 	totals      mailbox.Totals
 	mail        map[omega.Fingerprint][]mail // ascending
 	devices     map[omega.Fingerprint][]mailbox.DeviceCursor
+	tombs       []mailbox.TombRun // in the order of batches
 }
 
 type mail struct {
@@ -44,6 +45,7 @@ func (s *state) clone() *state {
 		c.mail[a] = slices.Clone(m)
 	}
 	c.devices = maps.Clone(s.devices)
+	c.tombs = slices.Clone(s.tombs)
 	return &c
 }
 
@@ -57,6 +59,10 @@ func copyBatch(b *mailbox.Batch) change {
 	}
 	c.Trims = slices.Clone(b.Trims)
 	c.Devices = slices.Clone(b.Devices)
+	c.Tombs = slices.Clone(b.Tombs)
+	for i := range c.Tombs {
+		c.Tombs[i].Keys = slices.Clone(c.Tombs[i].Keys)
+	}
 	return c
 }
 
@@ -78,6 +84,10 @@ func (s *state) apply(c change) {
 	for _, d := range c.Devices {
 		s.devices[d.Mailbox] = slices.Clone(d.Devices)
 	}
+	if c.DropTombs != (mailbox.TombID{}) {
+		s.tombs = slices.DeleteFunc(s.tombs, func(r mailbox.TombRun) bool { return r.Compare(c.DropTombs) < 0 })
+	}
+	s.tombs = append(s.tombs, c.Tombs...)
 	if c.Reserve != 0 {
 		s.next = c.Reserve
 	}

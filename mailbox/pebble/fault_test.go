@@ -248,6 +248,48 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// A store of format 1, which has no tombstones, becomes one of format 2 in place.
+func TestUpgrade(t *testing.T) {
+	m := newMachine(Config{})
+	_, s := openStore(t, m)
+	if err := appendText(t, s, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := m.open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	incarnation := d.State().Incarnation
+	sums, err := d.get(sumsKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.db.Set(headKey, append([]byte{1}, incarnation[:]...), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.db.Set(sumsKey, sums[:oldSumsSize], nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, s = openStore(t, m)
+	if got := s.Incarnation(); got != incarnation {
+		t.Errorf("incarnation %x after the upgrade, %x before", got, incarnation)
+	}
+	if head, err := d.get(headKey); err != nil || head[0] != Format {
+		t.Errorf("head after the upgrade = %x, %v", head, err)
+	}
+	account := mailboxtest.Account(1)
+	mail, err := s.Read(t.Context(), account, 0, mailbox.Limit{})
+	if err != nil || len(mail) != 1 || string(mail[0].Envelope) != string(text(1)) {
+		t.Errorf("mail after the upgrade = %+v, %v", mail, err)
+	}
+}
+
 // One flipped bit anywhere is found by a checksum: the store says so, or what
 // it returns is right.
 func TestFlippedBits(t *testing.T) {

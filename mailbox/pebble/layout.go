@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mailbox"
@@ -16,6 +17,7 @@ const (
 	spaceMail    = 0x02
 	spaceHolders = 0x03
 	spaceBox     = 0x04
+	spaceTombs   = 0x05
 
 	boxDevices = 0x00
 	boxIndex   = 0x01
@@ -24,7 +26,9 @@ const (
 
 // Sizes in octets.
 const (
-	sumsSize     = 4 * 8
+	oldSumsSize  = 4 * 8
+	sumsSize     = 5 * 8
+	tombKeySize  = 1 + 2 + 4 + 2
 	mailHeadSize = mailbox.KeySize + 8 + 4 + 2
 	indexSize    = mailbox.KeySize + 4 + 4 + 1
 )
@@ -47,17 +51,21 @@ func (s sums) appendTo(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, s.next)
 	b = binary.BigEndian.AppendUint64(b, s.first)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.totals.Messages))
-	return binary.BigEndian.AppendUint64(b, uint64(s.totals.Bytes))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.totals.Bytes))
+	return binary.BigEndian.AppendUint64(b, uint64(s.totals.Tombstones))
 }
 
 func parseSums(b []byte) (s sums, err error) {
-	if len(b) != sumsSize {
+	if len(b) != sumsSize && len(b) != oldSumsSize {
 		return s, fmt.Errorf("sums of %d octets: %w", len(b), errCorrupt)
 	}
 	s.next = binary.BigEndian.Uint64(b)
 	s.first = binary.BigEndian.Uint64(b[8:])
 	s.totals.Messages = int64(binary.BigEndian.Uint64(b[16:]))
 	s.totals.Bytes = int64(binary.BigEndian.Uint64(b[24:]))
+	if len(b) == sumsSize {
+		s.totals.Tombstones = int64(binary.BigEndian.Uint64(b[32:]))
+	}
 	return s, nil
 }
 
@@ -200,4 +208,27 @@ func parseDevices(v []byte) ([]mailbox.DeviceCursor, error) {
 		v = v[n+8:]
 	}
 	return devices, nil
+}
+
+// appendTombKey appends the key of a run of tombstones.
+func appendTombKey(b []byte, id mailbox.TombID, first uint16) []byte {
+	b = binary.BigEndian.AppendUint16(append(b, spaceTombs), id.Day)
+	b = binary.BigEndian.AppendUint32(b, id.Segment)
+	return binary.BigEndian.AppendUint16(b, first)
+}
+
+// parseTombs parses a run of tombstones; its keys are appended to keys.
+func parseTombs(k, v []byte, keys []mailbox.Key) (r mailbox.TombRun, err error) {
+	if len(k) != tombKeySize || len(v) == 0 || len(v)%mailbox.KeySize != 0 {
+		return r, fmt.Errorf("tombstones under %x, %d octets: %w", k, len(v), errCorrupt)
+	}
+	r.Day = binary.BigEndian.Uint16(k[1:])
+	r.Segment = binary.BigEndian.Uint32(k[3:])
+	r.First = binary.BigEndian.Uint16(k[7:])
+	keys = slices.Grow(keys, len(v)/mailbox.KeySize)
+	for ; len(v) > 0; v = v[mailbox.KeySize:] {
+		keys = append(keys, mailbox.Key(v))
+	}
+	r.Keys = keys
+	return r, nil
 }

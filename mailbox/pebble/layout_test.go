@@ -34,9 +34,14 @@ func TestLayoutRoundTrip(t *testing.T) {
 	if got, err := parseDevices(appendDevices(nil, devices)); err != nil || !reflect.DeepEqual(got, devices) {
 		t.Errorf("devices = %+v, %v", got, err)
 	}
-	all := sums{next: 1, first: 2, totals: mailbox.Totals{Messages: 3, Bytes: 4}}
+	all := sums{next: 1, first: 2, totals: mailbox.Totals{Messages: 3, Bytes: 4, Tombstones: 5}}
 	if got, err := parseSums(all.appendTo(nil)); err != nil || got != all {
 		t.Errorf("sums = %+v, %v", got, err)
+	}
+	id := mailbox.TombID{Day: 20_000, Segment: 70_000}
+	v = append(put.Key[:], make([]byte, mailbox.KeySize)...)
+	if got, err := parseTombs(appendTombKey(nil, id, 9), v, nil); err != nil || !reflect.DeepEqual(got, mailbox.TombRun{TombID: id, First: 9, Keys: []mailbox.Key{put.Key, {}}}) {
+		t.Errorf("tombstones = %+v, %v", got, err)
 	}
 }
 
@@ -74,7 +79,10 @@ func FuzzRecords(f *testing.F) {
 		if e, err := parseIndex(v, v); err == nil && e.Seq == 0 && len(v) == 0 {
 			t.Errorf("index from nothing")
 		}
-		if s, err := parseSums(v); err == nil && !bytes.Equal(s.appendTo(nil), v) {
+		if r, err := parseTombs(appendTombKey(nil, mailbox.TombID{}, 0), v, nil); err == nil && len(r.Keys)*mailbox.KeySize != len(v) {
+			t.Errorf("%d tombstones from %d octets", len(r.Keys), len(v))
+		}
+		if s, err := parseSums(v); err == nil && len(v) == sumsSize && !bytes.Equal(s.appendTo(nil), v) {
 			t.Errorf("sums %x become others", v)
 		}
 	})

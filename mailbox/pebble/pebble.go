@@ -1,16 +1,22 @@
 // Package pebble is a mailbox driver on disk, in a Pebble store of its own.
 //
-// Disk layout, format 1. Numbers are big endian, account and device are
+// Disk layout, format 2. Numbers are big endian, account and device are
 // fingerprints in wire form (spec/wire.md, WIRE-1), whose first octet tells
 // their length, so that no mailbox is the prefix of another:
 //
 //	00                        u8 format | 8 incarnation
-//	01                        u64 next sequence | u64 first unfiled | i64 mails | i64 octets
+//	01                        u64 next sequence | u64 first unfiled | i64 mails | i64 octets | i64 tombstones
 //	02 u64 seq                mail: 16 key | u64 received ms | u32 expires s | u16 n | n accounts | envelope
 //	03 u64 seq                who still holds mail for several accounts: one bit for each in
 //	                          their order, highest bit first; no record means all
 //	04 account 00             devices of a mailbox: any number of { device | u64 acknowledged }
 //	04 account 01 u64 seq     filed mail: 16 key | u32 octets of the envelope | u32 expires s | u8 shared
+//	05 u16 day u32 segment u16 first
+//	                          tombstones: any number of 16 key, the first of which is the first-th of
+//	                          its segment
+//
+// Format 1 had no tombstones and no number of them; opening it makes it format
+// 2, so that programs that do not know tombstones refuse it.
 //
 // Mail is written in the order of sequences and only filed under its mailbox
 // when it has not been trimmed by the time Config.Window newer mails have come (see
@@ -50,7 +56,7 @@ import (
 )
 
 // Format is the disk layout that this code reads and writes.
-const Format = 1
+const Format = 2
 
 // Config says where and how mail is kept. Zero fields mean the defaults.
 type Config struct {
@@ -213,8 +219,13 @@ func (d *Driver) readState() error {
 	if err != nil {
 		return err
 	}
-	if len(head) != 9 || head[0] != Format {
+	if len(head) != 9 || head[0] == 0 || head[0] > Format {
 		return fmt.Errorf("disk layout %x, this program knows %d", head, Format)
+	}
+	if head[0] < Format {
+		if err := d.db.Set(headKey, append([]byte{Format}, head[1:]...), db.Sync); err != nil {
+			return fmt.Errorf("upgrade from format %d: %w", head[0], err)
+		}
 	}
 	d.state.Incarnation = mailbox.Incarnation(head[1:])
 	v, err := d.get(sumsKey)

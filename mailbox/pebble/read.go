@@ -202,3 +202,21 @@ func (d *Driver) unfiled(first uint64) (found []mailbox.Unfiled, err error) {
 	})
 	return found, err
 }
+
+// Tombs implements mailbox.Driver.
+func (d *Driver) Tombs(ctx context.Context, from, before mailbox.TombID, visit func(mailbox.TombRun) error) error {
+	leave, err := d.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var keys []mailbox.Key
+	return d.scan(ctx, appendTombKey(nil, from, 0), appendTombKey(nil, before, 0), func(k, v []byte) (bool, error) {
+		r, err := parseTombs(k, v, keys[:0])
+		if err != nil {
+			return false, err
+		}
+		keys = r.Keys
+		return true, visit(r)
+	})
+}

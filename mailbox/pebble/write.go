@@ -64,11 +64,38 @@ func (d *Driver) fill(batch *db.Batch, b *mailbox.Batch) error {
 			return err
 		}
 	}
+	if err := writeTombs(batch, b); err != nil {
+		return err
+	}
 	if b.Reserve != 0 {
 		d.next = b.Reserve
 	}
 	sums := sums{next: d.next, first: b.First, totals: b.Totals}
 	return batch.Set(sumsKey, sums.appendTo(room[:0]), nil)
+}
+
+// writeTombs drops tombstones and adds others.
+func writeTombs(batch *db.Batch, b *mailbox.Batch) error {
+	var first, end [tombKeySize]byte
+	if b.DropTombs != (mailbox.TombID{}) {
+		appendTombKey(first[:0], mailbox.TombID{}, 0)
+		appendTombKey(end[:0], b.DropTombs, 0)
+		if err := batch.DeleteRange(first[:], end[:], nil); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Tombs {
+		op := batch.SetDeferred(tombKeySize, mailbox.KeySize*len(r.Keys))
+		appendTombKey(op.Key[:0], r.TombID, r.First)
+		v := op.Value[:0]
+		for i := range r.Keys {
+			v = append(v, r.Keys[i][:]...)
+		}
+		if err := op.Finish(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Driver) put(batch *db.Batch, p *mailbox.Put) error {
