@@ -64,13 +64,41 @@ func (s *Server) accept(ctx context.Context, src Source, owner omega.Fingerprint
 	lock := &s.locks[Bucket(given.Fingerprint())]
 	lock.Lock()
 	defer lock.Unlock()
-	stands, changed, err = s.replace(ctx, src, given, now)
+	return s.tell(s.replace(ctx, src, given, now))
+}
+
+// tell lets the watchers know what replace has changed.
+func (s *Server) tell(stands *Entry, changed bool, err error) (*Entry, bool, error) {
 	if changed {
 		for _, fn := range s.watchers {
 			fn(stands)
 		}
 	}
 	return stands, changed, err
+}
+
+// Update merges into the certificate of a known account what its owner signed
+// and anybody brings: own is what pgp.Own returned. Nobody is registered by it:
+// an unknown account is CodeNotFound. The other errors are those of Accept.
+// (spec/keys.md, KEYS-3)
+func (s *Server) Update(ctx context.Context, account omega.Fingerprint, own []byte) (stands *Entry, changed bool, err error) {
+	lock := &s.locks[Bucket(account)]
+	lock.Lock()
+	defer lock.Unlock()
+	now := s.cfg.Now()
+	old, _, err := s.load(ctx, account, now)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, false, notFound(account)
+	case err != nil:
+		return nil, false, omega.Errorf(omega.CodeInternal, "%v", err)
+	}
+	cert, err := old.Certificate.Update(own, now)
+	if err != nil {
+		s.stats.refused.Add(1)
+		return nil, false, refusal(err)
+	}
+	return s.tell(s.replace(ctx, FromServer, &Entry{Certificate: cert}, now))
 }
 
 // checkGiven judges a record by the certificate that it came with. A server
@@ -192,6 +220,8 @@ func (s *Server) mayRegister(src Source, given *Entry) error {
 // put stores merged and makes memory agree.
 func (s *Server) put(ctx context.Context, old, merged *Entry, others []*wire.Record) error {
 	item := merged.item(others)
+	item.Changed = s.cfg.Now()
+	s.forget(ctx, item.Changed)
 	if err := s.cfg.Store.Put(ctx, item); err != nil {
 		if errors.Is(err, ErrDiskFull) {
 			return omega.Errorf(omega.CodeDiskFull, "%v", err)

@@ -82,6 +82,7 @@ type Server struct {
 
 	watchers []func(*Entry) // set before use
 	count    atomic.Int64   // entries kept
+	today    atomic.Uint32  // Day of the last change
 	stats    stats
 }
 

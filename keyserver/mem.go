@@ -3,8 +3,10 @@ package keyserver
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/omega-im/omega"
 )
@@ -15,13 +17,18 @@ type Mem struct {
 	mu      sync.RWMutex
 	items   map[omega.Fingerprint]*Item             // by primary key; guarded by mu
 	subkeys map[omega.Fingerprint]omega.Fingerprint // primary key by subkey; guarded by mu
+	changed map[uint32]map[[4]byte]bool             // prefixes by day; guarded by mu
 }
 
 var _ Store = (*Mem)(nil)
 
 // NewMem returns an empty store.
 func NewMem() *Mem {
-	return &Mem{items: make(map[omega.Fingerprint]*Item), subkeys: make(map[omega.Fingerprint]omega.Fingerprint)}
+	return &Mem{
+		items:   make(map[omega.Fingerprint]*Item),
+		subkeys: make(map[omega.Fingerprint]omega.Fingerprint),
+		changed: make(map[uint32]map[[4]byte]bool),
+	}
 }
 
 // Get returns a copy of the item.
@@ -56,6 +63,33 @@ func (m *Mem) Put(_ context.Context, item *Item) error {
 			m.subkeys[sub] = item.Fingerprint
 		}
 	}
+	day := Day(item.Changed)
+	if m.changed[day] == nil {
+		m.changed[day] = make(map[[4]byte]bool)
+	}
+	m.changed[day][Prefix(item.Fingerprint)] = true
+	return nil
+}
+
+// ChangedOn calls fn without holding a lock.
+func (m *Mem) ChangedOn(_ context.Context, day time.Time, fn func([4]byte) error) error {
+	m.mu.RLock()
+	found := slices.Collect(maps.Keys(m.changed[Day(day)]))
+	m.mu.RUnlock()
+	slices.SortFunc(found, func(a, b [4]byte) int { return bytes.Compare(a[:], b[:]) })
+	for _, prefix := range found {
+		if err := fn(prefix); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ForgetChanges drops the days before the one given.
+func (m *Mem) ForgetChanges(_ context.Context, before time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.changed, func(day uint32, _ map[[4]byte]bool) bool { return day < Day(before) })
 	return nil
 }
 

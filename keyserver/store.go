@@ -3,6 +3,7 @@ package keyserver
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/omega-im/omega"
 )
@@ -42,6 +43,9 @@ type Item struct {
 	// Others are records that hold and do not stand, in wire form, at most
 	// MaxOthers: evidence, and what stands again when a device is revoked.
 	Others [][]byte
+
+	// Changed is when this was put; ChangedOn tells its day. Get leaves it zero.
+	Changed time.Time
 }
 
 // A Store keeps items. Its methods may be called concurrently, but nobody
@@ -65,6 +69,14 @@ type Store interface {
 	// item as it was at one moment, but not all at the same moment.
 	Range(ctx context.Context, bucket uint8, fn func(Summary) error) error
 
+	// ChangedOn calls fn with the first four octets of the digests of those
+	// fingerprints whose items were put on a day (UTC), each once and in order,
+	// until fn returns an error, which it passes on.
+	ChangedOn(ctx context.Context, day time.Time, fn func(prefix [4]byte) error) error
+
+	// ForgetChanges forgets what ChangedOn tells of days before the one given.
+	ForgetChanges(ctx context.Context, before time.Time) error
+
 	// Close releases what the store holds. No other method runs or follows.
 	Close() error
 }
@@ -81,3 +93,10 @@ func Bucket(fp omega.Fingerprint) uint8 {
 	}
 	return fp.AppendTo(buf[:0])[1]
 }
+
+// Prefix is how ChangedOn names a fingerprint: by the first four octets of its
+// digest, 8 hexadecimal digits.
+func Prefix(fp omega.Fingerprint) [4]byte { return [4]byte(fp.Digest()[:4]) }
+
+// Day is the number of a day (UTC) since 1970, under which stores note changes.
+func Day(t time.Time) uint32 { return uint32(max(t.Unix(), 0) / (24 * 60 * 60)) }

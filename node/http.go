@@ -34,6 +34,7 @@ func (n *Node) publicHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/v1/denied", n.serveDenied)
 	n.directory.Register(mux)
+	n.hkp.Register(mux)
 	return mux
 }
 

@@ -28,6 +28,7 @@ import (
 	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/directory"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/keyserver/hkp"
 	keypebble "github.com/omega-im/omega/keyserver/pebble"
 	"github.com/omega-im/omega/mailbox"
 	"github.com/omega-im/omega/mailbox/mem"
@@ -69,6 +70,7 @@ type Node struct {
 	proxy     *proxy.Proxy
 	transport *transport.Server
 	directory *directory.Directory
+	hkp       *hkp.Handler
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
@@ -276,6 +278,12 @@ func (n *Node) join() (err error) {
 		return err
 	}
 	n.directory, err = directory.New(directory.Config{Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts})
+	if err != nil {
+		return err
+	}
+	n.hkp, err = hkp.New(hkp.Config{
+		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Logger: n.log,
+	})
 	return err
 }
 

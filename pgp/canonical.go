@@ -87,8 +87,9 @@ func compareAge(a, b *signature) int {
 	return cmp.Or(a.created.Compare(b.created), b.compare(a))
 }
 
-// worse returns the revocation that stands: a hard one before a soft one, then
-// the earliest, then the one with the lower bytes.
+// worse returns the revocation that stands: one that deletes before one that
+// does not, a hard one before a soft one, then the earliest, then the one with
+// the lower bytes.
 func worse(a, b *signature) *signature {
 	if a == nil || b == nil {
 		return either(a, b)
@@ -101,6 +102,12 @@ func worse(a, b *signature) *signature {
 
 // compareRevocations orders revocations from the one that stands on.
 func compareRevocations(a, b *signature) int {
+	if a.deleted != b.deleted {
+		if a.deleted {
+			return -1
+		}
+		return 1
+	}
 	if a.hard() != b.hard() {
 		if a.hard() {
 			return -1

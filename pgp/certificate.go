@@ -30,6 +30,11 @@ func (c *Certificate) Bytes() []byte { return bytes.Clone(c.bytes) }
 // Armor returns the certificate as gpg --import takes it from a text file.
 func (c *Certificate) Armor() string { return Armor("PGP PUBLIC KEY BLOCK", c.bytes) }
 
+// Plain returns the canonical form as GnuPG 2.2 imports it, without subkeys of
+// algorithms that it does not know. Today it knows all that there are.
+// (spec/keys.md, KEYS-2)
+func (c *Certificate) Plain() []byte { return bytes.Clone(c.bytes) }
+
 // Hash is SHA-256 of Bytes.
 func (c *Certificate) Hash() [32]byte { return c.hash }
 
@@ -55,6 +60,14 @@ func (c *Certificate) Check(now time.Time) error {
 	}
 	return nil
 }
+
+// Revoked reports whether the primary key is revoked.
+func (c *Certificate) Revoked() bool { return c.revocation != nil }
+
+// Deleted reports whether the owner deleted the account (IDENT-13).
+func (c *Certificate) Deleted() bool { return c.deleted() }
+
+func (c *core) deleted() bool { return c.revocation != nil && c.revocation.deleted }
 
 // Devices returns all devices in order of Added, revoked and expired ones too.
 func (c *Certificate) Devices() []Device { return slices.Clone(c.devices) }
@@ -142,7 +155,11 @@ func (s *signature) expiryOf(k *PublicKey) time.Time {
 }
 
 // finish sorts, serialises and indexes what core holds, and checks the limits.
+// A deleted account has no devices, whoever brings them back.
 func (c core) finish(now time.Time) (*Certificate, error) {
+	if c.deleted() {
+		c.subkeys = nil
+	}
 	if n := len(c.subkeys); n > maxSubkeys {
 		return nil, fmt.Errorf("certificate %s: %w: %d subkeys", c.primary.fp, ErrPolicy, n)
 	}

@@ -24,8 +24,17 @@ type judge struct {
 	failures int
 }
 
-// decide verifies, of every kind of signature, the one that stands.
+// decide is collect for what is a whole certificate.
 func (j *judge) decide(p *parser) (core, error) {
+	c, err := j.collect(p)
+	if err == nil && c.uidSig == nil {
+		err = fmt.Errorf("%w: User ID %q is missing or has no valid self-signature", ErrPolicy, NeutralUserID(j.primary.fp))
+	}
+	return c, err
+}
+
+// collect verifies, of every kind of signature, the one that stands.
+func (j *judge) collect(p *parser) (core, error) {
 	c := core{primary: j.primary}
 	if j.primary.slow() && len(p.subs) > maxSlowSubkeys {
 		return c, fmt.Errorf("%w: more than %d subkeys under a brainpool key", ErrPolicy, maxSlowSubkeys)
@@ -45,9 +54,6 @@ func (j *judge) decide(p *parser) (core, error) {
 	}
 	if j.failures > maxFailures {
 		return c, fmt.Errorf("%w: more than %d signatures do not verify", ErrPolicy, maxFailures)
-	}
-	if c.uidSig == nil {
-		return c, fmt.Errorf("%w: User ID %q is missing or has no valid self-signature", ErrPolicy, NeutralUserID(j.primary.fp))
 	}
 	return c, nil
 }

@@ -75,6 +75,18 @@ func (k *PublicKey) Algorithm() Algorithm { return k.alg }
 // Created is the creation time in the key packet, in whole seconds, UTC.
 func (k *PublicKey) Created() time.Time { return k.created }
 
+// Bits is the size of the key as gpg shows it: of an RSA modulus, or of the
+// curve.
+func (k *PublicKey) Bits() int {
+	switch {
+	case k.rsa != nil:
+		return k.rsa.N.BitLen()
+	case k.ecBits != 0:
+		return k.ecBits
+	}
+	return 255 // both curves of 25519
+}
+
 // Body returns a copy of the packet's body.
 func (k *PublicKey) Body() []byte { return bytes.Clone(k.body) }
 

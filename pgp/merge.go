@@ -18,13 +18,18 @@ func Merge(a, b *Certificate, now time.Time) (*Certificate, error) {
 	if a.hash == b.hash {
 		return a, nil
 	}
-	c := a.copy()
-	c.revocation = worse(a.revocation, b.revocation)
-	c.uidSig = newer(a.uidSig, b.uidSig)
-	for _, s := range b.subkeys {
-		c.add(s)
+	return a.join(&b.core, now)
+}
+
+// join is the union with what was verified of the same primary key.
+func (c *Certificate) join(o *core, now time.Time) (*Certificate, error) {
+	u := c.copy()
+	u.revocation = worse(c.revocation, o.revocation)
+	u.uidSig = newer(c.uidSig, o.uidSig)
+	for _, s := range o.subkeys {
+		u.add(s)
 	}
-	return c.finish(now)
+	return u.finish(now)
 }
 
 // add joins s into the subkeys.

@@ -47,11 +47,25 @@ func RevokeDevice(ctx context.Context, primary Signer, cert *Certificate, signin
 
 // Revoke returns cert with its primary key revoked: the end of the account.
 func Revoke(ctx context.Context, primary Signer, cert *Certificate, why Reason, now time.Time) (*Certificate, error) {
+	return revoke(ctx, primary, cert, appendSub(nil, subReason, byte(why)), now)
+}
+
+// Delete returns what is left of a deleted account: the revoked primary key and
+// the neutral User ID. Whatever it is merged with, devices and their names do
+// not come back. What the account signed before stays verifiable by those who
+// kept its certificate. (spec/identity.md, IDENT-13)
+func Delete(ctx context.Context, primary Signer, cert *Certificate, now time.Time) (*Certificate, error) {
+	subs := appendSub(nil, subReason, byte(ReasonRetired))
+	return revoke(ctx, primary, cert, appendSubNotation(subs, notationDeleted, "1"), now)
+}
+
+// revoke revokes the primary key; subs say why.
+func revoke(ctx context.Context, primary Signer, cert *Certificate, subs []byte, now time.Time) (*Certificate, error) {
 	if err := cert.checkSigner(primary); err != nil {
 		return nil, fmt.Errorf("revoke %s: %w", cert.primary.fp, err)
 	}
 	t := latest(now, cert.primary.created)
-	r, err := sign(ctx, primary, sigRevokeKey, t, appendSub(nil, subReason, byte(why)), appendKeyForHash(nil, cert.primary))
+	r, err := sign(ctx, primary, sigRevokeKey, t, subs, appendKeyForHash(nil, cert.primary))
 	if err != nil {
 		return nil, fmt.Errorf("revoke %s: %w", cert.primary.fp, err)
 	}

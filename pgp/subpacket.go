@@ -39,6 +39,10 @@ const (
 const (
 	notationDevice = "device@omega-im.github.io"
 	notationKey    = "device-key@omega-im.github.io"
+
+	// notationDeleted in the revocation of a primary key says that the account
+	// is deleted: its devices are forgotten (IDENT-13).
+	notationDeleted = "deleted@omega-im.github.io"
 )
 
 // Key flags (RFC 9580, section 5.2.3.29).
@@ -83,6 +87,7 @@ type facts struct {
 	embedded   []byte // body of the embedded signature
 	reason     byte   // revocation reason; hasReason says whether it stood there
 	hasReason  bool
+	deleted    bool
 }
 
 // parseFacts reads a hashed area (RFC 9580, section 5.2.3.7). Subpackets that
@@ -194,7 +199,7 @@ func (f *facts) takeTime(kind byte, n uint32) error {
 	return nil
 }
 
-// takeNotation records our two notations (RFC 9580, section 5.2.3.24).
+// takeNotation records our notations (RFC 9580, section 5.2.3.24).
 func (f *facts) takeNotation(critical bool, b []byte) error {
 	if len(b) < 8 {
 		return fmt.Errorf("%w: notation is cut short", ErrMalformed)
@@ -216,7 +221,9 @@ func (f *facts) takeNotation(critical bool, b []byte) error {
 			return fmt.Errorf("%w: notation %s is no fingerprint", ErrMalformed, notationKey)
 		}
 		f.deviceKey = fp
-	case name == notationDevice, name == notationKey:
+	case name == notationDeleted && !f.deleted:
+		f.deleted = true
+	case name == notationDevice, name == notationKey, name == notationDeleted:
 		return fmt.Errorf("%w: two notations %s", ErrMalformed, name)
 	case critical:
 		return fmt.Errorf("%w: unknown critical notation", ErrPolicy)

@@ -58,6 +58,16 @@ func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry)
 	return stands, nil
 }
 
+// Update merges what the owner of a known account signed, and anybody brought,
+// and publishes it. The error is that of keyserver.Server.Update.
+func (p *Proxy) Update(ctx context.Context, account omega.Fingerprint, own []byte) (changed bool, err error) {
+	stands, changed, err := p.cfg.Keys.Update(ctx, account, own)
+	if changed {
+		p.announce(stands)
+	}
+	return changed, err
+}
+
 // announce pushes an entry to all servers. Its homes are asked until they
 // answer, since they need it for mail; the others get it once and compare
 // later.

@@ -8,6 +8,7 @@ set -u
 needs='
 gpg:gnupg
 gpg-agent:gpg-agent
+dirmngr:dirmngr
 sq:sq
 tmux:tmux
 ip:iproute2

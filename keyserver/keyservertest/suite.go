@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -39,6 +40,8 @@ func Run(t *testing.T, newDisk func(t *testing.T) Disk) {
 		"largest item":      testLargest,
 		"v6 fingerprints":   testV6,
 		"get of a stranger": testNotFound,
+		"changes":           testChanges,
+		"crash of changes":  testCrashChanges,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, newDisk(t)) })
 	}
@@ -296,4 +299,70 @@ func testV6(t *testing.T, d Disk) {
 		t.Fatal(err)
 	}
 	same(t, got, want)
+}
+
+// day is noon of the n-th day since 1970.
+func day(n int) time.Time { return time.Unix(int64(n)*86400+43200, 0) }
+
+// changes lists what ChangedOn tells, as the first octet of each prefix.
+func changes(t *testing.T, s keyserver.Store, on time.Time) (out []byte) {
+	t.Helper()
+	err := s.ChangedOn(t.Context(), on, func(prefix [4]byte) error {
+		out = append(out, prefix[0])
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("changed on %s: %v", on, err)
+	}
+	return out
+}
+
+// putOn puts an item of a bucket as of a day.
+func putOn(t *testing.T, s keyserver.Store, bucket uint8, on time.Time) {
+	t.Helper()
+	it := item(bucket, 1)
+	it.Changed = on
+	put(t, s, it)
+}
+
+func testChanges(t *testing.T, d Disk) {
+	s := d.Open(t)
+	for _, bucket := range []uint8{9, 3, 9, 200} {
+		putOn(t, s, bucket, day(20000))
+	}
+	putOn(t, s, 4, day(20001))
+	for on, want := range map[time.Time][]byte{
+		day(19999):                     nil,
+		day(20000):                     {3, 9, 200},
+		day(20001):                     {4},
+		day(20001).Add(11 * time.Hour): {4},
+		day(20001).Add(13 * time.Hour): nil,
+	} {
+		if got := changes(t, s, on); !bytes.Equal(got, want) {
+			t.Errorf("changed on %s = %d, want %d", on, got, want)
+		}
+	}
+	stop := errors.New("enough")
+	if err := s.ChangedOn(t.Context(), day(20000), func([4]byte) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("ChangedOn = %v, want the error of fn", err)
+	}
+	if err := s.ForgetChanges(t.Context(), day(20001)); err != nil {
+		t.Fatal(err)
+	}
+	if got := changes(t, s, day(20000)); got != nil {
+		t.Errorf("a forgotten day has %d", got)
+	}
+	if got := changes(t, s, day(20001)); !bytes.Equal(got, []byte{4}) {
+		t.Errorf("the first day that is kept has %d", got)
+	}
+}
+
+func testCrashChanges(t *testing.T, d Disk) {
+	putOn(t, d.Open(t), 5, day(20000))
+	if !d.Crash(t) {
+		return // as in testCrash
+	}
+	if got := changes(t, d.Open(t), day(20000)); !bytes.Equal(got, []byte{5}) {
+		t.Errorf("after a crash there are %d", got)
+	}
 }

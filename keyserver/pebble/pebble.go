@@ -9,8 +9,9 @@
 //	02 fp                wire form of the primary key that was first to claim the subkey fp
 //	03 u8 bucket | fp    u64 sequence | 32 hash: the item's summary, apart so that comparing
 //	                     two servers does not read every certificate
+//	04 u32 day | 4       nothing: the prefix of a fingerprint whose item changed on that day
 //
-// The three keys of one item are written in one batch.
+// The keys of one item are written in one batch.
 package pebble
 
 import (
@@ -37,6 +38,7 @@ const (
 	spaceItem    = 0x01
 	spaceSubkey  = 0x02
 	spaceSummary = 0x03
+	spaceChange  = 0x04
 )
 
 // Config says where and how items are kept.
@@ -209,6 +211,7 @@ func (s *Store) put(item *keyserver.Item) error {
 	if err := errors.Join(
 		b.Set(key(spaceItem, fp), encodeItem(item), nil),
 		b.Set(summaryKey(fp), encodeSummary(&item.Summary), nil),
+		b.Set(changeKey(item), nil, nil),
 		s.claim(b, item),
 	); err != nil {
 		return err
