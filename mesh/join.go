@@ -218,32 +218,18 @@ func (j *joiner) take(i int32, why Verdict) {
 
 // mend takes one server on either side of the first weak place.
 func (j *joiner) mend() {
-	gaps := j.full.weakest()
+	gaps := j.full.weakest(j.full.walk())
 	if len(gaps) == 0 {
 		return
 	}
-	for _, group := range [][]int32{gaps[0].a, gaps[0].b} {
-		for _, i := range j.full.byNeed(group, gaps[0].weak) {
-			if at := j.Graph.index[j.full.nodes[i]]; slices.Contains(j.pool, at) {
-				j.take(at, ChosenMend)
-				break
-			}
+	for _, of := range []group{gaps[0].a, gaps[0].b} {
+		v := j.full.foremost(of, gaps[0].weak, func(v int32) bool {
+			return slices.Contains(j.pool, j.Graph.index[j.full.nodes[v]])
+		})
+		if v >= 0 {
+			j.take(j.Graph.index[j.full.nodes[v]], ChosenMend)
 		}
 	}
-}
-
-// weakest are the gaps at bridges, else at cut vertices.
-func (g *Graph) weakest() []gap {
-	w := g.walk()
-	if gaps := g.bridgeGaps(w); len(gaps) > 0 {
-		return gaps
-	}
-	for v, cut := range w.cut {
-		if cut {
-			return pair(g.walk(int32(v)).groups(), make([]bool, len(g.nodes)))
-		}
-	}
-	return nil
 }
 
 // choose takes one more, and reports false when there is none.

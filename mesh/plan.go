@@ -137,14 +137,18 @@ func (p *planner) pools() {
 	p.sorted = true
 	for i, r := range p.Records {
 		switch {
-		case !r.Dialable() || !r.Transit() || p.linked[r.Server]:
-		case p.in.Skip != nil && p.in.Skip(r.Server):
+		case !p.canDial(r):
 		case p.States[i] == Unreachable:
 			p.far = append(p.far, r)
 		default:
 			p.near = append(p.near, r)
 		}
 	}
+}
+
+// canDial reports whether a link to r can be asked for and is not there.
+func (p *planner) canDial(r *Record) bool {
+	return r.Dialable() && r.Transit() && !p.linked[r.Server] && (p.in.Skip == nil || !p.in.Skip(r.Server))
 }
 
 // take notes a link to fp.
@@ -183,9 +187,9 @@ func (p *planner) planDegree() {
 		return
 	}
 	p.pools()
-	// A server that lost everybody dials who it remembers.
+	// A server that lost everybody but leaves dials who it remembers.
 	pool := &p.near
-	if len(p.in.Links) == 0 && len(p.near) == 0 {
+	if p.links == 0 && len(p.near) == 0 {
 		pool = &p.far
 	}
 	later := 0 // links that the peers are left to dial
