@@ -154,20 +154,46 @@ func (g *Graph) twoCutClasses(w *walk, random func() uint64) [][]int32 {
 			sum[u] ^= sum[v]
 		}
 	}
-	byLabel := make(map[uint64][]int32, len(g.edges))
-	for id, l := range label {
-		if !w.bridge[id] {
-			byLabel[l] = append(byLabel[l], int32(id))
+	byLabel := map[uint64][]int32{}
+	for id, first := range repeated(label, w.bridge) {
+		if len(byLabel[label[id]]) == 0 {
+			byLabel[label[id]] = []int32{first}
 		}
+		byLabel[label[id]] = append(byLabel[label[id]], id)
 	}
 	var classes [][]int32
 	for _, class := range byLabel {
-		if len(class) > 1 {
-			classes = append(classes, class)
-		}
+		classes = append(classes, class)
 	}
 	slices.SortFunc(classes, func(x, y []int32) int { return cmp.Compare(x[0], y[0]) })
 	return classes
+}
+
+// repeated yields what has a label that was there before, and the first that
+// has it. Labels are random, so their low bits do for the place in a table;
+// nearly all differ, and a map of them would take most of the time.
+func repeated(label []uint64, skip []bool) func(yield func(id, first int32) bool) {
+	return func(yield func(id, first int32) bool) {
+		size := 4
+		for size < 2*len(label) {
+			size *= 2
+		}
+		table := make([]int32, size) // number of the first, and one
+		for id, l := range label {
+			if skip[id] {
+				continue
+			}
+			at := int(l) & (size - 1)
+			for table[at] != 0 && label[table[at]-1] != l {
+				at = (at + 1) & (size - 1)
+			}
+			if table[at] == 0 {
+				table[at] = int32(id) + 1
+			} else if !yield(int32(id), table[at]-1) {
+				return
+			}
+		}
+	}
 }
 
 // Components returns the connected parts, the largest first, servers in

@@ -22,15 +22,15 @@ type group struct {
 // A span is order[from:to].
 type span struct{ from, to int32 }
 
-func (g group) has(v int32) bool {
-	at := g.place[v]
-	return slices.ContainsFunc(g.spans, func(s span) bool { return s.from <= at && at < s.to })
+func (of group) has(v int32) bool {
+	at := of.place[v]
+	return slices.ContainsFunc(of.spans, func(s span) bool { return s.from <= at && at < s.to })
 }
 
 // each yields the servers of the group.
-func (g group) each(yield func(v int32) bool) {
-	for _, s := range g.spans {
-		for _, v := range g.order[s.from:s.to] {
+func (of group) each(yield func(v int32) bool) {
+	for _, s := range of.spans {
+		for _, v := range of.order[s.from:s.to] {
 			if !yield(v) {
 				return
 			}
@@ -60,11 +60,12 @@ func (g *Graph) turn(of group, weak map[int32]bool, self int32, most int) int {
 	return n
 }
 
-// foremost is the first server of the group that fits, -1 if none does.
-func (g *Graph) foremost(of group, weak map[int32]bool, fits func(int32) bool) int32 {
+// foremost is the server of the group that fits and goes before all others that
+// do, -1 if none does.
+func (of group) foremost(before func(x, y int32) bool, fits func(int32) bool) int32 {
 	best := int32(-1)
 	for v := range of.each {
-		if (best < 0 || g.before(v, best, weak)) && fits(v) {
+		if (best < 0 || before(v, best)) && fits(v) {
 			best = v
 		}
 	}
@@ -72,12 +73,10 @@ func (g *Graph) foremost(of group, weak map[int32]bool, fits func(int32) bool) i
 }
 
 // gaps finds where links are missing, worst first: between parts, else at
-// bridges, else at cut vertices, else at pairs of links that cut, else at
-// pairs of servers that do. Mending one kind shows whether the next is there
-// at all. All servers find the same gaps, but of the last kind each finds
-// those beside it. Apart from that kind it takes one search of the graph.
-func (g *Graph) gaps(self int32, random func() uint64) []gap {
-	w := g.walk()
+// bridges, else at cut vertices, else at pairs of links that cut. Mending one
+// kind shows whether the next is there at all. All servers find the same. It
+// takes one search of the graph, which is w.
+func (g *Graph) gaps(w *walk, random func() uint64) []gap {
 	if gaps := g.weakest(w); len(gaps) > 0 || len(g.nodes) <= RequiredLinks {
 		return gaps
 	}
@@ -85,10 +84,7 @@ func (g *Graph) gaps(self int32, random func() uint64) []gap {
 	for _, class := range g.twoCutClasses(w, random) {
 		gaps = append(gaps, pair(w.ring(g, class), g.ends(class))...)
 	}
-	if len(gaps) > 0 {
-		return gaps
-	}
-	return g.pairGaps(self)
+	return gaps
 }
 
 // weakest are the gaps between parts, else at bridges, else at cut vertices.
@@ -136,9 +132,9 @@ func (g *Graph) pairGaps(self int32) []gap {
 }
 
 // only is the servers of the group that keep is true for.
-func (g group) only(keep func(int32) bool) group {
-	o := group{place: fill(len(g.place), -1)}
-	for v := range g.each {
+func (of group) only(keep func(int32) bool) group {
+	o := group{place: fill(len(of.place), -1)}
+	for v := range of.each {
 		if keep(v) {
 			o.place[v] = int32(len(o.order))
 			o.order = append(o.order, v)

@@ -109,7 +109,7 @@ func BenchmarkManyGaps(b *testing.B) {
 	}
 	g = NewGraph(servers, links, nil)
 	for b.Loop() {
-		if len(g.gaps(0, rng.Uint64)) < 1900 {
+		if len(g.gaps(g.walk(), rng.Uint64)) < 1900 {
 			b.Fatal("there are no gaps")
 		}
 	}
