@@ -148,6 +148,12 @@ type Config struct {
 	// fingerprint (any server, if that is zero).
 	Dial func(ctx context.Context, to transport.Address) (Conn, error)
 
+	// Probe measures the round trip to a server by as little as it takes, such
+	// as a TCP connection that is closed again: nothing is proved by it. It
+	// returns when ctx ends. Nil: newcomers measure nobody, and choose who is
+	// near the server that they got the link-state from.
+	Probe func(ctx context.Context, to transport.Address) (time.Duration, error)
+
 	// DialBulk makes a second connection to a server that this one is connected
 	// to, whose Peer says Bulk at both ends. Nil: bulk shares the first one.
 	// (spec/cloud.md, CLOUD-34)

@@ -33,6 +33,7 @@ type owner struct {
 	accepts    []time.Time                     // of offers within acceptWindow
 	firstOffer time.Time                       // to this server while it joins; zero: none
 	joinNeeds  int                             // offers that a newcomer waits for
+	survey     survey                          // of this server while it joins
 	gaveUp     time.Time                       // a link, last
 	dialling   int                             // dials under way
 	attached   int                             // connections
@@ -265,6 +266,7 @@ func (o *owner) plan() {
 		o.planJoin()
 		return
 	}
+	o.survey = survey{pending: o.survey.pending}
 	o.askAll()
 	o.giveUp()
 	wants := o.view.Plan(mesh.PlanInput{
@@ -292,10 +294,11 @@ func (o *owner) linked() []omega.Fingerprint {
 
 func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 	n := o.neighbours[fp]
-	if n == nil || n.rtt == 0 {
-		return 0, false
+	if n != nil && n.rtt != 0 {
+		return n.rtt, true
 	}
-	return n.rtt, true
+	rtt, ok := o.survey.rtt[fp]
+	return rtt, ok
 }
 
 func (o *owner) skip(fp omega.Fingerprint) bool {
