@@ -24,10 +24,7 @@ func (p *planner) planRepair() {
 	}
 	full := p.members()
 	self := full.number[p.Graph.index[p.Self]]
-	if p.gaps == nil {
-		found := full.gaps(full.walk, p.rng.Uint64)
-		p.gaps = &found
-	}
+	p.Search(p.rng.Uint64)
 	gaps := *p.gaps
 	if len(gaps) == 0 && p.in.Quiet >= RepairTurn && full.Len() > RequiredLinks {
 		if p.pairs == nil {
@@ -37,6 +34,16 @@ func (p *planner) planRepair() {
 		gaps = *p.pairs
 	}
 	p.mend(full, self, gaps)
+}
+
+// Search looks for weak places as the first Plan does that has an interest in
+// them, so that further plans find them known.
+func (v *View) Search(random func() uint64) {
+	if v.gaps == nil {
+		full := v.members()
+		found := full.gaps(full.walk, random)
+		v.gaps = &found
+	}
 }
 
 func (p *planner) mend(full *members, self int32, gaps []gap) {

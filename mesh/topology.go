@@ -1,6 +1,7 @@
 package mesh
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -75,6 +76,11 @@ type Standing struct {
 	nodes []omega.Fingerprint // ascending
 	was   []bool              // of nodes: is or was a full member
 	since []time.Time         // of nodes: since when it has had too few links; zero: it has enough
+}
+
+// Clone returns a copy that goes its own way.
+func (s *Standing) Clone() *Standing {
+	return &Standing{s.nodes, slices.Clone(s.was), slices.Clone(s.since)}
 }
 
 // Update judges every server in the graph as self sees it at time now. The
