@@ -87,6 +87,10 @@ const (
 	// certificates, well below what a connection queues.
 	bucketsPerRequest = 16
 
+	// requestsUnderWay is how many requests for parts wait for their answer at a
+	// time, so that a connection is busy while the next one travels.
+	requestsUnderWay = 2
+
 	// maxBad is how many announcements that do not verify end a connection:
 	// honest neighbours check before they tell on.
 	maxBad = 8
