@@ -93,8 +93,8 @@ type Effort struct {
 // grow in proportion. They are constants so that a report does not depend on
 // the machine.
 const (
-	viewCost = 10 * time.Millisecond // graph, shortest paths, standings
-	planCost = 15 * time.Millisecond // of a new view: the search for weak places
+	viewCost = 6 * time.Millisecond // graph, shortest paths, standings
+	planCost = 6 * time.Millisecond // of a new view: the search for weak places
 )
 
 // effort counts views and plans of one server while announcements came in.
