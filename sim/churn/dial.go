@@ -62,7 +62,7 @@ func (w *world) arrive(i, to int32, rtt time.Duration) {
 		w.afterLife(i, dialTimeout-5*rtt/2, func() { w.dialFailed(i, to) })
 		return
 	}
-	why, wait := w.judge(to, i, w.linked(i), s.stream != t.stream)
+	why, wait := w.judge(to, i, w.linked(i), len(s.links) > 0)
 	if why != mesh.RefusalNone {
 		w.tally.refusals++
 		w.afterLife(i, rtt/2, func() { w.refuse(i, to, wait) })
@@ -94,7 +94,7 @@ const (
 )
 
 // judge is what a server says to who asks it for a link, by the view that it
-// has, and after what time it may be asked again. reunion: a part of the cloud
+// has, and after what time it may be asked again. reunion: a member asks, so a part of the cloud
 // that was lost from sight comes back.
 func (w *world) judge(by, asker int32, plan []omega.Fingerprint, reunion bool) (mesh.Refusal, time.Duration) {
 	t := &w.servers[by]
