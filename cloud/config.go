@@ -87,6 +87,10 @@ const (
 	// certificates, well below what a connection queues.
 	bucketsPerRequest = 16
 
+	// requestsUnderWay is how many requests for parts wait for their answer at a
+	// time, so that a connection is busy while the next one travels.
+	requestsUnderWay = 2
+
 	// maxBad is how many announcements that do not verify end a connection:
 	// honest neighbours check before they tell on.
 	maxBad = 8
@@ -147,6 +151,12 @@ type Config struct {
 	// context's deadline, and only if the server proved the address's
 	// fingerprint (any server, if that is zero).
 	Dial func(ctx context.Context, to transport.Address) (Conn, error)
+
+	// Probe measures the round trip to a server by as little as it takes, such
+	// as a TCP connection that is closed again: nothing is proved by it. It
+	// returns when ctx ends. Nil: newcomers measure nobody, and choose who is
+	// near the server that they got the link-state from.
+	Probe func(ctx context.Context, to transport.Address) (time.Duration, error)
 
 	// DialBulk makes a second connection to a server that this one is connected
 	// to, whose Peer says Bulk at both ends. Nil: bulk shares the first one.

@@ -51,21 +51,35 @@ func (o *owner) heardDigest(l *link, body []byte) {
 	l.exchange.active = o.now
 	l.follows = !l.up()
 	own := o.db.Digest()
-	var ask []byte
-	for _, bucket := range own.Differ(theirs) {
-		if !l.exchange.tried[bucket] && len(ask) < bucketsPerRequest {
-			l.exchange.tried[bucket] = true
-			ask = append(ask, bucket)
+	requests := 1 // in the place of the one that this answers
+	if l.exchange.open == 0 {
+		requests = requestsUnderWay
+	}
+	l.exchange.open = max(l.exchange.open-1, 0)
+	differ := own.Differ(theirs)
+	for range requests {
+		ask := l.exchange.next(differ)
+		if len(ask) == 0 {
+			break
 		}
-	}
-	if len(ask) > 0 {
+		l.exchange.open++
 		l.conn.SendFrame(wire.TypeLSRequest, 0, ask) // a lost one is made up for by the next exchange
-		return
 	}
-	if !l.exchange.synced {
+	if l.exchange.open == 0 && !l.exchange.synced {
 		l.exchange.synced = true
 		o.planSoon()
 	}
+}
+
+// next are parts that differ and were not asked for yet.
+func (x *exchange) next(differ []byte) (ask []byte) {
+	for _, bucket := range differ {
+		if !x.tried[bucket] && len(ask) < bucketsPerRequest {
+			x.tried[bucket] = true
+			ask = append(ask, bucket)
+		}
+	}
+	return ask
 }
 
 // heardRequest sends what this server has in the wanted parts, then its

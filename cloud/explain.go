@@ -242,14 +242,20 @@ func (x *explainer) take(b, cert []byte) {
 func (x *explainer) explain(ctx context.Context, entry *visit) *Explanation {
 	a := &x.cfg.Announcement
 	view := x.db.View(x.cfg.Clock(), new(mesh.Standing))
-	x.out.Plan = view.PlanJoin(mesh.JoinInput{
+	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: x.self, Operator: a.Operator, Site: a.Site}, Entry: entry.peer(),
-		RTT: func(fp omega.Fingerprint) (time.Duration, bool) { return entry.rtt, fp == entry.peer() },
 		Skip: func(fp omega.Fingerprint) bool {
 			r, ok := x.db.Get(fp)
 			return ok && x.cfg.Deny.names(fp, r.Operator)
 		},
-	}, x.rng)
+	}
+	rtts := map[omega.Fingerprint]time.Duration{}
+	if x.cfg.Probe != nil {
+		rtts = probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeSample(in, x.rng)))
+	}
+	rtts[entry.peer()] = entry.rtt
+	in.RTT = func(fp omega.Fingerprint) (time.Duration, bool) { rtt, ok := rtts[fp]; return rtt, ok }
+	x.out.Plan = view.PlanJoin(in, x.rng)
 	plan := x.out.Plan.Chosen()
 	slices.SortFunc(plan, omega.Fingerprint.Compare)
 	for _, fp := range x.out.Plan.Chosen() {

@@ -159,15 +159,18 @@ func (o *owner) planJoin() {
 		o.seek()
 		return
 	}
-	p := o.view.PlanJoin(mesh.JoinInput{
+	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: o.self, Operator: o.facts.Operator, Site: o.facts.Site},
 		Entry:     entry, RTT: o.measured, Skip: o.skipAsking,
-	}, o.rng)
-	o.joinNeeds = p.Required
-	want := p.Chosen()
+	}
+	if !o.probed(in) {
+		return // it takes less than a second
+	}
+	want, required := o.view.ChooseJoin(in, o.rng)
+	o.joinNeeds = required
 	// Whoever else answers may be in another part, and then helps to join them.
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && !o.denies(fp) && len(want) < p.Required {
+		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && !o.denies(fp) && len(want) < required {
 			want = append(want, fp)
 		}
 	}

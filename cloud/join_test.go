@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -349,6 +350,48 @@ func TestExplain(t *testing.T) {
 		}
 		if _, err := newcomer.explain(t.Context(), nodes[0], nil); err == nil || !strings.Contains(err.Error(), nodes[0].addr) {
 			t.Errorf("a member that cannot be reached: %v", err)
+		}
+	})
+}
+
+// A newcomer measures the servers that it could ask before it chooses: the
+// nearest two get a link, wherever the one is that it met first.
+func TestNewcomerMeasures(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(9, nil)
+		time.Sleep(acceptWindow)
+		near := map[omega.Fingerprint]bool{nodes[4].id.Account(): true, nodes[7].id.Account(): true}
+		var mu sync.Mutex
+		asked := map[omega.Fingerprint]int{}
+		newcomer := n.add(12, func(cfg *Config) {
+			cfg.Probe = func(ctx context.Context, to transport.Address) (time.Duration, error) {
+				mu.Lock()
+				asked[to.Fingerprint]++
+				mu.Unlock()
+				if near[to.Fingerprint] {
+					return time.Microsecond, nil
+				}
+				<-ctx.Done() // too far
+				return 0, context.Cause(ctx)
+			}
+		})
+		newcomer.start(nodes[0])
+		n.await("the newcomer is a member", 30*time.Second, func() bool { return n.agree(append(slices.Clone(nodes), newcomer)) })
+		linked := 0
+		for _, s := range newcomer.Topology().Links {
+			if s.A == newcomer.id.Account() && near[s.B] || s.B == newcomer.id.Account() && near[s.A] {
+				linked++
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if linked != len(near) || len(asked) != len(nodes) {
+			t.Errorf("%d links to the %d nearest, %d of %d servers measured", linked, len(near), len(asked), len(nodes))
+		}
+		for fp, times := range asked {
+			if times != 1 {
+				t.Errorf("%s was measured %d times", n.name(fp), times)
+			}
 		}
 	})
 }

@@ -162,6 +162,7 @@ func (c *Cloud) helloAck(l *link, body []byte) error {
 // exchange is how far a comparison of databases over one link is.
 type exchange struct {
 	tried  [mesh.Buckets]bool // asked for already
+	open   int                // requests without an answer
 	active time.Time          // last step
-	synced bool               // all that differed was asked for
+	synced bool               // all that differed was asked for and answered
 }

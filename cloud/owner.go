@@ -33,6 +33,7 @@ type owner struct {
 	accepts    []time.Time                     // of offers within acceptWindow
 	firstOffer time.Time                       // to this server while it joins; zero: none
 	joinNeeds  int                             // offers that a newcomer waits for
+	survey     survey                          // of this server while it joins
 	gaveUp     time.Time                       // a link, last
 	dialling   int                             // dials under way
 	attached   int                             // connections
@@ -43,10 +44,11 @@ type owner struct {
 	rttAnnounced time.Time // last time that a round trip was told
 	allowance    float64   // announcements that may go now
 
-	linksChanged bool      // connections or rests differ from the table
-	viewed       time.Time // last view
-	viewCost     time.Duration
-	dbChanged    time.Time // the database last changed
+	linksChanged bool          // connections or rests differ from the table
+	viewed       time.Time     // last view
+	throttle     mesh.Throttle // of views that the database is the reason for
+	planCost     time.Duration // of plans since the last view
+	dbChanged    time.Time     // the database last changed
 	planAt       time.Time
 	planned      time.Time
 	expired      time.Time
@@ -133,13 +135,11 @@ func (o *owner) settle() time.Duration {
 }
 
 // publish recomputes the view when the database changed, not more often than
-// the cost of it allows (the idea of RFC 8405), and the table when anything in
-// it did.
+// the cost of it allows, and the table when anything in it did.
 func (o *owner) publish(wait func(time.Time) bool) {
 	t := o.table.Load()
-	gap := min(max(20*o.viewCost, 10*time.Millisecond), time.Second)
 	changed := t.view.Version != o.db.Version()
-	if changed && !wait(o.viewed.Add(gap)) || o.now.Sub(o.viewed) >= viewInterval {
+	if changed && !wait(o.throttle.Next()) || o.now.Sub(o.viewed) >= viewInterval {
 		begin := o.cfg.Clock()
 		view := o.db.View(o.now, &o.standing)
 		links, resting := o.connections()
@@ -149,7 +149,8 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		if o.cfg.Vouch > 0 {
 			o.admit(view)
 		}
-		o.viewCost, o.viewed, o.linksChanged = o.cfg.Clock().Sub(begin), o.now, false
+		o.throttle.Done(o.now, o.planCost+o.cfg.Clock().Sub(begin))
+		o.planCost, o.viewed, o.linksChanged = 0, o.now, false
 		if changed {
 			o.dbChanged = o.now
 			o.planSoon()
@@ -265,8 +266,11 @@ func (o *owner) plan() {
 		o.planJoin()
 		return
 	}
+	o.survey = survey{pending: o.survey.pending}
 	o.askAll()
 	o.giveUp()
+	begin := o.cfg.Clock()
+	defer func() { o.planCost += o.cfg.Clock().Sub(begin) }()
 	wants := o.view.Plan(mesh.PlanInput{
 		Links: o.linked(),
 		RTT:   o.measured,
@@ -292,10 +296,11 @@ func (o *owner) linked() []omega.Fingerprint {
 
 func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 	n := o.neighbours[fp]
-	if n == nil || n.rtt == 0 {
-		return 0, false
+	if n != nil && n.rtt != 0 {
+		return n.rtt, true
 	}
-	return n.rtt, true
+	rtt, ok := o.survey.rtt[fp]
+	return rtt, ok
 }
 
 func (o *owner) skip(fp omega.Fingerprint) bool {

@@ -64,13 +64,12 @@ func (w *world) look() *DB {
 
 // as is what self sees where base is seen by somebody it can reach, or not.
 func (w *world) as(base *View, self omega.Fingerprint) *View {
-	v := *base
-	v.Self, v.Tree = self, base.Graph.SPF(self)
+	v := base.As(self, w.now, true)
 	if base.State(self) == Unreachable {
-		v.States, v.lost = w.stand.Update(w.now, base.Graph, self), 0
-		return newView(&v)
+		v.States = w.stand.Update(w.now, base.Graph, self)
+		v.common = newCommon(v)
 	}
-	return &v
+	return v
 }
 
 // settle lets everybody plan and dial until nobody wants a link any more, and

@@ -40,12 +40,19 @@ func (g *Graph) Cuts(random func() uint64) Cuts {
 // A walk is one depth-first search over the whole graph.
 type walk struct {
 	order  []int32 // servers in the order of discovery
+	place  []int32 // by server: its place in order, or beyond it if it is absent
+	size   []int32 // by server: how many were found from it, itself included
+	start  []int32 // by component: the place of its first server
 	parent []int32 // by server: link to the parent, -1 for a root
 	up     []int32 // by server: its parent, -1 for a root
 	part   []int32 // by server: number of its component, -1 for absent ones
 	parts  int
 	bridge []bool // by link
 	cut    []bool // by server
+
+	// apart are the servers below which all hangs on the one above, ascending
+	// by place.
+	apart []int32
 }
 
 // walk searches depth first, without recursion, and finds bridges and cut
@@ -57,10 +64,11 @@ func (g *Graph) walk(absent ...int32) *walk {
 	w := &walk{
 		order:  make([]int32, 0, n),
 		parent: fill(n, -1), up: fill(n, -1), part: fill(n, -1),
+		place: fill(n, -1), size: make([]int32, n),
 		bridge: make([]bool, len(g.edges)), cut: make([]bool, n),
 	}
 	var (
-		found = fill(n, -1) // by server: its place in order
+		found = w.place
 		low   = make([]int32, n)
 		next  = slices.Clone(g.first[:n]) // by server: the arc to look at next
 		stack = make([]int32, 0, n)
@@ -79,6 +87,7 @@ func (g *Graph) walk(absent ...int32) *walk {
 			continue
 		}
 		children := 0
+		w.start = append(w.start, int32(len(w.order)))
 		for discover(root); len(stack) > 0; {
 			v := stack[len(stack)-1]
 			if next[v] < g.first[v+1] {
@@ -95,12 +104,16 @@ func (g *Graph) walk(absent ...int32) *walk {
 				continue
 			}
 			stack = stack[:len(stack)-1]
+			w.size[v] = int32(len(w.order)) - found[v]
 			u := w.up[v]
 			if u < 0 {
 				continue
 			}
 			low[u] = min(low[u], low[v])
 			w.bridge[w.parent[v]] = low[v] > found[u]
+			if low[v] >= found[u] {
+				w.apart = append(w.apart, v)
+			}
 			if u == root {
 				children++
 			} else if low[v] >= found[u] {
@@ -110,6 +123,7 @@ func (g *Graph) walk(absent ...int32) *walk {
 		w.cut[root] = children > 1
 		w.parts++
 	}
+	slices.SortFunc(w.apart, func(x, y int32) int { return int(found[x] - found[y]) })
 	return w
 }
 
@@ -140,20 +154,46 @@ func (g *Graph) twoCutClasses(w *walk, random func() uint64) [][]int32 {
 			sum[u] ^= sum[v]
 		}
 	}
-	byLabel := make(map[uint64][]int32, len(g.edges))
-	for id, l := range label {
-		if !w.bridge[id] {
-			byLabel[l] = append(byLabel[l], int32(id))
+	byLabel := map[uint64][]int32{}
+	for id, first := range repeated(label, w.bridge) {
+		if len(byLabel[label[id]]) == 0 {
+			byLabel[label[id]] = []int32{first}
 		}
+		byLabel[label[id]] = append(byLabel[label[id]], id)
 	}
 	var classes [][]int32
 	for _, class := range byLabel {
-		if len(class) > 1 {
-			classes = append(classes, class)
-		}
+		classes = append(classes, class)
 	}
 	slices.SortFunc(classes, func(x, y []int32) int { return cmp.Compare(x[0], y[0]) })
 	return classes
+}
+
+// repeated yields what has a label that was there before, and the first that
+// has it. Labels are random, so their low bits do for the place in a table;
+// nearly all differ, and a map of them would take most of the time.
+func repeated(label []uint64, skip []bool) func(yield func(id, first int32) bool) {
+	return func(yield func(id, first int32) bool) {
+		size := 4
+		for size < 2*len(label) {
+			size *= 2
+		}
+		table := make([]int32, size) // number of the first, and one
+		for id, l := range label {
+			if skip[id] {
+				continue
+			}
+			at := int(l) & (size - 1)
+			for table[at] != 0 && label[table[at]-1] != l {
+				at = (at + 1) & (size - 1)
+			}
+			if table[at] == 0 {
+				table[at] = int32(id) + 1
+			} else if !yield(int32(id), table[at]-1) {
+				return
+			}
+		}
+	}
 }
 
 // Components returns the connected parts, the largest first, servers in

@@ -209,6 +209,11 @@ func (g *Graph) part(keep func(int32) bool) (s *Graph, renumber []int32) {
 func (db *DB) Graph() *Graph {
 	c := db.count()
 	g := &Graph{nodes: c.nodes, index: c.index, transit: make([]bool, len(c.nodes))}
+	ends := 0
+	for _, l := range c.links {
+		ends += len(l)
+	}
+	g.edges = make([]edge, 0, ends/2+1)
 	for a, rec := range c.records {
 		g.transit[a] = rec.Transit()
 		if db.shunned[rec.Server] {

@@ -339,7 +339,7 @@ func BenchmarkView(b *testing.B) {
 	v := db.View(t0, &s)
 	b.Run("first plan", func(b *testing.B) {
 		for b.Loop() {
-			v.weak = nil
+			v.gaps = nil
 			v.Plan(PlanInput{}, seeded(1))
 		}
 	})

@@ -2,7 +2,6 @@ package mesh
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -99,8 +98,12 @@ type JoinInput struct {
 	// Zero takes the largest part of the graph.
 	Entry omega.Fingerprint
 
-	RTT  func(omega.Fingerprint) (time.Duration, bool) // measured; nil: nothing is
-	Skip func(omega.Fingerprint) bool                  // not to be asked now; nil: nobody
+	// RTT returns the measured round trip to a server; nil: nothing is measured.
+	// The nearest are chosen among the measured ones; where there is none, the
+	// way through the mesh from the entry stands in for it.
+	RTT func(omega.Fingerprint) (time.Duration, bool)
+
+	Skip func(omega.Fingerprint) bool // not to be asked now; nil: nobody
 }
 
 // A JoinPlan is whom a newcomer asks for links, and why.
@@ -124,6 +127,25 @@ func (p *JoinPlan) Chosen() []omega.Fingerprint {
 	return out
 }
 
+// ProbeServers is how many servers a newcomer measures the round trip to, to
+// choose the nearest. With all of 10,000 the ways would be a tenth shorter; with
+// none they are four times as long.
+const ProbeServers = 64
+
+// ProbeSample draws servers that a newcomer could ask for a link, ProbeServers
+// at most, for it to measure. (spec/cloud.md, CLOUD-11)
+func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
+	j := newJoiner(v, in, rng)
+	n := min(ProbeServers, len(j.pool))
+	out := make([]omega.Fingerprint, n)
+	for k := range n {
+		at := k + rng.IntN(len(j.pool)-k)
+		j.pool[k], j.pool[at] = j.pool[at], j.pool[k]
+		out[k] = v.Graph.nodes[j.pool[k]]
+	}
+	return out
+}
+
 // PlanJoin chooses whom a newcomer asks for links: two servers that mend a
 // weak place if there is one, then the nearest up to two, then random ones up
 // to TargetLinks, the one with fewer links of two (three nearest are a trap:
@@ -132,44 +154,86 @@ func (p *JoinPlan) Chosen() []omega.Fingerprint {
 // input and rng alone, not on Self. (spec/cloud.md, CLOUD-11)
 func (v *View) PlanJoin(in JoinInput, rng *rand.Rand) *JoinPlan {
 	j := newJoiner(v, in, rng)
-	j.mend()
-	for len(j.chosen) < TargetLinks && j.choose(len(j.chosen) < nearLinks) {
-	}
+	j.chooseAll()
 	return j.plan()
+}
+
+// ChooseJoin is PlanJoin without the reasons: whom to ask, and how many links
+// are needed.
+func (v *View) ChooseJoin(in JoinInput, rng *rand.Rand) (ask []omega.Fingerprint, required int) {
+	j := newJoiner(v, in, rng)
+	j.chooseAll()
+	for _, i := range j.chosen {
+		ask = append(ask, v.Graph.nodes[i])
+	}
+	return ask, j.needs.required
+}
+
+// A prospect is the cloud as newcomers see it who enter by the same part of it.
+type prospect struct {
+	states []ServerState
+	full   *members
+	weak   []gap // at the weakest places
+	needs  rules
+}
+
+// prospect returns what a newcomer finds.
+func (v *View) prospect(entry, newcomer omega.Fingerprint) *prospect {
+	at, known := v.Graph.index[entry]
+	self, old := v.Graph.index[newcomer]
+	if known && v.Graph.transit[at] {
+		for _, p := range v.prospects {
+			if p.states[at] != Unreachable && (!old || p.states[self] <= Leaf) {
+				return p
+			}
+		}
+	}
+	p := &prospect{states: new(Standing).update(v.Time, v.Graph, v.Graph.reach(entry))}
+	but := int32(-1)
+	if old {
+		but = self
+	}
+	p.full = v.Graph.membersOf(p.states, but)
+	p.weak = p.full.weakest(p.full.walk)
+	p.needs = v.rules(p.states, but)
+	if !old || p.states[self] <= Leaf {
+		v.prospects = append(v.prospects, p)
+	}
+	return p
 }
 
 // A joiner is one call of PlanJoin.
 type joiner struct {
 	*View
+	*prospect
 	in     JoinInput
 	rng    *rand.Rand
-	tree   *Tree // from the entry; nil: nobody is there
-	states []ServerState
-	full   *Graph
-	pool   []int32 // servers to choose from, by number
+	paths  *Tree     // from the entry; see tree
+	owner  []int32   // by server: who runs it
+	pool   []int32   // servers to choose from, by number, ascending
+	why    []Verdict // by server
 	chosen []int32
-	why    map[int32]Verdict // of all servers
-	owners map[owner]bool    // of the chosen, and the newcomer's own
-	sites  map[string]bool   // of the chosen
+	owners []int32  // of the chosen, and the newcomer's own
+	sites  []string // of the chosen
 }
 
 func newJoiner(v *View, in JoinInput, rng *rand.Rand) *joiner {
-	j := &joiner{
-		View: v, in: in, rng: rng, why: map[int32]Verdict{},
-		owners: map[owner]bool{in.owner(): true}, sites: map[string]bool{},
-	}
 	if in.Entry.IsZero() || !v.Graph.Has(in.Entry) {
-		j.in.Entry = v.Graph.largestPart(in.Server)
+		in.Entry = v.Graph.largestPart(in.Server)
 	}
-	j.tree = v.Graph.SPF(j.in.Entry)
-	j.states = new(Standing).update(v.Time, v.Graph, j.tree)
-	j.full = v.Graph.sub(func(i int32) bool { return j.states[i] == Full && v.Graph.nodes[i] != in.Server })
-	for i := range int32(len(v.Records)) {
-		if v.Graph.nodes[i] == in.Server {
+	j := &joiner{
+		View: v, prospect: v.prospect(in.Entry, in.Server), in: in, rng: rng,
+		owner: v.common.owners(), why: make([]Verdict, len(v.Records)),
+	}
+	for i, r := range v.Records {
+		if r.Server == in.Server {
 			continue
 		}
-		if j.why[i] = j.fitness(i); j.why[i] == PassedOver {
-			j.pool = append(j.pool, i)
+		if in.Operator != "" && r.Operator == in.Operator && len(j.owners) == 0 {
+			j.owners = append(j.owners, j.owner[i])
+		}
+		if j.why[i] = j.fitness(int32(i)); j.why[i] == PassedOver {
+			j.pool = append(j.pool, int32(i))
 		}
 	}
 	return j
@@ -190,13 +254,13 @@ func (g *Graph) largestPart(newcomer omega.Fingerprint) omega.Fingerprint {
 func (j *joiner) fitness(i int32) Verdict {
 	r := j.Records[i]
 	switch {
-	case j.states[i] == Unreachable:
+	case j.prospect.states[i] == Unreachable:
 		return UnfitUnreachable
 	case !r.Transit():
 		return UnfitTransit
 	case !r.Dialable():
 		return UnfitAddress
-	case j.states[i] == Probationary && j.full.Len() >= TargetLinks:
+	case j.prospect.states[i] == Probationary && j.full.Len() >= TargetLinks:
 		return UnfitProbation
 	case j.Graph.degree(i) >= LinkCap:
 		return UnfitFull
@@ -210,40 +274,34 @@ func (j *joiner) take(i int32, why Verdict) {
 	j.why[i] = why
 	j.chosen = append(j.chosen, i)
 	j.pool = slices.DeleteFunc(j.pool, func(x int32) bool { return x == i })
-	j.owners[ownerOf(j.Records[i])] = true
+	j.owners = append(j.owners, j.owner[i])
 	if site := j.Records[i].Site; site != "" {
-		j.sites[site] = true
+		j.sites = append(j.sites, site)
+	}
+}
+
+func (j *joiner) chooseAll() {
+	j.mend()
+	for len(j.chosen) < TargetLinks && j.choose(len(j.chosen) < nearLinks) {
 	}
 }
 
 // mend takes one server on either side of the first weak place.
 func (j *joiner) mend() {
-	gaps := j.full.weakest()
-	if len(gaps) == 0 {
+	if len(j.weak) == 0 {
 		return
 	}
-	for _, group := range [][]int32{gaps[0].a, gaps[0].b} {
-		for _, i := range j.full.byNeed(group, gaps[0].weak) {
-			if at := j.Graph.index[j.full.nodes[i]]; slices.Contains(j.pool, at) {
-				j.take(at, ChosenMend)
-				break
-			}
+	first := j.weak[0]
+	for _, of := range []group{first.a, first.b} {
+		before := func(x, y int32) bool { return j.full.before(x, y, first.weak) }
+		v := of.foremost(before, func(v int32) bool {
+			_, fit := slices.BinarySearch(j.pool, j.Graph.index[j.full.nodes[v]])
+			return fit
+		})
+		if v >= 0 {
+			j.take(j.Graph.index[j.full.nodes[v]], ChosenMend)
 		}
 	}
-}
-
-// weakest are the gaps at bridges, else at cut vertices.
-func (g *Graph) weakest() []gap {
-	w := g.walk()
-	if gaps := g.bridgeGaps(w); len(gaps) > 0 {
-		return gaps
-	}
-	for v, cut := range w.cut {
-		if cut {
-			return pair(g.walk(int32(v)).groups(), make([]bool, len(g.nodes)))
-		}
-	}
-	return nil
 }
 
 // choose takes one more, and reports false when there is none.
@@ -269,12 +327,11 @@ func (j *joiner) choose(near bool) bool {
 func (j *joiner) freshest() []int32 {
 	var both, operator []int32
 	for _, i := range j.pool {
-		r := j.Records[i]
-		if j.owners[ownerOf(r)] {
+		if slices.Contains(j.owners, j.owner[i]) {
 			continue
 		}
 		operator = append(operator, i)
-		if r.Site == "" || !j.sites[r.Site] {
+		if site := j.Records[i].Site; site == "" || !slices.Contains(j.sites, site) {
 			both = append(both, i)
 		}
 	}
@@ -287,50 +344,65 @@ func (j *joiner) freshest() []int32 {
 	return j.pool
 }
 
+// nearest is the nearest of those that were measured, else of all by what is
+// known of the ways to them.
 func (j *joiner) nearest(pool []int32) int32 {
-	best, least := pool[0], time.Duration(-1)
-	for _, i := range pool {
-		if rtt, ok := j.rtt(i); ok && (least < 0 || rtt < least) {
-			best, least = i, rtt
+	for _, rtt := range []func(int32) (time.Duration, bool){j.measured, j.rtt} {
+		best, least := int32(-1), time.Duration(0)
+		for _, i := range pool {
+			if d, ok := rtt(i); ok && (best < 0 || d < least) {
+				best, least = i, d
+			}
+		}
+		if best >= 0 {
+			return best
 		}
 	}
-	return best
+	return pool[0]
+}
+
+func (j *joiner) measured(i int32) (time.Duration, bool) {
+	if j.in.RTT == nil {
+		return 0, false
+	}
+	return j.in.RTT(j.Graph.nodes[i])
 }
 
 // rtt is measured, or stands in for it: the way from the entry.
 func (j *joiner) rtt(i int32) (time.Duration, bool) {
-	fp, measured := j.Graph.nodes[i], j.in.RTT
-	if measured == nil {
-		measured = func(omega.Fingerprint) (time.Duration, bool) { return 0, false }
+	at, ok := j.Graph.index[j.in.Entry]
+	if d, measured := j.measured(i); measured || !ok {
+		return d, measured
 	}
-	if rtt, ok := measured(fp); ok || j.tree == nil {
-		return rtt, ok
+	if j.paths == nil {
+		j.paths = j.Graph.SPF(j.in.Entry)
 	}
-	first, _ := measured(j.in.Entry)
-	rest, ok := j.tree.Distance(fp)
+	first, _ := j.measured(at)
+	rest, ok := j.paths.Distance(j.Graph.nodes[i])
 	return first + rest, ok
 }
 
 // plan says what was chosen and why the others were not.
 func (j *joiner) plan() *JoinPlan {
-	p := &JoinPlan{State: stateOf(j.full.Len()), Members: j.full.Len()}
-	w := j.full.walk()
+	p := &JoinPlan{State: stateOf(j.full.Len()), Members: j.full.Len(), Required: j.needs.required}
 	for id := range j.full.edges {
-		if w.bridge[id] {
+		if j.full.walk.bridge[id] {
 			p.Bridges = append(p.Bridges, j.full.edge(int32(id)))
 		}
 	}
 	for _, i := range j.pool {
-		switch r := j.Records[i]; {
-		case j.owners[ownerOf(r)]:
+		switch site := j.Records[i].Site; {
+		case slices.Contains(j.owners, j.owner[i]):
 			j.why[i] = PassedOperator
-		case r.Site != "" && j.sites[r.Site]:
+		case site != "" && slices.Contains(j.sites, site):
 			j.why[i] = PassedSite
 		}
 	}
 	for i, why := range j.why {
-		rtt, _ := j.rtt(i)
-		p.Candidates = append(p.Candidates, Candidate{j.Records[i], why, j.Graph.degree(i), rtt})
+		if r := j.Records[i]; r.Server != j.in.Server {
+			rtt, _ := j.rtt(int32(i))
+			p.Candidates = append(p.Candidates, Candidate{r, why, j.Graph.degree(int32(i)), rtt})
+		}
 	}
 	order := func(c Candidate) int { return slices.Index(j.chosen, j.Graph.index[c.Server]) }
 	slices.SortFunc(p.Candidates, func(x, y Candidate) int {
@@ -339,108 +411,6 @@ func (j *joiner) plan() *JoinPlan {
 		}
 		return cmp.Or(cmp.Compare(x.Verdict, y.Verdict), x.Server.Compare(y.Server))
 	})
-	rules := j.rules(j.states, j.in.Applicant)
-	p.Required = rules.required
-	p.Problem, _ = rules.judge(p.Chosen())
+	p.Problem, _ = j.judge(j.prospect.states, j.full, j.needs, j.in.Server, p.Chosen())
 	return p
-}
-
-// JudgeJoin is what a candidate thinks of a newcomer's plan: the servers that
-// it has links to or asks now. A refusal comes with a text for people. Who is
-// in reach already is not judged by it: another link only makes it better.
-// (spec/cloud.md, CLOUD-14)
-func (v *View) JudgeJoin(a Applicant, plan []omega.Fingerprint) (Refusal, string) {
-	if v.State(a.Server) != Unreachable {
-		return RefusalNone, ""
-	}
-	return v.rules(v.States, a).judge(plan)
-}
-
-// joinRules are what a newcomer's links must be.
-type joinRules struct {
-	*View
-	states    []ServerState
-	applicant Applicant
-	required  int // links to members
-	operators int // different operators of them
-}
-
-// rules counts the members that a newcomer could link to: of more than those
-// it cannot be asked.
-func (v *View) rules(states []ServerState, a Applicant) *joinRules {
-	r := &joinRules{View: v, states: states, applicant: a}
-	members, fit, owners := 0, 0, map[owner]bool{}
-	for i, rec := range v.Records {
-		if states[i] <= Leaf || rec.Server == a.Server {
-			continue
-		}
-		members++
-		if rec.Dialable() && v.Graph.degree(int32(i)) < LinkCap {
-			if fit++; len(owners) < RequiredLinks { // more do not matter
-				owners[ownerOf(rec)] = true
-			}
-		}
-	}
-	r.required = min(Required(members+1), max(fit, 1))
-	r.operators = min(r.required, len(owners))
-	return r
-}
-
-func (r *joinRules) judge(plan []omega.Fingerprint) (Refusal, string) {
-	var members []int32
-	owners := map[owner]bool{}
-	for _, fp := range plan {
-		if i, ok := r.Graph.index[fp]; ok && r.states[i] > Leaf && fp != r.applicant.Server {
-			members = append(members, i)
-			owners[ownerOf(r.Records[i])] = true
-		}
-	}
-	switch {
-	case len(members) < r.required:
-		return RefusalLinks, fmt.Sprintf("%d links to members are planned, %d are required", len(members), r.required)
-	case len(owners) < r.operators:
-		return RefusalOperator, fmt.Sprintf("the planned links depend on %d operators, %d are required", len(owners), r.operators)
-	}
-	if before, after, hangs := r.bridges(members); hangs {
-		return RefusalBridge, "the newcomer would hang on a bridge"
-	} else if after > 0 && after >= before {
-		return RefusalBridge, fmt.Sprintf("the cloud has %d bridges now, and the planned links mend none", before)
-	}
-	return RefusalNone, ""
-}
-
-// bridges counts those among the full members without and with the newcomer,
-// and reports whether one of its own links would be one. With two servers that
-// cannot be helped.
-func (r *joinRules) bridges(members []int32) (before, after int, hangs bool) {
-	full, number := r.Graph.part(func(i int32) bool { return r.states[i] == Full && r.Graph.nodes[i] != r.applicant.Server })
-	before = full.walk().countBridges()
-	newcomer := int32(len(full.nodes))
-	if newcomer < 2 {
-		return before, 0, false
-	}
-	old := len(full.edges)
-	full.nodes = append(full.nodes, r.applicant.Server)
-	for _, i := range members {
-		if at := number[i]; at >= 0 {
-			full.edges = append(full.edges, edge{at, newcomer, 1})
-		}
-	}
-	own := len(full.edges) - old
-	full.build()
-	w := full.walk()
-	for id := old; id < len(full.edges); id++ {
-		hangs = hangs || w.bridge[id]
-	}
-	return before, w.countBridges(), hangs && own > 0
-}
-
-func (w *walk) countBridges() int {
-	n := 0
-	for _, b := range w.bridge {
-		if b {
-			n++
-		}
-	}
-	return n
 }

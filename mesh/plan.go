@@ -94,14 +94,37 @@ type planner struct {
 	in     PlanInput
 	rng    *rand.Rand
 	own    *Record                    // nil before the first announcement
+	self   int32                      // number of own; -1 for none
 	linked map[omega.Fingerprint]bool // self, and where a link is there, under way or wanted
-	owners map[owner]bool             // operators of linked
+	owner  []int32                    // by server: who runs it
+	owners []int32                    // of linked, different ones
 	links  int                        // in linked, to servers that transit
 	wants  []Want
+	paired bool // one of wants, or who is left to dial, lacks links itself
 
-	// Servers that can be dialled and are not linked; see pools.
+	// Servers that can be dialled and are not linked, by number; see pools.
 	sorted    bool
-	near, far []*Record // in reach, and out of reach
+	near, far []int32 // in reach, and out of reach
+}
+
+// An upheaval is when a twentieth of all servers, and no fewer than a hundred,
+// announced something within a short time.
+const (
+	upheavalTime  = 10 * time.Second
+	upheavalLeast = 100
+	upheavalShare = 20
+)
+
+// upheaval reports whether very many links were lost just now, as in the
+// failure of a whole operator. Clocks that are wrong only make it seem smaller.
+func (v *View) upheaval() bool {
+	n := 0
+	for _, r := range v.Records {
+		if age := v.Time.Sub(r.Issued); age > -upheavalTime && age < upheavalTime {
+			n++
+		}
+	}
+	return n >= upheavalLeast && n*upheavalShare >= len(v.Records)
 }
 
 // An owner is who runs a server. One that does not say is its own operator.
@@ -119,8 +142,11 @@ func ownerOf(r *Record) owner {
 
 func newPlanner(v *View, in PlanInput, rng *rand.Rand) *planner {
 	p := &planner{
-		View: v, in: in, rng: rng, own: v.Record(v.Self),
-		linked: map[omega.Fingerprint]bool{v.Self: true}, owners: map[owner]bool{},
+		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.common.owners(),
+		linked: map[omega.Fingerprint]bool{v.Self: true}, self: -1,
+	}
+	if i, ok := v.Graph.index[v.Self]; ok {
+		p.self = i
 	}
 	for _, fp := range in.Links {
 		p.take(fp)
@@ -137,14 +163,18 @@ func (p *planner) pools() {
 	p.sorted = true
 	for i, r := range p.Records {
 		switch {
-		case !r.Dialable() || !r.Transit() || p.linked[r.Server]:
-		case p.in.Skip != nil && p.in.Skip(r.Server):
+		case !p.canDial(r):
 		case p.States[i] == Unreachable:
-			p.far = append(p.far, r)
+			p.far = append(p.far, int32(i))
 		default:
-			p.near = append(p.near, r)
+			p.near = append(p.near, int32(i))
 		}
 	}
+}
+
+// canDial reports whether a link to r can be asked for and is not there.
+func (p *planner) canDial(r *Record) bool {
+	return r.Dialable() && r.Transit() && !p.linked[r.Server] && (p.in.Skip == nil || !p.in.Skip(r.Server))
 }
 
 // take notes a link to fp.
@@ -153,14 +183,18 @@ func (p *planner) take(fp omega.Fingerprint) {
 		return
 	}
 	p.linked[fp] = true
-	r := p.Record(fp)
-	if r == nil || r.Transit() {
+	i, known := p.Graph.index[fp]
+	if !known {
+		p.links++
+		return
+	}
+	if p.Records[i].Transit() {
 		p.links++
 	}
-	if r != nil {
-		p.owners[ownerOf(r)] = true
+	if !slices.Contains(p.owners, p.owner[i]) {
+		p.owners = append(p.owners, p.owner[i])
 	}
-	gone := func(r *Record) bool { return r.Server == fp }
+	gone := func(x int32) bool { return x == i }
 	p.near = slices.DeleteFunc(p.near, gone)
 	p.far = slices.DeleteFunc(p.far, gone)
 }
@@ -175,52 +209,69 @@ func (p *planner) want(fp omega.Fingerprint, why Reason) {
 func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
 
 // degree is how many links a server announces.
-func (p *planner) degree(r *Record) int { return len(r.Links) }
+func (p *planner) degree(i int32) int { return len(p.Records[i].Links) }
 
-// planDegree fills up to TargetLinks: 2 near, 2 random.
+// planDegree fills up to the target: 2 near, the rest random.
 func (p *planner) planDegree() {
-	if p.links >= TargetLinks {
+	target := p.target()
+	if p.links >= target {
 		return
 	}
 	p.pools()
-	// A server that lost everybody dials who it remembers.
+	// A server that lost everybody but leaves dials who it remembers.
 	pool := &p.near
-	if len(p.in.Links) == 0 && len(p.near) == 0 {
+	if p.links == 0 && len(p.near) == 0 {
 		pool = &p.far
 	}
 	later := 0 // links that the peers are left to dial
-	for p.links+later < TargetLinks {
+	for p.links+later < target {
 		pick := p.pick(*pool, p.links+later < nearLinks)
-		if pick == nil {
+		if pick < 0 {
 			return
 		}
 		if p.leave(pick) {
 			later++
-			*pool = slices.DeleteFunc(*pool, func(r *Record) bool { return r == pick })
+			*pool = slices.DeleteFunc(*pool, func(i int32) bool { return i == pick })
 			continue
 		}
-		p.want(pick.Server, ReasonDegree)
+		p.want(p.Records[pick].Server, ReasonDegree)
 	}
 }
 
+// target is how many links to have. In an upheaval everybody has lost some and
+// looks for others, and every link mends two servers if they do not all look at
+// once: the last link that is required is looked for by half of those that
+// lack it at a time, and the spare one when all is over.
+func (p *planner) target() int {
+	switch {
+	case !p.upheaval():
+		return TargetLinks
+	case p.links == RequiredLinks-1 && p.rng.IntN(2) == 0:
+		return p.links
+	}
+	return RequiredLinks
+}
+
 // leave reports whether the peer is about to dial this server itself.
-func (p *planner) leave(peer *Record) bool {
+func (p *planner) leave(peer int32) bool {
 	return p.own != nil && p.own.Dialable() && p.own.Transit() &&
-		peer.Server.Compare(p.Self) < 0 && p.degree(peer) < TargetLinks &&
-		len(p.in.Links) > 0 && p.State(peer.Server) != Unreachable &&
+		p.Graph.nodes[peer].Compare(p.Self) < 0 && p.degree(peer) < TargetLinks &&
+		len(p.in.Links) > 0 && p.States[peer] != Unreachable &&
 		p.Time.Sub(p.own.Issued) < DialDeferral
 }
 
-// pick chooses one of pool, of an operator without a link where possible.
-func (p *planner) pick(pool []*Record, near bool) *Record {
-	var fresh, rest []*Record
-	for _, r := range pool {
+// pick chooses one of pool, of an operator without a link where possible: the
+// nearest, or one that lacks links itself, or else a random one. It returns -1
+// if there is nobody.
+func (p *planner) pick(pool []int32, near bool) int32 {
+	var fresh, rest []int32
+	for _, i := range pool {
 		switch {
-		case p.degree(r) >= LinkCap:
-		case !p.fresh(r):
-			rest = append(rest, r)
+		case p.degree(i) >= LinkCap:
+		case !p.fresh(i):
+			rest = append(rest, i)
 		default:
-			fresh = append(fresh, r)
+			fresh = append(fresh, i)
 		}
 	}
 	if len(fresh) == 0 {
@@ -228,9 +279,13 @@ func (p *planner) pick(pool []*Record, near bool) *Record {
 	}
 	switch {
 	case len(fresh) == 0:
-		return nil
+		return -1
 	case near:
 		return p.nearest(fresh)
+	}
+	if next := p.lacking(fresh); next >= 0 && !p.paired {
+		p.paired = true
+		return next
 	}
 	// The power of two choices keeps degrees even.
 	a, b := fresh[p.rng.IntN(len(fresh))], fresh[p.rng.IntN(len(fresh))]
@@ -240,35 +295,59 @@ func (p *planner) pick(pool []*Record, near bool) *Record {
 	return a
 }
 
-// fresh reports whether a link to r would be the first to its operator, and
-// that operator is another than this server's.
-func (p *planner) fresh(r *Record) bool {
-	o := ownerOf(r)
-	return !p.owners[o] && (p.own == nil || o != ownerOf(p.own))
-}
-
-// nearest returns the server with the shortest round trip, at random among
-// those of which nothing is known.
-func (p *planner) nearest(pool []*Record) *Record {
-	best, least := pool[p.rng.IntN(len(pool))], time.Duration(math.MaxInt64)
-	for _, r := range pool {
-		if rtt, ok := p.rtt(r.Server); ok && rtt < least {
-			best, least = r, rtt
+// lacking is the member of the pool that lacks links and whose fingerprint is
+// closest to this server's, as Kademlia counts; -1 if none lacks any. Being
+// closest is mostly mutual: those who look for links at the same time pair up,
+// one link mends two, and nobody is asked by many.
+func (p *planner) lacking(pool []int32) int32 {
+	best := int32(-1)
+	for _, i := range pool {
+		if p.States[i] == Full && p.degree(i) < TargetLinks && (best < 0 || closer(p.Self, p.Graph.nodes[i], p.Graph.nodes[best])) {
+			best = i
 		}
 	}
 	return best
 }
 
-func (p *planner) rtt(fp omega.Fingerprint) (time.Duration, bool) {
+// closer reports whether a is closer to self than b by the XOR of fingerprints.
+func closer(self, a, b omega.Fingerprint) bool {
+	s, x, y := self.Digest(), a.Digest(), b.Digest()
+	for k := range min(len(s), len(x), len(y)) {
+		if x[k] != y[k] {
+			return x[k]^s[k] < y[k]^s[k]
+		}
+	}
+	return a.Compare(b) < 0
+}
+
+// fresh reports whether a link to a server would be the first to its operator,
+// and that operator is another than this server's.
+func (p *planner) fresh(i int32) bool {
+	return !slices.Contains(p.owners, p.owner[i]) && (p.self < 0 || p.owner[i] != p.owner[p.self])
+}
+
+// nearest returns the server with the shortest round trip, at random among
+// those of which nothing is known.
+func (p *planner) nearest(pool []int32) int32 {
+	best, least := pool[p.rng.IntN(len(pool))], time.Duration(math.MaxInt64)
+	for _, i := range pool {
+		if rtt, ok := p.rtt(i); ok && rtt < least {
+			best, least = i, rtt
+		}
+	}
+	return best
+}
+
+func (p *planner) rtt(i int32) (time.Duration, bool) {
 	if p.in.RTT != nil {
-		if rtt, ok := p.in.RTT(fp); ok {
+		if rtt, ok := p.in.RTT(p.Graph.nodes[i]); ok {
 			return rtt, true
 		}
 	}
-	if p.Tree == nil {
+	if p.Tree == nil || p.Tree.dist[i] == unreached {
 		return 0, false
 	}
-	return p.Tree.Distance(fp)
+	return time.Duration(p.Tree.dist[i]) * time.Microsecond, true
 }
 
 // planOperators asks for one more link while the links depend on fewer
@@ -278,8 +357,8 @@ func (p *planner) planOperators() {
 		return
 	}
 	p.pools()
-	if pick := p.pick(p.near, false); pick != nil && p.fresh(pick) {
-		p.want(pick.Server, ReasonOperator)
+	if pick := p.pick(p.near, false); pick >= 0 && p.fresh(pick) {
+		p.want(p.Records[pick].Server, ReasonOperator)
 	}
 }
 
@@ -290,14 +369,32 @@ func (p *planner) planReunion() {
 	if p.lost == 0 || p.crowded() || p.own != nil && len(p.own.Links) == 0 && len(p.in.Links) > 0 {
 		return // nothing lost, no room, or own links not announced yet: nobody is in reach then
 	}
-	reach := float64(max(1, len(p.Records)-p.lost))
-	if p.rng.Float64() >= 1/math.Sqrt(reach) {
+	if p.rng.Float64() >= ReunionChance(len(p.Records)-p.lost) {
 		return
 	}
 	p.pools()
 	// One without links is a newcomer: it looks for the cloud itself.
-	lost := slices.DeleteFunc(slices.Clone(p.far), func(r *Record) bool { return len(r.Links) == 0 })
-	if len(lost) > 0 {
-		p.want(lost[p.rng.IntN(len(lost))].Server, ReasonReunion)
+	lost := slices.DeleteFunc(slices.Clone(p.far), func(i int32) bool { return len(p.Records[i].Links) == 0 })
+	if len(lost) == 0 {
+		return
 	}
+	if r := p.Records[lost[p.rng.IntN(len(lost))]]; p.rng.Float64() < RetryChance(p.Time.Sub(r.Issued)) {
+		p.want(r.Server, ReasonReunion)
+	}
+}
+
+// ReunionChance is how probable it is that a plan looks for a server that was
+// lost from sight, in a part of the cloud of that many servers.
+func ReunionChance(reach int) float64 { return 1 / math.Sqrt(float64(max(reach, 1))) }
+
+// reunionFresh is for how long a server that was lost from sight is looked for
+// in earnest.
+const reunionFresh = 10 * time.Minute
+
+// RetryChance is how probable it is that it is dialled if its last announcement
+// is that old. Who died is forgotten after a day only, and after a great
+// failure there are thousands; what was cut off for hours still comes back
+// within seconds, because there are many to dial and many that do.
+func RetryChance(age time.Duration) float64 {
+	return min(1, float64(reunionFresh)/float64(max(age, 1)))
 }

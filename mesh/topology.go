@@ -73,21 +73,29 @@ func (s ServerState) String() string {
 // A Standing remembers what the database does not say: who was a full member
 // before. The zero value remembers nobody. Not for concurrent use.
 type Standing struct {
-	full map[omega.Fingerprint]time.Time // since when too few links; zero: it has enough
+	nodes []omega.Fingerprint // ascending
+	was   []bool              // of nodes: is or was a full member
+	since []time.Time         // of nodes: since when it has had too few links; zero: it has enough
+}
+
+// Clone returns a copy that goes its own way.
+func (s *Standing) Clone() *Standing {
+	return &Standing{s.nodes, slices.Clone(s.was), slices.Clone(s.since)}
 }
 
 // Update judges every server in the graph as self sees it at time now. The
 // result is by number: in the order of Graph.Servers.
 func (s *Standing) Update(now time.Time, g *Graph, self omega.Fingerprint) []ServerState {
-	return s.update(now, g, g.SPF(self))
+	return s.update(now, g, g.reach(self))
 }
 
-func (s *Standing) update(now time.Time, g *Graph, tree *Tree) []ServerState {
+func (s *Standing) update(now time.Time, g *Graph, reached []bool) []ServerState {
+	s.follow(g)
 	states := make([]ServerState, len(g.nodes))
 	members := 0
 	for i := range states {
 		switch {
-		case tree == nil || tree.dist[i] == unreached:
+		case !reached[i]:
 			states[i] = Unreachable
 		case !g.transit[i]:
 			states[i] = Leaf
@@ -97,17 +105,36 @@ func (s *Standing) update(now time.Time, g *Graph, tree *Tree) []ServerState {
 		}
 	}
 	required := Required(members)
-	for i, fp := range g.nodes {
+	for i := range g.nodes {
 		if states[i] == Probationary {
-			states[i] = s.judge(now, fp, g.membersBeside(int32(i), states), required)
+			states[i] = s.judge(now, i, g.membersBeside(int32(i), states), required)
 		}
 	}
-	for fp := range s.full {
-		if i, ok := g.index[fp]; !ok || states[i] < Degraded {
-			delete(s.full, fp)
+	for i, st := range states {
+		if st < Degraded {
+			s.was[i] = false
 		}
 	}
 	return states
+}
+
+// follow brings what is remembered into the order of the graph. Who is not in it
+// is forgotten.
+func (s *Standing) follow(g *Graph) {
+	if len(s.nodes) == len(g.nodes) && (len(g.nodes) == 0 || &s.nodes[0] == &g.nodes[0]) {
+		return
+	}
+	was, since := make([]bool, len(g.nodes)), make([]time.Time, len(g.nodes))
+	at := 0
+	for i, fp := range g.nodes {
+		for at < len(s.nodes) && s.nodes[at].Compare(fp) < 0 {
+			at++
+		}
+		if at < len(s.nodes) && s.nodes[at] == fp {
+			was[i], since[i] = s.was[at], s.since[at]
+		}
+	}
+	s.nodes, s.was, s.since = g.nodes, was, since
 }
 
 // membersBeside counts the links of server i to others that transit.
@@ -121,122 +148,18 @@ func (g *Graph) membersBeside(i int32, states []ServerState) int {
 	return n
 }
 
-func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required int) ServerState {
-	since, was := s.full[fp]
+func (s *Standing) judge(now time.Time, i, links, required int) ServerState {
 	switch {
 	case links >= required:
-		if !was || !since.IsZero() {
-			s.note(fp, time.Time{})
-		}
-	case !was:
+		s.was[i], s.since[i] = true, time.Time{}
+	case !s.was[i]:
 		return Probationary
-	case since.IsZero():
-		s.note(fp, now)
-	case now.Sub(since) >= DegradedAfter:
+	case s.since[i].IsZero():
+		s.since[i] = now
+	case now.Sub(s.since[i]) >= DegradedAfter:
 		return Degraded
 	}
 	return Full
-}
-
-func (s *Standing) note(fp omega.Fingerprint, since time.Time) {
-	if s.full == nil {
-		s.full = map[omega.Fingerprint]time.Time{}
-	}
-	s.full[fp] = since
-}
-
-// A View is the database at one moment as one server sees it: the servers, the
-// links that count, the shortest paths from self and everyone's standing. Its
-// fields never change; only Plan keeps something inside.
-type View struct {
-	Self    omega.Fingerprint
-	Time    time.Time
-	Version uint64        // of the database
-	Records []*Record     // ascending by fingerprint
-	Graph   *Graph        // all servers of Records
-	Tree    *Tree         // from Self; nil while Self has announced nothing
-	States  []ServerState // of Records
-	lost    int           // how many of States are Unreachable
-
-	weak *weakness // found by the first Plan
-}
-
-// View computes the view of the database at time now and updates the
-// standings in s.
-func (db *DB) View(now time.Time, s *Standing) *View {
-	db.shun(now)
-	g := db.Graph()
-	tree := g.SPF(db.cfg.Self)
-	states := s.update(now, g, tree)
-	tree = g.withholdTransit(states, tree)
-	return newView(&View{
-		Self: db.cfg.Self, Time: now, Version: db.version, Records: db.Records(),
-		Graph: g, Tree: tree, States: states,
-	})
-}
-
-// withholdTransit keeps the ways off servers on probation: their links count,
-// and they are judged by them, but nothing of others goes through a server that
-// is no member yet. Where that would cut anyone off, as in a cloud that comes
-// back after a great failure, all ways stay as they are. It returns the tree
-// that is right then. (spec/cloud.md, CLOUD-15)
-func (g *Graph) withholdTransit(states []ServerState, tree *Tree) *Tree {
-	if tree == nil || !slices.Contains(states, Probationary) {
-		return tree
-	}
-	before := g.transit
-	g.transit = slices.Clone(before)
-	for i, st := range states {
-		g.transit[i] = before[i] && st != Probationary
-	}
-	without := g.SPF(g.nodes[tree.root])
-	if without.lost() > tree.lost() {
-		g.transit = before
-		return tree
-	}
-	return without
-}
-
-// lost is how many servers the tree does not reach.
-func (t *Tree) lost() int {
-	n := 0
-	for _, d := range t.dist {
-		if d == unreached {
-			n++
-		}
-	}
-	return n
-}
-
-func newView(v *View) *View {
-	for _, st := range v.States {
-		if st == Unreachable {
-			v.lost++
-		}
-	}
-	return v
-}
-
-// Full is the graph of the full members: the one that every promise is about.
-func (v *View) Full() *Graph {
-	return v.Graph.sub(func(i int32) bool { return v.States[i] == Full })
-}
-
-// State returns the standing of one server; one that is not known is
-// Unreachable.
-func (v *View) State(fp omega.Fingerprint) ServerState {
-	if i, ok := v.Graph.index[fp]; ok {
-		return v.States[i]
-	}
-	return Unreachable
-}
-
-// Record returns the record of one server, nil when there is none.
-func (v *View) Record(fp omega.Fingerprint) *Record {
-	if i, ok := v.Graph.index[fp]; ok {
-		return v.Records[i]
-	}
-	return nil
 }
 
 // A Topology is what people are told about the cloud.

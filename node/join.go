@@ -98,6 +98,7 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 		Dial: func(ctx context.Context, to transport.Address) (cloud.Conn, error) {
 			return dialAs(ctx, identity, to)
 		},
+		Probe: transport.Probe,
 	}
 	if cfg.Cloud.Transit {
 		c.Announcement.Flags |= mesh.FlagTransit

@@ -14,7 +14,7 @@ import (
 // A small cloud goes through everything that make sim puts a large one through,
 // and no rule is broken on the way.
 func TestSimSmoke(t *testing.T) {
-	r, err := churn.Run(t.Context(), (&simCmd{N: 60, Seed: 3, Hours: 1, Restarts: 20, Deaths: 4, Downtime: 6e10, NAT: 0.1, Silent: 0.5}).config(newStopwatch(os.Stderr, i18n.English, true)))
+	r, err := churn.Run(t.Context(), (&simCmd{N: 60, Seed: 3, Hours: 1, Restarts: 30, Deaths: 4, Downtime: 6e10, NAT: 0.1, Silent: 0.5}).config(newStopwatch(os.Stderr, i18n.English, true)))
 	if err != nil {
 		t.Fatal(err)
 	}

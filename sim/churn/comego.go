@@ -16,6 +16,7 @@ func (w *world) churn(d time.Duration) {
 	end := w.now + d
 	w.refreshes()
 	w.reunions(end)
+	w.giveUps(end)
 	w.departures(end)
 	w.runUntil(end)
 }
@@ -70,38 +71,17 @@ func (w *world) comeBack(i int32) {
 	s.life++
 	w.setAlive(i, true)
 	s.born, s.planned, s.announced, s.allowance = w.now, 0, 0, mesh.AnnounceBurst
-	if s.bootstrap >= 0 {
-		w.dial(i, s.bootstrap)
-	}
-	w.planSoon(i)
+	s.ready = 0
+	w.beginJoin(i)
 }
 
 // newcomer starts a server that knows one other.
 func (w *world) newcomer() {
-	known := len(w.servers)
 	i := w.addServer()
 	s := &w.servers[i]
 	w.setAlive(i, true)
 	s.born, s.joined, s.stuck = w.now, w.now, 0
-	w.meetAnother(i, known)
-}
-
-// meetAnother dials one of the public list, and another one as long as none
-// takes it.
-func (w *world) meetAnother(i int32, known int) {
-	s := &w.servers[i]
-	if len(s.links) > 0 {
-		return
-	}
-	for {
-		b := int32(w.rng.IntN(known))
-		if w.transit(b) && w.servers[b].alive {
-			s.bootstrap = b
-			w.dial(i, b)
-			break
-		}
-	}
-	w.afterLife(i, answerWithin+time.Second, func() { w.meetAnother(i, known) })
+	w.beginJoin(i)
 }
 
 // reunions lets servers dial those that they lost from sight. mesh gives each

@@ -9,10 +9,11 @@ import (
 
 // Comparing databases over a new link. (spec/cloud.md, CLOUD-3)
 const (
-	bucketsPerRequest = 16        // package cloud asks for so many at a time
-	bandwidth         = 2.5e6     // octets per second that a newcomer takes in: 20 Mbit/s
-	recordOctets      = 450 + 600 // an announcement and its certificate
-	verifyTime        = 62 * time.Microsecond
+	bucketsPerRequest = 16                     // package cloud asks for so many at a time,
+	requestsUnderWay  = 2                      // and again before the answer is there
+	bandwidth         = 2.5e6                  // octets per second that a newcomer takes in: 20 Mbit/s
+	recordOctets      = 450 + 600              // an announcement and its certificate
+	verifyTime        = 250 * time.Microsecond // its signature and those of the certificate
 )
 
 // compare brings two servers with a new link to the same knowledge: it gives a
@@ -36,9 +37,6 @@ func (w *world) catchUp(i, from int32) {
 	}
 	st := w.streams[s.stream]
 	missed := len(st.log) - s.stuck
-	if s.own == nil || s.own.issued == 0 && s.joined > 0 {
-		missed = len(w.servers)
-	}
 	wait := w.exchangeTime(missed, w.pop.roundTrip(i, from))
 	life := s.life
 	w.after(wait, func() {
@@ -61,7 +59,8 @@ func (w *world) exchangeTime(missed int, rtt time.Duration) time.Duration {
 	sent := differ / mesh.Buckets * float64(len(w.servers)) * recordOctets
 	w.tally.compared += sent
 	transfer := time.Duration(sent / bandwidth * float64(time.Second))
-	return time.Duration(rounds+1)*rtt + transfer + time.Duration(missed)*verifyTime
+	asking := time.Duration(rounds / requestsUnderWay * float64(rtt))
+	return 2*rtt + max(asking, transfer, time.Duration(missed)*verifyTime)
 }
 
 // merge floods in each of two streams what only the other knows, from the ends

@@ -5,18 +5,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 )
 
 // grow makes the cloud by joins alone. Newcomers come in waves of a quarter of
 // what is there: all of one wave see the cloud as it was before the wave, as
-// people do who read one list on one day. Each has met one server, which it
-// drew from that list.
+// people do who read one list on one day.
 func (w *world) grow(n int) {
 	for len(w.servers) < n && !w.stop() {
 		m := len(w.servers)
 		for range min(max(m/4, 1), n-m) {
-			w.meet()
+			w.setAlive(w.addServer(), true)
 		}
 		w.settleWave()
 	}
@@ -38,21 +38,6 @@ func (w *world) required() int {
 	return mesh.Required(members)
 }
 
-// meet adds a server and its first link.
-func (w *world) meet() {
-	known := len(w.servers)
-	i := w.addServer()
-	w.setAlive(i, true)
-	for known > 0 {
-		b := int32(w.rng.IntN(known))
-		if w.transit(b) && len(w.servers[b].links) < mesh.LinkCap {
-			w.servers[i].bootstrap = b
-			w.tie(i, b)
-			return
-		}
-	}
-}
-
 // tie makes a link that stands and is announced.
 func (w *world) tie(a, b int32) {
 	w.linkID++
@@ -63,22 +48,30 @@ func (w *world) tie(a, b int32) {
 	w.servers[b].linkTo(a).announced = true
 }
 
-// waveRounds is how often the servers of one wave look at most.
-const waveRounds = 12
+// waveRounds is how often the servers of one wave look at most, waveRound the
+// time between: by then mesh no longer takes the wave for an upheaval.
+const (
+	waveRounds = 12
+	waveRound  = 12 * time.Second
+)
 
 // settleWave lets everybody who lacks links plan and dial, round after round.
 // Within a round nobody sees what the others of it do.
 func (w *world) settleWave() {
 	for range waveRounds {
-		w.now += 3 * time.Second
+		w.now += waveRound
 		w.record()
-		var need []int32
+		var fresh, need []int32
 		for i := range w.servers {
-			if w.needs(int32(i)) {
+			switch {
+			case len(w.servers[i].links) == 0 && len(w.servers) > 1:
+				fresh = append(fresh, int32(i))
+			case w.needs(int32(i)):
 				need = append(need, int32(i))
 			}
 		}
-		if len(need) == 0 || w.tieAll(need, w.planAll(need)) == 0 {
+		joins, wants := w.joinAll(fresh), w.planAll(need)
+		if w.joinOffered(fresh, joins)+w.tieAll(need, wants) == 0 {
 			return
 		}
 	}
@@ -107,55 +100,106 @@ func announcedLinks(r *record) int {
 	return len(a.Links)
 }
 
-// planAll plans for many servers with one database, on all cores. What each
-// wants depends on its view and its own random numbers, so the order of the
-// work does not show.
+// seenByAll is the view of everybody in the cloud as it grows. What newcomers
+// and plans have in common is found before many use it at the same time.
+func (w *world) seenByAll() *mesh.View {
+	at := int32(0)
+	for i := range w.servers {
+		if w.transit(int32(i)) && len(w.servers[i].links) > 0 {
+			at = int32(i)
+			break
+		}
+	}
+	w.tally.views++
+	v := w.streams[0].library().at(len(w.streams[0].log), w).seen(w.pop.all[at].fp, w)
+	v.Search(w.rng.Uint64)
+	v.ChooseJoin(mesh.JoinInput{Entry: w.pop.all[at].fp}, w.rng)
+	return v
+}
+
+// joinAll lets newcomers measure and choose, on all cores. What each chooses
+// depends on the view and its own random numbers, so the order of the work does
+// not show.
+func (w *world) joinAll(fresh []int32) [][]int32 {
+	wants := make([][]int32, len(fresh))
+	if len(fresh) == 0 {
+		return wants
+	}
+	v := w.seenByAll()
+	var entries []int32
+	for i := range w.servers {
+		if st := v.State(w.pop.all[i].fp); st > mesh.Leaf && w.transit(int32(i)) {
+			entries = append(entries, int32(i))
+		}
+	}
+	parallel(len(fresh), func(k int) {
+		i := fresh[k]
+		s := &w.servers[i]
+		entry := entries[s.rng.IntN(len(entries))]
+		if entry == i {
+			return // the very first one
+		}
+		s.join = &joining{entry: entry, rtt: map[omega.Fingerprint]time.Duration{}}
+		in := w.joinInput(i)
+		for _, fp := range append(v.ProbeSample(in, s.rng), w.pop.all[entry].fp) {
+			if rtt := w.pop.roundTrip(i, w.pop.index[fp]); rtt < probeWait {
+				s.join.rtt[fp] = rtt
+			}
+		}
+		chosen, required := v.ChooseJoin(in, s.rng)
+		s.join.required = required
+		for _, fp := range chosen {
+			wants[k] = append(wants[k], w.pop.index[fp])
+		}
+	})
+	w.tally.plans += len(fresh)
+	return wants
+}
+
+// joinOffered makes the links of those newcomers who are offered as many as
+// they need, in random order.
+func (w *world) joinOffered(fresh []int32, wants [][]int32) (made int) {
+	for _, k := range w.rng.Perm(len(fresh)) {
+		i := fresh[k]
+		var offers []int32
+		for _, to := range wants[k] {
+			limit := mesh.LinkCap
+			if !w.transit(i) {
+				limit -= leafReserve
+			}
+			if len(w.servers[to].links) < limit {
+				offers = append(offers, to)
+			} else {
+				w.servers[i].pastOf(to).until = w.now + refusedFor
+			}
+		}
+		if s := &w.servers[i]; s.join != nil && len(offers) >= max(s.join.required, 1) {
+			for _, to := range offers {
+				w.tie(i, to)
+				made++
+			}
+		}
+		w.servers[i].join = nil
+	}
+	return made
+}
+
+// planAll plans for many servers with one database, on all cores.
 func (w *world) planAll(need []int32) [][]int32 {
 	wants := make([][]int32, len(need))
-	d := w.streams[0].library().at(w.position(need[0]), w)
-	states := d.standing.Update(w.clock(), d.graph, w.pop.all[0].fp)
-	w.tally.views += len(need)
+	if len(need) == 0 {
+		return wants
+	}
+	base := w.seenByAll()
 	w.tally.plans += len(need)
-	w.tally.spfs += len(need)
-	first := mesh.View{
-		Self: w.pop.all[0].fp, Time: w.clock(), Version: uint64(d.pos),
-		Records: d.records, Graph: d.graph, States: states,
-	}
-	// One search for weak places serves all: copies keep what it found.
-	if i := w.searcher(states); i >= 0 {
-		first.Self = w.pop.all[i].fp
-		first.Plan(w.planInput(i, 0), w.rng)
-	}
 	parallel(len(need), func(k int) {
 		i := need[k]
-		v := first
-		v.Self = w.pop.all[i].fp
-		if w.memberLinks(i, true) < nearLinks {
-			v.Tree = d.graph.SPF(v.Self)
-		}
+		v := base.As(w.pop.all[i].fp, w.clock(), w.memberLinks(i, true) < nearLinks)
 		for _, want := range v.Plan(w.planInput(i, 0), w.servers[i].rng) {
 			wants[k] = append(wants[k], w.pop.index[want.Peer])
 		}
 	})
 	return wants
-}
-
-// searcher is a server that looks for weak places: a full member with room for
-// another link. It returns -1 if there is none.
-func (w *world) searcher(states []mesh.ServerState) int32 {
-	full := 0
-	for _, s := range states {
-		if s == mesh.Full {
-			full++
-		}
-	}
-	for i := range w.servers {
-		i := int32(i)
-		if n := len(w.servers[i].links); full > 0 && w.transit(i) && n >= mesh.TargetLinks && n < mesh.LinkCap {
-			return i
-		}
-	}
-	return -1
 }
 
 // tieAll makes the links that are wanted, in random order, as long as the far

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
-	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -21,16 +20,11 @@ const shelves = 16
 type database struct {
 	db       *mesh.DB
 	pos      int
-	standing mesh.Standing
+	standing *mesh.Standing
 	expired  time.Duration
 
-	// Derived from it, until it changes.
-	graph   *mesh.Graph
-	records []*mesh.Record
-	states  []mesh.ServerState
-	judged  time.Duration // when states were found
-
-	searched *mesh.View // one that was planned with; see keepWeakness
+	view   *mesh.View    // of the servers that reach each other, until the database changes
+	judged time.Duration // when it was made
 }
 
 // viewInterval is how old standings may be (package cloud has the same).
@@ -87,7 +81,7 @@ func (lib *library) at(p int, w *world) *database {
 // build makes a database at position p, in the place of the furthest if there
 // are enough.
 func (lib *library) build(p int, w *world) *database {
-	d := &database{db: mesh.NewDB(mesh.Config{Self: reader, Verify: verify})}
+	d := &database{db: mesh.NewDB(mesh.Config{Self: reader, Verify: verify}), standing: new(mesh.Standing)}
 	for _, r := range lib.stream.newest(p, len(w.servers)) {
 		if r != nil {
 			d.take(r, w)
@@ -115,17 +109,13 @@ func (d *database) forward(st *stream, p int, w *world) {
 		for _, r := range st.log[d.pos].records {
 			d.take(r, w)
 		}
-		d.graph = nil
+		d.view = nil
 	}
 	if w.now-d.expired > time.Hour {
 		d.expired = w.now
 		if len(d.db.Expire(w.clock())) > 0 {
-			d.graph = nil
+			d.view = nil
 		}
-	}
-	if d.graph == nil {
-		d.graph, d.records, d.states, d.searched = d.db.Graph(), d.db.Records(), nil, nil
-		w.tally.graphs++
 	}
 }
 
@@ -138,27 +128,24 @@ func (d *database) take(r *record, w *world) {
 	}
 }
 
-// statesFor returns the standings as a server sees them. Servers that reach
-// each other see the same, so one look serves all of them for a while.
-func (d *database) statesFor(self omega.Fingerprint, at int, w *world) []mesh.ServerState {
-	if d.states != nil && w.now-d.judged < viewInterval && at >= 0 && d.states[at] != mesh.Unreachable {
-		return d.states
+// seen is the view of a server, or of somebody who reaches it. Servers that
+// reach each other see the same, so one look serves all of them for a while.
+// What is left over, fragments, sees for itself and remembers what all did.
+func (d *database) seen(self omega.Fingerprint, w *world) *mesh.View {
+	if d.view != nil && w.now-d.judged < viewInterval && d.view.State(self) != mesh.Unreachable {
+		return d.view
 	}
-	states := d.standing.Update(w.clock(), d.graph, self)
 	w.tally.spfs++
-	if at >= 0 && d.graph.Degree(self) > 0 {
-		d.states, d.judged, d.searched = states, w.now, nil
+	standing := d.standing.Clone()
+	v := d.db.ViewOf(self, w.clock(), standing)
+	reach := 0
+	for _, st := range v.States {
+		if st != mesh.Unreachable {
+			reach++
+		}
 	}
-	return states
-}
-
-// find returns the number of a server among the records, -1 for none.
-func (d *database) find(fp omega.Fingerprint) int {
-	i, ok := slices.BinarySearchFunc(d.records, fp, func(r *mesh.Record, fp omega.Fingerprint) int {
-		return r.Server.Compare(fp)
-	})
-	if !ok {
-		return -1
+	if 2*reach > len(v.States) {
+		d.view, d.judged, d.standing = v, w.now, standing
 	}
-	return i
+	return v
 }

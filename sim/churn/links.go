@@ -34,7 +34,7 @@ func (w *world) end(i int32, silent bool) {
 	links := s.links
 	w.setAlive(i, false)
 	s.silent, s.full = silent, false
-	s.links, s.making, s.past, s.inbound = nil, nil, nil, nil
+	s.links, s.making, s.past, s.inbound, s.join, s.accepts, s.promised = nil, nil, nil, nil, nil, nil, nil
 	s.pending, s.planning, s.stuck = false, false, p // what is on its disk
 	s.life++
 	for _, l := range links {
@@ -76,10 +76,14 @@ func (w *world) lose(i, peer int32) {
 	if announced {
 		w.announceSoon(i)
 	}
-	w.planSoon(i)
 	if w.post != nil {
 		w.post.lost(i, peer)
 	}
+	if len(s.links) == 0 {
+		w.beginJoin(i)
+		return
+	}
+	w.planSoon(i)
 }
 
 func (s *server) pastOf(peer int32) *past {
@@ -108,6 +112,7 @@ func (w *world) link(dialler, accepter int32, late time.Duration) {
 	delay := ticks(w.pop.roundTrip(dialler, accepter)/2 + handling)
 	w.raise(accepter, dialler, id, delay)
 	w.raise(dialler, accepter, id, delay)
+	w.servers[dialler].join, w.servers[accepter].join = nil, nil // they have a link
 	w.tally.made++
 	w.compare(dialler, accepter)
 	w.hold(accepter, dialler, id, 0)

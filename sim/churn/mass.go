@@ -26,15 +26,15 @@ type Disaster struct {
 	Parts          int     `json:"parts"`
 	LargestShare   float64 `json:"largest_share"` // of those left, in the largest part
 	BelowThree     int     `json:"below_three_links"`
-	OnlyStatic     bool    `json:"only_static,omitempty"` // repair was not simulated
-	BridgelessS    float64 `json:"bridgeless_after_s"`    // and connected, for good; -1: not within the limit
-	WholeS         float64 `json:"whole_after_s"`         // and without cut vertices, three links each
-	Rounds         int     `json:"rounds"`                // of 2 s, in which links were made
-	LinksPerServer float64 `json:"new_links_per_survivor"`
+	OnlyStatic     bool    `json:"only_static,omitempty"`  // repair was not simulated
+	BridgelessS    float64 `json:"bridgeless_after_s"`     // and connected, for good; -1: not within the limit
+	WholeS         float64 `json:"whole_after_s"`          // and without cut vertices, three links each
+	Rounds         int     `json:"rounds"`                 // of 2 s, in which links were made
+	LinksPerServer float64 `json:"new_links_per_survivor"` // until it was bridgeless
+	LinksInAll     float64 `json:"new_links_per_survivor_in_all"`
 	MaxInbound     int     `json:"max_inbound_per_round"`
 	MostWants      int     `json:"most_links_wanted_by_one_plan"`
 	DeadDials      int     `json:"dials_to_dead"`
-	DroppedLater   int     `json:"links_dropped_later"`
 	MaxDegree      int     `json:"max_degree"`
 	LSAs           float64 `json:"announcements_per_survivor"`
 
@@ -202,7 +202,12 @@ func (w *world) sum(d *Disaster, began time.Duration) {
 		}
 	}
 	d.Rounds, d.MostWants = len(rounds), w.tally.mostWants
-	d.LinksPerServer = round(float64(w.tally.made)/float64(max(d.Left, 1)), 4)
+	d.LinksInAll = round(float64(w.tally.made)/float64(max(d.Left, 1)), 4)
+	for _, m := range d.Course {
+		if m.AtS <= d.BridgelessS {
+			d.LinksPerServer = round(float64(m.Made)/float64(max(d.Left, 1)), 4)
+		}
+	}
 	d.DeadDials = w.tally.deadDials + w.tally.timeouts
 	d.LSAs = round(float64(w.tally.floods)/float64(max(d.Left, 1)), 3)
 }

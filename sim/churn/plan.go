@@ -23,7 +23,7 @@ const nearLinks = 2
 // finds nothing changes nothing. Real servers look every few seconds.
 func (w *world) planSoon(i int32) {
 	s := &w.servers[i]
-	if s.planning || !w.needs(i) {
+	if s.planning || s.join != nil || !w.needs(i) {
 		return
 	}
 	s.planning = true
@@ -33,8 +33,8 @@ func (w *world) planSoon(i int32) {
 func (w *world) planNow(i int32) {
 	s := &w.servers[i]
 	s.planning = false
-	if !w.needs(i) || s.joined > 0 && s.ready == 0 {
-		return // it wants nothing, or is a newcomer without a database
+	if len(s.links) == 0 || !w.needs(i) {
+		return // it joins, or wants nothing
 	}
 	s.planned = w.now
 	for _, to := range w.plan(i, 0) {
@@ -55,7 +55,6 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 	w.tally.plans++
 	var out []int32
 	wants := v.Plan(w.planInput(i, quiet), s.rng)
-	w.keepWeakness(i, v)
 	w.tally.mostWants = max(w.tally.mostWants, len(wants))
 	for _, want := range wants {
 		w.tally.reasons[want.Reason]++

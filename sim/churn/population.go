@@ -123,12 +123,14 @@ func (p *population) roundTrip(a, b int32) time.Duration {
 	return p.rtt[x.site][y.site] + x.access + y.access
 }
 
+func operatorName(n int) string { return fmt.Sprintf("operator %d", n) }
+
 // announcement is what a server says about itself, without links.
 func (p *population) announcement(i int32) mesh.Announcement {
 	f := &p.all[i]
 	a := mesh.Announcement{
 		Server: f.fp, Flags: mesh.FlagTransit, Registration: mesh.RegistrationOpen,
-		Name: fmt.Sprintf("server %d", i), Operator: fmt.Sprintf("operator %d", f.operator),
+		Name: fmt.Sprintf("server %d", i), Operator: operatorName(f.operator),
 		Site: sites[f.site].name, Version: fmt.Sprintf("0.%d", f.version+1),
 		Client: fmt.Sprintf("s%d.example.org:7000", i), Peer: fmt.Sprintf("s%d.example.org:7001", i),
 		HTTP: fmt.Sprintf("https://s%d.example.org", i),

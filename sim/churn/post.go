@@ -181,7 +181,7 @@ func (o *post) around(i, next int32, p packet) {
 // no way.
 func (o *post) next(i int32, p *packet) int32 {
 	w := o.w
-	d := w.streams[w.servers[i].stream].library().at(w.position(i), w)
+	d := w.database(i)
 	if p.way == nil || p.from != d || p.pos != d.pos {
 		p.way, p.from, p.pos = o.way(d, i, p), d, d.pos
 	}
@@ -202,7 +202,7 @@ func (o *post) way(d *database, i int32, p *packet) []int32 {
 		return r.path(o.w, d, i, p.m.to)
 	}
 	if r.own == nil {
-		r.own = o.w.graphOf(d.graph)
+		r.own = o.w.graphOf(d.ways(i, o.w))
 	}
 	ro := newRouter(o.w, r.own)
 	for _, a := range p.avoid {
@@ -234,7 +234,7 @@ func (o *post) routesOf(d *database) *routes {
 func (r *routes) path(w *world, d *database, from, to int32) []int32 {
 	t := r.trees[from]
 	if t == nil {
-		t = d.graph.SPF(w.pop.all[from].fp)
+		t = d.ways(from, w).SPF(w.pop.all[from].fp)
 		r.trees[from] = t
 	}
 	if t == nil {
@@ -246,6 +246,10 @@ func (r *routes) path(w *world, d *database, from, to int32) []int32 {
 	}
 	return out
 }
+
+// ways is the graph that a server routes by: nothing goes through servers on
+// probation where it can be helped.
+func (d *database) ways(of int32, w *world) *mesh.Graph { return d.seen(w.pop.all[of].fp, w).Graph }
 
 // graphOf is a graph of mesh with the servers of the world as numbers.
 func (w *world) graphOf(m *mesh.Graph) *graph {

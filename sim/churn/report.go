@@ -2,6 +2,8 @@ package churn
 
 import (
 	"time"
+
+	"github.com/omega-im/omega/mesh"
 )
 
 // Policy is what the report says about how links are chosen.
@@ -58,7 +60,7 @@ type Churn struct {
 
 	LinksMade      int     `json:"links_made"`
 	LinksPerEvent  float64 `json:"links_per_ended_server"`
-	DroppedLater   int     `json:"links_dropped_later"` // that still worked; mesh has no rule that does it
+	DroppedLater   int     `json:"links_dropped_later"` // that still worked: one too many
 	Dials          int     `json:"dials"`
 	DeadDials      int     `json:"dials_to_dead"`
 	Refusals       int     `json:"dials_refused"`
@@ -91,24 +93,25 @@ type Effort struct {
 // grow in proportion. They are constants so that a report does not depend on
 // the machine.
 const (
-	viewCost = 10 * time.Millisecond // graph, shortest paths, standings
-	planCost = 15 * time.Millisecond // of a new view: the search for weak places
+	viewCost = 6 * time.Millisecond // graph, shortest paths, standings
+	planCost = 6 * time.Millisecond // of a new view: the search for weak places
 )
 
 // effort counts views and plans of one server while announcements came in.
 func (w *world) effort(issued []time.Duration, d time.Duration) Effort {
 	scale := float64(len(w.servers)) / 10_000
-	cost := time.Duration(float64(viewCost) * scale)
-	gap := min(max(20*cost, 10*time.Millisecond), time.Second)
-	views, last := 0, -time.Hour
+	cost := time.Duration(float64(viewCost+planCost) * scale)
+	views := 0
+	var throttle mesh.Throttle
 	for _, at := range issued {
-		if at-last >= gap {
-			views, last = views+1, at
+		if now := epoch.Add(at); !now.Before(throttle.Next()) {
+			throttle.Done(now, cost)
+			views++
 		}
 	}
 	hours := d.Hours()
 	e := Effort{SPFs: float64(views)/hours + 360, Plans: float64(views)/hours + 3600}
-	busy := e.SPFs*cost.Seconds() + float64(views)/hours*planCost.Seconds()*scale
+	busy := e.SPFs * cost.Seconds()
 	e.SPFs, e.Plans, e.Core = round(e.SPFs, 1), round(e.Plans, 1), round(busy/3600, 5)
 	return e
 }
@@ -143,8 +146,9 @@ func (w *world) churnReport(d time.Duration) *Churn {
 			News: round(t.octets/n/d.Seconds(), 1), Hellos: round(links*2*helloOctets, 1),
 			Compare: round(t.compared/n/d.Seconds()+links*digestOctets/exchangeEvery, 1),
 		},
-		Effort:    w.effort(t.issued, d),
-		LinksMade: t.made, LinksPerEvent: round(float64(t.made)/events, 3), Dials: t.dials,
+		Effort:       w.effort(t.issued, d),
+		DroppedLater: t.dropped,
+		LinksMade:    t.made, LinksPerEvent: round(float64(t.made)/events, 3), Dials: t.dials,
 		DeadDials: t.deadDials + t.timeouts, Refusals: t.refusals,
 		ReunionDials: round(float64(t.reunions)/d.Seconds(), 2),
 		DegreePlans:  t.reasons[0], OperatorPlans: t.reasons[1], RepairPlans: t.reasons[2], ReunionSuccess: t.reasons[3],

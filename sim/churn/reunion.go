@@ -1,7 +1,6 @@
 package churn
 
 import (
-	"math"
 	"time"
 
 	"github.com/omega-im/omega/mesh"
@@ -15,10 +14,13 @@ func (w *world) reunite() {
 		if len(lost) == 0 || len(inside) == 0 {
 			continue
 		}
-		mean := float64(len(inside)) * rate / math.Sqrt(float64(len(inside)))
+		mean := float64(len(inside)) * rate * mesh.ReunionChance(len(inside))
 		for range poisson(w.rng, mean) {
-			w.tally.reunions++
 			i, to := inside[w.rng.IntN(len(inside))], lost[w.rng.IntN(len(lost))]
+			if w.rng.Float64() >= mesh.RetryChance(w.now-w.servers[to].own.issued) {
+				continue
+			}
+			w.tally.reunions++
 			s := &w.servers[i]
 			if p := s.past[to]; p != nil && w.now < p.until || len(s.links)+len(s.making) >= mesh.LinkCap {
 				continue
@@ -73,7 +75,7 @@ func (w *world) fragmentReunion(i int32, v *mesh.View) []int32 {
 		}
 	}
 	s := &w.servers[i]
-	if reach == 0 || 2*reach > len(v.States) || s.rng.Float64() >= 1/math.Sqrt(float64(reach)) {
+	if reach == 0 || 2*reach > len(v.States) || s.rng.Float64() >= mesh.ReunionChance(reach) {
 		return nil
 	}
 	skip := w.planInput(i, 0).Skip

@@ -18,7 +18,7 @@ type tally struct {
 	issued           []time.Duration // when each flood began
 
 	dials, deadDials, timeouts, refusals, made int
-	ends                                       int
+	ends, dropped, judgedBad                   int
 	reunions                                   int // dials to servers that were lost from sight
 
 	views, graphs, spfs, plans, builds, refused int

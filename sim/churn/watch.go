@@ -100,10 +100,7 @@ func (w *world) mend() {
 	if len(o.weak.bridges)+len(o.weak.vertices) == 0 {
 		return
 	}
-	quiet := w.now
-	if n := len(w.tally.issued); n > 0 {
-		quiet = w.now - w.tally.issued[n-1]
-	}
+	quiet := w.quiet()
 	for _, i := range o.deputies(w) {
 		for _, to := range w.plan(i, quiet) {
 			w.dial(i, to)

@@ -51,16 +51,20 @@ type server struct {
 	allowance float64 // announcements that may go now
 	pending   bool    // an announcement is on the timer
 
+	join     *joining                // while it looks for its first links
+	accepts  []time.Duration         // of offers within acceptWindow
+	promised map[int32]time.Duration // offers that were not taken yet, and until when they stand
+	gaveUp   time.Duration           // a link, last
+
 	planned  time.Duration // last plan
 	planning bool          // a plan is on the timer
 	inbound  []time.Duration
 
-	stream    int
-	since     time.Duration // what was flooded earlier came by comparison of databases
-	stuck     int           // position in the stream that it cannot get beyond; -1: none
-	full      bool          // has had enough links since it started
-	bootstrap int32
-	joined    time.Duration // cold start, until it is a full member; 0: not new
+	stream int
+	since  time.Duration // what was flooded earlier came by comparison of databases
+	stuck  int           // position in the stream that it cannot get beyond; -1: none
+	full   bool          // has had enough links since it started
+	joined time.Duration // cold start, until it is a full member; 0: not new
 
 	cause       time.Duration // of the announcement to come: when a peer ended; 0: none
 	silentCause bool
@@ -97,7 +101,7 @@ func (w *world) addServer() int32 {
 	i := w.pop.add()
 	w.lives = append(w.lives, 0)
 	w.servers = append(w.servers, server{
-		life: 1, stuck: -1, bootstrap: -1, allowance: mesh.AnnounceBurst,
+		life: 1, stuck: -1, gaveUp: -time.Hour, allowance: mesh.AnnounceBurst,
 		rng: rand.New(rand.NewPCG(w.cfg.Seed, 0x5e<<32|uint64(i))),
 	})
 	w.flood.fit(len(w.servers))
@@ -135,7 +139,8 @@ func (w *world) clone(seed uint64) *world {
 	for i := range w.servers {
 		s := w.servers[i]
 		s.links = append([]link(nil), s.links...)
-		s.making, s.past, s.inbound = nil, nil, nil
+		s.making, s.past, s.inbound, s.join, s.accepts, s.promised = nil, nil, nil, nil, nil, nil
+		s.gaveUp = -time.Hour
 		s.rng = rand.New(rand.NewPCG(w.cfg.Seed^seed<<40, 0x5e<<32|uint64(i)))
 		s.pending, s.planning, s.stream, s.stuck = false, false, 0, -1
 		c.servers[i] = s

@@ -1,0 +1,83 @@
+package cloud
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/transport"
+)
+
+// A newcomer measures the round trip to a sample of servers before it chooses
+// the nearest. (spec/cloud.md, CLOUD-11)
+
+const (
+	// probeWait is how long answers count: who takes longer is not near.
+	probeWait = 300 * time.Millisecond
+
+	// probesStand is how long a newcomer that finds no links uses what it
+	// measured.
+	probesStand = time.Minute
+)
+
+// A survey is what a newcomer measured.
+type survey struct {
+	at      time.Time // of the sample
+	pending bool
+	rtt     map[omega.Fingerprint]time.Duration
+}
+
+// probed reports whether the sample for a plan is measured, and begins with it
+// if not.
+func (o *owner) probed(in mesh.JoinInput) bool {
+	if o.cfg.Probe == nil || !o.survey.at.IsZero() && o.now.Sub(o.survey.at) < probesStand {
+		return !o.survey.pending
+	}
+	sample := peerAddresses(o.db, o.view.ProbeSample(in, o.rng))
+	o.survey = survey{at: o.now, pending: true}
+	o.wg.Go(func() {
+		rtt := probeAll(o.ctx, o.cfg.Probe, sample)
+		o.do(func(o *owner) {
+			o.survey.pending, o.survey.rtt = false, rtt
+			o.log.Debug("servers measured", "asked", len(sample), "answered", len(rtt))
+			o.planAt = o.now
+		})
+	})
+	return false
+}
+
+// peerAddresses are where servers of the database are dialled.
+func peerAddresses(db *mesh.DB, servers []omega.Fingerprint) []transport.Address {
+	var out []transport.Address
+	for _, fp := range servers {
+		if rec, ok := db.Get(fp); ok {
+			out = append(out, transport.Address{Network: transport.NetworkTLS, HostPort: rec.Peer, Fingerprint: fp})
+		}
+	}
+	return out
+}
+
+// probeAll measures all servers at the same time and returns who answered
+// within probeWait.
+func probeAll(ctx context.Context, probe func(context.Context, transport.Address) (time.Duration, error), servers []transport.Address) map[omega.Fingerprint]time.Duration {
+	ctx, cancel := context.WithTimeout(ctx, probeWait)
+	defer cancel()
+	var (
+		wg  sync.WaitGroup
+		mu  sync.Mutex
+		rtt = map[omega.Fingerprint]time.Duration{}
+	)
+	for _, to := range servers {
+		wg.Go(func() {
+			if d, err := probe(ctx, to); err == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				rtt[to.Fingerprint] = d
+			}
+		})
+	}
+	wg.Wait()
+	return rtt
+}

@@ -1,0 +1,196 @@
+package mesh
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// A View is the database at one moment as one server sees it: the servers, the
+// links that count, the shortest paths from self and everyone's standing. Its
+// fields never change; what the servers that see the same have in common is
+// found when it is asked for first.
+type View struct {
+	Self    omega.Fingerprint
+	Time    time.Time
+	Version uint64        // of the database
+	Records []*Record     // ascending by fingerprint
+	Graph   *Graph        // all servers of Records
+	Tree    *Tree         // from Self; nil while Self has announced nothing
+	States  []ServerState // of Records
+
+	pairs *[]gap // at pairs of servers beside Self; nil: not looked for
+	*common
+}
+
+// common is what all have in common who see the same.
+type common struct {
+	lost int // how many of States are Unreachable
+
+	members   func() *members // of the graph
+	owners    func() []int32  // by server: a number for its operator
+	gaps      *[]gap          // of members, apart from pairs of servers; nil: not looked for
+	prospects []*prospect     // of newcomers
+}
+
+// View computes the view of the database at time now and updates the
+// standings in s.
+func (db *DB) View(now time.Time, s *Standing) *View { return db.ViewOf(db.cfg.Self, now, s) }
+
+// ViewOf is View of a server that has the same database.
+func (db *DB) ViewOf(self omega.Fingerprint, now time.Time, s *Standing) *View {
+	db.shun(now)
+	g := db.Graph()
+	tree := g.SPF(self)
+	states := s.update(now, g, tree.reached(len(g.nodes)))
+	tree = g.withholdTransit(states, tree)
+	v := &View{
+		Self: self, Time: now, Version: db.version, Records: db.Records(),
+		Graph: g, Tree: tree, States: states,
+	}
+	v.common = newCommon(v)
+	return v
+}
+
+func newCommon(v *View) *common {
+	c := &common{}
+	for _, st := range v.States {
+		if st == Unreachable {
+			c.lost++
+		}
+	}
+	records, graph, states := v.Records, v.Graph, v.States
+	c.members = sync.OnceValue(func() *members { return graph.membersOf(states, -1) })
+	c.owners = sync.OnceValue(func() []int32 { return ownersOf(records) })
+	return c
+}
+
+// As is the view of another server that has the same database and is in reach
+// of Self, or is known to nobody. It has no Tree but with paths.
+func (v *View) As(self omega.Fingerprint, now time.Time, paths bool) *View {
+	o := *v
+	o.Self, o.Time, o.Tree, o.pairs = self, now, nil, nil
+	if paths {
+		o.Tree = v.Graph.SPF(self)
+	}
+	return &o
+}
+
+// members is a graph of full members.
+type members struct {
+	*Graph
+	number []int32 // by server of the whole graph: its number in this one, or -1
+	walk   *walk
+}
+
+// membersOf is the graph of the full members but one (-1: of all).
+func (g *Graph) membersOf(states []ServerState, but int32) *members {
+	full, number := g.part(func(i int32) bool { return states[i] == Full && i != but })
+	return &members{full, number, full.walk()}
+}
+
+// ownersOf numbers the operators of some servers.
+func ownersOf(records []*Record) []int32 {
+	numbers, owners := map[owner]int32{}, make([]int32, len(records))
+	for i, r := range records {
+		o := ownerOf(r)
+		n, ok := numbers[o]
+		if !ok {
+			n = int32(len(numbers))
+			numbers[o] = n
+		}
+		owners[i] = n
+	}
+	return owners
+}
+
+// withholdTransit keeps the ways off servers on probation: their links count,
+// and they are judged by them, but nothing of others goes through a server that
+// is no member yet. Where that would cut anyone off, as in a cloud that comes
+// back after a great failure, all ways stay as they are. It returns the tree
+// that is right then. (spec/cloud.md, CLOUD-15)
+func (g *Graph) withholdTransit(states []ServerState, tree *Tree) *Tree {
+	if tree == nil || !slices.Contains(states, Probationary) {
+		return tree
+	}
+	before := g.transit
+	g.transit = slices.Clone(before)
+	for i, st := range states {
+		g.transit[i] = before[i] && st != Probationary
+	}
+	without := g.SPF(g.nodes[tree.root])
+	if without.lost() > tree.lost() {
+		g.transit = before
+		return tree
+	}
+	return without
+}
+
+// lost is how many servers the tree does not reach.
+func (t *Tree) lost() int {
+	n := 0
+	for _, d := range t.dist {
+		if d == unreached {
+			n++
+		}
+	}
+	return n
+}
+
+// reached tells by server whether the tree reaches it; of n servers none if
+// there is no tree.
+func (t *Tree) reached(n int) []bool {
+	reached := make([]bool, n)
+	if t != nil {
+		for i, d := range t.dist {
+			reached[i] = d != unreached
+		}
+	}
+	return reached
+}
+
+// reach tells by server whether there is a way to it from another one.
+func (g *Graph) reach(from omega.Fingerprint) []bool {
+	reached := make([]bool, len(g.nodes))
+	root, ok := g.index[from]
+	if !ok {
+		return reached
+	}
+	reached[root] = true
+	line := []int32{root}
+	for k := 0; k < len(line); k++ {
+		if at := line[k]; at == root || g.transit[at] {
+			for _, a := range g.arcsOf(at) {
+				if !reached[a.to] {
+					reached[a.to] = true
+					line = append(line, a.to)
+				}
+			}
+		}
+	}
+	return reached
+}
+
+// Full is the graph of the full members: the one that every promise is about.
+func (v *View) Full() *Graph {
+	return v.Graph.sub(func(i int32) bool { return v.States[i] == Full })
+}
+
+// State returns the standing of one server; one that is not known is
+// Unreachable.
+func (v *View) State(fp omega.Fingerprint) ServerState {
+	if i, ok := v.Graph.index[fp]; ok {
+		return v.States[i]
+	}
+	return Unreachable
+}
+
+// Record returns the record of one server, nil when there is none.
+func (v *View) Record(fp omega.Fingerprint) *Record {
+	if i, ok := v.Graph.index[fp]; ok {
+		return v.Records[i]
+	}
+	return nil
+}
