@@ -76,7 +76,7 @@ func (n *Node) compare(ctx context.Context) error {
 		case <-tick.C:
 		}
 		servers := n.cloud.Servers()
-		n.members.update(servers, time.Now())
+		n.members.update(servers, n.opt.Clock())
 		var there []omega.Fingerprint
 		for _, s := range servers {
 			n.knowServer(ctx, s.Server, s.Certificate)

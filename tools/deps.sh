@@ -11,7 +11,6 @@ gpg-agent:gpg-agent
 sq:sq
 tmux:tmux
 ip:iproute2
-nft:nftables
 gcc:gcc
 '
 

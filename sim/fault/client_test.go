@@ -98,7 +98,7 @@ type killing struct {
 // taken arrives; what it had not said may. Nothing is printed twice, except
 // what a killed recv had printed last and had no time to note.
 func TestKillClients(t *testing.T) {
-	c := newServers(t, omegad, 2)
+	c := newServers(t, plain, 2)
 	s := seed(t)
 	for i, held := range []bool{false, true} {
 		name := "commands that hold the home"
