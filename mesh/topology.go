@@ -124,6 +124,10 @@ func (g *Graph) membersBeside(i int32, states []ServerState) int {
 func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required int) ServerState {
 	since, was := s.full[fp]
 	switch {
+	case required == 0:
+		// Alone it lacks nothing and has shown nothing: when others come into
+		// reach it counts when it has its links to them, as they see it too.
+		delete(s.full, fp)
 	case links >= required:
 		if !was || !since.IsZero() {
 			s.note(fp, time.Time{})
