@@ -19,7 +19,7 @@ const (
 )
 
 // DegradedAfter is how long a full member may have too few links before it
-// counts as degraded.
+// counts as degraded. With one link only it does at once.
 const DegradedAfter = 30 * time.Second
 
 // Required is the number of links that a full member must have among n.
@@ -51,7 +51,7 @@ const (
 	Unreachable  ServerState = iota // announced, but there is no way to it
 	Leaf                            // attached, but forwards for nobody (NAT, draining, by choice)
 	Probationary                    // has never had enough links since we know it
-	Degraded                        // had them, and has had too few for DegradedAfter
+	Degraded                        // had them, and has had too few for DegradedAfter, or has only one
 	Full                            // a member: counts in every figure
 )
 
@@ -138,6 +138,9 @@ func (s *Standing) judge(now time.Time, fp omega.Fingerprint, links, required in
 		s.note(fp, now)
 	case now.Sub(since) >= DegradedAfter:
 		return Degraded
+	}
+	if links < 2 && required == RequiredLinks {
+		return Degraded // hangs by a bridge: no member just now
 	}
 	return Full
 }

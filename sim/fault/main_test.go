@@ -28,6 +28,7 @@ const (
 	omega  = "omega"
 	omegad = "omegad"
 	faulty = "omegad-fault" // does what its environment says (cmd/omegad/hooks_fault.go)
+	newer  = "newer/"       // where the same programs are that speak one protocol version more
 )
 
 // Environment of faulty.
@@ -70,10 +71,14 @@ func buildAll(dir string) error {
 	if err := noteSources(); err != nil {
 		return err
 	}
+	if err := os.Mkdir(filepath.Join(dir, newer), 0o700); err != nil {
+		return err
+	}
 	for _, b := range [][]string{
 		{filepath.Join(dir, omega), "../../cmd/omega"},
 		{filepath.Join(dir, omegad), "../../cmd/omegad"},
 		{filepath.Join(dir, faulty), "-tags=fault", "../../cmd/omegad"},
+		{filepath.Join(dir, newer) + "/", "-tags=newer", "../../cmd/omega", "../../cmd/omegad"},
 	} {
 		args := append([]string{"build", "-o"}, b...)
 		if *raceFlag {
