@@ -77,7 +77,7 @@ func (o *owner) attach(l *link) {
 			o.log.Warn("certificate of a neighbour is refused", "peer", l.peer, "err", err)
 		}
 	}
-	o.log.Debug("connected", "peer", l.peer, "dialled", l.dialled)
+	o.log.Debug("connected", "peer", l.peer, "dialled", l.dialled, "version", l.conn.Peer().Version)
 	o.stats.connections.Store(int64(o.attached))
 	o.makeRoom()
 	o.sendHello(l)

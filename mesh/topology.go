@@ -19,7 +19,7 @@ const (
 )
 
 // DegradedAfter is how long a full member may have too few links before it
-// counts as degraded.
+// counts as degraded. With one link only it does at once.
 const DegradedAfter = 30 * time.Second
 
 // Required is the number of links that a full member must have among n.
@@ -51,7 +51,7 @@ const (
 	Unreachable  ServerState = iota // announced, but there is no way to it
 	Leaf                            // attached, but forwards for nobody (NAT, draining, by choice)
 	Probationary                    // has never had enough links since we know it
-	Degraded                        // had them, and has had too few for DegradedAfter
+	Degraded                        // had them, and has had too few for DegradedAfter, or has only one
 	Full                            // a member: counts in every figure
 )
 
@@ -150,6 +150,10 @@ func (g *Graph) membersBeside(i int32, states []ServerState) int {
 
 func (s *Standing) judge(now time.Time, i, links, required int) ServerState {
 	switch {
+	case required == 0:
+		// Alone it lacks nothing and has shown nothing: when others come into
+		// reach it counts when it has its links to them, as they see it too.
+		s.was[i], s.since[i] = false, time.Time{}
 	case links >= required:
 		s.was[i], s.since[i] = true, time.Time{}
 	case !s.was[i]:
@@ -158,6 +162,9 @@ func (s *Standing) judge(now time.Time, i, links, required int) ServerState {
 		s.since[i] = now
 	case now.Sub(s.since[i]) >= DegradedAfter:
 		return Degraded
+	}
+	if links < 2 && required == RequiredLinks {
+		return Degraded // hangs by a bridge: no member just now
 	}
 	return Full
 }

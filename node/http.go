@@ -77,7 +77,7 @@ func (n *Node) compare(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		servers, now := n.cloud.Servers(), time.Now()
+		servers, now := n.cloud.Servers(), n.opt.Clock()
 		n.members.update(servers, now)
 		known.forget(servers)
 		var there []omega.Fingerprint

@@ -52,6 +52,9 @@ type Options struct {
 	// it; nil is the machine's.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Clock is the time of what is signed, stored and judged; nil is time.Now.
+	Clock func() time.Time
 }
 
 // A Node is one server. New opens it, Run runs it.
@@ -84,6 +87,9 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
 	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions)}
 	defer func() {
 		if err != nil {
@@ -93,7 +99,7 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if n.identity, err = loadIdentity(ctx, cfg.Dir, time.Now()); err != nil {
+	if n.identity, err = loadIdentity(ctx, cfg.Dir, opt.Clock()); err != nil {
 		return nil, fmt.Errorf("keys of this server: %w", err)
 	}
 	if err := n.listen(ctx); err != nil {
@@ -174,6 +180,7 @@ func (n *Node) openStores(ctx context.Context) error {
 	n.metrics = newMetrics()
 	n.mail, err = mailbox.Open(mailbox.Config{
 		Driver: driver, MaxMessages: n.cfg.Quota.Messages, MaxBytes: int64(n.cfg.Quota.Bytes), Committed: n.metrics.committed,
+		Now: n.opt.Clock,
 	})
 	if err != nil {
 		driver.Close()
@@ -182,14 +189,16 @@ func (n *Node) openStores(ctx context.Context) error {
 	if err := n.openSpool(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), time.Now()); err != nil {
+	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), n.opt.Clock()); err != nil {
 		return err
 	}
 	policy := keyserver.RegistrationOpen
 	if n.cfg.Registration == "closed" {
 		policy = keyserver.RegistrationClosed
 	}
-	if n.keys, err = keyserver.New(keyserver.Config{Store: n.keyStore, Registration: policy, Joining: n.joining, Logger: n.log}); err != nil {
+	if n.keys, err = keyserver.New(keyserver.Config{
+		Store: n.keyStore, Registration: policy, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
+	}); err != nil {
 		return err
 	}
 	return n.keys.Load(ctx)
@@ -234,6 +243,7 @@ func (n *Node) openSpool() (err error) {
 	}
 	n.spool, err = mailbox.Open(mailbox.Config{
 		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes), MaxRecent: spoolRecent,
+		Now: n.opt.Clock,
 	})
 	if err != nil {
 		driver.Close()
@@ -252,10 +262,10 @@ const (
 
 // join makes the parts and ties them together.
 func (n *Node) join() (err error) {
-	rendezvous := transport.NewRendezvous(0, 0, nil)
+	rendezvous := transport.NewRendezvous(0, 0, n.opt.Clock)
 	n.transport, err = transport.NewServer(transport.Config{
 		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Rendezvous: rendezvous,
-		Terminated: n.http != nil, Logger: n.log,
+		Terminated: n.http != nil, Clock: n.opt.Clock, Logger: n.log,
 		Limits: transport.Limits{
 			HalfOpen: n.cfg.Limits.HalfOpen, HalfOpenPerHost: n.cfg.Limits.HalfPerHost,
 			HandshakeRate: n.cfg.Limits.Handshakes, Guests: n.cfg.Limits.Guests,
@@ -272,17 +282,17 @@ func (n *Node) join() (err error) {
 		Members: n.members.list, Operator: n.members.operator, Apart: n.apart,
 		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
-		Logger: n.log,
+		Now: n.opt.Clock, Logger: n.log,
 	})
 	if err != nil {
 		return err
 	}
-	n.directory, err = directory.New(directory.Config{Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts})
+	n.directory, err = directory.New(directory.Config{Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock})
 	if err != nil {
 		return err
 	}
 	n.hkp, err = hkp.New(hkp.Config{
-		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Logger: n.log,
+		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Clock: n.opt.Clock, Logger: n.log,
 	})
 	return err
 }
@@ -305,9 +315,9 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer, Probe: transport.Probe,
 		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
 		Deny: deny, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
-		Load:   func() ([]byte, error) { return os.ReadFile(state) },
-		Save:   func(b []byte) error { return writeFile(state, b) },
-		Logger: n.log,
+		Load:  func() ([]byte, error) { return os.ReadFile(state) },
+		Save:  func(b []byte) error { return writeFile(state, b) },
+		Clock: n.opt.Clock, Logger: n.log,
 	})
 }
 

@@ -39,7 +39,7 @@ func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (
 
 func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle, bulk bool) (cloud.Conn, error) {
 	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer, Dialer: n.opt.Dial,
+		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer, Dialer: n.opt.Dial, Clock: n.opt.Clock,
 		Register: func(context.Context) (wire.Entry, error) {
 			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
 		},

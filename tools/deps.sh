@@ -12,7 +12,6 @@ dirmngr:dirmngr
 sq:sq
 tmux:tmux
 ip:iproute2
-nft:nftables
 gcc:gcc
 '
 

@@ -29,13 +29,11 @@ import (
 	"github.com/omega-im/omega/pgp"
 )
 
-// Versions of the protocol that this code speaks. Both sides name all they
-// can, and the highest one in common is used; the rule is N and N-1, and the
-// first version has nothing before it. (spec/wire.md, WIRE-10)
-const (
-	MaxVersion = 1
-	MinVersion = 1
-)
+// MinVersion is the oldest version of the protocol that this code speaks; the
+// newest is MaxVersion. Both sides name all they can, and the highest one in
+// common is used; the rule is N and N-1, and the first version has nothing
+// before it. (spec/wire.md, WIRE-10)
+const MinVersion = max(1, MaxVersion-1)
 
 // ALPN protocol ids (RFC 7301) and the WebSocket subprotocol and path
 // (RFC 6455). The id of the TLS session and the role in the proof must agree.

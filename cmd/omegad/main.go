@@ -114,7 +114,7 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := node.New(ctx, *cfg, node.Options{Logger: log, FS: testFS()})
+	n, err := node.New(ctx, *cfg, node.Options{Logger: log, FS: testFS(), Clock: testClock()})
 	if err != nil {
 		return err
 	}

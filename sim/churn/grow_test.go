@@ -41,7 +41,7 @@ func TestChurnKeepsTheRule(t *testing.T) {
 	w := grown(t, 150, 1)
 	w.watch = newWatch(w.now)
 	w.cfg.Restarts, w.cfg.Deaths = 10, 3
-	w.churn(time.Hour)
+	w.churn(2 * time.Hour)
 	r := w.watch.result
 	if r.AloneSeen < 30 || r.Alone > 0 || r.Splits > 0 {
 		t.Errorf("%+v", r)

@@ -42,7 +42,7 @@ func newRecorded(t *testing.T, n int, records string) (*site, []*recorder) {
 			r[j] = record(t, to, filepath.Join(records, fmt.Sprintf("s%d-%s", i+1, []string{"client", "peer", "http"}[j])))
 		}
 		all = append(all, r[:]...)
-		s.configure(t, omegad, i, bootstrap, fmt.Sprintf("[announce]\nclient = %q\npeer = %q\nhttp = %q\n[store]\nreserve = \"1MiB\"\n",
+		s.configure(t, plain, i, bootstrap, fmt.Sprintf("[announce]\nclient = %q\npeer = %q\nhttp = %q\n[store]\nreserve = \"1MiB\"\n",
 			r[0].addr, r[1].addr, "http://"+r[2].addr))
 		s.client, s.peer, s.http = r[0].addr, r[1].addr, r[2].addr
 		bootstrap = append(bootstrap, s.peer)

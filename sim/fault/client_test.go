@@ -18,14 +18,21 @@ import (
 
 // A home is a client that is used through the omega command only.
 type home struct {
-	dir string
-	fpr string
+	program string // below programs
+	dir     string
+	fpr     string
 }
 
 // newHome runs `omega init`.
 func newHome(t *testing.T, dir, name, server string) *home {
 	t.Helper()
-	h := &home{dir: filepath.Join(dir, name)}
+	return makeHome(t, dir, name, server, omega)
+}
+
+// makeHome is newHome with one build of the program.
+func makeHome(t *testing.T, dir, name, server, program string) *home {
+	t.Helper()
+	h := &home{program: program, dir: filepath.Join(dir, name)}
 	var made struct{ Fingerprint string }
 	h.run(t, &made, "init", "--name", name, "--server", server, "--no-passphrase")
 	h.fpr = made.Fingerprint
@@ -34,7 +41,7 @@ func newHome(t *testing.T, dir, name, server string) *home {
 
 // command is `omega ARGS` on this home.
 func (h *home) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(programs, omega), append([]string{"--home", h.dir, "--json"}, args...)...)
+	cmd := exec.Command(filepath.Join(programs, h.program), append([]string{"--home", h.dir, "--json"}, args...)...)
 	cmd.Env = append(os.Environ(), "LANG=C")
 	return cmd
 }
@@ -98,7 +105,7 @@ type killing struct {
 // taken arrives; what it had not said may. Nothing is printed twice, except
 // what a killed recv had printed last and had no time to note.
 func TestKillClients(t *testing.T) {
-	c := newServers(t, omegad, 2)
+	c := newServers(t, plain, 2)
 	s := seed(t)
 	for i, held := range []bool{false, true} {
 		name := "commands that hold the home"

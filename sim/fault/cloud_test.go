@@ -37,6 +37,12 @@ type site struct {
 	victims []*keeper // what can be killed
 }
 
+// add makes s a server of the cloud that can be killed.
+func (c *site) add(s *server) {
+	c.servers = append(c.servers, s)
+	c.victims = append(c.victims, &s.keeper)
+}
+
 // freePorts returns n addresses of loopback on which nothing listens. They are
 // below the range that the kernel takes for outgoing connections, so that
 // nobody has them while a server is down.
@@ -57,16 +63,16 @@ func freePorts(t *testing.T, host string, n int) []string {
 
 // newServer is a server with a configuration file of its own. extra is added
 // to the file; it may not repeat a table.
-func newServer(t *testing.T, dir, bin string, i int, bootstrap []string, extra string) *server {
+func newServer(t *testing.T, dir string, b build, i int, bootstrap []string, extra string) *server {
 	t.Helper()
 	ports := freePorts(t, "127.0.0.1", 4)
 	s := &server{client: ports[0], peer: ports[1], http: ports[2], admin: ports[3], dir: filepath.Join(dir, fmt.Sprintf("s%d", i+1))}
-	s.configure(t, bin, i, bootstrap, extra)
+	s.configure(t, b, i, bootstrap, extra)
 	return s
 }
 
 // configure writes the configuration file and says how to start the server.
-func (s *server) configure(t *testing.T, bin string, i int, bootstrap []string, extra string) {
+func (s *server) configure(t *testing.T, b build, i int, bootstrap []string, extra string) {
 	t.Helper()
 	quoted, err := json.Marshal(append([]string{}, bootstrap...))
 	if err != nil {
@@ -81,21 +87,20 @@ func (s *server) configure(t *testing.T, bin string, i int, bootstrap []string, 
 		t.Fatal(err)
 	}
 	s.program = program{
-		path: filepath.Join(programs, bin), args: []string{"serve", "--config", file}, log: s.dir + ".log", env: []string{"LANG=C"},
+		path: filepath.Join(programs, b.bin), args: []string{"serve", "--config", file}, log: s.dir + ".log", env: append([]string{"LANG=C"}, b.env...),
 	}
 }
 
 // newServers starts n servers, each in a process of its own, and waits until
 // they are a cloud.
-func newServers(t *testing.T, bin string, n int) *site {
+func newServers(t *testing.T, b build, n int) *site {
 	t.Helper()
 	c := &site{dir: folder(t)}
 	var bootstrap []string
 	for i := range n {
-		s := newServer(t, c.dir, bin, i, bootstrap, "[store]\nreserve = \"1MiB\"\n")
+		s := newServer(t, c.dir, b, i, bootstrap, "[store]\nreserve = \"1MiB\"\n")
 		bootstrap = append(bootstrap, s.peer)
-		c.servers = append(c.servers, s)
-		c.victims = append(c.victims, &s.keeper)
+		c.add(s)
 		s.start(t)
 	}
 	c.awaitFormed(t)
@@ -103,11 +108,11 @@ func newServers(t *testing.T, bin string, n int) *site {
 }
 
 // newDev starts `omegad dev` and waits until it is a cloud.
-func newDev(t *testing.T, bin string, n int) *site {
+func newDev(t *testing.T, b build, n int) *site {
 	t.Helper()
 	c := &site{dir: folder(t)}
 	k := &keeper{program: program{
-		path: filepath.Join(programs, bin), log: filepath.Join(c.dir, "dev.log"), env: []string{"LANG=C"},
+		path: filepath.Join(programs, b.bin), log: filepath.Join(c.dir, "dev.log"), env: append([]string{"LANG=C"}, b.env...),
 		args: []string{"dev", "-n", fmt.Sprint(n), "--dir", filepath.Join(c.dir, "cloud"), "--json", "--log=info"},
 	}}
 	c.victims = []*keeper{k}

@@ -114,7 +114,7 @@ func fakePerson(t *testing.T, name string, n int) *person {
 // A server that loses what it had stored is noticed by what the other tests do.
 func TestLossIsNoticed(t *testing.T) {
 	t.Parallel()
-	c := newServers(t, omegad, 2)
+	c := newServers(t, plain, 2)
 	w := newCrowd(t, c)
 	w.pause = 5 * time.Millisecond
 	w.begin(t, 1)

@@ -50,14 +50,14 @@ func (p *probe) both(t *testing.T, when string) {
 // cut, and straight again when it is mended, while a crowd writes all the time.
 func TestCutWays(t *testing.T) {
 	t.Parallel()
-	l := newLab(t, 5)
+	l := newLab(t, 5, func(int, int) time.Duration { return time.Millisecond })
 	s := seed(t)
 	c := newLabServers(t, l)
-	first, last := l.machines[0], l.machines[4]
+	const first, last = 0, 4
 
 	// Two crowds: one is counted, the other is quiet so that counts mean something.
 	p := &probe{l: newLedger(), rng: rand.New(rand.NewPCG(s, 99))}
-	for i, at := range []int{0, 4} {
+	for i, at := range []int{first, last} {
 		person := newPerson(t, c.dir, []string{"a", "z"}[i], c.servers[at].address(), c.servers[at].dial)
 		person.devices[0].online(t, startTimeout)
 		p.l.device(person.devices[0], false)
@@ -76,9 +76,9 @@ func TestCutWays(t *testing.T) {
 		name string
 		cut  func()
 	}{
-		{"cut both ways", func() { first.deaf(t, last); last.deaf(t, first) }},
-		{"cut one way", func() { last.deaf(t, first) }},
-		{"cut the other way", func() { first.deaf(t, last) }},
+		{"cut both ways", func() { l.cut(first, last) }},
+		{"cut one way", func() { l.deaf(last, first) }},
+		{"cut the other way", func() { l.deaf(first, last) }},
 	}
 	for _, tt := range cuts {
 		before := l.forwarded(t, c)
@@ -87,8 +87,7 @@ func TestCutWays(t *testing.T) {
 		if n := l.forwarded(t, c) - before; n == 0 {
 			t.Errorf("%s: nothing was forwarded", tt.name)
 		}
-		first.heal(t)
-		last.heal(t)
+		l.heal()
 		began := time.Now()
 		until(t, startTimeout, "texts go straight again", func() bool {
 			before := l.forwarded(t, c)
@@ -115,14 +114,12 @@ func crowdThroughStops(t *testing.T, l *lab, c *site, seed uint64) {
 		pass(t, 3*time.Second)
 		s.process().signal(syscall.SIGCONT)
 		pair := rng.Perm(len(l.machines))[:2]
-		a, b := l.machines[pair[0]], l.machines[pair[1]]
-		a.deaf(t, b)
+		l.deaf(pair[0], pair[1])
 		if rng.IntN(2) == 0 {
-			b.deaf(t, a)
+			l.deaf(pair[1], pair[0])
 		}
 		pass(t, upTo(rng, 3*time.Second))
-		a.heal(t)
-		b.heal(t)
+		l.heal()
 	}
 	w.finish(t, settleTimeout)
 }

@@ -35,6 +35,23 @@ func (s *server) onSmallDisk(t *testing.T) {
 	s.program.path = "unshare"
 }
 
+// onLastingDisk is onSmallDisk with a disk that stays when the server ends: its
+// mount namespace is that of a process which does nothing else.
+func (s *server) onLastingDisk(t *testing.T) {
+	t.Helper()
+	needRoot(t, "nsenter")
+	mounted := filepath.Join(s.dir, "mounted")
+	holder := &server{dir: s.dir, keeper: keeper{program: program{path: "sh", args: []string{"-c", `touch "$1" && exec sleep 1d`, "sh", mounted}, log: s.log}}}
+	holder.onSmallDisk(t)
+	holder.start(t)
+	until(t, startTimeout, "the small disk is mounted", func() bool {
+		_, err := os.Stat(filepath.Join(holder.disk(), "mounted"))
+		return err == nil
+	})
+	s.program.args = append([]string{fmt.Sprintf("--mount=/proc/%d/ns/mnt", holder.process().cmd.Process.Pid), s.program.path}, s.program.args...)
+	s.program.path = "nsenter"
+}
+
 // disk is the server's folder as it sees it.
 func (s *server) disk() string {
 	return fmt.Sprintf("/proc/%d/root%s", s.process().cmd.Process.Pid, s.dir)
@@ -137,8 +154,8 @@ func TestFullDisk(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := &site{dir: folder(t)}
-			whole := newServer(t, c.dir, omegad, 0, nil, "")
-			small := newServer(t, c.dir, omegad, 1, []string{whole.peer}, fmt.Sprintf("[store]\nreserve = %q\n", tt.reserve))
+			whole := newServer(t, c.dir, plain, 0, nil, "")
+			small := newServer(t, c.dir, plain, 1, []string{whole.peer}, fmt.Sprintf("[store]\nreserve = %q\n", tt.reserve))
 			small.onSmallDisk(t)
 			c.servers = []*server{whole, small}
 			for _, s := range c.servers {
@@ -192,8 +209,8 @@ func checkAlive(t *testing.T, s *server) {
 func TestFullMailbox(t *testing.T) {
 	t.Parallel()
 	c := &site{dir: folder(t)}
-	c.servers = []*server{newServer(t, c.dir, omegad, 0, nil, "")}
-	c.servers = append(c.servers, newServer(t, c.dir, omegad, 1, []string{c.servers[0].peer}, "[quota]\nmessages = 20\n"))
+	c.servers = []*server{newServer(t, c.dir, plain, 0, nil, "")}
+	c.servers = append(c.servers, newServer(t, c.dir, plain, 1, []string{c.servers[0].peer}, "[quota]\nmessages = 20\n"))
 	for _, s := range c.servers {
 		s.start(t)
 	}

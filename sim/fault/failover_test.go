@@ -135,7 +135,7 @@ func TestFailover(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := newServers(t, omegad, 4)
+			c := newServers(t, plain, 4)
 			f := newStream(t, c)
 			ctx, quit := context.WithCancel(t.Context())
 			writing, stop := context.WithCancel(ctx)

@@ -1,9 +1,7 @@
 package fault
 
 import (
-	"fmt"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 )
@@ -44,12 +42,7 @@ func (s *schedule) run(t *testing.T) {
 		}
 		pass(t, upTo(s.rng, 500*time.Millisecond))
 		for _, k := range down {
-			if strings.HasSuffix(k.path, powercut) {
-				k.env = []string{"LANG=C", fmt.Sprintf("OMEGA_POWERCUT_SEED=%d", s.rng.Uint64())}
-				if s.rng.IntN(2) == 0 {
-					k.env = k.env[:1] // nothing that was not synced is kept
-				}
-			}
+			k.power(s.rng.IntN(2) == 0, s.rng.Uint64())
 			k.start(t)
 		}
 	}
@@ -89,14 +82,14 @@ func chaos(t *testing.T, c *site, n int) {
 func TestKill(t *testing.T) {
 	tests := []struct {
 		name  string
-		start func(*testing.T, string, int) *site
-		bin   string
+		start func(*testing.T, build, int) *site
+		build build
 		kills int // in the short form
 	}{
-		{"servers are killed", newServers, omegad, 10},
+		{"servers are killed", newServers, plain, 10},
 		{"servers lose power", newServers, powercut, 10},
 		{"the cloud loses power", newDev, powercut, 5},
-		{"the cloud is killed", newDev, omegad, 0},
+		{"the cloud is killed", newDev, plain, 0},
 	}
 	for _, tt := range tests {
 		if kills(tt.kills) == 0 {
@@ -104,7 +97,7 @@ func TestKill(t *testing.T) {
 		}
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			chaos(t, tt.start(t, tt.bin, 4), tt.kills)
+			chaos(t, tt.start(t, tt.build, 4), tt.kills)
 		})
 	}
 }

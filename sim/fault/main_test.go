@@ -25,9 +25,27 @@ var programs string
 
 // Programs.
 const (
-	omega    = "omega"
-	omegad   = "omegad"
-	powercut = "omegad-powercut" // loses what was not synced when it is killed
+	omega  = "omega"
+	omegad = "omegad"
+	faulty = "omegad-fault" // does what its environment says (cmd/omegad/hooks_fault.go)
+	newer  = "newer/"       // where the same programs are that speak one protocol version more
+)
+
+// Environment of faulty.
+const (
+	envPowercut = "OMEGA_POWERCUT" // kill -9 is a power cut
+	envClock    = "OMEGA_CLOCK"    // a file says by how much the clock is wrong
+)
+
+// A build is a server's program and its environment.
+type build struct {
+	bin string
+	env []string
+}
+
+var (
+	plain    = build{bin: omegad}
+	powercut = build{faulty, []string{envPowercut + "=0"}} // loses what was not synced when it is killed
 )
 
 func TestMain(m *testing.M) {
@@ -53,10 +71,14 @@ func buildAll(dir string) error {
 	if err := noteSources(); err != nil {
 		return err
 	}
+	if err := os.Mkdir(filepath.Join(dir, newer), 0o700); err != nil {
+		return err
+	}
 	for _, b := range [][]string{
 		{filepath.Join(dir, omega), "../../cmd/omega"},
 		{filepath.Join(dir, omegad), "../../cmd/omegad"},
-		{filepath.Join(dir, powercut), "-tags=powercut", "../../cmd/omegad"},
+		{filepath.Join(dir, faulty), "-tags=fault", "../../cmd/omegad"},
+		{filepath.Join(dir, newer) + "/", "-tags=newer", "../../cmd/omega", "../../cmd/omegad"},
 	} {
 		args := append([]string{"build", "-o"}, b...)
 		if *raceFlag {

@@ -2,7 +2,6 @@ package fault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,10 +40,11 @@ func needRoot(t *testing.T, programs ...string) {
 	}
 }
 
-// A lab is machines on one network: network namespaces joined by a bridge in a
-// namespace of its own. No address of it exists outside.
+// A lab is machines on one network: network namespaces joined by a switch in
+// this process. No address of it exists outside.
 type lab struct {
 	machines []*machine
+	ways     *netswitch
 }
 
 // A machine is one network namespace.
@@ -61,70 +62,96 @@ func sh(t *testing.T, format string, args ...any) {
 	}
 }
 
-// newLab makes n machines.
-func newLab(t *testing.T, n int) *lab {
+// labs counts the labs of this process, whose namespaces need names.
+var labs atomic.Int32
+
+// newLab makes n machines; packets from i to j take delay(i, j).
+func newLab(t *testing.T, n int, delay func(i, j int) time.Duration) *lab {
 	t.Helper()
-	needRoot(t, "ip", "nft")
-	prefix := fmt.Sprintf("omf%d-", os.Getpid())
-	hub := prefix + "hub"
-	if out, err := exec.Command("ip", "netns", "add", hub).CombinedOutput(); err != nil {
-		missing(t, fmt.Sprintf("no network namespaces here: %v: %s", err, out))
+	needRoot(t, "ip")
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		missing(t, err.Error())
 	}
-	// Deleted after the processes of the test have been killed.
-	t.Cleanup(func() { sh(t, "ip netns del %s", hub) })
-	sh(t, "ip -n %s link add br0 type bridge && ip -n %s link set br0 up", hub, hub)
+	prefix := fmt.Sprintf("omf%d-%d-", os.Getpid(), labs.Add(1))
 	l := &lab{}
+	var taps []*os.File
 	for i := range n {
 		m := &machine{ns: fmt.Sprint(prefix, i+1), addr: fmt.Sprintf("10.78.0.%d", i+1)}
-		sh(t, "ip netns add %s", m.ns)
+		if out, err := exec.Command("ip", "netns", "add", m.ns).CombinedOutput(); err != nil {
+			missing(t, fmt.Sprintf("no network namespaces here: %v: %s", err, out))
+		}
+		// Deleted after the processes of the test have been killed.
 		t.Cleanup(func() { sh(t, "ip netns del %s", m.ns) })
-		sh(t, "ip link add e%d netns %s type veth peer name eth0 netns %s", i+1, hub, m.ns)
-		sh(t, "ip -n %s link set e%d master br0 up", hub, i+1)
-		sh(t, "ip -n %s addr add %s/24 dev eth0 && ip -n %s link set eth0 up && ip -n %s link set lo up", m.ns, m.addr, m.ns, m.ns)
-		sh(t, "ip netns exec %s nft 'add table inet cut; add chain inet cut in { type filter hook input priority 0; }'", m.ns)
-		f, err := os.Open("/var/run/netns/" + m.ns)
-		if err != nil {
+		var err error
+		if m.file, err = os.Open("/var/run/netns/" + m.ns); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { f.Close() })
-		m.file = f
-		l.machines = append(l.machines, m)
+		t.Cleanup(func() { m.file.Close() })
+		tap, err := openTap(m)
+		if err != nil {
+			missing(t, fmt.Sprintf("no TAP devices here: %v", err))
+		}
+		t.Cleanup(func() { tap.Close() })
+		sh(t, "ip -n %s link set eth0 address %s && ip -n %s addr add %s/24 dev eth0 && ip -n %s link set eth0 up && ip -n %s link set lo up",
+			m.ns, mac(i), m.ns, m.addr, m.ns, m.ns)
+		l.machines, taps = append(l.machines, m), append(taps, tap)
 	}
+	l.ways = newSwitch(t, taps, delay)
 	return l
 }
 
-// deaf has m drop everything that comes from o.
-func (m *machine) deaf(t *testing.T, o *machine) {
-	t.Helper()
-	sh(t, "ip netns exec %s nft add rule inet cut in ip saddr %s drop", m.ns, o.addr)
+// deaf has machine to drop everything that comes from another.
+func (l *lab) deaf(to, from int) { l.ways.set(from, to, func(w *way) { w.cut = true }) }
+
+// cut has two machines drop what comes from each other.
+func (l *lab) cut(a, b int) {
+	l.deaf(a, b)
+	l.deaf(b, a)
 }
 
-// heal has m hear everybody again.
-func (m *machine) heal(t *testing.T) {
-	t.Helper()
-	sh(t, "ip netns exec %s nft flush chain inet cut in", m.ns)
+// lossy has both ways between two machines lose a share of all packets.
+func (l *lab) lossy(a, b int, share float64) {
+	l.ways.set(a, b, func(w *way) { w.loss = share })
+	l.ways.set(b, a, func(w *way) { w.loss = share })
 }
 
-// dial makes a connection from the machine. A socket stays in the namespace in
+// heal has everybody hear everybody again.
+func (l *lab) heal() {
+	for i := range l.machines {
+		for j := range l.machines {
+			l.ways.set(i, j, func(w *way) { w.cut, w.loss = false, 0 })
+		}
+	}
+}
+
+// inside calls f in the machine's namespace. A socket stays in the namespace in
 // which it was made, so only this goroutine's thread has to go there.
-func (m *machine) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (m *machine) inside(f func()) error {
 	runtime.LockOSThread()
 	home, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {
 		runtime.UnlockOSThread()
-		return nil, err
+		return err
 	}
 	defer home.Close()
 	if err := unix.Setns(int(m.file.Fd()), unix.CLONE_NEWNET); err != nil {
 		runtime.UnlockOSThread()
-		return nil, fmt.Errorf("enter %s: %w", m.ns, err)
+		return fmt.Errorf("enter %s: %w", m.ns, err)
 	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, address)
-	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
-		return nil, errors.Join(err, back) // the thread ends with its goroutine
+	f()
+	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
+		return err // the thread ends with its goroutine
 	}
 	runtime.UnlockOSThread()
+	return nil
+}
+
+// dial makes a connection from the machine.
+func (m *machine) dial(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	var d net.Dialer
+	if err := m.inside(func() { conn, err = d.DialContext(ctx, network, address) }); err != nil {
+		return nil, err
+	}
 	return conn, err
 }
 
@@ -142,22 +169,40 @@ func (m *machine) get(url string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
+// Parts of the configuration of servers in a lab.
+const (
+	labServer = "[store]\nreserve = \"1MiB\"\n"
+	anyHome   = "[homes]\nmin_age = \"0s\"\n" // homes of accounts are chosen among all, however young they are
+)
+
+// server makes the server of one machine, which is not started.
+func (l *lab) server(t *testing.T, dir string, b build, i int, bootstrap []string, config string) *server {
+	t.Helper()
+	m := l.machines[i]
+	s := &server{
+		client: m.addr + ":7000", peer: m.addr + ":7001", http: m.addr + ":7080", admin: m.addr + ":7090",
+		dir: fmt.Sprintf("%s/s%d", dir, i+1), dial: m.dial,
+	}
+	s.configure(t, b, i, bootstrap, config)
+	return s
+}
+
+// in has the server run on a machine.
+func (s *server) in(m *machine) {
+	s.program.args = append([]string{"netns", "exec", m.ns, s.program.path}, s.program.args...)
+	s.program.path = "ip"
+}
+
 // newLabServers starts one server per machine and waits until they are a cloud.
 func newLabServers(t *testing.T, l *lab) *site {
 	t.Helper()
 	c := &site{dir: folder(t)}
 	var bootstrap []string
 	for i, m := range l.machines {
-		s := &server{
-			client: m.addr + ":7000", peer: m.addr + ":7001", http: m.addr + ":7080", admin: m.addr + ":7090",
-			dir: fmt.Sprintf("%s/s%d", c.dir, i+1), dial: m.dial,
-		}
-		s.configure(t, omegad, i, bootstrap, "[store]\nreserve = \"1MiB\"\n")
-		s.program.args = append([]string{"netns", "exec", m.ns, s.program.path}, s.program.args...)
-		s.program.path = "ip"
+		s := l.server(t, c.dir, plain, i, bootstrap, labServer)
+		s.in(m)
 		bootstrap = append(bootstrap, s.peer)
-		c.servers = append(c.servers, s)
-		c.victims = append(c.victims, &s.keeper)
+		c.add(s)
 		s.start(t)
 	}
 	l.awaitFormed(t, c)

@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,6 +93,19 @@ func (k *keeper) start(t *testing.T) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.now = k.program.start(t)
+}
+
+// power says what a program whose kills are power cuts keeps of what it did
+// not sync: nothing, or what a seed chooses.
+func (k *keeper) power(bare bool, seed uint64) {
+	if bare {
+		seed = 0
+	}
+	for i, e := range k.env {
+		if strings.HasPrefix(e, envPowercut) {
+			k.env[i] = fmt.Sprintf("%s=%d", envPowercut, seed)
+		}
+	}
 }
 
 func (k *keeper) process() *process {
