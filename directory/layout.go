@@ -1,0 +1,232 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
+)
+
+// A point is a place in the picture, both coordinates from 0 to 1.
+type point struct{ X, Y float64 }
+
+// Shape and effort of the picture: springs along the links, repulsion between
+// servers that are close (Fruchterman and Reingold, "Graph drawing by
+// force-directed placement", with their grid), a pull to the middle that is
+// stronger upright, because pictures are wide.
+const (
+	pictureAspect = 1.7
+	firstSteps    = 300 // for a new picture
+	nextSteps     = 60  // after a change of one that stands
+	repelRadius   = 3.0 // in lengths of a spring
+	gravity       = 0.09
+)
+
+// A layout keeps the place of every server, so that the picture stays the same
+// while the cloud does and changes little with it. The places depend on the
+// servers and links that it was shown, in order, and on nothing else. Not for
+// concurrent use.
+type layout struct {
+	raw   map[omega.Fingerprint]point // in lengths of a spring, the middle at 0
+	at    map[omega.Fingerprint]point // the same, fitted to the picture
+	edges []mesh.Edge                 // that it was made for
+}
+
+// update returns the places of the servers of t. The map is never changed.
+func (l *layout) update(t *mesh.Topology) map[omega.Fingerprint]point {
+	if l.same(t) {
+		return l.at
+	}
+	steps, heat := nextSteps, 0.4
+	if len(l.raw) == 0 {
+		steps, heat = firstSteps, 2.0
+	}
+	f := newField(t, l.raw)
+	for i := range steps {
+		f.step(heat * (1 - float64(i)/float64(steps)))
+	}
+	l.raw = make(map[omega.Fingerprint]point, len(t.Servers))
+	for i, r := range t.Servers {
+		l.raw[r.Server] = f.at[i]
+	}
+	l.at, l.edges = fit(l.raw), t.Links
+	return l.at
+}
+
+func (l *layout) same(t *mesh.Topology) bool {
+	if len(l.raw) != len(t.Servers) || !slices.EqualFunc(l.edges, t.Links, func(a, b mesh.Edge) bool { return a.A == b.A && a.B == b.B }) {
+		return false
+	}
+	for _, r := range t.Servers {
+		if _, known := l.raw[r.Server]; !known {
+			return false
+		}
+	}
+	return true
+}
+
+// fit stretches the places over the picture.
+func fit(raw map[omega.Fingerprint]point) map[omega.Fingerprint]point {
+	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	for _, p := range raw {
+		low = point{min(low.X, p.X), min(low.Y, p.Y)}
+		high = point{max(high.X, p.X), max(high.Y, p.Y)}
+	}
+	scale := func(v, low, high float64) float64 {
+		if high-low < 1e-6 {
+			return 0.5
+		}
+		return (v - low) / (high - low)
+	}
+	out := make(map[omega.Fingerprint]point, len(raw))
+	for fp, p := range raw {
+		out[fp] = point{scale(p.X, low.X, high.X), scale(p.Y, low.Y, high.Y)}
+	}
+	return out
+}
+
+// A field is the forces between servers, by their number in the topology.
+type field struct {
+	at, force []point
+	springs   []spring
+	grid      map[[2]int32][]int32
+}
+
+type spring struct {
+	a, b   int32
+	length float64
+}
+
+// newField places the servers that were there where they were, those that come
+// in beside their neighbours, and all others on a disc.
+func newField(t *mesh.Topology, before map[omega.Fingerprint]point) *field {
+	f := &field{at: make([]point, len(t.Servers)), force: make([]point, len(t.Servers)), grid: map[[2]int32][]int32{}}
+	number := make(map[omega.Fingerprint]int32, len(t.Servers))
+	for i, r := range t.Servers {
+		number[r.Server] = int32(i)
+	}
+	typical := typicalRTT(t.Links)
+	beside := make([][]point, len(t.Servers))
+	for _, e := range t.Links {
+		a, b := number[e.A], number[e.B]
+		f.springs = append(f.springs, spring{a, b, springLength(e.RTT, typical)})
+		if p, ok := before[e.B]; ok {
+			beside[a] = append(beside[a], p)
+		}
+		if p, ok := before[e.A]; ok {
+			beside[b] = append(beside[b], p)
+		}
+	}
+	radius := math.Sqrt(float64(len(t.Servers)))
+	for i, r := range t.Servers {
+		p, known := before[r.Server]
+		if known {
+			f.at[i] = p
+			continue
+		}
+		u := onDisc(r.Server)
+		if len(beside[i]) == 0 {
+			f.at[i] = point{u.X * radius, u.Y * radius}
+			continue
+		}
+		for _, q := range beside[i] {
+			f.at[i].X += q.X / float64(len(beside[i]))
+			f.at[i].Y += q.Y / float64(len(beside[i]))
+		}
+		f.at[i].X += u.X
+		f.at[i].Y += u.Y
+	}
+	return f
+}
+
+// onDisc is a point of the unit disc that depends on the server alone.
+func onDisc(fp omega.Fingerprint) point {
+	sum := sha256.Sum256(fp.Wire())
+	angle := 2 * math.Pi * float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
+	r := math.Sqrt((float64(binary.BigEndian.Uint32(sum[4:])) + 1) / (1 << 32))
+	return point{r * math.Cos(angle), r * math.Sin(angle)}
+}
+
+func typicalRTT(links []mesh.Edge) time.Duration {
+	list := make([]time.Duration, 0, len(links))
+	for _, e := range links {
+		list = append(list, e.RTT)
+	}
+	return max(median(list), time.Microsecond)
+}
+
+// springLength makes near servers stand near each other, within bounds.
+func springLength(rtt, typical time.Duration) float64 {
+	return min(max(1+0.25*math.Log2(float64(rtt+typical/16)/float64(typical)), 0.55), 1.6)
+}
+
+// step moves every server along its force, by heat at most.
+func (f *field) step(heat float64) {
+	clear(f.force)
+	clear(f.grid)
+	for i, p := range f.at {
+		k := gridOf(p)
+		f.grid[k] = append(f.grid[k], int32(i))
+		f.force[i] = point{-p.X * gravity / pictureAspect, -p.Y * gravity * pictureAspect}
+	}
+	for i := range f.at {
+		f.repel(int32(i))
+	}
+	for _, s := range f.springs {
+		dx, dy, d := f.apart(s.a, s.b)
+		pull := d / s.length
+		f.push(s.a, -dx*pull, -dy*pull)
+		f.push(s.b, dx*pull, dy*pull)
+	}
+	for i, v := range f.force {
+		if size := math.Hypot(v.X, v.Y); size > heat {
+			v.X, v.Y = v.X*heat/size, v.Y*heat/size
+		}
+		f.at[i].X += v.X * 0.5
+		f.at[i].Y += v.Y * 0.5
+	}
+}
+
+func gridOf(p point) [2]int32 {
+	return [2]int32{int32(math.Floor(p.X / repelRadius)), int32(math.Floor(p.Y / repelRadius))}
+}
+
+// repel pushes server i and those after it that are close apart.
+func (f *field) repel(i int32) {
+	k := gridOf(f.at[i])
+	for dx := int32(-1); dx <= 1; dx++ {
+		for dy := int32(-1); dy <= 1; dy++ {
+			for _, j := range f.grid[[2]int32{k[0] + dx, k[1] + dy}] {
+				if j <= i {
+					continue
+				}
+				x, y, d := f.apart(i, j)
+				if d < repelRadius {
+					push := 1/d - 1/repelRadius
+					f.push(i, x*push, y*push)
+					f.push(j, -x*push, -y*push)
+				}
+			}
+		}
+	}
+}
+
+// apart returns the direction from b to a and the distance, which is never 0.
+func (f *field) apart(a, b int32) (x, y, d float64) {
+	x, y = f.at[a].X-f.at[b].X, f.at[a].Y-f.at[b].Y
+	d = math.Hypot(x, y)
+	if d < 1e-3 {
+		angle := float64(a)*2.4 + float64(b) // two in one place part in some direction
+		return math.Cos(angle), math.Sin(angle), 1e-3
+	}
+	return x / d, y / d, d
+}
+
+func (f *field) push(i int32, x, y float64) {
+	f.force[i].X += x
+	f.force[i].Y += y
+}
