@@ -24,6 +24,7 @@ const (
 	nextSteps     = 60  // after a change of one that stands
 	repelRadius   = 3.0 // in lengths of a spring
 	gravity       = 0.09
+	smallCloud    = 8 // servers that need no more than the middle of the picture
 )
 
 // A layout keeps the place of every server, so that the picture stays the same
@@ -53,7 +54,7 @@ func (l *layout) update(t *mesh.Topology) map[omega.Fingerprint]point {
 	for i, r := range t.Servers {
 		l.raw[r.Server] = f.at[i]
 	}
-	l.at, l.edges = fit(l.raw), t.Links
+	l.at, l.edges = fit(t, l.raw), t.Links
 	return l.at
 }
 
@@ -69,24 +70,50 @@ func (l *layout) same(t *mesh.Topology) bool {
 	return true
 }
 
-// fit stretches the places over the picture.
-func fit(raw map[omega.Fingerprint]point) map[omega.Fingerprint]point {
+// fit stretches the places over the picture, a small cloud over its middle.
+// Servers without a link stand in a row below.
+func fit(t *mesh.Topology, raw map[omega.Fingerprint]point) map[omega.Fingerprint]point {
+	linked := make(map[omega.Fingerprint]bool, len(raw))
+	for _, e := range t.Links {
+		linked[e.A], linked[e.B] = true, true
+	}
 	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
-	for _, p := range raw {
+	for fp := range linked {
+		p := raw[fp]
 		low = point{min(low.X, p.X), min(low.Y, p.Y)}
 		high = point{max(high.X, p.X), max(high.Y, p.Y)}
 	}
-	scale := func(v, low, high float64) float64 {
-		if high-low < 1e-6 {
-			return 0.5
-		}
-		return (v - low) / (high - low)
+	alone, row := len(raw)-len(linked), 0.0
+	from, to := point{}, point{1, 1}
+	if len(linked) <= smallCloud {
+		from, to = point{0.15, 0.08}, point{0.85, 0.87}
+	}
+	if alone > 0 && len(linked) > 0 {
+		to.Y = min(to.Y, 0.86)
 	}
 	out := make(map[omega.Fingerprint]point, len(raw))
-	for fp, p := range raw {
-		out[fp] = point{scale(p.X, low.X, high.X), scale(p.Y, low.Y, high.Y)}
+	for _, r := range t.Servers {
+		if p := raw[r.Server]; linked[r.Server] {
+			out[r.Server] = point{scale(p.X, low.X, high.X, from.X, to.X), scale(p.Y, low.Y, high.Y, from.Y, to.Y)}
+			continue
+		}
+		row++
+		y := 1.0
+		if len(linked) == 0 {
+			y = 0.5
+		}
+		out[r.Server] = point{row / float64(alone+1), y}
 	}
 	return out
+}
+
+// scale carries v from one stretch to another; a stretch without length to the
+// middle.
+func scale(v, low, high, from, to float64) float64 {
+	if high-low < 1e-6 {
+		return (from + to) / 2
+	}
+	return from + (v-low)/(high-low)*(to-from)
 }
 
 // A field is the forces between servers, by their number in the topology.

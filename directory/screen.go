@@ -136,6 +136,10 @@ func (s *scene) frontScreen(w words, query, sort string) *screen {
 	return p
 }
 
+// wellFrom is the percentage of usable servers from which the cloud as a whole
+// does well: among many, a few are always away.
+const wellFrom = 95
+
 // summarise fills in the first screen.
 func (s *scene) summarise(p *screen) {
 	n, t := len(s.order), s.topology
@@ -144,7 +148,10 @@ func (s *scene) summarise(p *screen) {
 	case s.usable == 0:
 		p.Lamp, p.Sentence = "bad", p.t("site.none")
 	case s.usable < n:
-		p.Lamp, p.Sentence = "warn", p.t("site.some", n, s.usable)
+		p.Sentence = p.t("site.some", n, s.usable)
+		if 100*s.usable < wellFrom*n {
+			p.Lamp = "warn"
+		}
 	case n == 1:
 		p.Sentence = p.t("site.one")
 	default:

@@ -26,7 +26,7 @@
 		ul{list-style:none;margin:0;padding:0} li{display:flex;gap:10px;align-items:baseline;padding:7px 0;border-top:1px solid var(--r)}
 		i{flex:none;width:9px;height:9px;border-radius:50%;background:var(--w)} i.ok{background:var(--ok)} i.lost{background:var(--l)}
 		li span{flex:1;min-width:0;overflow-wrap:anywhere} li .s{flex:none;text-align:right}
-		a{color:var(--a);text-decoration:none} a:hover{text-decoration:underline}
+		a{color:var(--a);text-underline-offset:.15em;text-decoration-thickness:.06em}
 		p{margin:8px 0 0}`);
 	const host = document.createElement("omega-servers");
 	const root = host.attachShadow({ mode: "open" });
