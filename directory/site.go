@@ -29,8 +29,8 @@ const (
 
 // A site is the templates, the files beside them, and what was rendered.
 type site struct {
-	templates map[i18n.Lang]*template.Template // by language; words that were chosen explicitly differ in links only
-	assets    map[string]*page                 // by name
+	templates map[words]*template.Template // links carry a language that was chosen
+	assets    map[string]*page             // by name
 
 	mu     sync.Mutex
 	layout layout           // guarded by mu
@@ -56,10 +56,10 @@ func (s *site) init() error {
 		}
 		s.assets[path.Base(name)] = newPage(contentType, b)
 	}
-	s.templates = map[i18n.Lang]*template.Template{}
-	for _, lang := range []i18n.Lang{i18n.Chinese, i18n.English} {
-		t := template.New("site").Funcs(s.funcs(words{lang: lang}))
-		if s.templates[lang], err = t.ParseFS(webFiles, "web/*.html"); err != nil {
+	s.templates = map[words]*template.Template{}
+	for _, w := range []words{{i18n.Chinese, false}, {i18n.Chinese, true}, {i18n.English, false}, {i18n.English, true}} {
+		t := template.New("site").Funcs(s.funcs(w))
+		if s.templates[w], err = t.ParseFS(webFiles, "web/*.html"); err != nil {
 			return err
 		}
 	}
@@ -80,18 +80,10 @@ func (s *site) funcs(w words) template.FuncMap {
 	}
 }
 
-// render executes one template. Links carry the language on if it was chosen.
+// render executes one template.
 func (s *site) render(p *screen) ([]byte, error) {
-	t := s.templates[p.lang]
-	if p.explicit {
-		var err error
-		if t, err = t.Clone(); err != nil {
-			return nil, err
-		}
-		t.Funcs(template.FuncMap{"link": p.link})
-	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, p.template, p); err != nil {
+	if err := s.templates[p.words].ExecuteTemplate(&b, p.template, p); err != nil {
 		return nil, fmt.Errorf("page %s: %w", p.template, err)
 	}
 	return b.Bytes(), nil
