@@ -11,7 +11,7 @@ import (
 	"github.com/omega-im/omega/mesh"
 )
 
-// A point is a place in the picture, both coordinates from 0 to 1.
+// A point is a place in the picture, both coordinates about 0 to 1.
 type point struct{ X, Y float64 }
 
 // Shape and effort of the picture: springs along the links, repulsion between
@@ -20,9 +20,11 @@ type point struct{ X, Y float64 }
 // stronger upright, because pictures are wide.
 const (
 	pictureAspect = 1.7
-	firstSteps    = 300 // for a new picture
-	nextSteps     = 60  // after a change of one that stands
-	repelRadius   = 3.0 // in lengths of a spring
+	mostSteps     = 300 // for a new picture, fewer for a large one:
+	leastSteps    = 120
+	stepsTimes    = 60_000 // servers
+	nextSteps     = 40     // after a change of one that stands
+	repelRadius   = 2.5    // in lengths of a spring
 	gravity       = 0.09
 	smallCloud    = 8 // servers that need no more than the middle of the picture
 )
@@ -35,6 +37,7 @@ type layout struct {
 	raw   map[omega.Fingerprint]point // in lengths of a spring, the middle at 0
 	at    map[omega.Fingerprint]point // the same, fitted to the picture
 	edges []mesh.Edge                 // that it was made for
+	frame frame                       // of raw, that fills the picture
 }
 
 // update returns the places of the servers of t. The map is never changed.
@@ -42,9 +45,9 @@ func (l *layout) update(t *mesh.Topology) map[omega.Fingerprint]point {
 	if l.same(t) {
 		return l.at
 	}
-	steps, heat := nextSteps, 0.4
+	steps, heat := nextSteps, 1.0
 	if len(l.raw) == 0 {
-		steps, heat = firstSteps, 2.0
+		steps, heat = min(mostSteps, max(leastSteps, stepsTimes/max(len(t.Servers), 1))), 2.0
 	}
 	f := newField(t, l.raw)
 	for i := range steps {
@@ -54,7 +57,8 @@ func (l *layout) update(t *mesh.Topology) map[omega.Fingerprint]point {
 	for i, r := range t.Servers {
 		l.raw[r.Server] = f.at[i]
 	}
-	l.at, l.edges = fit(t, l.raw), t.Links
+	l.fit(t)
+	l.edges = t.Links
 	return l.at
 }
 
@@ -70,20 +74,38 @@ func (l *layout) same(t *mesh.Topology) bool {
 	return true
 }
 
+// A frame is the rectangle that the linked servers stand in.
+type frame struct{ low, high point }
+
+func (f frame) width() float64  { return f.high.X - f.low.X }
+func (f frame) height() float64 { return f.high.Y - f.low.Y }
+
+// keeps reports whether g still fills f: then the picture need not be stretched
+// anew. A little over the border is in the margin.
+func (f frame) keeps(g frame) bool {
+	const over, filled = 0.03, 0.8
+	x, y := over*f.width(), over*f.height()
+	return f.low.X-x <= g.low.X && f.low.Y-y <= g.low.Y && f.high.X+x >= g.high.X && f.high.Y+y >= g.high.Y &&
+		g.width() >= filled*f.width() && g.height() >= filled*f.height()
+}
+
 // fit stretches the places over the picture, a small cloud over its middle.
 // Servers without a link stand in a row below.
-func fit(t *mesh.Topology, raw map[omega.Fingerprint]point) map[omega.Fingerprint]point {
-	linked := make(map[omega.Fingerprint]bool, len(raw))
+func (l *layout) fit(t *mesh.Topology) {
+	linked := make(map[omega.Fingerprint]bool, len(l.raw))
 	for _, e := range t.Links {
 		linked[e.A], linked[e.B] = true, true
 	}
-	low, high := point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}
+	f := frame{point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}}
 	for fp := range linked {
-		p := raw[fp]
-		low = point{min(low.X, p.X), min(low.Y, p.Y)}
-		high = point{max(high.X, p.X), max(high.Y, p.Y)}
+		p := l.raw[fp]
+		f.low = point{min(f.low.X, p.X), min(f.low.Y, p.Y)}
+		f.high = point{max(f.high.X, p.X), max(f.high.Y, p.Y)}
 	}
-	alone, row := len(raw)-len(linked), 0.0
+	if !l.frame.keeps(f) {
+		l.frame = f
+	}
+	alone, row := len(l.raw)-len(linked), 0.0
 	from, to := point{}, point{1, 1}
 	if len(linked) <= smallCloud {
 		from, to = point{0.15, 0.08}, point{0.85, 0.87}
@@ -91,10 +113,12 @@ func fit(t *mesh.Topology, raw map[omega.Fingerprint]point) map[omega.Fingerprin
 	if alone > 0 && len(linked) > 0 {
 		to.Y = min(to.Y, 0.86)
 	}
-	out := make(map[omega.Fingerprint]point, len(raw))
+	l.at = make(map[omega.Fingerprint]point, len(l.raw))
 	for _, r := range t.Servers {
-		if p := raw[r.Server]; linked[r.Server] {
-			out[r.Server] = point{scale(p.X, low.X, high.X, from.X, to.X), scale(p.Y, low.Y, high.Y, from.Y, to.Y)}
+		if p := l.raw[r.Server]; linked[r.Server] {
+			l.at[r.Server] = point{
+				scale(p.X, l.frame.low.X, l.frame.high.X, from.X, to.X), scale(p.Y, l.frame.low.Y, l.frame.high.Y, from.Y, to.Y),
+			}
 			continue
 		}
 		row++
@@ -102,9 +126,8 @@ func fit(t *mesh.Topology, raw map[omega.Fingerprint]point) map[omega.Fingerprin
 		if len(linked) == 0 {
 			y = 0.5
 		}
-		out[r.Server] = point{row / float64(alone+1), y}
+		l.at[r.Server] = point{row / float64(alone+1), y}
 	}
-	return out
 }
 
 // scale carries v from one stretch to another; a stretch without length to the
@@ -119,8 +142,9 @@ func scale(v, low, high, from, to float64) float64 {
 // A field is the forces between servers, by their number in the topology.
 type field struct {
 	at, force []point
+	ease      []float64 // by server: how readily it moves; those that were there stay about where they were
 	springs   []spring
-	grid      map[[2]int32][]int32
+	grid      grid
 }
 
 type spring struct {
@@ -131,7 +155,7 @@ type spring struct {
 // newField places the servers that were there where they were, those that come
 // in beside their neighbours, and all others on a disc.
 func newField(t *mesh.Topology, before map[omega.Fingerprint]point) *field {
-	f := &field{at: make([]point, len(t.Servers)), force: make([]point, len(t.Servers)), grid: map[[2]int32][]int32{}}
+	f := &field{at: make([]point, len(t.Servers)), force: make([]point, len(t.Servers)), ease: make([]float64, len(t.Servers))}
 	number := make(map[omega.Fingerprint]int32, len(t.Servers))
 	for i, r := range t.Servers {
 		number[r.Server] = int32(i)
@@ -151,8 +175,9 @@ func newField(t *mesh.Topology, before map[omega.Fingerprint]point) *field {
 	radius := math.Sqrt(float64(len(t.Servers)))
 	for i, r := range t.Servers {
 		p, known := before[r.Server]
+		f.ease[i] = 0.5
 		if known {
-			f.at[i] = p
+			f.at[i], f.ease[i] = p, 0.03
 			continue
 		}
 		u := onDisc(r.Server)
@@ -194,10 +219,8 @@ func springLength(rtt, typical time.Duration) float64 {
 // step moves every server along its force, by heat at most.
 func (f *field) step(heat float64) {
 	clear(f.force)
-	clear(f.grid)
+	f.grid.sort(f.at)
 	for i, p := range f.at {
-		k := gridOf(p)
-		f.grid[k] = append(f.grid[k], int32(i))
 		f.force[i] = point{-p.X * gravity / pictureAspect, -p.Y * gravity * pictureAspect}
 	}
 	for i := range f.at {
@@ -210,42 +233,35 @@ func (f *field) step(heat float64) {
 		f.push(s.b, dx*pull, dy*pull)
 	}
 	for i, v := range f.force {
-		if size := math.Hypot(v.X, v.Y); size > heat {
+		if size := math.Sqrt(v.X*v.X + v.Y*v.Y); size > heat {
 			v.X, v.Y = v.X*heat/size, v.Y*heat/size
 		}
-		f.at[i].X += v.X * 0.5
-		f.at[i].Y += v.Y * 0.5
+		f.at[i].X += v.X * f.ease[i]
+		f.at[i].Y += v.Y * f.ease[i]
 	}
-}
-
-func gridOf(p point) [2]int32 {
-	return [2]int32{int32(math.Floor(p.X / repelRadius)), int32(math.Floor(p.Y / repelRadius))}
 }
 
 // repel pushes server i and those after it that are close apart.
 func (f *field) repel(i int32) {
-	k := gridOf(f.at[i])
-	for dx := int32(-1); dx <= 1; dx++ {
-		for dy := int32(-1); dy <= 1; dy++ {
-			for _, j := range f.grid[[2]int32{k[0] + dx, k[1] + dy}] {
-				if j <= i {
-					continue
-				}
-				x, y, d := f.apart(i, j)
-				if d < repelRadius {
-					push := 1/d - 1/repelRadius
-					f.push(i, x*push, y*push)
-					f.push(j, -x*push, -y*push)
-				}
-			}
+	for j := range f.grid.around(f.at[i]) {
+		if j <= i {
+			continue
 		}
+		dx, dy := f.at[i].X-f.at[j].X, f.at[i].Y-f.at[j].Y
+		if dx*dx+dy*dy >= repelRadius*repelRadius {
+			continue
+		}
+		x, y, d := f.apart(i, j)
+		push := 1/d - 1/repelRadius
+		f.push(i, x*push, y*push)
+		f.push(j, -x*push, -y*push)
 	}
 }
 
 // apart returns the direction from b to a and the distance, which is never 0.
 func (f *field) apart(a, b int32) (x, y, d float64) {
 	x, y = f.at[a].X-f.at[b].X, f.at[a].Y-f.at[b].Y
-	d = math.Hypot(x, y)
+	d = math.Sqrt(x*x + y*y)
 	if d < 1e-3 {
 		angle := float64(a)*2.4 + float64(b) // two in one place part in some direction
 		return math.Cos(angle), math.Sin(angle), 1e-3

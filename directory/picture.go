@@ -45,7 +45,11 @@ func dotSize(n int) float64 { return min(max(70/math.Sqrt(float64(n)), 4), 16) }
 func (s *scene) picture(w words) template.HTML {
 	var b strings.Builder
 	n := len(s.views)
-	fmt.Fprintf(&b, `<svg class="map" viewBox="0 0 %d %.0f" role="img" aria-label="%s">`, pictureWidth, pictureHeight,
+	class := "map"
+	if n > clickable {
+		class = "map many"
+	}
+	fmt.Fprintf(&b, `<svg class="%s" viewBox="0 0 %d %.0f" role="img" aria-label="%s">`, class, pictureWidth, pictureHeight,
 		template.HTMLEscapeString(w.t("site.map.alt", n, len(s.topology.Links))))
 	s.drawLinks(&b)
 	if n <= clickable {

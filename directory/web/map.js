@@ -59,7 +59,7 @@
 		for (const [colour, width, wanted] of strokes) {
 			g.strokeStyle = colour;
 			g.lineWidth = width * pixel;
-			g.globalAlpha = many > 600 && width < 1 ? 0.6 : 1;
+			g.globalAlpha = width < 1 ? Math.max(0.3, 900 / many) : 1;
 			g.beginPath();
 			for (const l of cloud.links) {
 				if (!wanted(l)) continue;

@@ -212,10 +212,11 @@ func (c *cloud) urls() (out []string) {
 	return out
 }
 
-// elsewhere is a web site of another origin that shows the widget and a badge.
+// elsewhere is a web site of another origin that shows the widget and a badge:
+// the example of docs.
 func elsewhere(t *testing.T, n *node.Node) string {
 	t.Helper()
-	b, err := os.ReadFile("browser/elsewhere.html")
+	b, err := os.ReadFile("../../docs/embed-example.html")
 	if err != nil {
 		t.Fatal(err)
 	}
