@@ -28,7 +28,7 @@ func (d *Directory) registerSite(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/users/{fpr}", d.serveUserJSON)
 	mux.HandleFunc("GET /ping", servePing)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		d.serveScreen(w, r, "", policy, func(s *scene, l words) *screen { return s.missingScreen(l, "site.missing", "") })
+		d.serveScreen(w, r, "", policy, func(s *scene, l words) (*screen, error) { return s.missingScreen(l, "site.missing", ""), nil })
 	})
 }
 
@@ -43,7 +43,13 @@ func (d *Directory) serveFront(w http.ResponseWriter, r *http.Request) {
 	if query != "" {
 		key = ""
 	}
-	d.serveScreen(w, r, key, frontPolicy, func(s *scene, l words) *screen { return s.frontScreen(l, query, sort) })
+	d.serveScreen(w, r, key, frontPolicy, func(s *scene, l words) (*screen, error) {
+		rows, err := d.site.rows(s, l)
+		if err != nil {
+			return nil, err
+		}
+		return s.frontScreen(l, query, sort, rows), nil
+	})
 }
 
 func (d *Directory) serveServer(w http.ResponseWriter, r *http.Request) {
@@ -53,19 +59,19 @@ func (d *Directory) serveServer(w http.ResponseWriter, r *http.Request) {
 	if !ok || d.sceneNow().find(fp) == nil {
 		key = ""
 	}
-	d.serveScreen(w, r, key, policy, func(s *scene, l words) *screen {
+	d.serveScreen(w, r, key, policy, func(s *scene, l words) (*screen, error) {
 		if v := s.find(fp); v != nil {
-			return s.serverScreen(l, v)
+			return s.serverScreen(l, v), nil
 		}
-		return s.missingScreen(l, "site.server.unknown", text[:min(len(text), 64)])
+		return s.missingScreen(l, "site.server.unknown", text[:min(len(text), 64)]), nil
 	})
 }
 
 func (d *Directory) serveEmbed(w http.ResponseWriter, r *http.Request) {
-	d.serveScreen(w, r, "embed", policy, func(s *scene, l words) *screen {
+	d.serveScreen(w, r, "embed", policy, func(s *scene, l words) (*screen, error) {
 		p := s.newScreen(l, "embed.html", "/embed")
 		p.Heading = l.t("site.embed")
-		return p
+		return p, nil
 	})
 }
 
@@ -79,7 +85,7 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		proxy, known = d.where(r, fp)
 	}
-	d.serveScreen(w, r, "", policy, func(s *scene, l words) *screen {
+	d.serveScreen(w, r, "", policy, func(s *scene, l words) (*screen, error) {
 		p := s.newScreen(l, "user.html", "/user")
 		p.Heading, p.Fingerprint = l.t("site.user"), text
 		switch {
@@ -98,7 +104,7 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 			}
 			p.Where = &row
 		}
-		return p
+		return p, nil
 	})
 }
 

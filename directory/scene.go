@@ -3,6 +3,7 @@ package directory
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"html/template"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -60,7 +61,8 @@ type view struct {
 	inTable  bool // users are told of it
 }
 
-// A scene is everything that pages show, at one moment. Immutable.
+// A scene is everything that pages show, at one moment. Immutable, apart from
+// what was rendered of it.
 type scene struct {
 	made      time.Time
 	version   uint64 // of what the watch knows
@@ -74,6 +76,8 @@ type scene struct {
 	operators []loss
 	more      int // operators that were not worked out
 	changes   []change
+
+	rows map[words][]template.HTML // of the table, by place in views; made by site.rows, guarded by its mu
 }
 
 // shownChanges is how many changes the front page lists, feedChanges the feed.
@@ -86,7 +90,7 @@ const (
 func (d *Directory) newScene(t *mesh.Topology, l *layout, now time.Time) *scene {
 	w := d.watch
 	said := d.opinions(t, now)
-	s := &scene{made: now, topology: t, self: d.cfg.Identity.Account(), index: make(map[omega.Fingerprint]int, len(t.Servers))}
+	s := &scene{made: now, topology: t, self: d.cfg.Identity.Account(), index: make(map[omega.Fingerprint]int, len(t.Servers)), rows: map[words][]template.HTML{}}
 	places := l.update(t)
 	degrees := map[omega.Fingerprint]int{}
 	for _, e := range t.Links {

@@ -36,7 +36,7 @@ type screen struct {
 	Changes                            []changeLine
 	Query                              string
 	Sorts                              []choice
-	Rows                               []tableRow
+	Rows                               []template.HTML
 	Losses                             []lossRow
 	MoreLosses                         int
 
@@ -106,8 +106,9 @@ func (s *scene) newScreen(w words, template, path string) *screen {
 // pollSeconds spares the wires where pages are large.
 func pollSeconds(servers int) int { return min(max(5, servers/8), 60) }
 
-// frontScreen is the list of servers with everything around it.
-func (s *scene) frontScreen(w words, query, sort string) *screen {
+// frontScreen is the list of servers with everything around it. rows are the
+// rows of the table, by place in views.
+func (s *scene) frontScreen(w words, query, sort string, rows []template.HTML) *screen {
 	p := s.newScreen(w, "front.html", "/")
 	if query != "" {
 		p.Other += "&q=" + url.QueryEscape(query)
@@ -124,7 +125,7 @@ func (s *scene) frontScreen(w words, query, sort string) *screen {
 	}
 	for _, i := range s.sorted(sort) {
 		if v := &s.views[i]; v.matches(query) {
-			p.Rows = append(p.Rows, w.row(v))
+			p.Rows = append(p.Rows, rows[i])
 		}
 	}
 	for _, l := range s.operators {

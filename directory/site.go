@@ -21,10 +21,10 @@ var webFiles embed.FS
 
 // Times and sizes of what is kept of pages.
 const (
-	sceneAge  = time.Second // a scene that something changed since is used for so long all the same
-	sceneLife = time.Minute // and one that nothing changed since: uptime goes on by itself
-	keptPages = 64          // answers per scene
-	maxQuery  = 80          // octets of a search
+	sceneAge   = time.Second // a scene that something changed since is used for so long all the same
+	sceneLife  = time.Minute // and one that nothing changed since: uptime goes on by itself
+	keptOctets = 8 << 20     // of answers, per scene
+	maxQuery   = 80          // octets of a search
 )
 
 // A site is the templates, the files beside them, and what was rendered.
@@ -36,6 +36,7 @@ type site struct {
 	layout layout           // guarded by mu
 	scene  *scene           // guarded by mu; nil: none yet
 	pages  map[string]*page // of scene, by what was asked for; guarded by mu
+	kept   int              // octets of pages; guarded by mu
 }
 
 func (s *site) init() error {
@@ -89,6 +90,27 @@ func (s *site) render(p *screen) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// rows renders the table's rows once per language: whatever the order and the
+// search, pages are put together from them. mu is held.
+func (s *site) rows(sc *scene, w words) ([]template.HTML, error) {
+	if rows := sc.rows[w]; rows != nil {
+		return rows, nil
+	}
+	rows := make([]template.HTML, len(sc.views))
+	for i := range sc.views {
+		if !sc.views[i].inTable {
+			continue
+		}
+		var b strings.Builder
+		if err := s.templates[w].ExecuteTemplate(&b, "row", w.row(&sc.views[i])); err != nil {
+			return nil, fmt.Errorf("row of %v: %w", sc.views[i].Server, err)
+		}
+		rows[i] = template.HTML(b.String()) // escaped by the template
+	}
+	sc.rows[w] = rows
+	return rows, nil
+}
+
 // sceneNow returns the scene of now. Whoever comes first after a change makes
 // it; mu is held meanwhile, because all others wait for the same.
 func (d *Directory) sceneNow() *scene {
@@ -109,7 +131,7 @@ func (d *Directory) sceneLocked() *scene {
 		}
 	}
 	s.scene = d.newScene(t, &s.layout, now)
-	s.pages = map[string]*page{}
+	s.pages, s.kept = map[string]*page{}, 0
 	return s.scene
 }
 
@@ -128,8 +150,9 @@ func (d *Directory) page(key, contentType string, make func(*scene) ([]byte, err
 		return nil, err
 	}
 	p := newPage(contentType, b)
-	if key != "" && len(s.pages) < keptPages {
+	if key != "" && s.kept+len(b) <= keptOctets {
 		s.pages[key] = p
+		s.kept += len(b)
 	}
 	return p, nil
 }
@@ -166,13 +189,16 @@ func (p *page) send(w http.ResponseWriter, r *http.Request, status int) {
 }
 
 // serveScreen renders a page for people and writes it. Without a key it is not kept.
-func (d *Directory) serveScreen(w http.ResponseWriter, r *http.Request, key, csp string, make func(*scene, words) *screen) {
+func (d *Directory) serveScreen(w http.ResponseWriter, r *http.Request, key, csp string, make func(*scene, words) (*screen, error)) {
 	l, status := languageOf(r), http.StatusOK
 	if key != "" {
 		key = fmt.Sprint(key, " ", l.Lang(), l.explicit)
 	}
 	p, err := d.page(key, "text/html; charset=utf-8", func(s *scene) ([]byte, error) {
-		sc := make(s, l)
+		sc, err := make(s, l)
+		if err != nil {
+			return nil, err
+		}
 		if sc.missing {
 			status = http.StatusNotFound
 		}
