@@ -10,6 +10,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/directory"
+	"github.com/omega-im/omega/internal/cputime"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/transport"
 )
@@ -20,7 +21,7 @@ const fileDirectory = "directory.state"
 // newDirectory makes the web site.
 func (n *Node) newDirectory() (*directory.Directory, error) {
 	state := filepath.Join(n.cfg.Dir, fileDirectory)
-	f := &figures{node: n, at: time.Now(), used: cpuTime()}
+	f := &figures{node: n, at: time.Now(), used: cputime.Used()}
 	cfg := directory.Config{
 		Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Logger: n.log,
 		ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
@@ -83,7 +84,7 @@ const (
 
 // announce says what probes found, with the load and the users of this server.
 func (f *figures) announce(ctx context.Context, extension []byte) error {
-	now, used := time.Now(), cpuTime()
+	now, used := time.Now(), cputime.Used()
 	load := loadOf(used-f.used, now.Sub(f.at), runtime.NumCPU())
 	f.at, f.used = now, used
 	if now.Sub(f.counted) > max(countInterval, countShare*f.took) {
