@@ -119,10 +119,13 @@ func (p *past) lastDays(now time.Time, n int64) (s span) {
 type uptime struct{ day, month, quarter span }
 
 // uptime returns them. A span counts as unknown while the server has not been
-// watched for longer than the shorter one before it: "90 days: 100 %" of a
-// server that is two days old would mislead.
+// watched for longer than the shorter one before it, or an hour: "90 days: 100 %"
+// of a server that is two days old would mislead.
 func (p *past) uptime(now time.Time) (u uptime) {
 	u.day, u.month, u.quarter = p.lastHours(now, 24), p.lastDays(now, 30), p.lastDays(now, 90)
+	if now.Sub(p.since) < time.Hour {
+		u.day.sum.total = 0
+	}
 	if now.Sub(p.since) < 24*time.Hour {
 		u.month.sum.total = 0
 	}
