@@ -49,6 +49,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
 	handle(m, clientrpc.Homes, "doing.homes", (*Client).showHomes)
 	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
+	handle(m, clientrpc.Listed, "doing.listed", (*Client).listed)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()

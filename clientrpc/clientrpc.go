@@ -52,6 +52,7 @@ var (
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
+	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
 )
 
 // None is for methods without parameters.
@@ -299,4 +300,15 @@ type Hop struct {
 	Server omega.Fingerprint `json:"server"`
 	Name   string            `json:"name,omitempty"`
 	RTTMS  float64           `json:"rtt_ms"` // from this device and back
+}
+
+// ListedParams says whether anyone may ask which proxy the account is on. Nil
+// changes nothing.
+type ListedParams struct {
+	Listed *bool `json:"listed,omitempty"`
+}
+
+// ListedResult is how that stands.
+type ListedResult struct {
+	Listed bool `json:"listed"`
 }

@@ -1,13 +1,26 @@
-// Package directory is what a server tells the world about the cloud: the
-// topology as it sees it and the signed list of proxies that users can attach
-// to. It knows no other part of a server; package node gives it what it shows.
+// Package directory is what a server tells the world about the cloud: a web
+// site with the servers that users can attach to and a picture of the cloud, the
+// same for programs, and the signed list. It measures how other servers answer
+// clients and remembers how they did (spec/directory.md). It knows no other part
+// of a server; package node gives it what it shows.
+//
+// The way of a page:
+//
+//	watch     probes, opinions of all probers, uptime, journal   (watch.go, opinion.go, uptime.go)
+//	scene     everything pages show, once per change             (scene.go, layout.go, operators.go)
+//	page      the scene in words, rendered once and kept         (page.go, site.go, web/)
+//
+// Goroutines: Run is one and starts another for rounds of probes, which start
+// up to eight for the probes themselves.
 package directory
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -24,12 +37,34 @@ type Config struct {
 	Topology func() *mesh.Topology                      // the cloud as this server sees it, another one when it has changed; required
 	RTT      func() map[omega.Fingerprint]time.Duration // round trips from this server; nil: unknown
 	Clock    func() time.Time                           // nil is time.Now
+	Logger   *slog.Logger                               // nil discards
+
+	// Probe does what a client does first and returns how long the answer to one
+	// request took. It ends with its context. Nil probes nobody.
+	// (spec/directory.md, DIR-2)
+	Probe         func(context.Context, *mesh.Record) (time.Duration, error)
+	ProbeInterval time.Duration // between two probes of a server; zero: DefaultProbeInterval
+
+	// Announce puts a report of probes into this server's next announcement, as
+	// the extension. Nil tells nobody.
+	Announce func(ctx context.Context, extension []byte) error
+
+	// Where tells which proxy a user who wants that to be known is on: ok is
+	// false for everybody else, and proxy nil for one who is on none. Nil
+	// knows nobody. (spec/directory.md, DIR-8)
+	Where func(context.Context, omega.Fingerprint) (proxy *omega.Fingerprint, ok bool)
+
+	// Load returns what Save stored last, or an error that is fs.ErrNotExist.
+	// Nil remembers nothing.
+	Load func() ([]byte, error)
+	Save func([]byte) error
 }
 
-// A Directory serves the machine-readable part of a server's web site. Its
-// methods may be called concurrently.
+// A Directory is a server's web site. Its methods may be called concurrently.
 type Directory struct {
-	cfg Config
+	cfg   Config
+	watch *watch
+	site  site
 
 	mu   sync.Mutex
 	list signedList // guarded by mu
@@ -50,7 +85,18 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	return &Directory{cfg: cfg}, nil
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.ProbeInterval <= 0 {
+		cfg.ProbeInterval = DefaultProbeInterval
+	}
+	d := &Directory{cfg: cfg}
+	var err error
+	if d.watch, err = newWatch(&cfg); err != nil {
+		return nil, err
+	}
+	return d, d.site.init()
 }
 
 // Register adds the directory's pages to mux.
@@ -59,6 +105,7 @@ func (d *Directory) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/v1/proxies", d.serveProxies)
 	mux.HandleFunc("GET /api/v1/proxies.sig", d.serveSignature)
 	mux.HandleFunc("GET /api/v1/server.asc", d.serveCertificate)
+	d.registerSite(mux)
 }
 
 // serveCertificate gives out this server's certificate, armoured: who imports it
@@ -170,7 +217,7 @@ type (
 		Registration string            `json:"registration"`
 		State        string            `json:"state"`
 		Users        uint32            `json:"users_about"`
-		RTT          *float64          `json:"rtt_ms"` // from the server that signs; null: not measured
+		RTT          *float64          `json:"rtt_ms"` // median of the probers, else from the server that signs; null: not measured
 		Uptime       *float64          `json:"uptime"` // share of the last 30 days; null: no data yet
 		Version      string            `json:"version"`
 		Announcement string            `json:"announcement"` // that server's own, signed; base64
@@ -222,6 +269,7 @@ func (d *Directory) proxies(now time.Time) proxies {
 		Issued: now.UTC().Truncate(time.Second), Expires: now.UTC().Add(listLifetime).Truncate(time.Second),
 		Signer: d.cfg.Identity.Account(), Proxies: []proxy{},
 	}
+	said, shares := d.opinions(t, now), d.watch.shares(now)
 	for _, r := range t.Servers {
 		if r.Client == "" || !listed(t.States[r.Server]) {
 			continue
@@ -232,9 +280,12 @@ func (d *Directory) proxies(now time.Time) proxies {
 			State: t.States[r.Server].String(), Users: r.Users, Version: r.Version,
 			Announcement: base64.StdEncoding.EncodeToString(r.Bytes),
 		}
-		if rtt, ok := rtts[r.Server]; ok && rtt > 0 {
+		if rtt := cmp.Or(said[r.Server].rtt, rtts[r.Server]); rtt > 0 {
 			v := ms(rtt)
 			p.RTT = &v
+		}
+		if v, ok := shares[r.Server]; ok {
+			p.Uptime = &v
 		}
 		out.Proxies = append(out.Proxies, p)
 	}

@@ -33,15 +33,24 @@ func (s *Server) Route(ctx context.Context, account omega.Fingerprint) (*Route, 
 		return nil, omega.Errorf(omega.CodeInternal, "%v", err)
 	}
 	r := &Route{Sequence: item.Sequence, Generation: generation(item.Hash)}
-	if w, err := wire.DecodeEntry(item.Entry); err == nil && len(w.Record) > 0 {
-		rec, err := wire.DecodeRecord(w.Record)
-		if err != nil {
-			return nil, omega.Errorf(omega.CodeInternal, "stored record of %s: %v", account, err)
-		}
-		r.Homes = rec.Homes
+	if r.Homes, err = homesOf(item); err != nil {
+		return nil, err
 	}
 	s.routes.putIfUnchanged(account, r, gen)
 	return r, nil
+}
+
+// homesOf reads the homes out of what is stored.
+func homesOf(item *Item) ([]omega.Fingerprint, error) {
+	w, err := wire.DecodeEntry(item.Entry)
+	if err != nil || len(w.Record) == 0 {
+		return nil, nil
+	}
+	rec, err := wire.DecodeRecord(w.Record)
+	if err != nil {
+		return nil, omega.Errorf(omega.CodeInternal, "stored record of %s: %v", item.Fingerprint, err)
+	}
+	return rec.Homes, nil
 }
 
 // generation is never 0: that means that nothing stands.

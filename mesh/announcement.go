@@ -90,7 +90,8 @@ type Announcement struct {
 
 	Links []Link // ascending by Peer, without Server itself, at most MaxLinks
 
-	// Extension is kept, signed and forwarded unread. A later version may
+	// Extension is kept, signed and forwarded; package directory reads it
+	// (spec/directory.md, DIR-3), this package does not. A later version may
 	// put fields here without breaking this one.
 	Extension []byte
 }

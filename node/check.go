@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/omega-im/omega/internal/i18n"
@@ -161,6 +162,9 @@ func (c *Config) checkNumbers() error {
 	}
 	if c.Limits.Connections < 0 {
 		return errors.New("limits.connections: must be above 0, or 0 for what the system allows")
+	}
+	if i := time.Duration(c.Probe.Interval); i != 0 && i < time.Second {
+		return errors.New("probe.interval: at least 1s, or 0s to probe nobody")
 	}
 	if c.Limits.SendRate == 0 {
 		return errors.New("limits.send_rate: must be above 0, or -1 for no limit")

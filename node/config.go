@@ -79,6 +79,10 @@ type Config struct {
 		MinAge Duration `toml:"min_age"`
 	} `toml:"homes"`
 
+	Probe struct {
+		Interval Duration `toml:"interval"`
+	} `toml:"probe"`
+
 	Spool struct {
 		Messages int      `toml:"messages"`
 		Bytes    ByteSize `toml:"bytes"`

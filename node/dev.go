@@ -44,6 +44,13 @@ type Dev struct {
 	nodes []*Node
 }
 
+// Probes of a development cloud are frequent, so that the web site soon has
+// something to show, and rarer in a large one, which has one processor.
+const (
+	devProbes     = 5 * time.Second
+	devProbesEach = 1250 * time.Millisecond
+)
+
 // devNames are peaks of Taiwan, one per server and round again with a number.
 var devNames = []string{"玉山", "雪山", "南湖", "合歡", "大霸", "奇萊", "阿里", "北大武"}
 
@@ -91,6 +98,7 @@ func newDevNode(ctx context.Context, cfg DevConfig, i int, bootstrap string) (*N
 	c.Homes.MinAge = 0 // nobody waits a week for a cloud to try things with
 	c.Operator, c.Site = fmt.Sprintf("operator-%d", i+1), "loopback"
 	c.Dir = filepath.Join(cfg.Dir, fmt.Sprintf("s%d", i+1))
+	c.Probe.Interval = Duration(max(devProbes, time.Duration(cfg.Servers)*devProbesEach))
 	// Everybody on this machine has one address.
 	c.Limits.HalfOpen, c.Limits.HalfPerHost, c.Limits.Handshakes = 4096, 4096, 1e6
 	if bootstrap != "" {

@@ -5,7 +5,7 @@
 // knows.
 //
 // Goroutines: Run starts one for each of cloud, proxy, mailbox expiry, the
-// comparison of key servers, reunions, and every listener, and waits for all of them.
+// comparison of key servers, reunions, the directory, and every listener, and waits for all of them.
 package node
 
 import (
@@ -287,7 +287,7 @@ func (n *Node) join() (err error) {
 	if err != nil {
 		return err
 	}
-	n.directory, err = directory.New(directory.Config{Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock})
+	n.directory, err = n.newDirectory()
 	if err != nil {
 		return err
 	}
@@ -482,6 +482,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("reunions", n.reunite)
 	start("mail expiry", n.expire)
 	start("memory", n.tidy)
+	start("directory", n.directory.Run)
 	servers := n.startHTTP(start)
 
 	select {

@@ -42,7 +42,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		}
 		p.receiveAck(ctx, from, f.Type, &a)
 		return true
-	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack:
+	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere:
 		p.answered(from, f)
 		return true
 	case wire.TypeDigest:
@@ -50,7 +50,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 			p.answered(from, f)
 			return true
 		}
-	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave:
+	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave, wire.TypeWhere:
 	default:
 		return false
 	}
@@ -75,6 +75,8 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 		p.receiveHint(ctx, from, f)
 	case wire.TypeHave:
 		p.receiveHave(ctx, from, f)
+	case wire.TypeWhere:
+		p.receiveWhere(ctx, from, f)
 	}
 }
 

@@ -13,6 +13,9 @@ sq:sq
 tmux:tmux
 ip:iproute2
 gcc:gcc
+chromium:chromium
+node:nodejs
+npm:npm
 '
 
 PATH=$PATH:/usr/sbin:/sbin
@@ -23,6 +26,8 @@ missing() {
 	done
 	# The race detector links against the C library.
 	if [ ! -e /usr/include/stdlib.h ]; then echo libc6-dev; fi
+	# Pages are in Chinese: their widths are measured, their pictures looked at.
+	if [ ! -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ]; then echo fonts-noto-cjk; fi
 }
 
 as_root=
@@ -43,6 +48,17 @@ if [ -n "$packages" ] && may_install; then
 	} >"$log" 2>&1 </dev/null || tail -n 5 "$log"
 	rm -f "$log"
 	packages=$(missing)
+fi
+
+# The tests of the web site drive the browser with two packages of npm, pinned by
+# a lock file.
+browser=$(dirname "$0")/../sim/site/browser
+if command -v npm >/dev/null 2>&1 && ! cmp -s "$browser/package-lock.json" "$browser/node_modules/.pinned"; then
+	if (cd "$browser" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null); then
+		cp "$browser/package-lock.json" "$browser/node_modules/.pinned"
+	else
+		packages="$packages npm:playwright-core npm:axe-core"
+	fi
 fi
 
 [ -n "$packages" ] || exit 0

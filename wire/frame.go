@@ -64,8 +64,10 @@ const (
 	TypeLack     Type = 40 // H→H Have: which of them are wanted
 	TypeWaiting  Type = 41 // H→P→C Waiting: up to where mail waits for a device
 
-	TypeWay  Type = 44 // C→S fingerprint of a server: the way to it, measured
-	TypeHops Type = 45 // S→C Way
+	TypeWay   Type = 44 // C→S fingerprint of a server: the way to it, measured
+	TypeHops  Type = 45 // S→C Way
+	TypeWhere Type = 48 // S→H fingerprint of an account: which proxy is it on (spec/directory.md, DIR-8)
+	TypeThere Type = 49 // H→S There
 
 	TypeHello       Type = 64 // link keepalive: u64 ns stamp | u8 flags, 1: counted as a link; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets

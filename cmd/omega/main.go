@@ -45,6 +45,9 @@ type cli struct {
 		Set  setHomesCmd `cmd:"" help:"${help_homes_set}"`
 		Auto autoHomeCmd `cmd:"" help:"${help_homes_auto}"`
 	} `cmd:"" help:"${help_homes}"`
+	Account struct {
+		Listed listedCmd `cmd:"" help:"${help_listed}"`
+	} `cmd:"" help:"${help_account}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`
 

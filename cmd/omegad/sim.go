@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omega-im/omega/internal/cputime"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/sim/churn"
 )
@@ -104,7 +105,7 @@ func (s *stopwatch) begin(what string) {
 
 func (s *stopwatch) end() {
 	if !s.quiet {
-		fmt.Fprintln(s.w, i18n.T("sim.total", tenths(time.Since(s.start)), tenths(cpuTime()), runtime.GOMAXPROCS(0)).In(s.lang))
+		fmt.Fprintln(s.w, i18n.T("sim.total", tenths(time.Since(s.start)), tenths(cputime.Used()), runtime.GOMAXPROCS(0)).In(s.lang))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, site} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -25,7 +25,7 @@ var (
 )
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon); got != want {
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(site); got != want {
 		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -26,6 +29,7 @@ import (
 //	mode PERM FILE…        files have these permissions
 //	verify DIR             plain gpg verifies every file of an export
 //	cloud up|down DIR [N]  starts or drains a cloud of this script's own; up exports S1 …
+//	lookup NAME SITE WHAT  waits until the web site says which proxy NAME is on: a fingerprint, null, or 404
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"account":  account,
 	"exits":    exits,
@@ -37,6 +41,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"mode":     mode,
 	"verify":   verify,
 	"cloud":    cloudCommand,
+	"lookup":   lookup,
 }
 
 // want stops a script that uses a command wrongly.
@@ -243,4 +248,32 @@ func cloudCommand(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("usage: %s", usage)
 	}
+}
+
+// lookup asks the web site at HOST:PORT which proxy an account is on until the
+// answer is as wanted: a fingerprint, null, or 404.
+func lookup(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) == 3, "lookup ACCOUNT HOST:PORT FINGERPRINT|null|404")
+	got := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		r, err := http.Get("http://" + args[1] + "/api/v1/users/" + ts.Getenv(args[0]))
+		ts.Check(err)
+		b, err := io.ReadAll(r.Body)
+		r.Body.Close()
+		ts.Check(err)
+		var answer struct{ Proxy *string }
+		ts.Check(json.Unmarshal(b, &answer))
+		switch {
+		case r.StatusCode != http.StatusOK:
+			got = fmt.Sprint(r.StatusCode)
+		case answer.Proxy == nil:
+			got = "null"
+		default:
+			got = *answer.Proxy
+		}
+		if got == args[2] {
+			return
+		}
+	}
+	ts.Fatalf("%s is on %s, want %s", args[0], got, args[2])
 }

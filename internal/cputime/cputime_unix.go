@@ -1,14 +1,16 @@
 //go:build unix
 
-package main
+// Package cputime tells how much processor time this process has used.
+package cputime
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is the processor time that this process has used.
-func cpuTime() time.Duration {
+// Used is the processor time, of all threads, in the kernel and outside. Zero:
+// not known.
+func Used() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0

@@ -1,0 +1,35 @@
+package keyserver
+
+import (
+	"context"
+	"slices"
+
+	"github.com/omega-im/omega"
+)
+
+// Residents counts the accounts that have server as a home. It reads every entry
+// of the store, past what is kept in memory for others: seconds for a million.
+func (s *Server) Residents(ctx context.Context, server omega.Fingerprint) (n int, err error) {
+	for bucket := range Buckets {
+		var accounts []omega.Fingerprint
+		err := s.cfg.Store.Range(ctx, uint8(bucket), func(sum Summary) error {
+			if sum.Sequence > 0 { // it has a location record
+				accounts = append(accounts, sum.Fingerprint)
+			}
+			return ctx.Err()
+		})
+		if err != nil {
+			return n, err
+		}
+		for _, fp := range accounts {
+			item, err := s.cfg.Store.Get(ctx, fp)
+			if err != nil {
+				continue // it went meanwhile
+			}
+			if homes, err := homesOf(item); err == nil && slices.Contains(homes, server) {
+				n++
+			}
+		}
+	}
+	return n, ctx.Err()
+}

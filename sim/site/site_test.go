@@ -1,0 +1,257 @@
+package site
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega/node"
+)
+
+var shots = flag.String("shots", "", "directory for pictures of the pages")
+
+// servers of the real cloud.
+const realServers = 4
+
+// TestSite runs browser/checks.mjs. Without a browser it is skipped, but not
+// where CI=true: there tools/deps.sh has installed one.
+func TestSite(t *testing.T) {
+	chromium := need(t, "chromium")
+	nodejs := need(t, "node")
+	if _, err := os.Stat("browser/node_modules/playwright-core"); err != nil {
+		missing(t, "browser/node_modules is missing; run tools/deps.sh, or npm ci in sim/site/browser")
+	}
+	pictures := ""
+	if *shots != "" {
+		var err error
+		if pictures, err = filepath.Abs(*shots); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cloud := startCloud(t)
+	now := time.Now()
+	plan := map[string]any{
+		"chromium": chromium, "shots": pictures, "real": cloud.urls(), "elsewhere": elsewhere(t, cloud.nodes[0]),
+		"made_up": map[string]string{"24": newMadeUp(t, 24, now).serve(t), "1000": newMadeUp(t, 1000, now).serve(t)},
+	}
+	run(t, nodejs, plan, cloud)
+}
+
+// need finds a program of the tests.
+func need(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is not installed; run tools/deps.sh")
+	}
+	return path
+}
+
+func missing(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+// patience bounds all checks together.
+const patience = 4 * time.Minute
+
+// run starts the checks and makes a test of each.
+func run(t *testing.T, nodejs string, plan map[string]any, c *cloud) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, nodejs, "checks.mjs")
+	cmd.Dir, cmd.Stderr, cmd.WaitDelay = "browser", os.Stderr, 10*time.Second
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tell := json.NewEncoder(in)
+	if err := tell.Encode(plan); err != nil {
+		t.Fatal(err)
+	}
+	checks := 0
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		var line struct {
+			Ask, Name, Error string
+			MS               int
+		}
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			t.Fatalf("the checks say %q: %v", lines.Text(), err)
+		}
+		if line.Ask != "" {
+			if err := tell.Encode(map[string]string{"name": c.do(t, line.Ask)}); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		checks++
+		t.Run(line.Name, func(t *testing.T) {
+			if line.Error != "" {
+				t.Error(line.Error)
+			}
+			t.Logf("%d ms", line.MS)
+		})
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the checks ended: %v", err)
+	}
+	if checks < 10 {
+		t.Errorf("only %d checks ran", checks)
+	}
+}
+
+// A cloud is real servers, each of which can be stopped.
+type cloud struct {
+	nodes   []*node.Node
+	configs []*node.Config
+	stop    []func()
+}
+
+func startCloud(t *testing.T) *cloud {
+	t.Helper()
+	c := &cloud{stop: make([]func(), realServers), nodes: make([]*node.Node, realServers)}
+	for i := range realServers {
+		var bootstrap []string
+		if i > 0 {
+			bootstrap = []string{c.nodes[0].PeerAddress() + "#" + c.nodes[0].Fingerprint().String()}
+		}
+		c.configs = append(c.configs, config(t, i, bootstrap))
+		c.start(t, i)
+	}
+	t.Cleanup(func() {
+		for _, stop := range c.stop {
+			stop()
+		}
+	})
+	for _, n := range c.nodes {
+		await(t, "every server is measured by all on "+n.HTTPAddress(), func() bool {
+			text := get(t, n.HTTPAddress()+"/proxies.csv")
+			return strings.Count(text, fmt.Sprintf(",%d,%[1]d,", realServers-1)) == realServers
+		})
+	}
+	return c
+}
+
+func config(t *testing.T, i int, bootstrap []string) *node.Config {
+	t.Helper()
+	cfg, err := node.ParseConfig([]byte("[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n[probe]\ninterval = \"1s\""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Name, cfg.Operator, cfg.Site = []string{"玉山", "雪山", "南湖", "合歡"}[i], fmt.Sprint("operator-", i+1), "loopback"
+	cfg.Dir, cfg.Cloud.Bootstrap = t.TempDir(), bootstrap
+	return cfg
+}
+
+// start runs server i until its stop is called.
+func (c *cloud) start(t *testing.T, i int) {
+	t.Helper()
+	n, err := node.New(t.Context(), *c.configs[i], node.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.nodes[i] = n
+	// The same addresses when it comes back.
+	c.configs[i].Listen.Peer = n.PeerAddress()
+	c.configs[i].Listen.HTTP = strings.TrimPrefix(n.HTTPAddress(), "http://")
+	c.configs[i].Listen.Client, _, _ = strings.Cut(n.ClientAddress(), "#")
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	ended := false
+	c.stop[i] = func() {
+		if ended {
+			return
+		}
+		ended = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// do stops or starts the last server, as a check asks, and returns its name.
+func (c *cloud) do(t *testing.T, what string) string {
+	last := len(c.nodes) - 1
+	switch what {
+	case "stop":
+		c.stop[last]()
+	case "start":
+		c.start(t, last)
+	default:
+		t.Errorf("a check asks for %q", what)
+	}
+	return c.configs[last].Name
+}
+
+func (c *cloud) urls() (out []string) {
+	for _, n := range c.nodes {
+		out = append(out, n.HTTPAddress())
+	}
+	return out
+}
+
+// elsewhere is a web site of another origin that shows the widget and a badge:
+// the example of docs.
+func elsewhere(t *testing.T, n *node.Node) string {
+	t.Helper()
+	b, err := os.ReadFile("../../docs/embed-example.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("SERVER", n.HTTPAddress(), "FINGERPRINT", n.Fingerprint().String()).Replace(string(b))
+	return listen(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			w.WriteHeader(http.StatusNoContent) // browsers ask for an icon
+			return
+		}
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; script-src "+n.HTTPAddress()+"; connect-src "+n.HTTPAddress()+"; img-src 'self' "+n.HTTPAddress())
+		io.WriteString(w, text)
+	}))
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatal("in vain: " + what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
