@@ -89,12 +89,13 @@ func (o *owner) heardRequest(l *link, buckets []byte) {
 		l.bad++
 		return
 	}
-	if !o.neighbour(l.peer).rations.parts.take(o.now, len(buckets), partsPace, partsBurst) {
+	records := o.db.InBuckets(buckets)
+	if !o.neighbour(l.peer).rations.takeRecords(o.now, len(records), o.db.Len()) {
 		o.stats.rationed.Add(1)
 		return
 	}
 	l.exchange.active = o.now
-	for _, rec := range o.db.InBuckets(buckets) {
+	for _, rec := range records {
 		if !o.sendRecord(l, rec) {
 			break // the queue is full; the digest shows what is missing
 		}

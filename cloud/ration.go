@@ -1,18 +1,17 @@
 package cloud
 
-import (
-	"time"
-
-	"github.com/omega-im/omega/mesh"
-)
+import "time"
 
 // What a neighbour may have answered in the long run and at once. Answers are a
 // hundred times as long as their questions, and cost the owner time that belongs
 // to all. What is asked above it is left unanswered, but for links. (spec/cloud.md,
 // CLOUD-35)
 const (
-	partsBurst = 2 * mesh.Buckets // parts of the database: all of it twice,
-	partsPace  = time.Minute / mesh.Buckets
+	// Announcements, and for the digest of every answer as many as are as long: all
+	// of the database twice at once and once a minute, and in small clouds what
+	// asking anew costs.
+	recordsSpare  = 2048
+	answerRecords = 4
 
 	certsBurst = 1024 // certificates: a thousand newcomers at once,
 	certsPace  = time.Second / 64
@@ -23,12 +22,18 @@ const (
 	requestsPace  = time.Second / 4
 )
 
+// takeRecords takes the answer to a request for parts of a database of size
+// announcements, of which there are n in it.
+func (r *rations) takeRecords(now time.Time, n, size int) bool {
+	return r.records.take(now, n+answerRecords, time.Minute/time.Duration(size+recordsSpare), 2*(size+recordsSpare))
+}
+
 // Rations are what is left to one neighbour.
-type rations struct{ parts, certs, requests ration }
+type rations struct{ records, certs, requests ration }
 
 // idle reports whether all are whole.
 func (r *rations) idle(now time.Time) bool {
-	return !r.parts.whole.After(now) && !r.certs.whole.After(now) && !r.requests.whole.After(now)
+	return !r.records.whole.After(now) && !r.certs.whole.After(now) && !r.requests.whole.After(now)
 }
 
 // A ration is a token bucket kept as one instant: when all that was taken will
