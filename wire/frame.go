@@ -37,7 +37,7 @@ const (
 	TypeBlob        Type = 9 // S→C blob, or TypeError not_found
 
 	TypeSend       Type = 16 // C→P→H envelope
-	TypeSent       Type = 17 // H→P→C Results, when the envelope is on stable storage
+	TypeSent       Type = 17 // H→P→C Results, when the envelope is on stable storage; between servers with the request's hash
 	TypeAttach     Type = 18 // C→P→H Lease
 	TypeAttached   Type = 19 // H→P→C Attached
 	TypeMail       Type = 20 // H→P→C Mail
