@@ -25,11 +25,12 @@ const (
 	RefusalLinks    Refusal = 8  // the asker plans too few links
 	RefusalDraining Refusal = 9  // it goes away
 	RefusalMistake  Refusal = 10 // the request is not for it, or names somebody else
+	RefusalVersion  Refusal = 11 // it does not know requests of this version
 )
 
 // String returns a word for logs, JSON and the keys of texts.
 func (r Refusal) String() string {
-	words := [...]string{"none", "full", "operator", "busy", "denied", "clock", "vouch", "bridge", "links", "draining", "mistake"}
+	words := [...]string{"none", "full", "operator", "busy", "denied", "clock", "vouch", "bridge", "links", "draining", "mistake", "version"}
 	if int(r) >= len(words) {
 		return "unknown"
 	}

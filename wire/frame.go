@@ -15,6 +15,10 @@ import (
 // ErrMalformed is wrapped by every decoding error of this package.
 var ErrMalformed = errors.New("malformed")
 
+// ErrVersion is wrapped, beside ErrMalformed, where only the version octet is not
+// known and something can be said to who sent it.
+var ErrVersion = errors.New("version not known")
+
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w %s", ErrMalformed, fmt.Sprintf(format, args...))
 }

@@ -47,6 +47,7 @@ var servers = map[string]entry{
 	"refusal.bridge":   {"加入後會留下橋接連結", "the join would leave a bridge"},
 	"refusal.links":    {"計畫的連結太少", "too few links are planned"},
 	"refusal.draining": {"它即將離開", "it goes away"},
+	"refusal.version":  {"它不認得這個版本的請求", "it does not know requests of this version"},
 	"refusal.mistake":  {"請求與連線不符", "the request does not fit the connection"},
 	"refusal.unknown":  {"理由不明（對方版本較新）", "for a reason that this version does not know"},
 
