@@ -275,6 +275,7 @@ func (o *owner) plan() {
 		Links: o.linked(),
 		RTT:   o.measured,
 		Skip:  o.skip,
+		Block: o.block,
 		Quiet: o.now.Sub(o.dbChanged),
 	}, o.rng)
 	for _, w := range wants {

@@ -29,6 +29,7 @@ var servers = map[string]entry{
 	"verdict.random":          {"選中：隨機抽出，連結較少", "chosen: drawn at random, few links"},
 	"verdict.passed":          {"沒有抽中", "not drawn"},
 	"verdict.passed-operator": {"同一營運者已經選了一個", "its operator has been chosen already"},
+	"verdict.passed-block":    {"同一段位址已經選了一個", "its block of addresses has been chosen already"},
 	"verdict.passed-site":     {"同一地點已經選了一個", "its site has been chosen already"},
 	"verdict.full":            {"連結已達上限", "has as many links as it may"},
 	"verdict.no-transit":      {"不替別人轉送", "does not forward for others"},
