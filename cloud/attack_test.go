@@ -427,7 +427,8 @@ type farConn struct {
 func (c farConn) RemoteAddr() net.Addr { return c.from }
 
 // Not one operator, not one block of addresses and not a crowd of newcomers gets
-// all links of a server, and the links that were there stay.
+// all links of a server, and the links that were there stay. Only whom it has
+// known for long has the last one, also when it has just started.
 func TestEclipse(t *testing.T) {
 	operator := func(name string) func(i int, q *wire.LinkRequest) netip.Addr {
 		return func(i int, q *wire.LinkRequest) netip.Addr {
@@ -448,16 +449,30 @@ func TestEclipse(t *testing.T) {
 			q.Operator = fmt.Sprint("sybil ", i)
 			return netip.AddrFrom4([4]byte{20, byte(i), 1, 1})
 		}, mesh.LinkCap - elderReserve - 3},
+		"members of long ago": {func(i int, q *wire.LinkRequest) netip.Addr {
+			q.Operator = fmt.Sprint("old ", i)
+			return netip.AddrFrom4([4]byte{20, byte(i), 1, 1})
+		}, mesh.LinkCap - 3},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, n *testNet) {
 				nodes := n.cloudOf(4, nil)
 				victim := nodes[0]
-				var linked []*memConn
+				var sybils []*node
 				for i := range 16 {
-					time.Sleep(acceptWindow) // the ration of offers is another test
 					sybil := n.add(20+i, nil)
+					if name == "members of long ago" {
+						victim.remember(sybil, time.Now().Add(-elderAge))
+					}
+					sybils = append(sybils, sybil)
+				}
+				victim.stop() // what it remembers outlives it
+				victim.start(nodes[1])
+				n.await("the victim is back", 30*time.Second, func() bool { return n.agree(nodes) })
+				var linked []*memConn
+				for i, sybil := range sybils {
+					time.Sleep(acceptWindow) // the ration of offers is another test
 					q := requestOf(sybil, victim, nodes[:3]...)
 					from := row.edit(i, q)
 					mine, theirs := newPipe(n, sybil, victim)

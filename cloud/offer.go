@@ -197,7 +197,7 @@ func (o *owner) judgePlan(q *wire.LinkRequest) verdict {
 // certified the asker's key, or all other operators if there are fewer. Who was
 // a member before, as this server remembers, needs nobody.
 func (o *owner) judgeVouches(l *link, q *wire.LinkRequest) verdict {
-	if _, before := o.admitted[q.Asker]; o.cfg.Vouch == 0 || o.view == nil || before {
+	if _, before := o.cfg.MemberSince(q.Asker); o.cfg.Vouch == 0 || o.view == nil || before {
 		return verdict{}
 	}
 	members := map[string]bool{}
@@ -240,20 +240,4 @@ func (o *owner) vouchers(asker *pgp.Certificate, q *wire.LinkRequest) map[string
 		}
 	}
 	return have
-}
-
-// admit remembers the full members, so that they need no certifications when
-// the whole cloud comes back, and since when this run has known them. What the
-// database forgot is forgotten.
-func (o *owner) admit(v *mesh.View) {
-	for i, r := range v.Records {
-		if _, before := o.admitted[r.Server]; !before && v.States[i] == mesh.Full {
-			o.admitted[r.Server] = o.now
-		}
-	}
-	for fp := range o.admitted {
-		if v.Record(fp) == nil {
-			delete(o.admitted, fp)
-		}
-	}
 }

@@ -65,7 +65,7 @@ func (o *owner) keepsElders(peer omega.Fingerprint) bool {
 
 // elder reports whether this server has known a member for long.
 func (o *owner) elder(fp omega.Fingerprint) bool {
-	since, ok := o.admitted[fp]
+	since, ok := o.cfg.MemberSince(fp)
 	return ok && o.now.Sub(since) >= elderAge
 }
 

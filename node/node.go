@@ -314,7 +314,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer, Probe: transport.Probe,
 		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
-		Deny: deny, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
+		Deny: deny, MemberSince: n.members.since, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
 		Load:  func() ([]byte, error) { return os.ReadFile(state) },
 		Save:  func(b []byte) error { return writeFile(state, b) },
 		Clock: n.opt.Clock, Logger: n.log,
