@@ -29,13 +29,13 @@ type owner struct {
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
 	bootstrap  []*bootstrap
-	accepts    []time.Time                     // of offers within acceptWindow
-	firstOffer time.Time                       // to this server while it joins; zero: none
-	joinNeeds  int                             // offers that a newcomer waits for
-	survey     survey                          // of this server while it joins
-	gaveUp     time.Time                       // a link, last
-	dialling   int                             // dials under way
-	attached   int                             // connections
+	accepts    []time.Time // of offers within acceptWindow
+	firstOffer time.Time   // to this server while it joins; zero: none
+	joinNeeds  int         // offers that a newcomer waits for
+	survey     survey      // of this server while it joins
+	gaveUp     time.Time   // a link, last
+	dialling   int         // dials under way
+	attached   int         // connections
 
 	facts        mesh.Announcement
 	needAnnounce bool      // something to tell
