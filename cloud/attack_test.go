@@ -203,7 +203,7 @@ func badInputs(t *testing.T, n *testNet, liar, victim, other *node) map[string]s
 		"certificate: none":         {wire.TypeServerCert, []byte("none"), false},
 		"certificate: 150 KiB":      {wire.TypeServerCert, make([]byte, 150<<10), false},
 		"request: none":             {wire.TypeLinkRequest, nil, true},
-		"request: later version":    {wire.TypeLinkRequest, version(q, 9), true},
+		"request: later version":    {wire.TypeLinkRequest, version(q, 9), false},
 		"request: cut":              {wire.TypeLinkRequest, q[:len(q)-1], true},
 		"offer: nobody asked":       {wire.TypeLinkOffer, offer.Bytes(), false},
 		"offer: later version":      {wire.TypeLinkOffer, version(offer.Bytes(), 9), true},
@@ -238,7 +238,8 @@ func (n *testNet) announcementOf(nd *node) []byte {
 
 // What makes no sense, is too long, too old, from the future, wrongly signed or of
 // a later version is refused, changes nothing that anybody sees, keeps no memory,
-// and holds up no message of others. Who goes on with it loses the connection.
+// and holds up no message of others. Who goes on with it loses the connection,
+// unless it is only newer.
 func TestBadInput(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
 		honest := n.cloudOf(5, nil)
