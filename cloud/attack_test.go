@@ -203,7 +203,7 @@ func badInputs(t *testing.T, n *testNet, liar, victim, other *node) map[string]s
 		"certificate: none":         {wire.TypeServerCert, []byte("none"), false},
 		"certificate: 150 KiB":      {wire.TypeServerCert, make([]byte, 150<<10), false},
 		"request: none":             {wire.TypeLinkRequest, nil, true},
-		"request: later version":    {wire.TypeLinkRequest, version(q, 9), true},
+		"request: later version":    {wire.TypeLinkRequest, version(q, 9), false},
 		"request: cut":              {wire.TypeLinkRequest, q[:len(q)-1], true},
 		"offer: nobody asked":       {wire.TypeLinkOffer, offer.Bytes(), false},
 		"offer: later version":      {wire.TypeLinkOffer, version(offer.Bytes(), 9), true},
@@ -238,7 +238,8 @@ func (n *testNet) announcementOf(nd *node) []byte {
 
 // What makes no sense, is too long, too old, from the future, wrongly signed or of
 // a later version is refused, changes nothing that anybody sees, keeps no memory,
-// and holds up no message of others. Who goes on with it loses the connection.
+// and holds up no message of others. Who goes on with it loses the connection,
+// unless it is only newer.
 func TestBadInput(t *testing.T) {
 	inBubble(t, func(t *testing.T, n *testNet) {
 		honest := n.cloudOf(5, nil)
@@ -427,7 +428,8 @@ type farConn struct {
 func (c farConn) RemoteAddr() net.Addr { return c.from }
 
 // Not one operator, not one block of addresses and not a crowd of newcomers gets
-// all links of a server, and the links that were there stay.
+// all links of a server, and the links that were there stay. Only whom it has
+// known for long has the last one, also when it has just started.
 func TestEclipse(t *testing.T) {
 	operator := func(name string) func(i int, q *wire.LinkRequest) netip.Addr {
 		return func(i int, q *wire.LinkRequest) netip.Addr {
@@ -448,16 +450,30 @@ func TestEclipse(t *testing.T) {
 			q.Operator = fmt.Sprint("sybil ", i)
 			return netip.AddrFrom4([4]byte{20, byte(i), 1, 1})
 		}, mesh.LinkCap - elderReserve - 3},
+		"members of long ago": {func(i int, q *wire.LinkRequest) netip.Addr {
+			q.Operator = fmt.Sprint("old ", i)
+			return netip.AddrFrom4([4]byte{20, byte(i), 1, 1})
+		}, mesh.LinkCap - 3},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, n *testNet) {
 				nodes := n.cloudOf(4, nil)
 				victim := nodes[0]
-				var linked []*memConn
+				var sybils []*node
 				for i := range 16 {
-					time.Sleep(acceptWindow) // the ration of offers is another test
 					sybil := n.add(20+i, nil)
+					if name == "members of long ago" {
+						victim.remember(sybil, time.Now().Add(-elderAge))
+					}
+					sybils = append(sybils, sybil)
+				}
+				victim.stop() // what it remembers outlives it
+				victim.start(nodes[1])
+				n.await("the victim is back", 30*time.Second, func() bool { return n.agree(nodes) })
+				var linked []*memConn
+				for i, sybil := range sybils {
+					time.Sleep(acceptWindow) // the ration of offers is another test
 					q := requestOf(sybil, victim, nodes[:3]...)
 					from := row.edit(i, q)
 					mine, theirs := newPipe(n, sybil, victim)

@@ -139,6 +139,11 @@ type Config struct {
 	// Deny are those that get no link to this server and that it asks for none.
 	Deny Deny
 
+	// MemberSince returns since when a server has been a full member, if it ever
+	// was one as far as this server remembers, also from before it started. Nil
+	// remembers nobody. It must not block.
+	MemberSince func(omega.Fingerprint) (since time.Time, ok bool)
+
 	// Vouch is how many operators of full members must have certified the key
 	// of a newcomer. If there are fewer others, all of them. Zero asks for none.
 	Vouch int
@@ -227,6 +232,9 @@ func (cfg *Config) check() error {
 	fill(&cfg.MaxPerOrigin, DefaultMaxPerOrigin)
 	fill(&cfg.MaxPerHop, DefaultMaxPerHop)
 	fill(&cfg.MaxOwn, DefaultMaxOwn)
+	if cfg.MemberSince == nil {
+		cfg.MemberSince = func(omega.Fingerprint) (since time.Time, ok bool) { return since, false }
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -248,6 +248,12 @@ func (x *explainer) explain(ctx context.Context, entry *visit) *Explanation {
 			r, ok := x.db.Get(fp)
 			return ok && x.cfg.Deny.names(fp, r.Operator)
 		},
+		Block: func(fp omega.Fingerprint) uint64 {
+			if r, ok := x.db.Get(fp); ok {
+				return announcedBlock(r)
+			}
+			return 0
+		},
 	}
 	rtts := map[omega.Fingerprint]time.Duration{}
 	if x.cfg.Probe != nil {

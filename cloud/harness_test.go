@@ -44,9 +44,10 @@ type node struct {
 	id     *pgp.Identity
 	edit   func(*Config)
 	mu     sync.Mutex
-	disk   []byte            // guarded by mu
-	got    map[string]string // guarded by mu: message to who sent it
-	copies map[string]int    // guarded by mu: how often each message came
+	disk   []byte                          // guarded by mu
+	book   map[omega.Fingerprint]time.Time // since when others are members, for MemberSince; guarded by mu
+	got    map[string]string               // guarded by mu: message to who sent it
+	copies map[string]int                  // guarded by mu: how often each message came
 	when   map[string]time.Time
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -135,7 +136,7 @@ func (nd *node) start(bootstrap ...*node) {
 			Peer: nd.addr, Client: nd.addr, Name: nd.addr, Operator: "operator of " + nd.addr,
 			Flags: mesh.FlagTransit, Registration: mesh.RegistrationOpen, Version: "test",
 		},
-		Dial: nd.dial, Deliverer: nd, Load: nd.load, Save: nd.save,
+		Dial: nd.dial, Deliverer: nd, MemberSince: nd.memberSince, Load: nd.load, Save: nd.save,
 		Rand: rand.NewChaCha8([32]byte{byte(len(nd.addr)), nd.addr[len(nd.addr)-1]}),
 	}
 	for _, b := range bootstrap {
@@ -177,6 +178,24 @@ func (n *testNet) stopAll() {
 		nd.stop()
 	}
 	n.pumps.Wait()
+}
+
+// remember has the server know another as a member since then, also after it was
+// started again.
+func (nd *node) remember(other *node, since time.Time) {
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	if nd.book == nil {
+		nd.book = map[omega.Fingerprint]time.Time{}
+	}
+	nd.book[other.id.Account()] = since
+}
+
+func (nd *node) memberSince(fp omega.Fingerprint) (time.Time, bool) {
+	nd.mu.Lock()
+	defer nd.mu.Unlock()
+	since, ok := nd.book[fp]
+	return since, ok
 }
 
 func (nd *node) load() ([]byte, error) {

@@ -161,7 +161,7 @@ func (o *owner) planJoin() {
 	}
 	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: o.self, Operator: o.facts.Operator, Site: o.facts.Site},
-		Entry:     entry, RTT: o.measured, Skip: o.skipAsking,
+		Entry:     entry, RTT: o.measured, Skip: o.skipAsking, Block: o.block,
 	}
 	if !o.probed(in) {
 		return // it takes less than a second

@@ -289,6 +289,9 @@ func TestVouching(t *testing.T) {
 			conn.Close()
 			time.Sleep(time.Second)
 		}
+		for _, nd := range nodes[:3] {
+			nd.remember(nodes[3], time.Now())
+		}
 		nodes[3].stop() // a founder returns without showing anything
 		nodes[3].edit = func(cfg *Config) { cfg.Vouch = 2 }
 		time.Sleep(5 * time.Second)

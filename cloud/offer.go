@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -58,7 +59,7 @@ func retryAfter(why mesh.Refusal) time.Duration {
 		return time.Second
 	case mesh.RefusalDenied, mesh.RefusalMistake:
 		return time.Hour
-	case mesh.RefusalVouch, mesh.RefusalDraining:
+	case mesh.RefusalVouch, mesh.RefusalDraining, mesh.RefusalVersion:
 		return 10 * time.Minute
 	}
 	return refusedFor
@@ -71,17 +72,21 @@ func refuse(why mesh.Refusal, format string, args ...any) verdict {
 // heardLinkRequest judges and answers a request.
 func (o *owner) heardLinkRequest(l *link, body []byte) {
 	q, err := wire.DecodeLinkRequest(body)
-	if err != nil {
+	newer := errors.Is(err, wire.ErrVersion) // than this server: nothing to hold against it
+	if err != nil && !newer {
 		l.bad++
 		return
 	}
 	explain := q.Flags&wire.RequestExplain != 0
 	v := refuse(mesh.RefusalBusy, "more than %d requests in %v", requestsBurst, requestsBurst*requestsPace)
 	v.retry = time.Second
-	if o.neighbour(l.peer).rations.requests.take(o.now, 1, requestsPace, requestsBurst) {
-		v = o.judge(l, q)
-	} else {
+	switch {
+	case !o.neighbour(l.peer).rations.requests.take(o.now, 1, requestsPace, requestsBurst):
 		o.stats.rationed.Add(1)
+	case newer:
+		v = refuse(mesh.RefusalVersion, "%v", err)
+	default:
+		v = o.judge(l, q)
 	}
 	o.log.Debug("link asked for", "peer", l.peer, "for", mesh.Reason(q.Purpose), "answer", v.why, "text", v.text, "explain", explain)
 	if v.why != mesh.RefusalNone {
@@ -192,7 +197,7 @@ func (o *owner) judgePlan(q *wire.LinkRequest) verdict {
 // certified the asker's key, or all other operators if there are fewer. Who was
 // a member before, as this server remembers, needs nobody.
 func (o *owner) judgeVouches(l *link, q *wire.LinkRequest) verdict {
-	if _, before := o.admitted[q.Asker]; o.cfg.Vouch == 0 || o.view == nil || before {
+	if _, before := o.cfg.MemberSince(q.Asker); o.cfg.Vouch == 0 || o.view == nil || before {
 		return verdict{}
 	}
 	members := map[string]bool{}
@@ -235,20 +240,4 @@ func (o *owner) vouchers(asker *pgp.Certificate, q *wire.LinkRequest) map[string
 		}
 	}
 	return have
-}
-
-// admit remembers the full members, so that they need no certifications when
-// the whole cloud comes back, and since when this run has known them. What the
-// database forgot is forgotten.
-func (o *owner) admit(v *mesh.View) {
-	for i, r := range v.Records {
-		if _, before := o.admitted[r.Server]; !before && v.States[i] == mesh.Full {
-			o.admitted[r.Server] = o.now
-		}
-	}
-	for fp := range o.admitted {
-		if v.Record(fp) == nil {
-			delete(o.admitted, fp)
-		}
-	}
 }

@@ -29,14 +29,13 @@ type owner struct {
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
 	bootstrap  []*bootstrap
-	admitted   map[omega.Fingerprint]time.Time // who was a full member, as far as the database remembers, and since when in this run
-	accepts    []time.Time                     // of offers within acceptWindow
-	firstOffer time.Time                       // to this server while it joins; zero: none
-	joinNeeds  int                             // offers that a newcomer waits for
-	survey     survey                          // of this server while it joins
-	gaveUp     time.Time                       // a link, last
-	dialling   int                             // dials under way
-	attached   int                             // connections
+	accepts    []time.Time // of offers within acceptWindow
+	firstOffer time.Time   // to this server while it joins; zero: none
+	joinNeeds  int         // offers that a newcomer waits for
+	survey     survey      // of this server while it joins
+	gaveUp     time.Time   // a link, last
+	dialling   int         // dials under way
+	attached   int         // connections
 
 	facts        mesh.Announcement
 	needAnnounce bool      // something to tell
@@ -63,7 +62,6 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
-		admitted:   map[omega.Fingerprint]time.Time{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
@@ -146,9 +144,6 @@ func (o *owner) publish(wait func(time.Time) bool) {
 		o.use(newTable(view, links, resting, o.rng.Uint64()))
 		copied := *view
 		o.view = &copied
-		if o.cfg.Vouch > 0 {
-			o.admit(view)
-		}
 		o.throttle.Done(o.now, o.planCost+o.cfg.Clock().Sub(begin))
 		o.planCost, o.viewed, o.linksChanged = 0, o.now, false
 		if changed {
@@ -217,9 +212,6 @@ func (o *owner) tick() {
 	}
 	if o.now.Sub(o.expired) >= expireInterval {
 		o.expired = o.now
-		if o.view != nil {
-			o.admit(o.view)
-		}
 		for _, fp := range o.db.Expire(o.now) {
 			o.log.Info("server is forgotten", "peer", fp)
 		}
@@ -275,6 +267,7 @@ func (o *owner) plan() {
 		Links: o.linked(),
 		RTT:   o.measured,
 		Skip:  o.skip,
+		Block: o.block,
 		Quiet: o.now.Sub(o.dbChanged),
 	}, o.rng)
 	for _, w := range wants {

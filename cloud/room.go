@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"encoding/binary"
 	"net"
 	"net/netip"
 	"time"
@@ -64,7 +65,7 @@ func (o *owner) keepsElders(peer omega.Fingerprint) bool {
 
 // elder reports whether this server has known a member for long.
 func (o *owner) elder(fp omega.Fingerprint) bool {
-	since, ok := o.admitted[fp]
+	since, ok := o.cfg.MemberSince(fp)
 	return ok && o.now.Sub(since) >= elderAge
 }
 
@@ -76,7 +77,44 @@ func blockOf(conn Conn) (block netip.Prefix, ok bool) {
 	if !ok {
 		return block, false
 	}
-	ap, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	return parseBlock(c.RemoteAddr().String())
+}
+
+// block is the block of addresses that a server is in, for planning: where its
+// connection ends, or as it announces; 0 for none.
+func (o *owner) block(fp omega.Fingerprint) uint64 {
+	if n := o.neighbours[fp]; n != nil && n.link != nil {
+		b, _ := blockOf(n.link.conn)
+		return blockNumber(b)
+	}
+	if rec, ok := o.db.Get(fp); ok {
+		return announcedBlock(rec)
+	}
+	return 0
+}
+
+// announcedBlock is the block of the address at which servers reach one. A name
+// is in none: where it leads shows when there is a connection.
+func announcedBlock(rec *mesh.Record) uint64 {
+	b, _ := parseBlock(rec.Peer)
+	return blockNumber(b)
+}
+
+// blockNumber is a number for each block, 0 for none.
+func blockNumber(block netip.Prefix) uint64 {
+	if !block.IsValid() {
+		return 0
+	}
+	ip := block.Addr().As16() // of IPv4, behind ::ffff:0:0
+	at := 0
+	if block.Addr().Is4() {
+		at = 12
+	}
+	return uint64(block.Bits())<<32 | uint64(binary.BigEndian.Uint32(ip[at:]))
+}
+
+func parseBlock(hostPort string) (block netip.Prefix, ok bool) {
+	ap, err := netip.ParseAddrPort(hostPort)
 	ip := ap.Addr().Unmap().WithZone("")
 	if err != nil || !ip.IsGlobalUnicast() || ip.IsPrivate() {
 		return block, false

@@ -15,13 +15,13 @@ import (
 
 // stateLabel starts what the disk keeps. After it follow, each with its length
 // in 4 octets before it: a snapshot of the link-state database (see
-// mesh.DB.Snapshot); with labels of their own, proofs of equivocation (see
-// mesh.Evidence) and the fingerprints of the servers that were full members;
-// and the certificates of servers.
+// mesh.DB.Snapshot); with a label of their own, proofs of equivocation (see
+// mesh.Evidence); and the certificates of servers. Parts with other labels are
+// of other versions.
 const (
 	stateLabel    = "omega-im/cloud/v1\n"
 	evidenceLabel = "omega-im/evidence/v1\n"
-	membersLabel  = "omega-im/members/v1\n"
+	anyLabel      = "omega-im/" // starts no certificate
 )
 
 var errState = errors.New("damaged state of the cloud")
@@ -54,8 +54,8 @@ func (o *owner) restore(b []byte) error {
 	for _, raw := range parts[1:] {
 		if proof, ok := bytes.CutPrefix(raw, []byte(evidenceLabel)); ok {
 			proofs = append(proofs, proof) // certificates may come after it
-		} else if members, ok := bytes.CutPrefix(raw, []byte(membersLabel)); ok {
-			err = errors.Join(err, o.readmit(members))
+		} else if bytes.HasPrefix(raw, []byte(anyLabel)) {
+			continue // another version's
 		} else if _, _, err := o.certs.parse(raw); err != nil {
 			o.log.Debug("certificate on disk refused", "err", err)
 		}
@@ -68,19 +68,6 @@ func (o *owner) restore(b []byte) error {
 	}
 	o.log.Info("state read", "servers", o.db.Len(), "skipped", skipped, "proofs", len(o.db.Evidence()))
 	return errors.Join(err, lerr)
-}
-
-// readmit reads who was a member.
-func (o *owner) readmit(b []byte) error {
-	for len(b) > 0 && len(o.admitted) < o.cfg.MaxServers {
-		fp, n, err := omega.DecodeFingerprint(b)
-		if err != nil {
-			return fmt.Errorf("%w: list of members: %w", errState, err)
-		}
-		o.admitted[fp] = o.now
-		b = b[n:]
-	}
-	return nil
 }
 
 // decodeState splits the state into its parts. Those before damage are
@@ -109,11 +96,6 @@ func (o *owner) encodeState() []byte {
 	for _, ev := range o.db.Evidence() {
 		b = part(b, ev.AppendTo([]byte(evidenceLabel)))
 	}
-	members := []byte(membersLabel)
-	for fp := range o.admitted {
-		members = fp.AppendTo(members)
-	}
-	b = part(b, members)
 	for _, cert := range o.certs.all() {
 		if cert.Fingerprint() != o.self {
 			b = part(b, cert.Bytes())
@@ -143,7 +125,7 @@ func ReadEvidence(state []byte, now time.Time) ([]Proof, error) {
 			} else {
 				proofs = append(proofs, Proof{Evidence: *ev, Issued: ev.Issued()})
 			}
-		} else if !bytes.HasPrefix(raw, []byte(membersLabel)) {
+		} else if !bytes.HasPrefix(raw, []byte(anyLabel)) {
 			if _, _, cerr := s.parse(raw); cerr != nil {
 				err = errors.Join(err, cerr)
 			}

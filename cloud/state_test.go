@@ -16,7 +16,7 @@ func TestStateSurvives(t *testing.T) {
 		nodes[0].stop()
 		whole := nodes[0].disk
 		parts, err := decodeState(whole)
-		if err != nil || len(parts) != 6 { // the database, the members and four certificates
+		if err != nil || len(parts) != 5 { // the database and four certificates
 			t.Fatalf("%d parts, %v", len(parts), err)
 		}
 		for _, row := range []struct {

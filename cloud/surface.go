@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mesh"
 )
 
@@ -39,6 +40,15 @@ func (c *Cloud) Servers() []Server {
 		out = append(out, s)
 	}
 	return out
+}
+
+// Announcement returns the newest announcement of a server, nil if there is
+// none. Do not change it.
+func (c *Cloud) Announcement(server omega.Fingerprint) *mesh.Announcement {
+	if r := c.table.Load().view.Record(server); r != nil {
+		return r.Announcement
+	}
+	return nil
 }
 
 // Announcements returns the newest announcement of every server in octets, but

@@ -39,6 +39,7 @@ const (
 	FlagTransit  Flags = 1 << 0 // forwards packets for others
 	FlagNAT      Flags = 1 << 1 // cannot be dialled; keeps outbound links only
 	FlagDraining Flags = 1 << 2 // going away: no new links, no transit
+	FlagAnswers  Flags = 1 << 3 // its answers to other servers say what they answer (spec/delivery.md, DELIV-25)
 )
 
 // Registration is a server's policy for new accounts.

@@ -25,11 +25,12 @@ const (
 	RefusalLinks    Refusal = 8  // the asker plans too few links
 	RefusalDraining Refusal = 9  // it goes away
 	RefusalMistake  Refusal = 10 // the request is not for it, or names somebody else
+	RefusalVersion  Refusal = 11 // it does not know requests of this version
 )
 
 // String returns a word for logs, JSON and the keys of texts.
 func (r Refusal) String() string {
-	words := [...]string{"none", "full", "operator", "busy", "denied", "clock", "vouch", "bridge", "links", "draining", "mistake"}
+	words := [...]string{"none", "full", "operator", "busy", "denied", "clock", "vouch", "bridge", "links", "draining", "mistake", "version"}
 	if int(r) >= len(words) {
 		return "unknown"
 	}
@@ -58,6 +59,7 @@ const (
 	ChosenRandom                    // drawn at random, the one with fewer links of two
 	PassedOver                      // fit, but not drawn or not near
 	PassedOperator                  // the same, and its operator is chosen already
+	PassedBlock                     // the same, and another of its block of addresses is
 	PassedSite                      // the same, and its site is
 	UnfitFull                       // has LinkCap links
 	UnfitTransit                    // forwards for nobody, or goes away
@@ -70,7 +72,7 @@ const (
 // String returns a word for JSON and the keys of texts.
 func (v Verdict) String() string {
 	words := [...]string{
-		"mend", "near", "random", "passed", "passed-operator", "passed-site",
+		"mend", "near", "random", "passed", "passed-operator", "passed-block", "passed-site",
 		"full", "no-transit", "no-address", "unreachable", "probationary", "skipped",
 	}
 	if int(v) >= len(words) {
@@ -104,6 +106,8 @@ type JoinInput struct {
 	RTT func(omega.Fingerprint) (time.Duration, bool)
 
 	Skip func(omega.Fingerprint) bool // not to be asked now; nil: nobody
+
+	Block func(omega.Fingerprint) uint64 // as in PlanInput
 }
 
 // A JoinPlan is whom a newcomer asks for links, and why.
@@ -149,8 +153,8 @@ func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
 // PlanJoin chooses whom a newcomer asks for links: two servers that mend a
 // weak place if there is one, then the nearest up to two, then random ones up
 // to TargetLinks, the one with fewer links of two (three nearest are a trap:
-// nearest ones alone make a lattice that falls apart). Operators and sites are
-// all different as long as there are enough. It depends on the graph, the
+// nearest ones alone make a lattice that falls apart). Operators, then blocks
+// of addresses and sites, are all different as long as there are enough. It depends on the graph, the
 // input and rng alone, not on Self. (spec/cloud.md, CLOUD-11)
 func (v *View) PlanJoin(in JoinInput, rng *rand.Rand) *JoinPlan {
 	j := newJoiner(v, in, rng)
@@ -214,6 +218,7 @@ type joiner struct {
 	why    []Verdict // by server
 	chosen []int32
 	owners []int32  // of the chosen, and the newcomer's own
+	blocks blocks   // of the chosen
 	sites  []string // of the chosen
 }
 
@@ -223,7 +228,7 @@ func newJoiner(v *View, in JoinInput, rng *rand.Rand) *joiner {
 	}
 	j := &joiner{
 		View: v, prospect: v.prospect(in.Entry, in.Server), in: in, rng: rng,
-		owner: v.common.owners(), why: make([]Verdict, len(v.Records)),
+		owner: v.common.owners(), why: make([]Verdict, len(v.Records)), blocks: blocks{of: in.Block},
 	}
 	for i, r := range v.Records {
 		if r.Server == in.Server {
@@ -275,6 +280,7 @@ func (j *joiner) take(i int32, why Verdict) {
 	j.chosen = append(j.chosen, i)
 	j.pool = slices.DeleteFunc(j.pool, func(x int32) bool { return x == i })
 	j.owners = append(j.owners, j.owner[i])
+	j.blocks.take(j.Records[i].Server)
 	if site := j.Records[i].Site; site != "" {
 		j.sites = append(j.sites, site)
 	}
@@ -322,26 +328,30 @@ func (j *joiner) choose(near bool) bool {
 	return true
 }
 
-// freshest are those of the pool that add most to diversity: an operator and a
-// site without a link, else an operator, else anybody.
+// freshest are those of the pool that add most to diversity: an operator without
+// a link, then a block of addresses, then, of those operators, a site.
 func (j *joiner) freshest() []int32 {
-	var both, operator []int32
+	var best []int32
+	most := 0
 	for _, i := range j.pool {
-		if slices.Contains(j.owners, j.owner[i]) {
-			continue
+		r, adds := j.Records[i], 0
+		if !slices.Contains(j.owners, j.owner[i]) {
+			adds += 4
+			if r.Site == "" || !slices.Contains(j.sites, r.Site) {
+				adds++
+			}
 		}
-		operator = append(operator, i)
-		if site := j.Records[i].Site; site == "" || !slices.Contains(j.sites, site) {
-			both = append(both, i)
+		if j.blocks.fresh(r.Server) {
+			adds += 2
+		}
+		if adds > most {
+			best, most = best[:0], adds
+		}
+		if adds == most {
+			best = append(best, i)
 		}
 	}
-	switch {
-	case len(both) > 0:
-		return both
-	case len(operator) > 0:
-		return operator
-	}
-	return j.pool
+	return best
 }
 
 // nearest is the nearest of those that were measured, else of all by what is
@@ -394,6 +404,8 @@ func (j *joiner) plan() *JoinPlan {
 		switch site := j.Records[i].Site; {
 		case slices.Contains(j.owners, j.owner[i]):
 			j.why[i] = PassedOperator
+		case !j.blocks.fresh(j.Records[i].Server):
+			j.why[i] = PassedBlock
 		case site != "" && slices.Contains(j.sites, site):
 			j.why[i] = PassedSite
 		}

@@ -63,6 +63,10 @@ type PlanInput struct {
 	// skips nobody.
 	Skip func(omega.Fingerprint) bool
 
+	// Block numbers the block of addresses that a server is in, which one holder
+	// gets easily. Nil, or 0: none, or not known. It is called for every server.
+	Block func(omega.Fingerprint) uint64
+
 	// Quiet is how long the database has not changed. Repairs take turns by
 	// it.
 	Quiet time.Duration
@@ -98,6 +102,7 @@ type planner struct {
 	linked map[omega.Fingerprint]bool // self, and where a link is there, under way or wanted
 	owner  []int32                    // by server: who runs it
 	owners []int32                    // of linked, different ones
+	blocks blocks                     // of linked
 	links  int                        // in linked, to servers that transit
 	wants  []Want
 	paired bool // one of wants, or who is left to dial, lacks links itself
@@ -140,10 +145,32 @@ func ownerOf(r *Record) owner {
 	return owner{name: r.Operator}
 }
 
+// blocks are blocks of addresses that are taken already. Who fills a server's
+// links decides what it sees; operators are names that cost nothing, addresses
+// are not.
+type blocks struct {
+	of    func(omega.Fingerprint) uint64 // nil: none is known
+	taken []uint64
+}
+
+func (b *blocks) take(fp omega.Fingerprint) {
+	if b.of == nil {
+		return
+	}
+	if block := b.of(fp); block != 0 {
+		b.taken = append(b.taken, block)
+	}
+}
+
+// fresh reports whether nothing that was taken is in the block of a server.
+func (b *blocks) fresh(fp omega.Fingerprint) bool {
+	return len(b.taken) == 0 || !slices.Contains(b.taken, b.of(fp))
+}
+
 func newPlanner(v *View, in PlanInput, rng *rand.Rand) *planner {
 	p := &planner{
 		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.common.owners(),
-		linked: map[omega.Fingerprint]bool{v.Self: true}, self: -1,
+		linked: map[omega.Fingerprint]bool{v.Self: true}, self: -1, blocks: blocks{of: in.Block},
 	}
 	if i, ok := v.Graph.index[v.Self]; ok {
 		p.self = i
@@ -183,6 +210,7 @@ func (p *planner) take(fp omega.Fingerprint) {
 		return
 	}
 	p.linked[fp] = true
+	p.blocks.take(fp)
 	i, known := p.Graph.index[fp]
 	if !known {
 		p.links++
@@ -260,22 +288,29 @@ func (p *planner) leave(peer int32) bool {
 		p.Time.Sub(p.own.Issued) < DialDeferral
 }
 
-// pick chooses one of pool, of an operator without a link where possible: the
-// nearest, or one that lacks links itself, or else a random one. It returns -1
-// if there is nobody.
+// pick chooses one of pool, of an operator without a link where possible, and
+// then in a block of addresses without one: the nearest, or one that lacks links
+// itself, or else a random one. It returns -1 if there is nobody.
 func (p *planner) pick(pool []int32, near bool) int32 {
-	var fresh, rest []int32
+	var fresh []int32
+	most := 0
 	for _, i := range pool {
-		switch {
-		case p.degree(i) >= LinkCap:
-		case !p.fresh(i):
-			rest = append(rest, i)
-		default:
+		if p.degree(i) >= LinkCap {
+			continue
+		}
+		adds := 0
+		if p.fresh(i) {
+			adds += 2
+		}
+		if p.blocks.fresh(p.Graph.nodes[i]) {
+			adds++
+		}
+		if adds > most {
+			fresh, most = fresh[:0], adds
+		}
+		if adds == most {
 			fresh = append(fresh, i)
 		}
-	}
-	if len(fresh) == 0 {
-		fresh = rest
 	}
 	switch {
 	case len(fresh) == 0:

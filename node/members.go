@@ -23,9 +23,10 @@ const (
 	saveMembers  = time.Hour           // between savings of nothing but "seen again"
 )
 
-// members is what this server remembers of the others as places for mail: since
-// when each has been a full member. A server that claims to be old is not
-// believed; every server keeps its own book. (spec/delivery.md, DELIV-11)
+// members is what this server remembers of the others: since when each has been a
+// full member. A server that claims to be old is not believed; every server keeps
+// its own book, which mail and links go by. (spec/delivery.md, DELIV-11;
+// spec/cloud.md, CLOUD-14 and CLOUD-15)
 //
 // On disk it is a line per server: fingerprint, first and last time as Unix
 // seconds.
@@ -74,8 +75,16 @@ func loadMembers(path string, self omega.Fingerprint, minAge time.Duration, now 
 	return m, nil
 }
 
-// update takes down who is a full member now.
+// update takes down who is a full member now, and saves it when that is due. One
+// goroutine calls it.
 func (m *members) update(servers []cloud.Server, now time.Time) {
+	if b := m.note(servers, now); b != nil {
+		_ = writeFile(m.path, b) // the next time writes all of it again
+	}
+}
+
+// note returns what the disk is to have now, nil if it has it.
+func (m *members) note(servers []cloud.Server, now time.Time) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	next := &roster{operators: map[omega.Fingerprint]string{}}
@@ -107,8 +116,18 @@ func (m *members) update(servers []cloud.Server, now time.Time) {
 	}
 	m.now.Store(next)
 	if news || now.Sub(m.saved) >= saveMembers {
-		m.save(now)
+		return m.encode(now)
 	}
+	return nil
+}
+
+// since returns since when a server has been a full member, if it ever was one
+// as far as the book goes.
+func (m *members) since(server omega.Fingerprint) (time.Time, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.book[server]
+	return a.first, ok
 }
 
 // eligible reports whether a full member may be a home that nobody asked for.
@@ -118,8 +137,9 @@ func (m *members) eligible(s *cloud.Server, now time.Time) bool {
 	return s.Registration == mesh.RegistrationOpen && s.Flags&mesh.FlagDraining == 0 && now.Sub(a.first) >= m.minAge
 }
 
-// save writes the book. What is lost with a crash is an hour of age. mu is held.
-func (m *members) save(now time.Time) {
+// encode forgets who was not seen for long, and returns the book in octets. What
+// is lost with a crash is an hour of "seen again". mu is held.
+func (m *members) encode(now time.Time) []byte {
 	var b bytes.Buffer
 	for fp, a := range m.book {
 		if now.Sub(a.last) > forgetMember {
@@ -129,7 +149,7 @@ func (m *members) save(now time.Time) {
 		fmt.Fprintln(&b, fp, a.first.Unix(), a.last.Unix())
 	}
 	m.saved = now
-	_ = writeFile(m.path, b.Bytes()) // the next time writes all of it again
+	return b.Bytes()
 }
 
 func (m *members) list() []proxy.Member { return m.now.Load().list }

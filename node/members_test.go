@@ -62,6 +62,15 @@ func TestMembersAge(t *testing.T) {
 			t.Errorf("%v: reachable %v", x.Server, x.Reachable)
 		}
 	}
+	// Links go by the same book.
+	for s, want := range map[omega.Fingerprint]time.Time{old.Server: start, young.Server: start.Add(week)} {
+		if since, ok := m.since(s); !ok || !since.Equal(want) {
+			t.Errorf("%v is a member since %v (%v), want %v", s, since, ok, want)
+		}
+	}
+	if since, ok := m.since(others[2].Server); ok { // on probation
+		t.Errorf("one that never was a member is one since %v", since)
+	}
 	if got := m.operator(old.Server); got != "a" {
 		t.Errorf("operator %q", got)
 	}

@@ -279,7 +279,7 @@ func (n *Node) join() (err error) {
 	}
 	n.proxy, err = proxy.New(proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
-		Members: n.members.list, Operator: n.members.operator, Apart: n.apart,
+		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers,
 		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Now: n.opt.Clock, Logger: n.log,
@@ -314,7 +314,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	return cloud.New(cloud.Config{
 		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer, Probe: transport.Probe,
 		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
-		Deny: deny, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
+		Deny: deny, MemberSince: n.members.since, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
 		Load:  func() ([]byte, error) { return os.ReadFile(state) },
 		Save:  func(b []byte) error { return writeFile(state, b) },
 		Clock: n.opt.Clock, Logger: n.log,
@@ -324,7 +324,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 // announced is what this server says about itself.
 func (n *Node) announced() mesh.Announcement {
 	a := mesh.Announcement{
-		Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
+		Flags: mesh.FlagAnswers, Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
 		Client: dialable(n.cfg.Announce.Client, n.client), Peer: dialable(n.cfg.Announce.Peer, n.peer), HTTP: n.cfg.Announce.HTTP,
 		Registration: mesh.RegistrationOpen,
 	}
@@ -341,6 +341,14 @@ func (n *Node) announced() mesh.Announcement {
 		a.HTTP = "http://" + host
 	}
 	return a
+}
+
+// answers reports whether a server says that its answers name what they answer.
+// One that nothing is known of is taken for one that does: nobody gets by with
+// less by keeping an announcement away.
+func (n *Node) answers(server omega.Fingerprint) bool {
+	a := n.cloud.Announcement(server)
+	return a == nil || a.Flags&mesh.FlagAnswers != 0
 }
 
 // dialable is what others dial: what the configuration says, or what listens

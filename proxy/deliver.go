@@ -121,8 +121,9 @@ func (d *delivery) done(it *mailbox.Item, err error) {
 }
 
 // sentFrame builds the answer to a Send: every recipient that is not listed in
-// results has the code of err, CodeOK for nil.
-func (d *delivery) sentFrame(err error) []byte {
+// results has the code of err, CodeOK for nil. Its length counts more octets
+// than there are, for the caller to append.
+func (d *delivery) sentFrame(err error, more int) []byte {
 	worst := codeOf(err)
 	if worst == omega.CodeOK {
 		for _, r := range d.results {
@@ -133,7 +134,7 @@ func (d *delivery) sentFrame(err error) []byte {
 	if err != nil {
 		results = nil
 	}
-	d.buf = wire.AppendHeader(d.buf[:0], wire.TypeSent, d.tag, 3+3*len(results))
+	d.buf = wire.AppendHeader(d.buf[:0], wire.TypeSent, d.tag, 3+3*len(results)+more)
 	d.buf = wire.AppendResults(d.buf, worst, results)
 	return d.buf
 }
@@ -141,7 +142,7 @@ func (d *delivery) sentFrame(err error) []byte {
 // answerSession answers a client whose recipients all live here.
 func answerSession(d *delivery, err error) {
 	s := d.s
-	frame := d.sentFrame(err)
+	frame := d.sentFrame(err, 0)
 	if frame[wire.HeaderSize] != byte(omega.CodeOK) {
 		d.p.stats.sendsFailed.Add(1)
 	}
@@ -151,9 +152,16 @@ func answerSession(d *delivery, err error) {
 
 // answerPeer answers another server.
 func answerPeer(d *delivery, err error) {
-	if d.tag != 0 {
-		d.p.outbox(d.from).post(wire.ClassControl, d.sentFrame(err))
+	if d.tag == 0 {
+		return
 	}
+	if d.p.namesRequests(d.from) {
+		d.sentFrame(err, wire.RequestHashSize)
+		d.buf = wire.AppendRequestHash(d.buf, wire.TypeSend, d.envelope)
+	} else {
+		d.sentFrame(err, 0)
+	}
+	d.p.outbox(d.from).post(wire.ClassControl, d.buf)
 }
 
 // deliverEphemeral pushes to attached devices and keeps nothing.

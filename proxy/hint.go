@@ -105,7 +105,7 @@ func (p *Proxy) reachable() []omega.Fingerprint {
 // receiveHint keeps an envelope as the deputy of its recipients.
 func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
 	answer := func(err error) {
-		p.postFrame(from, wire.TypeSent, f.Tag, wire.AppendResults(nil, codeOf(err), nil))
+		p.postSent(from, f, codeOf(err))
 	}
 	h, err := wire.DecodeHint(f.Body)
 	if err != nil {

@@ -88,6 +88,12 @@ type Config struct {
 	// means that all are on their own. It is called per envelope and home.
 	Operator func(server omega.Fingerprint) string
 
+	// Answers reports whether a server says, in its signed announcement, that its
+	// answers name what they answer, and that it understands those that do
+	// (spec/delivery.md, DELIV-25). Nil means that all do. It is called per
+	// envelope and home.
+	Answers func(server omega.Fingerprint) bool
+
 	// Spool keeps envelopes for homes that are away. It is not Mail, and the
 	// caller closes it after Shutdown. Nil keeps nothing: what a home does not
 	// take stays with its sender.

@@ -107,7 +107,7 @@ func (p *Proxy) receiveSend(ctx context.Context, from omega.Fingerprint, f wire.
 	env, err := wire.ParseEnvelope(f.Body)
 	if err != nil {
 		if f.Tag != 0 {
-			p.postFrame(from, wire.TypeSent, f.Tag, wire.AppendResults(nil, omega.CodeBadRequest, nil))
+			p.postSent(from, f, omega.CodeBadRequest)
 		}
 		return false
 	}

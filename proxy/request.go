@@ -129,6 +129,14 @@ func (t *requests) keepAs(tag uint32, r *request) bool {
 	return true
 }
 
+// get returns the request that an answer from a server is for, or nil.
+func (t *requests) get(tag uint32, from omega.Fingerprint) *request {
+	sh := &t.shards[tag%16]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.m[requestKey{tag, from}]
+}
+
 // take removes and returns the request that an answer from a server is for,
 // or nil.
 func (t *requests) take(tag uint32, from omega.Fingerprint) *request {
@@ -228,9 +236,16 @@ func (p *Proxy) askAll(ctx context.Context, questions []question, class wire.Cla
 
 // answered gives an answer to the request it is for.
 func (p *Proxy) answered(from omega.Fingerprint, f wire.Frame) {
-	r := p.requests.take(f.Tag, from)
+	r := p.requests.get(f.Tag, from)
 	if r == nil {
 		return // late, repeated, or never asked for
+	}
+	if !p.fits(r, &f) {
+		p.stats.peerBad.Add(1)
+		return // the request waits for its own answer
+	}
+	if p.requests.take(f.Tag, from) != r {
+		return // answered meanwhile
 	}
 	if f.Type == wire.TypeError {
 		err := wire.DecodeStatus(f.Body)

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/omega-im/omega"
@@ -108,6 +109,37 @@ func DecodeResults(b []byte) (worst omega.Code, results []Result, err error) {
 		results = append(results, Result{r.u16(), omega.Code(r.u8())})
 	}
 	return worst, results, r.end("send results")
+}
+
+// AnswerLabel starts what stands for a request in its answer.
+const AnswerLabel = "omega-im/answer/v1\n"
+
+// RequestHashSize is the length of what AppendRequestHash appends.
+const RequestHashSize = 16
+
+// AppendRequestHash appends what TypeSent between servers has after the results,
+// so that it answers one request and no other (spec/delivery.md, DELIV-23): the
+// first 16 octets of SHA-256 over AnswerLabel, the type of the request and its
+// body.
+func AppendRequestHash(b []byte, t Type, body []byte) []byte {
+	h := sha256.New()
+	var head [len(AnswerLabel) + 1]byte
+	h.Write(append(append(head[:0], AnswerLabel...), byte(t)))
+	h.Write(body)
+	var sum [sha256.Size]byte
+	return append(b, h.Sum(sum[:0])[:RequestHashSize]...)
+}
+
+// CutRequestHash splits the body of TypeSent between servers into the results,
+// which are not judged, and the hash of the request. Without one, or if the
+// length is wrong, hash is nil.
+func CutRequestHash(b []byte) (results, hash []byte) {
+	r := reader{b: b}
+	r.u8()
+	if n := 3 + 3*int(r.u16()); !r.bad && len(b) == n+RequestHashSize {
+		return b[:n], b[n:]
+	}
+	return b, nil
 }
 
 // A Mail is one envelope on its way from a home to one device. The same bytes

@@ -15,6 +15,10 @@ import (
 // ErrMalformed is wrapped by every decoding error of this package.
 var ErrMalformed = errors.New("malformed")
 
+// ErrVersion is wrapped, beside ErrMalformed, where only the version octet is not
+// known and something can be said to who sent it.
+var ErrVersion = errors.New("version not known")
+
 func malformed(format string, args ...any) error {
 	return fmt.Errorf("%w %s", ErrMalformed, fmt.Sprintf(format, args...))
 }
@@ -37,7 +41,7 @@ const (
 	TypeBlob        Type = 9 // S→C blob, or TypeError not_found
 
 	TypeSend       Type = 16 // C→P→H envelope
-	TypeSent       Type = 17 // H→P→C Results, when the envelope is on stable storage
+	TypeSent       Type = 17 // H→P→C Results, when the envelope is on stable storage; between servers with the request's hash
 	TypeAttach     Type = 18 // C→P→H Lease
 	TypeAttached   Type = 19 // H→P→C Attached
 	TypeMail       Type = 20 // H→P→C Mail

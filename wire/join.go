@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -83,13 +84,20 @@ func (q *LinkRequest) AppendTo(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeLinkRequest reads a link request. The certifications stay in b.
+// DecodeLinkRequest reads a link request. The certifications stay in b. Purpose,
+// flags and nonce stand in the same place in all versions: with ErrVersion they
+// are returned, for the refusal.
 func DecodeLinkRequest(b []byte) (*LinkRequest, error) {
 	r := reader{b: b}
-	if v := r.u8(); v != 1 {
-		return nil, malformed("link request: version %d", v)
+	v := r.u8()
+	q := &LinkRequest{Purpose: r.u8(), Flags: r.u8(), Nonce: r.nonce()}
+	if v != 1 {
+		if v == 0 || r.bad {
+			return nil, malformed("link request: version %d", v)
+		}
+		return q, fmt.Errorf("%w link request: %w: %d, at most 1", ErrMalformed, ErrVersion, v)
 	}
-	q := &LinkRequest{Purpose: r.u8(), Flags: r.u8(), Nonce: r.nonce(), Issued: r.ms(), Database: r.hash(), Asker: r.fp(), Candidate: r.fp()}
+	q.Issued, q.Database, q.Asker, q.Candidate = r.ms(), r.hash(), r.fp(), r.fp()
 	q.Operator, q.Site = r.text(), r.text()
 	n := int(r.u8())
 	if n > maxPlan {

@@ -75,6 +75,7 @@ func samples(t testing.TB) map[string][]byte {
 		"packet":   append(pkt, AppendFrame(nil, TypeSend, 3, env)...),
 		"frame":    AppendFrame(nil, TypeDone, 0x01020304, AppendStatus(nil, omega.CodeRefused, "closed")),
 		"results":  AppendResults(nil, omega.CodeMailboxFull, []Result{{1, omega.CodeMailboxFull}}),
+		"sent":     AppendRequestHash(AppendResults(nil, omega.CodeOK, nil), TypeSend, env),
 		"mail":     AppendMail(nil, &Mail{Home: home, Device: device, Seq: 9, Prev: 8, Received: 1795000000123, Envelope: env}),
 		"ack":      AppendAck(nil, &Ack{Home: home, Device: device, Seq: 9, MAC: [MACSize]byte{5}}),
 		"attached": AppendAttached(nil, &Attached{Home: home, Code: omega.CodeOK, Incarnation: [8]byte{2}, Cursor: 4}),
@@ -141,6 +142,10 @@ func reencode(name string, b []byte) ([]byte, error) {
 	case "results":
 		worst, rs, err := DecodeResults(b)
 		return AppendResults(nil, worst, rs), err
+	case "sent":
+		results, hash := CutRequestHash(b)
+		worst, rs, err := DecodeResults(results)
+		return append(AppendResults(nil, worst, rs), hash...), err
 	case "mail":
 		m, err := DecodeMail(b)
 		if err != nil {

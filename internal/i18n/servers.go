@@ -29,6 +29,7 @@ var servers = map[string]entry{
 	"verdict.random":          {"選中：隨機抽出，連結較少", "chosen: drawn at random, few links"},
 	"verdict.passed":          {"沒有抽中", "not drawn"},
 	"verdict.passed-operator": {"同一營運者已經選了一個", "its operator has been chosen already"},
+	"verdict.passed-block":    {"同一段位址已經選了一個", "its block of addresses has been chosen already"},
 	"verdict.passed-site":     {"同一地點已經選了一個", "its site has been chosen already"},
 	"verdict.full":            {"連結已達上限", "has as many links as it may"},
 	"verdict.no-transit":      {"不替別人轉送", "does not forward for others"},
@@ -47,6 +48,7 @@ var servers = map[string]entry{
 	"refusal.bridge":   {"加入後會留下橋接連結", "the join would leave a bridge"},
 	"refusal.links":    {"計畫的連結太少", "too few links are planned"},
 	"refusal.draining": {"它即將離開", "it goes away"},
+	"refusal.version":  {"它不認得這個版本的請求", "it does not know requests of this version"},
 	"refusal.mistake":  {"請求與連線不符", "the request does not fit the connection"},
 	"refusal.unknown":  {"理由不明（對方版本較新）", "for a reason that this version does not know"},
 
