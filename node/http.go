@@ -43,6 +43,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", n.metrics.handler(n))
 	mux.HandleFunc("GET /trace", n.serveTrace)
+	mux.HandleFunc("POST /backup", n.serveBackup)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

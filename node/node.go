@@ -79,6 +79,9 @@ type Node struct {
 
 	client, peer, http, admin net.Listener      // http and admin may be nil
 	budget                    *transport.Budget // of client and http
+
+	stores map[string]checkpointer // by directory; none in memory
+	backup sync.Mutex              // one checkpoint is made at a time
 }
 
 // New opens keys, stores and listeners, and starts nothing. On an error
@@ -97,6 +100,9 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 		}
 	}()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := refuseBackup(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if n.identity, err = loadIdentity(ctx, cfg.Dir, opt.Clock()); err != nil {
@@ -221,25 +227,23 @@ func (n *Node) openDrivers() (mailbox.Driver, error) {
 			return nil, fmt.Errorf("key server: %w", err)
 		}
 		n.keyStore = keys // a nil *Store is not a nil Store
-		return mailpebble.Open(mailpebble.Config{
+		mail, err := mailpebble.Open(mailpebble.Config{
 			Dir: filepath.Join(n.cfg.Dir, "mail"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
 			Cache: int64(n.cfg.Store.MailCache), Logger: n.log,
 		})
+		if err != nil {
+			return nil, err
+		}
+		n.stores = map[string]checkpointer{"keys": keys, "mail": mail}
+		return mail, nil
 	}
 }
 
-// openSpool opens the store for mail that other servers are owed. It is small
-// as a rule: no cache of its own is worth the memory.
-func (n *Node) openSpool() (err error) {
-	var driver mailbox.Driver = mem.New()
-	if n.cfg.Store.Kind != "memory" {
-		driver, err = mailpebble.Open(mailpebble.Config{
-			Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
-			MemTable: spoolMemTable, Window: spoolWindow, Cache: spoolCache, Logger: n.log,
-		})
-		if err != nil {
-			return err
-		}
+// openSpool opens the store for mail that other servers are owed.
+func (n *Node) openSpool() error {
+	driver, err := n.openSpoolDriver()
+	if err != nil {
+		return err
 	}
 	n.spool, err = mailbox.Open(mailbox.Config{
 		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes), MaxRecent: spoolRecent,
@@ -249,6 +253,23 @@ func (n *Node) openSpool() (err error) {
 		driver.Close()
 	}
 	return err
+}
+
+// openSpoolDriver opens its storage. It is small as a rule: no cache of its own
+// is worth the memory.
+func (n *Node) openSpoolDriver() (mailbox.Driver, error) {
+	if n.cfg.Store.Kind == "memory" {
+		return mem.New(), nil
+	}
+	driver, err := mailpebble.Open(mailpebble.Config{
+		Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
+		MemTable: spoolMemTable, Window: spoolWindow, Cache: spoolCache, Logger: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.stores["spool"] = driver
+	return driver, nil
 }
 
 // Sizes of the spool in memory, and of its logs on disk: it is empty most of
