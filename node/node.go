@@ -77,6 +77,8 @@ type Node struct {
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
+	comparisons *comparisons // of key servers and mailboxes with other servers
+
 	client, peer, http, admin net.Listener      // http and admin may be nil
 	budget                    *transport.Budget // of client and http
 
@@ -94,6 +96,7 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 		opt.Clock = time.Now
 	}
 	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions)}
+	n.comparisons = newComparisons(n.compareWith)
 	defer func() {
 		if err != nil {
 			n.closeAll()

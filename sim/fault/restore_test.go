@@ -100,10 +100,11 @@ func TestRestore(t *testing.T) {
 		d := p.devices[0]
 		d.online(t, startTimeout)
 		c.homes(t, d, homes...)
-		until(t, startTimeout, "the writer reaches "+name, func() bool {
-			_, err := clientrpc.Send.Call(t.Context(), w.conn, clientrpc.SendParams{To: p.fpr.String(), Text: "first", Wait: "delivered", Timeout: 5 * time.Second})
-			return err == nil
-		})
+		l := newLedger()
+		first := l.sending(w, p, -1, rng)
+		if r, err := clientrpc.Send.Call(t.Context(), w.conn, first.params("delivered", startTimeout)); err != nil || r.State != "delivered" {
+			t.Fatalf("the first text to %s: %+v, %v", name, r, err)
+		}
 		r, err := clientrpc.Receive.Call(t.Context(), d.conn, clientrpc.ReceiveParams{Count: 100, Timeout: 2 * time.Second})
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +115,7 @@ func TestRestore(t *testing.T) {
 		if err := d.conn.Close(); err != nil {
 			t.Fatal(err)
 		}
-		return &letters{from: w, to: p, rng: rng, l: newLedger(), stored: map[im.ID]bool{}}
+		return &letters{from: w, to: p, rng: rng, l: l, stored: map[im.ID]bool{}}
 	}
 	alone, both := reader("alone", 1), reader("both", 1, 2)
 
@@ -154,9 +155,12 @@ func TestRestore(t *testing.T) {
 	}
 	mustRun(t, "restore", backup, "--config", lost.dir+".toml")
 	lost.start(t)
+	want, has := len(alone.stored)+len(both.stored), 0
+	defer func() { t.Logf("the restored server has %d of %d mails", has, want) }()
 	until(t, startTimeout, "the restored server has all mail", func() bool {
 		page, err := get("http://" + lost.admin + "/metrics")
-		return err == nil && int(metric(page, "omega_mail_messages")) >= len(alone.stored)+len(both.stored)
+		has = int(metric(page, "omega_mail_messages"))
+		return err == nil && has >= want
 	})
 	other.process().kill() // so that all of it comes from the restored one
 	alone.arrive(t, alone.to.devices[0])
