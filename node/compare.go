@@ -63,8 +63,9 @@ func (c *comparisons) look(ctx context.Context, there []omega.Fingerprint, now t
 func (c *comparisons) run(ctx context.Context, server omega.Fingerprint) {
 	ctx, cancel := context.WithTimeout(ctx, compareInterval)
 	defer cancel()
+	err := c.compare(ctx, server)
 	at := time.Now()
-	if c.compare(ctx, server) != nil && ctx.Err() == nil { // who used all the time waits as long
+	if err != nil && ctx.Err() == nil { // who used all the time waits as long
 		at = at.Add(compareAgain - compareInterval)
 	}
 	c.mu.Lock()

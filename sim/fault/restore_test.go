@@ -89,7 +89,7 @@ func (w *letters) arrive(t *testing.T, d *device) {
 // it has everything that was acknowledged before the backup, and gets what came
 // later from the other homes.
 func TestRestore(t *testing.T) {
-	c := newServers(t, omegad, 4)
+	c := newServers(t, plain, 4)
 	lost, other := c.servers[1], c.servers[2]
 	rng := rand.New(rand.NewPCG(seed(t), 2))
 	w := newPerson(t, c.dir, "writer", c.servers[3].address(), nil).devices[0]
