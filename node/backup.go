@@ -37,7 +37,7 @@ const BackupConfig = "omegad.toml"
 // Stores of a server, and the files beside them that a backup has.
 var (
 	backupStores = []string{"spool", "mail", "keys"} // keys last: they know whose the mail is
-	backupFiles  = []string{fileCert, fileCloud, "members", fileSecrets}
+	backupFiles  = []string{fileCert, fileCloud, "members", "directory.state", fileSecrets}
 )
 
 // Errors of backups that callers put into words.
