@@ -26,6 +26,7 @@ type box struct {
 	used    bool           // touched since it was last considered for dropping
 	dirty   bool           // devices differ from what the driver has
 	staging *Item          // the item being staged, to find repeated recipients
+	gone    []uint64       // trimmed while it was not loaded, ascending: the driver may still have them
 	loaded  bool           // it holds what the driver has
 	loading chan struct{}  // closed when somebody's load ends; nil when nobody loads
 }
@@ -146,11 +147,24 @@ func (b *box) fill(c Contents) {
 	b.entries = nil
 	b.devices = c.Devices
 	for _, e := range slices.Concat(c.Entries, recovered) {
-		if e.Seq > b.last {
+		if e.Seq > b.last && !b.isGone(e.Seq) {
 			b.add(e)
 		}
 	}
-	b.loaded = true
+	b.loaded, b.gone = true, nil
+}
+
+// isGone reports whether mail was trimmed while b was not loaded.
+func (b *box) isGone(seq uint64) bool {
+	_, gone := slices.BinarySearch(b.gone, seq)
+	return gone
+}
+
+// goes notes that mail is trimmed while b is not loaded.
+func (b *box) goes(seq uint64) {
+	if i, gone := slices.BinarySearch(b.gone, seq); !gone {
+		b.gone = slices.Insert(b.gone, i, seq)
+	}
 }
 
 // recover puts unfiled mail of an earlier run into boxes, which are loaded
@@ -211,9 +225,13 @@ func (s *Store) pinOne(ctx context.Context, account omega.Fingerprint) (*box, er
 	return boxes[0], nil
 }
 
+// unpin lets go of boxes. One that is not loaded is of no use to anybody then.
 func (s *Store) unpin(boxes []*box) {
 	for _, b := range boxes {
 		b.pins--
+		if b.pins == 0 && !b.loaded {
+			delete(s.boxes, b.account)
+		}
 	}
 }
 

@@ -124,6 +124,11 @@ func (s *Store) trimAcked(b *box) {
 // with a later commit. s.mu is held.
 func (s *Store) trimmed(b *box, e Entry) {
 	b.removed(e)
+	s.trim(b, e)
+}
+
+// trim is trimmed for a box that knows nothing of e.
+func (s *Store) trim(b *box, e Entry) {
 	b.pins++
 	s.trimmedFrom = append(s.trimmedFrom, b)
 	s.trims = append(s.trims, Trim{b.account, e.Seq, e.Seq < s.unfiled.first(s.next), e.Shared})

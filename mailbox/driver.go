@@ -13,7 +13,7 @@ type Driver interface {
 	// State is what the storage held when it was opened.
 	State() State
 
-	// Apply makes b visible to Load, Read and Expired, whole or not at all, and
+	// Apply makes b visible to Load, Read, Expired and Filed, whole or not at all, and
 	// starts writing it. It keeps no reference into b. After ErrDiskFull nothing
 	// of b was applied and the same call may be made again; after any other
 	// error the driver has failed for good. At most one batch is applied while
@@ -38,6 +38,10 @@ type Driver interface {
 	// returns the mail that expires at or before now (Unix seconds), and the
 	// next position: nil at the end, as at the start.
 	Expired(ctx context.Context, from []byte, now uint32, limit int) (found []Ref, next []byte, err error)
+
+	// Filed calls visit for those of refs that are filed, with their places among
+	// refs, ascending.
+	Filed(ctx context.Context, refs []Ref, visit func(i int, e Entry)) error
 
 	// Mailboxes returns up to limit mailboxes that hold filed mail, ascending,
 	// that come after the one given; zero is before all. Fewer than limit means

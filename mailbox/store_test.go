@@ -65,6 +65,8 @@ func (d *fakeDriver) Expired(context.Context, []byte, uint32, int) ([]Ref, []byt
 	return nil, nil, nil
 }
 
+func (d *fakeDriver) Filed(context.Context, []Ref, func(int, Entry)) error { return nil }
+
 func (d *fakeDriver) Tombs(context.Context, TombID, TombID, func(TombRun) error) error { return nil }
 
 func (d *fakeDriver) Room() error  { return get(&d.room) }

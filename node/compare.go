@@ -11,13 +11,14 @@ import (
 // Bounds of comparing key servers and mailboxes.
 const (
 	compareInterval = 10 * time.Minute // between two with one server, and for one
+	compareAgain    = 15 * time.Second // after one that failed
 	compareAtOnce   = 16
 )
 
 // comparisons are those of this server with others. Each has a goroutine of
 // its own: a server that lists what it does not have holds up nobody else.
 type comparisons struct {
-	compare func(ctx context.Context, server omega.Fingerprint)
+	compare func(ctx context.Context, server omega.Fingerprint) error
 	running sync.WaitGroup
 
 	mu     sync.Mutex
@@ -28,10 +29,11 @@ type comparisons struct {
 // A comparison is how one server stands.
 type comparison struct {
 	busy bool
-	at   time.Time // when it ended last
+	met  bool      // it came again while busy
+	at   time.Time // when it ended last; zero: the next is due
 }
 
-func newComparisons(compare func(context.Context, omega.Fingerprint)) *comparisons {
+func newComparisons(compare func(context.Context, omega.Fingerprint) error) *comparisons {
 	return &comparisons{compare: compare, others: make(map[omega.Fingerprint]comparison)}
 }
 
@@ -61,11 +63,29 @@ func (c *comparisons) look(ctx context.Context, there []omega.Fingerprint, now t
 func (c *comparisons) run(ctx context.Context, server omega.Fingerprint) {
 	ctx, cancel := context.WithTimeout(ctx, compareInterval)
 	defer cancel()
-	c.compare(ctx, server)
+	err := c.compare(ctx, server)
+	at := time.Now()
+	if err != nil && ctx.Err() == nil { // who used all the time waits as long
+		at = at.Add(compareAgain - compareInterval)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy--
-	c.others[server] = comparison{at: time.Now()}
+	if c.others[server].met {
+		at = time.Time{}
+	}
+	c.others[server] = comparison{at: at}
+}
+
+// meet notes that a server is connected again: it may have been away for less
+// time than lies between two looks, and come back with less.
+func (c *comparisons) meet(server omega.Fingerprint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if o, ok := c.others[server]; ok {
+		o.met, o.at = o.busy, time.Time{}
+		c.others[server] = o
+	}
 }
 
 // wait returns when all have ended, which the end of their context makes soon.

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,12 +26,14 @@ func TestComparisons(t *testing.T) {
 		}
 		honest := all[compareAtOnce]
 		var done atomic.Int64
-		c := newComparisons(func(ctx context.Context, server omega.Fingerprint) {
+		var fails error
+		c := newComparisons(func(ctx context.Context, server omega.Fingerprint) error {
 			if server == honest {
 				done.Add(1)
-				return
+				return fails
 			}
 			<-ctx.Done()
+			return ctx.Err()
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		pass := func(d time.Duration, there []omega.Fingerprint) {
@@ -48,8 +51,21 @@ func TestComparisons(t *testing.T) {
 		if n := done.Load(); n != 2 {
 			t.Errorf("back again, compared %d times", n)
 		}
+		c.meet(honest)
+		pass(time.Second, []omega.Fingerprint{all[0], honest})
+		if n := done.Load(); n != 3 {
+			t.Errorf("away between two looks, compared %d times", n)
+		}
+		fails = errors.New("it broke")
+		c.meet(honest)
+		pass(2*time.Second, []omega.Fingerprint{all[0], honest})
+		fails = nil
+		pass(2*compareAgain, []omega.Fingerprint{all[0], honest})
+		if n := done.Load(); n != 5 {
+			t.Errorf("after one that failed, compared %d times", n)
+		}
 		pass(3*compareInterval, all)
-		if n := done.Load(); n < 3 {
+		if n := done.Load(); n < 6 {
 			t.Errorf("beside many slow ones, compared %d times", n)
 		}
 		cancel()

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +44,7 @@ func (n *Node) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", n.metrics.handler(n))
 	mux.HandleFunc("GET /trace", n.serveTrace)
+	mux.HandleFunc("POST /backup", n.serveBackup)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -61,14 +63,7 @@ const (
 func (n *Node) compare(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	c := newComparisons(func(ctx context.Context, server omega.Fingerprint) {
-		if _, err := n.proxy.SyncWith(ctx, server); err != nil {
-			n.log.Debug("key servers not compared", "server", server, "err", err)
-		}
-		if _, err := n.proxy.CompareWith(ctx, server); err != nil {
-			n.log.Debug("mail not compared", "server", server, "err", err)
-		}
-	})
+	c := n.comparisons
 	defer c.wait()
 	known := introductions{}
 	for {
@@ -91,6 +86,20 @@ func (n *Node) compare(ctx context.Context) error {
 		}
 		c.look(ctx, there, now)
 	}
+}
+
+// compareWith compares the key servers, and then the mailboxes, of this server and
+// another.
+func (n *Node) compareWith(ctx context.Context, server omega.Fingerprint) error {
+	_, keysErr := n.proxy.SyncWith(ctx, server)
+	if keysErr != nil {
+		n.log.Debug("key servers not compared", "server", server, "err", keysErr)
+	}
+	_, mailErr := n.proxy.CompareWith(ctx, server)
+	if mailErr != nil {
+		n.log.Debug("mail not compared", "server", server, "err", mailErr)
+	}
+	return errors.Join(keysErr, mailErr)
 }
 
 // knowServer puts a server's certificate, which came with its announcement, into
@@ -116,6 +125,7 @@ const maxReunions = 1024
 // connected is told of every connection to another server. When very many come
 // at once some are left to the heartbeat of leases.
 func (n *Node) connected(server omega.Fingerprint) {
+	n.comparisons.meet(server)
 	select {
 	case n.reunions <- server:
 	default:

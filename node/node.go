@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -29,10 +28,7 @@ import (
 	"github.com/omega-im/omega/directory"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/keyserver/hkp"
-	keypebble "github.com/omega-im/omega/keyserver/pebble"
 	"github.com/omega-im/omega/mailbox"
-	"github.com/omega-im/omega/mailbox/mem"
-	mailpebble "github.com/omega-im/omega/mailbox/pebble"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/proxy"
@@ -77,8 +73,13 @@ type Node struct {
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
+	comparisons *comparisons // of key servers and mailboxes with other servers
+
 	client, peer, http, admin net.Listener      // http and admin may be nil
 	budget                    *transport.Budget // of client and http
+
+	stores map[string]checkpointer // by directory; none in memory
+	backup sync.Mutex              // one checkpoint is made at a time
 }
 
 // New opens keys, stores and listeners, and starts nothing. On an error
@@ -91,12 +92,16 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 		opt.Clock = time.Now
 	}
 	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions)}
+	n.comparisons = newComparisons(n.compareWith)
 	defer func() {
 		if err != nil {
 			n.closeAll()
 		}
 	}()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := refuseBackup(cfg.Dir); err != nil {
 		return nil, err
 	}
 	if n.identity, err = loadIdentity(ctx, cfg.Dir, opt.Clock()); err != nil {
@@ -203,62 +208,6 @@ func (n *Node) openStores(ctx context.Context) error {
 	}
 	return n.keys.Load(ctx)
 }
-
-// openDrivers opens the storage that the configuration names.
-func (n *Node) openDrivers() (mailbox.Driver, error) {
-	switch n.cfg.Store.Kind {
-	case "memory":
-		n.keyStore = keyserver.NewMem()
-		return mem.New(), nil
-	default:
-		keys, err := keypebble.Open(keypebble.Config{
-			Dir: filepath.Join(n.cfg.Dir, "keys"), CacheSize: int64(n.cfg.Store.KeyCache), FS: n.opt.FS,
-		})
-		if errors.Is(err, syscall.EAGAIN) { // its lock
-			return nil, fmt.Errorf("another omegad uses %s: %w", n.cfg.Dir, err)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("key server: %w", err)
-		}
-		n.keyStore = keys // a nil *Store is not a nil Store
-		return mailpebble.Open(mailpebble.Config{
-			Dir: filepath.Join(n.cfg.Dir, "mail"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
-			Cache: int64(n.cfg.Store.MailCache), Logger: n.log,
-		})
-	}
-}
-
-// openSpool opens the store for mail that other servers are owed. It is small
-// as a rule: no cache of its own is worth the memory.
-func (n *Node) openSpool() (err error) {
-	var driver mailbox.Driver = mem.New()
-	if n.cfg.Store.Kind != "memory" {
-		driver, err = mailpebble.Open(mailpebble.Config{
-			Dir: filepath.Join(n.cfg.Dir, "spool"), FS: n.opt.FS, Reserve: int64(n.cfg.Store.Reserve),
-			MemTable: spoolMemTable, Window: spoolWindow, Cache: spoolCache, Logger: n.log,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	n.spool, err = mailbox.Open(mailbox.Config{
-		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes), MaxRecent: spoolRecent,
-		Now: n.opt.Clock,
-	})
-	if err != nil {
-		driver.Close()
-	}
-	return err
-}
-
-// Sizes of the spool in memory, and of its logs on disk: it is empty most of
-// the time.
-const (
-	spoolMemTable = 2 << 20 // octets
-	spoolCache    = 1 << 20 // octets
-	spoolWindow   = 1 << 10 // mails
-	spoolRecent   = 1 << 12 // keys
-)
 
 // join makes the parts and ties them together.
 func (n *Node) join() (err error) {

@@ -75,7 +75,7 @@ func (p *Proxy) Serve(ctx context.Context, c *transport.Conn) error { return p.s
 
 func (p *Proxy) serve(ctx context.Context, c conn) error {
 	defer c.Close()
-	s, err := p.open(c)
+	s, err := p.open(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (p *Proxy) serve(ctx context.Context, c conn) error {
 
 // open makes the session of c. It is apart from serve so that what it needs of
 // the stack is given back while the session waits.
-func (p *Proxy) open(c conn) (*session, error) {
+func (p *Proxy) open(ctx context.Context, c conn) (*session, error) {
 	peer := c.Peer()
 	if peer.Role != transport.RoleClient {
 		return nil, fmt.Errorf("serve %s: a %s is no client", peer.Account, peer.Role)
@@ -103,6 +103,13 @@ func (p *Proxy) open(c conn) (*session, error) {
 		c.CloseAfterFlush()
 		return nil, omega.Errorf(omega.CodeShutdown, "the server is draining")
 	}
+	// Whoever revoked the device since the handshake found no session to end.
+	_ = onOwnStack(func() error {
+		if e, err := p.cfg.Keys.Find(ctx, s.account); err == nil {
+			p.endRevoked(e)
+		}
+		return nil
+	})
 	return s, nil
 }
 

@@ -35,6 +35,8 @@ type cli struct {
 	Join     joinCmd     `cmd:"" help:"${help_join}"`
 	Evidence evidenceCmd `cmd:"" help:"${help_evidence}"`
 	Vouch    vouchCmd    `cmd:"" help:"${help_vouch}"`
+	Backup   backupCmd   `cmd:"" help:"${help_backup}"`
+	Restore  restoreCmd  `cmd:"" help:"${help_restore}"`
 	Sim      simCmd      `cmd:"" help:"${help_sim}"`
 
 	Version kong.VersionFlag `help:"${help_version}"`

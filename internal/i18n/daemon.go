@@ -30,6 +30,12 @@ var daemon = map[string]entry{
 	"omegad.help.vouch":           {"為想加入的伺服器的金鑰作保。", "Certify the key of a server that wants to join."},
 	"omegad.help.vouch_config":    {"作保的伺服器的設定檔。", "Configuration file of the server that vouches."},
 	"omegad.help.vouch_cert":      {"想加入的伺服器的 certificate.pgp。", "certificate.pgp of the server that wants to join."},
+	"omegad.help.backup":          {"備份一個伺服器，執行中也可以：信件、金鑰、設定檔。", "Back up a server, running or not: mail, keys, configuration."},
+	"omegad.help.backup_dir":      {"備份要放的目錄，必須不存在或是空的；裡面有伺服器的私密金鑰。", "Where the backup goes: missing or empty. It holds the server's secret keys."},
+	"omegad.help.backup_config":   {"伺服器的設定檔。", "Configuration file of the server."},
+	"omegad.help.restore":         {"從備份還原一個伺服器，並讓所有裝置重新比對信件。", "Restore a server from a backup, and have all devices list their mail again."},
+	"omegad.help.restore_dir":     {"備份所在的目錄。", "Directory of the backup."},
+	"omegad.help.restore_config":  {"伺服器的設定檔；不存在的話，就用備份裡的那一份。", "Configuration file of the server; if it is missing, the one in the backup is put there."},
 	"omegad.help.sim":             {"模擬數千個伺服器的雲端，報告它如何承受故障。", "Simulate a cloud of thousands of servers and report how it stands failures."},
 	"omegad.help.sim_n":           {"伺服器數量", "Number of servers"},
 	"omegad.help.sim_seed":        {"一切隨機都由它決定；同一個種子得到同一份報告。", "Everything random follows from it; the same seed gives the same report."},
@@ -56,6 +62,15 @@ var daemon = map[string]entry{
 	"why.evidence":    {"{0} 裡沒有雲端狀態（cloud.state）：請指名執行過的伺服器的目錄", "there is no state of a cloud (cloud.state) in {0}: name the directory of a server that has run"},
 	"why.proofs":      {"{1} 份證據中有 {0} 份不成立", "{0} of {1} proofs do not verify"},
 	"why.vouch":       {"無法作保：{0}", "cannot vouch: {0}"},
+
+	"why.backup":       {"無法備份：{0}", "cannot back up: {0}"},
+	"why.restore":      {"無法還原：{0}", "cannot restore: {0}"},
+	"backup.done":      {"伺服器 {0} 已備份到 {1}（{2} 的狀態）；裡面有私密金鑰，請妥善保管", "server {0} is backed up to {1}, as of {2}; it holds secret keys, keep it safe"},
+	"restore.done":     {"伺服器 {0} 已還原到 {1}（{2} 的狀態）；現在可以啟動了", "server {0} is restored to {1}, as of {2}; it can be started now"},
+	"backup.is":        {"這個目錄是備份，或還原到一半：請用 omegad restore（{0}）", "the directory is a backup, or was not restored to the end: use omegad restore ({0})"},
+	"backup.none":      {"這個目錄不是完整的備份（{0}）", "the directory is no complete backup ({0})"},
+	"backup.something": {"那裡已經有東西了，請指名空的目錄或先移走（{0}）", "there is something already: name an empty directory or move it away first ({0})"},
+	"backup.memory":    {"設定檔的 store.kind 是 memory，沒有東西可備份", "store.kind is memory in the configuration: there is nothing to back up"},
 
 	"dev.ready": {"全部就緒；按 Ctrl+C 結束", "ready; Ctrl+C ends it"},
 }

@@ -183,6 +183,21 @@ func (d *Driver) Expired(_ context.Context, from []byte, now uint32, limit int) 
 	return found, next, nil
 }
 
+// Filed implements mailbox.Driver.
+func (d *Driver) Filed(_ context.Context, refs []mailbox.Ref, visit func(int, mailbox.Entry)) error {
+	live, leave, err := d.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for i, r := range refs {
+		if at := live.find(r.Mailbox, r.Seq); at >= 0 {
+			visit(i, live.mail[r.Mailbox][at].Entry)
+		}
+	}
+	return nil
+}
+
 // Mailboxes implements mailbox.Driver.
 func (d *Driver) Mailboxes(_ context.Context, after omega.Fingerprint, limit int) ([]omega.Fingerprint, error) {
 	live, leave, err := d.enter()

@@ -194,6 +194,35 @@ func (d *Driver) Expired(ctx context.Context, from []byte, now uint32, limit int
 	return found, next, err
 }
 
+// Filed implements mailbox.Driver: one look-up for each.
+func (d *Driver) Filed(ctx context.Context, refs []mailbox.Ref, visit func(int, mailbox.Entry)) error {
+	leave, err := d.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var room [64]byte
+	for i, r := range refs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		k := appendIndexKey(room[:0], r.Mailbox, r.Seq)
+		v, closer, err := d.db.Get(k)
+		if errors.Is(err, db.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e, err := parseIndex(k, v)
+		if err := errors.Join(err, closer.Close()); err != nil {
+			return fmt.Errorf("mail %d: %w", r.Seq, err)
+		}
+		visit(i, e)
+	}
+	return nil
+}
+
 // unfiled returns the mail that earlier runs did not file.
 func (d *Driver) unfiled(first uint64) (found []mailbox.Unfiled, err error) {
 	err = d.scanMail(context.Background(), first, func(seq uint64, m *mail, holders []omega.Fingerprint) bool {
