@@ -21,7 +21,7 @@ func TestFullListAndStall(t *testing.T) {
 		n.isolate(b, true)
 		head := wire.Packet{Class: wire.ClassText, ID: omega.ID{9}, Source: a.id.Account(), Destinations: []omega.Fingerprint{b.id.Account()}}
 		for i := range wire.MaxAvoid {
-			head.Avoid = append(head.Avoid, wire.LinkHash(i + 1))
+			head.Avoid = append(head.Avoid, wire.LinkHash(i+1))
 		}
 		p, err := a.fill(&head, wire.AppendFrame(nil, wire.TypeSend, 0, []byte("x")))
 		if err != nil {

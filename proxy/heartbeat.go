@@ -12,7 +12,7 @@ import (
 )
 
 // Times of the heartbeat between a proxy and a home. (spec/delivery.md,
-// DELIV-25)
+// DELIV-27)
 const (
 	// beatInterval is short enough for one heartbeat to fail before leases are
 	// due by themselves (attachHeartbeat).

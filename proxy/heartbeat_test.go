@@ -54,7 +54,7 @@ func (c *testCloud) atHomes(n int) (people []*testPerson, clients []*testClient)
 	return people, clients
 }
 
-// TestHeartbeat states DELIV-25: while all agree no lease is sent again, and
+// TestHeartbeat states DELIV-27: while all agree no lease is sent again, and
 // what goes between two servers does not grow with their users.
 func TestHeartbeat(t *testing.T) {
 	users := 1000

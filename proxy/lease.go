@@ -88,7 +88,7 @@ func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start, waits ui
 	return l
 }
 
-// leaseKey is what the lease is called between servers. (DELIV-25)
+// leaseKey is what the lease is called between servers. (DELIV-27)
 func (l *lease) leaseKey() wire.LeaseKey { return wire.LeaseKey(l.hash[:len(wire.LeaseKey{})]) }
 
 func (l *lease) close() {

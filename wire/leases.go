@@ -6,7 +6,7 @@ import (
 )
 
 // LeaseBuckets are the parts in which a proxy and a home compare leases: with
-// 64 of them a list of each fits a frame up to 600,000 leases. (DELIV-25)
+// 64 of them a list of each fits a frame up to 600,000 leases. (DELIV-27)
 const LeaseBuckets = 64
 
 // MaxLeaseList is how many leases one list names: 157 KiB.
