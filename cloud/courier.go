@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/omega-im/omega/wire"
 )
 
 // Times of the courier. (spec/cloud.md, CLOUD-23)
@@ -114,7 +116,11 @@ func (c *Cloud) rescue(l *link) {
 		if next := t.links[l.peer]; next != nil && c.post(next, p) == nil {
 			continue // there is another connection
 		}
-		c.reroute(t, p, l.peer, c.giveUpAll)
+		var failed func(wire.PacketView, wire.Reason)
+		if v := p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
+			failed = c.giveUpAll
+		}
+		c.reroute(t, p, l.peer, failed)
 	}
 }
 
@@ -158,11 +164,17 @@ func (l *link) stall() time.Duration {
 	return max(minStall, rtt+rtt/2+stallSlack)
 }
 
-// hedge sends copies of what stalls on a connection around it.
+// hedge sends copies of what stalls on a connection around it. If there is no
+// way around, the connection may still do it; but if that is because the list of
+// dead links is full, another server is told that knows more ways: the origin.
 func (c *Cloud) hedge(t *table, l *link, now int64) {
 	for _, p := range l.overdue(nil, now, l.stall(), maxHedges) {
 		c.stats.hedged.Add(1)
 		l.stalls.Store(true)
-		c.reroute(t, p, l.peer, nil) // the connection may still do it
+		var failed func(wire.PacketView, wire.Reason)
+		if v := p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
+			failed = c.giveUpAll
+		}
+		c.reroute(t, p, l.peer, failed)
 	}
 }

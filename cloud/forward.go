@@ -259,7 +259,7 @@ func (c *Cloud) patience(t *table, to omega.Fingerprint) time.Duration {
 		return minPatience
 	}
 	rtt, _ := t.view.Tree.Distance(to)
-	return max(minPatience, 3*rtt)
+	return max(minPatience, rtt+rtt/2+patienceSlack)
 }
 
 // nextPacketID returns an id that no other packet of this server has: half of

@@ -14,9 +14,15 @@ import (
 // (spec/cloud.md, CLOUD-26)
 const (
 	minPatience = 250 * time.Millisecond // until the first repetition, at least
-	letterLife  = 5 * time.Second        // then it is given up
-	maxLetters  = 1 << 16
-	maxRetries  = 64 // per look of the courier
+
+	// patienceSlack is what a receipt may take besides one and a half round trips of
+	// the way. What a server had taken when it died is only missed here, so this
+	// is most of what such a death costs a message.
+	patienceSlack = 100 * time.Millisecond
+
+	letterLife = 5 * time.Second // then it is given up
+	maxLetters = 1 << 16
+	maxRetries = 64 // per look of the courier
 )
 
 // packetAgain is the flag of a packet that its origin repeats. It says to the

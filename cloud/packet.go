@@ -340,17 +340,22 @@ func (c *Cloud) patientWith(p *parcel) bool {
 // the parcel from here on. failed, if any, is called when there is none.
 func (c *Cloud) reroute(t *table, p *parcel, hop omega.Fingerprint, failed func(wire.PacketView, wire.Reason)) wire.Reason {
 	p = c.sealed(p)
-	link := wire.HashLink(c.self, hop)
-	if v := p.view(); !v.Avoids(link) && v.NumAvoid() < wire.MaxAvoid {
-		p = c.withDead(p, v.Avoid([]wire.LinkHash{link}))
+	name := wire.HashLink(c.self, hop)
+	var not *link
+	switch v := p.view(); {
+	case v.Avoids(name):
+	case v.NumAvoid() < wire.MaxAvoid:
+		p = c.withDead(p, v.Avoid([]wire.LinkHash{name}))
+	default:
+		not = t.links[hop] // the list is full: at least not from here again
 	}
 	spare := p.share() // what failed reads, after p is gone
 	defer spare.release()
 	var reason wire.Reason
 	if p.view().NumDestinations() > 1 {
-		reason = c.split(t, p, nil)
+		reason = c.split(t, p, not)
 	} else {
-		reason = c.pass(t, p, nil)
+		reason = c.pass(t, p, not)
 	}
 	if reason != 0 && failed != nil {
 		failed(spare.view(), reason)

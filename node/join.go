@@ -98,7 +98,9 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 		Dial: func(ctx context.Context, to transport.Address) (cloud.Conn, error) {
 			return dialAs(ctx, identity, to)
 		},
-		Probe: transport.Probe,
+		Probe: func(ctx context.Context, to transport.Address) (time.Duration, error) {
+			return transport.Probe(ctx, nil, to)
+		},
 	}
 	if cfg.Cloud.Transit {
 		c.Announcement.Flags |= mesh.FlagTransit

@@ -261,7 +261,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 	}
 	state := filepath.Join(n.cfg.Dir, fileCloud)
 	return cloud.New(cloud.Config{
-		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer, Probe: transport.Probe,
+		Identity: n.identity, Announcement: n.announced(), Bootstrap: bootstrap, Dial: n.dialPeer, Probe: n.probePeer,
 		DialBulk: n.dialBulk, DialCircuit: n.dialByCircuit, AnswerCircuit: n.answerCircuit, Deliverer: deliverer{n}, Connected: n.connected,
 		Deny: deny, MemberSince: n.members.since, Vouch: n.cfg.Cloud.Vouch, Vouches: vouches,
 		Load:  func() ([]byte, error) { return os.ReadFile(state) },

@@ -3,11 +3,17 @@ package node
 import (
 	"context"
 	"net"
+	"time"
 
 	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
+
+// probePeer measures the round trip to a server over the node's network.
+func (n *Node) probePeer(ctx context.Context, to transport.Address) (time.Duration, error) {
+	return transport.Probe(ctx, n.opt.Dial, to)
+}
 
 // dialPeer connects to another server as this one.
 func (n *Node) dialPeer(ctx context.Context, to transport.Address) (cloud.Conn, error) {

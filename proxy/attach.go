@@ -13,7 +13,7 @@ import (
 // Times at which a proxy sends a lease to a home again.
 const (
 	attachRetry     = 5 * time.Second  // while the home has not taken it
-	attachHeartbeat = 30 * time.Second // afterwards: a home that started again has forgotten it
+	attachHeartbeat = 30 * time.Second // after it was last confirmed, by itself or by a heartbeat (heartbeat.go)
 )
 
 // An attachment is a lease at a home that is another server.
@@ -64,7 +64,7 @@ func (s *session) setLease(l *wire.Lease, raw []byte, tag uint32) (left []omega.
 	if l.Epoch < s.epoch {
 		return nil, false
 	}
-	s.epoch, s.lease = l.Epoch, raw
+	s.epoch, s.lease, s.key = l.Epoch, raw, wire.KeyOfLease(raw)
 	old := s.remotes
 	s.remotes = nil
 	for _, lh := range l.Homes {

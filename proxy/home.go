@@ -21,10 +21,11 @@ import (
 type home struct {
 	p       *Proxy
 	self    omega.Fingerprint
-	boxes   shardMap[*box]                // by account; those that have leases
-	leases  shardMap[*lease]              // by device
-	install sync.Mutex                    // one lease comes or goes at a time
-	devices [keyserver.Buckets]sync.Mutex // one device set is read from the key server and set at a time
+	boxes   shardMap[*box]                     // by account; those that have leases
+	leases  shardMap[*lease]                   // by device
+	install sync.Mutex                         // one lease comes or goes at a time
+	byProxy map[omega.Fingerprint]*proxyLeases // guarded by install
+	devices [keyserver.Buckets]sync.Mutex      // one device set is read from the key server and set at a time
 	warned  warnings
 	pumps   pumps
 }
@@ -40,6 +41,7 @@ func (h *home) init(p *Proxy) {
 	h.self = p.self
 	h.boxes.init()
 	h.leases.init()
+	h.byProxy = make(map[omega.Fingerprint]*proxyLeases)
 	h.pumps.ready = make(chan struct{}, 1)
 }
 
@@ -180,6 +182,7 @@ func (h *home) put(l *lease) bool {
 	b.leases = append(b.leases, l)
 	b.mu.Unlock()
 	h.leases.swap(l.device, l)
+	h.noteProxy(l, true)
 	h.p.stats.leases.Add(1)
 	switch {
 	case old == nil:
@@ -197,6 +200,7 @@ func (h *home) remove(l *lease) {
 		return
 	}
 	l.close()
+	h.noteProxy(l, false)
 	h.p.stats.leases.Add(-1)
 	h.boxes.removeIf(l.account, func(b *box) bool {
 		b.mu.Lock()

@@ -48,6 +48,7 @@ type lease struct {
 	start    uint64
 	waits    uint64                           // sequence of the last mail that waited when the device attached
 	hash     [32]byte                         // SHA-256 of its wire form, tells a repetition
+	taken    int64                            // when it was put in force, steady ms
 	key      atomic.Pointer[keyserver.AckKey] // of a session here: nil until the first acknowledgement
 	s        *session                         // of the device, if this server is its proxy
 	out      *outbox                          // to its proxy otherwise
@@ -78,7 +79,7 @@ func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start, waits ui
 	l := &lease{
 		waits: waits,
 		h:     h, account: w.User, device: w.Device, proxy: w.Proxy, epoch: w.Epoch,
-		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, s: s,
+		notAfter: w.NotAfter.UnixMilli(), start: start, hash: hash, taken: h.p.steady().UnixMilli(), s: s,
 		acked: start, sent: start, held: true,
 	}
 	if s == nil {
@@ -86,6 +87,9 @@ func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start, waits ui
 	}
 	return l
 }
+
+// leaseKey is what the lease is called between servers. (DELIV-27)
+func (l *lease) leaseKey() wire.LeaseKey { return wire.LeaseKey(l.hash[:len(wire.LeaseKey{})]) }
 
 func (l *lease) close() {
 	l.mu.Lock()

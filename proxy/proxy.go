@@ -21,6 +21,7 @@
 //	deliver.go   the home stores an envelope, pushes it at once, and answers when it is durable
 //	lease.go     what is under way to one device
 //	pump.go      mail that waited, read from the store in windows
+//	heartbeat.go which leases a proxy holds, compared with each home
 //	hint.go      a home is away: deputies keep its copy (hold.go, spool.go)
 //
 // Frames to other servers go through a Forwarder, which package node joins
@@ -142,6 +143,7 @@ type Proxy struct {
 	sessions   shardMap[*session] // by device
 	outboxes   shardMap[*outbox]  // by server
 	requests   requests
+	beats      heartbeats
 	jobs       jobs
 	finds      finds
 	deliveries sync.Pool // of *delivery
@@ -220,7 +222,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 }
 
 // tickLoop looks at requests at every tick, at leases once a second, at
-// sessions every five.
+// sessions every five, and says to homes which leases it holds every fifteen.
 func (p *Proxy) tickLoop(ctx context.Context) {
 	t := time.NewTicker(tickInterval)
 	defer t.Stop()
@@ -236,6 +238,9 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		if n%10 == 0 {
 			p.home.tick(p.now(), now)
 			p.spool.tick(now)
+		}
+		if n%int(beatInterval/tickInterval) == 0 {
+			p.beat()
 		}
 		if n%50 == 0 {
 			p.tickSessions(now)

@@ -45,6 +45,22 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere:
 		p.answered(from, f)
 		return true
+	case wire.TypeLeases:
+		if len(f.Body) != 8 {
+			return p.home.receiveTally(from, f)
+		}
+		p.answered(from, f)
+		return true
+	case wire.TypeLeaseList:
+		l, err := wire.DecodeLeaseList(f.Body)
+		if err != nil {
+			return false
+		}
+		if l.Answer {
+			p.answered(from, f)
+			return true
+		}
+		return p.jobs.add(from, len(f.Body), func(context.Context) { p.home.receiveLeaseList(from, f.Tag, l) })
 	case wire.TypeDigest:
 		if len(f.Body) > 0 {
 			p.answered(from, f)

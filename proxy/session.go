@@ -59,10 +59,11 @@ type session struct {
 	ways    gcra // of the reading goroutine
 
 	mu      sync.Mutex
-	why     error        // why this side ended the session; guarded by mu
-	lease   []byte       // wire form of the newest; guarded by mu
-	epoch   uint64       // of lease; guarded by mu
-	remotes []attachment // homes elsewhere in lease; guarded by mu
+	why     error         // why this side ended the session; guarded by mu
+	lease   []byte        // wire form of the newest; guarded by mu
+	key     wire.LeaseKey // of lease; guarded by mu
+	epoch   uint64        // of lease; guarded by mu
+	remotes []attachment  // homes elsewhere in lease; guarded by mu
 }
 
 // errBye is the end of a session at the client's own wish.

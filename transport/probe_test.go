@@ -12,11 +12,11 @@ func TestProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := Address{Network: NetworkTLS, HostPort: ln.Addr().String()}
-	if rtt, err := Probe(t.Context(), to); err != nil || rtt <= 0 || rtt > time.Minute {
+	if rtt, err := Probe(t.Context(), nil, to); err != nil || rtt <= 0 || rtt > time.Minute {
 		t.Errorf("%v, %v", rtt, err)
 	}
 	ln.Close()
-	if rtt, err := Probe(t.Context(), to); err == nil {
+	if rtt, err := Probe(t.Context(), nil, to); err == nil {
 		t.Errorf("%v to a server that is not there", rtt)
 	}
 }

@@ -68,6 +68,9 @@ const (
 	TypeLack     Type = 40 // H→H Have: which of them are wanted
 	TypeWaiting  Type = 41 // H→P→C Waiting: up to where mail waits for a device
 
+	TypeLeases    Type = 42 // P→H Tally of the leases it holds for that home; answer u64: buckets in which the home differs
+	TypeLeaseList Type = 43 // P→H LeaseList: the leases of one bucket; answer LeaseList: those that the home lacks
+
 	TypeWay   Type = 44 // C→S fingerprint of a server: the way to it, measured
 	TypeHops  Type = 45 // S→C Way
 	TypeWhere Type = 48 // S→H fingerprint of an account: which proxy is it on (spec/directory.md, DIR-8)

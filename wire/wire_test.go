@@ -87,6 +87,8 @@ func samples(t testing.TB) map[string][]byte {
 		"homes":    AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
 		"hint":     AppendHint(nil, Hint{Home: home, Envelope: env}),
 		"have":     AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
+		"tally":    AppendTally(nil, &Tally{0: 7, LeaseBuckets - 1: 9}),
+		"leases":   AppendLeaseList(nil, &LeaseList{Bucket: 5, Answer: true, Keys: []LeaseKey{{5, 1}, {5 + LeaseBuckets, 2}}}),
 		"receipt":  AppendReceipt(nil, []omega.ID{{1}, {2}}),
 		"bounce":   AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
 		"traced":   AppendTraced(nil, 7, HopLimit-1),
@@ -188,6 +190,18 @@ func reencode(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendHave(nil, h), nil
+	case "tally":
+		t, err := DecodeTally(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendTally(nil, t), nil
+	case "leases":
+		l, err := DecodeLeaseList(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendLeaseList(nil, l), nil
 	case "record":
 		r, err := DecodeRecord(b)
 		if err != nil {

@@ -153,9 +153,13 @@ func TestLiars(t *testing.T) {
 				lost, late := 0, 0
 				for i := range *worldsFlag {
 					inWorld(t, *seedFlag+uint64(i), func(w *world) {
-						w.grow(max(20, *serversFlag), lieToEveryTenth(tt.lie))
+						servers, during := 12, 4*time.Second
+						if *figuresFlag {
+							servers, during = max(20, *serversFlag), 10*time.Second
+						}
+						w.grow(servers, lieToEveryTenth(tt.lie))
 						streams := w.amongLiars(far)
-						w.run(streams, 100*time.Millisecond, 10*time.Second, 20*time.Second)
+						w.run(streams, 100*time.Millisecond, during, 20*time.Second)
 						d, l := w.took(streams)
 						took, lost = append(took, d...), lost+l
 					})
