@@ -296,17 +296,17 @@ func TestAbandonedRequest(t *testing.T) {
 	c := p.newCore(t)
 	s := c.at(t, p)
 	p.mu.Lock()
-	p.mute = func(f wire.Frame) bool { return f.Type == wire.TypeHomes }
+	p.mute = func(f wire.Frame) bool { return f.Type == wire.TypeWay }
 	conn := p.conns[len(p.conns)-1]
 	p.mu.Unlock()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	asked := len(p.frames(wire.TypeHomes))
+	asked := len(p.frames(wire.TypeWay))
 	go func() {
-		_, err := s.request(ctx, wire.TypeHomes, nil)
+		_, err := s.request(ctx, wire.TypeWay, nil)
 		done <- err
 	}()
-	until(t, "asked", func() bool { return len(p.frames(wire.TypeHomes)) > asked })
+	until(t, "asked", func() bool { return len(p.frames(wire.TypeWay)) > asked })
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("request: %v", err)
