@@ -159,6 +159,7 @@ func TestFailover(t *testing.T) {
 				tt.strike(c.servers[i].process())
 				until(t, failoverTimeout, "a text that was written later comes", func() bool { return !f.next(began).IsZero() })
 				took = append(took, f.next(began).Sub(began))
+				t.Logf("%v strike s%d: %v", began.UTC().Format("15:04:05.000"), i+1, took[len(took)-1])
 				if tt.writer {
 					until(t, failoverTimeout, "the writer is connected elsewhere", func() bool { n := c.proxy(t, victim); return n >= 0 && n != i })
 				}
