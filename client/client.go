@@ -120,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	if c.db, err = history.Open(ctx, filepath.Join(cfg.Home, fileHistory)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
-	if err := errors.Join(c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
+	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}

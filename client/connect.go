@@ -52,6 +52,9 @@ func (c *Client) stayOnline(ctx context.Context) {
 		c.cfg.log().Info("connected", "proxy", avoid, "took", next.took)
 		end = c.serve(ctx, next, b.slow)
 		next = end.next
+		if isCode(end.why, omega.CodeSuperseded) {
+			c.notAlone(ctx)
+		}
 		b.ended(end, time.Since(start), time.Now())
 		c.cfg.log().Info("session ended", "proxy", avoid, "err", end.why, "pause", b.pause)
 	}
@@ -412,7 +415,8 @@ func (c *Client) isHome(server omega.Fingerprint) bool {
 	return slices.Contains(c.reading, server)
 }
 
-// alignCursor starts at nothing with a home whose store is a new one.
+// alignCursor begins where a home says, if its store is a new one, and looks
+// whether this device has acknowledged more there than it knows.
 func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
 	return c.db.Update(ctx, func(tx *history.Tx) error {
 		cursors, err := tx.Cursors()
@@ -420,10 +424,16 @@ func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
 			return err
 		}
 		for _, cur := range cursors {
-			if cur.Home == a.Home && cur.Incarnation == a.Incarnation {
+			if cur.Home != a.Home || cur.Incarnation != a.Incarnation {
+				continue
+			}
+			if cur.Seq >= a.Cursor {
 				return nil
 			}
+			if err := c.leapFor(tx, "a home has more acknowledgements of this device than it knows"); err != nil {
+				return err
+			}
 		}
-		return tx.PutCursor(history.Cursor{Home: a.Home, Incarnation: a.Incarnation})
+		return tx.PutCursor(history.Cursor{Home: a.Home, Incarnation: a.Incarnation, Seq: a.Cursor})
 	})
 }

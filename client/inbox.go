@@ -434,7 +434,7 @@ func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) erro
 // that is to be acted upon.
 func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	m := r.Message
-	if r.Track != nil && len(r.Track.Missing) > 0 {
+	if r.Track != nil && len(r.Track.Wanted()) > 0 {
 		t.missing = true
 	}
 	if m.Verified {
