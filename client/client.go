@@ -273,6 +273,9 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if err != nil {
 		return nil, err
 	}
+	if exposed(c.cfg.Home) {
+		out.Exposed = c.cfg.Home
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session != nil {
