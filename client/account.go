@@ -130,7 +130,7 @@ func exposed(home string) bool {
 	}
 	return slices.ContainsFunc(files, func(f fs.DirEntry) bool {
 		info, err := f.Info()
-		return err == nil && info.Mode().Perm()&others != 0
+		return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&others != 0
 	})
 }
 
