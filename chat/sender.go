@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -49,6 +50,28 @@ func NewSender(id *pgp.Identity, rand io.Reader, profile string, state SenderSta
 		return nil, fmt.Errorf("new sender for chat %s: the stored key is of another chat or device", state.Chat)
 	}
 	return &Sender{id: id, rand: rand, profile: SanitizeName(profile), state: state}, nil
+}
+
+// leap is how far a sender leaps at least, and how far more by chance, so that
+// two copies of one device do not land in one place.
+const leap = 1 << 18
+
+// Leap has the next message come far behind all that this device may have sent
+// and does not know of, under a new key. (spec/chat.md, CHAT-6)
+func (s *SenderState) Leap(rand io.Reader) error {
+	var b [4]byte
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return fmt.Errorf("leap: read randomness: %w", err)
+	}
+	if s.Previous == (Link{}) { // which only the first message may have
+		if _, err := io.ReadFull(rand, s.Previous[:]); err != nil {
+			return fmt.Errorf("leap: read randomness: %w", err)
+		}
+	}
+	far := uint64(s.Sequence) + leap + uint64(binary.BigEndian.Uint32(b[:])%leap)
+	s.Sequence = uint32(min(far, math.MaxUint32))
+	s.Count = MaxKeyMessages
+	return nil
 }
 
 // State returns what to keep.

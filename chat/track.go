@@ -27,6 +27,10 @@ func sightingOf(m *Message, previous Link) *Sighting {
 // A Range is a run of sequences, both ends in it.
 type Range struct{ From, To uint32 }
 
+// LeapRun is the length from which on a run of sequences that nobody has seen is
+// no loss but a leap (spec/chat.md, CHAT-6): it is not asked for.
+const LeapRun = 1 << 16
+
 // MaxMissing is how many gaps a track remembers; older ones are given up.
 const MaxMissing = 1024
 
@@ -37,7 +41,7 @@ type Track struct {
 	Device  omega.Fingerprint
 	Low     uint32  // nothing is expected below; 0 before the first key or message
 	Highest uint32  // highest sequence that is known to exist
-	Missing []Range // from Low to Highest, ascending; what to ask for again
+	Missing []Range // from Low to Highest, ascending; leaps too
 
 	Last     uint32 // highest sequence seen
 	LastLink Link
@@ -133,11 +137,16 @@ func (t *Track) GiveUp(n uint32) {
 	}
 }
 
+// Wanted are the runs of messages that are missing: what to ask for again.
+func (t *Track) Wanted() []Range {
+	return slices.DeleteFunc(slices.Clone(t.Missing), func(r Range) bool { return r.To-r.From >= LeapRun-1 })
+}
+
 // MissingSequences lists at most n of the missing sequences, the newest runs
 // first: they are what a person waits for.
 func (t *Track) MissingSequences(n int) []uint32 {
 	var out []uint32
-	for _, r := range slices.Backward(t.Missing) {
+	for _, r := range slices.Backward(t.Wanted()) {
 		for seq := r.From; len(out) < n; seq++ {
 			out = append(out, seq)
 			if seq == r.To {

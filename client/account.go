@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -112,6 +113,25 @@ func writeFile(path string, data []byte) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// exposed reports whether others on this machine can get at what is in a home:
+// the directory lets them in, and some file is not its owner's alone. What
+// cannot be looked at is not known to be open.
+func exposed(home string) bool {
+	const others = 0o077
+	dir, err := os.Stat(home)
+	if err != nil || dir.Mode().Perm()&others == 0 {
+		return false
+	}
+	files, err := os.ReadDir(home)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(files, func(f fs.DirEntry) bool {
+		info, err := f.Info()
+		return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&others != 0
+	})
 }
 
 // AccountOf returns whose home a directory is.

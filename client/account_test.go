@@ -124,3 +124,29 @@ func TestNotice(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A home is exposed when others come in and can do something there.
+func TestExposed(t *testing.T) {
+	for _, tt := range []struct {
+		dir, file os.FileMode
+		want      bool
+	}{
+		{0o700, 0o644, false},
+		{0o755, 0o600, false},
+		{0o755, 0o644, true},
+		{0o750, 0o660, true},
+	} {
+		dir := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(dir, "own"), nil, 0o600))
+		file := filepath.Join(dir, fileSecrets)
+		must(t, os.WriteFile(file, nil, 0o600))
+		must(t, os.Chmod(file, tt.file))
+		must(t, os.Chmod(dir, tt.dir))
+		if got := exposed(dir); got != tt.want {
+			t.Errorf("directory %o, file %o: exposed %v, want %v", tt.dir, tt.file, got, tt.want)
+		}
+	}
+	if exposed(filepath.Join(t.TempDir(), "none")) {
+		t.Error("a directory that is not there is exposed")
+	}
+}

@@ -120,7 +120,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	if c.db, err = history.Open(ctx, filepath.Join(cfg.Home, fileHistory)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
-	if err := errors.Join(c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
+	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}
@@ -272,6 +272,9 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	})
 	if err != nil {
 		return nil, err
+	}
+	if exposed(c.cfg.Home) {
+		out.Exposed = c.cfg.Home
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

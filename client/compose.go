@@ -206,7 +206,7 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
-	state, err := tx.Sender(roster.Chat)
+	state, err := c.sender(tx, roster.Chat)
 	if err != nil {
 		return err
 	}

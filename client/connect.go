@@ -2,10 +2,8 @@ package client
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -14,14 +12,6 @@ import (
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/wire"
-)
-
-// Times between attempts to connect: the first retry is soon, because a server
-// that restarts is back soon.
-const (
-	minRetry = 200 * time.Millisecond
-	maxRetry = 30 * time.Second
-	maxBye   = 5 * time.Second // that a server may ask for which drains
 )
 
 // renewInterval is how often lease, record and the list of servers are looked at.
@@ -42,72 +32,36 @@ func (c *Client) Run(ctx context.Context) {
 
 // stayOnline makes one session after the other until ctx ends.
 func (c *Client) stayOnline(ctx context.Context) {
-	var pause time.Duration     // before the next dial; 0: at once
+	var b backoff
 	var avoid omega.Fingerprint // the server of the last session
 	var end ending              // of it
-	next, slow := end.next, 0   // sessions that ended in silence, one soon after the other
+	next := end.next
 	for ctx.Err() == nil {
 		var err error
 		if next == nil {
-			c.pause(ctx, pause, isCode(end.why, omega.CodeShutdown))
+			c.pause(ctx, b.pause, isCode(end.why, omega.CodeShutdown))
 			if next, err = c.race(ctx, c.candidates(avoid, false)); err != nil {
 				c.offline(err)
 				c.cfg.log().Info("no server answers", "err", err)
-				pause = longer(pause)
+				b.failed()
 				continue
 			}
 		}
 		start := time.Now()
 		avoid = next.conn.Peer().Account
-		end = c.serve(ctx, next, slow)
+		c.cfg.log().Info("connected", "proxy", avoid, "took", next.took)
+		end = c.serve(ctx, next, b.slow)
 		next = end.next
-		c.cfg.log().Info("session ended", "err", end.why)
-		lasted := time.Since(start)
-		switch {
-		case !errors.Is(end.why, errSilent):
-			slow = 0
-		case lasted > time.Minute:
-			slow = 1
-		default:
-			slow = min(slow+1, maxSlow)
+		if isCode(end.why, omega.CodeSuperseded) {
+			c.notAlone(ctx)
 		}
-		pause = pauseAfter(end, lasted, pause)
+		b.ended(end, time.Since(start), time.Now())
+		c.cfg.log().Info("session ended", "proxy", avoid, "err", end.why, "pause", b.pause)
 	}
 	if next != nil {
 		next.conn.Close()
 	}
 }
-
-// An ending is how a session ended.
-type ending struct {
-	settled bool     // it was of use
-	why     error    // never nil
-	next    *dialled // that takes its place; nil: none
-}
-
-// pauseAfter is how long to wait after a session. A server that took this device
-// is worth no pause, unless that lasts no longer than the pause before: then
-// something here, such as a full disk, or there is the reason. Two homes with
-// one device drive each other out: they must slow down. One that drains says
-// when, so that not all its clients are everywhere at once.
-func pauseAfter(end ending, lasted, pause time.Duration) time.Duration {
-	var bye *omega.Error
-	switch {
-	case errors.As(end.why, &bye) && bye.Code == omega.CodeShutdown:
-		ms, err := strconv.ParseUint(bye.Text, 10, 32)
-		if err != nil {
-			return minRetry
-		}
-		return min(time.Duration(ms)*time.Millisecond, maxBye)
-	case isCode(end.why, omega.CodeSuperseded):
-	case end.settled && lasted > max(pause, minRetry), lasted > maxRetry:
-		return 0
-	}
-	return longer(pause)
-}
-
-// longer is the pause after one more failure.
-func longer(pause time.Duration) time.Duration { return min(max(2*pause, minRetry), maxRetry) }
 
 // pause waits for d, about. After a bye nothing that is to be sent waits for it.
 func (c *Client) pause(ctx context.Context, d time.Duration, bye bool) {
@@ -176,7 +130,7 @@ func (c *Client) serve(ctx context.Context, d *dialled, slow int) (end ending) {
 		end.next = d
 	}
 	end.why = context.Cause(ctx)
-	end.settled = c.offline(end.why)
+	end.settled, end.prompt = c.offline(end.why), s.prompt.Load() >= provesPrompt
 	return end
 }
 
@@ -461,7 +415,8 @@ func (c *Client) isHome(server omega.Fingerprint) bool {
 	return slices.Contains(c.reading, server)
 }
 
-// alignCursor starts at nothing with a home whose store is a new one.
+// alignCursor begins where a home says, if its store is a new one, and looks
+// whether this device has acknowledged more there than it knows.
 func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
 	return c.db.Update(ctx, func(tx *history.Tx) error {
 		cursors, err := tx.Cursors()
@@ -469,10 +424,16 @@ func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
 			return err
 		}
 		for _, cur := range cursors {
-			if cur.Home == a.Home && cur.Incarnation == a.Incarnation {
+			if cur.Home != a.Home || cur.Incarnation != a.Incarnation {
+				continue
+			}
+			if cur.Seq >= a.Cursor {
 				return nil
 			}
+			if err := c.leapFor(tx, "a home has more acknowledgements of this device than it knows"); err != nil {
+				return err
+			}
 		}
-		return tx.PutCursor(history.Cursor{Home: a.Home, Incarnation: a.Incarnation})
+		return tx.PutCursor(history.Cursor{Home: a.Home, Incarnation: a.Incarnation, Seq: a.Cursor})
 	})
 }

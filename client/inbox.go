@@ -123,20 +123,36 @@ func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (t
 			}
 		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device:
 		case w.incarnation[m.mail.Home] == [8]byte{}: // before its answer to the lease, which was lost: it comes again
-		case m.mail.Seq != 0 && !w.isOf(ctx, s, &m.mail):
-			return nil, nil, errForged
-		case m.mail.Seq <= at(m.mail.Home):
-			seen[m.mail.Home] = at(m.mail.Home) // the home has not heard of it: say it again
-		case m.mail.Prev > at(m.mail.Home):
-			if err := w.rewind(s, m.mail.Home, at(m.mail.Home)); err != nil {
-				return nil, nil, err
-			}
 		default:
-			seen[m.mail.Home] = m.mail.Seq
-			todo = append(todo, m.mail)
+			last := at(m.mail.Home)
+			next, err := w.inTurn(ctx, s, &m.mail, last)
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case next:
+				seen[m.mail.Home] = m.mail.Seq
+				todo = append(todo, m.mail)
+			case m.mail.Seq <= last:
+				seen[m.mail.Home] = last // the home has not heard of it: say it again
+			}
 		}
 	}
 	return todo, seen, nil
+}
+
+// inTurn reports whether a mail is genuine and the next after last. Where some
+// are missing it asks for them.
+func (w *inboxWorker) inTurn(ctx context.Context, s *session, m *wire.Mail, last uint64) (bool, error) {
+	if m.Seq != 0 { // one that is not stored has no code
+		genuine, err := w.said(ctx, s, m.Home, func(key *keyserver.AckKey) bool { return key.CheckMail(m, w.incarnation[m.Home]) })
+		if err != nil || !genuine {
+			return false, err
+		}
+	}
+	if m.Seq > last && m.Prev > last {
+		return false, w.rewind(s, m.Home, last)
+	}
+	return m.Seq > last, nil
 }
 
 // errForged ends a session whose proxy makes up what homes say.
@@ -190,16 +206,6 @@ func (w *inboxWorker) said(ctx context.Context, s *session, server omega.Fingerp
 		return false, ctx.Err()
 	}
 	return err == nil, err
-}
-
-// isOf reports whether mail is from the home that it names. What that home
-// itself hands over needs no proof.
-func (w *inboxWorker) isOf(ctx context.Context, s *session, m *wire.Mail) bool {
-	if m.Home == s.conn.Peer().Account {
-		return true
-	}
-	key, err := w.c.ackKey(ctx, s, m.Home)
-	return err == nil && key.CheckMail(m, w.incarnation[m.Home])
 }
 
 // rewind asks a home once per place to send again.
@@ -428,7 +434,7 @@ func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) erro
 // that is to be acted upon.
 func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	m := r.Message
-	if r.Track != nil && len(r.Track.Missing) > 0 {
+	if r.Track != nil && len(r.Track.Wanted()) > 0 {
 		t.missing = true
 	}
 	if m.Verified {

@@ -70,11 +70,12 @@ func (o *ordering) load(ctx context.Context, tx *history.Tx, l lane) (err error)
 // waits returns until when a message waits at most, zero if it does not.
 func (o *ordering) waits(l lane, seq uint32) time.Time {
 	t, d := o.tracks[l], o.delays[l]
-	if len(t.Missing) == 0 {
+	wanted := t.Wanted()
+	if len(wanted) == 0 {
 		o.set(l, history.Delay{})
 		return time.Time{}
 	}
-	gap := slices.ContainsFunc(t.Missing, func(r chat.Range) bool { return r.From < seq && r.To > d.Skipped })
+	gap := slices.ContainsFunc(wanted, func(r chat.Range) bool { return r.From < seq && r.To > d.Skipped })
 	if !gap {
 		return time.Time{}
 	}

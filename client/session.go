@@ -30,7 +30,9 @@ type session struct {
 	wants atomic.Bool  // a sign of life is wanted
 	last  atomic.Int64 // when an envelope went or came, since started
 	rtt   atomic.Int64 // of this session, about; ns
-	slow  int          // patience is doubled so often, because sessions before this one ended in silence
+
+	prompt atomic.Int64 // answers that came soon, since the last that did not
+	slow   int          // patience is doubled so often, because sessions before this one ended in silence
 
 	mu      sync.Mutex
 	lastTag uint32             // guarded by mu
@@ -42,7 +44,8 @@ type session struct {
 // A request was sent and has no answer yet.
 type request struct {
 	done func(wire.Frame, error)
-	size int // of its body
+	size int           // of its body
+	sent time.Duration // since the session started
 }
 
 // handshakeTrips is how many round trips a handshake takes, about.
@@ -110,6 +113,9 @@ func (s *session) frame(f wire.Frame) error {
 // answer gives f to whoever asked.
 func (s *session) answer(f wire.Frame) {
 	r, ok := s.take(f.Tag)
+	if ok {
+		s.noteAnswer(s.age() - r.sent)
+	}
 	switch {
 	case !ok:
 	case f.Type == wire.TypeError:
@@ -120,6 +126,16 @@ func (s *session) answer(f wire.Frame) {
 		r.done(wire.Frame{}, err)
 	default:
 		r.done(f, nil)
+	}
+}
+
+// noteAnswer takes down how long an answer took.
+func (s *session) noteAnswer(took time.Duration) {
+	switch {
+	case took <= prompt:
+		s.prompt.Add(1)
+	case took > late:
+		s.prompt.Store(0)
 	}
 }
 
@@ -153,7 +169,7 @@ func (s *session) start(t wire.Type, body []byte, done func(wire.Frame, error)) 
 		s.lastTag = 1
 	}
 	tag = s.lastTag
-	s.pending[tag] = request{done, len(body)}
+	s.pending[tag] = request{done, len(body), s.age()}
 	s.waiting += len(body)
 	s.mu.Unlock()
 

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -40,14 +42,12 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 	if err != nil {
 		return nil, err
 	}
-	out := &clientrpc.TraceResult{}
-	for _, h := range homes {
-		w, err := c.way(ctx, s, h, near)
-		if err != nil {
-			return nil, err
-		}
-		out.Ways = append(out.Ways, *w)
+	out := &clientrpc.TraceResult{Ways: make([]clientrpc.Way, len(homes))}
+	var wg sync.WaitGroup
+	for i, h := range homes { // omega.MaxHomes at most, as many as a proxy measures at once
+		wg.Go(func() { out.Ways[i] = c.way(ctx, s, h, near) })
 	}
+	wg.Wait()
 	return out, nil
 }
 
@@ -59,22 +59,22 @@ func (s *session) roundTrip(ctx context.Context) (time.Duration, error) {
 }
 
 // way has the proxy measure the way to one home. near is how far the proxy is.
-func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, near time.Duration) (*clientrpc.Way, error) {
-	f, err := s.request(ctx, wire.TypeWay, home.Wire())
-	if err != nil {
-		return nil, fmt.Errorf("trace the way to %s: %w", home, err)
-	}
-	if f.Type != wire.TypeHops {
-		return nil, fmt.Errorf("%w answer of type %d to a question for a way", wire.ErrMalformed, f.Type)
-	}
-	way, err := wire.DecodeWay(f.Body)
-	if err != nil {
-		return nil, err
-	}
+// What goes wrong is that home's alone.
+func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, near time.Duration) clientrpc.Way {
 	proxy := s.conn.Peer().Account
+	way, err := s.way(ctx, home)
+	if err != nil {
+		out := clientrpc.Way{Home: home}
+		if errors.Is(err, context.DeadlineExceeded) {
+			out.Problem = silentHome(home)
+		} else {
+			errors.As(explain(i18n.T("doing.way"), err), &out.Problem)
+		}
+		return out
+	}
 	hops := append([]wire.Hop{{Server: proxy}}, way.Hops...)
 	known := c.announcements()
-	out := &clientrpc.Way{Home: home, Direct: home == proxy || way.Flags&wire.WayDirect != 0}
+	out := clientrpc.Way{Home: home, Direct: home == proxy || way.Flags&wire.WayDirect != 0}
 	for _, h := range hops {
 		hop := clientrpc.Hop{Server: h.Server, RTTMS: float64((near + h.RTT).Microseconds()) / 1000}
 		if a, err := mesh.Decode(known[h.Server]); err == nil {
@@ -84,9 +84,26 @@ func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, ne
 		out.TotalMS = hop.RTTMS
 	}
 	if way.Flags&wire.WayArrived == 0 {
-		out.Problem = &clientrpc.Error{
-			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.way"), Why: i18n.T("why.noanswer", home), Next: i18n.T("next.retry"),
-		}
+		out.Problem = silentHome(home)
 	}
-	return out, nil
+	return out
+}
+
+// silentHome says that a home did not answer.
+func silentHome(home omega.Fingerprint) *clientrpc.Error {
+	return &clientrpc.Error{
+		Code: clientrpc.CodeOffline, Doing: i18n.T("doing.way"), Why: i18n.T("why.noanswer", home), Next: i18n.T("next.retry"),
+	}
+}
+
+// way asks the proxy for the way to a server. (spec/delivery.md, DELIV-22)
+func (s *session) way(ctx context.Context, to omega.Fingerprint) (*wire.Way, error) {
+	f, err := s.request(ctx, wire.TypeWay, to.Wire())
+	if err != nil {
+		return nil, fmt.Errorf("trace the way to %s: %w", to, err)
+	}
+	if f.Type != wire.TypeHops {
+		return nil, fmt.Errorf("%w answer of type %d to a question for a way", wire.ErrMalformed, f.Type)
+	}
+	return wire.DecodeWay(f.Body)
 }

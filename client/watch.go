@@ -14,13 +14,17 @@ const (
 	// a sign of life although it waits for nothing.
 	DefaultKeepAlive = 15 * time.Second
 
-	quiet     = 500 * time.Millisecond // the same, while something is awaited
-	signWait  = 500 * time.Millisecond // for the sign, at least
-	slowest   = 32 << 10               // octets per second that a network carries; for what is longer on its way
-	maxSlow   = 4                      // times that patience doubles
-	searchGap = time.Second            // between two searches for another proxy
-	silence   = 15 * time.Second       // after which a session is over though no other proxy was found
-	revival   = 50 * time.Millisecond  // how often a search looks whether it is still wanted
+	quiet    = 500 * time.Millisecond // the same, while something is awaited
+	signWait = 500 * time.Millisecond // for the sign, at least
+	slowest  = 32 << 10               // octets per second that a network carries; for what is longer on its way
+	maxSlow  = 4                      // times that patience doubles
+	prompt   = signWait / 2           // an answer within this is
+	late     = 2 * signWait           // one that took longer says that network or server is slow
+
+	provesPrompt = 20                    // prompt answers since the last late one
+	searchGap    = time.Second           // between two searches for another proxy
+	silence      = 15 * time.Second      // after which a session is over though no other proxy was found
+	revival      = 50 * time.Millisecond // how often a search looks whether it is still wanted
 )
 
 // Ends of sessions that have a successor.

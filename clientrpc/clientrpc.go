@@ -240,6 +240,7 @@ type StatusResult struct {
 	Parked  int               `json:"parked"`  // mails waiting for a key; not those from before this device was added
 	Skew    time.Duration     `json:"skew_ns"` // this clock minus the home's
 	Expires time.Time         `json:"expires,omitzero"`
+	Exposed string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
 }
 

@@ -109,17 +109,22 @@ func (db *DB) open(ctx context.Context) (err error) {
 
 const inMemory = ":memory:"
 
-// protect makes the file before SQLite does, with a mode that keeps others
-// out: there are keys in it. SQLite gives its other files the same mode.
+// protect makes the files before SQLite does, with a mode that keeps others
+// out: there are keys and texts in them, in the log too.
 func (db *DB) protect() error {
 	if db.path == inMemory || strings.HasPrefix(db.path, "file:") {
 		return nil
 	}
-	f, err := os.OpenFile(db.path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
+	for _, end := range []string{"", "-wal", "-shm"} {
+		f, err := os.OpenFile(db.path+end, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
 	}
-	return f.Close()
+	return nil
 }
 
 // openPool prepares connections to path. Every commit is synced before it

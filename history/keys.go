@@ -36,6 +36,24 @@ func (tx *Tx) Sender(c omega.ChatID) (chat.SenderState, error) {
 	return s, nil
 }
 
+// Senders returns the states of this device in all chats in which it has sent.
+func (tx *Tx) Senders() (out []chat.SenderState, err error) {
+	const what = "read senders"
+	err = tx.rows(what, `SELECT state FROM sender ORDER BY chat`, nil, func(scan func(...any) error) error {
+		var b []byte
+		if err := scan(&b); err != nil {
+			return err
+		}
+		s, err := chat.UnmarshalSenderState(b)
+		if err != nil {
+			return fmt.Errorf("%s: %w (%w)", what, ErrDamaged, err)
+		}
+		out = append(out, s)
+		return nil
+	})
+	return out, err
+}
+
 // PutSender stores the state of this device in a chat: in the transaction that
 // stores the message that moved it.
 func (tx *Tx) PutSender(s chat.SenderState) error {
@@ -104,7 +122,7 @@ func (tx *Tx) PutTrack(_ context.Context, t *chat.Track, s *chat.Sighting) error
 	what := "store track of device " + t.Device.String()
 	if _, err := tx.exec(what, `INSERT INTO lane (chat, device, track, missing) VALUES (?, ?, ?, ?)
 		ON CONFLICT (chat, device) DO UPDATE SET track = excluded.track, missing = excluded.missing`,
-		t.Chat[:], address(t.Device), t.Marshal(), len(t.Missing)); err != nil || s == nil {
+		t.Chat[:], address(t.Device), t.Marshal(), len(t.Wanted())); err != nil || s == nil {
 		return err
 	}
 	_, err := tx.exec(what, `INSERT INTO seen (lane, sequence, link, previous, time, signature)

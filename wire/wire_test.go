@@ -85,6 +85,8 @@ func samples(t testing.TB) map[string][]byte {
 		"entry":    AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
 		"blobs":    AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
 		"homes":    AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
+		"servers":  AppendServersQuery(nil, &ServersQuery{Most: 96, Named: []omega.Fingerprint{home, v6}}),
+		"way":      AppendWay(nil, &Way{Flags: WayArrived, Hops: []Hop{{home, 1500 * time.Microsecond}, {v6, time.Second}}}),
 		"hint":     AppendHint(nil, Hint{Home: home, Envelope: env}),
 		"have":     AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
 		"tally":    AppendTally(nil, &Tally{0: 7, LeaseBuckets - 1: 9}),
@@ -178,6 +180,18 @@ func reencode(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendHomeOffers(nil, offers), nil
+	case "servers":
+		q, err := DecodeServersQuery(b)
+		if err != nil || len(b) == 0 { // which asks for as many as fit
+			return b, err
+		}
+		return AppendServersQuery(nil, q), nil
+	case "way":
+		w, err := DecodeWay(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendWay(nil, w), nil
 	case "hint":
 		h, err := DecodeHint(b)
 		if err != nil {

@@ -86,6 +86,8 @@ func diagnosis(st *clientrpc.StatusResult) *clientrpc.Error {
 	case st.Skew.Abs() > omega.ClockTolerance:
 		why := i18n.T("why.clock", st.Skew.Round(time.Second))
 		return &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: doing, Why: why, Next: i18n.T("next.clock")}
+	case st.Exposed != "":
+		return &clientrpc.Error{Code: clientrpc.CodeHome, Doing: doing, Why: i18n.T("why.exposed", st.Exposed), Next: i18n.T("next.private", quoted(st.Exposed))}
 	case expired(st):
 		return &clientrpc.Error{Code: clientrpc.CodeKey, Doing: doing, Why: i18n.T("why.keyexpired"), Next: i18n.T("next.renew")}
 	}
@@ -130,6 +132,9 @@ func (a *app) status(st *clientrpc.StatusResult) {
 	}
 	a.printf("%s %s  %d\n", mark[st.Outbox == 0], a.text("doctor.outbox"), st.Outbox)
 	a.printf("%s %s  %d\n", mark[st.Parked == 0], a.text("doctor.parked"), st.Parked)
+	if st.Exposed != "" {
+		a.printf("✗ %s  %s\n", a.text("doctor.exposed"), st.Exposed)
+	}
 	if !st.Expires.IsZero() {
 		a.printf("%s %s  %s\n", mark[!expired(st)], a.text("doctor.expires"), a.clock(st.Expires))
 	}

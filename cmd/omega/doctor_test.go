@@ -25,6 +25,7 @@ func TestDiagnosis(t *testing.T) {
 		{"home away", clientrpc.CodeOffline, clientrpc.StatusResult{Online: true, Homes: []clientrpc.HomeStatus{{Code: "unavailable"}}}},
 		{"home silent", clientrpc.CodeOffline, clientrpc.StatusResult{Online: true, Homes: []clientrpc.HomeStatus{{}}}},
 		{"clock", clientrpc.CodeRefused, clientrpc.StatusResult{Online: true, Homes: home, Skew: -time.Hour}},
+		{"exposed", clientrpc.CodeHome, clientrpc.StatusResult{Online: true, Homes: home, Exposed: "/home/ann/.omega"}},
 		{"expired", clientrpc.CodeKey, clientrpc.StatusResult{Online: true, Homes: home, Expires: time.Unix(1, 0)}},
 	} {
 		sick := diagnosis(&tt.st)

@@ -31,22 +31,33 @@ func (c *traceCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var silent error
-	for i := range r.Ways {
-		w := &r.Ways[i]
-		if w.Problem != nil {
-			silent = w.Problem
-			w.Problem = nil // it is told on the standard error
+	return a.ways(r.Ways)
+}
+
+// ways prints all ways, and below them why some are none.
+func (a *app) ways(ways []clientrpc.Way) error {
+	var problems []*clientrpc.Error
+	for i := range ways {
+		w := &ways[i]
+		arrived := w.Problem == nil
+		if !arrived {
+			problems = append(problems, w.Problem)
+			w.Problem = nil // it goes to the standard error
 		}
-		if a.json {
-			if err := a.line(w); err != nil {
-				return err
-			}
-			continue
+		if !a.json {
+			a.way(w, arrived)
+		} else if err := a.line(w); err != nil {
+			return err
 		}
-		a.way(w, silent == nil)
 	}
-	return silent
+	if len(problems) == 0 {
+		return nil
+	}
+	last := len(problems) - 1
+	for _, p := range problems[:last] {
+		a.showError(p)
+	}
+	return problems[last]
 }
 
 // way prints one line per server on the way and one that sums up.

@@ -22,6 +22,8 @@ var commands = map[string]entry{
 	"help.trace_all":      {"到對方每一部信箱伺服器，不只第一部。", "To every home of theirs, not the first only."},
 	"doing.way":           {"追蹤給對方的訊息走的路", "tracing the way of a message"},
 	"why.nohomes":         {"還不知道 {0} 的信箱在哪裡", "it is not known where {0} lives"},
+	"why.exposed":         {"這部電腦的其他使用者能讀取 {0} 裡的檔案", "other users of this machine can read files in {0}"},
+	"next.private":        {"請執行：chmod -R go= {0}", "type: chmod -R go= {0}"},
 	"why.noanswer":        {"信箱伺服器 {0} 沒有回應", "the home {0} does not answer"},
 	"way.here":            {"信箱就在你連線的伺服器上，來回 {0} 毫秒", "the home is the server that you are connected to, round trip {0} ms"},
 	"way.direct":          {"伺服器之間直接連線，來回 {0} 毫秒", "straight from server to server, round trip {0} ms"},
@@ -110,6 +112,7 @@ var commands = map[string]entry{
 	"doctor.noskew":  {"不到 1 秒", "less than 1 s"},
 	"doctor.outbox":  {"寄件匣", "outbox"},
 	"doctor.parked":  {"等候金鑰的訊息", "messages waiting for a key"},
+	"doctor.exposed": {"別人能讀取的目錄", "open to others"},
 	"doctor.expires": {"金鑰期限", "key expires"},
 
 	"doing.parse": {"讀取命令列", "reading the command line"},

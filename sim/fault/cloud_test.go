@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -43,9 +44,12 @@ func (c *site) add(s *server) {
 	c.victims = append(c.victims, &s.keeper)
 }
 
-// freePorts returns n addresses of loopback on which nothing listens. They are
-// below the range that the kernel takes for outgoing connections, so that
-// nobody has them while a server is down.
+// given are the addresses that freePorts returned, to tests side by side.
+var given sync.Map
+
+// freePorts returns n addresses of loopback on which nothing listens, each only
+// once. They are below the range that the kernel takes for outgoing connections,
+// so that nobody has them while a server is down.
 func freePorts(t *testing.T, host string, n int) []string {
 	t.Helper()
 	var out []string
@@ -56,7 +60,9 @@ func freePorts(t *testing.T, host string, n int) []string {
 			continue
 		}
 		defer ln.Close() // not before all are chosen
-		out = append(out, addr)
+		if _, taken := given.LoadOrStore(addr, true); !taken {
+			out = append(out, addr)
+		}
 	}
 	return out
 }

@@ -2,7 +2,9 @@ package fault
 
 import (
 	"context"
+	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -28,6 +30,7 @@ type device struct {
 	owner *person
 	name  string
 	home  string
+	log   *slog.Logger
 	fpr   im.Fingerprint
 	conn  *client.Local
 }
@@ -36,7 +39,7 @@ type device struct {
 func newPerson(t *testing.T, dir, name, server string, dial dialer) *person {
 	t.Helper()
 	p := &person{name: name, dial: dial}
-	d := &device{owner: p, name: name, home: filepath.Join(dir, name)}
+	d := newDevice(t, p, dir, name)
 	info, err := client.Init(t.Context(), client.InitConfig{Config: d.config(), Server: server, DeviceName: "first"})
 	if err != nil {
 		t.Fatalf("make account %s: %v", name, err)
@@ -48,7 +51,20 @@ func newPerson(t *testing.T, dir, name, server string, dial dialer) *person {
 }
 
 func (d *device) config() client.Config {
-	return client.Config{Home: d.home, Name: d.owner.name, Dialer: d.owner.dial}
+	return client.Config{Home: d.home, Name: d.owner.name, Dialer: d.owner.dial, Logger: d.log}
+}
+
+// newDevice is a device with a home below dir and its log beside it.
+func newDevice(t *testing.T, p *person, dir, name string) *device {
+	t.Helper()
+	d := &device{owner: p, name: name, home: filepath.Join(dir, name)}
+	f, err := os.Create(d.home + ".log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	d.log = slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return d
 }
 
 // open opens the device's core.
@@ -65,7 +81,7 @@ func (d *device) open(t *testing.T) {
 // link gives the person one more device, which meets the first on a server.
 func (p *person) link(t *testing.T, dir, server string) *device {
 	t.Helper()
-	d := &device{owner: p, name: p.name + "b", home: filepath.Join(dir, p.name+"b")}
+	d := newDevice(t, p, dir, p.name+"b")
 	text := make(chan string, 1)
 	approved := make(chan error, 1)
 	go func() {
