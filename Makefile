@@ -79,10 +79,12 @@ bench-peers: ## measure ejabberd, Prosody and mosquitto beside our server (root,
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN)/ ./sim/bench ./cmd/omegad
 	./$(BIN)/bench $(BENCH_FLAGS)
 
-KILLS ?= 100
+KILLS  ?= 100
+FAULTS ?= 60
+SEED   ?= 0
 .PHONY: chaos
-chaos: ## kill servers and clients KILLS (100) times per test, with the race detector in them
-	$(GO) test -race -count=1 -timeout 100m -v ./sim/fault -kills $(KILLS) -race-programs
+chaos: ## kill servers and clients KILLS (100) times per test, and let FAULTS (60) happen by SEED (0: any)
+	$(GO) test -race -count=1 -timeout 100m -v ./sim/fault -kills $(KILLS) -faults $(FAULTS) -seed $(SEED) -race-programs
 
 CLOUD_FLAGS ?= -servers 50 -worlds 3
 .PHONY: bench-cloud

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -106,16 +107,17 @@ func (p *person) link(t *testing.T, dir, server string) *device {
 // online waits until the device is attached to all its homes.
 func (d *device) online(t *testing.T, within time.Duration) {
 	t.Helper()
-	until(t, within, d.name+" is attached to its home", func() bool {
-		st, err := clientrpc.Status.Call(t.Context(), d.conn, clientrpc.None{})
-		if err != nil || !st.Online || len(st.Homes) == 0 {
+	var st *clientrpc.StatusResult
+	attached := func() bool {
+		var err error
+		if st, err = clientrpc.Status.Call(t.Context(), d.conn, clientrpc.None{}); err != nil || !st.Online {
 			return false
 		}
-		for _, h := range st.Homes {
-			if !h.Attached {
-				return false
-			}
+		return len(st.Homes) > 0 && !slices.ContainsFunc(st.Homes, func(h clientrpc.HomeStatus) bool { return !h.Attached })
+	}
+	for deadline := time.Now().Add(within); !attached(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not attached to all its homes within %v: %+v", d.name, within, st)
 		}
-		return true
-	})
+	}
 }
