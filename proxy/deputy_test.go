@@ -344,3 +344,32 @@ func TestDeputyOwesTheRest(t *testing.T) {
 		waitFor(t, time.Hour, "the home has the rest", func() bool { return home.held(t, carol) == 1 })
 	}, withSpool)
 }
+
+// Whose records name servers that do not exist fills no memory for good.
+func TestIdleLanesGo(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		home, deputy := c.servers[1], c.servers[2]
+		alice, bob := c.register(1, c.servers[0]), c.register(1, home)
+		home.stop()
+		a := newClient(alice, 0).connect(c.servers[0])
+		env := a.envelope("x", bob)
+		if code, _ := a.sendCode(env); code != omega.CodeQueued {
+			t.Fatalf("sent: %s", code)
+		}
+		keeper := deputy
+		if deputy.spooled(t, home) == 0 {
+			keeper = c.servers[0]
+		}
+		for range 100 {
+			keeper.proxy.ServerUp(newPerson(t, 0).fp())
+		}
+		lanes := func() (n int) {
+			keeper.proxy.spool.lanes.all(func(*spoolLane) { n++ })
+			return n
+		}
+		waitFor(t, 2*spoolLook, "only what is owed has a lane", func() bool { return lanes() == 1 })
+		home.start()
+		waitFor(t, 2*spoolMaxWait, "the home has it", func() bool { return home.held(t, bob) == 1 })
+		waitFor(t, 2*spoolLook, "nothing is owed", func() bool { return lanes() == 0 })
+	}, withSpool)
+}

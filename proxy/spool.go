@@ -101,8 +101,12 @@ func (s *spool) tick(now time.Time) {
 	}
 	ms := now.UnixMilli()
 	s.lanes.all(func(l *spoolLane) {
-		if l.isDue(ms) {
+		due, idle := l.rests(ms)
+		switch {
+		case due:
 			l.wake(false)
+		case idle: // whoever holds it still may wake it: the next look finds what it leaves
+			s.lanes.removeIf(l.home, func(x *spoolLane) bool { return x == l })
 		}
 	})
 	if ms >= s.look {
@@ -130,10 +134,12 @@ func (s *spool) find(ctx context.Context) {
 	}
 }
 
-func (l *spoolLane) isDue(ms int64) bool {
+// rests reports whether the lane is to be tried again now, and whether there is
+// nothing left to try.
+func (l *spoolLane) rests(ms int64) (due, idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.due != 0 && ms >= l.due
+	return l.due != 0 && ms >= l.due, l.due == 0 && !l.running
 }
 
 // wake starts a pass over the lane's mail unless the home is to be left alone
