@@ -81,7 +81,11 @@ func (d *Directory) serveBadge(w http.ResponseWriter, r *http.Request) {
 	l := languageOf(r)
 	w.Header().Add("Vary", "Accept-Language")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'")
-	d.serveOpen(w, r, "badge "+l.Lang()+fp.String(), "image/svg+xml", func(s *scene) ([]byte, error) { return s.badge(l, fp), nil })
+	key := "badge " + l.Lang() + fp.String()
+	if d.sceneNow().find(fp) == nil {
+		key = ""
+	}
+	d.serveOpen(w, r, key, "image/svg+xml", func(s *scene) ([]byte, error) { return s.badge(l, fp), nil })
 }
 
 // Colours of badges, dark enough for white text.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega"
 )
@@ -196,7 +197,7 @@ func (s *scene) csv() ([]byte, error) {
 			rtt = fmt.Sprint(ms(v.opinion.rtt))
 		}
 		_ = w.Write([]string{
-			v.Server.String(), harmless(v.Name), harmless(v.Operator), harmless(v.Site), v.Client, v.HTTP, v.Registration.String(), v.state.String(), string(v.status),
+			v.Server.String(), harmless(v.Name), harmless(v.Operator), harmless(v.Site), harmless(v.Client), harmless(v.HTTP), v.Registration.String(), v.state.String(), string(v.status),
 			fmt.Sprint(v.Users), strconv.FormatFloat(float64(v.Load)/10, 'f', -1, 64), strconv.Itoa(v.degree), rtt,
 			strconv.Itoa(v.opinion.seen), strconv.Itoa(v.opinion.of), share(v.uptime.day), share(v.uptime.month), share(v.uptime.quarter),
 			harmless(v.Version),
@@ -206,9 +207,10 @@ func (s *scene) csv() ([]byte, error) {
 	return []byte(b.String()), w.Error()
 }
 
-// harmless keeps spreadsheets from taking what a stranger wrote for a formula.
+// harmless keeps spreadsheets from taking what a stranger wrote for a formula,
+// which in East Asian editions may begin with a wide character.
 func harmless(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@＝＋－＠\t\r", first) {
 		return "'" + text
 	}
 	return text

@@ -201,6 +201,23 @@ func TestPagesAreKept(t *testing.T) {
 
 // TestHostileAnnouncement: nothing that a server says about itself becomes
 // markup, a link to a script, or a formula.
+// What visitors can make up is not kept: it would push out what everybody asks
+// for.
+func TestPagesOfNobody(t *testing.T) {
+	v := newVisitor(t, cloudOf(4), nil)
+	v.get("/")
+	before := len(v.d.site.pages)
+	for i := range 3 {
+		nobody := serverNumber(1000 + i).String()
+		v.get("/badge/" + nobody + ".svg")
+		v.get("/server/" + nobody)
+		v.get("/?q=" + nobody)
+	}
+	if n := len(v.d.site.pages); before == 0 || n != before {
+		t.Errorf("%d pages are kept, then %d", before, n)
+	}
+}
+
 func TestHostileAnnouncement(t *testing.T) {
 	top := cloudOf(4)
 	a := top.Servers[1].Announcement
@@ -222,6 +239,12 @@ func TestHostileAnnouncement(t *testing.T) {
 	for _, cell := range slices.Concat(rows[1:]...) {
 		if cell != "" && strings.ContainsRune("=+-@", rune(cell[0])) {
 			t.Errorf("a spreadsheet takes %q for a formula", cell)
+		}
+	}
+	a.HTTP, a.Client, a.Site = "=1+1", "=1+1:1", "＝1+1"
+	for _, line := range strings.Split(newVisitor(t, top, nil).get("/proxies.csv").text, "\n") {
+		if strings.Contains(line, ",=1+1") || strings.Contains(line, ",＝") {
+			t.Errorf("a spreadsheet takes a text for a formula: %s", line)
 		}
 	}
 	var m mapJSON

@@ -157,9 +157,6 @@ func (s *Store) judge(b *box, it *Item, i int) Result {
 	if seq, ok := b.find(it.Key); ok {
 		return Result{Seq: seq, Duplicate: true}
 	}
-	if seq, ok := s.recent.find(it.Key.with(b.salt)); ok {
-		return Result{Seq: seq, Duplicate: true}
-	}
 	if slices.Contains(it.gone, i) {
 		return Result{Duplicate: true}
 	}

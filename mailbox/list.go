@@ -67,10 +67,8 @@ func (s *Store) Lacks(ctx context.Context, mailbox omega.Fingerprint, keys []Key
 		if _, holds := b.find(k); holds {
 			continue
 		}
-		if _, held := s.recent.find(k.with(b.salt)); !held {
-			list = s.suspects(list, k.with(b.salt), len(lacks))
-			lacks = append(lacks, k)
-		}
+		list = s.suspects(list, k.with(b.salt), len(lacks))
+		lacks = append(lacks, k)
 	}
 	if err := s.confirm(ctx, list); err != nil {
 		return nil, fmt.Errorf("compare mailbox %s: %w", mailbox, err)
@@ -130,7 +128,8 @@ func (s *Store) Last(ctx context.Context, mailbox omega.Fingerprint) (uint64, er
 // Remove takes mail out of a mailbox whatever its devices say: somebody else
 // has it now. Sequences that are not there change nothing. On stable storage it
 // rides on a later commit, so after a crash the mail may be there again. It
-// leaves no tombstone: a repetition is only recognised for a while.
+// leaves no tombstone, since this store has not done with the mail: it takes it
+// again, as it must if it is to be the one that has it.
 func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,9 +138,7 @@ func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []ui
 		return err
 	}
 	defer func() { b.pins-- }()
-	for _, e := range s.drop(b, func(e Entry) bool { return slices.Contains(seqs, e.Seq) }) {
-		s.recent.add(e.Key.with(b.salt), e.Seq)
-	}
+	s.drop(b, func(e Entry) bool { return slices.Contains(seqs, e.Seq) })
 	return nil
 }
 

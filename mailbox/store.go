@@ -38,10 +38,6 @@ type Config struct {
 	// that expire first go: a repetition then reaches the devices, which drop it.
 	MaxTombstones int64
 
-	// MaxRecent is about how many removed mails (Remove) are remembered to
-	// recognise their repetitions. Zero means 1<<18, which take 6 MB.
-	MaxRecent int
-
 	// FlushInterval is how long a trim or a device's acknowledgement waits for a
 	// commit to ride on before it gets its own. Zero means a second.
 	FlushInterval time.Duration
@@ -69,7 +65,6 @@ func (c *Config) setDefaults() error {
 	def(&c.MaxQueued, 64<<20)
 	def(&c.MaxCached, 100_000)
 	def(&c.MaxTombstones, 1<<24)
-	def(&c.MaxRecent, 1<<18)
 	def(&c.FlushInterval, time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
@@ -104,7 +99,6 @@ type Store struct {
 	mu          sync.Mutex // guards everything below and every box
 	work        sync.Cond  // the committer waits on it
 	boxes       map[omega.Fingerprint]*box
-	recent      recent
 	tombs       tombs
 	unfiled     unfiled
 	next        uint64        // the next sequence to give
@@ -141,7 +135,6 @@ func open(cfg Config, block uint64) (*Store, error) {
 		failedCh:    make(chan struct{}),
 		stop:        make(chan struct{}),
 		boxes:       make(map[omega.Fingerprint]*box),
-		recent:      recent{max: cfg.MaxRecent},
 		next:        max(state.Next, 1),
 		room:        make(chan struct{}),
 		totals:      state.Totals,

@@ -311,18 +311,3 @@ func TestKeyOf(t *testing.T) {
 		t.Errorf("key = %x, then %x", base, got)
 	}
 }
-
-func TestRecentForgets(t *testing.T) {
-	r := recent{max: 4} // one bucket
-	if _, ok := r.find(Key{1}); ok {
-		t.Error("found a key before there was one")
-	}
-	for n := uint64(1); n <= 12; n++ {
-		r.add(Key{byte(n)}, n)
-	}
-	for n := uint64(1); n <= 12; n++ {
-		if seq, ok := r.find(Key{byte(n)}); ok != (n > 8) || ok && seq != n {
-			t.Errorf("find %d = %d, %v", n, seq, ok)
-		}
-	}
-}

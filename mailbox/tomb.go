@@ -262,3 +262,12 @@ func (t *tombs) renew(fresh filter, dead int) {
 	}
 	t.dead = append(t.dead[:0], t.dead[dead:]...)
 }
+
+// with mixes a mailbox's salt into k. Salts are parts of fingerprints and keys
+// are hashes, so that nobody can aim one pair at another.
+func (k Key) with(salt Key) Key {
+	for i := range k {
+		k[i] ^= salt[i]
+	}
+	return k
+}

@@ -49,7 +49,7 @@ func (n *Node) openSpool() error {
 		return err
 	}
 	n.spool, err = mailbox.Open(mailbox.Config{
-		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes), MaxRecent: spoolRecent,
+		Driver: driver, MaxMessages: n.cfg.Spool.Messages, MaxBytes: int64(n.cfg.Spool.Bytes),
 		Now: n.opt.Clock,
 	})
 	if err != nil {
@@ -81,5 +81,4 @@ const (
 	spoolMemTable = 2 << 20 // octets
 	spoolCache    = 1 << 20 // octets
 	spoolWindow   = 1 << 10 // mails
-	spoolRecent   = 1 << 12 // keys
 )

@@ -279,3 +279,97 @@ func TestHomeGoesAway(t *testing.T) {
 		}
 	})
 }
+
+// A deputy that let mail go because a home has it does not pass for another home
+// that has it.
+func TestDeputyBecomesHome(t *testing.T) {
+	inCloud(t, 6, func(t *testing.T, c *testCloud) {
+		homes := c.servers[1:3]
+		alice, bob := c.register(1, c.servers[0]), c.register(1, homes...)
+		deputy := c.deputiesOf(bob, homes...)[0]
+		homes[0].stop()
+		newClient(alice, 0).connect(c.servers[0]).send("x", bob)
+		waitFor(t, time.Second, "the deputy keeps it", func() bool { return deputy.spooled(t, homes[0]) == 1 })
+		homes[0].start()
+		c.publishTo(homes[0], bob)
+		deputy.proxy.ServerUp(homes[0].fp())
+		waitFor(t, time.Second, "the deputy has let go", func() bool { return deputy.spooled(t, homes[0]) == 0 && deputy.held(t, bob) == 0 })
+
+		c.publish(bob.entry(homes[0], deputy))
+		if n, err := homes[0].proxy.CompareWith(t.Context(), deputy.fp()); err != nil || n != 1 {
+			t.Errorf("compare = %d, %v; want 1 envelope that the new home lacks", n, err)
+		}
+		if n := deputy.held(t, bob); n != 1 {
+			t.Errorf("the new home holds %d", n)
+		}
+	}, withSpool)
+}
+
+// A home that takes an envelope for some of its accounts, and has not heard of
+// another, is still owed that one's.
+func TestDeputyOwesTheRest(t *testing.T) {
+	inCloud(t, 5, func(t *testing.T, c *testCloud) {
+		home := c.servers[1]
+		alice, bob := c.register(1, c.servers[0]), c.register(1, home)
+		home.stop()
+		carol := newPerson(t, 1)
+		e := carol.entry(home)
+		for _, s := range c.servers {
+			if s == home {
+				continue
+			}
+			if _, _, err := s.keys.Accept(t.Context(), keyserver.FromServer, e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := newClient(alice, 0).connect(c.servers[0])
+		if code, _ := a.sendCode(a.envelope("x", bob, carol)); code != omega.CodeQueued {
+			t.Fatalf("sent: %s", code)
+		}
+		deaf := true
+		c.mu.Lock()
+		c.drop = func(from, _ int, f wire.Frame) bool { return deaf && from == home.n && f.Type == wire.TypeLookup }
+		c.mu.Unlock()
+		home.start()
+		for _, s := range c.servers {
+			if s != home {
+				s.proxy.ServerUp(home.fp())
+			}
+		}
+		waitFor(t, time.Minute, "the home has what it knows of", func() bool { return home.held(t, bob) == 1 })
+		time.Sleep(2 * requestTimeout)
+		c.mu.Lock()
+		deaf = false
+		c.mu.Unlock()
+		waitFor(t, time.Hour, "the home has the rest", func() bool { return home.held(t, carol) == 1 })
+	}, withSpool)
+}
+
+// Whose records name servers that do not exist fills no memory for good.
+func TestIdleLanesGo(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		home, deputy := c.servers[1], c.servers[2]
+		alice, bob := c.register(1, c.servers[0]), c.register(1, home)
+		home.stop()
+		a := newClient(alice, 0).connect(c.servers[0])
+		env := a.envelope("x", bob)
+		if code, _ := a.sendCode(env); code != omega.CodeQueued {
+			t.Fatalf("sent: %s", code)
+		}
+		keeper := deputy
+		if deputy.spooled(t, home) == 0 {
+			keeper = c.servers[0]
+		}
+		for range 100 {
+			keeper.proxy.ServerUp(newPerson(t, 0).fp())
+		}
+		lanes := func() (n int) {
+			keeper.proxy.spool.lanes.all(func(*spoolLane) { n++ })
+			return n
+		}
+		waitFor(t, 2*spoolLook, "only what is owed has a lane", func() bool { return lanes() == 1 })
+		home.start()
+		waitFor(t, 2*spoolMaxWait, "the home has it", func() bool { return home.held(t, bob) == 1 })
+		waitFor(t, 2*spoolLook, "nothing is owed", func() bool { return lanes() == 0 })
+	}, withSpool)
+}

@@ -101,8 +101,12 @@ func (s *spool) tick(now time.Time) {
 	}
 	ms := now.UnixMilli()
 	s.lanes.all(func(l *spoolLane) {
-		if l.isDue(ms) {
+		due, idle := l.rests(ms)
+		switch {
+		case due:
 			l.wake(false)
+		case idle: // whoever holds it still may wake it: the next look finds what it leaves
+			s.lanes.removeIf(l.home, func(x *spoolLane) bool { return x == l })
 		}
 	})
 	if ms >= s.look {
@@ -130,10 +134,12 @@ func (s *spool) find(ctx context.Context) {
 	}
 }
 
-func (l *spoolLane) isDue(ms int64) bool {
+// rests reports whether the lane is to be tried again now, and whether there is
+// nothing left to try.
+func (l *spoolLane) rests(ms int64) (due, idle bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.due != 0 && ms >= l.due
+	return l.due != 0 && ms >= l.due, l.due == 0 && !l.running
 }
 
 // wake starts a pass over the lane's mail unless the home is to be left alone
@@ -213,14 +219,15 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 	for i := range mails {
 		seq, env := mails[i].Seq, wire.EnvelopeView(mails[i].Envelope)
 		l.spool.p.ask(ctx, l.home, env.Class(), wire.TypeSend, env, func(f wire.Frame, err error) bool {
-			fates <- offered{seq, env, judgeOffer(env, f, err)}
+			fate, missing := judgeOffer(env, f, err)
+			fates <- offered{seq, env, fate, missing}
 			return false
 		})
 	}
 	for range mails {
 		o := <-fates
 		reached = reached || o.fate != fateSilence
-		if o.fate == fateTaken || o.fate == fateMoved && l.spool.follow(ctx, l.home, o.env) {
+		if o.fate == fateTaken && !l.owed(ctx, &o) || o.fate == fateMoved && l.spool.follow(ctx, l.home, o.env) {
 			l.spool.p.release(ctx, l.home, o.env)
 			taken = append(taken, o.seq)
 			l.spool.p.stats.unspooled.Add(1)
@@ -229,11 +236,26 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 	return taken, reached
 }
 
+// owed reports whether a recipient whom the home does not know lives there as
+// far as this server knows, and has the home asked.
+func (l *spoolLane) owed(ctx context.Context, o *offered) bool {
+	var owed []omega.Fingerprint
+	for _, account := range accountsOf(o.env, o.missing) {
+		r, err := l.spool.p.cfg.Keys.Route(ctx, account)
+		if err == nil && slices.Contains(r.Homes, l.home) {
+			owed = append(owed, account)
+		}
+	}
+	l.spool.p.doubt(l.home, owed)
+	return len(owed) > 0
+}
+
 // offered is what became of one envelope that a home was offered.
 type offered struct {
-	seq  uint64
-	env  wire.EnvelopeView
-	fate fate
+	seq     uint64
+	env     wire.EnvelopeView
+	fate    fate
+	missing []uint16 // recipients that the home does not know, ascending
 }
 
 type fate uint8
@@ -241,35 +263,36 @@ type fate uint8
 const (
 	fateLater   fate = iota // the home did not take it this time
 	fateSilence             // it said nothing
-	fateTaken               // it has it, or never will
+	fateTaken               // it has it, or never will, for those that it knows
 	fateMoved               // nobody that it is for lives there
 )
 
-// judgeOffer reads a home's answer to env.
-func judgeOffer(env wire.EnvelopeView, f wire.Frame, err error) fate {
+// judgeOffer reads a home's answer to env: its fate, and the recipients that the
+// home does not know.
+func judgeOffer(env wire.EnvelopeView, f wire.Frame, err error) (fate, []uint16) {
 	worst, results, err := sendResults(f, err)
 	switch {
 	case errors.Is(err, errNoWay), errors.Is(err, errTimeout), errors.Is(err, errBusy):
-		return fateSilence
+		return fateSilence, nil
 	case err != nil:
 		worst, results = codeOf(err), nil
 	}
-	moved := 0
+	var missing []uint16
 	for _, r := range results {
 		switch {
 		case r.Code == omega.CodeNotFound:
-			moved++
+			missing = append(missing, r.Index)
 		case r.Code.Retry():
-			return fateLater
+			return fateLater, nil
 		}
 	}
 	switch {
 	case len(results) == 0 && worst.Retry():
-		return fateLater
-	case len(results) == 0 && worst == omega.CodeNotFound, len(results) > 0 && moved == env.NumRecipients():
-		return fateMoved
+		return fateLater, nil
+	case len(results) == 0 && worst == omega.CodeNotFound, len(results) > 0 && len(missing) == env.NumRecipients():
+		return fateMoved, nil
 	}
-	return fateTaken
+	return fateTaken, missing
 }
 
 // follow passes an envelope on to where its recipients live now, and reports
