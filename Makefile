@@ -6,7 +6,7 @@ STRICT  := $(if $(filter true,$(CI)),-strict)
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race)
 # Two packages at a time: the timing tests want a core each.
-TESTING := $(RACE) -p 2 -timeout 5m
+TESTING := $(RACE) -p 2 -timeout 10m
 TOOL    := $(GO) tool -modfile=tools/go.mod
 # The race detector changes what is allocated: tests that count it run without.
 ALLOCS    := Allocates
