@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -90,7 +92,7 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 		verify = keyserver.CheckLease // the device proved itself to this server when its session began
 	}
 	if _, err := verify(e.Certificate, w, now); err != nil {
-		return nil, codeOf(err)
+		return nil, refusalOf(e.Certificate, w, err)
 	}
 	start, waits, err := h.cursor(ctx, w, w.Homes[at])
 	if err != nil {
@@ -112,6 +114,17 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 		return nil, omega.CodeRefused
 	}
 	return l, omega.CodeOK
+}
+
+// refusalOf is the code for a lease that does not hold. One that may hold later,
+// when the news of a new device are here or the clocks agree again, is not
+// refused for good: its proxy repeats it.
+func refusalOf(cert *pgp.Certificate, w *wire.Lease, err error) omega.Code {
+	_, known := cert.Device(w.Device)
+	if !known && errors.Is(err, keyserver.ErrDevice) || errors.Is(err, keyserver.ErrFuture) {
+		return omega.CodeUnavailable
+	}
+	return codeOf(err)
 }
 
 // cursor notes the account's devices in the mailbox and says after which

@@ -150,7 +150,7 @@ func TestLeaseIsJudged(t *testing.T) {
 			{"too long", newClient(bob, 0), func(l *wire.Lease) { l.NotAfter = l.Issued.Add(25 * time.Hour) }, nil, omega.CodeExpired},
 			{"for another proxy", newClient(bob, 0), func(l *wire.Lease) { l.Proxy = home.fp() }, nil, omega.CodeBadRequest},
 			{"without this home", newClient(bob, 0), func(l *wire.Lease) { l.Homes[0].Home = other.fp() }, nil, omega.CodeBadRequest},
-			{"of another's device", newClient(eve, 0), func(l *wire.Lease) { l.User = bob.fp() }, nil, omega.CodeRefused},
+			{"of another's device, which could be a new one", newClient(eve, 0), func(l *wire.Lease) { l.User = bob.fp() }, nil, omega.CodeUnavailable},
 			{"of a revoked device", newClient(revoked, 1), nil, nil, omega.CodeRefused},
 			{"changed", newClient(bob, 0), nil, func(l *wire.Lease) { l.Homes[0].Cursor = 1 }, omega.CodeRefused},
 			{"signed by the other device", newClient(bob, 1), func(l *wire.Lease) { l.Device = bob.device(0) }, nil, omega.CodeRefused},

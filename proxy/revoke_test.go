@@ -154,3 +154,22 @@ func TestRevokedWhileItConnects(t *testing.T) {
 		}
 	})
 }
+
+// A new device attaches before its home has heard of it: that is no refusal, and
+// it is attached once the news are there, with the lease that it has.
+func TestNewDeviceBeforeTheNews(t *testing.T) {
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		proxy, home := c.servers[0], c.servers[1]
+		bob := c.register(1, home)
+		bob.addDevice()
+		proxy.accept(bob, home)
+		fresh := newClient(bob, 1).attach(proxy, home)
+		if a := fresh.attachedAt(home, 0); a.Code != omega.CodeUnavailable {
+			t.Errorf("before the news: code %d, want %d", a.Code, omega.CodeUnavailable)
+		}
+		home.accept(bob, home)
+		if a := fresh.attachedAt(home, 1); a.Code != omega.CodeOK {
+			t.Errorf("after the news: code %d", a.Code)
+		}
+	})
+}
