@@ -138,7 +138,7 @@ func (c *Client) serve(ctx context.Context, d *dialled, slow int) (end ending) {
 func (c *Client) offline(why error) (settled bool) {
 	c.mu.Lock()
 	settled = c.session != nil
-	c.session, c.problem = nil, why
+	c.session, c.problem, c.reading = nil, why, nil
 	clear(c.homes)
 	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
@@ -151,12 +151,10 @@ func (c *Client) offline(why error) (settled bool) {
 func (c *Client) settle(ctx context.Context, s *session) error {
 	c.compareClocks(s)
 	// A device that has lived somewhere before gets its mail at once.
-	var leased []omega.Fingerprint
 	if c.hasRecord() {
 		if err := c.attach(ctx, s); err != nil {
 			return err
 		}
-		leased = c.readsFrom()
 	}
 	if err := c.syncOwn(ctx, s); err != nil {
 		return err
@@ -167,12 +165,9 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	}
 	c.mu.Lock()
 	c.session, c.problem = s, nil
-	moved := leased == nil || !slices.Equal(leased[:min(len(leased), len(c.record.Homes))], c.record.Homes)
 	c.mu.Unlock()
-	if moved {
-		if err := c.attach(ctx, s); err != nil {
-			return err
-		}
+	if err := c.follow(ctx, s); err != nil {
+		return err
 	}
 	c.changed.notify()
 	c.queued.notify()
@@ -181,11 +176,17 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	return c.maintain(ctx, s)
 }
 
-// readsFrom are the servers that the last lease names.
-func (c *Client) readsFrom() []omega.Fingerprint {
+// follow attaches to the homes if the lease of this session does not name them:
+// another device of the account may have moved it.
+func (c *Client) follow(ctx context.Context, s *session) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.reading
+	homes := c.record.Homes
+	right := c.reading != nil && slices.Equal(c.reading[:min(len(c.reading), len(homes))], homes)
+	c.mu.Unlock()
+	if right {
+		return nil
+	}
+	return c.attach(ctx, s)
 }
 
 // firstLook is when a session looks for homes again that it did not find at
@@ -309,7 +310,8 @@ func (c *Client) hand(ctx context.Context, in mailIn) bool {
 	}
 }
 
-// attach signs a lease for this session's proxy and sends it to all homes.
+// attach signs a lease for this session's proxy and sends it to all homes. Only
+// settle and what it calls do, so that leases leave in the order of their epochs.
 func (c *Client) attach(ctx context.Context, s *session) error {
 	now := c.signingTime()
 	lease := &wire.Lease{

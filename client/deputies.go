@@ -59,12 +59,16 @@ const (
 	lastDeputyLook  = 10 * time.Minute
 )
 
-// watchHomes waits, and asks deputies whenever a home has gone away meanwhile.
+// watchHomes waits, follows the account when another device moves it, and asks
+// deputies whenever a home has gone away meanwhile.
 func (c *Client) watchHomes(ctx context.Context, s *session, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for again := firstDeputyLook; ; {
 		moved := c.moving.wait()
+		if err := c.follow(ctx, s); err != nil {
+			return err
+		}
 		if err := c.askDeputies(ctx, s); err != nil {
 			return err
 		}

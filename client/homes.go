@@ -206,7 +206,7 @@ func (c *Client) proves(ctx context.Context, s *session, b []byte) bool {
 	return err == nil && provenBy(cert, b, now) == nil
 }
 
-// moveTo publishes a record with these homes and attaches to them.
+// moveTo publishes a record with these homes; maintain attaches to them.
 func (c *Client) moveTo(ctx context.Context, s *session, homes []omega.Fingerprint, chosen bool) error {
 	err := c.publish(ctx, s, c.certificate(), func(rec *wire.Record) {
 		rec.Homes = homes
@@ -215,11 +215,10 @@ func (c *Client) moveTo(ctx context.Context, s *session, homes []omega.Fingerpri
 			rec.Flags |= wire.RecordHomesChosen
 		}
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		c.changed.notify()
 	}
-	c.changed.notify()
-	return c.attach(ctx, s)
+	return err
 }
 
 // readFrom are the servers that this device attaches to: the homes, former ones

@@ -93,6 +93,7 @@ func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
 	c.mu.Lock()
 	c.record = rec
 	c.mu.Unlock()
+	c.moving.notify()
 	return nil
 }
 

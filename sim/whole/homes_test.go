@@ -120,6 +120,29 @@ func TestMoveHomes(t *testing.T) {
 	}
 }
 
+// TestOtherDeviceMoves moves an account by one device. Another one, which meets the
+// new record when it publishes something itself, attaches to the new homes.
+func TestOtherDeviceMoves(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open")
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	b2 := b.link(t, servers[1].address())
+	a.know(t, b)
+	b2.awaitHomes(t, 1)
+	_, err := clientrpc.SetHomes.Call(t.Context(), b.conn, clientrpc.SetHomesParams{Homes: []omega.Fingerprint{servers[2].fpr(), servers[3].fpr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clientrpc.Listed.Call(t.Context(), b2.conn, clientrpc.ListedParams{Listed: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	if homes := b2.awaitHomes(t, 2); !slices.Equal(homes, []omega.Fingerprint{servers[2].fpr(), servers[3].fpr()}) {
+		t.Errorf("attached to %v", homes)
+	}
+	a.send(t, b, "after", "stored")
+	wantVerified(t, b2.receive(t, 1), "after")
+}
+
 // TestDeputies takes away all homes of the reader, one after the other, while it
 // is written to: what was stored is read at a deputy, and comes once though the
 // homes have it when they are back.
