@@ -289,11 +289,12 @@ func (nd *node) dial(ctx context.Context, to transport.Address) (Conn, error) {
 	other := n.nodes[to.HostPort]
 	refused := n.refuse[pairOf(nd.addr, to.HostPort)]
 	n.mu.Unlock()
-	if n.isCut(nd.addr, to.HostPort) {
+	cut := n.isCut(nd.addr, to.HostPort)
+	time.Sleep(4 * n.latency)                 // TCP, TLS, hello and proof
+	if cut || n.isCut(nd.addr, to.HostPort) { // also where that happens under way
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	time.Sleep(4 * n.latency) // TCP, TLS, hello and proof
 	if other == nil || refused {
 		return nil, errRefused
 	}

@@ -170,7 +170,7 @@ func (o *owner) planJoin() {
 	o.joinNeeds = required
 	// Whoever else answers may be in another part, and then helps to join them.
 	for fp, n := range o.neighbours {
-		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && !o.denies(fp) && len(want) < required {
+		if n.link != nil && n.link.exchange.synced && !slices.Contains(want, fp) && !o.skipAsking(fp) && len(want) < required {
 			want = append(want, fp)
 		}
 	}

@@ -300,6 +300,71 @@ func TestVouching(t *testing.T) {
 	})
 }
 
+// vouchingCloud is a cloud of four that know each other and want newcomers to be
+// vouched for.
+func (n *testNet) vouchingCloud(t *testing.T) []*node {
+	t.Helper()
+	return n.cloudOf(4, func(i int, cfg *Config) {
+		cfg.Vouch = 2
+		for by := range 4 {
+			if by != i {
+				cfg.Vouches = append(cfg.Vouches, vouchFor(t, by, i))
+			}
+		}
+	})
+}
+
+// A newcomer that is refused waits as long as it is told, ten minutes, also where
+// the connection ended meanwhile.
+func TestRefusedNewcomerWaits(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.vouchingCloud(t)
+		time.Sleep(acceptWindow)
+		newcomer := n.add(4, nil)
+		asked := map[string][]time.Duration{}
+		began := time.Now()
+		n.setTap(func(from, to string, f wire.Frame) bool {
+			if from == newcomer.addr && f.Type == wire.TypeLinkRequest {
+				asked[to] = append(asked[to], time.Since(began))
+			}
+			return false
+		})
+		newcomer.start(nodes[0])
+		time.Sleep(5 * time.Minute)
+		n.setTap(nil)
+		for _, nd := range nodes {
+			if times := asked[nd.addr]; len(times) != 1 {
+				t.Errorf("%s was asked after %v, want once", nd.addr, times)
+			}
+			if n.linked(nd, newcomer) {
+				t.Errorf("%s links to it", nd.addr)
+			}
+		}
+	})
+}
+
+// Members that want newcomers to be vouched for do not look for one that was never
+// a member, though it says that it had links to all of them.
+func TestMembersSeekNobodyUnvouched(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.vouchingCloud(t)
+		liar := n.add(9, nil)
+		conn := n.connect(liar, nodes[0])
+		conn.SendFrame(wire.TypeLSA, 0, liar.says(t, 1, linksTo(nodes...)))
+		n.await("everybody has heard of it", time.Second, func() bool { return len(nodes[3].Servers()) == 5 })
+		conn.Close()
+		liar.start() // it waits to be found
+		for range 60 {
+			time.Sleep(10 * time.Second)
+			for _, nd := range nodes {
+				if n.linked(nd, liar) {
+					t.Fatalf("%s links to it", nd.addr)
+				}
+			}
+		}
+	})
+}
+
 // explain runs Explain as a server that is not in the cloud.
 func (nd *node) explain(ctx context.Context, via *node, edit func(*Config)) (*Explanation, error) {
 	cfg := Config{

@@ -331,7 +331,7 @@ func (o *owner) tickAbsent(n *neighbour) {
 	if o.table.Load().resting[n.fp] {
 		o.linksChanged = true
 	}
-	if o.now.Sub(n.backoff.until) > flapMemory && o.now.Sub(n.lost) > flapMemory && n.rations.idle(o.now) {
+	if !o.now.Before(n.refusedUntil) && o.now.Sub(n.backoff.until) > flapMemory && o.now.Sub(n.lost) > flapMemory && n.rations.idle(o.now) {
 		delete(o.neighbours, n.fp)
 	}
 }

@@ -298,7 +298,29 @@ func (o *owner) measured(fp omega.Fingerprint) (time.Duration, bool) {
 
 func (o *owner) skip(fp omega.Fingerprint) bool {
 	n := o.neighbours[fp]
-	return o.denies(fp) || n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+	return o.denies(fp) || o.unvouched(fp) || n != nil && (n.dialling || n.backoff.rests(o.now) || o.now.Before(n.refusedUntil))
+}
+
+// unvouched reports whether a server would have to show certifications here. A
+// member looks for no such server by itself, because who is asked shows nothing:
+// not for one that is out of sight, nor, once there are four members, for one on
+// probation. The founders of a cloud are all on probation to each other.
+// (spec/cloud.md, CLOUD-15)
+func (o *owner) unvouched(fp omega.Fingerprint) bool {
+	if o.cfg.Vouch == 0 || o.joining() || o.view == nil {
+		return false
+	}
+	switch o.view.State(fp) {
+	case mesh.Unreachable:
+	case mesh.Probationary:
+		if o.view.Full().Len() <= mesh.RequiredLinks {
+			return false
+		}
+	default:
+		return false
+	}
+	_, before := o.cfg.MemberSince(fp)
+	return !before
 }
 
 // denies reports whether there are to be no links with a server.
