@@ -93,8 +93,8 @@ func (m *members) note(servers []cloud.Server, now time.Time) []byte {
 	several := false
 	for _, s := range servers {
 		full := s.State == mesh.Full
+		a, known := m.book[s.Server]
 		if full {
-			a, known := m.book[s.Server]
 			if !known {
 				a.first, news = now, true
 			}
@@ -106,6 +106,8 @@ func (m *members) note(servers []cloud.Server, now time.Time) []byte {
 			// must be the same for who writes and who reads a minute later.
 			Server: s.Server, Full: full || s.State == mesh.Degraded, Reachable: s.State != mesh.Unreachable || s.Server == m.self,
 			Eligible: full && m.eligible(&s, now),
+			// Who has the links of a member may be one of a part out of sight.
+			Stranger: !full && !known && len(s.Links) < mesh.RequiredLinks,
 		})
 		next.operators[s.Server] = s.Operator
 		several = several || operator != "" && s.Operator != operator

@@ -87,3 +87,31 @@ func TestMembersOfOneOperator(t *testing.T) {
 		t.Errorf("operators %q, want each server for itself", got)
 	}
 }
+
+// Who was never a member and has not the links of one is a stranger, which nobody
+// asks for accounts; a part of the cloud out of sight is none.
+func TestMembersStrangers(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	m, err := loadMembers(filepath.Join(t.TempDir(), "members"), omega.Fingerprint{}, 0, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := server(t, 1, "a", nil)
+	m.update([]cloud.Server{once}, now)
+	once.State = mesh.Unreachable
+	lost := func(s *cloud.Server) { s.State = mesh.Unreachable }
+	hidden := server(t, 2, "b", func(s *cloud.Server) { lost(s); s.Announcement.Links = make([]mesh.Link, mesh.RequiredLinks) })
+	want := map[omega.Fingerprint]bool{once.Server: false, hidden.Server: false}
+	servers := []cloud.Server{once, hidden}
+	for i, edit := range []func(*cloud.Server){lost, func(s *cloud.Server) { s.State = mesh.Probationary }} {
+		s := server(t, 3+i, "c", edit)
+		want[s.Server] = true
+		servers = append(servers, s)
+	}
+	m.update(servers, now)
+	for _, x := range m.list() {
+		if x.Stranger != want[x.Server] {
+			t.Errorf("%s: stranger %v, want %v", x.Server, x.Stranger, want[x.Server])
+		}
+	}
+}

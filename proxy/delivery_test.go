@@ -161,6 +161,23 @@ func TestUnknownRecipient(t *testing.T) {
 	})
 }
 
+// TestStrangerIsSilent: a server that never was a member and has gone makes no
+// account that nobody knows one that somebody may know.
+func TestStrangerIsSilent(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, nobody := c.register(1, c.servers[0]), newPerson(t, 1)
+		gone := c.servers[2]
+		c.mu.Lock()
+		gone.stranger, c.cut[[2]int{0, 2}] = true, true
+		c.mu.Unlock()
+		a := newClient(alice, 0).connect(c.servers[0])
+		f := a.request(wire.TypeLookup, nobody.fp().Wire())
+		if code := codeOf(wire.DecodeStatus(f.Body)); f.Type != wire.TypeError || code != omega.CodeNotFound {
+			t.Errorf("look-up = type %d %s, want %s", f.Type, code, omega.CodeNotFound)
+		}
+	})
+}
+
 // TestNotFoundYet: an account that somebody who could not be asked may know is
 // not missing, however often that is tried.
 func TestNotFoundYet(t *testing.T) {

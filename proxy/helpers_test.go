@@ -62,6 +62,8 @@ type testServer struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	dead   bool // guarded by c.mu
+
+	stranger bool // others do not take it for a member; guarded by c.mu
 }
 
 // inCloud runs f with a cloud of n servers in a bubble of virtual time.
@@ -182,7 +184,7 @@ func (s *testServer) members() []Member {
 	var out []Member
 	for _, o := range s.c.servers {
 		up := !o.dead && !s.c.cut[[2]int{s.n, o.n}] && !s.c.cut[[2]int{o.n, s.n}]
-		out = append(out, Member{Server: o.fp(), Full: true, Eligible: true, Reachable: up})
+		out = append(out, Member{Server: o.fp(), Full: !o.stranger, Eligible: !o.stranger, Reachable: up, Stranger: o.stranger})
 	}
 	return out
 }

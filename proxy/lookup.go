@@ -217,7 +217,7 @@ func (p *Proxy) findRemote(ctx context.Context, fp, also omega.Fingerprint) (*ke
 func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	servers := keyserver.Rank(fp, p.cfg.Servers())
+	servers := keyserver.Rank(fp, p.mayKnow())
 	servers = slices.DeleteFunc(servers[:min(len(servers), findServers)], func(s omega.Fingerprint) bool {
 		return s == also || s == p.self
 	})
@@ -259,6 +259,16 @@ func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*key
 		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", silent, len(servers), fp)
 	}
 	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
+}
+
+// mayKnow are the servers to ask about an account: not those that never were
+// members of the cloud, whose silence would say nothing.
+func (p *Proxy) mayKnow() []omega.Fingerprint {
+	strangers := map[omega.Fingerprint]bool{}
+	for _, m := range p.members() {
+		strangers[m.Server] = m.Stranger
+	}
+	return slices.DeleteFunc(slices.Clone(p.cfg.Servers()), func(s omega.Fingerprint) bool { return strangers[s] })
 }
 
 // errNowhere is of an account that no record, or no home, says the place of.

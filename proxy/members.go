@@ -14,6 +14,7 @@ type Member struct {
 	Full      bool // a full member of the cloud
 	Eligible  bool // may be a home that nobody asked for (spec/delivery.md, DELIV-11)
 	Reachable bool // there is a way to it now
+	Stranger  bool // was never a full member and has not the links of one: no account was made there
 }
 
 func (p *Proxy) members() []Member {
