@@ -30,11 +30,6 @@ func (c *Certificate) Bytes() []byte { return bytes.Clone(c.bytes) }
 // Armor returns the certificate as gpg --import takes it from a text file.
 func (c *Certificate) Armor() string { return Armor("PGP PUBLIC KEY BLOCK", c.bytes) }
 
-// Plain returns the canonical form as GnuPG 2.2 imports it, without subkeys of
-// algorithms that it does not know. Today it knows all that there are.
-// (spec/keys.md, KEYS-2)
-func (c *Certificate) Plain() []byte { return bytes.Clone(c.bytes) }
-
 // Hash is SHA-256 of Bytes.
 func (c *Certificate) Hash() [32]byte { return c.hash }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/omega-im/omega/keyserver"
-	"github.com/omega-im/omega/pgp"
 )
 
 const textPlain = "text/plain; charset=utf-8"
@@ -50,7 +49,7 @@ func (h *Handler) serveGet(w http.ResponseWriter, r *http.Request, what string) 
 	if !ok || fresh(w, r, "application/pgp-keys", certTag(e)) {
 		return
 	}
-	w.Write([]byte(pgp.Armor("PGP PUBLIC KEY BLOCK", e.Certificate.Plain())))
+	w.Write([]byte(e.Certificate.Armor()))
 }
 
 // certTag names a state of a certificate.
@@ -94,7 +93,7 @@ func (h *Handler) serveCertificate(w http.ResponseWriter, r *http.Request) {
 	if !ok || fresh(w, r, "application/pgp-keys", certTag(e)) {
 		return
 	}
-	w.Write(e.Certificate.Plain())
+	w.Write(e.Certificate.Bytes())
 }
 
 // serveChanges is GET /pks/v2/prefixlog/{day} (KEYS-5).

@@ -43,7 +43,7 @@ func TestChurnKeepsTheRule(t *testing.T) {
 	w.cfg.Restarts, w.cfg.Deaths = 10, 3
 	w.churn(2 * time.Hour)
 	r := w.watch.result
-	if r.AloneSeen < 30 || r.Alone > 0 || r.Splits > 0 {
+	if r.AloneSeen < 40 || r.Alone > 0 || r.Splits > 0 {
 		t.Errorf("%+v", r)
 	}
 	if w.tally.joins.quantiles().Count == 0 {
