@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/mailbox"
@@ -26,24 +25,11 @@ func (p *Proxy) keepHint(ctx context.Context, origin, home omega.Fingerprint, en
 	case p.spool.store == nil:
 		done(errNoSpool)
 		return
-	case origin != p.self && !p.spool.shares.room(pair{origin, home}, len(env)):
-		done(errShare)
-		return
 	}
 	e := spooled{origin, index, slices.Clone(env)}
 	// The devices' copy comes first: the home may take its own at once, and
 	// takes that of the devices away with it.
-	p.hold(ctx, &e, func(err error) {
-		if err != nil {
-			done(err)
-			return
-		}
-		// This is a callback of the mailbox store, which must not wait for the
-		// spool's.
-		if !p.spawn(func() { p.spool.put(context.Background(), home, e, time.Time{}, done) }) {
-			done(errNoSpool)
-		}
-	})
+	p.spool.putShare(context.Background(), home, e, func(ready func(error)) { p.hold(ctx, &e, ready) }, done)
 }
 
 // livingAt lists the recipients whose record names a server as home. So nobody

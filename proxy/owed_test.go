@@ -36,14 +36,19 @@ func (c *testCloud) keeper(home *testServer) *testServer {
 // (spec/delivery.md, DELIV-31)
 func TestHintFollowsWhoMoved(t *testing.T) {
 	inCloud(t, 5, func(t *testing.T, c *testCloud) {
-		home, next := c.servers[1], c.servers[2]
+		home := c.servers[1]
 		alice, bob, carol, dave := c.register(1, c.servers[0]), c.register(1, home), c.register(1, home), c.register(1, c.servers[3])
 		home.stop()
 		a := newClient(alice, 0).connect(c.servers[0])
 		if code, _ := a.sendCode(a.envelope("x", bob, carol, dave)); code != omega.CodeQueued {
 			t.Fatalf("sent: %s", code)
 		}
-		keeper := c.keeper(home)
+		keeper := c.deputiesOf(carol, home)[0]
+		waitFor(t, time.Second, "her deputy keeps it", func() bool { return keeper.spooled(t, home) == 1 })
+		next := c.servers[2]
+		if next == keeper {
+			next = c.servers[4]
+		}
 		moved := carol.entry(next)
 		c.publish(moved)
 		next.stop() // nor is the new home there at first
@@ -53,7 +58,9 @@ func TestHintFollowsWhoMoved(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		keeper.proxy.ServerUp(home.fp())
+		for _, s := range homesOf(c, home) {
+			s.proxy.ServerUp(home.fp())
+		}
 		waitFor(t, time.Minute, "the home has what is for it", func() bool { return home.held(t, bob) == 1 })
 		waitFor(t, time.Minute, "the deputy has done with the home", func() bool { return keeper.spooled(t, home) == 0 })
 		if n := keeper.spooled(t, next); n != 1 {
@@ -237,8 +244,7 @@ func TestSharesLeaveRoom(t *testing.T) {
 			now = now.Add(time.Hour)
 			s.expire(now)
 			kept = slices.DeleteFunc(kept, func(m mail) bool { return hourOf(m.until) < hourOf(now) })
-		case s.room(p, m.size):
-			s.keep(p, m.size, m.until)
+		case s.admit(p, m.size, m.until, false):
 			kept = append(kept, m)
 		}
 		var all, lane, own tally

@@ -24,7 +24,7 @@ type shares struct {
 	lane, all tally // the most for one home and in all
 
 	mu      sync.Mutex
-	total   tally
+	total   tally                       // guarded by mu
 	homes   map[omega.Fingerprint]tally // guarded by mu
 	origins map[omega.Fingerprint]tally // guarded by mu
 	pairs   map[pair]tally              // guarded by mu
@@ -60,23 +60,32 @@ func (s *shares) init(messages int, octets int64) {
 
 func one(size int) tally { return tally{1, int64(size)} }
 
-// room reports whether an origin may have one more envelope kept for a home.
-func (s *shares) room(p pair, size int) bool {
+// admit counts one more envelope that an origin has kept for a home until then,
+// if it may have that; this server itself may, while the store has room.
+func (s *shares) admit(p pair, size int, until time.Time, self bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := one(size)
-	return t.fits(s.pairs[p], s.homes[p.home], s.lane) && t.fits(s.origins[p.origin], s.total, s.all)
+	if !self && !(t.fits(s.pairs[p], s.homes[p.home], s.lane) && t.fits(s.origins[p.origin], s.total, s.all)) {
+		return false
+	}
+	s.add(p, t, until)
+	return true
 }
 
 // keep counts an envelope that is kept until then.
 func (s *shares) keep(p pair, size int, until time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(p, one(size), until)
+}
+
+// add counts t. mu is held.
+func (s *shares) add(p pair, t tally, until time.Time) {
 	hour := hourOf(until)
 	if s.ends[hour] == nil {
 		s.ends[hour] = make(map[pair]tally)
 	}
-	t := one(size)
 	s.ends[hour][p] = s.ends[hour][p].plus(t)
 	s.total = s.total.plus(t)
 	put(s.homes, p.home, s.homes[p.home].plus(t))

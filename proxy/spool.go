@@ -69,15 +69,52 @@ func (s *spool) put(ctx context.Context, home omega.Fingerprint, e spooled, unti
 		done(errNoSpool)
 		return
 	}
-	it := &mailbox.Item{
-		Recipients: []omega.Fingerprint{home},
-		Envelope:   e.append(nil),
-		Key:        mailbox.KeyOf(e.env.Sender(), e.env.ID(), e.env.Payload()),
-		Expires:    until,
+	it := s.item(home, &e, until)
+	s.shares.keep(pair{e.origin, home}, len(it.Envelope), it.Expires)
+	s.append(ctx, it, e, done)
+}
+
+// putShare is put of what another server hands over, if it has room left;
+// otherwise the error is errShare. ready is called, once there is, and says by
+// its own done when it may be put.
+func (s *spool) putShare(ctx context.Context, home omega.Fingerprint, e spooled, ready func(done func(error)), done func(error)) {
+	it := s.item(home, &e, time.Time{})
+	p := pair{e.origin, home}
+	if !s.shares.admit(p, len(it.Envelope), it.Expires, e.origin == s.p.self) {
+		done(errShare)
+		return
 	}
-	if life := e.env.Lifetime(); life > 0 && until.IsZero() {
-		it.Expires = s.p.now().Add(life)
+	ready(func(err error) {
+		// This may be a callback of another store, which must not wait for this one.
+		if err == nil && s.p.spawn(func() { s.append(ctx, it, e, done) }) {
+			return
+		}
+		s.shares.gone(p, len(it.Envelope), it.Expires)
+		if err == nil {
+			err = errNoSpool
+		}
+		done(err)
+	})
+}
+
+func (s *spool) item(home omega.Fingerprint, e *spooled, until time.Time) *mailbox.Item {
+	if until.IsZero() {
+		life := e.env.Lifetime()
+		if life == 0 {
+			life = omega.MaxLifetime
+		}
+		until = s.p.now().Add(life)
 	}
+	return &mailbox.Item{
+		Recipients: []omega.Fingerprint{home}, Envelope: e.append(nil), Expires: until,
+		Key: mailbox.KeyOf(e.env.Sender(), e.env.ID(), e.env.Payload()),
+	}
+}
+
+// append stores what shares have counted already.
+func (s *spool) append(ctx context.Context, it *mailbox.Item, e spooled, done func(error)) {
+	home, until := it.Recipients[0], it.Expires
+	p, size := pair{e.origin, home}, len(it.Envelope)
 	it.Done = func(it *mailbox.Item, err error) {
 		if err == nil {
 			err = it.Results[0].Err
@@ -95,11 +132,16 @@ func (s *spool) put(ctx context.Context, home omega.Fingerprint, e spooled, unti
 		}
 	}
 	if err := s.store.Append(ctx, it); err != nil {
+		s.shares.gone(p, size, until)
 		done(err)
 		return
 	}
-	if r := it.Results[0]; r.Err == nil && !r.Duplicate {
-		s.shares.keep(pair{e.origin, home}, len(it.Envelope), it.Expires)
+	switch r := it.Results[0]; {
+	case r.Err != nil || r.Duplicate:
+		s.shares.gone(p, size, until)
+	case hourOf(it.Expires) != hourOf(until): // whole seconds
+		s.shares.gone(p, size, until)
+		s.shares.keep(p, size, it.Expires)
 	}
 	s.p.stats.spooled.Add(1)
 }
