@@ -39,6 +39,10 @@ type Config struct {
 	Clock    func() time.Time                           // nil is time.Now
 	Logger   *slog.Logger                               // nil discards
 
+	// Private says that the cloud is on a private network or on one machine, so
+	// that its pages lead there.
+	Private bool
+
 	// Probe does what a client does first and returns how long the answer to one
 	// request took. It ends with its context. Nil probes nobody.
 	// (spec/directory.md, DIR-2)

@@ -66,6 +66,7 @@ type Node struct {
 	spool     *mailbox.Store // for other servers
 	members   *members
 	cloud     *cloud.Cloud
+	guard     *transport.Guard // dials what servers announce
 	proxy     *proxy.Proxy
 	transport *transport.Server
 	directory *directory.Directory
@@ -221,6 +222,9 @@ func (n *Node) join() (err error) {
 		},
 	})
 	if err != nil {
+		return err
+	}
+	if n.guard, err = newGuard(&n.cfg, n.opt.Dial, n.log); err != nil {
 		return err
 	}
 	if n.cloud, err = n.newCloud(); err != nil {
