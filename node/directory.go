@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -34,15 +35,17 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 }
 
 // where tells which proxy a user is on who wants that to be known.
-func (n *Node) where(ctx context.Context, account omega.Fingerprint) (*omega.Fingerprint, bool) {
+func (n *Node) where(ctx context.Context, account omega.Fingerprint) (*omega.Fingerprint, error) {
 	at, err := n.proxy.Where(ctx, account)
 	switch {
+	case errors.Is(err, &omega.Error{Code: omega.CodeNotFound}):
+		return nil, directory.ErrNobody
 	case err != nil:
-		return nil, false
+		return nil, err
 	case at.IsZero():
-		return nil, true
+		return nil, nil
 	}
-	return &at, true
+	return &at, nil
 }
 
 // figures are what a server says about its own work. They belong to the goroutine

@@ -71,6 +71,7 @@ type Node struct {
 	transport *transport.Server
 	directory *directory.Directory
 	hkp       *hkp.Handler
+	public    http.Handler // of the public listener
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
@@ -247,6 +248,10 @@ func (n *Node) join() (err error) {
 	n.hkp, err = hkp.New(hkp.Config{
 		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Clock: n.opt.Clock, Logger: n.log,
 	})
+	if err != nil {
+		return err
+	}
+	n.public, err = n.publicHandler()
 	return err
 }
 
@@ -512,7 +517,7 @@ func (n *Node) startHTTP(start func(string, func(context.Context) error)) (serve
 			return nil
 		})
 	}
-	serve("http", n.http, publicServer(newVisitors(&n.cfg, n.publicHandler()), httpPatience))
+	serve("http", n.http, publicServer(n.public, httpPatience))
 	serve("admin", n.admin, newHTTPServer(n.adminHandler()))
 	return servers
 }

@@ -146,6 +146,7 @@ type Proxy struct {
 	beats      heartbeats
 	jobs       jobs
 	finds      finds
+	wheres     wheres
 	deliveries sync.Pool // of *delivery
 	stats      stats
 	life       lifetime
