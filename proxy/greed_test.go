@@ -188,6 +188,57 @@ func TestMissesOfOthersStay(t *testing.T) {
 	}
 }
 
+// TestPublishingHasARation: an account that publishes without end is told to wait
+// before the whole cloud works for it; the same again costs nothing. (spec/delivery.md,
+// DELIV-1)
+func TestPublishingHasARation(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		mallory, alice := c.register(1, c.servers[0]), c.register(1, c.servers[0])
+		m := newClient(mallory, 0).attach(c.servers[0], c.servers[0])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		told := 0
+		c.mu.Lock()
+		c.spy = func(_, to int, f wire.Frame) {
+			if f.Type == wire.TypePublish && to == 1 {
+				told++
+			}
+		}
+		c.mu.Unlock()
+		publish := func(x *testClient, e wire.Entry) omega.Code {
+			return codeOf(wire.DecodeStatus(x.request(wire.TypePublish, wire.AppendEntry(nil, &e)).Body))
+		}
+		var last wire.Entry
+		passed := 0
+		for range 3 * publishBurst {
+			time.Sleep(100 * time.Millisecond)
+			e := mallory.entry(c.servers[0])
+			if publish(m, e) == omega.CodeOK {
+				passed, last = passed+1, e
+			} else {
+				mallory.record.Sequence--
+				break
+			}
+		}
+		synctest.Wait()
+		if passed != publishBurst || told != passed {
+			t.Errorf("%d pass, another server was told %d times; want %d", passed, told, publishBurst)
+		}
+		if code := publish(m, last); code != omega.CodeRateLimited {
+			t.Errorf("one more: %s", code)
+		}
+		if code := publish(a, alice.entry(c.servers[0])); code != omega.CodeOK {
+			t.Errorf("another account: %s", code)
+		}
+		time.Sleep(publishInterval)
+		for range 5 {
+			if code := publish(m, last); code != omega.CodeOK {
+				t.Errorf("the same again, after a while: %s", code)
+			}
+		}
+	})
+}
+
 // TestGreedyServer: a server whose requests never come to an end has its share of
 // the workers and of the queue, and others are served meanwhile, in turns.
 func TestGreedyServer(t *testing.T) {
