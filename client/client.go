@@ -76,6 +76,7 @@ type Client struct {
 	mail    chan mailIn
 
 	arrivals arrivals // of mail
+	inside   inside   // where the server of choice is
 
 	returnAfter time.Duration // before the server of choice is tried again; later and later
 }

@@ -78,11 +78,11 @@ func (c *Client) proxies(avoid omega.Fingerprint, own candidate, n int) []candid
 		cost  float64
 	}
 	var all []ranked
-	now := c.cfg.now()
+	now, private := c.cfg.now(), c.mayBeInside()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for fp, p := range c.servers {
-		addr, ok := p.address()
+		addr, ok := p.address(private)
 		if !ok || fp == avoid || addr == own.addr {
 			continue
 		}
@@ -109,10 +109,11 @@ func (c *Client) proxies(avoid omega.Fingerprint, own candidate, n int) []candid
 
 // proxy is one of the servers that are known.
 func (c *Client) proxy(fp omega.Fingerprint) (candidate, bool) {
+	private := c.mayBeInside()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p := c.servers[fp]; p != nil {
-		addr, ok := p.address()
+		addr, ok := p.address(private)
 		return candidate{addr, addr.String()}, ok
 	}
 	return candidate{}, false
@@ -177,6 +178,9 @@ func (c *Client) race(ctx context.Context, list []candidate) (*dialled, error) {
 // notes how that went.
 func (c *Client) dial(ctx context.Context, to candidate) (*dialled, error) {
 	d := c.cfg.dial(to.addr)
+	if d.Dialer == nil && to.text != c.acc.Server {
+		d.Dialer = c.dialAnnounced
+	}
 	d.Identity = c.identity()
 	d.MaxQueue = outboxWindow * omega.MaxFrame // a whole window may wait for a slow network
 	d.Ticket = c.ticket(ctx, to.addr.Fingerprint)

@@ -36,11 +36,13 @@ type knownServer struct {
 	changed   bool               // since it was stored
 }
 
-// address is where it takes clients.
-func (k *knownServer) address() (transport.Address, bool) {
+// address is where it takes clients, if it says so and may be believed: a device
+// whose owner chose a server on a private network dials others there too.
+// (spec/delivery.md, DELIV-32)
+func (k *knownServer) address(private bool) (transport.Address, bool) {
 	a := k.announced
 	addr := transport.Address{Network: transport.NetworkTLS, HostPort: a.Client, Fingerprint: a.Server}
-	return addr, a.Client != "" && a.Flags&mesh.FlagNAT == 0
+	return addr, a.Client != "" && a.Flags&mesh.FlagNAT == 0 && transport.CheckAnnounced(a.Client, private) == nil
 }
 
 // loadServers reads what was learned before.

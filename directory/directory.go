@@ -39,6 +39,10 @@ type Config struct {
 	Clock    func() time.Time                           // nil is time.Now
 	Logger   *slog.Logger                               // nil discards
 
+	// Private says that the cloud is on a private network or on one machine, so
+	// that its pages lead there.
+	Private bool
+
 	// Probe does what a client does first and returns how long the answer to one
 	// request took. It ends with its context. Nil probes nobody.
 	// (spec/directory.md, DIR-2)
@@ -49,10 +53,10 @@ type Config struct {
 	// the extension. Nil tells nobody.
 	Announce func(ctx context.Context, extension []byte) error
 
-	// Where tells which proxy a user who wants that to be known is on: ok is
-	// false for everybody else, and proxy nil for one who is on none. Nil
-	// knows nobody. (spec/directory.md, DIR-8)
-	Where func(context.Context, omega.Fingerprint) (proxy *omega.Fingerprint, ok bool)
+	// Where tells which proxy a user who wants that to be known is on, nil for one
+	// who is on none. Everybody else is ErrNobody; another error says that it cannot
+	// be told just now. Nil knows nobody. (spec/directory.md, DIR-8)
+	Where func(context.Context, omega.Fingerprint) (proxy *omega.Fingerprint, err error)
 
 	// Load returns what Save stored last, or an error that is fs.ErrNotExist.
 	// Nil remembers nothing.
@@ -99,8 +103,13 @@ func New(cfg Config) (*Directory, error) {
 	return d, d.site.init()
 }
 
+// A Router is what paths are registered with, as *http.ServeMux is.
+type Router interface {
+	HandleFunc(pattern string, serve func(http.ResponseWriter, *http.Request))
+}
+
 // Register adds the directory's pages to mux.
-func (d *Directory) Register(mux *http.ServeMux) {
+func (d *Directory) Register(mux Router) {
 	mux.HandleFunc("GET /api/v1/topology", d.serveTopology)
 	mux.HandleFunc("GET /api/v1/proxies", d.serveProxies)
 	mux.HandleFunc("GET /api/v1/proxies.sig", d.serveSignature)

@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,7 +16,7 @@ import (
 
 // registerSite adds the pages for people and what stands beside them.
 // (spec/directory.md, DIR-1)
-func (d *Directory) registerSite(mux *http.ServeMux) {
+func (d *Directory) registerSite(mux Router) {
 	mux.HandleFunc("GET /{$}", d.serveFront)
 	mux.HandleFunc("GET /server/{fpr}", d.serveServer)
 	mux.HandleFunc("GET /user", d.serveUser)
@@ -82,9 +83,9 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 	text = strings.ToValidUTF8(text[:min(len(text), 100)], "")
 	fp, err := omega.ParseFingerprint(text)
 	var proxy *omega.Fingerprint
-	known := false
+	var whereErr error
 	if err == nil {
-		proxy, known = d.where(r, fp)
+		proxy, whereErr = d.where(r, fp)
 	}
 	d.serveScreen(w, r, "", policy, func(s *scene, l words) (*screen, error) {
 		p := s.newScreen(l, "user.html", "/user")
@@ -93,8 +94,10 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 		case text == "":
 		case err != nil:
 			p.Answer = l.t("site.user.bad")
-		case !known:
+		case errors.Is(whereErr, ErrNobody):
 			p.Answer = l.t("site.user.none")
+		case whereErr != nil:
+			p.Answer = l.t("site.user.busy")
 		case proxy == nil:
 			p.Answer = l.t("site.user.offline")
 		default:
@@ -109,9 +112,12 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (d *Directory) where(r *http.Request, fp omega.Fingerprint) (*omega.Fingerprint, bool) {
+// ErrNobody is who does not want to be found, or does not exist.
+var ErrNobody = errors.New("nobody of this fingerprint wants to be found")
+
+func (d *Directory) where(r *http.Request, fp omega.Fingerprint) (*omega.Fingerprint, error) {
 	if d.cfg.Where == nil {
-		return nil, false
+		return nil, ErrNobody
 	}
 	return d.cfg.Where(r.Context(), fp)
 }
@@ -123,12 +129,19 @@ func (d *Directory) serveUserJSON(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	fp, ok := fingerprintIn(r, "")
 	var proxy *omega.Fingerprint
+	err := ErrNobody
 	if ok {
-		proxy, ok = d.where(r, fp)
+		proxy, err = d.where(r, fp)
 	}
-	if !ok {
+	switch {
+	case errors.Is(err, ErrNobody):
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprintln(w, `{"error":"nobody of this fingerprint wants to be found"}`)
+		return
+	case err != nil:
+		h.Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+		fmt.Fprintln(w, `{"error":"too many want to know where somebody is; try again in a second"}`)
 		return
 	}
 	b, err := json.Marshal(map[string]*omega.Fingerprint{"proxy": proxy})

@@ -170,7 +170,7 @@ func (s *scene) mapJSON() ([]byte, error) {
 	for i := range s.views {
 		v := &s.views[i]
 		n := mapNode{
-			Fingerprint: v.Server, Name: v.Name, Operator: v.Operator, Site: v.Site, HTTP: webURL(v.HTTP), X: places(v.at.X), Y: places(v.at.Y),
+			Fingerprint: v.Server, Name: v.Name, Operator: v.Operator, Site: v.Site, HTTP: v.web, X: places(v.at.X), Y: places(v.at.Y),
 			Kind: v.kind(), Status: v.status, Listed: v.inTable, Registration: v.Registration.String(), Cut: !v.spare,
 			RTT: ms(v.opinion.rtt), Seen: v.opinion.seen, Of: v.opinion.of,
 		}

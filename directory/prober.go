@@ -2,6 +2,9 @@ package directory
 
 import (
 	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +23,10 @@ const (
 	reportPerNode = 3600 * time.Millisecond
 	reportRarely  = 2 * time.Hour // and never less often
 )
+
+// ErrUntried is what a probe says that was not made: it tells nothing of the
+// server.
+var ErrUntried = errors.New("the server was not probed")
 
 // A result is what one probe found; rtt is 0 when nothing answered.
 type result struct {
@@ -40,8 +47,9 @@ type prober struct {
 	told      map[subjectKey]bool // what the announced report says
 }
 
-// mine lists the subjects of this server in the hour of now, and how many
-// subjects there are.
+// mine lists the subjects of this server in the hour of now that have a place in
+// the cloud, and how many subjects there are. So nobody is probed who only
+// announces an address.
 func (p *prober) mine(t *mesh.Topology, now time.Time) (out []*mesh.Record, n int) {
 	for _, r := range t.Servers {
 		if r.Client != "" {
@@ -50,7 +58,7 @@ func (p *prober) mine(t *mesh.Topology, now time.Time) (out []*mesh.Record, n in
 	}
 	hour := hourOf(now)
 	for _, r := range t.Servers {
-		if r.Client != "" && r.Server != p.self && len(out) < maxRows && drawn(hour, p.self, r.Server, n, 1) {
+		if r.Client != "" && r.Server != p.self && listed(t.States[r.Server]) && len(out) < maxRows && drawn(hour, p.self, r.Server, n, 1) {
 			out = append(out, r)
 		}
 	}
@@ -59,6 +67,10 @@ func (p *prober) mine(t *mesh.Topology, now time.Time) (out []*mesh.Record, n in
 
 // round probes every subject once and returns when all have answered or not.
 func (p *prober) round(ctx context.Context, list []*mesh.Record, clock func() time.Time) {
+	// Of servers at neighbouring addresses some may be left out (CLOUD-43): not
+	// always the same.
+	list = slices.Clone(list)
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	slots := make(chan struct{}, probesAtOnce)
 	var wg sync.WaitGroup
 	for _, r := range list {
@@ -73,8 +85,8 @@ func (p *prober) round(ctx context.Context, list []*mesh.Record, clock func() ti
 			one, cancel := context.WithTimeout(ctx, probeTimeout)
 			defer cancel()
 			rtt, err := p.probe(one, r)
-			if ctx.Err() != nil {
-				return // it is this server that ends
+			if ctx.Err() != nil || errors.Is(err, ErrUntried) {
+				return // it is this server that ends, or does not try
 			}
 			if err != nil {
 				rtt = 0

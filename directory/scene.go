@@ -49,6 +49,7 @@ func (s status) usable() bool { return s == statusOK || s == statusDegraded }
 // A view is one server as pages show it.
 type view struct {
 	*mesh.Record
+	web      string // Record.HTTP, if a browser may be led there
 	state    mesh.ServerState
 	status   status
 	opinion  opinion
@@ -102,7 +103,7 @@ func (d *Directory) newScene(t *mesh.Topology, l *layout, now time.Time) *scene 
 	for i, r := range t.Servers {
 		v := view{
 			Record: r, state: t.States[r.Server], opinion: said[r.Server], degree: degrees[r.Server],
-			at: places[r.Server], spare: !slices.Contains(t.Vertices, r.Server),
+			web: webURL(r.HTTP, d.cfg.Private), at: places[r.Server], spare: !slices.Contains(t.Vertices, r.Server),
 		}
 		v.status = statusOf(r, v.state, v.opinion)
 		if p := w.past[r.Server]; p != nil {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"html/template"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/transport"
 )
 
 // A screen is what every template gets; each uses some of it.
@@ -234,7 +236,7 @@ func (w words) row(v *view) tableRow {
 	hex := v.Server.String()
 	r := tableRow{
 		Link: w.link("/server/" + hex), Short: hex[:16], Grouped: hex[:4] + " " + hex[4:8] + " " + hex[8:12] + " " + hex[12:16] + " …",
-		HTTP: webURL(v.HTTP), Name: w.name(v), Where: w.where(v), Status: v.status, State: w.t("site.status." + string(v.status)),
+		HTTP: v.web, Name: w.name(v), Where: w.where(v), Status: v.status, State: w.t("site.status." + string(v.status)),
 		Registration: w.t("site.reg." + v.Registration.String()), RTT: "–", Seen: w.t("site.seen.nobody"),
 		Load: fmt.Sprintf("%d%%", (v.Load+5)/10), Users: w.t("site.users", grouped(int(v.Users))), Links: v.degree,
 		Version: cmp.Or(v.Version, "–"), Outdated: v.outdated, Spans: strips(v.uptime),
@@ -263,10 +265,19 @@ func (w words) where(v *view) string {
 	return operator + " · " + v.Site
 }
 
-// webURL is an announced URL that a browser may be led to, "" for others.
-func webURL(text string) string {
+// webURL is an announced URL that a browser may be led to, "" for others: not to
+// the reader's own machine or network. private: the cloud is there itself.
+// (spec/cloud.md, CLOUD-42)
+func webURL(text string, private bool) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	port := u.Port()
+	if port == "" || port == "80" {
+		port = "443" // the web's own
+	}
+	if transport.CheckAnnounced(net.JoinHostPort(u.Hostname(), port), private) != nil {
 		return ""
 	}
 	return strings.TrimRight(u.String(), "/")

@@ -139,7 +139,7 @@ func (s *scene) advise(v *view, add func(key string)) {
 	if v.Operator == "" {
 		add("operator")
 	}
-	if webURL(v.HTTP) == "" {
+	if v.web == "" {
 		add("http")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -105,7 +106,7 @@ func TestPagesHaveWords(t *testing.T) {
 	top.Vertices = []omega.Fingerprint{top.Servers[3].Server}
 	proxy := self
 	v := newVisitor(t, top, func(c *Config) {
-		c.Where = func(context.Context, omega.Fingerprint) (*omega.Fingerprint, bool) { return &proxy, true }
+		c.Where = func(context.Context, omega.Fingerprint) (*omega.Fingerprint, error) { return &proxy, nil }
 	})
 	v.d.look()
 	v.d.watch.past[self].sample(noon, false)
@@ -326,22 +327,25 @@ func TestFormats(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	at, shown, away := serverNumber(1), serverNumber(50), serverNumber(51)
+	at, shown, away, asked := serverNumber(1), serverNumber(50), serverNumber(51), serverNumber(52)
 	v := newVisitor(t, cloudOf(4), func(c *Config) {
-		c.Where = func(_ context.Context, fp omega.Fingerprint) (*omega.Fingerprint, bool) {
+		c.Where = func(_ context.Context, fp omega.Fingerprint) (*omega.Fingerprint, error) {
 			switch fp {
 			case shown:
-				return &at, true
+				return &at, nil
 			case away:
-				return nil, true
+				return nil, nil
+			case asked:
+				return nil, errors.New("too many")
 			}
-			return nil, false
+			return nil, ErrNobody
 		}
 	})
 	for path, want := range map[string]string{
 		"/api/v1/users/" + shown.String():                  `200 {"proxy":"` + at.String() + `"}`,
 		"/api/v1/users/" + strings.ToLower(shown.String()): `200 {"proxy":"` + at.String() + `"}`,
 		"/api/v1/users/" + away.String():                   `200 {"proxy":null}`,
+		"/api/v1/users/" + asked.String():                  `429 {"error":"too many want to know where somebody is; try again in a second"}`,
 		"/api/v1/users/" + serverNumber(9).String():        `404 {"error":"nobody of this fingerprint wants to be found"}`,
 		"/api/v1/users/" + shown.String()[:16]:             `404 {"error":"nobody of this fingerprint wants to be found"}`,
 		"/api/v1/users/" + strings.Repeat("A", 10_000):     `404 {"error":"nobody of this fingerprint wants to be found"}`,

@@ -74,7 +74,7 @@ func (it *Item) check() error {
 		return fmt.Errorf("append to no mailbox: %w", omega.ErrFingerprint)
 	case len(it.Recipients) > omega.MaxRecipients:
 		return fmt.Errorf("append to %d mailboxes: %w", len(it.Recipients), ErrTooLarge)
-	case len(it.Envelope) > omega.MaxEnvelope:
+	case len(it.Envelope) > MaxItem:
 		return fmt.Errorf("append %d octets: %w", len(it.Envelope), ErrTooLarge)
 	}
 	for _, r := range it.Recipients {

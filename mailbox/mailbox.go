@@ -58,7 +58,7 @@ var (
 	// ErrClosed is returned after Close.
 	ErrClosed = errors.New("mailbox store closed")
 
-	// ErrTooLarge is returned for an envelope over omega.MaxEnvelope, for more
+	// ErrTooLarge is returned for an envelope over MaxItem, for more
 	// than omega.MaxRecipients recipients or omega.MaxDevices devices.
 	ErrTooLarge = errors.New("over a protocol limit")
 
@@ -74,6 +74,10 @@ var (
 // as long as it. A cursor is an incarnation and a sequence; a store restored
 // from a backup gets a new one, and devices list again.
 type Incarnation [8]byte
+
+// MaxItem is how many octets the envelope of an item has at most: the largest
+// envelope, and what somebody notes beside it.
+const MaxItem = omega.MaxEnvelope + 1<<10
 
 // KeySize is the length of a Key in octets. 128 bits of SHA-256 keep anyone
 // from making an envelope that counts as somebody else's; a sender who spends
@@ -119,7 +123,7 @@ type Mail struct {
 // may still be trying.
 type Item struct {
 	Recipients []omega.Fingerprint // accounts, at most omega.MaxRecipients
-	Envelope   []byte              // at most omega.MaxEnvelope octets; not to change
+	Envelope   []byte              // at most MaxItem octets; not to change
 	Key        Key                 // see KeyOf
 
 	// Expires is when the mail is dropped though a device has not acknowledged

@@ -165,6 +165,9 @@ func open(cfg Config, block uint64) (*Store, error) {
 // Incarnation names the life of this store.
 func (s *Store) Incarnation() Incarnation { return s.incarnation }
 
+// Quota is how many mails, and how many octets of them, a mailbox holds.
+func (s *Store) Quota() (messages int, octets int64) { return s.cfg.MaxMessages, s.cfg.MaxBytes }
+
 // Failed is closed when the store has failed; Err then says why. A server
 // should stop taking work and exit, so that its supervisor starts it again.
 func (s *Store) Failed() <-chan struct{} { return s.failedCh }

@@ -19,7 +19,7 @@ import (
 func run(t *testing.T, config string) *Node {
 	t.Helper()
 	cfg := mustParse(t, "[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n"+config)
-	cfg.Dir = t.TempDir()
+	cfg.Dir, cfg.Cloud.Private = t.TempDir(), true
 	n, err := New(t.Context(), *cfg, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/transport"
 )
 
 // Sizes of what a configuration says, in octets.
@@ -118,6 +120,10 @@ func (c *Config) checkAnnounce() error {
 		case len(a.addr) > maxConfigAddress:
 			return fmt.Errorf("%s: %d octets, at most %d", a.key, len(a.addr), maxConfigAddress)
 		}
+		// Names and private addresses are for Warnings: only the port is always wrong.
+		if err := transport.CheckAnnounced(net.JoinHostPort("name.example", port), true); err != nil {
+			return fmt.Errorf("%s: nobody dials port %s, which is another service's; take 443 or one from 1024 on", a.key, port)
+		}
 	}
 	if c.Announce.HTTP == "" {
 		return nil
@@ -212,8 +218,17 @@ func (c *Config) Warnings() (out []i18n.Text) {
 	for _, a := range []struct{ key, announced, listen string }{
 		{"announce.client", c.Announce.Client, c.Listen.Client}, {"announce.peer", c.Announce.Peer, c.Listen.Peer},
 	} {
-		if host, _, err := splitAddress(a.listen); a.announced == "" && err == nil && host == "" {
+		host, _, err := splitAddress(a.listen)
+		if a.announced == "" && err == nil && host == "" {
 			out = append(out, i18n.T("check.announce", a.key, a.listen))
+			continue
+		}
+		said := cmp.Or(a.announced, a.listen)
+		if c.Cloud.Private || strings.HasSuffix(said, ":0") { // a port that the system chooses
+			continue
+		}
+		if transport.CheckAnnounced(said, false) != nil {
+			out = append(out, i18n.T("check.private", a.key, said))
 		}
 	}
 	return out

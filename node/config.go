@@ -56,6 +56,7 @@ type Config struct {
 	Cloud struct {
 		Bootstrap []string `toml:"bootstrap"`
 		Transit   bool     `toml:"transit"`
+		Private   bool     `toml:"private"`
 		Vouch     int      `toml:"vouch"`
 		Vouches   []string `toml:"vouches"`
 		Deny      []string `toml:"deny"`

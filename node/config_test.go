@@ -55,6 +55,7 @@ func TestConfigErrors(t *testing.T) {
 		{"[listen]\nhttp = \"127.0.0.1:7000\"", "listen.http: port 7000"},
 		{"[announce]\nclient = \"nohost\"", "announce.client: "},
 		{"[announce]\npeer = \":7001\"", "announce.peer: "},
+		{"[announce]\npeer = \"im.example.tw:25\"", "announce.peer: nobody dials port 25"},
 		{"[announce]\nhttp = \"im.example.tw\"", "announce.http: "},
 		{"[store]\nkind = \"paper\"", "store.kind: "},
 		{"[quota]\nmessages = -1", "quota.messages: "},
@@ -90,7 +91,10 @@ func TestConfigWarnings(t *testing.T) {
 	}{
 		{"", []string{"announce.client", "announce.peer"}},
 		{"[announce]\nnat = true", nil},
-		{"[listen]\nclient = \"192.0.2.1:7000\"\npeer = \"192.0.2.1:7001\"", nil},
+		{"[listen]\nclient = \"9.9.9.9:7000\"\npeer = \"9.9.9.9:7001\"", nil},
+		{"[listen]\nclient = \"10.0.0.1:7000\"\npeer = \"9.9.9.9:7001\"", []string{"announce.client"}},
+		{"[listen]\nclient = \"10.0.0.1:7000\"\npeer = \"9.9.9.9:7001\"\n[cloud]\nprivate = true", nil},
+		{"[announce]\nclient = \"im.example.tw:7000\"\npeer = \"router.lan:7001\"", []string{"announce.peer"}},
 		{"[announce]\nnat = true\n[listen]\nadmin = \":7090\"", []string{"listen.admin"}},
 		{"[announce]\nnat = true\n[listen]\nadmin = \"localhost:7090\"", nil},
 	}

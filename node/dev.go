@@ -95,6 +95,7 @@ func newDevNode(ctx context.Context, cfg DevConfig, i int, bootstrap string) (*N
 	if i >= len(devNames) {
 		c.Name += fmt.Sprint(i/len(devNames) + 1)
 	}
+	c.Cloud.Private = true
 	c.Homes.MinAge = 0 // nobody waits a week for a cloud to try things with
 	c.Operator, c.Site = fmt.Sprintf("operator-%d", i+1), "loopback"
 	c.Dir = filepath.Join(cfg.Dir, fmt.Sprintf("s%d", i+1))

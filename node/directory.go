@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,7 +13,6 @@ import (
 	"github.com/omega-im/omega/directory"
 	"github.com/omega-im/omega/internal/cputime"
 	"github.com/omega-im/omega/mesh"
-	"github.com/omega-im/omega/transport"
 )
 
 // fileDirectory is what the web site remembers of other servers.
@@ -24,7 +24,7 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 	f := &figures{node: n, at: time.Now(), used: cputime.Used()}
 	cfg := directory.Config{
 		Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock, Logger: n.log,
-		ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
+		Private: n.cfg.Cloud.Private, ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
 		Load: func() ([]byte, error) { return os.ReadFile(state) },
 		Save: func(b []byte) error { return writeFile(state, b) },
 	}
@@ -34,32 +34,18 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 	return directory.New(cfg)
 }
 
-// probe does to another server what a client does first. (spec/directory.md, DIR-2)
-func (n *Node) probe(ctx context.Context, r *mesh.Record) (time.Duration, error) {
-	g, err := transport.DialGuest(ctx, transport.DialConfig{
-		Address: transport.Address{Network: transport.NetworkTLS, HostPort: r.Client, Fingerprint: r.Server},
-	})
-	if err != nil {
-		return 0, err
-	}
-	defer g.Close()
-	start := time.Now()
-	if _, err := g.Lookup(ctx, r.Server); err != nil {
-		return 0, err
-	}
-	return max(time.Since(start), time.Microsecond), nil
-}
-
 // where tells which proxy a user is on who wants that to be known.
-func (n *Node) where(ctx context.Context, account omega.Fingerprint) (*omega.Fingerprint, bool) {
+func (n *Node) where(ctx context.Context, account omega.Fingerprint) (*omega.Fingerprint, error) {
 	at, err := n.proxy.Where(ctx, account)
 	switch {
+	case errors.Is(err, &omega.Error{Code: omega.CodeNotFound}):
+		return nil, directory.ErrNobody
 	case err != nil:
-		return nil, false
+		return nil, err
 	case at.IsZero():
-		return nil, true
+		return nil, nil
 	}
-	return &at, true
+	return &at, nil
 }
 
 // figures are what a server says about its own work. They belong to the goroutine

@@ -19,8 +19,9 @@ import (
 
 // publicHandler is the web site and everything else that speaks HTTP to the
 // world.
-func (n *Node) publicHandler() http.Handler {
-	mux := http.NewServeMux()
+func (n *Node) publicHandler() (http.Handler, error) {
+	v := newVisitors(&n.cfg, nil)
+	mux := &router{mux: http.NewServeMux(), visitors: v}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Write([]byte("ok\n"))
@@ -36,7 +37,8 @@ func (n *Node) publicHandler() http.Handler {
 	mux.HandleFunc("GET /api/v1/denied", n.serveDenied)
 	n.directory.Register(mux)
 	n.hkp.Register(mux)
-	return mux
+	v.next = mux.mux
+	return v, mux.err
 }
 
 // adminHandler is for the operator only.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -16,7 +17,6 @@ import (
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
-	"github.com/omega-im/omega/wire"
 )
 
 // maxVouches is how many certifications a server shows (wire.LinkRequest).
@@ -92,14 +92,18 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
+	guard, err := newGuard(cfg, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
 	c := cloud.Config{
 		Identity:     identity,
 		Announcement: mesh.Announcement{Operator: cfg.Operator, Site: cfg.Site},
 		Dial: func(ctx context.Context, to transport.Address) (cloud.Conn, error) {
-			return dialAs(ctx, identity, to)
+			return dialAs(ctx, guard, transport.DialConfig{Address: to, Identity: identity})
 		},
 		Probe: func(ctx context.Context, to transport.Address) (time.Duration, error) {
-			return transport.Probe(ctx, nil, to)
+			return probeBy(ctx, guard, to)
 		},
 	}
 	if cfg.Cloud.Transit {
@@ -118,20 +122,6 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 		return nil, err
 	}
 	return cloud.Explain(ctx, c)
-}
-
-// dialAs connects to another server as the server of an identity.
-func dialAs(ctx context.Context, identity *pgp.Identity, to transport.Address) (cloud.Conn, error) {
-	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Identity: identity, Role: transport.RoleServer,
-		Register: func(context.Context) (wire.Entry, error) {
-			return wire.Entry{Certificate: identity.Certificate.Bytes()}, nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
 }
 
 // ReadEvidence returns the proofs of equivocation that a server's directory

@@ -66,10 +66,12 @@ type Node struct {
 	spool     *mailbox.Store // for other servers
 	members   *members
 	cloud     *cloud.Cloud
+	guard     *transport.Guard // dials what servers announce
 	proxy     *proxy.Proxy
 	transport *transport.Server
 	directory *directory.Directory
 	hkp       *hkp.Handler
+	public    http.Handler // of the public listener
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
 
@@ -223,6 +225,9 @@ func (n *Node) join() (err error) {
 	if err != nil {
 		return err
 	}
+	if n.guard, err = newGuard(&n.cfg, n.opt.Dial, n.log); err != nil {
+		return err
+	}
 	if n.cloud, err = n.newCloud(); err != nil {
 		return err
 	}
@@ -243,6 +248,10 @@ func (n *Node) join() (err error) {
 	n.hkp, err = hkp.New(hkp.Config{
 		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Clock: n.opt.Clock, Logger: n.log,
 	})
+	if err != nil {
+		return err
+	}
+	n.public, err = n.publicHandler()
 	return err
 }
 
@@ -508,7 +517,7 @@ func (n *Node) startHTTP(start func(string, func(context.Context) error)) (serve
 			return nil
 		})
 	}
-	serve("http", n.http, publicServer(newVisitors(&n.cfg, n.publicHandler()), httpPatience))
+	serve("http", n.http, publicServer(n.public, httpPatience))
 	serve("admin", n.admin, newHTTPServer(n.adminHandler()))
 	return servers
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -12,7 +13,7 @@ import (
 
 // probePeer measures the round trip to a server over the node's network.
 func (n *Node) probePeer(ctx context.Context, to transport.Address) (time.Duration, error) {
-	return transport.Probe(ctx, n.opt.Dial, to)
+	return probeBy(ctx, n.guard, to)
 }
 
 // dialPeer connects to another server as this one.
@@ -32,28 +33,20 @@ func (n *Node) dialByCircuit(ctx context.Context, to transport.Address, h wire.H
 
 // answerCircuit takes the connection of another server that comes by a relay.
 func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (cloud.Conn, error) {
-	nc, err := transport.DialCircuit(ctx, n.opt.Dial, relay, h)
-	if err != nil {
-		return nil, err
+	a := n.guard.Attempt(omega.Fingerprint{})
+	nc, err := transport.DialCircuit(ctx, a.Dial, relay, h)
+	var conn *transport.Conn
+	if err == nil {
+		conn, err = n.transport.Accept(ctx, nc)
 	}
-	conn, err := n.transport.Accept(ctx, nc)
-	if err != nil {
+	if a.Done(err == nil); err != nil {
 		return nil, err
 	}
 	return conn, nil
 }
 
 func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle, bulk bool) (cloud.Conn, error) {
-	conn, err := transport.Dial(ctx, transport.DialConfig{
-		Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Role: transport.RoleServer, Dialer: n.opt.Dial, Clock: n.opt.Clock,
-		Register: func(context.Context) (wire.Entry, error) {
-			return wire.Entry{Certificate: n.identity.Certificate.Bytes()}, nil
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
+	return dialAs(ctx, n.guard, transport.DialConfig{Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Clock: n.opt.Clock})
 }
 
 // splice joins two servers that cannot dial each other.

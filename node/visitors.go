@@ -34,15 +34,17 @@ const httpBurst = 6
 // requests, in time and at once. Those of a WebSocket are not among them: the
 // transport counts its handshake, and a session may last.
 type visitors struct {
-	gate *transport.Gate
-	next http.Handler
+	gate  *transport.Gate
+	burst int // requests at once of one address
+	next  http.Handler
 }
 
 func newVisitors(c *Config, next http.Handler) *visitors {
 	l := c.Limits
-	return &visitors{next: next, gate: transport.NewGate(transport.Limits{
+	burst := max(1, int(httpBurst*l.HTTPRequests))
+	return &visitors{next: next, burst: burst, gate: transport.NewGate(transport.Limits{
 		HalfOpen: l.HTTPOpen, HalfOpenPerHost: l.HTTPPerHost,
-		HandshakeRate: l.HTTPRequests, HandshakeBurst: max(1, int(httpBurst*l.HTTPRequests)),
+		HandshakeRate: l.HTTPRequests, HandshakeBurst: burst,
 	})}
 }
 
@@ -53,13 +55,17 @@ func (v *visitors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	addr := visitorAddr(r.RemoteAddr)
 	if !v.gate.Enter(addr, time.Now()) {
-		// 1 s brings back at least one request, or the next connection ends.
-		w.Header().Set("Retry-After", "1")
-		http.Error(w, "too many requests from your address, or in all; try again in a second", http.StatusTooManyRequests)
+		tooMany(w)
 		return
 	}
 	defer func() { v.gate.Leave(addr, time.Now()) }()
 	v.next.ServeHTTP(w, r)
+}
+
+func tooMany(w http.ResponseWriter) {
+	// 1 s brings back at least one request, or the next connection ends.
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "too many requests from your address, or in all; try again in a second", http.StatusTooManyRequests)
 }
 
 // visitorAddr reads the address that package net/http gives.

@@ -69,12 +69,172 @@ func TestGreedyLookUps(t *testing.T) {
 		if code, _ := m.codes(m.answer(last)); code != omega.CodeRateLimited {
 			t.Errorf("who was not looked for is %v", code)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(missMemory + time.Minute)
 		finds := &c.servers[0].proxy.finds
 		finds.mu.Lock()
 		defer finds.mu.Unlock()
 		if n := len(finds.askers); n != 0 {
 			t.Errorf("%d askers are remembered", n)
+		}
+	})
+}
+
+// TestLookUpsAreRationed: who has others asked for what does not exist, one after the
+// other, is soon told to wait, and the cloud hears no more of it; neither others nor
+// what is known are affected. (spec/cloud.md, CLOUD-44)
+func TestLookUpsAreRationed(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		alice, mallory := c.register(1, c.servers[0]), c.register(1, c.servers[0])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		m := newClient(mallory, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		asked := 0
+		c.mu.Lock()
+		c.spy = func(from, _ int, f wire.Frame) {
+			if from == 0 && f.Type == wire.TypeLookup {
+				asked++
+			}
+		}
+		c.mu.Unlock()
+		burst := int(findRations[forAccount].burst)
+		limited := 0
+		for range 8 {
+			_, results := m.sendCode(m.toNobody(omega.MaxRecipients))
+			for _, r := range results {
+				if r.Code == omega.CodeRateLimited {
+					limited++
+				}
+			}
+		}
+		if looked := 8*omega.MaxRecipients - limited; looked < burst || looked > burst+10 || asked > 2*looked {
+			t.Errorf("%d are looked for, others were asked %d times", looked, asked)
+		}
+		if f := a.request(wire.TypeLookup, nobody(t).Wire()); codeOf(wire.DecodeStatus(f.Body)) != omega.CodeNotFound {
+			t.Errorf("another account is told %v", wire.DecodeStatus(f.Body))
+		}
+		if f := m.request(wire.TypeLookup, alice.fp().Wire()); f.Type != wire.TypeEntry {
+			t.Errorf("what is known here is not told: %v", wire.DecodeStatus(f.Body))
+		}
+		before := asked
+		for range 10_000 {
+			_, _ = c.servers[0].proxy.Lookup(t.Context(), nobody(t))
+		}
+		if n := (asked - before) / 2; n > int(findRations[forWeb].burst)+10 {
+			t.Errorf("visitors of the web site had others asked %d times", n)
+		}
+		time.Sleep(time.Minute)
+		if f := m.request(wire.TypeLookup, nobody(t).Wire()); codeOf(wire.DecodeStatus(f.Body)) != omega.CodeNotFound {
+			t.Errorf("after a while: %v", wire.DecodeStatus(f.Body))
+		}
+	})
+}
+
+// TestMissesOfOthersStay: crowds of strangers that one looked for displace his own
+// and not what others wait for; what is remembered is bounded, also of many askers.
+func TestMissesOfOthersStay(t *testing.T) {
+	var f finds
+	f.init()
+	now := time.Now()
+	absent := omega.Errorf(omega.CodeNotFound, "nobody")
+	honest, greedy := asker{forAccount, nobody(t)}, asker{forAccount, nobody(t)}
+	look := func(fp omega.Fingerprint, by asker) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.miss(fp, by, absent, now)
+	}
+	wanted := nobody(t)
+	look(wanted, honest)
+	for range 5 * maxMisses {
+		look(nobody(t), greedy)
+	}
+	now = now.Add(missTime)
+	look(wanted, honest)
+	if !f.sure(wanted) {
+		t.Error("what an honest asker looked for twice is not known to be absent")
+	}
+	if n := len(f.misses); n > maxMisses/missShare+1 {
+		t.Errorf("one asker has %d misses", n)
+	}
+	if !f.rest(nobody(t), honest, now) {
+		t.Error("an honest asker has no room")
+	}
+	for range 3 * maxMisses {
+		look(nobody(t), asker{forAccount, nobody(t)})
+	}
+	if len(f.misses) > maxMisses || len(f.askers) > maxMisses+2 {
+		// the others are forgotten with the next look
+		f.forget(now)
+	}
+	if len(f.misses) > maxMisses || len(f.askers) > maxMisses+2 {
+		t.Errorf("%d misses of %d askers", len(f.misses), len(f.askers))
+	}
+	for by, a := range f.askers {
+		n := 0
+		for _, m := range f.misses {
+			if m.by == by {
+				n++
+			}
+		}
+		if a.misses != n {
+			t.Fatalf("counted %d misses, want %d", a.misses, n)
+		}
+		if by != greedy && by != honest {
+			break
+		}
+	}
+	f.forget(now.Add(missMemory + time.Hour))
+	if len(f.misses)+len(f.askers) != 0 {
+		t.Errorf("left: %d misses, %d askers", len(f.misses), len(f.askers))
+	}
+}
+
+// TestPublishingHasARation: an account that publishes without end is told to wait
+// before the whole cloud works for it; the same again costs nothing. (spec/delivery.md,
+// DELIV-1)
+func TestPublishingHasARation(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		mallory, alice := c.register(1, c.servers[0]), c.register(1, c.servers[0])
+		m := newClient(mallory, 0).attach(c.servers[0], c.servers[0])
+		a := newClient(alice, 0).attach(c.servers[0], c.servers[0])
+		synctest.Wait()
+		told := 0
+		c.mu.Lock()
+		c.spy = func(_, to int, f wire.Frame) {
+			if f.Type == wire.TypePublish && to == 1 {
+				told++
+			}
+		}
+		c.mu.Unlock()
+		publish := func(x *testClient, e wire.Entry) omega.Code {
+			return codeOf(wire.DecodeStatus(x.request(wire.TypePublish, wire.AppendEntry(nil, &e)).Body))
+		}
+		var last wire.Entry
+		passed := 0
+		for range 3 * publishBurst {
+			time.Sleep(100 * time.Millisecond)
+			e := mallory.entry(c.servers[0])
+			if publish(m, e) == omega.CodeOK {
+				passed, last = passed+1, e
+			} else {
+				mallory.record.Sequence--
+				break
+			}
+		}
+		synctest.Wait()
+		if passed != publishBurst || told != passed {
+			t.Errorf("%d pass, another server was told %d times; want %d", passed, told, publishBurst)
+		}
+		if code := publish(m, last); code != omega.CodeRateLimited {
+			t.Errorf("one more: %s", code)
+		}
+		if code := publish(a, alice.entry(c.servers[0])); code != omega.CodeOK {
+			t.Errorf("another account: %s", code)
+		}
+		time.Sleep(publishInterval)
+		for range 5 {
+			if code := publish(m, last); code != omega.CodeOK {
+				t.Errorf("the same again, after a while: %s", code)
+			}
 		}
 	})
 }

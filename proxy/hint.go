@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -58,7 +59,7 @@ func (o *outgoing) askDeputies(ctx context.Context, home omega.Fingerprint, inde
 // server keeps the copy itself.
 func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputies []omega.Fingerprint, index []uint16) {
 	if len(deputies) == 0 {
-		o.p.spool.put(ctx, home, o.env, func(err error) {
+		o.p.spool.put(ctx, home, spooled{o.p.self, index, o.env}, time.Time{}, func(err error) {
 			o.note(index, func(_ uint16, g *progress) { g.kept = g.kept || err == nil })
 		})
 		return
@@ -70,7 +71,7 @@ func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputi
 	}
 	o.p.stats.hinted.Add(1)
 	if deputies[0] == o.p.self {
-		o.p.keepHint(ctx, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
+		o.p.keepHint(ctx, o.p.self, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
 		return
 	}
 	body := wire.AppendHint(nil, wire.Hint{Home: home, Envelope: o.env})
@@ -116,21 +117,15 @@ func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.
 	switch {
 	case err != nil || h.Home == p.self || env.Class() == wire.ClassEphemeral:
 		answer(omega.Errorf(omega.CodeBadRequest, "hint"))
-	case !p.livesAt(ctx, env, h.Home):
-		answer(omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
+	case !p.mayHint(from):
+		answer(omega.Errorf(omega.CodeRefused, "a server that was no member yet keeps its mail itself"))
 	default:
-		p.keepHint(ctx, h.Home, env, answer)
+		p.keepHint(ctx, from, h.Home, env, answer)
 	}
 }
 
-// livesAt reports whether a recipient's record names a server as home. So
-// nobody can have things kept here for servers that nobody chose.
-func (p *Proxy) livesAt(ctx context.Context, env wire.EnvelopeView, home omega.Fingerprint) bool {
-	for _, account := range env.Recipients {
-		r, err := p.cfg.Keys.Route(ctx, account)
-		if err == nil && slices.Contains(r.Homes, home) {
-			return true
-		}
-	}
-	return false
+// mayHint reports whether a server can be one whose clients send: one that never
+// was a member is not. (spec/delivery.md, DELIV-30)
+func (p *Proxy) mayHint(server omega.Fingerprint) bool {
+	return slices.ContainsFunc(p.members(), func(m Member) bool { return m.Server == server && !m.Stranger })
 }

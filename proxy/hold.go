@@ -9,31 +9,44 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
-// keepHint keeps an envelope as the deputy of those of its recipients that live
-// at home: for their devices, which read it here as they do at a home, and for
-// the home itself. done is called once, when both are on stable storage or an
-// error is known. (spec/delivery.md, DELIV-14)
-func (p *Proxy) keepHint(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView, done func(error)) {
-	env = slices.Clone(env)
+// errShare is told a server for which enough is kept.
+var errShare = omega.Errorf(omega.CodeMailboxFull, "this deputy keeps as much for the server as it has room for beside others")
+
+// keepHint keeps an envelope of an origin as the deputy of those of its
+// recipients that live at home: for their devices, which read it here as they do
+// at a home, and for the home itself. done is called once, when both are on stable
+// storage or an error is known. (spec/delivery.md, DELIV-14, DELIV-30)
+func (p *Proxy) keepHint(ctx context.Context, origin, home omega.Fingerprint, env wire.EnvelopeView, done func(error)) {
+	index := p.livingAt(ctx, env, home)
+	switch {
+	case len(index) == 0:
+		done(omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
+		return
+	case p.spool.store == nil:
+		done(errNoSpool)
+		return
+	}
+	e := spooled{origin, index, slices.Clone(env)}
 	// The devices' copy comes first: the home may take its own at once, and
 	// takes that of the devices away with it.
-	p.hold(ctx, home, env, func(err error) {
-		if err != nil {
-			done(err)
-			return
-		}
-		// This is a callback of the mailbox store, which must not wait for the
-		// spool's.
-		if !p.spawn(func() { p.spool.put(context.Background(), home, env, done) }) {
-			done(errNoSpool)
-		}
-	})
+	p.spool.putShare(context.Background(), home, e, func(ready func(error)) { p.hold(ctx, &e, ready) }, done)
 }
 
-// hold puts an envelope into the mailboxes here of the recipients that live at
-// home.
-func (p *Proxy) hold(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView, done func(error)) {
-	d := p.newDelivery(env, func(d *delivery, err error) {
+// livingAt lists the recipients whose record names a server as home. So nobody
+// can have things kept here for servers that nobody chose.
+func (p *Proxy) livingAt(ctx context.Context, env wire.EnvelopeView, home omega.Fingerprint) (index []uint16) {
+	for i, account := range env.Recipients {
+		r, err := p.cfg.Keys.Route(ctx, account)
+		if err == nil && slices.Contains(r.Homes, home) {
+			index = append(index, uint16(i))
+		}
+	}
+	return index
+}
+
+// hold puts an envelope into the mailboxes here of the recipients that it is for.
+func (p *Proxy) hold(ctx context.Context, e *spooled, done func(error)) {
+	d := p.newDelivery(e.env, func(d *delivery, err error) {
 		for _, r := range d.results {
 			if err == nil {
 				err = omega.Errorf(r.Code, "recipient %d", r.Index)
@@ -41,41 +54,31 @@ func (p *Proxy) hold(ctx context.Context, home omega.Fingerprint, env wire.Envel
 		}
 		done(err)
 	})
-	i := 0
-	for _, account := range env.Recipients {
-		if err := p.admitHeld(ctx, home, account, i, d); err != nil {
+	for n, account := range accountsOf(e.env, e.index) {
+		if err := p.readHere(ctx, account); err != nil {
 			d.answer(d, err)
 			return
 		}
-		i++
+		d.add(int(e.index[n]), account)
 	}
 	p.deliver(ctx, d)
 }
 
-// admitHeld adds one recipient to d if it lives at home, and sees to it that its
-// devices can acknowledge here.
-func (p *Proxy) admitHeld(ctx context.Context, home, account omega.Fingerprint, i int, d *delivery) error {
-	r, err := p.cfg.Keys.Route(ctx, account)
-	if err != nil || !slices.Contains(r.Homes, home) {
-		return nil // not for whom this hint is
-	}
+// readHere sees to it that the devices of an account can acknowledge here.
+func (p *Proxy) readHere(ctx context.Context, account omega.Fingerprint) error {
 	e, err := p.cfg.Keys.Find(ctx, account)
 	if err != nil {
 		return err
 	}
-	if err := p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, p.now())); err != nil {
-		return err
-	}
-	d.add(i, account)
-	return nil
+	return p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, p.now()))
 }
 
-// release takes what a home has now out of the mailboxes that were kept here for
-// devices of the accounts that live there, but for accounts that live here as
-// well, or one of whose other homes is owed the same envelope.
-func (p *Proxy) release(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView) {
+// release takes what a home has now for these accounts out of the mailboxes that
+// were kept here for their devices, but for accounts that live elsewhere now, or
+// here as well, or one of whose other homes is owed the same envelope.
+func (p *Proxy) release(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView, accounts []omega.Fingerprint) {
 	key := []mailbox.Key{mailbox.KeyOf(env.Sender(), env.ID(), env.Payload())}
-	for _, account := range env.Recipients {
+	for _, account := range accounts {
 		r, err := p.cfg.Keys.Route(ctx, account)
 		if err != nil || !slices.Contains(r.Homes, home) || slices.Contains(r.Homes, p.self) || p.spool.owes(ctx, r.Homes, home, key) {
 			continue

@@ -146,6 +146,8 @@ type Proxy struct {
 	beats      heartbeats
 	jobs       jobs
 	finds      finds
+	wheres     wheres
+	published  rates     // by account
 	deliveries sync.Pool // of *delivery
 	stats      stats
 	life       lifetime
@@ -245,6 +247,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		if n%50 == 0 {
 			p.tickSessions(now)
 			p.finds.forget(now)
+			p.published.forget(now.UnixNano())
 			p.sweepOutboxes()
 		}
 	}

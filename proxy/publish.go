@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -17,11 +18,30 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 	if err != nil {
 		return s.done(f.Tag, err)
 	}
+	if !s.p.published.may(s.account, s.p.steady().UnixNano(), int64(publishInterval), publishBurst) {
+		return s.done(f.Tag, errPublish)
+	}
 	stands, changed, err := s.p.cfg.Keys.Publish(ctx, s.account, e)
 	if changed {
+		s.p.countPublished(s.account)
 		s.p.announce(stands)
 	}
 	return s.done(f.Tag, err)
+}
+
+// How often an account may publish: every server of the cloud verifies and stores
+// what it says. (spec/delivery.md, DELIV-1)
+const (
+	publishInterval = time.Minute
+	publishBurst    = 30
+)
+
+var errPublish = omega.Errorf(omega.CodeRateLimited, "the account published too often just now")
+
+// countPublished counts what an account published, and reports whether that is not
+// too often.
+func (p *Proxy) countPublished(account omega.Fingerprint) bool {
+	return p.published.take(account, p.steady().UnixNano(), int64(publishInterval), publishBurst)
 }
 
 // done answers with the code and text of err.
@@ -52,7 +72,8 @@ func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry)
 	if err != nil {
 		return nil, err
 	}
-	if changed {
+	// Above the ration others get it when they compare.
+	if changed && p.countPublished(stands.Fingerprint()) {
 		p.announce(stands)
 	}
 	return stands, nil

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/omega-im/omega"
 )
 
 // A gcra limits a rate in one number (generic cell rate algorithm, ITU-T
@@ -22,6 +24,46 @@ func (g *gcra) take(now, interval, burst int64) bool {
 	}
 	g.paid = paid + interval
 	return true
+}
+
+// rates are rates of accounts, whichever sessions they have.
+type rates struct {
+	mu sync.Mutex
+	m  map[omega.Fingerprint]gcra // of those that have something to pay off; guarded by mu
+}
+
+// may reports whether take would.
+func (r *rates) may(fp omega.Fingerprint, now, interval, burst int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.m[fp]
+	return g.take(now, interval, burst)
+}
+
+// take is gcra.take for an account.
+func (r *rates) take(fp omega.Fingerprint, now, interval, burst int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.m[fp]
+	if !g.take(now, interval, burst) {
+		return false
+	}
+	if r.m == nil {
+		r.m = make(map[omega.Fingerprint]gcra)
+	}
+	r.m[fp] = g
+	return true
+}
+
+// forget forgets accounts that have paid everything off.
+func (r *rates) forget(now int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for fp, g := range r.m {
+		if g.paid <= now {
+			delete(r.m, fp)
+		}
+	}
 }
 
 // warnings limits what others can have written into the log.

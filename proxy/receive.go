@@ -108,9 +108,9 @@ func (p *Proxy) receiveAttach(ctx context.Context, from omega.Fingerprint, f wir
 	if err == nil {
 		_, err = p.cfg.Keys.Route(ctx, l.User)
 	}
-	if codeOf(err) == omega.CodeNotFound && p.finds.start(p, from, func() {
+	if codeOf(err) == omega.CodeNotFound && p.finds.start(p, asker{forServer, from}, func() {
 		ctx := context.Background()
-		_, _ = p.findRemote(ctx, l.User, from) // attach says what came of it
+		_, _ = p.findRemote(ctx, asker{forServer, from}, l.User, from) // attach says what came of it
 		attach(ctx)
 	}) {
 		return
@@ -145,9 +145,9 @@ func (p *Proxy) receiveSend(ctx context.Context, from omega.Fingerprint, f wire.
 	if unknown > 0 {
 		// The sender's proxy knows what this home has not heard yet.
 		env := wire.EnvelopeView(bytes.Clone(env))
-		if p.finds.start(p, from, func() {
+		if p.finds.start(p, asker{forServer, from}, func() {
 			ctx := context.Background()
-			p.findAll(ctx, env, routes, from)
+			p.findAll(ctx, asker{forServer, from}, env, routes, from)
 			p.deliverKnown(ctx, from, f.Tag, env, routes)
 		}) {
 			return true

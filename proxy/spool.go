@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -31,7 +32,12 @@ type spool struct {
 	p     *Proxy
 	store *mailbox.Store // nil: nothing is kept
 	lanes shardMap[*spoolLane]
-	look  int64 // when to look for lanes again, steady ms; the ticker's
+	began time.Time // of this run, by the store's clock
+	look  int64     // when to look for lanes again, steady ms; the ticker's
+
+	shares  shares
+	looking atomic.Bool // find runs
+	counted bool        // shares has what an earlier run left; find's
 }
 
 // A spoolLane is the mail for one home.
@@ -47,28 +53,78 @@ type spoolLane struct {
 }
 
 func (s *spool) init(p *Proxy) {
-	s.p, s.store = p, p.cfg.Spool
+	s.p, s.store, s.began = p, p.cfg.Spool, p.now().Truncate(time.Millisecond)
 	s.lanes.init()
+	if s.store != nil {
+		s.shares.init(s.store.Quota())
+	}
 }
 
-// put keeps a copy of env for a home. done is called once, when it is on stable
-// storage or an error is known.
-func (s *spool) put(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView, done func(error)) {
+// put keeps an envelope for a home until the end of its lifetime, or until a
+// time that is given. done is called once, when it is on stable storage or an
+// error is known; errOwed if the same waits for that home already, for other
+// recipients.
+func (s *spool) put(ctx context.Context, home omega.Fingerprint, e spooled, until time.Time, done func(error)) {
 	if s.store == nil {
 		done(errNoSpool)
 		return
 	}
-	it := &mailbox.Item{
-		Recipients: []omega.Fingerprint{home},
-		Envelope:   append([]byte(nil), env...),
-		Key:        mailbox.KeyOf(env.Sender(), env.ID(), env.Payload()),
+	it := s.item(home, &e, until)
+	s.shares.keep(pair{e.origin, home}, len(it.Envelope), it.Expires)
+	s.append(ctx, it, e, done)
+}
+
+// putShare is put of what another server hands over, if it has room left;
+// otherwise the error is errShare. ready is called, once there is, and says by
+// its own done when it may be put.
+func (s *spool) putShare(ctx context.Context, home omega.Fingerprint, e spooled, ready func(done func(error)), done func(error)) {
+	it := s.item(home, &e, time.Time{})
+	p := pair{e.origin, home}
+	if !s.shares.admit(p, len(it.Envelope), it.Expires, e.origin == s.p.self) {
+		done(errShare)
+		return
 	}
-	if life := env.Lifetime(); life > 0 {
-		it.Expires = s.p.now().Add(life)
+	ready(func(err error) {
+		// This may be a callback of another store, which must not wait for this one.
+		if err == nil && s.p.spawn(func() { s.append(ctx, it, e, done) }) {
+			return
+		}
+		s.shares.gone(p, len(it.Envelope), it.Expires)
+		if err == nil {
+			err = errNoSpool
+		}
+		done(err)
+	})
+}
+
+func (s *spool) item(home omega.Fingerprint, e *spooled, until time.Time) *mailbox.Item {
+	if until.IsZero() {
+		life := e.env.Lifetime()
+		if life == 0 {
+			life = omega.MaxLifetime
+		}
+		until = s.p.now().Add(life)
 	}
+	return &mailbox.Item{
+		Recipients: []omega.Fingerprint{home}, Envelope: e.append(nil), Expires: until,
+		Key: mailbox.KeyOf(e.env.Sender(), e.env.ID(), e.env.Payload()),
+	}
+}
+
+// append stores what shares have counted already.
+func (s *spool) append(ctx context.Context, it *mailbox.Item, e spooled, done func(error)) {
+	home, until := it.Recipients[0], it.Expires
+	p, size := pair{e.origin, home}, len(it.Envelope)
 	it.Done = func(it *mailbox.Item, err error) {
 		if err == nil {
 			err = it.Results[0].Err
+		}
+		if err == nil && it.Results[0].Duplicate {
+			// A callback of the store does not ask it.
+			if !s.p.spawn(func() { done(s.waits(context.Background(), home, it.Key, e.index)) }) {
+				done(errNoSpool)
+			}
+			return
 		}
 		done(err)
 		if err == nil {
@@ -76,10 +132,39 @@ func (s *spool) put(ctx context.Context, home omega.Fingerprint, env wire.Envelo
 		}
 	}
 	if err := s.store.Append(ctx, it); err != nil {
+		s.shares.gone(p, size, until)
 		done(err)
 		return
 	}
+	switch r := it.Results[0]; {
+	case r.Err != nil || r.Duplicate:
+		s.shares.gone(p, size, until)
+	case hourOf(it.Expires) != hourOf(until): // whole seconds
+		s.shares.gone(p, size, until)
+		s.shares.keep(p, size, it.Expires)
+	}
 	s.p.stats.spooled.Add(1)
+}
+
+// errOwed is of an envelope that a home is owed for others of its recipients:
+// when it has that, it can be owed this.
+var errOwed = omega.Errorf(omega.CodeUnavailable, "the same envelope waits for that home for others")
+
+// waits reports, by nil, that what waits for a home under a key is for these
+// recipients too.
+func (s *spool) waits(ctx context.Context, home omega.Fingerprint, key mailbox.Key, index []uint16) error {
+	seqs, err := s.store.Find(ctx, home, []mailbox.Key{key})
+	if err != nil || len(seqs) == 0 {
+		return err // it is gone again: the home has it, or it is too old
+	}
+	mails, err := s.store.Read(ctx, home, seqs[0]-1, mailbox.Limit{Messages: 1})
+	if err != nil || len(mails) == 0 || mails[0].Seq != seqs[0] {
+		return err
+	}
+	if have, err := readSpooled(mails[0].Envelope); err != nil || !have.covers(index) {
+		return errOwed
+	}
+	return nil
 }
 
 func (s *spool) lane(home omega.Fingerprint) *spoolLane {
@@ -111,7 +196,13 @@ func (s *spool) tick(now time.Time) {
 	})
 	if ms >= s.look {
 		s.look = ms + spoolLook.Milliseconds()
-		s.p.spawn(func() { s.find(context.Background()) })
+		s.shares.expire(s.p.now())
+		if s.looking.CompareAndSwap(false, true) && !s.p.spawn(func() {
+			defer s.looking.Store(false)
+			s.find(context.Background())
+		}) {
+			s.looking.Store(false)
+		}
 	}
 }
 
@@ -125,12 +216,37 @@ func (s *spool) find(ctx context.Context) {
 			return
 		}
 		for _, home := range page {
+			if !s.counted {
+				s.count(ctx, home)
+			}
 			s.lane(home).wake(false)
 		}
 		if len(page) < spoolPage {
+			s.counted = true
 			return
 		}
 		after = page[len(page)-1]
+	}
+}
+
+// count counts what an earlier run of this server left for a home.
+func (s *spool) count(ctx context.Context, home omega.Fingerprint) {
+	var after uint64
+	for {
+		mails, err := s.store.Read(ctx, home, after, mailbox.Limit{Messages: spoolWindow, Bytes: spoolBytes})
+		if err != nil {
+			s.p.log.ErrorContext(ctx, "spool not counted", "server", home, "err", err)
+			return
+		}
+		for _, m := range mails {
+			after = m.Seq
+			if e, err := readSpooled(m.Envelope); err == nil && m.Received.Before(s.began) {
+				s.shares.keep(pair{e.origin, home}, len(m.Envelope), m.Expires)
+			}
+		}
+		if len(mails) == 0 {
+			return
+		}
 	}
 }
 
@@ -215,107 +331,146 @@ func (l *spoolLane) pass(ctx context.Context) (ok bool) {
 // offer sends one window and waits for the answers. taken are the sequences
 // that need not be kept; reached is false when the home said nothing.
 func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []uint64, reached bool) {
-	fates := make(chan offered, len(mails))
+	answers := make(chan offered, len(mails))
+	open := 0
 	for i := range mails {
-		seq, env := mails[i].Seq, wire.EnvelopeView(mails[i].Envelope)
-		l.spool.p.ask(ctx, l.home, env.Class(), wire.TypeSend, env, func(f wire.Frame, err error) bool {
-			fate, missing := judgeOffer(env, f, err)
-			fates <- offered{seq, env, fate, missing}
+		m := &mails[i]
+		e, err := readSpooled(m.Envelope)
+		if err != nil {
+			l.spool.p.log.ErrorContext(ctx, "mail for another server is left alone", "server", l.home, "err", err)
+			continue // it expires
+		}
+		open++
+		l.spool.p.ask(ctx, l.home, e.env.Class(), wire.TypeSend, e.env, func(f wire.Frame, err error) bool {
+			o := offered{mail: m, spooled: e}
+			o.judge(f, err)
+			answers <- o
 			return false
 		})
 	}
-	for range mails {
-		o := <-fates
-		reached = reached || o.fate != fateSilence
-		if o.fate == fateTaken && !l.owed(ctx, &o) || o.fate == fateMoved && l.spool.follow(ctx, l.home, o.env) {
-			l.spool.p.release(ctx, l.home, o.env)
-			taken = append(taken, o.seq)
+	for range open {
+		o := <-answers
+		reached = reached || !o.silent
+		if !o.silent && l.settle(ctx, &o) {
+			taken = append(taken, o.mail.Seq)
+			l.spool.shares.gone(pair{o.origin, l.home}, len(o.mail.Envelope), o.mail.Expires)
 			l.spool.p.stats.unspooled.Add(1)
 		}
 	}
 	return taken, reached
 }
 
-// owed reports whether a recipient whom the home does not know lives there as
-// far as this server knows, and has the home asked.
-func (l *spoolLane) owed(ctx context.Context, o *offered) bool {
-	var owed []omega.Fingerprint
-	for _, account := range accountsOf(o.env, o.missing) {
-		r, err := l.spool.p.cfg.Keys.Route(ctx, account)
-		if err == nil && slices.Contains(r.Homes, l.home) {
-			owed = append(owed, account)
-		}
-	}
-	l.spool.p.doubt(l.home, owed)
-	return len(owed) > 0
-}
-
-// offered is what became of one envelope that a home was offered.
+// offered is what a home said to one envelope.
 type offered struct {
-	seq     uint64
-	env     wire.EnvelopeView
-	fate    fate
-	missing []uint16 // recipients that the home does not know, ascending
+	spooled
+	mail    *mailbox.Mail
+	silent  bool       // nothing
+	code    omega.Code // of recipients that are not in results
+	results []wire.Result
 }
 
-type fate uint8
-
-const (
-	fateLater   fate = iota // the home did not take it this time
-	fateSilence             // it said nothing
-	fateTaken               // it has it, or never will, for those that it knows
-	fateMoved               // nobody that it is for lives there
-)
-
-// judgeOffer reads a home's answer to env: its fate, and the recipients that the
-// home does not know.
-func judgeOffer(env wire.EnvelopeView, f wire.Frame, err error) (fate, []uint16) {
+// judge reads the answer.
+func (o *offered) judge(f wire.Frame, err error) {
 	worst, results, err := sendResults(f, err)
 	switch {
 	case errors.Is(err, errNoWay), errors.Is(err, errTimeout), errors.Is(err, errBusy):
-		return fateSilence, nil
+		o.silent = true
 	case err != nil:
-		worst, results = codeOf(err), nil
+		o.code = codeOf(err)
+	case len(results) == 0:
+		o.code = worst
+	default:
+		o.results = results
 	}
-	var missing []uint16
-	for _, r := range results {
-		switch {
-		case r.Code == omega.CodeNotFound:
-			missing = append(missing, r.Index)
-		case r.Code.Retry():
-			return fateLater, nil
-		}
-	}
-	switch {
-	case len(results) == 0 && worst.Retry():
-		return fateLater, nil
-	case len(results) == 0 && worst == omega.CodeNotFound, len(results) > 0 && len(missing) == env.NumRecipients():
-		return fateMoved, nil
-	}
-	return fateTaken, missing
 }
 
-// follow passes an envelope on to where its recipients live now, and reports
-// whether it need not stay for the home that does not know them: not, if this
-// server does not know better either.
-func (s *spool) follow(ctx context.Context, home omega.Fingerprint, env wire.EnvelopeView) bool {
-	moved := true
-	for _, account := range env.Recipients {
-		r, err := s.p.cfg.Keys.Route(ctx, account)
-		if err != nil || slices.Contains(r.Homes, home) {
-			s.p.doubt(home, []omega.Fingerprint{account})
-			moved = false
-			continue
-		}
-		for _, h := range r.Homes {
-			if h == s.p.self {
-				d := s.p.newDelivery(env, func(*delivery, error) {})
-				d.add(0, account)
-				s.p.deliver(ctx, d)
-				continue
-			}
-			s.put(ctx, h, env, func(error) {}) // what fails here is with another home, or comes again from the sender
+// of is what the home said of one recipient.
+func (o *offered) of(i uint16) omega.Code {
+	for _, r := range o.results {
+		if r.Index == i {
+			return r.Code
 		}
 	}
-	return moved
+	return o.code
+}
+
+// settle reports whether an envelope need not stay for the home: each recipient
+// that it is for has it there, or has moved and is owed it elsewhere now. Nothing
+// else that a home may say ends what it is owed, but the end of the lifetime.
+// (spec/delivery.md, DELIV-31)
+func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
+	s := l.spool
+	if o.index == nil {
+		o.index = s.forWhom(ctx, l.home, o)
+	}
+	var have, owed []omega.Fingerprint
+	moved := make(map[omega.Fingerprint][]uint16) // by where they live now
+	for n, account := range accountsOf(o.env, o.index) {
+		switch i := o.index[n]; o.of(i) {
+		case omega.CodeOK:
+			have = append(have, account)
+		case omega.CodeNotFound:
+			r, err := s.p.cfg.Keys.Route(ctx, account)
+			if err != nil || len(r.Homes) == 0 || slices.Contains(r.Homes, l.home) {
+				owed = append(owed, account)
+				continue
+			}
+			for _, h := range r.Homes {
+				moved[h] = append(moved[h], i)
+			}
+		default:
+			return false
+		}
+	}
+	if s.p.doubt(l.home, owed); len(owed) > 0 || !s.follow(ctx, o, moved) {
+		return false
+	}
+	s.p.release(ctx, l.home, o.env, have)
+	return true
+}
+
+// forWhom says whom an envelope is for of which that was not noted: those who
+// live at the home, and those whose devices could read it here.
+func (s *spool) forWhom(ctx context.Context, home omega.Fingerprint, o *offered) (index []uint16) {
+	key := []mailbox.Key{mailbox.KeyOf(o.env.Sender(), o.env.ID(), o.env.Payload())}
+	for i, account := range o.env.Recipients {
+		r, err := s.p.cfg.Keys.Route(ctx, account)
+		if err == nil && slices.Contains(r.Homes, home) {
+			index = append(index, uint16(i))
+			continue
+		}
+		if seqs, err := s.p.cfg.Mail.Find(ctx, account, key); err != nil || len(seqs) > 0 {
+			index = append(index, uint16(i))
+		}
+	}
+	return index
+}
+
+// follow keeps an envelope for the homes to which recipients have moved, and
+// reports whether all of that is on stable storage.
+func (s *spool) follow(ctx context.Context, o *offered, moved map[omega.Fingerprint][]uint16) bool {
+	kept := make(chan error, len(moved))
+	for home, index := range moved {
+		if home != s.p.self {
+			s.put(ctx, home, spooled{o.origin, index, o.env}, o.mail.Expires, func(err error) { kept <- err })
+			continue
+		}
+		d := s.p.newDelivery(o.env, func(d *delivery, err error) {
+			for _, r := range d.results {
+				if err == nil {
+					err = omega.Errorf(r.Code, "recipient %d", r.Index)
+				}
+			}
+			kept <- err
+		})
+		for n, account := range accountsOf(o.env, index) {
+			d.add(int(index[n]), account)
+		}
+		s.p.deliver(ctx, d)
+	}
+	all := true
+	for range moved {
+		all = <-kept == nil && all
+	}
+	return all
 }

@@ -21,7 +21,7 @@ func (s *session) way(f wire.Frame) error {
 	if err != nil || n != len(f.Body) || s.p.cfg.Way == nil {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "way")
 	}
-	ok := s.ways.take(s.p.steady().UnixNano(), int64(wayInterval), wayBurst) && s.p.finds.start(s.p, s.account, func() {
+	ok := s.ways.take(s.p.steady().UnixNano(), int64(wayInterval), wayBurst) && s.p.finds.start(s.p, s.asker(), func() {
 		w, err := s.p.cfg.Way(context.Background(), to) // it ends by itself after seconds
 		if err != nil {
 			_ = s.refuseErr(f.Tag, err)

@@ -114,7 +114,7 @@ func (h *shake) authWithCert(ctx context.Context, a *auth) error {
 		return err
 	}
 	s := h.server
-	if !h.gate.charge(h.conn.RemoteAddr(), registrationCost, s.now()) {
+	if !h.gate.Charge(h.conn.RemoteAddr(), registrationCost, s.now()) {
 		return tell(omega.Errorf(omega.CodeRateLimited, "too many registrations"))
 	}
 	h.transcript.add(wire.TypeCert, f.Body)

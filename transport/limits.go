@@ -157,9 +157,9 @@ func (g *Gate) put(p netip.Prefix, h host, now time.Time) {
 	g.hosts[p] = h
 }
 
-// charge reports whether an address that is inside may do what costs n more
-// handshakes.
-func (g *Gate) charge(a net.Addr, n int, now time.Time) bool {
+// Charge reports whether an address that is inside may do what costs n more
+// handshakes, or requests.
+func (g *Gate) Charge(a net.Addr, n int, now time.Time) bool {
 	p, ok := hostOf(a)
 	if !ok {
 		return true

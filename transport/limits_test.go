@@ -50,7 +50,7 @@ func TestGateRate(t *testing.T) {
 			t.Errorf("%s: %d passed, want %d", tt.name, got, tt.want)
 		}
 	}
-	if !g.charge(addr("198.51.100.1:1"), 5, now) || g.charge(addr("198.51.100.1:1"), 1, now) {
+	if !g.Charge(addr("198.51.100.1:1"), 5, now) || g.Charge(addr("198.51.100.1:1"), 1, now) {
 		t.Error("charge does not count")
 	}
 	now = now.Add(time.Hour)

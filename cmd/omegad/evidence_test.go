@@ -115,7 +115,7 @@ func TestEvidenceOfRealServers(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		bootstrap = "[cloud]\nbootstrap = [\"" + n.ServerAddress() + "\"]"
+		bootstrap = "[cloud]\nprivate = true\nbootstrap = [\"" + n.ServerAddress() + "\"]"
 		dirs, nodes, stops = append(dirs, cfg.Dir), append(nodes, n), append(stops, stop)
 	}
 	liar := newLiar(t)

@@ -54,6 +54,7 @@ var daemon = map[string]entry{
 	"check.warning":  {"請留意：{0}", "warning: {0}"},
 	"check.admin":    {"listen.admin：其他機器連得到 {0}，它顯示的內容只給營運者看", "listen.admin: {0} can be reached from other machines; what it shows is for the operator only"},
 	"check.announce": {"{0}：{1} 沒有指名主機，別人無法連到這個伺服器；請設成 host:port，或設定 announce.nat", "{0}: nobody else can dial this server, as {1} names no host; set it to host:port, or set announce.nat"},
+	"check.private":  {"{0}：{1} 是私有網路或這台機器的位址，或是其他服務的連接埠，別的伺服器不會連；如果整個雲端都在那裡，請設定 cloud.private = true", "{0}: other servers do not dial {1}, an address of a private network or this machine, or a port of another service; if the whole cloud is there, set cloud.private = true"},
 	"check.files":    {"這個程序只能開 {0} 個檔案；用戶端最多 {1} 個連線，請把上限（ulimit -n、LimitNOFILE）提高到 {2} 以上", "this process may open {0} files, which leaves clients {1} connections; raise the limit (ulimit -n, LimitNOFILE) to {2} or more"},
 
 	"why.fingerprint": {"「{0}」不是伺服器的指紋：要 40 或 64 個十六進位數字", "“{0}” is no fingerprint of a server: 40 or 64 hexadecimal digits"},

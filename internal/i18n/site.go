@@ -121,6 +121,7 @@ var site = map[string]entry{
 	"site.user.label":   {"帳號指紋", "Fingerprint of the account"},
 	"site.user.go":      {"查詢", "Look up"},
 	"site.user.bad":     {"這不是完整的指紋：要 40 或 64 個十六進位字元。", "This is no full fingerprint: it has 40 or 64 hexadecimal digits."},
+	"site.user.busy":    {"現在問的人太多，請稍後再試。", "Too many are asking just now; please try again in a moment."},
 	"site.user.none":    {"查不到。這個人沒有公開，或沒有這個帳號。", "Not found: this person is not listed, or there is no such account."},
 	"site.user.offline": {"這個人公開了，但現在沒有連上任何伺服器。", "This person is listed, and attached to no server now."},
 	"site.user.on":      {"現在連在", "Attached now to"},

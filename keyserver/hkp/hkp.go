@@ -73,8 +73,13 @@ func New(cfg Config) (*Handler, error) {
 	return h, nil
 }
 
+// A Router is what paths are registered with, as *http.ServeMux is.
+type Router interface {
+	HandleFunc(pattern string, serve func(http.ResponseWriter, *http.Request))
+}
+
 // Register adds the key server's paths to mux.
-func (h *Handler) Register(mux *http.ServeMux) {
+func (h *Handler) Register(mux Router) {
 	mux.HandleFunc("GET /pks/lookup", h.finds.guard(h.serveLookup))
 	mux.HandleFunc("POST /pks/add", h.updates.guard(h.serveAdd))
 	mux.HandleFunc("GET /pks/v2/certs/by-vfingerprint/{vfp}", h.finds.guard(h.serveCertificate))
@@ -133,7 +138,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(w, http.StatusRequestEntityTooLarge, text)
 	default:
 		if r.Context().Err() == nil {
-			h.cfg.Logger.WarnContext(r.Context(), "key server could not answer", "path", r.URL.Path, "err", err)
+			h.cfg.Logger.DebugContext(r.Context(), "key server could not answer", "path", r.URL.Path, "err", err) // strangers decide how often
 		}
 		busy(w, 10*time.Second, "this key server cannot answer just now")
 	}

@@ -238,7 +238,7 @@ func testLimits(t *testing.T, m Machine) {
 		{"no recipient", mailbox.Item{}, omega.ErrFingerprint},
 		{"zero recipient", mailbox.Item{Recipients: make([]omega.Fingerprint, 1)}, omega.ErrFingerprint},
 		{"recipients", mailbox.Item{Recipients: make([]omega.Fingerprint, omega.MaxRecipients+1)}, mailbox.ErrTooLarge},
-		{"envelope", mailbox.Item{Recipients: []omega.Fingerprint{Account(1)}, Envelope: make([]byte, omega.MaxEnvelope+1)}, mailbox.ErrTooLarge},
+		{"envelope", mailbox.Item{Recipients: []omega.Fingerprint{Account(1)}, Envelope: make([]byte, mailbox.MaxItem+1)}, mailbox.ErrTooLarge},
 	}
 	for _, tt := range tests {
 		if _, err := b.try(&tt.item); !errors.Is(err, tt.want) {
@@ -253,11 +253,11 @@ func testLimits(t *testing.T, m Machine) {
 		all = append(all, n)
 	}
 	it := b.item(1, all...)
-	it.Envelope = make([]byte, omega.MaxEnvelope)
+	it.Envelope = make([]byte, mailbox.MaxItem)
 	if _, err := b.try(it); err != nil {
 		t.Errorf("largest item: %v", err)
 	}
-	if got := b.read(255, 0); len(got) != 1 || len(got[0].Envelope) != omega.MaxEnvelope {
+	if got := b.read(255, 0); len(got) != 1 || len(got[0].Envelope) != mailbox.MaxItem {
 		t.Errorf("largest item: %d mails", len(got))
 	}
 	empty := b.item(2, 300)

@@ -85,7 +85,7 @@ func (s *server) configure(t *testing.T, b build, i int, bootstrap []string, ext
 		t.Fatal(err)
 	}
 	text := fmt.Sprintf("name = \"s%d\"\noperator = \"operator-%d\"\ndir = %q\nlog_level = \"debug\"\n"+
-		"[listen]\nclient = %q\npeer = %q\nhttp = %q\nadmin = %q\n[cloud]\nbootstrap = %s\n"+
+		"[listen]\nclient = %q\npeer = %q\nhttp = %q\nadmin = %q\n[cloud]\nprivate = true\nbootstrap = %s\n"+
 		"[limits]\nhalf_open_per_host = 1024\nhandshakes_per_second = 1000000.0\n%s",
 		i+1, i+1, s.dir, s.client, s.peer, s.http, s.admin, quoted, extra)
 	file := s.dir + ".toml"

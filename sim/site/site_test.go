@@ -154,7 +154,7 @@ func startCloud(t *testing.T) *cloud {
 
 func config(t *testing.T, i int, bootstrap []string) *node.Config {
 	t.Helper()
-	cfg, err := node.ParseConfig([]byte("[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n[probe]\ninterval = \"1s\""))
+	cfg, err := node.ParseConfig([]byte("[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n[cloud]\nprivate = true\n[probe]\ninterval = \"1s\""))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,6 +132,7 @@ func (w *world) add(change ...func(*server)) *server {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	cfg.Cloud.Private = true // its names are of its own network
 	s := &server{w: w, host: fmt.Sprintf("s%d", len(w.servers)+1), cfg: *cfg}
 	s.cfg.Name, s.cfg.Operator, s.cfg.Site, s.cfg.Dir = s.host, "operator of "+s.host, s.host, filepath.Join(w.t.TempDir(), s.host)
 	s.cfg.Store.Kind, s.cfg.Homes.MinAge = "memory", 0

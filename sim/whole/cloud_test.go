@@ -72,7 +72,7 @@ func startCloud(dir string, n int, registration, store string, change ...func(*n
 			return out, err
 		}
 		cfg.Name, cfg.Dir, cfg.Registration = fmt.Sprintf("s%d", i+1), filepath.Join(dir, fmt.Sprintf("s%d", i+1)), registration
-		cfg.Operator = cfg.Name
+		cfg.Operator, cfg.Cloud.Private = cfg.Name, true
 		cfg.Store.Kind, cfg.Store.Reserve = store, 1<<20
 		cfg.Limits.HalfOpen, cfg.Limits.HalfPerHost, cfg.Limits.Handshakes = 4096, 4096, 1e6
 		if i > 0 {
