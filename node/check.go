@@ -130,10 +130,8 @@ func (c *Config) checkAnnounce() error {
 }
 
 func (c *Config) checkChoices() error {
-	switch c.Registration {
-	case "open", "closed":
-	default:
-		return fmt.Errorf("registration: %q is not open or closed", c.Registration)
+	if _, ok := registrations[c.Registration]; !ok {
+		return fmt.Errorf("registration: %q is not open, invite or closed", c.Registration)
 	}
 	switch c.Store.Kind {
 	case "pebble", "memory":

@@ -65,6 +65,7 @@ type Node struct {
 	mail      *mailbox.Store
 	spool     *mailbox.Store // for other servers
 	members   *members
+	invites   *invites
 	cloud     *cloud.Cloud
 	proxy     *proxy.Proxy
 	transport *transport.Server
@@ -197,16 +198,26 @@ func (n *Node) openStores(ctx context.Context) error {
 	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), n.opt.Clock()); err != nil {
 		return err
 	}
-	policy := keyserver.RegistrationOpen
-	if n.cfg.Registration == "closed" {
-		policy = keyserver.RegistrationClosed
+	if n.invites, err = loadInvites(filepath.Join(n.cfg.Dir, fileInvites), n.opt.Clock); err != nil {
+		return err
 	}
 	if n.keys, err = keyserver.New(keyserver.Config{
-		Store: n.keyStore, Registration: policy, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
+		Store: n.keyStore, Registration: registrations[n.cfg.Registration].policy, Redeem: n.invites.redeem, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
 	}); err != nil {
 		return err
 	}
 	return n.keys.Load(ctx)
+}
+
+// registrations are what the configuration may say, for the key server and for
+// others.
+var registrations = map[string]struct {
+	policy    keyserver.Registration
+	announced mesh.Registration
+}{
+	"open":   {keyserver.RegistrationOpen, mesh.RegistrationOpen},
+	"invite": {keyserver.RegistrationInvite, mesh.RegistrationInvite},
+	"closed": {keyserver.RegistrationClosed, mesh.RegistrationClosed},
 }
 
 // join makes the parts and ties them together.
@@ -275,10 +286,7 @@ func (n *Node) announced() mesh.Announcement {
 	a := mesh.Announcement{
 		Flags: mesh.FlagAnswers, Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
 		Client: dialable(n.cfg.Announce.Client, n.client), Peer: dialable(n.cfg.Announce.Peer, n.peer), HTTP: n.cfg.Announce.HTTP,
-		Registration: mesh.RegistrationOpen,
-	}
-	if n.cfg.Registration == "closed" {
-		a.Registration = mesh.RegistrationClosed
+		Registration: registrations[n.cfg.Registration].announced,
 	}
 	if n.cfg.Cloud.Transit {
 		a.Flags |= mesh.FlagTransit
@@ -373,7 +381,7 @@ func (n *Node) find(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate
 
 // register takes somebody new from the transport.
 func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
-	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record})
+	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite)
 	if err != nil {
 		return nil, 0, err
 	}

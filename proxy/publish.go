@@ -41,14 +41,15 @@ func statusOf(err error) []byte {
 }
 
 // Register takes an entry that an account, or a server that dials in, shows
-// during its handshake (transport.Config.Register), and publishes it. The
-// error is an *omega.Error.
-func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry) (*keyserver.Entry, error) {
-	src := keyserver.FromSession
+// during its handshake (transport.Config.Register), with the invite of somebody
+// who has one, and publishes it. The error is an *omega.Error.
+func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry, invite *omega.Invite) (stands *keyserver.Entry, err error) {
+	var changed bool
 	if role == transport.RoleServer {
-		src = keyserver.FromServer
+		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
+	} else {
+		stands, changed, err = p.cfg.Keys.Register(ctx, e, invite)
 	}
-	stands, changed, err := p.cfg.Keys.Accept(ctx, src, e)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ const (
 	TypeServerHello Type = 1 // S→C first frame of a connection; package transport
 	TypeAuth        Type = 2 // C→S account, device, proof
 	TypeResume      Type = 3 // C→S ticket, MAC
-	TypeCert        Type = 4 // C→S Entry: registration after NeedCert
+	TypeCert        Type = 4 // C→S Cert: an Entry, and maybe an invite, after NeedCert
 	TypeWelcome     Type = 5 // S→C version, session, ticket, proof
 	TypeError       Type = 6 // S→C u8 code | text; tag of the request, 0 = the connection
 	TypeDrop        Type = 7 // C→S handle 16 | blob ≤ 8 KiB: rendezvous for linking devices

@@ -83,6 +83,7 @@ func samples(t testing.TB) map[string][]byte {
 		"record":   rec.Bytes(),
 		"lease":    lease.Bytes(),
 		"entry":    AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
+		"cert":     AppendCert(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}, &omega.Invite{1, 2, 3}),
 		"blobs":    AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
 		"homes":    AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
 		"servers":  AppendServersQuery(nil, &ServersQuery{Most: 96, Named: []omega.Fingerprint{home, v6}}),
@@ -252,6 +253,9 @@ func reencode(name string, b []byte) ([]byte, error) {
 	case "entry":
 		e, err := DecodeEntry(b)
 		return AppendEntry(nil, &e), err
+	case "cert":
+		e, invite, err := DecodeCert(b)
+		return AppendCert(nil, &e, invite), err
 	case "blobs":
 		x, err := DecodeBlobs(b, 1000)
 		return AppendBlobs(nil, x), err

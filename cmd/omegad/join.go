@@ -135,9 +135,11 @@ type printer struct {
 	err  error
 }
 
-func (p *printer) line(key string, args ...any) {
+func (p *printer) line(key string, args ...any) { p.text(i18n.T(key, args...).In(p.lang)) }
+
+func (p *printer) text(s string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.w, i18n.T(key, args...).In(p.lang))
+		_, p.err = fmt.Fprintln(p.w, s)
 	}
 }
 

@@ -32,6 +32,12 @@ type cli struct {
 	Config configCmd `cmd:"" help:"${help_config}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 
+	Invite struct {
+		Make   inviteCmd       `cmd:"" default:"withargs" help:"${help_invite_make}"`
+		List   invitesCmd      `cmd:"" help:"${help_invite_list}"`
+		Revoke revokeInviteCmd `cmd:"" help:"${help_invite_revoke}"`
+	} `cmd:"" help:"${help_invite}"`
+
 	Join     joinCmd     `cmd:"" help:"${help_join}"`
 	Evidence evidenceCmd `cmd:"" help:"${help_evidence}"`
 	Vouch    vouchCmd    `cmd:"" help:"${help_vouch}"`

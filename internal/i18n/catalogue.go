@@ -57,6 +57,16 @@ var catalogue = map[string]entry{
 	"why.homeclosed":  {"伺服器 {0} 不收新帳號的信箱", "the server {0} takes no mailboxes of new accounts"},
 	"why.closed":      {"伺服器 {0} 不開放註冊", "the server {0} does not take registrations"},
 
+	"why.inviteneeded":  {"伺服器 {0} 憑邀請才能註冊", "the server {0} takes new accounts by invitation only"},
+	"why.inviteunknown": {"伺服器 {0} 不認得這個邀請碼，也可能已經撤銷", "the server {0} does not know this invite; it may have been revoked"},
+	"why.inviteexpired": {"這個邀請已經過期", "the invite has expired"},
+	"why.inviteused":    {"這個邀請的名額已經用完", "the invite is used up"},
+	"next.askinvite":    {"請向營運者要一個新的邀請，再加上「--invite 邀請碼」執行一次；或換一部開放註冊的伺服器", "ask its operator for an invite and run it again with “--invite CODE”, or choose a server that is open"},
+	"why.invite":        {"「{0}」不是邀請碼，也不是邀請連結", "“{0}” is neither an invite code nor an invite link"},
+	"next.invite":       {"邀請碼像 K7QF-3M2P-9XTD-HW4R；請整段複製", "an invite looks like K7QF-3M2P-9XTD-HW4R; copy all of it"},
+	"why.whichserver":   {"沒有指定伺服器", "no server is named"},
+	"next.whichserver":  {"請加上「--server 位址」，或「--invite 邀請連結」", "add “--server ADDRESS”, or “--invite LINK”"},
+
 	"why.serverproof":  {"在 {0} 回應的不是位址中指紋所指的那部伺服器，或是無法證明", "what answers at {0} is not the server that the address names, or cannot prove it"},
 	"why.keyexpired":   {"金鑰已過期", "the key has expired"},
 	"why.keyrevoked":   {"金鑰已被撤銷", "the key has been revoked"},

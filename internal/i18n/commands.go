@@ -45,6 +45,7 @@ var commands = map[string]entry{
 	"help.version":        {"顯示版本。", "Print the version."},
 	"help.init_name":      {"你的名字，只出現在聊天裡。", "Your name; it travels in chats only."},
 	"help.init_server":    {"伺服器位址，也會是你的信箱所在。", "Address of the server, which becomes your home."},
+	"help.init_invite":    {"邀請碼或邀請連結，給憑邀請註冊的伺服器；連結裡已有伺服器位址。", "Invite code or link, for a server that takes accounts by invitation; a link names the server too."},
 	"help.init_gpg":       {"沿用你 GnuPG 裡的這把金鑰；私鑰留在 gpg-agent。", "Adopt this key of your GnuPG; the secret stays in gpg-agent."},
 	"help.init_device":    {"這部裝置的名稱（預設為主機名稱）。", "Name of this device (default: the host name)."},
 	"help.init_nopass":    {"金鑰檔不設密碼。", "Keep the keys without a passphrase."},

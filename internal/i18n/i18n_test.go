@@ -57,7 +57,7 @@ func TestWordsOfTaiwan(t *testing.T) {
 }
 
 // used finds the keys that the programs ask for.
-var used = regexp.MustCompile(`(?:i18n\.T|\.text)\("([a-z0-9._]+)"[,)]`)
+var used = regexp.MustCompile(`(?:i18n\.T|\.text|\.line|\.word|\bsay)\("([a-z0-9._]+)"[,)]`)
 
 func TestEveryKeyInUseExists(t *testing.T) {
 	known, found := all(), 0
