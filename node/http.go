@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -168,7 +167,7 @@ func (n *Node) expire(ctx context.Context) error {
 
 func logLevel(s string) (l slog.Level, err error) {
 	if err := l.UnmarshalText([]byte(s)); err != nil {
-		return l, fmt.Errorf("log_level: %q is not debug, info, warn or error", s)
+		return l, wrong("config.loglevel", s)
 	}
 	return l, nil
 }

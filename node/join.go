@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -30,12 +31,15 @@ func (c *Config) denied() (cloud.Deny, error) {
 	var d cloud.Deny
 	for _, entry := range c.Cloud.Deny {
 		if name, ok := strings.CutPrefix(entry, operatorPrefix); ok {
-			d.Operators = append(d.Operators, strings.TrimSpace(name))
+			if name = strings.TrimSpace(name); name == "" || len(name) > maxConfigText {
+				return d, wrong("config.deny", entry, operatorPrefix)
+			}
+			d.Operators = append(d.Operators, name)
 			continue
 		}
 		fp, err := omega.ParseFingerprint(entry)
 		if err != nil {
-			return d, fmt.Errorf("cloud.deny: %q is neither a fingerprint nor %q with a name: %w", entry, operatorPrefix, err)
+			return d, wrongBecause(err, "config.deny", entry, operatorPrefix)
 		}
 		d.Servers = append(d.Servers, fp)
 	}
@@ -48,7 +52,7 @@ func (c *Config) bootstraps() ([]transport.Address, error) {
 	for _, b := range c.Cloud.Bootstrap {
 		addr, err := transport.ParseAddress(b)
 		if err != nil {
-			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
+			return nil, wrongBecause(err, "config.bootstrap", b)
 		}
 		out = append(out, addr)
 	}
@@ -61,14 +65,17 @@ func (c *Config) vouches() ([][]byte, error) {
 	for _, path := range c.Cloud.Vouches {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("cloud.vouches: %w", err)
+			return nil, wrongBecause(err, "config.vouchfile", path, err)
 		}
 		list, err := pgp.ParseCertifications(b, maxVouches)
+		if err == nil && len(list) == 0 {
+			err = errors.New("no certification")
+		}
 		if err != nil {
-			return nil, fmt.Errorf("cloud.vouches: %s: %w", path, err)
+			return nil, wrongBecause(err, "config.novouch", path)
 		}
 		if out = append(out, list...); len(out) > maxVouches {
-			return nil, fmt.Errorf("cloud.vouches: %d certifications, at most %d are shown", len(out), maxVouches)
+			return nil, wrong("config.manyvouches", len(out), maxVouches)
 		}
 	}
 	return out, nil

@@ -99,6 +99,9 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 			n.closeAll()
 		}
 	}()
+	if err := cfg.CheckMachine(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func inviteFailure(err error) error {
 		"why.invite.none": node.ErrNoInvite, "why.invite.bounds": node.ErrInviteBounds, "why.invite.many": node.ErrTooManyInvites,
 	} {
 		if errors.Is(err, is) {
-			return &failure{i18n.T(key), errors.Join(err, errUsage)}
+			return &i18n.Error{Text: i18n.T(key), Err: errors.Join(err, errUsage)}
 		}
 	}
 	return adminFailure(err)
@@ -194,9 +194,9 @@ func inviteFailure(err error) error {
 func adminFailure(err error) error {
 	switch {
 	case errors.Is(err, node.ErrNoAdmin):
-		return &failure{i18n.T("why.admin.off"), err}
+		return &i18n.Error{Text: i18n.T("why.admin.off"), Err: err}
 	case errors.Is(err, node.ErrNotRunning):
-		return &failure{i18n.T("why.admin.down", err), err}
+		return &i18n.Error{Text: i18n.T("why.admin.down", err), Err: err}
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	to, err := omega.ParseFingerprint(c.Server)
 	if err != nil {
-		return &failure{i18n.T("why.fingerprint", c.Server), err}
+		return &i18n.Error{Text: i18n.T("why.fingerprint", c.Server), Err: err}
 	}
 	admin := c.At
 	if admin == "" {
@@ -45,7 +45,7 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	defer cancel()
 	tr, err := node.FetchTrace(ctx, admin, to)
 	if err != nil {
-		return &failure{i18n.T("why.trace", to, err), err}
+		return &i18n.Error{Text: i18n.T("why.trace", to, err), Err: err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(tr)

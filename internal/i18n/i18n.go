@@ -3,6 +3,7 @@
 package i18n
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -77,12 +78,35 @@ func counted(form, begin, number string) string {
 
 // find looks through the parts of the catalogue; no key stands in two.
 func find(key string) (e entry, ok bool) {
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, site} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site} {
 		if e, ok = part[key]; ok {
 			break
 		}
 	}
 	return e, ok
+}
+
+// An Error is an error with words in both languages. Where it is wrapped, the
+// words around it are of no language, such as the name of a file.
+type Error struct {
+	Text
+	Err error // the reason, for errors.Is; may be nil
+}
+
+// Error is the text in English, for logs.
+func (e *Error) Error() string { return e.In(English) }
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Words is what people are told of err: as its Error says it, in l, where it has
+// one.
+func Words(err error, l Lang) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return strings.Replace(err.Error(), e.Error(), e.In(l), 1)
+	}
+	return err.Error()
 }
 
 // IsZero reports whether t says nothing.

@@ -11,7 +11,7 @@ import (
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, site} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -25,7 +25,7 @@ var (
 )
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(site); got != want {
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(configuration)+len(site); got != want {
 		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {
@@ -57,11 +57,11 @@ func TestWordsOfTaiwan(t *testing.T) {
 }
 
 // used finds the keys that the programs ask for.
-var used = regexp.MustCompile(`(?:i18n\.T|\.text|\.line|\.word|\bsay)\("([a-z0-9._]+)"[,)]`)
+var used = regexp.MustCompile(`(?:i18n\.T|\.text|\.line|\.word|\bsay|\bwrong)\("([a-z0-9._]+)"[,)]`)
 
 func TestEveryKeyInUseExists(t *testing.T) {
 	known, found := all(), 0
-	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn"} {
+	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn", "internal/help"} {
 		files, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
