@@ -292,6 +292,15 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 			return err
 		}
 		c.hand(ctx, mailIn{session: s, waiting: &w})
+	case wire.TypeEntry:
+		e, err := wire.DecodeEntry(append([]byte(nil), f.Body...))
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.news = &e
+		c.mu.Unlock()
+		c.moving.notify()
 	case wire.TypeBye, wire.TypeError:
 		if err := wire.DecodeStatus(f.Body); err != nil {
 			return err

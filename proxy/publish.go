@@ -17,7 +17,12 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 	if err != nil {
 		return s.done(f.Tag, err)
 	}
+	s.publishing.Lock() // until it is known what the device has now
 	stands, changed, err := s.p.cfg.Keys.Publish(ctx, s.account, e)
+	if err == nil {
+		s.told = entryTag(stands)
+	}
+	s.publishing.Unlock()
 	if changed {
 		s.p.announce(stands)
 	}

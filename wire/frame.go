@@ -48,7 +48,7 @@ const (
 	TypeAck        Type = 21 // C→P→H Ack
 	TypeRewind     Type = 22 // C→P→H Ack with a zero MAC: send again after Seq
 	TypeLookup     Type = 23 // C→S, S→S fingerprint: account, server or signing subkey
-	TypeEntry      Type = 24 // answer to TypeLookup: Entry
+	TypeEntry      Type = 24 // answer to TypeLookup: Entry; P→C with tag 0 the account's own new one
 	TypePublish    Type = 25 // C→S, S→S Entry: certificate and location record
 	TypeDone       Type = 26 // answer: u8 code | text
 	TypePing       Type = 27 // either way: ≤ 64 octets

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -234,4 +235,26 @@ func TestClosedHome(t *testing.T) {
 	if err := choose(b, open, closed); err != nil {
 		t.Errorf("a closed home of this account was refused: %v", err)
 	}
+}
+
+// TestDevicesHearOfAMove: when one device moves the account the other one is at the
+// new homes long before it looks for itself, and a new device is known to the first.
+func TestDevicesHearOfAMove(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open", young)
+	first := newPerson(t, "first", servers[0].address())
+	before := first.awaitHomes(t, 3)
+	second := first.link(t, servers[1].address())
+	second.awaitHomes(t, 3)
+	to := slices.DeleteFunc([]omega.Fingerprint{servers[3].fpr(), servers[2].fpr(), servers[1].fpr()}, func(h omega.Fingerprint) bool { return h == before[1] })
+	if _, err := clientrpc.SetHomes.Call(t.Context(), first.conn, clientrpc.SetHomesParams{Homes: to}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for _, d := range []*device{first, second} {
+		if got := d.awaitHomes(t, len(to)); !slices.Equal(got, to) {
+			t.Errorf("%s lives at %v, want %v", d.cfg.Name, got, to)
+		}
+	}
+	t.Logf("both are at the new homes after %v", time.Since(began))
 }
