@@ -204,7 +204,8 @@ func (c *Client) maintain(ctx context.Context, s *session) error {
 		if c.settledHomes() {
 			wait = renewInterval
 		}
-		if err := c.watchHomes(ctx, s, wait); err != nil || ctx.Err() != nil {
+		// All accounts of a young cloud may have more homes from one moment on.
+		if err := c.watchHomes(ctx, s, jitter(wait)); err != nil || ctx.Err() != nil {
 			return err
 		}
 		if err := c.syncOwn(ctx, s); err != nil {

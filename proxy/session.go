@@ -260,14 +260,21 @@ func (s *session) acknowledge(ctx context.Context, f wire.Frame) error {
 // homes tells which servers could be homes of the account.
 func (s *session) homes(ctx context.Context, f wire.Frame) error {
 	account, n, err := omega.DecodeFingerprint(f.Body)
-	if err != nil || n != len(f.Body) || account != s.account {
+	reasons := err == nil && len(f.Body) == n+1 && f.Body[n] == wire.HomesWithReasons
+	if err != nil || n != len(f.Body) && !reasons || account != s.account {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "homes of another account")
 	}
 	var present []omega.Fingerprint
 	if r, err := s.p.cfg.Keys.Route(ctx, account); err == nil {
 		present = r.Homes
 	}
-	_ = s.c.SendFrame(wire.TypeHomeList, f.Tag, wire.AppendHomeOffers(nil, s.p.homesFor(account, present)))
+	body := []byte(nil)
+	if reasons {
+		body = wire.AppendHomeReasons(body, s.p.homeReasons(account, present))
+	} else {
+		body = wire.AppendHomeOffers(body, s.p.homesFor(account, present))
+	}
+	_ = s.c.SendFrame(wire.TypeHomeList, f.Tag, body)
 	return nil
 }
 

@@ -258,3 +258,47 @@ func TestDevicesHearOfAMove(t *testing.T) {
 	}
 	t.Logf("both are at the new homes after %v", time.Since(began))
 }
+
+// TestYoungCloud: a new account in a cloud whose servers are too young to be homes
+// has one home, and is told why and until when. In one that comes of age the
+// client moves to three by itself.
+func TestYoungCloud(t *testing.T) {
+	t.Parallel()
+	age := func(d time.Duration) func(*node.Config) {
+		return func(cfg *node.Config) { cfg.Homes.MinAge = node.Duration(d) }
+	}
+	t.Run("too young", func(t *testing.T) {
+		t.Parallel()
+		servers := ownCloud(t, 4, "open", age(168*time.Hour), func(cfg *node.Config) {
+			if cfg.Name == "s4" {
+				cfg.Registration = "invite"
+			}
+		})
+		a := newPerson(t, "a", servers[0].address())
+		a.awaitHomes(t, 1)
+		until(t, "every other server has its reason and name", func() bool {
+			r := a.homes(t)
+			if r.Want != 3 || len(r.Homes) != 1 || len(r.Passed) != 3 {
+				return false
+			}
+			whys := map[string]int{}
+			for _, p := range r.Passed {
+				whys[p.Why]++
+				young := p.Why == clientrpc.PassedYoung
+				if p.Name == "" || young != !p.Until.IsZero() || young && time.Until(p.Until) > 168*time.Hour {
+					return false
+				}
+			}
+			return whys[clientrpc.PassedYoung] == 2 && whys[clientrpc.PassedInvites] == 1
+		})
+	})
+	t.Run("comes of age", func(t *testing.T) {
+		t.Parallel()
+		servers := ownCloud(t, 4, "open", age(3*time.Second))
+		a := newPerson(t, "a", servers[0].address())
+		a.awaitHomes(t, 3)
+		if r := a.homes(t); r.Want != 0 || len(r.Passed) != 0 {
+			t.Errorf("with three homes there is something to explain: %+v", r)
+		}
+	})
+}
