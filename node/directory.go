@@ -24,7 +24,7 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 	f := &figures{node: n, at: time.Now(), used: cputime.Used()}
 	cfg := directory.Config{
 		Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock, Logger: n.log,
-		ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
+		ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where, Refused: n.refusal,
 		Load: func() ([]byte, error) { return os.ReadFile(state) },
 		Save: func(b []byte) error { return writeFile(state, b) },
 	}
@@ -32,6 +32,15 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 		cfg.Probe = n.probe
 	}
 	return directory.New(cfg)
+}
+
+// refusal is why this server is no part of its cloud, for /api/v1/topology.
+func (n *Node) refusal() *directory.Refusal {
+	r := n.refused()
+	if r == nil {
+		return nil
+	}
+	return &directory.Refusal{By: r.By, Reason: r.Why.String(), Text: r.Text}
 }
 
 // probe does to another server what a client does first. (spec/directory.md, DIR-2)

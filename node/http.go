@@ -20,10 +20,7 @@ import (
 // world.
 func (n *Node) publicHandler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("ok\n"))
-	})
+	mux.HandleFunc("GET /healthz", n.serveHealth)
 	mux.HandleFunc("GET "+transport.WebSocketPath, func(w http.ResponseWriter, r *http.Request) {
 		c, err := n.transport.ServeWebSocket(w, r)
 		if err != nil {
@@ -42,6 +39,7 @@ func (n *Node) publicHandler() http.Handler {
 func (n *Node) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", n.metrics.handler(n))
+	mux.HandleFunc("GET /status", n.serveStatus)
 	mux.HandleFunc("GET /trace", n.serveTrace)
 	mux.HandleFunc("POST /backup", n.serveBackup)
 	mux.HandleFunc("GET /invites", n.serveInvites)
@@ -67,7 +65,7 @@ func (n *Node) compare(ctx context.Context) error {
 	defer tick.Stop()
 	c := n.comparisons
 	defer c.wait()
-	known := introductions{}
+	known, refused := introductions{}, lamp{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,6 +74,7 @@ func (n *Node) compare(ctx context.Context) error {
 		}
 		servers, now := n.cloud.Servers(), n.opt.Clock()
 		n.members.update(servers, now)
+		refused.look(n)
 		known.forget(servers)
 		var there []omega.Fingerprint
 		for _, s := range servers {

@@ -338,6 +338,9 @@ func (n *Node) others() []omega.Fingerprint {
 // reached it yet: it takes no accounts until it is a member. One that was told
 // of no cloud is one by itself. (spec/delivery.md, DELIV-11)
 func (n *Node) joining() bool {
+	if n.refused() != nil {
+		return true
+	}
 	others := 0
 	for _, s := range n.cloud.Servers() {
 		if s.Server != n.Fingerprint() {

@@ -30,6 +30,7 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" help:"${help_serve}"`
 	Dev    devCmd    `cmd:"" help:"${help_dev}"`
 	Config configCmd `cmd:"" help:"${help_config}"`
+	Status statusCmd `cmd:"" help:"${help_status}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 
 	Invite struct {
