@@ -49,7 +49,7 @@ func (n *Node) refused() *cloud.Refused {
 // Status tells how this server stands.
 func (n *Node) Status() Status {
 	s := Status{
-		Server: n.Fingerprint(), Name: n.cfg.Name, Version: Version, Cloud: n.cloud.Topology().State.String(),
+		Server: n.Fingerprint(), Name: n.cfg.Name, Version: Version, State: "starting", Cloud: n.cloud.Topology().State.String(),
 		Registration: n.cfg.Registration, Joining: n.joining(), Accounts: n.keys.Metrics().Accounts, Sessions: n.proxy.Metrics().Sessions,
 	}
 	for _, x := range n.cloud.Servers() {

@@ -47,6 +47,7 @@ var servers = map[string]entry{
 	"status.users":        {"認識 {0} 個帳號，目前 {1} 個連線", "{0} accounts known, {1} connected now"},
 	"status.again":        {"下次再問：{0}", "asks again: {0}"},
 
+	"status.state.starting":     {"啟動中", "starting"},
 	"status.state.full":         {"正式成員", "a full member"},
 	"status.state.probationary": {"試用中，連結還不夠", "on probation, with too few links"},
 	"status.state.leaf":         {"不替別人轉送", "forwards for nobody"},
