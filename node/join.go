@@ -83,22 +83,25 @@ func (c *Config) vouches() ([][]byte, error) {
 
 // ExplainJoin tells how a server with this configuration would join the cloud
 // and what its candidates say. Nothing is changed in the cloud; the server's
-// keys are made if it has none, as the first start would.
-func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
+// keys are made if it has none, as the first start would, and it reports whether
+// they were, also beside an error.
+func ExplainJoin(ctx context.Context, cfg *Config) (e *cloud.Explanation, keysMade bool, err error) {
 	// A second connection with the keys of a running server would take the
 	// place of its own.
 	ln, err := net.Listen("tcp", cfg.Listen.Peer)
 	if err != nil {
-		return nil, fmt.Errorf("the server of this configuration seems to be running, and joins by itself: %w", err)
+		return nil, false, fmt.Errorf("the server of this configuration seems to be running, and joins by itself: %w", err)
 	}
 	ln.Close()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	_, statErr := os.Stat(filepath.Join(cfg.Dir, fileSecrets))
 	identity, err := loadIdentity(ctx, cfg.Dir, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	keysMade = statErr != nil
 	c := cloud.Config{
 		Identity:     identity,
 		Announcement: mesh.Announcement{Operator: cfg.Operator, Site: cfg.Site},
@@ -116,15 +119,16 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 		c.Announcement.Flags |= mesh.FlagNAT
 	}
 	if c.Bootstrap, err = cfg.bootstraps(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
 	if c.Deny, err = cfg.denied(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
 	if c.Vouches, err = cfg.vouches(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
-	return cloud.Explain(ctx, c)
+	e, err = cloud.Explain(ctx, c)
+	return e, keysMade, err
 }
 
 // dialAs connects to another server as the server of an identity.

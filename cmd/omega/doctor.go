@@ -152,5 +152,5 @@ func (a *app) skew(d time.Duration) string {
 	if d.Abs() <= time.Second {
 		return a.text("doctor.noskew")
 	}
-	return d.Round(time.Second).String()
+	return i18n.Duration(d.Round(time.Second), a.lang)
 }

@@ -37,7 +37,10 @@ func (c *joinCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := node.ExplainJoin(ctx, cfg)
+	e, made, err := node.ExplainJoin(ctx, cfg)
+	if made {
+		fmt.Fprintln(os.Stderr, i18n.T("join.keys", cfg.Dir).In(lang))
+	}
 	if err != nil {
 		return &i18n.Error{Text: i18n.T("why.join", err), Err: err}
 	}

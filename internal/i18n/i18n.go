@@ -5,7 +5,9 @@ package i18n
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // A Lang is a language of the catalogue.
@@ -42,9 +44,60 @@ type Text struct {
 func T(key string, args ...any) Text {
 	t := Text{Key: key}
 	for _, a := range args {
+		if d, ok := a.(time.Duration); ok {
+			t.Args = append(t.Args, durationMark+d.String())
+			continue
+		}
 		t.Args = append(t.Args, fmt.Sprint(a))
 	}
 	return t
+}
+
+// durationMark is before arguments that are durations: how they are written is a
+// matter of the language.
+const durationMark = "duration:"
+
+// words is an argument as it is shown.
+func words(arg string, l Lang) string {
+	text, marked := strings.CutPrefix(arg, durationMark)
+	if d, err := time.ParseDuration(text); marked && err == nil {
+		return Duration(d, l)
+	}
+	return arg
+}
+
+// units of durations, the greatest first.
+var units = []struct {
+	of time.Duration
+	zh string
+}{
+	{24 * time.Hour, "天"}, {time.Hour, "小時"}, {time.Minute, "分鐘"}, {time.Second, "秒"}, {time.Millisecond, "毫秒"}, {time.Microsecond, "微秒"},
+}
+
+// Duration writes a duration: 1 小時 30 分鐘, 1.5 秒; in English as Go does.
+func Duration(d time.Duration, l Lang) string {
+	if l != Chinese {
+		return d.String()
+	}
+	if d < 0 {
+		return "-" + Duration(-d, l)
+	}
+	if d < time.Minute { // one unit, with its fraction
+		for _, u := range units[3:] {
+			if d >= u.of {
+				return strconv.FormatFloat(float64(d)/float64(u.of), 'f', -1, 64) + " " + u.zh
+			}
+		}
+		return "0 秒"
+	}
+	var out []string
+	for _, u := range units[:4] {
+		if n := d / u.of; n > 0 {
+			out = append(out, fmt.Sprint(int64(n))+" "+u.zh)
+		}
+		d %= u.of
+	}
+	return strings.Join(out, " ")
 }
 
 // In puts t into words. A key that the catalogue lacks shows as itself.
@@ -58,6 +111,7 @@ func (t Text) In(l Lang) string {
 		form = e.en
 	}
 	for i, a := range t.Args {
+		a = words(a, l)
 		form = counted(strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a), fmt.Sprintf("{%d ", i), a)
 	}
 	return form

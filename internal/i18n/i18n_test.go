@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // all is the whole catalogue.
@@ -117,6 +118,25 @@ func TestIn(t *testing.T) {
 	}
 	if got, want := T("no.such.key", 7).In(Chinese), "no.such.key 7"; got != want {
 		t.Errorf("In = %q, want %q", got, want)
+	}
+}
+
+// TestDuration: durations are written as people in Taiwan write them.
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 秒", 250 * time.Microsecond: "250 微秒", 1500 * time.Millisecond: "1.5 秒", 10 * time.Minute: "10 分鐘",
+		90 * time.Second: "1 分鐘 30 秒", 168 * time.Hour: "7 天", -25 * time.Hour: "-1 天 1 小時", 12340 * time.Microsecond: "12.34 毫秒",
+	} {
+		if got := Duration(d, Chinese); got != want {
+			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
+		}
+	}
+	text := T("why.nomail", 10*time.Minute)
+	if got, want := text.In(Chinese), "10 分鐘之內沒有新訊息"; got != want {
+		t.Errorf("In(Chinese) = %q, want %q", got, want)
+	}
+	if got, want := text.In(English), "no new message within 10m0s"; got != want {
+		t.Errorf("In(English) = %q, want %q", got, want)
 	}
 }
 
