@@ -12,7 +12,7 @@ var daemon = map[string]entry{
 	"omegad.help.dev_n":           {"伺服器數量", "Number of servers"},
 	"omegad.help.dev_dir":         {"所有伺服器共用的目錄；下次用同一個目錄，就是同一個雲端。", "Directory for all of them; the same again brings the same cloud back."},
 	"omegad.help.dev_json":        {"所有伺服器就緒時印出一行 JSON。", "Print one JSON line when all servers are ready."},
-	"omegad.help.dev_log":         {"紀錄的詳細程度：debug、info、warn 或 error。", "Log level: debug, info, warn or error."},
+	"omegad.help.dev_log":         {"記錄的詳細程度：debug、info、warn 或 error。", "Log level: debug, info, warn or error."},
 	"omegad.help.config":          {"印出附有說明的預設設定檔。", "Print the commented default configuration."},
 	"omegad.help.trace":           {"顯示到另一個伺服器的路徑，以及要多久。", "Show the way to another server, and how long it takes."},
 	"omegad.help.trace_fpr":       {"要追蹤的伺服器的指紋。", "Server to trace the way to."},
@@ -64,7 +64,7 @@ var daemon = map[string]entry{
 	"check.warning":  {"請留意：{0}", "warning: {0}"},
 	"check.admin":    {"listen.admin：其他機器連得到 {0}，它顯示的內容只給營運者看", "listen.admin: {0} can be reached from other machines; what it shows is for the operator only"},
 	"check.announce": {"{0}：{1} 沒有指名主機，別人無法連到這個伺服器；請設成 host:port，或設定 announce.nat", "{0}: nobody else can dial this server, as {1} names no host; set it to host:port, or set announce.nat"},
-	"check.files":    {"這個程序只能開 {0} 個檔案；用戶端最多 {1} 個連線，請把上限（ulimit -n、LimitNOFILE）提高到 {2} 以上", "this process may open {0} files, which leaves clients {1} connections; raise the limit (ulimit -n, LimitNOFILE) to {2} or more"},
+	"check.files":    {"這個處理程序只能開 {0} 個檔案；用戶端最多 {1} 個連線，請把上限（ulimit -n、LimitNOFILE）提高到 {2} 以上", "this process may open {0} files, which leaves clients {1} connections; raise the limit (ulimit -n, LimitNOFILE) to {2} or more"},
 
 	"why.fingerprint":   {"「{0}」不是伺服器的指紋：要 40 或 64 個十六進位數字", "“{0}” is no fingerprint of a server: 40 or 64 hexadecimal digits"},
 	"why.trace":         {"無法追蹤到伺服器 {0} 的路徑：{1}", "cannot trace the way to server {0}: {1}"},

@@ -1,6 +1,7 @@
 package i18n
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -42,17 +43,58 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
-// TestWordsOfTaiwan finds words that are used elsewhere for what Taiwan calls
-// otherwise.
+// elsewhere are words that are used elsewhere for what Taiwan calls otherwise, and
+// simplified characters that slip in with them.
+var elsewhere = []string{
+	"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "賬戶", "帳戶", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
+	"文件夾", "文件名", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "屏蔽", "保存到", "支持的", "質量", "撤回", "設置", "軟件", "硬件", "程序", "進程",
+	"線程", "內存", "硬盤", "磁盤", "端口", "接口", "菜單", "界面", "打印", "日誌", "登錄", "註銷", "搜索", "查找", "刷新", "緩存", "字符", "字節", "數據",
+	"數據庫", "加載", "運行", "重啟", "配置", "命令行", "激活", "黑名單", "白名單", "舉報", "域名", "代理服務器", "客戶端", "組播", "帶寬", "延時",
+	"實時", "概率", "優化", "兼容", "拷貝", "粘貼", "剪貼板", "回車", "光標", "鼠標", "短信", "博客", "互聯網", "云", "后", "这", "说", "为", "个", "时",
+}
+
+// right are words of Taiwan in which one of those stands.
+var right = strings.NewReplacer("用戶端", "", "處理程序", "", "讀取命令列", "", "資料夾", "")
+
+// texts are all texts in Chinese: of the catalogue, and of files for people.
+func texts(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for key, e := range all() {
+		out[key] = e.zh
+	}
+	for _, file := range []string{"node/omegad.zh.toml", "README.md"} {
+		b, err := os.ReadFile(filepath.Join("../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(b), "\n") {
+			out[fmt.Sprintf("%s:%d", file, n+1)] = line
+		}
+	}
+	return out
+}
+
+// TestWordsOfTaiwan finds words that are used elsewhere.
 func TestWordsOfTaiwan(t *testing.T) {
-	for _, word := range []string{
-		"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
-		"文件夾", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "保存到", "支持的", "質量", "撤回",
-	} {
-		for key, e := range all() {
-			if strings.Contains(strings.ReplaceAll(e.zh, "用戶端", ""), word) { // 用戶端 is a client here too
-				t.Errorf("%s says %q", key, word)
+	for where, text := range texts(t) {
+		text = right.Replace(text)
+		for _, word := range elsewhere {
+			if strings.Contains(text, word) {
+				t.Errorf("%s says %q: %s", where, word, text)
 			}
+		}
+	}
+}
+
+var han = regexp.MustCompile(`\p{Han}`)
+
+// TestNothingIsLeftInEnglish: what has words in English has words in Chinese.
+func TestNothingIsLeftInEnglish(t *testing.T) {
+	words := regexp.MustCompile(`[a-z]{3,} [a-z]{2,}`)
+	for key, e := range all() {
+		if words.MatchString(e.en) && !han.MatchString(e.zh) {
+			t.Errorf("%s is in English: %q", key, e.zh)
 		}
 	}
 }
