@@ -81,7 +81,7 @@ func withoutTerminal(err error) error {
 	var e *clientrpc.Error
 	if errors.As(err, &e) && e.Code == clientrpc.CodePassphrase {
 		return &clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.init"), Why: i18n.T("why.nonewpassphrase"), Next: i18n.T("next.setpassphrase"),
+			Code: clientrpc.CodePassphrase, Doing: i18n.T("doing.init"), Why: i18n.T("why.nonewpassphrase"), Next: i18n.T("next.setpassphrase"),
 		}
 	}
 	return err
