@@ -21,7 +21,7 @@ type Status struct {
 	Members      int               `json:"members"` // full ones that it sees, itself included
 	Registration string            `json:"registration"`
 	Joining      bool              `json:"joining"` // it takes no new accounts until it is a member
-	Accounts     int64             `json:"accounts"`
+	Entries      int64             `json:"entries"` // of accounts and servers that its key server keeps
 	Sessions     int64             `json:"sessions"`
 	Refused      *Refusal          `json:"refused,omitempty"`
 }
@@ -50,7 +50,7 @@ func (n *Node) refused() *cloud.Refused {
 func (n *Node) Status() Status {
 	s := Status{
 		Server: n.Fingerprint(), Name: n.cfg.Name, Version: Version, State: "starting", Cloud: n.cloud.Topology().State.String(),
-		Registration: n.cfg.Registration, Joining: n.joining(), Accounts: n.keys.Metrics().Accounts, Sessions: n.proxy.Metrics().Sessions,
+		Registration: n.cfg.Registration, Joining: n.joining(), Entries: n.keys.Metrics().Accounts, Sessions: n.proxy.Metrics().Sessions,
 	}
 	for _, x := range n.cloud.Servers() {
 		if x.State == mesh.Full {

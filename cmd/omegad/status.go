@@ -50,7 +50,7 @@ func printStatus(w io.Writer, lang i18n.Lang, s node.Status) error {
 		registration = p.word("status.joining")
 	}
 	p.line("status.registration", registration)
-	p.line("status.users", s.Accounts, s.Sessions)
+	p.line("status.users", s.Entries, s.Sessions)
 	if s.Refused != nil {
 		p.line("status.again", s.Refused.Again.Local().Format(time.DateTime))
 	}

@@ -45,7 +45,7 @@ var servers = map[string]entry{
 	"status.state":        {"這個伺服器：{0}，{1} 條連結", "this server: {0}, {1} links"},
 	"status.registration": {"註冊：{0}", "registration: {0}"},
 	"status.joining":      {"還不是成員，暫不收新帳號", "no new accounts until it is a member"},
-	"status.users":        {"認識 {0} 個帳號，目前 {1} 個連線", "{0} accounts known, {1} connected now"},
+	"status.users":        {"保存 {0} 份憑證（帳號與伺服器），目前 {1} 個用戶端連線", "{0} certificates kept (accounts and servers), {1} clients connected now"},
 	"status.again":        {"下次再問：{0}", "asks again: {0}"},
 
 	"status.state.starting":     {"啟動中", "starting"},
