@@ -66,13 +66,14 @@ type Client struct {
 	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
 	servers   map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
 	reading   []omega.Fingerprint                     // servers that the last lease names; guarded by mu
+	news      *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
 	looking   bool                                    // a home went away and its deputies have not been asked yet; guarded by mu
 	skew      time.Duration                           // this clock minus the proxy's; guarded by mu
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox
 	missing notice // something has to be asked for again
-	moving  notice // a home went away or came back
+	moving  notice // a home went away or came back, or there are news of the account
 	mail    chan mailIn
 
 	arrivals arrivals // of mail

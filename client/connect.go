@@ -204,7 +204,8 @@ func (c *Client) maintain(ctx context.Context, s *session) error {
 		if c.settledHomes() {
 			wait = renewInterval
 		}
-		if err := c.watchHomes(ctx, s, wait); err != nil || ctx.Err() != nil {
+		// All accounts of a young cloud may have more homes from one moment on.
+		if err := c.watchHomes(ctx, s, jitter(wait)); err != nil || ctx.Err() != nil {
 			return err
 		}
 		if err := c.syncOwn(ctx, s); err != nil {
@@ -292,6 +293,15 @@ func (c *Client) frame(ctx context.Context, s *session, f wire.Frame) error {
 			return err
 		}
 		c.hand(ctx, mailIn{session: s, waiting: &w})
+	case wire.TypeEntry:
+		e, err := wire.DecodeEntry(append([]byte(nil), f.Body...))
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.news = &e
+		c.mu.Unlock()
+		c.moving.notify()
 	case wire.TypeBye, wire.TypeError:
 		if err := wire.DecodeStatus(f.Body); err != nil {
 			return err

@@ -66,6 +66,7 @@ func (c *Client) watchHomes(ctx context.Context, s *session, wait time.Duration)
 	defer timer.Stop()
 	for again := firstDeputyLook; ; {
 		moved := c.moving.wait()
+		c.takeNews(ctx)
 		if err := c.follow(ctx, s); err != nil {
 			return err
 		}

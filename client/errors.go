@@ -91,6 +91,9 @@ func explain(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.linktext"), i18n.T("next.relink"), err)
 	case errors.As(err, &server):
 		code, why, next := explainCode(server)
+		if next.Key == "next.queued" && doing.Key != "doing.send" && doing.Key != "doing.sending" {
+			next = i18n.T("next.retry") // nothing is in the outbox
+		}
 		return fail(code, doing, why, next, err)
 	case isNetwork(err):
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)

@@ -123,3 +123,13 @@ func TestFileError(t *testing.T) {
 		t.Errorf("no error of a file: %v", err)
 	}
 }
+
+// TestAdviceFits: only what was sent is in the outbox.
+func TestAdviceFits(t *testing.T) {
+	for doing, want := range map[string]string{"doing.sending": "next.queued", "doing.send": "next.queued", "doing.way": "next.retry", "doing.homes": "next.retry"} {
+		var e *clientrpc.Error
+		if err := explain(i18n.T(doing), omega.Errorf(omega.CodeUnavailable, "away")); !errors.As(err, &e) || e.Next.Key != want {
+			t.Errorf("%s: %v, want the advice %s", doing, err, want)
+		}
+	}
+}

@@ -332,6 +332,67 @@ func (c *Client) showHomes(ctx context.Context, _ clientrpc.None) (*clientrpc.Ho
 	return out, nil
 }
 
+// explainedHomes is showHomes with why there are fewer than there should be.
+func (c *Client) explainedHomes(ctx context.Context, _ clientrpc.None) (*clientrpc.HomesResult, error) {
+	out, err := c.showHomes(ctx, clientrpc.None{})
+	if err != nil || c.settledHomes() {
+		return out, err
+	}
+	s, err := c.online()
+	if err != nil {
+		return out, nil // doctor says that
+	}
+	out.Want = keyserver.DefaultHomes
+	reasons, err := c.homeReasons(ctx, s)
+	if err != nil {
+		c.cfg.log().Warn("why there are too few homes is not known", "err", err)
+		return out, nil
+	}
+	out.Passed = c.passed(ctx, s, reasons)
+	return out, nil
+}
+
+// homeReasons asks the proxy which servers could be homes, and why others could
+// not. (spec/delivery.md, DELIV-19)
+func (c *Client) homeReasons(ctx context.Context, s *session) ([]wire.HomeReason, error) {
+	ctx, cancel := context.WithTimeout(ctx, homesTimeout)
+	defer cancel()
+	f, err := s.request(ctx, wire.TypeHomes, append(c.acc.Fingerprint.Wire(), wire.HomesWithReasons))
+	if err != nil {
+		return nil, fmt.Errorf("ask why servers are no homes: %w", err)
+	}
+	if f.Type != wire.TypeHomeList {
+		return nil, fmt.Errorf("%w answer of type %d to a question for homes", wire.ErrMalformed, f.Type)
+	}
+	return wire.DecodeHomeReasons(f.Body)
+}
+
+// passedWhy are the proxy's reasons in the words of clientrpc.
+var passedWhy = map[wire.HomeWhy]string{
+	wire.HomeYoung: clientrpc.PassedYoung, wire.HomeInvites: clientrpc.PassedInvites, wire.HomeClosed: clientrpc.PassedClosed,
+	wire.HomeLeaving: clientrpc.PassedLeaving, wire.HomeNoLinks: clientrpc.PassedNoLinks, wire.HomeAway: clientrpc.PassedAway,
+	wire.HomeMay: clientrpc.PassedPending,
+}
+
+// passed lists the servers that are no homes, with names as far as they are known.
+func (c *Client) passed(ctx context.Context, s *session, reasons []wire.HomeReason) (out []clientrpc.PassedHome) {
+	reasons = slices.DeleteFunc(reasons, func(r wire.HomeReason) bool { return c.livesAt(r.Server) })
+	var named []omega.Fingerprint
+	for _, r := range reasons {
+		named = append(named, r.Server)
+	}
+	c.seekServers(ctx, s, named)
+	announced := c.announcements()
+	for _, r := range reasons {
+		p := clientrpc.PassedHome{Server: r.Server, Why: passedWhy[r.Why], Until: r.Until}
+		if a, err := mesh.Decode(announced[r.Server]); err == nil {
+			p.Name, p.Operator = a.Name, a.Operator
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
 func (c *Client) hasRecord() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -364,7 +425,7 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 		if err := c.improveHomes(ctx, s); err != nil {
 			return nil, err
 		}
-		return c.showHomes(ctx, clientrpc.None{})
+		return c.explainedHomes(ctx, clientrpc.None{})
 	}
 	offers, err := c.homeOffers(ctx, s)
 	if err != nil {
@@ -388,5 +449,5 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 	if err := c.moveTo(ctx, s, homes, true); err != nil {
 		return nil, err
 	}
-	return c.showHomes(ctx, clientrpc.None{})
+	return c.explainedHomes(ctx, clientrpc.None{})
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,8 @@ const recordLifetime = 7 * 24 * time.Hour
 // An InitConfig says what account to make.
 type InitConfig struct {
 	Config
-	Server     string // address of the first proxy, which becomes the home
+	Server     string // address of the first proxy, which becomes the home; may be "" with an invite link
+	Invite     string // invite code or link, for a server that takes new accounts by invitation; "" for none
 	DeviceName string
 
 	// Primary adopts a primary key that lives elsewhere; nil makes one.
@@ -40,6 +42,10 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	doing := i18n.T("doing.init")
 	defer func() { err = explain(doing, err) }()
 	if err := checkNames(doing, cfg.Name, cfg.DeviceName); err != nil {
+		return nil, err
+	}
+	invite, err := cfg.readInvite(doing)
+	if err != nil {
 		return nil, err
 	}
 	home, err := claimHome(doing, cfg.Home)
@@ -88,7 +94,7 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	if err := writeKeys(cfg.Config, secret, dev, cert); err != nil {
 		return nil, fileError(doing, cfg.Home, err)
 	}
-	if err := register(ctx, cfg.Config, addr, server, cert, dev); err != nil {
+	if err := register(ctx, cfg.Config, addr, server, cert, dev, invite); err != nil {
 		return nil, registrationError(doing, addr, err)
 	}
 	if err := acc.save(cfg.Home); err != nil {
@@ -96,6 +102,22 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	}
 	home.kept = true
 	return accountInfo(acc, cert, now), nil
+}
+
+// readInvite reads the invite, and takes the server from it if none was named.
+func (cfg *InitConfig) readInvite(doing i18n.Text) (*omega.Invite, error) {
+	var invite *omega.Invite
+	if cfg.Invite != "" {
+		code, address, err := transport.ParseInvite(cfg.Invite)
+		if err != nil {
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.invite", cfg.Invite), i18n.T("next.invite"), nil)
+		}
+		invite, cfg.Server = &code, cmp.Or(cfg.Server, address)
+	}
+	if cfg.Server == "" {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.whichserver"), i18n.T("next.whichserver"), nil)
+	}
+	return invite, nil
 }
 
 // checkNames refuses names that nobody could read.
@@ -129,6 +151,9 @@ func (m *meeting) checkUnused(ctx context.Context, doing i18n.Text, key omega.Fi
 // registrationError says why a server did not take a new account.
 func registrationError(doing i18n.Text, addr transport.Address, err error) error {
 	var refused *omega.Error
+	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "by invitation") {
+		return fail(clientrpc.CodeRefused, doing, inviteProblem(refused.Text, addr), i18n.T("next.askinvite"), nil)
+	}
 	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
 	}
@@ -136,6 +161,19 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.joining", addr.URL()), i18n.T("next.otherserver"), err)
 	}
 	return &dialError{addr, err}
+}
+
+// inviteProblem is what a server that takes new accounts by invitation says of an
+// invite, or of none.
+func inviteProblem(text string, addr transport.Address) i18n.Text {
+	for part, key := range map[string]string{
+		"unknown": "why.inviteunknown", "expired": "why.inviteexpired", "used up": "why.inviteused",
+	} {
+		if strings.Contains(text, part) {
+			return i18n.T(key, addr.URL())
+		}
+	}
+	return i18n.T("why.inviteneeded", addr.URL())
 }
 
 // bind makes the account's certificate with its first device: at most three
@@ -154,7 +192,7 @@ func bind(ctx context.Context, primary pgp.Signer, expires time.Time, dev *pgp.D
 
 // register connects as the new account, which makes the server take it, and
 // makes that server its home.
-func register(ctx context.Context, cfg Config, addr transport.Address, home omega.Fingerprint, cert *pgp.Certificate, dev *pgp.DeviceSecrets) error {
+func register(ctx context.Context, cfg Config, addr transport.Address, home omega.Fingerprint, cert *pgp.Certificate, dev *pgp.DeviceSecrets, invite *omega.Invite) error {
 	id, err := pgp.NewIdentity(cert, dev)
 	if err != nil {
 		return err
@@ -164,7 +202,7 @@ func register(ctx context.Context, cfg Config, addr transport.Address, home omeg
 		return err
 	}
 	d := cfg.dial(addr)
-	d.Identity = id
+	d.Identity, d.Invite = id, invite
 	d.Register = func(context.Context) (wire.Entry, error) { return entry, nil }
 	conn, err := transport.Dial(ctx, d)
 	if err != nil {

@@ -34,6 +34,22 @@ func (c *Client) syncOwn(ctx context.Context, s *session) error {
 	return c.publish(ctx, s, c.certificate(), nil)
 }
 
+// takeNews takes what the proxy pushed of the own account, if anything. What does
+// not hold is not believed; the next look asks for it. (spec/delivery.md, DELIV-29)
+func (c *Client) takeNews(ctx context.Context) {
+	c.mu.Lock()
+	news := c.news
+	c.news = nil
+	c.mu.Unlock()
+	if news == nil {
+		return
+	}
+	if err := c.takeOwn(ctx, *news); err != nil && ctx.Err() == nil {
+		c.cfg.log().Warn("news of the own account not taken", "err", err)
+	}
+	c.changed.notify()
+}
+
 // takeOwn merges what the cloud has of the own account into what is here.
 func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
 	cert, err := pgp.ParseCertificate(entry.Certificate, c.cfg.now())

@@ -47,7 +47,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
-	handle(m, clientrpc.Homes, "doing.homes", (*Client).showHomes)
+	handle(m, clientrpc.Homes, "doing.homes", (*Client).explainedHomes)
 	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
 	handle(m, clientrpc.Listed, "doing.listed", (*Client).listed)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)

@@ -256,7 +256,32 @@ type HomeStatus struct {
 type HomesResult struct {
 	Chosen bool   `json:"chosen"` // by the owner: nothing changes them
 	Homes  []Home `json:"homes"`
+
+	// Where the program chose, and found fewer than it wants: how many it wants,
+	// and which servers it passed over.
+	Want   int          `json:"want,omitempty"`
+	Passed []PassedHome `json:"passed,omitempty"`
 }
+
+// A PassedHome is a server that is not a home although there are too few.
+type PassedHome struct {
+	Server   omega.Fingerprint `json:"server"`
+	Name     string            `json:"name,omitempty"`
+	Operator string            `json:"operator,omitempty"`
+	Why      string            `json:"why"`
+	Until    time.Time         `json:"until,omitzero"` // when it may be chosen, where that is known
+}
+
+// Values of PassedHome.Why.
+const (
+	PassedYoung   = "young"   // it has not been a member for long enough
+	PassedInvites = "invite"  // it takes new accounts by invitation
+	PassedClosed  = "closed"  // it takes no new accounts
+	PassedLeaving = "leaving" // it is draining
+	PassedNoLinks = "links"   // it is no full member of the cloud
+	PassedAway    = "away"    // it cannot be reached
+	PassedPending = "pending" // it may be chosen: it is about to be, or does not prove who it is
+)
 
 // A Home is a server that keeps the account's mail.
 type Home struct {

@@ -45,6 +45,7 @@ type Cloud struct {
 	probes  probes
 
 	circuits circuits
+	refusals refusals
 
 	secretMu sync.Mutex
 	secret   *rand.ChaCha8 // guarded by secretMu

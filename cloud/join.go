@@ -102,6 +102,9 @@ func (o *owner) heardRefusal(l *link, body []byte) {
 	n.asked = asking{}
 	wait := min(max(f.Retry, firstRedial/2), time.Hour)
 	n.refusedUntil = o.now.Add(wait + o.jitter(wait/4))
+	if o.joining() {
+		o.refusals.note(Refused{By: l.peer, Why: why, Text: f.Text, Again: n.refusedUntil})
+	}
 	switch why {
 	case mesh.RefusalLinks, mesh.RefusalBridge, mesh.RefusalOperator:
 		o.beginExchange(l) // it sees another cloud than this server does

@@ -237,6 +237,30 @@ func TestDenied(t *testing.T) {
 	})
 }
 
+// TestRefused: a server that the cloud gives no link says by whom and why, until it
+// has one.
+func TestRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(4, func(_ int, cfg *Config) { cfg.Deny.Operators = []string{"denied"} })
+		for _, x := range nodes {
+			if r, refused := x.Refused(); refused {
+				t.Errorf("a member is refused: %+v", r)
+			}
+		}
+		out := n.add(9, func(cfg *Config) { cfg.Announcement.Operator = "denied" })
+		out.start(nodes[0])
+		time.Sleep(time.Minute)
+		r, refused := out.Refused()
+		if !refused || r.Why != mesh.RefusalDenied || r.Text == "" || !r.Again.After(time.Now()) {
+			t.Fatalf("refused %v: %+v", refused, r)
+		}
+		time.Sleep(2 * time.Hour)
+		if _, still := out.Refused(); !still {
+			t.Error("it is not refused any more, although nothing has changed")
+		}
+	})
+}
+
 // vouchFor is a certification of of's certificate by the server named by.
 func vouchFor(t *testing.T, by, of int) []byte {
 	t.Helper()

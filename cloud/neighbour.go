@@ -190,6 +190,7 @@ func (o *owner) checkUp(n *neighbour) {
 	switch {
 	case up && n.up.IsZero():
 		n.up = o.now
+		o.refusals.forget()
 		if o.now.Sub(n.lost) > flapMemory {
 			n.losses = 0
 		}

@@ -58,10 +58,21 @@ type Config struct {
 	// be told just now. Nil knows nobody. (spec/directory.md, DIR-8)
 	Where func(context.Context, omega.Fingerprint) (proxy *omega.Fingerprint, err error)
 
+	// Refused returns why the cloud gives this server no link; nil: it has links, or
+	// was not refused. (spec/cloud.md, CLOUD-41)
+	Refused func() *Refusal
+
 	// Load returns what Save stored last, or an error that is fs.ErrNotExist.
 	// Nil remembers nothing.
 	Load func() ([]byte, error)
 	Save func([]byte) error
+}
+
+// A Refusal is why a server has no link to its cloud.
+type Refusal struct {
+	By     omega.Fingerprint `json:"by"`
+	Reason string            `json:"reason"`
+	Text   string            `json:"text"`
 }
 
 // A Directory is a server's web site. Its methods may be called concurrently.
@@ -73,9 +84,10 @@ type Directory struct {
 	mu   sync.Mutex
 	list signedList // guarded by mu
 
-	mapMu sync.Mutex
-	shown *mesh.Topology // what cloud shows; guarded by mapMu
-	cloud *page          // of /api/v1/topology; guarded by mapMu
+	mapMu  sync.Mutex
+	shown  *mesh.Topology // what cloud shows; guarded by mapMu
+	barred Refusal        // what it says of refusals; zero: of none; guarded by mapMu
+	cloud  *page          // of /api/v1/topology; guarded by mapMu
 }
 
 // New checks cfg.
@@ -136,6 +148,7 @@ type (
 		TwoCuts      int                 `json:"two_cuts"`
 		MinDegree    int                 `json:"min_degree"`
 		Connectivity int                 `json:"connectivity"`
+		Refused      *Refusal            `json:"refused,omitempty"`
 	}
 	server struct {
 		Fingerprint omega.Fingerprint `json:"fingerprint"`
@@ -169,19 +182,41 @@ func (d *Directory) serveTopology(w http.ResponseWriter, r *http.Request) {
 
 // topology returns the page of the topology, made anew when that has changed.
 func (d *Directory) topology() (*page, error) {
-	t := d.cfg.Topology()
+	t, barred := d.cfg.Topology(), Refusal{}
+	if d.cfg.Refused != nil {
+		if r := d.cfg.Refused(); r != nil {
+			barred = *r
+		}
+	}
 	d.mapMu.Lock()
 	defer d.mapMu.Unlock()
-	if d.cloud != nil && d.shown == t {
+	if d.cloud != nil && d.shown == t && d.barred == barred {
 		return d.cloud, nil
 	}
-	b, err := json.Marshal(describe(t))
+	shown := describe(t)
+	if barred != (Refusal{}) {
+		shown.bar(d.cfg.Identity.Account(), barred)
+	}
+	b, err := json.Marshal(shown)
 	if err != nil {
 		return nil, err
 	}
-	d.shown, d.cloud = t, newPage("application/json", append(b, '\n'))
+	d.shown, d.barred, d.cloud = t, barred, newPage("application/json", append(b, '\n'))
 	return d.cloud, nil
 }
+
+// bar shows a server that its cloud refuses as what it is: it sees itself as a
+// full member of a cloud of one.
+func (t *topology) bar(self omega.Fingerprint, r Refusal) {
+	t.State, t.Refused = stateRefused, &r
+	for i := range t.Servers {
+		if t.Servers[i].Fingerprint == self {
+			t.Servers[i].State = stateRefused
+		}
+	}
+}
+
+const stateRefused = "refused"
 
 // describe is t as it is shown.
 func describe(t *mesh.Topology) topology {

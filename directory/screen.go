@@ -46,6 +46,7 @@ type screen struct {
 	Row     tableRow
 	Full    string
 	Use     string
+	UseHint string
 	Issues  []issue
 	Details []detail
 	Links   []linkRow

@@ -35,6 +35,14 @@ func (s *scene) serverScreen(w words, v *view) *screen {
 	}
 	if v.status.usable() && v.Client != "" {
 		p.Use = fmt.Sprintf("omega init --name %s --server %s#%s", w.t("site.server.name"), v.Client, v.Server)
+		p.UseHint = w.t("site.server.use.hint")
+		switch v.Registration {
+		case mesh.RegistrationInvite:
+			p.Use += " --invite " + w.t("site.server.invite")
+			p.UseHint = w.t("site.server.use.invite")
+		case mesh.RegistrationClosed:
+			p.Use, p.UseHint = "", w.t("site.server.use.closed")
+		}
 	}
 	p.Issues = s.issues(w, v)
 	p.Details = s.details(w, v, p.Row)

@@ -142,6 +142,23 @@ func TestPagesHaveWords(t *testing.T) {
 	}
 }
 
+// TestHowToUse: a server's page says how to register there, and where one cannot.
+func TestHowToUse(t *testing.T) {
+	top := cloudOf(3)
+	top.Servers[0].Registration, top.Servers[1].Registration, top.Servers[2].Registration = mesh.RegistrationOpen, mesh.RegistrationInvite, mesh.RegistrationClosed
+	v := newVisitor(t, top, nil)
+	v.d.look()
+	for i, want := range []string{"omega init --name NAME --server [^ ]+</code>", "--invite INVITE</code>", "takes no new accounts"} {
+		text := v.get("/server/" + top.Servers[i].Server.String() + "?lang=en").text
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("page of server %d lacks %q", i, want)
+		}
+		if closed := i == 2; closed == strings.Contains(text, "omega init") {
+			t.Errorf("page of server %d: a command %v", i, !closed)
+		}
+	}
+}
+
 // words0 are texts for scripts, which fill in numbers themselves.
 var words0 = regexp.MustCompile(`data-(minutes|hours|days)="[^"]*"`)
 

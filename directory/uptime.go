@@ -57,20 +57,27 @@ func (p *past) sample(now time.Time, up bool) {
 func hourNumber(t time.Time) int64 { return t.Unix() / 3600 }
 func dayNumber(t time.Time) int64  { return t.Unix() / 86400 }
 
-// advance clears the slots of hours and days that began since newest. A clock
-// that was set back counts into the newest ones.
+// advance clears the slots of hours and days that began since newest. When the
+// clock was set back, it clears those that are of the future now: they hold what
+// was counted under a wrong date, in the place of hours and days that nobody
+// watched. What was lost with a clock that was wrong is unknown, never invented.
 func (p *past) advance(now time.Time) {
-	if !p.newest.IsZero() {
-		for h := max(hourNumber(p.newest)+1, hourNumber(now)-keptHours+1); h <= hourNumber(now); h++ {
-			p.hours[h%keptHours] = cell{}
-		}
-		for d := max(dayNumber(p.newest)+1, dayNumber(now)-keptDays+1); d <= dayNumber(now); d++ {
-			p.days[d%keptDays] = cell{}
-		}
+	if p.since.After(now) {
+		p.since = now
 	}
-	if now.After(p.newest) {
+	if p.newest.IsZero() {
 		p.newest = now
+		return
 	}
+	from, to := hourNumber(p.newest), hourNumber(now)
+	for h := max(min(from, to)+1, max(from, to)-keptHours+1); h <= max(from, to); h++ {
+		p.hours[h%keptHours] = cell{}
+	}
+	from, to = dayNumber(p.newest), dayNumber(now)
+	for d := max(min(from, to)+1, max(from, to)-keptDays+1); d <= max(from, to); d++ {
+		p.days[d%keptDays] = cell{}
+	}
+	p.newest = now
 }
 
 // A span is a part of the past: one cell per hour or day, oldest first, and
@@ -120,19 +127,30 @@ type uptime struct{ day, month, quarter span }
 
 // uptime returns them. A span counts as unknown while the server has not been
 // watched for longer than the shorter one before it, or an hour: "90 days: 100 %"
-// of a server that is two days old would mislead.
+// of a server that is two days old would mislead. That it is known for so long is
+// not enough: a clock that was set forward has watched nothing meanwhile.
 func (p *past) uptime(now time.Time) (u uptime) {
 	u.day, u.month, u.quarter = p.lastHours(now, 24), p.lastDays(now, 30), p.lastDays(now, 90)
-	if now.Sub(p.since) < time.Hour {
+	if known := now.Sub(p.since); known < time.Hour || u.day.watched() < 2 {
 		u.day.sum.total = 0
 	}
-	if now.Sub(p.since) < 24*time.Hour {
+	if known := now.Sub(p.since); known < 24*time.Hour || u.month.watched() < 2 {
 		u.month.sum.total = 0
 	}
-	if now.Sub(p.since) < 30*24*time.Hour {
+	if known := now.Sub(p.since); known < 30*24*time.Hour || u.quarter.watched() < 30 {
 		u.quarter.sum.total = 0
 	}
 	return u
+}
+
+// watched counts the hours or days with samples.
+func (s span) watched() (n int) {
+	for _, c := range s.cells {
+		if c.total > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // A book is the past of every server. Not for concurrent use.

@@ -41,18 +41,10 @@ func TestUptime(t *testing.T) {
 		t.Error("a day that nobody watched is known")
 	}
 	young := &past{since: noon.Add(-2 * time.Hour)}
+	young.sample(noon.Add(-time.Hour), true)
 	young.sample(noon, true)
-	if u := young.uptime(noon); u.day.sum.total != 1 || u.month.sum.total != 0 || u.quarter.sum.total != 0 {
+	if u := young.uptime(noon); u.day.sum.total != 2 || u.month.sum.total != 0 || u.quarter.sum.total != 0 {
 		t.Errorf("a server known for two hours: %v", u)
-	}
-}
-
-func TestUptimeClockSetBack(t *testing.T) {
-	p := &past{since: noon.Add(-2 * time.Hour)}
-	p.sample(noon, true)
-	p.sample(noon.Add(-30*time.Minute), true)
-	if got := p.uptime(noon).day.sum.total; got != 2 {
-		t.Errorf("%d samples, want 2", got)
 	}
 }
 
@@ -267,4 +259,64 @@ func TestBookForgets(t *testing.T) {
 	if len(b) != 4 {
 		t.Errorf("%d servers are remembered", len(b))
 	}
+}
+
+// TestClockJumps: a clock that was wrong for a time makes no uptime that nobody
+// saw, and what it hid is unknown.
+func TestClockJumps(t *testing.T) {
+	// begin watches a server that is always down for a number of hours.
+	begin := func(hours int) (*past, time.Time) {
+		p, now := &past{since: noon}, noon
+		for range hours * 12 {
+			now = now.Add(5 * time.Minute)
+			p.sample(now, false)
+		}
+		return p, now
+	}
+	t.Run("ahead for ever", func(t *testing.T) {
+		p, now := begin(2)
+		now = now.Add(40 * 24 * time.Hour)
+		u := p.uptime(now)
+		for name, s := range map[string]span{"day": u.day, "month": u.month, "quarter": u.quarter} {
+			if v, ok := s.share(); ok {
+				t.Errorf("two hours are a share of %v of the %s", v, name)
+			}
+		}
+		p.sample(now, true)
+		if v, ok := p.uptime(now).day.share(); ok {
+			t.Errorf("one sample after the jump is a day of %v", v)
+		}
+	})
+	for name, ahead := range map[string]time.Duration{"an hour": time.Hour, "a day": 24 * time.Hour, "25 hours": 25 * time.Hour, "a year": 365 * 24 * time.Hour} {
+		t.Run("ahead and back by "+name, func(t *testing.T) {
+			p, now := begin(26)
+			for m := range 12 { // as if all were well: who is wrong does not know
+				p.sample(now.Add(ahead+time.Duration(m)*5*time.Minute), true)
+			}
+			for range 30 * 12 { // 30 hours on the right clock again
+				now = now.Add(5 * time.Minute)
+				p.sample(now, false)
+				if v, _ := p.uptime(now).day.share(); v > 0.05 { // what fell into the hour under way
+					t.Fatalf("%v after the clock is right again %v of the day was up", now.Sub(noon), v)
+				}
+			}
+			if s := p.lastHours(now, 24); s.sum.up != 0 || s.sum.total != 23*12+1 { // the last hour has just begun
+				t.Errorf("the last day has %d of %d samples up, want 0 of %d", s.sum.up, s.sum.total, 23*12+1)
+			}
+			if got := p.uptime(now).day.watched(); got != 24 {
+				t.Errorf("%d hours of the last day are known", got)
+			}
+		})
+	}
+	t.Run("first seen in the future", func(t *testing.T) {
+		p := &past{since: noon.Add(1000 * time.Hour)}
+		now := noon
+		for range 3 * 12 {
+			now = now.Add(5 * time.Minute)
+			p.sample(now, true)
+		}
+		if v, ok := p.uptime(now).day.share(); !ok || v != 1 {
+			t.Errorf("after three hours the day is %v, known %v", v, ok)
+		}
+	})
 }

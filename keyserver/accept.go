@@ -36,19 +36,32 @@ const (
 //	CodeDiskFull    stable storage or the number of accounts is at its limit
 //	CodeInternal    the store failed
 func (s *Server) Accept(ctx context.Context, src Source, in wire.Entry) (stands *Entry, changed bool, err error) {
-	return s.accept(ctx, src, omega.Fingerprint{}, in)
+	return s.accept(ctx, giver{source: src}, in)
+}
+
+// Register is Accept of what somebody showed in a handshake, with the invite that
+// came with it.
+func (s *Server) Register(ctx context.Context, in wire.Entry, invite *omega.Invite) (stands *Entry, changed bool, err error) {
+	return s.accept(ctx, giver{source: FromSession, invite: invite}, in)
 }
 
 // Publish is Accept of what owner publishes through its session: an entry of
 // another account is CodeRefused.
 func (s *Server) Publish(ctx context.Context, owner omega.Fingerprint, in wire.Entry) (stands *Entry, changed bool, err error) {
-	return s.accept(ctx, FromSession, owner, in)
+	return s.accept(ctx, giver{source: FromSession, owner: owner}, in)
 }
 
-func (s *Server) accept(ctx context.Context, src Source, owner omega.Fingerprint, in wire.Entry) (stands *Entry, changed bool, err error) {
+// A giver is who brings an entry.
+type giver struct {
+	source Source
+	owner  omega.Fingerprint // the only account that it may be of; zero: any
+	invite *omega.Invite     // of somebody new; nil for none
+}
+
+func (s *Server) accept(ctx context.Context, from giver, in wire.Entry) (stands *Entry, changed bool, err error) {
 	now := s.cfg.Now()
 	given, err := ParseEntry(in, now)
-	if err == nil && !owner.IsZero() && given.Fingerprint() != owner {
+	if owner := from.owner; err == nil && !owner.IsZero() && given.Fingerprint() != owner {
 		err = fmt.Errorf("entry of %s %w", given.Fingerprint(), ErrNotOwner)
 	}
 	if err != nil {
@@ -56,7 +69,7 @@ func (s *Server) accept(ctx context.Context, src Source, owner omega.Fingerprint
 		return nil, false, refusal(err)
 	}
 	if given.Record != nil {
-		if err := s.checkGiven(src, given, now); err != nil {
+		if err := s.checkGiven(from.source, given, now); err != nil {
 			s.stats.refused.Add(1)
 			return nil, false, refusal(err)
 		}
@@ -64,7 +77,7 @@ func (s *Server) accept(ctx context.Context, src Source, owner omega.Fingerprint
 	lock := &s.locks[Bucket(given.Fingerprint())]
 	lock.Lock()
 	defer lock.Unlock()
-	return s.tell(s.replace(ctx, src, given, now))
+	return s.tell(s.replace(ctx, from, given, now))
 }
 
 // tell lets the watchers know what replace has changed.
@@ -98,7 +111,7 @@ func (s *Server) Update(ctx context.Context, account omega.Fingerprint, own []by
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)
 	}
-	return s.tell(s.replace(ctx, FromServer, &Entry{Certificate: cert}, now))
+	return s.tell(s.replace(ctx, giver{source: FromServer}, &Entry{Certificate: cert}, now))
 }
 
 // checkGiven judges a record by the certificate that it came with. A server
@@ -118,10 +131,10 @@ func (s *Server) checkGiven(src Source, given *Entry, now time.Time) error {
 }
 
 // replace merges given into what stands. The lock of its bucket is held.
-func (s *Server) replace(ctx context.Context, src Source, given *Entry, now time.Time) (*Entry, bool, error) {
+func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time.Time) (*Entry, bool, error) {
 	old, others, err := s.load(ctx, given.Fingerprint(), now)
 	if errors.Is(err, ErrNotFound) {
-		return s.register(ctx, src, given)
+		return s.register(ctx, from, given)
 	}
 	if err != nil {
 		return nil, false, omega.Errorf(omega.CodeInternal, "%v", err)
@@ -132,7 +145,7 @@ func (s *Server) replace(ctx context.Context, src Source, given *Entry, now time
 		return nil, false, refusal(err)
 	}
 	var lost error
-	if src == FromSession {
+	if from.source == FromSession {
 		if lost = compare(old, given, merged); lost != nil {
 			s.stats.conflicts.Add(1)
 			merged, kept = old, asEvidence(old, given, others)
@@ -185,13 +198,18 @@ func asEvidence(old, given *Entry, others []*wire.Record) []*wire.Record {
 func sameRecord(a, b *wire.Record) bool { return a.Hash() == b.Hash() }
 
 // register stores the first entry under a fingerprint.
-func (s *Server) register(ctx context.Context, src Source, given *Entry) (*Entry, bool, error) {
-	err := s.mayRegister(src, given)
+func (s *Server) register(ctx context.Context, from giver, given *Entry) (*Entry, bool, error) {
+	err := s.mayRegister(from.source, given)
+	giveBack := func() {}
+	if err == nil && from.source == FromSession && s.cfg.Registration == RegistrationInvite {
+		giveBack, err = s.cfg.Redeem(given.Fingerprint(), from.invite) // last: nothing else refuses after it
+	}
 	if err != nil {
 		s.stats.refused.Add(1)
 		return nil, false, err
 	}
 	if err := s.put(ctx, nil, given, nil); err != nil {
+		giveBack()
 		return nil, false, err
 	}
 	return given, true, nil

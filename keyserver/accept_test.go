@@ -1,6 +1,7 @@
 package keyserver_test
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -263,4 +264,56 @@ func TestAnyOrderConverges(t *testing.T) {
 			t.Fatalf("buckets %v differ; stands %d", diff, e.Sequence())
 		}
 	}
+}
+
+// TestInvite: an invite is asked for once, for who is new, and given back when
+// the account was not stored.
+func TestInvite(t *testing.T) {
+	if _, err := keyserver.New(keyserver.Config{Store: keyserver.NewMem(), Registration: keyserver.RegistrationInvite}); err == nil {
+		t.Error("registration by invitation without anybody to ask")
+	}
+	var asked []*omega.Invite
+	back := 0
+	store := &fullStore{Store: keyserver.NewMem()}
+	s := newServer(t, keyserver.Config{Store: store, Registration: keyserver.RegistrationInvite, Redeem: func(_ omega.Fingerprint, i *omega.Invite) (func(), error) {
+		if asked = append(asked, i); i == nil {
+			return nil, omega.Errorf(omega.CodeRefused, "it needs an invite")
+		}
+		return func() { back++ }, nil
+	}})
+	a, b := newAccount(t, 1), newAccount(t, 1)
+	first := a.record(a.devices[0], 1, nil, nil)
+	if _, _, err := s.Register(t.Context(), a.entry(first), nil); omegaCode(err) != omega.CodeRefused {
+		t.Errorf("without one: %v", err)
+	}
+	store.full = true
+	if _, _, err := s.Register(t.Context(), a.entry(first), &omega.Invite{1}); omegaCode(err) != omega.CodeDiskFull || back != 1 {
+		t.Errorf("not stored: %v, given back %d times", err, back)
+	}
+	store.full = false
+	if _, changed, err := s.Register(t.Context(), a.entry(first), &omega.Invite{1}); err != nil || !changed || back != 1 {
+		t.Errorf("with one: %v, %v, given back %d times", changed, err, back)
+	}
+	if len(asked) != 3 {
+		t.Errorf("asked %d times, want 3", len(asked))
+	}
+	// Who is known already, and what servers tell each other, needs none.
+	mustAccept(t, s, keyserver.FromSession, a.entry(a.record(a.devices[0], 2, first, nil)))
+	mustAccept(t, s, keyserver.FromServer, b.entry(b.record(b.devices[0], 1, nil, nil)))
+	if len(asked) != 3 {
+		t.Errorf("asked %d times, want 3 still", len(asked))
+	}
+}
+
+// A fullStore takes nothing while it is full.
+type fullStore struct {
+	keyserver.Store
+	full bool
+}
+
+func (s *fullStore) Put(ctx context.Context, i *keyserver.Item) error {
+	if s.full {
+		return keyserver.ErrDiskFull
+	}
+	return s.Store.Put(ctx, i)
 }

@@ -39,6 +39,7 @@ type Registration uint8
 const (
 	RegistrationOpen   Registration = iota // anyone who can prove possession of a key
 	RegistrationClosed                     // nobody; accounts of other servers are still replicated
+	RegistrationInvite                     // who has an invite that Config.Redeem takes; the same
 )
 
 // Config says how a Server works.
@@ -48,6 +49,12 @@ type Config struct {
 	// Registration is who may register through a session. The zero value lets
 	// everyone.
 	Registration Registration
+
+	// Redeem takes one use of an invite for a new account, nil for one that came
+	// without, and returns when that is on stable storage. The same account again
+	// takes no other use. Its error is an *omega.Error. giveBack undoes it when the
+	// account was not stored after all. Required for RegistrationInvite.
+	Redeem func(account omega.Fingerprint, invite *omega.Invite) (giveBack func(), err error)
 
 	// Joining reports that this server is not a member of its cloud yet: it takes
 	// nobody until it is. Nil means never.
@@ -91,8 +98,11 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Store == nil {
 		return nil, errors.New("keyserver: Config.Store is required")
 	}
-	if cfg.Registration > RegistrationClosed {
+	if cfg.Registration > RegistrationInvite {
 		return nil, fmt.Errorf("keyserver: registration policy %d is unknown", cfg.Registration)
+	}
+	if cfg.Registration == RegistrationInvite && cfg.Redeem == nil {
+		return nil, errors.New("keyserver: Config.Redeem is required for registration by invitation")
 	}
 	if cfg.MaxAccounts <= 0 {
 		cfg.MaxAccounts = 2_000_000

@@ -23,6 +23,14 @@ const (
 	maxConfigAddress = 255 // addresses and URLs, the same
 )
 
+// wrong says what is wrong with a configuration: its first argument is the
+// catalogue's key of that.
+func wrong(key string, args ...any) error { return &i18n.Error{Text: i18n.T(key, args...)} }
+
+func wrongBecause(err error, key string, args ...any) error {
+	return &i18n.Error{Text: i18n.T(key, args...), Err: err}
+}
+
 // check finds what cannot work before anything is opened. Its errors name the
 // key.
 func (c *Config) check() error {
@@ -32,7 +40,7 @@ func (c *Config) check() error {
 		}
 	}
 	if c.Dir == "" {
-		return errors.New("dir: a directory for keys and mail is required")
+		return wrong("config.dir")
 	}
 	if _, err := c.bootstraps(); err != nil {
 		return err
@@ -41,7 +49,7 @@ func (c *Config) check() error {
 		return err
 	}
 	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
-		return fmt.Errorf("cloud.vouch: %d, want 0 to %d", c.Cloud.Vouch, maxVouches)
+		return wrong("config.range", "cloud.vouch", c.Cloud.Vouch, 0, maxVouches)
 	}
 	_, err := logLevel(c.LogLevel)
 	return err
@@ -50,10 +58,10 @@ func (c *Config) check() error {
 func (c *Config) checkTexts() error {
 	for _, f := range []struct{ key, value string }{{"name", c.Name}, {"operator", c.Operator}, {"site", c.Site}} {
 		if len(f.value) > maxConfigText {
-			return fmt.Errorf("%s: %d octets of UTF-8, at most %d", f.key, len(f.value), maxConfigText)
+			return wrong("config.long", f.key, len(f.value), maxConfigText)
 		}
 		if strings.ContainsFunc(f.value, func(r rune) bool { return !unicode.IsGraphic(r) }) {
-			return fmt.Errorf("%s: %q has characters that cannot be shown", f.key, f.value)
+			return wrong("config.hidden", f.key, fmt.Sprintf("%q", f.value))
 		}
 	}
 	return nil
@@ -72,17 +80,17 @@ func (c *Config) checkListen() error {
 	} {
 		if l.addr == "" {
 			if l.required {
-				return fmt.Errorf("%s: an address is required, for example %q", l.key, ":7000")
+				return wrong("config.noaddress", l.key)
 			}
 			continue
 		}
 		host, port, err := splitAddress(l.addr)
 		if err != nil {
-			return fmt.Errorf("%s: %w; write \":7000\" for every address of this machine, or \"192.0.2.1:7000\"", l.key, err)
+			return wrong("config.listen", l.key, l.addr)
 		}
 		for _, o := range taken {
 			if o.port == port && port != "0" && (o.host == host || o.host == "" || host == "") {
-				return fmt.Errorf("%s: port %s is the one of %s already", l.key, port, o.key)
+				return wrong("config.sameport", l.key, port, o.key)
 			}
 		}
 		taken = append(taken, listener{l.key, host, port})
@@ -114,11 +122,11 @@ func (c *Config) checkAnnounce() error {
 		host, port, err := splitAddress(a.addr)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%s: %w; write what others dial, for example \"im.example.tw:7000\"", a.key, err)
+			return wrong("config.announce", a.key, a.addr)
 		case host == "" || port == "0":
-			return fmt.Errorf("%s: %q names no host and port that others could dial", a.key, a.addr)
+			return wrong("config.undialable", a.key, a.addr)
 		case len(a.addr) > maxConfigAddress:
-			return fmt.Errorf("%s: %d octets, at most %d", a.key, len(a.addr), maxConfigAddress)
+			return wrong("config.long", a.key, len(a.addr), maxConfigAddress)
 		}
 		// Names and private addresses are for Warnings: only the port is always wrong.
 		if err := transport.CheckAnnounced(net.JoinHostPort("name.example", port), true); err != nil {
@@ -130,21 +138,19 @@ func (c *Config) checkAnnounce() error {
 	}
 	u, err := url.Parse(c.Announce.HTTP)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(c.Announce.HTTP) > maxConfigAddress {
-		return fmt.Errorf("announce.http: %q is not a URL like \"https://im.example.tw\"", c.Announce.HTTP)
+		return wrong("config.url", "announce.http", c.Announce.HTTP)
 	}
 	return nil
 }
 
 func (c *Config) checkChoices() error {
-	switch c.Registration {
-	case "open", "closed":
-	default:
-		return fmt.Errorf("registration: %q is not open or closed", c.Registration)
+	if _, ok := registrations[c.Registration]; !ok {
+		return wrong("config.registration", c.Registration)
 	}
 	switch c.Store.Kind {
 	case "pebble", "memory":
 	default:
-		return fmt.Errorf("store.kind: %q is not pebble or memory", c.Store.Kind)
+		return wrong("config.store", c.Store.Kind)
 	}
 	return nil
 }
@@ -163,29 +169,33 @@ func (c *Config) checkNumbers() error {
 		{"limits.http_at_once_per_host", float64(c.Limits.HTTPPerHost)}, {"limits.http_at_once", float64(c.Limits.HTTPOpen)},
 	} {
 		if n.value <= 0 {
-			return fmt.Errorf("%s: must be above 0; `omegad config` shows the default", n.key)
+			return wrong("config.positive", n.key)
 		}
 	}
 	if c.Limits.Connections < 0 {
-		return errors.New("limits.connections: must be above 0, or 0 for what the system allows")
+		return wrong("config.connections")
 	}
 	if i := time.Duration(c.Probe.Interval); i != 0 && i < time.Second {
-		return errors.New("probe.interval: at least 1s, or 0s to probe nobody")
+		return wrong("config.probe")
 	}
 	if c.Limits.SendRate == 0 {
-		return errors.New("limits.send_rate: must be above 0, or -1 for no limit")
+		return wrong("config.sendrate")
 	}
 	return nil
 }
 
 // CheckMachine finds what this machine would refuse: a folder that cannot be
-// written. It makes nothing that stays.
+// written, files that are not there. It makes nothing that stays. A server looks
+// before it starts.
 func (c *Config) CheckMachine() error {
+	if _, err := c.vouches(); err != nil {
+		return err
+	}
 	dir := c.Dir
 	for {
 		info, err := os.Stat(dir)
 		if err == nil && !info.IsDir() {
-			return fmt.Errorf("dir: %s is not a directory", dir)
+			return wrong("config.notdir", dir)
 		}
 		if err == nil {
 			break
@@ -197,7 +207,7 @@ func (c *Config) CheckMachine() error {
 	}
 	probe, err := os.MkdirTemp(dir, ".omegad-check-")
 	if err != nil {
-		return fmt.Errorf("dir: %s cannot be made there: %w", c.Dir, err)
+		return wrongBecause(err, "config.nodir", c.Dir, err)
 	}
 	return os.Remove(probe)
 }

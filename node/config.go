@@ -121,7 +121,7 @@ func (b *ByteSize) UnmarshalText(text []byte) error {
 	}
 	var n int64
 	if _, err := fmt.Sscanf(s+"\n", "%d\n", &n); err != nil || n < 0 || n > 1<<50/unit {
-		return fmt.Errorf("%q is not a size; write a number, or one with KiB, MiB or GiB", text)
+		return fmt.Errorf("%q"+notSize, text)
 	}
 	*b = ByteSize(n * unit)
 	return nil
@@ -134,7 +134,7 @@ type Duration time.Duration
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a time; write for example 30s or 5m", text)
+		return fmt.Errorf("%q"+notTime, text)
 	}
 	*d = Duration(v)
 	return nil
@@ -181,16 +181,33 @@ func configError(err error) error {
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		e := strict.Errors[0]
 		row, _ := e.Position()
-		return fmt.Errorf("line %d: unknown key %q; `omegad config` lists every key", row, strings.Join(e.Key(), "."))
+		return wrong("config.unknown", row, strings.Join(e.Key(), "."))
 	}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, col := decode.Position()
-		text := strings.TrimPrefix(decode.Error(), "toml: ")
-		if key := strings.Join(decode.Key(), "."); key != "" && strings.Contains(text, "struct field") {
-			text = key + ": not a value of this kind; `omegad config` shows one"
-		}
-		return fmt.Errorf("line %d, column %d: %s", row, col, text)
+		return decodeProblem(decode, row, col)
 	}
 	return err
 }
+
+// decodeProblem says what is wrong with a value, or with the file's form.
+func decodeProblem(err *toml.DecodeError, row, col int) error {
+	text := strings.TrimPrefix(err.Error(), "toml: ")
+	key := strings.Join(err.Key(), ".")
+	for part, what := range map[string]string{notSize: "config.size", notTime: "config.time"} {
+		if before, _, found := strings.Cut(text, part); found {
+			return wrong(what, row, col, before)
+		}
+	}
+	if key != "" && strings.Contains(text, "struct field") {
+		return wrong("config.kind", row, col, key)
+	}
+	return wrong("config.syntax", row, col, text)
+}
+
+// What values that cannot be read are not, behind the value.
+const (
+	notSize = " is not a size"
+	notTime = " is not a time"
+)

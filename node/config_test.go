@@ -1,6 +1,7 @@
 package node
 
 import (
+	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -62,11 +63,19 @@ func TestConfigErrors(t *testing.T) {
 		{"[limits]\nguests = 0", "limits.guests: "},
 		{"[limits]\nsend_rate = 0", "limits.send_rate: "},
 		{"[cloud]\nbootstrap = [\"x\"]", "cloud.bootstrap: "},
+		{"[cloud]\ndeny = [\"x\"]", "cloud.deny: \"x\" is neither"},
+		{"[cloud]\ndeny = [\"operator: \"]", "cloud.deny: "},
+		{"[cloud]\nvouch = 17", "cloud.vouch: 17"},
+		{"[homes]\nmin_age = \"7d\"", `"7d" is not a time`},
+		{"name = ", "line 1, column "},
 	}
 	for _, tt := range tests {
 		_, err := ParseConfig([]byte(tt.config))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "struct") {
 			t.Errorf("%q: %v, want %q", tt.config, err, tt.want)
+		}
+		if text := i18n.Words(err, i18n.Chinese); !regexp.MustCompile(`\p{Han}`).MatchString(text) || strings.Contains(text, "{") {
+			t.Errorf("%q says %q in Chinese", tt.config, text)
 		}
 	}
 }
@@ -122,6 +131,19 @@ func TestCheckMachine(t *testing.T) {
 	} {
 		if err := (&Config{Dir: path}).CheckMachine(); (err == nil) != ok {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+	// Files that certify this server's key: serve and serve --check say the same.
+	junk := filepath.Join(t.TempDir(), "junk")
+	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{junk, junk + "2"} {
+		cfg := &Config{Dir: dir}
+		cfg.Cloud.Vouches = []string{path}
+		_, err := New(t.Context(), *cfg, Options{})
+		if checked := cfg.CheckMachine(); checked == nil || err == nil || checked.Error() != err.Error() || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: the check says %v, the server %v", path, checked, err)
 		}
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "*")); err != nil || len(left) > 0 {

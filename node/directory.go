@@ -25,13 +25,23 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 	cfg := directory.Config{
 		Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock, Logger: n.log,
 		Private: n.cfg.Cloud.Private, ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
-		Load: func() ([]byte, error) { return os.ReadFile(state) },
-		Save: func(b []byte) error { return writeFile(state, b) },
+		Refused: n.refusal,
+		Load:    func() ([]byte, error) { return os.ReadFile(state) },
+		Save:    func(b []byte) error { return writeFile(state, b) },
 	}
 	if cfg.ProbeInterval > 0 {
 		cfg.Probe = n.probe
 	}
 	return directory.New(cfg)
+}
+
+// refusal is why this server is no part of its cloud, for /api/v1/topology.
+func (n *Node) refusal() *directory.Refusal {
+	r := n.refused()
+	if r == nil {
+		return nil
+	}
+	return &directory.Refusal{By: r.By, Reason: r.Why.String(), Text: r.Text}
 }
 
 // where tells which proxy a user is on who wants that to be known.

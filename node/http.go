@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,10 +21,7 @@ import (
 func (n *Node) publicHandler() (http.Handler, error) {
 	v := newVisitors(&n.cfg, nil)
 	mux := &router{mux: http.NewServeMux(), visitors: v}
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Write([]byte("ok\n"))
-	})
+	mux.HandleFunc("GET /healthz", n.serveHealth)
 	mux.HandleFunc("GET "+transport.WebSocketPath, func(w http.ResponseWriter, r *http.Request) {
 		c, err := n.transport.ServeWebSocket(w, r)
 		if err != nil {
@@ -45,8 +41,12 @@ func (n *Node) publicHandler() (http.Handler, error) {
 func (n *Node) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", n.metrics.handler(n))
+	mux.HandleFunc("GET /status", n.serveStatus)
 	mux.HandleFunc("GET /trace", n.serveTrace)
 	mux.HandleFunc("POST /backup", n.serveBackup)
+	mux.HandleFunc("GET /invites", n.serveInvites)
+	mux.HandleFunc("POST /invites", n.serveNewInvite)
+	mux.HandleFunc("DELETE /invites/{name}", n.serveRevoke)
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -67,7 +67,7 @@ func (n *Node) compare(ctx context.Context) error {
 	defer tick.Stop()
 	c := n.comparisons
 	defer c.wait()
-	known := introductions{}
+	known, refused := introductions{}, lamp{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,6 +76,7 @@ func (n *Node) compare(ctx context.Context) error {
 		}
 		servers, now := n.cloud.Servers(), n.opt.Clock()
 		n.members.update(servers, now)
+		refused.look(n)
 		known.forget(servers)
 		var there []omega.Fingerprint
 		for _, s := range servers {
@@ -167,7 +168,7 @@ func (n *Node) expire(ctx context.Context) error {
 
 func logLevel(s string) (l slog.Level, err error) {
 	if err := l.UnmarshalText([]byte(s)); err != nil {
-		return l, fmt.Errorf("log_level: %q is not debug, info, warn or error", s)
+		return l, wrong("config.loglevel", s)
 	}
 	return l, nil
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -30,12 +31,15 @@ func (c *Config) denied() (cloud.Deny, error) {
 	var d cloud.Deny
 	for _, entry := range c.Cloud.Deny {
 		if name, ok := strings.CutPrefix(entry, operatorPrefix); ok {
-			d.Operators = append(d.Operators, strings.TrimSpace(name))
+			if name = strings.TrimSpace(name); name == "" || len(name) > maxConfigText {
+				return d, wrong("config.deny", entry, operatorPrefix)
+			}
+			d.Operators = append(d.Operators, name)
 			continue
 		}
 		fp, err := omega.ParseFingerprint(entry)
 		if err != nil {
-			return d, fmt.Errorf("cloud.deny: %q is neither a fingerprint nor %q with a name: %w", entry, operatorPrefix, err)
+			return d, wrongBecause(err, "config.deny", entry, operatorPrefix)
 		}
 		d.Servers = append(d.Servers, fp)
 	}
@@ -48,7 +52,7 @@ func (c *Config) bootstraps() ([]transport.Address, error) {
 	for _, b := range c.Cloud.Bootstrap {
 		addr, err := transport.ParseAddress(b)
 		if err != nil {
-			return nil, fmt.Errorf("cloud.bootstrap: %w", err)
+			return nil, wrongBecause(err, "config.bootstrap", b)
 		}
 		out = append(out, addr)
 	}
@@ -61,14 +65,17 @@ func (c *Config) vouches() ([][]byte, error) {
 	for _, path := range c.Cloud.Vouches {
 		b, err := os.ReadFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("cloud.vouches: %w", err)
+			return nil, wrongBecause(err, "config.vouchfile", path, err)
 		}
 		list, err := pgp.ParseCertifications(b, maxVouches)
+		if err == nil && len(list) == 0 {
+			err = errors.New("no certification")
+		}
 		if err != nil {
-			return nil, fmt.Errorf("cloud.vouches: %s: %w", path, err)
+			return nil, wrongBecause(err, "config.novouch", path)
 		}
 		if out = append(out, list...); len(out) > maxVouches {
-			return nil, fmt.Errorf("cloud.vouches: %d certifications, at most %d are shown", len(out), maxVouches)
+			return nil, wrong("config.manyvouches", len(out), maxVouches)
 		}
 	}
 	return out, nil
@@ -76,25 +83,28 @@ func (c *Config) vouches() ([][]byte, error) {
 
 // ExplainJoin tells how a server with this configuration would join the cloud
 // and what its candidates say. Nothing is changed in the cloud; the server's
-// keys are made if it has none, as the first start would.
-func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
+// keys are made if it has none, as the first start would, and it reports whether
+// they were, also beside an error.
+func ExplainJoin(ctx context.Context, cfg *Config) (e *cloud.Explanation, keysMade bool, err error) {
 	// A second connection with the keys of a running server would take the
 	// place of its own.
 	ln, err := net.Listen("tcp", cfg.Listen.Peer)
 	if err != nil {
-		return nil, fmt.Errorf("the server of this configuration seems to be running, and joins by itself: %w", err)
+		return nil, false, fmt.Errorf("the server of this configuration seems to be running, and joins by itself: %w", err)
 	}
 	ln.Close()
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	_, statErr := os.Stat(filepath.Join(cfg.Dir, fileSecrets))
 	identity, err := loadIdentity(ctx, cfg.Dir, time.Now())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	keysMade = statErr != nil
 	guard, err := newGuard(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
 	c := cloud.Config{
 		Identity:     identity,
@@ -113,15 +123,16 @@ func ExplainJoin(ctx context.Context, cfg *Config) (*cloud.Explanation, error) {
 		c.Announcement.Flags |= mesh.FlagNAT
 	}
 	if c.Bootstrap, err = cfg.bootstraps(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
 	if c.Deny, err = cfg.denied(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
 	if c.Vouches, err = cfg.vouches(); err != nil {
-		return nil, err
+		return nil, keysMade, err
 	}
-	return cloud.Explain(ctx, c)
+	e, err = cloud.Explain(ctx, c)
+	return e, keysMade, err
 }
 
 // ReadEvidence returns the proofs of equivocation that a server's directory

@@ -15,6 +15,7 @@ import (
 	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/proxy"
+	"github.com/omega-im/omega/wire"
 )
 
 // Bounds of what is remembered of other servers.
@@ -101,11 +102,12 @@ func (m *members) note(servers []cloud.Server, now time.Time) []byte {
 			a.last = now
 			m.book[s.Server] = a
 		}
+		why, until := m.notHome(&s, now)
 		next.list = append(next.list, proxy.Member{
 			// One that lost links for a time stays a place for mail: deputies
 			// must be the same for who writes and who reads a minute later.
 			Server: s.Server, Full: full || s.State == mesh.Degraded, Reachable: s.State != mesh.Unreachable || s.Server == m.self,
-			Eligible: full && m.eligible(&s, now),
+			Eligible: why == wire.HomeMay, Why: why, Until: until,
 			// Who has the links of a member may be one of a part out of sight.
 			Stranger: !full && !known && len(s.Links) < mesh.RequiredLinks,
 		})
@@ -132,11 +134,25 @@ func (m *members) since(server omega.Fingerprint) (time.Time, bool) {
 	return a.first, ok
 }
 
-// eligible reports whether a full member may be a home that nobody asked for.
-// mu is held.
-func (m *members) eligible(s *cloud.Server, now time.Time) bool {
+// notHome says why a server may not be a home that nobody asked for, and until
+// when, where that is known. mu is held.
+func (m *members) notHome(s *cloud.Server, now time.Time) (why wire.HomeWhy, until time.Time) {
 	a := m.book[s.Server]
-	return s.Registration == mesh.RegistrationOpen && s.Flags&mesh.FlagDraining == 0 && now.Sub(a.first) >= m.minAge
+	switch {
+	case s.State == mesh.Unreachable && s.Server != m.self:
+		return wire.HomeAway, until
+	case s.State != mesh.Full:
+		return wire.HomeNoLinks, until
+	case s.Flags&mesh.FlagDraining != 0:
+		return wire.HomeLeaving, until
+	case s.Registration == mesh.RegistrationInvite:
+		return wire.HomeInvites, until
+	case s.Registration != mesh.RegistrationOpen:
+		return wire.HomeClosed, until
+	case now.Sub(a.first) < m.minAge:
+		return wire.HomeYoung, a.first.Add(m.minAge)
+	}
+	return wire.HomeMay, until
 }
 
 // encode forgets who was not seen for long, and returns the book in octets. What

@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/wire"
 )
 
 func server(t *testing.T, n int, operator string, edit func(*cloud.Server)) cloud.Server {
@@ -40,6 +41,7 @@ func TestMembersAge(t *testing.T) {
 		server(t, 4, "d", func(s *cloud.Server) { s.Announcement.Flags = mesh.FlagDraining }),
 		server(t, 5, "e", func(s *cloud.Server) { s.State = mesh.Probationary }),
 		server(t, 6, "f", func(s *cloud.Server) { s.State = mesh.Unreachable }),
+		server(t, 7, "g", func(s *cloud.Server) { s.Announcement.Registration = mesh.RegistrationInvite }),
 	}
 	self := server(t, 9, "me", nil)
 	open := func(now time.Time) *members {
@@ -53,10 +55,17 @@ func TestMembersAge(t *testing.T) {
 	m.update(append([]cloud.Server{self, old}, others...), start)
 	m = open(start.Add(time.Hour))
 	m.update(append([]cloud.Server{self, old, young}, others...), start.Add(week))
+	whys := map[omega.Fingerprint]wire.HomeWhy{
+		young.Server: wire.HomeYoung, others[0].Server: wire.HomeClosed, others[1].Server: wire.HomeLeaving,
+		others[2].Server: wire.HomeNoLinks, others[3].Server: wire.HomeAway, others[4].Server: wire.HomeInvites,
+	}
 	for _, x := range m.list() {
 		want := x.Server == old.Server || x.Server == self.Server // known since the start
 		if x.Eligible != want {
 			t.Errorf("%v: eligible %v, want %v", x.Server, x.Eligible, want)
+		}
+		if why := whys[x.Server]; x.Why != why || why == wire.HomeYoung && !x.Until.Equal(start.Add(2*week)) {
+			t.Errorf("%v: why %d until %v, want %d", x.Server, x.Why, x.Until, why)
 		}
 		if want := x.Server != others[3].Server; x.Reachable != want {
 			t.Errorf("%v: reachable %v", x.Server, x.Reachable)

@@ -65,6 +65,7 @@ type Node struct {
 	mail      *mailbox.Store
 	spool     *mailbox.Store // for other servers
 	members   *members
+	invites   *invites
 	cloud     *cloud.Cloud
 	guard     *transport.Guard // dials what servers announce
 	proxy     *proxy.Proxy
@@ -100,6 +101,9 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 			n.closeAll()
 		}
 	}()
+	if err := cfg.CheckMachine(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -199,16 +203,26 @@ func (n *Node) openStores(ctx context.Context) error {
 	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), n.opt.Clock()); err != nil {
 		return err
 	}
-	policy := keyserver.RegistrationOpen
-	if n.cfg.Registration == "closed" {
-		policy = keyserver.RegistrationClosed
+	if n.invites, err = loadInvites(filepath.Join(n.cfg.Dir, fileInvites), n.opt.Clock); err != nil {
+		return err
 	}
 	if n.keys, err = keyserver.New(keyserver.Config{
-		Store: n.keyStore, Registration: policy, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
+		Store: n.keyStore, Registration: registrations[n.cfg.Registration].policy, Redeem: n.invites.redeem, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
 	}); err != nil {
 		return err
 	}
 	return n.keys.Load(ctx)
+}
+
+// registrations are what the configuration may say, for the key server and for
+// others.
+var registrations = map[string]struct {
+	policy    keyserver.Registration
+	announced mesh.Registration
+}{
+	"open":   {keyserver.RegistrationOpen, mesh.RegistrationOpen},
+	"invite": {keyserver.RegistrationInvite, mesh.RegistrationInvite},
+	"closed": {keyserver.RegistrationClosed, mesh.RegistrationClosed},
 }
 
 // join makes the parts and ties them together.
@@ -284,10 +298,7 @@ func (n *Node) announced() mesh.Announcement {
 	a := mesh.Announcement{
 		Flags: mesh.FlagAnswers, Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
 		Client: dialable(n.cfg.Announce.Client, n.client), Peer: dialable(n.cfg.Announce.Peer, n.peer), HTTP: n.cfg.Announce.HTTP,
-		Registration: mesh.RegistrationOpen,
-	}
-	if n.cfg.Registration == "closed" {
-		a.Registration = mesh.RegistrationClosed
+		Registration: registrations[n.cfg.Registration].announced,
 	}
 	if n.cfg.Cloud.Transit {
 		a.Flags |= mesh.FlagTransit
@@ -336,6 +347,9 @@ func (n *Node) others() []omega.Fingerprint {
 // reached it yet: it takes no accounts until it is a member. One that was told
 // of no cloud is one by itself. (spec/delivery.md, DELIV-11)
 func (n *Node) joining() bool {
+	if n.refused() != nil {
+		return true
+	}
 	others := 0
 	for _, s := range n.cloud.Servers() {
 		if s.Server != n.Fingerprint() {
@@ -382,7 +396,7 @@ func (n *Node) find(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate
 
 // register takes somebody new from the transport.
 func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
-	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record})
+	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite)
 	if err != nil {
 		return nil, 0, err
 	}

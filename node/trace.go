@@ -1,17 +1,14 @@
 package node
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -31,9 +28,6 @@ type TraceHop struct {
 	RTTMS  float64           `json:"rtt_ms"` // from the tracing server and back
 }
 
-// maxTraceAnswer bounds what FetchTrace reads, in octets.
-const maxTraceAnswer = 64 << 10
-
 // serveTrace is GET /trace?to=FPR of the admin listener.
 func (n *Node) serveTrace(w http.ResponseWriter, r *http.Request) {
 	to, err := omega.ParseFingerprint(r.FormValue("to"))
@@ -42,19 +36,29 @@ func (n *Node) serveTrace(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	tr, err := n.Trace(r.Context(), to)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnknownServer), errors.Is(err, ErrIsAccount):
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := json.NewEncoder(w).Encode(tr); err != nil {
-		n.log.Debug("trace not answered", "err", err)
-	}
+	n.answer(w, tr)
 }
+
+// Errors of traces that callers put into words.
+var (
+	ErrUnknownServer = errors.New("no server of this cloud has that fingerprint, as far as is known here")
+	ErrIsAccount     = errors.New("that is an account, not a server")
+	ErrNoWay         = errors.New("no way leads there now")
+)
 
 // Trace sends a packet to a server that everybody on its way answers.
 func (n *Node) Trace(ctx context.Context, to omega.Fingerprint) (Trace, error) {
+	if err := n.traceable(ctx, to); err != nil {
+		return Trace{}, err
+	}
 	tr, err := n.cloud.Probe(ctx, to)
 	if err != nil {
 		return Trace{}, err
@@ -69,6 +73,23 @@ func (n *Node) Trace(ctx context.Context, to omega.Fingerprint) (Trace, error) {
 		out.TotalMS = milliseconds(h.RTT)
 	}
 	return out, nil
+}
+
+// traceable says what to is if it is no server that a trace could go to.
+func (n *Node) traceable(ctx context.Context, to omega.Fingerprint) error {
+	for _, s := range n.cloud.Servers() {
+		switch {
+		case s.Server != to:
+		case s.State == mesh.Unreachable && !s.Connected && to != n.Fingerprint():
+			return ErrNoWay
+		default:
+			return nil
+		}
+	}
+	if e, err := n.keys.Find(ctx, to); err == nil && e.Record != nil {
+		return ErrIsAccount
+	}
+	return ErrUnknownServer
 }
 
 // way is Trace for clients.
@@ -93,41 +114,8 @@ func (n *Node) way(ctx context.Context, to omega.Fingerprint) (*wire.Way, error)
 // milliseconds has three digits behind the point.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// ErrNoAdmin is returned by AdminAddress for a configuration without an admin
-// listener.
-var ErrNoAdmin = errors.New("listen.admin is off in this configuration")
-
-// AdminAddress is where a tool on the same machine reaches the admin listener
-// of a running server: host:port.
-func (c *Config) AdminAddress() (string, error) {
-	if c.Listen.Admin == "" {
-		return "", ErrNoAdmin
-	}
-	return c.Listen.Admin, nil
-}
-
 // FetchTrace asks the server whose admin listener is at an address for a trace.
-func FetchTrace(ctx context.Context, admin string, to omega.Fingerprint) (Trace, error) {
-	u := url.URL{Scheme: "http", Host: admin, Path: "/trace", RawQuery: url.Values{"to": {to.String()}}.Encode()}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return Trace{}, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return Trace{}, err
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxTraceAnswer))
-	if err != nil {
-		return Trace{}, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return Trace{}, fmt.Errorf("%s: %s", resp.Status, bytes.TrimSpace(b[:min(len(b), 200)]))
-	}
-	var tr Trace
-	if err := json.Unmarshal(b, &tr); err != nil {
-		return Trace{}, fmt.Errorf("trace from %s: %w", admin, err)
-	}
-	return tr, nil
+func FetchTrace(ctx context.Context, admin string, to omega.Fingerprint) (tr Trace, err error) {
+	err = ask(ctx, admin, http.MethodGet, "/trace?"+url.Values{"to": {to.String()}}.Encode(), nil, &tr)
+	return tr, err
 }

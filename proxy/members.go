@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -11,10 +13,12 @@ import (
 // A Member is a server of the cloud as a place for mail.
 type Member struct {
 	Server    omega.Fingerprint
-	Full      bool // a full member of the cloud
-	Eligible  bool // may be a home that nobody asked for (spec/delivery.md, DELIV-11)
-	Reachable bool // there is a way to it now
-	Stranger  bool // was never a full member and has not the links of one: no account was made there
+	Full      bool         // a full member of the cloud
+	Eligible  bool         // may be a home that nobody asked for (spec/delivery.md, DELIV-11)
+	Reachable bool         // there is a way to it now
+	Why       wire.HomeWhy // it is not Eligible
+	Until     time.Time    // when that ends; zero: not known
+	Stranger  bool         // was never a full member and has not the links of one: no account was made there
 }
 
 func (p *Proxy) members() []Member {
@@ -59,4 +63,27 @@ func (p *Proxy) homesFor(account omega.Fingerprint, present []omega.Fingerprint)
 		}
 	}
 	return out
+}
+
+// homeReasons is homesFor, and behind it the servers that may not be chosen, with
+// why: first those that may soonest.
+func (p *Proxy) homeReasons(account omega.Fingerprint, present []omega.Fingerprint) []wire.HomeReason {
+	known := make(map[omega.Fingerprint]Member)
+	for _, m := range p.members() {
+		known[m.Server] = m
+	}
+	var out []wire.HomeReason
+	for _, o := range p.homesFor(account, present) {
+		m := known[o.Server]
+		delete(known, o.Server)
+		out = append(out, wire.HomeReason{HomeOffer: o, Why: m.Why, Until: m.Until})
+	}
+	var passed []wire.HomeReason
+	for _, m := range known {
+		passed = append(passed, wire.HomeReason{HomeOffer: wire.HomeOffer{Server: m.Server, Flags: m.flags()}, Why: m.Why, Until: m.Until})
+	}
+	slices.SortFunc(passed, func(a, b wire.HomeReason) int {
+		return cmp.Or(cmp.Compare(a.Why, b.Why), a.Until.Compare(b.Until), a.Server.Compare(b.Server))
+	})
+	return append(out, passed[:min(len(passed), wire.MaxHomeOffers-len(out))]...)
 }

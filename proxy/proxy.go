@@ -265,6 +265,7 @@ func (p *Proxy) entryChanged(e *keyserver.Entry) {
 		}
 		p.home.changed(ctx, e)
 		p.endRevoked(e)
+		p.tellDevices(e)
 	})
 }
 

@@ -21,7 +21,12 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 	if !s.p.published.may(s.account, s.p.steady().UnixNano(), int64(publishInterval), publishBurst) {
 		return s.done(f.Tag, errPublish)
 	}
+	s.publishing.Lock() // until it is known what the device has now
 	stands, changed, err := s.p.cfg.Keys.Publish(ctx, s.account, e)
+	if err == nil {
+		s.told = entryTag(stands)
+	}
+	s.publishing.Unlock()
 	if changed {
 		s.p.countPublished(s.account)
 		s.p.announce(stands)
@@ -61,14 +66,15 @@ func statusOf(err error) []byte {
 }
 
 // Register takes an entry that an account, or a server that dials in, shows
-// during its handshake (transport.Config.Register), and publishes it. The
-// error is an *omega.Error.
-func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry) (*keyserver.Entry, error) {
-	src := keyserver.FromSession
+// during its handshake (transport.Config.Register), with the invite of somebody
+// who has one, and publishes it. The error is an *omega.Error.
+func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry, invite *omega.Invite) (stands *keyserver.Entry, err error) {
+	var changed bool
 	if role == transport.RoleServer {
-		src = keyserver.FromServer
+		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
+	} else {
+		stands, changed, err = p.cfg.Keys.Register(ctx, e, invite)
 	}
-	stands, changed, err := p.cfg.Keys.Accept(ctx, src, e)
 	if err != nil {
 		return nil, err
 	}

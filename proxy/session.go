@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -58,6 +59,9 @@ type session struct {
 	control gcra // of the reading goroutine
 	ways    gcra // of the reading goroutine
 
+	publishing sync.Mutex // held while the device publishes
+	told       uint64     // entryTag of the account's entry when the session began, or told last; guarded by publishing
+
 	mu      sync.Mutex
 	why     error         // why this side ended the session; guarded by mu
 	lease   []byte        // wire form of the newest; guarded by mu
@@ -108,6 +112,9 @@ func (p *Proxy) open(ctx context.Context, c conn) (*session, error) {
 	_ = onOwnStack(func() error {
 		if e, err := p.cfg.Keys.Find(ctx, s.account); err == nil {
 			p.endRevoked(e)
+			s.publishing.Lock()
+			s.told = entryTag(e)
+			s.publishing.Unlock()
 		}
 		return nil
 	})
@@ -253,14 +260,21 @@ func (s *session) acknowledge(ctx context.Context, f wire.Frame) error {
 // homes tells which servers could be homes of the account.
 func (s *session) homes(ctx context.Context, f wire.Frame) error {
 	account, n, err := omega.DecodeFingerprint(f.Body)
-	if err != nil || n != len(f.Body) || account != s.account {
+	reasons := err == nil && len(f.Body) == n+1 && f.Body[n] == wire.HomesWithReasons
+	if err != nil || n != len(f.Body) && !reasons || account != s.account {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "homes of another account")
 	}
 	var present []omega.Fingerprint
 	if r, err := s.p.cfg.Keys.Route(ctx, account); err == nil {
 		present = r.Homes
 	}
-	_ = s.c.SendFrame(wire.TypeHomeList, f.Tag, wire.AppendHomeOffers(nil, s.p.homesFor(account, present)))
+	body := []byte(nil)
+	if reasons {
+		body = wire.AppendHomeReasons(body, s.p.homeReasons(account, present))
+	} else {
+		body = wire.AppendHomeOffers(body, s.p.homesFor(account, present))
+	}
+	_ = s.c.SendFrame(wire.TypeHomeList, f.Tag, body)
 	return nil
 }
 
@@ -363,6 +377,40 @@ func (p *Proxy) endRevoked(e *keyserver.Entry) {
 			s.end(omega.CodeAuth, "the device was revoked or has expired")
 		}
 	}
+}
+
+// tellDevices pushes an account's new entry to those of its devices that are
+// connected here: another one has moved the account, or was added. (spec/delivery.md,
+// DELIV-29)
+func (p *Proxy) tellDevices(e *keyserver.Entry) {
+	var body []byte
+	for _, d := range e.Certificate.Devices() {
+		s := p.sessions.get(d.Signing.Fingerprint())
+		if s == nil || s.account != e.Fingerprint() {
+			continue
+		}
+		if body == nil {
+			w := e.Wire()
+			body = wire.AppendEntry(nil, &w)
+		}
+		s.tell(entryTag(e), body)
+	}
+}
+
+// tell pushes an entry, unless the device has it, or made it.
+func (s *session) tell(tag uint64, body []byte) {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	if s.told != 0 && s.told != tag { // 0: the session begins, and the device looks for itself
+		s.told = tag
+		_ = s.c.SendFrame(wire.TypeEntry, 0, body) // what is missed is found when the device looks
+	}
+}
+
+// entryTag tells the entries of one account apart.
+func entryTag(e *keyserver.Entry) uint64 {
+	hash := e.Hash()
+	return binary.BigEndian.Uint64(hash[:])
 }
 
 // randomDelay is between 0 and max.

@@ -109,7 +109,7 @@ func (h *shake) authWithCert(ctx context.Context, a *auth) error {
 	if f.Type != wire.TypeCert {
 		return malformed(fmt.Sprintf("frame of type %d, want Cert", f.Type))
 	}
-	entry, err := wire.DecodeEntry(f.Body)
+	entry, invite, err := wire.DecodeCert(f.Body)
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,10 @@ func (h *shake) authWithCert(ctx context.Context, a *auth) error {
 	if err != nil {
 		return err
 	}
-	record := append([]byte(nil), entry.Record...)
-	if who, err = h.register(ctx, cert, record, a.device); err != nil {
+	r := Registration{
+		Role: h.role, Certificate: cert, Record: append([]byte(nil), entry.Record...), Invite: invite, Remote: h.conn.RemoteAddr(),
+	}
+	if who, err = h.register(ctx, r, a.device); err != nil {
 		return err
 	}
 	s.registered.Add(1)
@@ -140,20 +142,19 @@ func (h *shake) authWithCert(ctx context.Context, a *auth) error {
 
 // register asks the hook, and looks at the merged certificate once more: a
 // revocation that was known here sticks.
-func (h *shake) register(ctx context.Context, cert *pgp.Certificate, record []byte, device omega.Fingerprint) (*claim, error) {
-	s := h.server
+func (h *shake) register(ctx context.Context, r Registration, device omega.Fingerprint) (*claim, error) {
+	s, account := h.server, r.Certificate.Fingerprint()
 	if s.cfg.Register == nil {
 		return nil, tell(omega.Errorf(omega.CodeRefused, "this server takes no registrations"))
 	}
-	r := Registration{Role: h.role, Certificate: cert, Record: record, Remote: h.conn.RemoteAddr()}
 	merged, generation, err := s.cfg.Register(ctx, r)
 	h.renew()
 	if err != nil {
-		return nil, tell(fmt.Errorf("register %s: %w", cert.Fingerprint(), err))
+		return nil, tell(fmt.Errorf("register %s: %w", account, err))
 	}
 	who := claimOf(merged, generation, device, s.now())
-	if who == nil || merged.Fingerprint() != cert.Fingerprint() {
-		return nil, fmt.Errorf("register %s: device %s is not active after the merge", cert.Fingerprint(), device)
+	if who == nil || merged.Fingerprint() != account {
+		return nil, fmt.Errorf("register %s: device %s is not active after the merge", account, device)
 	}
 	return who, nil
 }

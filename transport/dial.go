@@ -11,6 +11,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -39,6 +40,11 @@ type DialConfig struct {
 	// with the account's certificate and newest location record (servers have
 	// none). nil never registers, and Dial then fails with omega.CodeNeedCert.
 	Register func(ctx context.Context) (wire.Entry, error)
+
+	// Invite goes with what Register returns: a server that takes new accounts by
+	// invitation wants it. Servers of versions that know no invites end the
+	// connection. nil for none.
+	Invite *omega.Invite
 
 	// Dialer opens the TCP connection; nil is the operating system's. A browser
 	// opens its WebSockets itself and ignores it.

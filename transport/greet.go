@@ -160,7 +160,7 @@ func (g *greeting) sendCert(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("prepare registration: %w", err)
 	}
-	body := wire.AppendEntry(nil, &entry)
+	body := wire.AppendCert(nil, &entry, g.cfg.Invite)
 	g.transcript.add(wire.TypeCert, body)
 	if err := g.conn.writeNow(wire.TypeCert, 0, body); err != nil {
 		return fmt.Errorf("send certificate: %w", err)

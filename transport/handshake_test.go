@@ -80,6 +80,15 @@ func TestRegistration(t *testing.T) {
 			t.Errorf("stats %+v, want 1 registration of 2 sessions", got)
 		}
 	})
+	t.Run("with an invite", func(t *testing.T) {
+		w := newWorld(t, nil)
+		cfg := w.config(alice)
+		cfg.Invite = &omega.Invite{1, 2, 3}
+		w.dial(cfg)
+		if got := w.directory.registered; len(got) != 1 || got[0].Invite == nil || *got[0].Invite != *cfg.Invite || string(got[0].Record) != "record" {
+			t.Errorf("registered %+v, want one with the invite", got)
+		}
+	})
 	t.Run("a new device", func(t *testing.T) {
 		w := newWorld(t, nil, alice)
 		phone := alice.device(t)

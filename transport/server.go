@@ -37,6 +37,7 @@ type Registration struct {
 	Role        Role
 	Certificate *pgp.Certificate // as shown; to be merged with what is known
 	Record      []byte           // location record, unchecked; empty for servers
+	Invite      *omega.Invite    // what somebody new came with; nil for none
 	Remote      net.Addr
 }
 

@@ -33,7 +33,7 @@ const (
 	TypeServerHello Type = 1 // S→C first frame of a connection; package transport
 	TypeAuth        Type = 2 // C→S account, device, proof
 	TypeResume      Type = 3 // C→S ticket, MAC
-	TypeCert        Type = 4 // C→S Entry: registration after NeedCert
+	TypeCert        Type = 4 // C→S Cert: an Entry, and maybe an invite, after NeedCert
 	TypeWelcome     Type = 5 // S→C version, session, ticket, proof
 	TypeError       Type = 6 // S→C u8 code | text; tag of the request, 0 = the connection
 	TypeDrop        Type = 7 // C→S handle 16 | blob ≤ 8 KiB: rendezvous for linking devices
@@ -48,7 +48,7 @@ const (
 	TypeAck        Type = 21 // C→P→H Ack
 	TypeRewind     Type = 22 // C→P→H Ack with a zero MAC: send again after Seq
 	TypeLookup     Type = 23 // C→S, S→S fingerprint: account, server or signing subkey
-	TypeEntry      Type = 24 // answer to TypeLookup: Entry
+	TypeEntry      Type = 24 // answer to TypeLookup: Entry; P→C with tag 0 the account's own new one
 	TypePublish    Type = 25 // C→S, S→S Entry: certificate and location record
 	TypeDone       Type = 26 // answer: u8 code | text
 	TypePing       Type = 27 // either way: ≤ 64 octets

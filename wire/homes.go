@@ -2,6 +2,8 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
+	"time"
 
 	"github.com/omega-im/omega"
 )
@@ -49,6 +51,67 @@ func DecodeHomeOffers(b []byte) ([]HomeOffer, error) {
 			return nil, malformed("home list: more than %d servers", MaxHomeOffers)
 		}
 		out = append(out, HomeOffer{r.fp(), HomeFlags(r.u8())})
+	}
+	return out, r.end("home list")
+}
+
+// HomesWithReasons stands behind the account in a TypeHomes that asks for
+// HomeReasons. (spec/delivery.md, DELIV-19)
+const HomesWithReasons = 1
+
+// A HomeWhy says why a server may not become a home that nobody asked for.
+type HomeWhy uint8
+
+// Reasons; others are unknown ones.
+const (
+	HomeMay     HomeWhy = 0 // it may
+	HomeYoung   HomeWhy = 1 // has not been a member for long enough
+	HomeInvites HomeWhy = 2 // takes new accounts by invitation
+	HomeClosed  HomeWhy = 3 // takes no new accounts
+	HomeLeaving HomeWhy = 4 // is draining
+	HomeNoLinks HomeWhy = 5 // is no full member
+	HomeAway    HomeWhy = 6 // cannot be reached
+)
+
+// A HomeReason is an offer, or why there is none.
+//
+//	fp server | u8 flags | u8 why | u64 from then on, 0: not known
+type HomeReason struct {
+	HomeOffer
+	Why   HomeWhy
+	Until time.Time // when Why ends; zero: not known
+}
+
+// AppendHomeReasons appends the body of TypeHomeList that answers a question with
+// HomesWithReasons.
+func AppendHomeReasons(b []byte, list []HomeReason) []byte {
+	for _, h := range list {
+		b = AppendHomeOffers(b, []HomeOffer{h.HomeOffer})
+		b = append(b, byte(h.Why))
+		var until uint64
+		if !h.Until.IsZero() {
+			until = uint64(h.Until.UnixMilli())
+		}
+		b = binary.BigEndian.AppendUint64(b, until)
+	}
+	return b
+}
+
+// DecodeHomeReasons reads what AppendHomeReasons wrote.
+func DecodeHomeReasons(b []byte) ([]HomeReason, error) {
+	r := reader{b: b}
+	var out []HomeReason
+	for len(r.b) > 0 && !r.bad {
+		if len(out) == MaxHomeOffers {
+			return nil, malformed("home list: more than %d servers", MaxHomeOffers)
+		}
+		h := HomeReason{HomeOffer: HomeOffer{r.fp(), HomeFlags(r.u8())}, Why: HomeWhy(r.u8())}
+		if ms := r.u64(); ms > maxMilli {
+			r.bad = true
+		} else if ms > 0 {
+			h.Until = time.UnixMilli(int64(ms)).UTC()
+		}
+		out = append(out, h)
 	}
 	return out, r.end("home list")
 }

@@ -212,7 +212,8 @@ type Entry struct {
 // maxRecord is more than the longest record: 5 v6 homes.
 const maxRecord = 1024
 
-// AppendEntry appends the body of TypeEntry, TypePublish and TypeCert.
+// AppendEntry appends the body of TypeEntry, TypePublish and, without an invite,
+// TypeCert.
 func AppendEntry(b []byte, e *Entry) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Certificate)))
 	b = append(b, e.Certificate...)
@@ -223,6 +224,13 @@ func AppendEntry(b []byte, e *Entry) []byte {
 // DecodeEntry reads an entry in place.
 func DecodeEntry(b []byte) (e Entry, err error) {
 	r := reader{b: b}
+	if e, err = r.entry(); err != nil {
+		return Entry{}, err
+	}
+	return e, r.end("entry")
+}
+
+func (r *reader) entry() (e Entry, err error) {
 	n := r.u32()
 	if n > omega.MaxCertificate {
 		return Entry{}, malformed("entry: certificate of %d octets, at most %d", n, omega.MaxCertificate)
@@ -233,7 +241,31 @@ func DecodeEntry(b []byte) (e Entry, err error) {
 		return Entry{}, malformed("entry: record of %d octets", n16)
 	}
 	e.Record = r.take(int(n16))
-	return e, r.end("entry")
+	return e, nil
+}
+
+// AppendCert appends the body of TypeCert: the entry, and behind it the invite of
+// somebody who has one. (spec/handshake.md, SHAKE-6)
+//
+//	Entry | invite 10, or nothing
+func AppendCert(b []byte, e *Entry, invite *omega.Invite) []byte {
+	b = AppendEntry(b, e)
+	if invite != nil {
+		b = append(b, invite[:]...)
+	}
+	return b
+}
+
+// DecodeCert reads what AppendCert wrote, the entry in place.
+func DecodeCert(b []byte) (e Entry, invite *omega.Invite, err error) {
+	r := reader{b: b}
+	if e, err = r.entry(); err != nil {
+		return Entry{}, nil, err
+	}
+	if !r.bad && len(r.b) == omega.InviteSize {
+		invite = new(omega.Invite(r.rest()))
+	}
+	return e, invite, r.end("certificate")
 }
 
 // AppendBlobs appends the body of TypeServerList: { u16 length | octets }*.

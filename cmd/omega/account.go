@@ -46,14 +46,15 @@ func (a *app) config(ctx context.Context) (client.Config, error) {
 
 type initCmd struct {
 	Name         string `required:"" help:"${help_init_name}" placeholder:"NAME"`
-	Server       string `required:"" help:"${help_init_server}" placeholder:"HOST:PORT[#FPR]"`
+	Server       string `help:"${help_init_server}" placeholder:"HOST:PORT[#FPR]"`
+	Invite       string `help:"${help_init_invite}" placeholder:"CODE|LINK"`
 	GPG          string `name:"gpg" help:"${help_init_gpg}" placeholder:"FPR"`
 	Device       string `help:"${help_init_device}" placeholder:"NAME"`
 	NoPassphrase bool   `help:"${help_init_nopass}"`
 }
 
 func (c *initCmd) Run(ctx context.Context, a *app) error {
-	cfg := client.InitConfig{Config: client.Config{Home: a.home, Name: c.Name}, Server: c.Server, DeviceName: deviceName(c.Device)}
+	cfg := client.InitConfig{Config: client.Config{Home: a.home, Name: c.Name}, Server: c.Server, Invite: c.Invite, DeviceName: deviceName(c.Device)}
 	var err error
 	if cfg.Passphrase, err = a.newPassphrase(ctx, c.NoPassphrase); err != nil {
 		return err

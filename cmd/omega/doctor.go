@@ -28,11 +28,16 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	homes, err := clientrpc.Homes.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
 	sick := diagnosis(st)
 	if a.json {
-		err = a.line(a.statusJSON(st, sick))
+		err = a.line(a.statusJSON(st, homes, sick))
 	} else {
 		a.status(st)
+		a.fewer(homes)
 	}
 	if err == nil && sick != nil {
 		return sick
@@ -99,11 +104,13 @@ func expired(st *clientrpc.StatusResult) bool {
 }
 
 // statusJSON is the form of a status that scripts read.
-func (a *app) statusJSON(st *clientrpc.StatusResult, sick *clientrpc.Error) any {
+func (a *app) statusJSON(st *clientrpc.StatusResult, homes *clientrpc.HomesResult, sick *clientrpc.Error) any {
 	out := struct {
 		*clientrpc.StatusResult
-		Problem map[string]string `json:"problem,omitempty"` // in words, in place of the core's
-	}{StatusResult: st}
+		Want    int                    `json:"homes_wanted,omitempty"` // where there are fewer
+		Passed  []clientrpc.PassedHome `json:"homes_passed,omitempty"`
+		Problem map[string]string      `json:"problem,omitempty"` // in words, in place of the core's
+	}{StatusResult: st, Want: homes.Want, Passed: homes.Passed}
 	if sick != nil {
 		out.Problem = a.errorJSON(sick)
 	}
@@ -145,5 +152,5 @@ func (a *app) skew(d time.Duration) string {
 	if d.Abs() <= time.Second {
 		return a.text("doctor.noskew")
 	}
-	return d.Round(time.Second).String()
+	return i18n.Duration(d.Round(time.Second), a.lang)
 }

@@ -35,7 +35,7 @@ func TestDiagnosis(t *testing.T) {
 		}
 		var out bytes.Buffer
 		a := &app{lang: i18n.Chinese, stdout: &out}
-		b, err := json.Marshal(a.statusJSON(&tt.st, sick))
+		b, err := json.Marshal(a.statusJSON(&tt.st, &clientrpc.HomesResult{}, sick))
 		if err != nil || strings.Contains(string(b), `{"key":`) || sick != nil && !strings.Contains(string(b), sick.Why.In(i18n.Chinese)) {
 			t.Errorf("%s: %s, %v", tt.name, b, err)
 		}

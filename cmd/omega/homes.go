@@ -74,5 +74,36 @@ func (a *app) withHomes(ctx context.Context, get func(*client.Local) (*clientrpc
 		}
 		a.printf("%s %s  %s  %s%s\n", mark, h.Server, safe(h.Name), safe(h.Operator), note)
 	}
+	a.fewer(r)
 	return nil
+}
+
+// fewer says why there are fewer homes than there should be, and what to do.
+func (a *app) fewer(r *clientrpc.HomesResult) {
+	if r.Want == 0 {
+		return
+	}
+	have, pending := 0, false
+	for _, h := range r.Homes {
+		if !h.Former {
+			have++
+		}
+	}
+	a.printf("\n%s\n", a.text("homes.few", have, r.Want))
+	for _, p := range r.Passed {
+		pending = pending || p.Why == clientrpc.PassedPending
+		why := a.text("homes.why." + p.Why)
+		if p.Why == clientrpc.PassedYoung && !p.Until.IsZero() {
+			why = a.text("homes.why.until", a.clock(p.Until))
+		}
+		a.columns("  "+p.Server.String(), safe(p.Name), safe(p.Operator), why)
+	}
+	switch {
+	case len(r.Passed) == 0:
+		a.printf("  %s\n", a.text("homes.alone"))
+	case pending:
+		a.printf("%s\n", a.text("homes.adding"))
+		return
+	}
+	a.printf("%s\n", a.text("homes.later"))
 }

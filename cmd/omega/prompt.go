@@ -75,6 +75,18 @@ func readSecret(r io.Reader) (line []byte, err error) {
 	}
 }
 
+// withoutTerminal says what to do where nobody can be asked for the passphrase of
+// new keys.
+func withoutTerminal(err error) error {
+	var e *clientrpc.Error
+	if errors.As(err, &e) && e.Code == clientrpc.CodePassphrase {
+		return &clientrpc.Error{
+			Code: clientrpc.CodePassphrase, Doing: i18n.T("doing.init"), Why: i18n.T("why.nonewpassphrase"), Next: i18n.T("next.setpassphrase"),
+		}
+	}
+	return err
+}
+
 // newPassphrase is the passphrase of a new home.
 func (a *app) newPassphrase(ctx context.Context, none bool) ([]byte, error) {
 	if none {
@@ -85,7 +97,7 @@ func (a *app) newPassphrase(ctx context.Context, none bool) ([]byte, error) {
 	if !ok {
 		var err error
 		if first, err = a.ask(ctx, "ask.newpassphrase"); err != nil {
-			return nil, err
+			return nil, withoutTerminal(err)
 		}
 		if len(first) > 0 {
 			second, err = a.ask(ctx, "ask.again")

@@ -19,7 +19,7 @@ func TestCause(t *testing.T) {
 	a := &app{lang: i18n.Chinese}
 	text := "connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\n" +
 		"connect to 127.0.0.1:1: dial tcp 127.0.0.1:1: connect: connection refused\nsomething else"
-	if got, want := a.cause(text), "（127.0.0.1:1 拒絕連線，可能沒有程式在聽\nsomething else）"; got != want {
+	if got, want := a.cause(text), "（127.0.0.1:1 拒絕連線，可能沒有程式在監聽\nsomething else）"; got != want {
 		t.Errorf("cause = %q, want %q", got, want)
 	}
 	a.lang = i18n.English

@@ -26,7 +26,7 @@ func (c *backupCmd) Run(ctx context.Context) error {
 	}
 	b, err := node.MakeBackup(ctx, cfg, c.Config, c.Dir)
 	if err != nil {
-		return &failure{i18n.T("why.backup", reason(err)), err}
+		return &i18n.Error{Text: i18n.T("why.backup", reason(err)), Err: err}
 	}
 	return say("backup.done", b.Server, c.Dir, b.Made.Format(time.RFC3339))
 }
@@ -45,7 +45,7 @@ func (c *restoreCmd) Run() error {
 			err = os.WriteFile(c.Config, text, 0o600)
 		}
 		if err != nil {
-			return &failure{i18n.T("why.restore", reason(err)), err}
+			return &i18n.Error{Text: i18n.T("why.restore", reason(err)), Err: err}
 		}
 	}
 	cfg, err := node.LoadConfig(c.Config)
@@ -54,7 +54,7 @@ func (c *restoreCmd) Run() error {
 	}
 	b, err := node.Restore(cfg, c.Dir)
 	if err != nil {
-		return &failure{i18n.T("why.restore", reason(err)), err}
+		return &i18n.Error{Text: i18n.T("why.restore", reason(err)), Err: err}
 	}
 	return say("restore.done", b.Server, cfg.Dir, b.Made.Format(time.RFC3339))
 }

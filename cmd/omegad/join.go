@@ -31,15 +31,18 @@ type joinCmd struct {
 func (c *joinCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	if !c.Explain {
-		return &failure{i18n.T("join.only"), nil}
+		return &i18n.Error{Text: i18n.T("join.only"), Err: nil}
 	}
 	cfg, err := node.LoadConfig(c.Config)
 	if err != nil {
 		return err
 	}
-	e, err := node.ExplainJoin(ctx, cfg)
+	e, made, err := node.ExplainJoin(ctx, cfg)
+	if made {
+		fmt.Fprintln(os.Stderr, i18n.T("join.keys", cfg.Dir).In(lang))
+	}
 	if err != nil {
-		return &failure{i18n.T("why.join", err), err}
+		return &i18n.Error{Text: i18n.T("why.join", err), Err: err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(explanationJSON(e))
@@ -135,9 +138,11 @@ type printer struct {
 	err  error
 }
 
-func (p *printer) line(key string, args ...any) {
+func (p *printer) line(key string, args ...any) { p.text(i18n.T(key, args...).In(p.lang)) }
+
+func (p *printer) text(s string) {
 	if p.err == nil {
-		_, p.err = fmt.Fprintln(p.w, i18n.T(key, args...).In(p.lang))
+		_, p.err = fmt.Fprintln(p.w, s)
 	}
 }
 
@@ -232,7 +237,7 @@ func (c *evidenceCmd) Run() error {
 func (c *evidenceCmd) print(w io.Writer, dir string, lang i18n.Lang) error {
 	proofs, readErr := node.ReadEvidence(dir)
 	if errors.Is(readErr, fs.ErrNotExist) {
-		return &failure{i18n.T("why.evidence", dir), readErr}
+		return &i18n.Error{Text: i18n.T("why.evidence", dir), Err: readErr}
 	}
 	p := &printer{w: w, lang: lang}
 	bad := 0
@@ -254,7 +259,7 @@ func (c *evidenceCmd) print(w io.Writer, dir string, lang i18n.Lang) error {
 		p.line("evidence.none")
 	}
 	if bad > 0 && p.err == nil {
-		p.err = &failure{i18n.T("why.proofs", bad, len(proofs)), nil}
+		p.err = &i18n.Error{Text: i18n.T("why.proofs", bad, len(proofs)), Err: nil}
 	}
 	return errors.Join(readErr, p.err)
 }
@@ -282,7 +287,7 @@ func (c *vouchCmd) Run(ctx context.Context) error {
 	}
 	sig, of, err := node.Vouch(ctx, cfg.Dir, c.Certificate)
 	if err != nil {
-		return &failure{i18n.T("why.vouch", err), err}
+		return &i18n.Error{Text: i18n.T("why.vouch", err), Err: err}
 	}
 	if _, err := fmt.Print(pgp.Armor("PGP SIGNATURE", sig)); err != nil {
 		return err

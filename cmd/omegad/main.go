@@ -30,7 +30,14 @@ type cli struct {
 	Serve  serveCmd  `cmd:"" help:"${help_serve}"`
 	Dev    devCmd    `cmd:"" help:"${help_dev}"`
 	Config configCmd `cmd:"" help:"${help_config}"`
+	Status statusCmd `cmd:"" help:"${help_status}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
+
+	Invite struct {
+		Make   inviteCmd       `cmd:"" default:"withargs" help:"${help_invite_make}"`
+		List   invitesCmd      `cmd:"" help:"${help_invite_list}"`
+		Revoke revokeInviteCmd `cmd:"" help:"${help_invite_revoke}"`
+	} `cmd:"" help:"${help_invite}"`
 
 	Join     joinCmd     `cmd:"" help:"${help_join}"`
 	Evidence evidenceCmd `cmd:"" help:"${help_evidence}"`
@@ -70,23 +77,8 @@ func main() {
 	}
 }
 
-// A failure is an error whose text is in the catalogue; the rest are in English.
-type failure struct {
-	i18n.Text
-	err error
-}
-
-func (f *failure) Error() string { return f.In(i18n.English) }
-func (f *failure) Unwrap() error { return f.err }
-
 // inWords is what people are told of an error.
-func inWords(err error, lang i18n.Lang) string {
-	var f *failure
-	if errors.As(err, &f) {
-		return f.In(lang)
-	}
-	return err.Error()
-}
+func inWords(err error, lang i18n.Lang) string { return help.Mixed(i18n.Words(err, lang), lang) }
 
 // exit is kong's way out: 0 after help, usage otherwise.
 func exit(code int) {

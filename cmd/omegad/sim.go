@@ -99,7 +99,7 @@ func newStopwatch(w io.Writer, lang i18n.Lang, quiet bool) *stopwatch {
 
 func (s *stopwatch) begin(what string) {
 	if !s.quiet {
-		fmt.Fprintln(s.w, i18n.T("sim.begins", tenths(time.Since(s.start)), what).In(s.lang))
+		fmt.Fprintln(s.w, i18n.T("sim.begins", tenths(time.Since(s.start)), churn.Stage(s.lang, what)).In(s.lang))
 	}
 }
 

@@ -3,23 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/node"
 )
 
-// traceTimeout is more than a trace takes.
-const traceTimeout = 10 * time.Second
-
 type traceCmd struct {
+	running
 	Server string `arg:"" name:"fingerprint" help:"${help_trace_fpr}" placeholder:"FPR"`
-	Config string `type:"existingfile" xor:"where" required:"" help:"${help_trace_config}" placeholder:"FILE"`
-	At     string `name:"server" xor:"where" required:"" help:"${help_trace_at}" placeholder:"ADDRESS"`
 	JSON   bool   `name:"json" help:"${help_json_line}"`
 }
 
@@ -29,23 +25,26 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	to, err := omega.ParseFingerprint(c.Server)
 	if err != nil {
-		return &failure{i18n.T("why.fingerprint", c.Server), err}
+		return &i18n.Error{Text: i18n.T("why.fingerprint", c.Server), Err: err}
 	}
-	admin := c.At
-	if admin == "" {
-		cfg, err := node.LoadConfig(c.Config)
-		if err != nil {
-			return err
-		}
-		if admin, err = cfg.AdminAddress(); err != nil {
-			return err
-		}
+	admin, err := c.admin()
+	if err != nil {
+		return adminFailure(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, traceTimeout)
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
 	tr, err := node.FetchTrace(ctx, admin, to)
-	if err != nil {
-		return &failure{i18n.T("why.trace", to, err), err}
+	switch {
+	case errors.Is(err, node.ErrIsAccount):
+		return &i18n.Error{Text: i18n.T("why.trace.account", to), Err: err}
+	case errors.Is(err, node.ErrUnknownServer):
+		return &i18n.Error{Text: i18n.T("why.trace.unknown", to), Err: err}
+	case errors.Is(err, node.ErrNoWay):
+		return &i18n.Error{Text: i18n.T("why.trace.noway", to), Err: err}
+	case errors.Is(err, node.ErrNotRunning):
+		return adminFailure(err)
+	case err != nil:
+		return &i18n.Error{Text: i18n.T("why.trace", to, err), Err: err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(tr)

@@ -29,6 +29,9 @@ var library = []struct{ english, key string }{
 	{"Show context-sensitive help.", "help.help"},
 }
 
+// everywhere are words of the library that may stand in any line of a usage.
+var everywhere = []struct{ english, key string }{{" [flags]", "help.anyflags"}, {" <command>", "help.anycommand"}}
+
 // Print is the library's help, in the person's language. The last line says how
 // to get more.
 func Print(l i18n.Lang) kong.HelpPrinter {
@@ -44,6 +47,9 @@ func Print(l i18n.Lang) kong.HelpPrinter {
 		s := text.String()
 		for _, w := range library {
 			s = strings.Replace(s, w.english, i18n.T(w.key).In(l), 1)
+		}
+		for _, w := range everywhere {
+			s = strings.ReplaceAll(s, w.english, i18n.T(w.key).In(l))
 		}
 		program := ctx.Model.Name
 		s = strings.Replace(s, `Run "`+program+` <command> --help" for more information on a command.`, i18n.T("help.more", program).In(l), 1)

@@ -23,6 +23,12 @@ var problems = []struct {
 	{regexp.MustCompile(`^(\S+) must be one of (.+) but got "(.*)"$`), "why.parse.enum"},
 	{regexp.MustCompile(`^(\S+): expected (?:a valid \d+ bit int|an int) but got "(.*?)"`), "why.parse.int"},
 	{regexp.MustCompile(`^(\S+): expected duration but got "(.*?)"`), "why.parse.duration"},
+	{regexp.MustCompile(`^(\S+): stat (\S+): no such file or directory$`), "why.parse.nofile"},
+	{regexp.MustCompile(`^(\S+): exists but is not a (file|directory)`), "why.parse.wrongkind"},
+	{regexp.MustCompile(`^(\S+): "?([^ "]+)"? is not a time such as 36h or 7d$`), "why.parse.life"},
+	{regexp.MustCompile(`^(\S+) and (\S+) can't be used together$`), "why.parse.xor"},
+	{regexp.MustCompile(`^(\S+): expected a float but got "(.*?)"`), "why.parse.number"},
+	{regexp.MustCompile(`^(\S+): not an OpenPGP fingerprint`), "why.parse.fingerprint"},
 	{regexp.MustCompile(`^expected one of (.+)$`), "why.parse.command"},
 	{regexp.MustCompile(`^(?:expected|missing positional arguments) (.+)$`), "why.parse.argument"},
 }
@@ -45,5 +51,5 @@ func Problem(err error) i18n.Text {
 
 // bare writes the library's lists, "a","b", in a form of no language.
 func bare(s string) string {
-	return strings.ReplaceAll(strings.NewReplacer(`","`, "|", `", "`, "|").Replace(s), `"`, "")
+	return strings.ReplaceAll(strings.NewReplacer(`","`, "|", `", "`, "|", " or ", "|").Replace(s), `"`, "")
 }

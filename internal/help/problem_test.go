@@ -14,6 +14,10 @@ func TestProblem(t *testing.T) {
 		{`--timeout: expected duration but got "x": time: invalid`, "--timeout 必須是時間，例如 10s 或 2m，不是「x」"},
 		{`--count: expected int value but got "-3" (short flag)`, "--count 不能小於零"},
 		{`unexpected argument two`, "多出來的「two」"},
+		{`missing flags: --config=FILE or --server=ADDRESS`, "缺少選項 --config=FILE|--server=ADDRESS"},
+		{`--config: stat /x/y.toml: no such file or directory`, "--config：沒有檔案 /x/y.toml"},
+		{`--expires: "x" is not a time such as 36h or 7d`, "--expires 必須是時間，例如 36h 或 7d，不是「x」"},
+		{`--config and --server can't be used together`, "--config 與 --server 只能擇一"},
 		{`missing flags: --to=FPR|CHAT`, "缺少選項 --to=FPR|CHAT"},
 	} {
 		if got := Problem(errors.New(tt.english)).In(i18n.Chinese); got != tt.chinese {

@@ -3,8 +3,11 @@
 package i18n
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // A Lang is a language of the catalogue.
@@ -41,9 +44,60 @@ type Text struct {
 func T(key string, args ...any) Text {
 	t := Text{Key: key}
 	for _, a := range args {
+		if d, ok := a.(time.Duration); ok {
+			t.Args = append(t.Args, durationMark+d.String())
+			continue
+		}
 		t.Args = append(t.Args, fmt.Sprint(a))
 	}
 	return t
+}
+
+// durationMark is before arguments that are durations: how they are written is a
+// matter of the language.
+const durationMark = "duration:"
+
+// words is an argument as it is shown.
+func words(arg string, l Lang) string {
+	text, marked := strings.CutPrefix(arg, durationMark)
+	if d, err := time.ParseDuration(text); marked && err == nil {
+		return Duration(d, l)
+	}
+	return arg
+}
+
+// units of durations, the greatest first.
+var units = []struct {
+	of time.Duration
+	zh string
+}{
+	{24 * time.Hour, "天"}, {time.Hour, "小時"}, {time.Minute, "分鐘"}, {time.Second, "秒"}, {time.Millisecond, "毫秒"}, {time.Microsecond, "微秒"},
+}
+
+// Duration writes a duration: 1 小時 30 分鐘, 1.5 秒; in English as Go does.
+func Duration(d time.Duration, l Lang) string {
+	if l != Chinese {
+		return d.String()
+	}
+	if d < 0 {
+		return "-" + Duration(-d, l)
+	}
+	if d < time.Minute { // one unit, with its fraction
+		for _, u := range units[3:] {
+			if d >= u.of {
+				return strconv.FormatFloat(float64(d)/float64(u.of), 'f', -1, 64) + " " + u.zh
+			}
+		}
+		return "0 秒"
+	}
+	var out []string
+	for _, u := range units[:4] {
+		if n := d / u.of; n > 0 {
+			out = append(out, fmt.Sprint(int64(n))+" "+u.zh)
+		}
+		d %= u.of
+	}
+	return strings.Join(out, " ")
 }
 
 // In puts t into words. A key that the catalogue lacks shows as itself.
@@ -57,6 +111,7 @@ func (t Text) In(l Lang) string {
 		form = e.en
 	}
 	for i, a := range t.Args {
+		a = words(a, l)
 		form = counted(strings.ReplaceAll(form, fmt.Sprintf("{%d}", i), a), fmt.Sprintf("{%d ", i), a)
 	}
 	return form
@@ -77,12 +132,35 @@ func counted(form, begin, number string) string {
 
 // find looks through the parts of the catalogue; no key stands in two.
 func find(key string) (e entry, ok bool) {
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, site} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site} {
 		if e, ok = part[key]; ok {
 			break
 		}
 	}
 	return e, ok
+}
+
+// An Error is an error with words in both languages. Where it is wrapped, the
+// words around it are of no language, such as the name of a file.
+type Error struct {
+	Text
+	Err error // the reason, for errors.Is; may be nil
+}
+
+// Error is the text in English, for logs.
+func (e *Error) Error() string { return e.In(English) }
+
+// Unwrap returns the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Words is what people are told of err: as its Error says it, in l, where it has
+// one.
+func Words(err error, l Lang) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return strings.Replace(err.Error(), e.Error(), e.In(l), 1)
+	}
+	return err.Error()
 }
 
 // IsZero reports whether t says nothing.

@@ -1,17 +1,19 @@
 package i18n
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, site} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -25,7 +27,7 @@ var (
 )
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(site); got != want {
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(configuration)+len(site); got != want {
 		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {
@@ -41,27 +43,68 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
-// TestWordsOfTaiwan finds words that are used elsewhere for what Taiwan calls
-// otherwise.
+// elsewhere are words that are used elsewhere for what Taiwan calls otherwise, and
+// simplified characters that slip in with them.
+var elsewhere = []string{
+	"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "賬戶", "帳戶", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
+	"文件夾", "文件名", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "屏蔽", "保存到", "支持的", "質量", "撤回", "設置", "軟件", "硬件", "程序", "進程",
+	"線程", "內存", "硬盤", "磁盤", "端口", "接口", "菜單", "界面", "打印", "日誌", "登錄", "註銷", "搜索", "查找", "刷新", "緩存", "字符", "字節", "數據",
+	"數據庫", "加載", "運行", "重啟", "配置", "命令行", "激活", "黑名單", "白名單", "舉報", "域名", "代理服務器", "客戶端", "組播", "帶寬", "延時",
+	"實時", "概率", "優化", "兼容", "拷貝", "粘貼", "剪貼板", "回車", "光標", "鼠標", "短信", "博客", "互聯網", "云", "后", "这", "说", "为", "个", "时",
+}
+
+// right are words of Taiwan in which one of those stands.
+var right = strings.NewReplacer("用戶端", "", "處理程序", "", "讀取命令列", "", "資料夾", "")
+
+// texts are all texts in Chinese: of the catalogue, and of files for people.
+func texts(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for key, e := range all() {
+		out[key] = e.zh
+	}
+	for _, file := range []string{"node/omegad.zh.toml", "README.md"} {
+		b, err := os.ReadFile(filepath.Join("../..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(b), "\n") {
+			out[fmt.Sprintf("%s:%d", file, n+1)] = line
+		}
+	}
+	return out
+}
+
+// TestWordsOfTaiwan finds words that are used elsewhere.
 func TestWordsOfTaiwan(t *testing.T) {
-	for _, word := range []string{
-		"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
-		"文件夾", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "保存到", "支持的", "質量", "撤回",
-	} {
-		for key, e := range all() {
-			if strings.Contains(strings.ReplaceAll(e.zh, "用戶端", ""), word) { // 用戶端 is a client here too
-				t.Errorf("%s says %q", key, word)
+	for where, text := range texts(t) {
+		text = right.Replace(text)
+		for _, word := range elsewhere {
+			if strings.Contains(text, word) {
+				t.Errorf("%s says %q: %s", where, word, text)
 			}
 		}
 	}
 }
 
+var han = regexp.MustCompile(`\p{Han}`)
+
+// TestNothingIsLeftInEnglish: what has words in English has words in Chinese.
+func TestNothingIsLeftInEnglish(t *testing.T) {
+	words := regexp.MustCompile(`[a-z]{3,} [a-z]{2,}`)
+	for key, e := range all() {
+		if words.MatchString(e.en) && !han.MatchString(e.zh) {
+			t.Errorf("%s is in English: %q", key, e.zh)
+		}
+	}
+}
+
 // used finds the keys that the programs ask for.
-var used = regexp.MustCompile(`(?:i18n\.T|\.text)\("([a-z0-9._]+)"[,)]`)
+var used = regexp.MustCompile(`(?:i18n\.T|\.text|\.line|\.word|\bsay|\bwrong)\("([a-z0-9._]+)"[,)]`)
 
 func TestEveryKeyInUseExists(t *testing.T) {
 	known, found := all(), 0
-	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn"} {
+	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn", "internal/help"} {
 		files, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -117,6 +160,25 @@ func TestIn(t *testing.T) {
 	}
 	if got, want := T("no.such.key", 7).In(Chinese), "no.such.key 7"; got != want {
 		t.Errorf("In = %q, want %q", got, want)
+	}
+}
+
+// TestDuration: durations are written as people in Taiwan write them.
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "0 秒", 250 * time.Microsecond: "250 微秒", 1500 * time.Millisecond: "1.5 秒", 10 * time.Minute: "10 分鐘",
+		90 * time.Second: "1 分鐘 30 秒", 168 * time.Hour: "7 天", -25 * time.Hour: "-1 天 1 小時", 12340 * time.Microsecond: "12.34 毫秒",
+	} {
+		if got := Duration(d, Chinese); got != want {
+			t.Errorf("Duration(%v) = %q, want %q", d, got, want)
+		}
+	}
+	text := T("why.nomail", 10*time.Minute)
+	if got, want := text.In(Chinese), "10 分鐘之內沒有新訊息"; got != want {
+		t.Errorf("In(Chinese) = %q, want %q", got, want)
+	}
+	if got, want := text.In(English), "no new message within 10m0s"; got != want {
+		t.Errorf("In(English) = %q, want %q", got, want)
 	}
 }
 

@@ -2,12 +2,20 @@ package i18n
 
 // simulation are the texts of omegad sim.
 var simulation = map[string]entry{
-	"sim.begins": {"{0} 秒：{1}", "{0} s: {1}"},
-	"sim.total":  {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
+	"sim.begins":         {"{0} 秒：{1}", "{0} s: {1}"},
+	"sim.stage.growth":   {"雲端成長", "growth"},
+	"sim.stage.churn":    {"來來去去", "churn"},
+	"sim.stage.mass":     {"一次失去許多伺服器", "mass"},
+	"sim.stage.messages": {"途中的訊息", "messages"},
+	"sim.stage.split":    {"世界斷成兩半", "split"},
+	"sim.stage.mail":     {"信箱的三份", "mail"},
+	"sim.stage.by hand":  {"各人隨意連的比較", "by hand"},
+	"sim.stage.shape":    {"長成的樣子", "shape"},
+	"sim.total":          {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
 
 	"sim.head": {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
 	"sim.policy": {
-		"規則：最近的 2 條加隨機 2 條；至少 3 條，目標 4 條，至多 12 條；弱點輪流修補，每輪 2 秒；失聯的伺服器偶爾撥打",
+		"規則：最近的 2 條加隨機 2 條；至少 3 條，目標 4 條，至多 12 條；弱點輪流修補，每輪 2 秒；失聯的伺服器偶爾再連連看",
 		"Rules: 2 nearest and 2 random links; at least 3, aim 4, at most 12; weak places mended in turns of 2 s; lost servers dialled by chance",
 	},
 	"sim.grown": {
@@ -74,7 +82,7 @@ var simulation = map[string]entry{
 	"sim.page.bless":    {"無橋（秒）", "Bridgeless (s)"},
 	"sim.page.whole":    {"完好（秒）", "Whole (s)"},
 	"sim.page.links":    {"新連線／倖存者", "Links per survivor"},
-	"sim.page.inbound":  {"最多被撥／2 秒", "Most dials to one in 2 s"},
+	"sim.page.inbound":  {"2 秒內最多被連幾次", "Most dials to one in 2 s"},
 	"sim.page.flight":   {"途中的訊息", "Messages in flight"},
 	"sim.page.deliv":    {"送達", "Delivered"},
 	"sim.page.extra":    {"多花（毫秒）p50 / p99 / 最多", "Extra ms p50 / p99 / max"},

@@ -60,6 +60,23 @@ func orNever(s float64) string {
 	return strconv.FormatFloat(s, 'f', -1, 64)
 }
 
+// Stage puts what Config.Progress is told into words: in English it is words
+// already.
+func Stage(lang i18n.Lang, what string) string {
+	if lang != i18n.Chinese {
+		return what
+	}
+	kind, which, several := strings.Cut(what, ": ")
+	out := i18n.T("sim.stage." + kind).In(lang)
+	switch {
+	case !several:
+		return out
+	case kind == "messages":
+		return out + "：" + i18n.T("sim.fail."+which).In(lang)
+	}
+	return out + "：" + disasterName(lang, which)
+}
+
 // disasterName puts the name of a mass failure into words.
 func disasterName(lang i18n.Lang, name string) string {
 	kind, rest, _ := strings.Cut(name, " ")

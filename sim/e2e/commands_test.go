@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,6 +30,8 @@ import (
 //	mode PERM FILE…        files have these permissions
 //	verify DIR             plain gpg verifies every file of an export
 //	cloud up|down DIR [N]  starts or drains a cloud of this script's own; up exports S1 …
+//	ports VAR…             sets each to 127.0.0.1 with a port that is free now
+//	until PROGRAM ARGS…    runs a program again until it ends well
 //	lookup NAME SITE WHAT  waits until the web site says which proxy NAME is on: a fingerprint, null, or 404
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"account":  account,
@@ -42,6 +45,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"verify":   verify,
 	"cloud":    cloudCommand,
 	"lookup":   lookup,
+	"ports":    ports,
+	"until":    until,
 }
 
 // want stops a script that uses a command wrongly.
@@ -73,6 +78,23 @@ func run(ts *testscript.TestScript, program string, args []string) int {
 	}
 	ts.Check(err)
 	return 0
+}
+
+func ports(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) > 0, "ports VAR…")
+	for _, name := range args {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		defer ln.Close() // after the last one: no port is given twice
+		ts.Setenv(name, ln.Addr().String())
+	}
+}
+
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, neg, len(args) > 0, "until PROGRAM ARGS…")
+	if await(func() bool { return ts.Exec(args[0], args[1:]...) == nil }) != nil {
+		ts.Fatalf("%v did not end well within %v", args, patience)
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

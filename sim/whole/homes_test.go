@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -234,4 +235,70 @@ func TestClosedHome(t *testing.T) {
 	if err := choose(b, open, closed); err != nil {
 		t.Errorf("a closed home of this account was refused: %v", err)
 	}
+}
+
+// TestDevicesHearOfAMove: when one device moves the account the other one is at the
+// new homes long before it looks for itself, and a new device is known to the first.
+func TestDevicesHearOfAMove(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open", young)
+	first := newPerson(t, "first", servers[0].address())
+	before := first.awaitHomes(t, 3)
+	second := first.link(t, servers[1].address())
+	second.awaitHomes(t, 3)
+	to := slices.DeleteFunc([]omega.Fingerprint{servers[3].fpr(), servers[2].fpr(), servers[1].fpr()}, func(h omega.Fingerprint) bool { return h == before[1] })
+	if _, err := clientrpc.SetHomes.Call(t.Context(), first.conn, clientrpc.SetHomesParams{Homes: to}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for _, d := range []*device{first, second} {
+		if got := d.awaitHomes(t, len(to)); !slices.Equal(got, to) {
+			t.Errorf("%s lives at %v, want %v", d.cfg.Name, got, to)
+		}
+	}
+	t.Logf("both are at the new homes after %v", time.Since(began))
+}
+
+// TestYoungCloud: a new account in a cloud whose servers are too young to be homes
+// has one home, and is told why and until when. In one that comes of age the
+// client moves to three by itself.
+func TestYoungCloud(t *testing.T) {
+	t.Parallel()
+	age := func(d time.Duration) func(*node.Config) {
+		return func(cfg *node.Config) { cfg.Homes.MinAge = node.Duration(d) }
+	}
+	t.Run("too young", func(t *testing.T) {
+		t.Parallel()
+		servers := ownCloud(t, 4, "open", age(168*time.Hour), func(cfg *node.Config) {
+			if cfg.Name == "s4" {
+				cfg.Registration = "invite"
+			}
+		})
+		a := newPerson(t, "a", servers[0].address())
+		a.awaitHomes(t, 1)
+		until(t, "every other server has its reason and name", func() bool {
+			r := a.homes(t)
+			if r.Want != 3 || len(r.Homes) != 1 || len(r.Passed) != 3 {
+				return false
+			}
+			whys := map[string]int{}
+			for _, p := range r.Passed {
+				whys[p.Why]++
+				young := p.Why == clientrpc.PassedYoung
+				if p.Name == "" || young != !p.Until.IsZero() || young && time.Until(p.Until) > 168*time.Hour {
+					return false
+				}
+			}
+			return whys[clientrpc.PassedYoung] == 2 && whys[clientrpc.PassedInvites] == 1
+		})
+	})
+	t.Run("comes of age", func(t *testing.T) {
+		t.Parallel()
+		servers := ownCloud(t, 4, "open", age(3*time.Second))
+		a := newPerson(t, "a", servers[0].address())
+		a.awaitHomes(t, 3)
+		if r := a.homes(t); r.Want != 0 || len(r.Passed) != 0 {
+			t.Errorf("with three homes there is something to explain: %+v", r)
+		}
+	})
 }
