@@ -54,7 +54,7 @@ type server struct {
 	join     *joining                // while it looks for its first links
 	accepts  []time.Duration         // of offers within acceptWindow
 	promised map[int32]time.Duration // offers that were not taken yet, and until when they stand
-	gaveUp   time.Duration           // a link, last
+	gaveUp   time.Duration           // when it looked last whether there is a link too many
 
 	planned  time.Duration // last plan
 	planning bool          // a plan is on the timer
