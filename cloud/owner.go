@@ -28,6 +28,7 @@ type owner struct {
 	standing   mesh.Standing
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
+	wanted     map[omega.Fingerprint]*wanting // by server; see news.go
 	bootstrap  []*bootstrap
 	accepts    []time.Time // of offers within acceptWindow
 	firstOffer time.Time   // to this server while it joins; zero: none
@@ -62,6 +63,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
+		wanted:     map[omega.Fingerprint]*wanting{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
@@ -206,6 +208,7 @@ func (o *owner) tick() {
 			o.tickBulks(n.link)
 		}
 	}
+	o.tickWanted()
 	o.makeRoom() // a connection over which no link was agreed on is a direct one now
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true

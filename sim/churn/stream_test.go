@@ -12,7 +12,7 @@ import (
 // each server heard it by.
 func TestSpread(t *testing.T) {
 	w := grown(t, 200, 3)
-	sp := w.flood.spread(w, 5)
+	sp := w.flood.spread(w, 5, true)
 	g := w.truth(nil, func(int32) bool { return true })
 	r := newRouter(w, g)
 	clear(r.leaf) // announcements go through everybody
