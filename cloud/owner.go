@@ -85,7 +85,7 @@ type bootstrap struct {
 
 // run takes events and looks after timers until ctx ends.
 func (o *owner) run(ctx context.Context) error {
-	tick := time.NewTicker(o.cfg.HelloInterval / 2)
+	tick := time.NewTicker(o.cfg.HelloInterval / ticksPerHello)
 	defer tick.Stop()
 	soon := time.NewTimer(0)
 	defer soon.Stop()
@@ -195,8 +195,8 @@ func (o *owner) connections() (links map[omega.Fingerprint]*link, resting map[om
 	return links, resting
 }
 
-// tick looks after everything that goes by the clock, twice per hello
-// interval.
+// tick looks after everything that goes by the clock, ticksPerHello times per
+// hello interval.
 func (o *owner) tick() {
 	// An owner that was kept from its work cannot judge others by the time.
 	late := o.now.Sub(o.lastTick) > 2*o.cfg.HelloInterval

@@ -10,7 +10,7 @@ import (
 // Times of package cloud. (spec/cloud.md, CLOUD-6)
 const (
 	silentAfter = 1500 * time.Millisecond // three hellos
-	silentSlack = 250 * time.Millisecond  // half a hello interval: the tick that notices
+	silentSlack = 50 * time.Millisecond   // a tenth of a hello interval: the tick that notices
 
 	linkHold    = 300 * time.Millisecond
 	maxLinkHold = 5 * time.Minute
