@@ -259,8 +259,9 @@ func (x *explainer) explain(ctx context.Context, entry *visit) *Explanation {
 	rtts := map[omega.Fingerprint]time.Duration{entry.peer(): entry.rtt}
 	in.RTT = func(fp omega.Fingerprint) (time.Duration, bool) { rtt, ok := rtts[fp]; return rtt, ok }
 	if x.cfg.Probe != nil {
-		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeSample(in, x.rng))))
-		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeNear(in))))
+		sample := view.ProbeSample(in, x.rng)
+		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, sample)))
+		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeNear(in, sample))))
 	}
 	x.out.Plan = view.PlanJoin(in, x.rng)
 	plan := x.out.Plan.Chosen()

@@ -27,6 +27,7 @@ const (
 type survey struct {
 	at      time.Time // of the sample
 	pending bool
+	sample  []omega.Fingerprint
 	near    bool // those near the nearest of the sample are measured, too
 	rtt     map[omega.Fingerprint]time.Duration
 }
@@ -38,13 +39,13 @@ func (o *owner) probed(in mesh.JoinInput) bool {
 		return !o.survey.pending
 	}
 	if o.survey.at.IsZero() || o.now.Sub(o.survey.at) >= probesStand {
-		o.survey = survey{at: o.now, rtt: map[omega.Fingerprint]time.Duration{}}
-		o.measure(o.view.ProbeSample(in, o.rng))
+		o.survey = survey{at: o.now, sample: o.view.ProbeSample(in, o.rng), rtt: map[omega.Fingerprint]time.Duration{}}
+		o.measure(o.survey.sample)
 		return false
 	}
 	if !o.survey.near {
 		o.survey.near = true
-		if near := o.view.ProbeNear(in); len(near) > 0 {
+		if near := o.view.ProbeNear(in, o.survey.sample); len(near) > 0 {
 			o.measure(near)
 			return false
 		}

@@ -153,10 +153,10 @@ func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
 
 // ProbeNear are the servers that a newcomer measures next, ProbeServers at most:
 // those that the mesh says are nearest to the nearest one that in.RTT knows, by
-// the ways between them. Most of them are nearer than any of a random sample.
-// It returns none if nobody was measured, or all of them were.
-// (spec/cloud.md, CLOUD-11)
-func (v *View) ProbeNear(in JoinInput) []omega.Fingerprint {
+// the ways between them, without those of the sample. Most of them are nearer
+// than any of a random sample. It returns none if nobody was measured, or there
+// is nobody else. (spec/cloud.md, CLOUD-11)
+func (v *View) ProbeNear(in JoinInput, sample []omega.Fingerprint) []omega.Fingerprint {
 	j := newJoiner(v, in, nil)
 	var known []int32
 	for i := range v.Records {
@@ -170,7 +170,7 @@ func (v *View) ProbeNear(in JoinInput) []omega.Fingerprint {
 	ways := v.Graph.SPF(v.Graph.nodes[j.nearest(known)])
 	near := slices.DeleteFunc(j.pool, func(i int32) bool {
 		_, found := slices.BinarySearch(known, i)
-		return found || ways.dist[i] == unreached
+		return found || ways.dist[i] == unreached || slices.Contains(sample, v.Graph.nodes[i])
 	})
 	slices.SortStableFunc(near, func(x, y int32) int { return cmp.Compare(ways.dist[x], ways.dist[y]) })
 	var out []omega.Fingerprint

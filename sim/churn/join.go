@@ -146,8 +146,9 @@ func (w *world) seenBy(i int32) *mesh.View {
 func (w *world) survey(i int32) {
 	s := &w.servers[i]
 	s.join.rtt = map[omega.Fingerprint]time.Duration{}
-	w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeSample(w.joinInput(i), s.rng)), func() {
-		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i))), func() { w.askAll(i) })
+	sample := w.seenBy(i).ProbeSample(w.joinInput(i), s.rng)
+	w.during(i, s.join, w.measure(i, sample), func() {
+		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample)), func() { w.askAll(i) })
 	})
 }
 

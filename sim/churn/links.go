@@ -142,6 +142,7 @@ func (w *world) hold(i, peer int32, id uint32, late time.Duration) {
 			w.announceSoon(i)
 			w.promote(i)
 			w.promote(peer)
+			w.planSoon(i) // it may have been offered fewer than it aims at
 		}
 	})
 }
