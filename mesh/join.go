@@ -152,30 +152,33 @@ func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
 }
 
 // ProbeNear are the servers that a newcomer measures next, ProbeServers at most:
-// those that the mesh says are nearest to the nearest one that in.RTT knows, by
-// the ways between them, without those of the sample. Most of them are nearer
-// than any of a random sample. It returns none if nobody was measured, or there
-// is nobody else. (spec/cloud.md, CLOUD-11)
+// those that the mesh says are nearest to the nearest one of the sample and the
+// entry, by the ways between them, nearest first. Most of them are nearer than
+// any of a random sample. It returns none if nobody of those was measured, or
+// there is nobody else. (spec/cloud.md, CLOUD-11)
 func (v *View) ProbeNear(in JoinInput, sample []omega.Fingerprint) []omega.Fingerprint {
 	j := newJoiner(v, in, nil)
 	var known []int32
-	for i := range v.Records {
-		if _, ok := j.measured(int32(i)); ok {
-			known = append(known, int32(i))
+	seen := map[int32]bool{} // measured, or without an answer
+	for _, fp := range append(slices.Clone(sample), in.Entry) {
+		if i, ok := v.Graph.index[fp]; ok {
+			seen[i] = true
+			if _, ok := j.measured(i); ok {
+				known = append(known, i)
+			}
 		}
 	}
 	if len(known) == 0 {
 		return nil
 	}
-	ways := v.Graph.SPF(v.Graph.nodes[j.nearest(known)])
-	near := slices.DeleteFunc(j.pool, func(i int32) bool {
-		_, found := slices.BinarySearch(known, i)
-		return found || ways.dist[i] == unreached || slices.Contains(sample, v.Graph.nodes[i])
-	})
-	slices.SortStableFunc(near, func(x, y int32) int { return cmp.Compare(ways.dist[x], ways.dist[y]) })
 	var out []omega.Fingerprint
-	for _, i := range near[:min(ProbeServers, len(near))] {
-		out = append(out, v.Graph.nodes[i])
+	for i := range v.Graph.outward(j.nearest(known)) {
+		if len(out) == ProbeServers {
+			break
+		}
+		if j.why[i] == PassedOver && !seen[i] && v.Graph.nodes[i] != in.Server {
+			out = append(out, v.Graph.nodes[i])
+		}
 	}
 	return out
 }

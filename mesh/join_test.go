@@ -184,11 +184,12 @@ func TestProbeNear(t *testing.T) {
 		RTT:       func(f omega.Fingerprint) (time.Duration, bool) { d, ok := rtt[f]; return d, ok },
 		Skip:      func(f omega.Fingerprint) bool { return f == fp("r052") },
 	}
-	if near := v.ProbeNear(in, nil); len(near) > 0 {
+	sample := []omega.Fingerprint{fp("r047"), fp("r050"), fp("r051"), fp("r100")}
+	if near := v.ProbeNear(in, sample); len(near) > 0 {
 		t.Errorf("nothing was measured, and near that are %d servers", len(near))
 	}
 	rtt[fp("r100")], rtt[fp("r050")], rtt[fp("r051")] = 9*time.Millisecond, 3*time.Millisecond, 4*time.Millisecond
-	near := v.ProbeNear(in, []omega.Fingerprint{fp("r047"), fp("r050")})
+	near := v.ProbeNear(in, sample)
 	if len(near) != ProbeServers {
 		t.Fatalf("%d servers near the nearest, want %d", len(near), ProbeServers)
 	}
