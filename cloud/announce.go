@@ -32,6 +32,7 @@ func (o *owner) announce() {
 	a := o.facts
 	a.Certificate = o.cfg.Identity.Certificate.Hash()
 	a.Links = o.announcedLinks()
+	before, _ := o.db.Get(o.self)
 	rec, err := o.db.Originate(o.now, a, o.sign)
 	if err != nil {
 		// Nothing else can be said until it works again; the pace limits how
@@ -41,7 +42,7 @@ func (o *owner) announce() {
 		return
 	}
 	o.stats.announced.Add(1)
-	o.flood(rec.Bytes, nil)
+	o.flood(rec, before, nil)
 }
 
 func (o *owner) announcedLinks() []mesh.Link {

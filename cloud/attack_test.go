@@ -213,6 +213,8 @@ func badInputs(t *testing.T, n *testNet, liar, victim, other *node) map[string]s
 		"digest: short":             {wire.TypeLSDigest, []byte("short"), true},
 		"parts: too many":           {wire.TypeLSRequest, make([]byte, bucketsPerRequest+1), true},
 		"certificate of nobody":     {wire.TypeCertRequest, []byte("nobody"), true},
+		"news: cut":                 {wire.TypeLSNews, []byte("12345678nobody"), true},
+		"news: not wanted":          {wire.TypeLSWant, []byte("nobody"), true},
 		"evidence: none":            {wire.TypeEvidence, []byte("none"), true},
 		"packet: later version":     {wire.TypePacket, version(packet(func(*wire.Packet) {}), 9), true},
 		"packet: of another":        {wire.TypePacket, packet(func(p *wire.Packet) { p.Source = other.id.Account() }), false},

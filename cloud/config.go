@@ -18,13 +18,14 @@ import (
 // Times of the cloud. (spec/cloud.md, CLOUD-6)
 const (
 	// DefaultHelloInterval is the time between hellos on a connection, and
-	// missedHellos of them without any frame end it. So a silent death is
-	// noticed after 1.5 to 1.75 s: soon enough that the whole cloud knows
-	// within two seconds, late enough for a garbage collection or a busy
+	// missedHellos of them without any frame end it. It is looked at
+	// ticksPerHello times in between, so a silent death is noticed after 1.5 to
+	// 1.55 s: soon enough that the whole cloud knows within 1.8 s, late enough for a garbage collection or a busy
 	// machine. A crash is noticed at once, by the closed connection. (RFC 2328
 	// has 10 s and 40 s; its links cost more than 17 octets a hello.)
 	DefaultHelloInterval = 500 * time.Millisecond
 	missedHellos         = 3
+	ticksPerHello        = 10
 
 	// DefaultLinkHold is how long a link must be up before it is announced,
 	// so that links that come together are announced together. It grows

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -255,12 +256,13 @@ func (x *explainer) explain(ctx context.Context, entry *visit) *Explanation {
 			return 0
 		},
 	}
-	rtts := map[omega.Fingerprint]time.Duration{}
-	if x.cfg.Probe != nil {
-		rtts = probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeSample(in, x.rng)))
-	}
-	rtts[entry.peer()] = entry.rtt
+	rtts := map[omega.Fingerprint]time.Duration{entry.peer(): entry.rtt}
 	in.RTT = func(fp omega.Fingerprint) (time.Duration, bool) { rtt, ok := rtts[fp]; return rtt, ok }
+	if x.cfg.Probe != nil {
+		sample := view.ProbeSample(in, x.rng)
+		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, sample)))
+		maps.Copy(rtts, probeAll(ctx, x.cfg.Probe, peerAddresses(x.db, view.ProbeNear(in, sample))))
+	}
 	x.out.Plan = view.PlanJoin(in, x.rng)
 	plan := x.out.Plan.Chosen()
 	slices.SortFunc(plan, omega.Fingerprint.Compare)

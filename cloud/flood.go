@@ -9,13 +9,22 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
-// flood sends an announcement to every link of the mesh but one. A link whose
-// queue is full gets it by the next comparison of databases, which begins when
-// there is room.
-func (o *owner) flood(b []byte, except *link) {
+// flood tells every link of the mesh but one of a server's record, before which
+// there was another one (nil: none). Losses are sent whole, all else is offered. A
+// link whose queue is full gets it by the next comparison of databases, which
+// begins when there is room.
+func (o *owner) flood(rec, before *mesh.Record, except *link) {
+	if o.db.Urgent(before) {
+		o.toAll(wire.TypeLSA, rec.Bytes, except)
+		return
+	}
+	o.toAll(wire.TypeLSNews, appendNews(nil, rec), except)
+}
+
+func (o *owner) toAll(t wire.Type, body []byte, except *link) {
 	for _, n := range o.neighbours {
 		if l := n.link; l != nil && l != except && (l.up() || l.follows) {
-			if l.conn.SendFrame(wire.TypeLSA, 0, b) != nil {
+			if l.conn.SendFrame(t, 0, body) != nil {
 				l.exchange.active = o.now.Add(-exchangeInterval)
 				continue
 			}
@@ -48,6 +57,10 @@ func (o *owner) control(l *link, t wire.Type, body []byte) {
 		o.heardRefusal(l, body)
 	case wire.TypeEvidence:
 		o.heardEvidence(l, body)
+	case wire.TypeLSNews:
+		o.heardNews(l, body)
+	case wire.TypeLSWant:
+		o.heardWant(l, body)
 	}
 	if l.bad >= maxBad {
 		o.drop(l, errLies)
@@ -60,6 +73,7 @@ func (o *owner) control(l *link, t wire.Type, body []byte) {
 func (o *owner) heardLSA(l *link, b []byte) {
 	offered := l.cert
 	l.cert = nil
+	before, _ := o.db.Get(mesh.Origin(b))
 	news, err := o.db.Apply(o.now, b)
 	if errors.Is(err, mesh.ErrUnknownServer) || errors.Is(err, mesh.ErrSignature) {
 		switch {
@@ -74,16 +88,19 @@ func (o *owner) heardLSA(l *link, b []byte) {
 	} else if news && offered != nil && o.outdated(b) {
 		o.learn(l, offered)
 	}
-	if errors.Is(err, mesh.ErrEquivocation) && news {
-		o.proveAgainst(mesh.Origin(b))
-	}
 	if news {
 		o.stats.news.Add(1)
-		o.flood(b, l)
+		if errors.Is(err, mesh.ErrEquivocation) {
+			o.proveAgainst(mesh.Origin(b))
+			o.toAll(wire.TypeLSA, b, l) // under a sequence that is known to all: no offer would tell
+		} else if rec, ok := o.db.Get(mesh.Origin(b)); ok {
+			o.flood(rec, before, l)
+		}
 		if offered == nil && o.outdated(b) {
 			o.askFor(l, b)
 		}
 	}
+	o.cameFrom(mesh.Origin(b))
 	if err != nil {
 		o.refused(l, b, err)
 	}

@@ -261,14 +261,15 @@ func (o *owner) tickAsked(n *neighbour) {
 	}
 }
 
-// giveUp ends one link too many, when all is quiet.
+// giveUp ends one link too many, when all is quiet here. It looks once in
+// mesh.SurplusGap.
 func (o *owner) giveUp() {
-	if o.view == nil {
+	if o.view == nil || o.now.Sub(o.gaveUp) < mesh.SurplusGap || !o.view.Calm() {
 		return
 	}
-	peer, ok := o.view.Surplus(o.now.Sub(o.dbChanged), o.now.Sub(o.gaveUp), o.rng.Uint64)
+	o.gaveUp = o.now
+	peer, ok := o.view.Surplus(o.rng.Uint64)
 	if n := o.neighbours[peer]; ok && n != nil && n.link != nil && n.link.up() && o.keepsElders(peer) {
-		o.gaveUp = o.now
 		o.log.Info("link given up: both ends have enough", "peer", peer)
 		n.refusedUntil = o.now.Add(mesh.SurplusGap)
 		o.setMine(n.link, false)

@@ -93,7 +93,8 @@ func (c *Cloud) read(ctx context.Context, l *link) error {
 		case wire.TypeHelloAck:
 			err = c.helloAck(l, f.Body)
 		case wire.TypeLSA, wire.TypeLSDigest, wire.TypeLSRequest, wire.TypeServerCert, wire.TypeCertRequest,
-			wire.TypeLinkRequest, wire.TypeLinkOffer, wire.TypeLinkRefusal, wire.TypeEvidence:
+			wire.TypeLinkRequest, wire.TypeLinkOffer, wire.TypeLinkRefusal, wire.TypeEvidence,
+			wire.TypeLSNews, wire.TypeLSWant:
 			t, body := f.Type, bytes.Clone(f.Body)
 			if !c.do(func(o *owner) { o.control(l, t, body) }) {
 				return ErrStopped

@@ -277,7 +277,7 @@ func (o *owner) tickNeighbour(n *neighbour, late bool) {
 	}
 	if l.heard.Swap(false) || late {
 		l.missed = 0
-	} else if l.missed++; l.missed >= 2*missedHellos {
+	} else if l.missed++; l.missed >= ticksPerHello*missedHellos {
 		o.stats.silent.Add(1)
 		o.drop(l, errSilent)
 		return
@@ -287,7 +287,7 @@ func (o *owner) tickNeighbour(n *neighbour, late bool) {
 	}
 	n.measure()
 	o.tickAsked(n)
-	if o.ticks%2 == 0 {
+	if o.ticks%ticksPerHello == 0 {
 		o.sendHello(l)
 	}
 	switch {

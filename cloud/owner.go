@@ -28,12 +28,13 @@ type owner struct {
 	standing   mesh.Standing
 	view       *mesh.View // the table's, in a copy to plan with
 	neighbours map[omega.Fingerprint]*neighbour
+	wanted     map[omega.Fingerprint]*wanting // by server; see news.go
 	bootstrap  []*bootstrap
 	accepts    []time.Time // of offers within acceptWindow
 	firstOffer time.Time   // to this server while it joins; zero: none
 	joinNeeds  int         // offers that a newcomer waits for
 	survey     survey      // of this server while it joins
-	gaveUp     time.Time   // a link, last
+	gaveUp     time.Time   // when it looked last whether there is a link too many
 	dialling   int         // dials under way
 	attached   int         // connections
 
@@ -62,6 +63,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		log:        c.cfg.Logger.With("server", c.self),
 		db:         mesh.NewDB(mesh.Config{Self: c.self, Verify: c.certs.verify, MaxServers: c.cfg.MaxServers}),
 		neighbours: map[omega.Fingerprint]*neighbour{},
+		wanted:     map[omega.Fingerprint]*wanting{},
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
@@ -83,7 +85,7 @@ type bootstrap struct {
 
 // run takes events and looks after timers until ctx ends.
 func (o *owner) run(ctx context.Context) error {
-	tick := time.NewTicker(o.cfg.HelloInterval / 2)
+	tick := time.NewTicker(o.cfg.HelloInterval / ticksPerHello)
 	defer tick.Stop()
 	soon := time.NewTimer(0)
 	defer soon.Stop()
@@ -193,8 +195,8 @@ func (o *owner) connections() (links map[omega.Fingerprint]*link, resting map[om
 	return links, resting
 }
 
-// tick looks after everything that goes by the clock, twice per hello
-// interval.
+// tick looks after everything that goes by the clock, ticksPerHello times per
+// hello interval.
 func (o *owner) tick() {
 	// An owner that was kept from its work cannot judge others by the time.
 	late := o.now.Sub(o.lastTick) > 2*o.cfg.HelloInterval
@@ -206,6 +208,7 @@ func (o *owner) tick() {
 			o.tickBulks(n.link)
 		}
 	}
+	o.tickWanted()
 	o.makeRoom() // a connection over which no link was agreed on is a direct one now
 	if o.now.Sub(o.announced) >= mesh.RefreshAfter {
 		o.needAnnounce = true

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"github.com/omega-im/omega/transport"
 )
 
-// A newcomer measures the round trip to a sample of servers before it chooses
-// the nearest. (spec/cloud.md, CLOUD-11)
+// A newcomer measures the round trip to a sample of servers, and then to those
+// around the nearest of them, before it chooses. (spec/cloud.md, CLOUD-11)
 
 const (
 	// probeWait is how long answers count: who takes longer is not near.
@@ -26,26 +27,48 @@ const (
 type survey struct {
 	at      time.Time // of the sample
 	pending bool
+	sample  []omega.Fingerprint
+	near    bool // those near the nearest of the sample are measured, too
 	rtt     map[omega.Fingerprint]time.Duration
 }
 
-// probed reports whether the sample for a plan is measured, and begins with it
+// probed reports whether all is measured that a plan needs, and begins with it
 // if not.
 func (o *owner) probed(in mesh.JoinInput) bool {
-	if o.cfg.Probe == nil || !o.survey.at.IsZero() && o.now.Sub(o.survey.at) < probesStand {
+	if o.cfg.Probe == nil || o.survey.pending {
 		return !o.survey.pending
 	}
-	sample := peerAddresses(o.db, o.view.ProbeSample(in, o.rng))
-	o.survey = survey{at: o.now, pending: true}
+	if o.survey.at.IsZero() || o.now.Sub(o.survey.at) >= probesStand {
+		o.survey = survey{at: o.now, sample: o.view.ProbeSample(in, o.rng), rtt: map[omega.Fingerprint]time.Duration{}}
+		o.measure(o.survey.sample)
+		return false
+	}
+	if !o.survey.near {
+		o.survey.near = true
+		if near := o.view.ProbeNear(in, o.survey.sample); len(near) > 0 {
+			o.measure(near)
+			return false
+		}
+	}
+	return true
+}
+
+// measure takes the round trips to servers into the survey, and lets the plan
+// go on then.
+func (o *owner) measure(servers []omega.Fingerprint) {
+	sample := peerAddresses(o.db, servers)
+	o.survey.pending = true
 	o.wg.Go(func() {
 		rtt := probeAll(o.ctx, o.cfg.Probe, sample)
 		o.do(func(o *owner) {
-			o.survey.pending, o.survey.rtt = false, rtt
+			o.survey.pending = false
+			if o.survey.rtt != nil { // it did not become a member meanwhile
+				maps.Copy(o.survey.rtt, rtt)
+			}
 			o.log.Debug("servers measured", "asked", len(sample), "answered", len(rtt))
 			o.planAt = o.now
 		})
 	})
-	return false
 }
 
 // peerAddresses are where servers of the database are dialled.

@@ -28,12 +28,23 @@ func (r *rations) takeRecords(now time.Time, n, size int) bool {
 	return r.records.take(now, n+answerRecords, time.Minute/time.Duration(size+recordsSpare), 2*(size+recordsSpare))
 }
 
+// takeNews takes one announcement that this server offered, of the same ration.
+func (r *rations) takeNews(now time.Time, size int) bool {
+	return r.records.take(now, 1, time.Minute/time.Duration(size+recordsSpare), 2*(size+recordsSpare))
+}
+
+// takeOffer takes one announcement that the neighbour offers, so that offers of
+// what is not there leave room for others.
+func (r *rations) takeOffer(now time.Time, size int) bool {
+	return r.offers.take(now, 1, time.Minute/time.Duration(size+recordsSpare), 2*(size+recordsSpare))
+}
+
 // Rations are what is left to one neighbour.
-type rations struct{ records, certs, requests ration }
+type rations struct{ records, offers, certs, requests ration }
 
 // idle reports whether all are whole.
 func (r *rations) idle(now time.Time) bool {
-	return !r.records.whole.After(now) && !r.certs.whole.After(now) && !r.requests.whole.After(now)
+	return !r.records.whole.After(now) && !r.offers.whole.After(now) && !r.certs.whole.After(now) && !r.requests.whole.After(now)
 }
 
 // A ration is a token bucket kept as one instant: when all that was taken will

@@ -164,3 +164,45 @@ func joinByPlan(t *testing.T, db *DB, links map[omega.Fingerprint][]Link, a Appl
 		links[f] = append(links[f], Link{a.Server, rtt})
 	}
 }
+
+// After the sample a newcomer measures those around the nearest of it, nearest
+// first, and nobody twice or who could not be asked.
+func TestProbeNear(t *testing.T) {
+	links := map[omega.Fingerprint][]Link{}
+	link := func(a, b string, rtt time.Duration) {
+		links[fp(a)] = append(links[fp(a)], Link{fp(b), rtt})
+		links[fp(b)] = append(links[fp(b)], Link{fp(a), rtt})
+	}
+	for i := range 200 { // a ring of growing steps, and everybody's link to one far away
+		link(fmt.Sprintf("r%03d", i), fmt.Sprintf("r%03d", (i+1)%200), time.Duration(1+i)*time.Millisecond)
+		link(fmt.Sprintf("r%03d", i), "hub", time.Second)
+	}
+	v := grownDB(links).View(t0, new(Standing))
+	rtt := map[omega.Fingerprint]time.Duration{}
+	in := JoinInput{
+		Applicant: Applicant{Server: fp("newcomer")},
+		RTT:       func(f omega.Fingerprint) (time.Duration, bool) { d, ok := rtt[f]; return d, ok },
+		Skip:      func(f omega.Fingerprint) bool { return f == fp("r052") },
+	}
+	sample := []omega.Fingerprint{fp("r047"), fp("r050"), fp("r051"), fp("r100")}
+	if near := v.ProbeNear(in, sample); len(near) > 0 {
+		t.Errorf("nothing was measured, and near that are %d servers", len(near))
+	}
+	rtt[fp("r100")], rtt[fp("r050")], rtt[fp("r051")] = 9*time.Millisecond, 3*time.Millisecond, 4*time.Millisecond
+	near := v.ProbeNear(in, sample)
+	if len(near) != ProbeServers {
+		t.Fatalf("%d servers near the nearest, want %d", len(near), ProbeServers)
+	}
+	ways := v.Graph.SPF(fp("r050"))
+	last := time.Duration(0)
+	for _, f := range near {
+		d, _ := ways.Distance(f)
+		if _, known := rtt[f]; known || f == fp("r052") || f == fp("r047") || f == fp("hub") || d < last {
+			t.Errorf("%v at %v after %v", nameOf(f), d, last)
+		}
+		last = d
+	}
+	if near[0] != fp("r049") {
+		t.Errorf("first %v, want r049", nameOf(near[0]))
+	}
+}

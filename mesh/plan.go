@@ -331,9 +331,10 @@ func (p *planner) pick(pool []int32, near bool) int32 {
 }
 
 // lacking is the member of the pool that lacks links and whose fingerprint is
-// closest to this server's, as Kademlia counts; -1 if none lacks any. Being
-// closest is mostly mutual: those who look for links at the same time pair up,
-// one link mends two, and nobody is asked by many.
+// closest to this server's, as Kademlia counts; -1 if none lacks any, or others
+// who look for links are closer to it. Being closest is mostly mutual: those who
+// look for links at the same time pair up, one link mends two, and the last ones
+// that lack any are not asked by everybody at once.
 func (p *planner) lacking(pool []int32) int32 {
 	best := int32(-1)
 	for _, i := range pool {
@@ -341,7 +342,26 @@ func (p *planner) lacking(pool []int32) int32 {
 			best = i
 		}
 	}
+	if best >= 0 && p.suitors(best) >= maxSuitors {
+		return -1
+	}
 	return best
+}
+
+// maxSuitors is how many servers that lack links ask the same one for being the
+// closest.
+const maxSuitors = 2
+
+// suitors counts those in reach that lack links and are closer to a server than
+// this one is.
+func (p *planner) suitors(to int32) (n int) {
+	at := p.Graph.nodes[to]
+	for i, st := range p.States {
+		if fp := p.Graph.nodes[i]; st != Unreachable && p.degree(int32(i)) < TargetLinks && int32(i) != to && fp != p.Self && closer(at, fp, p.Self) {
+			n++
+		}
+	}
+	return n
 }
 
 // closer reports whether a is closer to self than b by the XOR of fingerprints.

@@ -66,6 +66,34 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 	return t
 }
 
+// outward yields the servers by the length of the way to them from one, that one
+// first. It goes no further than it is asked to, and says nothing about ways.
+func (g *Graph) outward(from int32) func(yield func(int32) bool) {
+	return func(yield func(int32) bool) {
+		dist, done := map[int32]uint64{from: 0}, map[int32]bool{}
+		q := queue{pack(0, from)}
+		for len(q) > 0 {
+			d, at := q.pop().unpack()
+			if done[at] {
+				continue
+			}
+			done[at] = true
+			if !yield(at) {
+				return
+			}
+			if at != from && !g.transit[at] {
+				continue
+			}
+			for _, a := range g.arcsOf(at) {
+				if known, ok := dist[a.to]; !ok || d+uint64(a.cost) < known {
+					dist[a.to] = d + uint64(a.cost)
+					q.push(pack(dist[a.to], a.to))
+				}
+			}
+		}
+	}
+}
+
 // reach notes the way over the arc a of server at, if it is a better one.
 func (t *Tree) reach(q *queue, at int32, a arc) {
 	hop := t.hop[at]

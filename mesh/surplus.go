@@ -15,23 +15,42 @@ const (
 	// for; fewer would make every way longer.
 	SurplusLinks = 8
 
-	// SurplusQuiet is how long the database must not have changed before, and
-	// SurplusGap how long a server waits between two.
+	// SurplusQuiet is how long nobody near both ends must have announced
+	// anything, and SurplusGap how long a server waits between two looks.
 	SurplusQuiet = 10 * time.Minute
 	SurplusGap   = time.Hour
+
+	// surplusDetour is by how much the way without a link may be longer, as a
+	// divisor: a tenth. Few links are there for nothing but their number.
+	surplusDetour = 10
 
 	surplusTries = 3 // links looked at in one call: each takes a search of the graph
 )
 
+// Calm reports whether a look at Surplus makes sense: Self is a full member with
+// more than SurplusLinks links, and neither it nor a neighbour announced
+// anything for SurplusQuiet. What happens elsewhere in the cloud does not matter:
+// somewhere something always does. It costs little.
+func (v *View) Calm() bool {
+	self, known := v.Graph.index[v.Self]
+	return known && v.States[self] == Full && v.Graph.degree(self) > SurplusLinks && v.calmAt(self)
+}
+
+// calmAt reports whether a server and its neighbours have been quiet.
+func (v *View) calmAt(i int32) bool {
+	quiet := func(i int32) bool { return v.Time.Sub(v.Records[i].Issued) >= SurplusQuiet }
+	return quiet(i) && !slices.ContainsFunc(v.Graph.arcsOf(i), func(a arc) bool { return !quiet(a.to) })
+}
+
 // Surplus returns the neighbour to which the link can be given up, if there is
-// one: the farthest of those that keep at least TargetLinks full members as
-// neighbours without it, as Self does, and whose loss leaves neither a bridge,
-// a cut vertex nor a pair of cutting links, nor one of both ends with fewer
-// operators than it should depend on. quiet is how long the database has not
-// changed, since how long ago this server gave one up last. Of the two ends
-// the one with the lower fingerprint acts, so that never both do.
-func (v *View) Surplus(quiet, since time.Duration, random func() uint64) (omega.Fingerprint, bool) {
-	if quiet < SurplusQuiet || since < SurplusGap || v.State(v.Self) != Full {
+// one: of those near whom all is quiet, too, the one to which the way without the
+// link is least longer, and no more than a tenth; that keeps at least
+// TargetLinks full members as neighbours without it, as Self does; and whose
+// loss leaves neither a bridge, a cut vertex nor a pair of cutting links, nor
+// one of both ends with fewer operators than it should depend on. Of the two
+// ends the one with the lower fingerprint acts, so that never both do.
+func (v *View) Surplus(random func() uint64) (omega.Fingerprint, bool) {
+	if !v.Calm() {
 		return omega.Fingerprint{}, false
 	}
 	full := v.Full()
@@ -39,21 +58,33 @@ func (v *View) Surplus(quiet, since time.Duration, random func() uint64) (omega.
 	if full.degree(self) <= SurplusLinks {
 		return omega.Fingerprint{}, false
 	}
-	arcs := slices.Clone(full.arcsOf(self))
-	slices.SortStableFunc(arcs, func(x, y arc) int { return cmp.Compare(y.cost, x.cost) })
-	tries := 0
-	for _, a := range arcs {
-		if a.to < self || full.degree(a.to) <= TargetLinks || !v.staysDiverse(full, self, a.to) || !v.staysDiverse(full, a.to, self) {
-			continue
-		}
-		if tries++; tries > surplusTries {
-			break
-		}
+	spare := slices.DeleteFunc(slices.Clone(full.arcsOf(self)), func(a arc) bool {
+		return a.to < self || full.degree(a.to) <= TargetLinks || !v.calmAt(v.Graph.index[full.nodes[a.to]]) ||
+			!v.staysDiverse(full, self, a.to) || !v.staysDiverse(full, a.to, self)
+	})
+	for _, a := range full.byDetour(self, spare) {
 		if full.spares(a.edge, random) {
 			return full.nodes[a.to], true
 		}
 	}
 	return omega.Fingerprint{}, false
+}
+
+// byDetour are those links of a server without which the way is at most a tenth
+// longer, surplusTries at most, the one with the least detour first.
+func (g *Graph) byDetour(self int32, links []arc) []arc {
+	if len(links) == 0 {
+		return nil
+	}
+	tree := g.SPF(g.nodes[self])
+	detour := map[int32]float64{} // by link: the way without it, as a multiple
+	links = slices.DeleteFunc(links, func(a arc) bool {
+		around := tree.without([]int32{a.edge}).dist[a.to]
+		detour[a.edge] = float64(around) / float64(a.cost)
+		return around == unreached || around > uint64(a.cost)+uint64(a.cost)/surplusDetour
+	})
+	slices.SortStableFunc(links, func(x, y arc) int { return cmp.Compare(detour[x.edge], detour[y.edge]) })
+	return links[:min(len(links), surplusTries)]
 }
 
 // staysDiverse reports whether the links of a server of the graph depend on

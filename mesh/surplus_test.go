@@ -2,8 +2,11 @@ package mesh
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega"
 )
 
 // Over many hours servers give up links one at a time, and the cloud keeps its
@@ -21,20 +24,27 @@ func TestSurplusIsGivenUpCalmly(t *testing.T) {
 			w.link(a, b)
 		}
 	}
-	dropped := 0
+	dropped, far := 0, 0
 	for hour := range 30 {
 		base := w.look().View(w.now, &w.stand)
 		for _, self := range all {
 			v := w.as(base, self)
-			if _, ok := v.Surplus(SurplusQuiet-1, SurplusGap, w.rng.Uint64); ok {
-				t.Fatal("given up while there was news")
-			}
-			if _, ok := v.Surplus(SurplusQuiet, SurplusGap-1, w.rng.Uint64); ok {
-				t.Fatal("given up twice within an hour")
-			}
-			peer, ok := v.Surplus(SurplusQuiet, SurplusGap, w.rng.Uint64)
+			peer, ok := v.Surplus(w.rng.Uint64)
 			if !ok {
 				continue
+			}
+			for _, f := range all {
+				near := f == self || f == peer || v.Graph.linked(self, f) || v.Graph.linked(peer, f)
+				if p, ok := v.withNews(f).Surplus(w.rng.Uint64); near && ok && p == peer {
+					t.Fatalf("%v gives up %v while there is news of %v", nameOf(self), nameOf(peer), nameOf(f))
+				} else if !near && !ok {
+					t.Fatalf("%v gives up nobody while there is news of %v, which is far away", nameOf(self), nameOf(f))
+				} else if !near {
+					far++
+				}
+			}
+			if around := w.around(self, peer); around > w.links[self][peer]*11/10 {
+				t.Fatalf("%v gives up %v: %v instead of %v", nameOf(self), nameOf(peer), around, w.links[self][peer])
 			}
 			if self.Compare(peer) > 0 || len(w.links[self])-1 < TargetLinks || len(w.links[peer])-1 < TargetLinks {
 				t.Fatalf("%v gives up %v", nameOf(self), nameOf(peer))
@@ -54,10 +64,42 @@ func TestSurplusIsGivenUpCalmly(t *testing.T) {
 	if w.made != made {
 		t.Errorf("%d links are made again: it goes back and forth", w.made-made)
 	}
-	if dropped == 0 {
-		t.Error("nobody gave up a link")
+	if dropped == 0 || far == 0 {
+		t.Errorf("%d links given up, %d looked at while there was news far away", dropped, far)
 	}
 	t.Logf("%d links given up", dropped)
+}
+
+// withNews is the view after an announcement of a server that changed nothing.
+func (v *View) withNews(f omega.Fingerprint) *View {
+	o := *v
+	o.Records = slices.Clone(v.Records)
+	a := *v.Record(f).Announcement
+	a.Issued = v.Time
+	o.Records[v.Graph.index[f]] = &Record{Announcement: &a}
+	return &o
+}
+
+// linked reports whether there is a link between two servers.
+func (g *Graph) linked(a, b omega.Fingerprint) bool {
+	return slices.ContainsFunc(g.arcsOf(g.index[a]), func(x arc) bool { return g.nodes[x.to] == b })
+}
+
+// around is the shortest way between two servers without the link that they have.
+func (w *world) around(a, b omega.Fingerprint) time.Duration {
+	var rest []Edge
+	for f, links := range w.links {
+		for to, rtt := range links {
+			if f.Compare(to) < 0 && !(f == a && to == b || f == b && to == a) {
+				rest = append(rest, Edge{f, to, rtt})
+			}
+		}
+	}
+	d, ok := NewGraph(w.alive(), rest, nil).SPF(a).Distance(b)
+	if !ok {
+		w.t.Fatal("no way around")
+	}
+	return d
 }
 
 func BenchmarkSurplus(b *testing.B) {
@@ -70,8 +112,8 @@ func BenchmarkSurplus(b *testing.B) {
 		}
 		db.put(&Record{Announcement: a})
 	}
-	v := db.View(t0, new(Standing))
+	v := db.View(t0.Add(time.Hour), new(Standing))
 	for b.Loop() {
-		v.Surplus(SurplusQuiet, SurplusGap, seeded(1).Uint64)
+		v.Surplus(seeded(1).Uint64)
 	}
 }

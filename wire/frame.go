@@ -88,6 +88,8 @@ const (
 	TypeLinkOffer   Type = 73 // LinkOffer: yes
 	TypeLinkRefusal Type = 74 // LinkRefusal: no, and why
 	TypeEvidence    Type = 75 // two announcements of one server and sequence (package mesh)
+	TypeLSNews      Type = 76 // u64 sequence | fingerprint: this announcement is here (spec/cloud.md, CLOUD-38)
+	TypeLSWant      Type = 77 // fingerprint of the server whose announcement is wanted
 
 	TypePacketAck  Type = 78 // empty; tag: every packet up to it was dealt with (spec/cloud.md, CLOUD-20)
 	TypePacketNack Type = 79 // u8 reason; tag: of the packet that is refused (spec/cloud.md, CLOUD-21)

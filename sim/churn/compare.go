@@ -98,7 +98,7 @@ func (w *world) tell(st *stream, from, to int32) (over time.Duration) {
 	if len(news) == 0 {
 		return w.now
 	}
-	sp := w.flood.spread(w, to)
+	sp := w.flood.spread(w, to, true)
 	wait := w.exchangeTime(len(news), w.pop.roundTrip(from, to))
 	st.log = append(st.log, &entry{records: news, issued: w.now + wait, arrive: sp.arrive, last: sp.last})
 	return w.now + wait + time.Duration(sp.last)*tick

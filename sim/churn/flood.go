@@ -86,16 +86,38 @@ type spread struct {
 	arrive  []uint32 // by server: ticks after the begin, or never
 	last    uint32   // of those that it reached
 	reached int
-	sent    int // messages
+	sent    int // announcements
+	offers  int // and offers of it
+}
+
+// Octets of offers with their frames. (spec/cloud.md, CLOUD-38)
+const (
+	offerOctets = 8 + 8 + 21
+	wantOctets  = 8 + 21
+)
+
+// octets is what the flood of an announcement takes on all links.
+func (r *spread) octets(announcement int) int {
+	if r.offers == 0 {
+		return r.sent * announcement
+	}
+	return r.sent*(announcement+wantOctets) + r.offers*offerOctets
 }
 
 // spread floods from a server over the links as they are now. Every server
-// sends what is news to all its links but the one that it came by. Whatever
-// begins or ends while the flood is under way does not change it.
-func (f *flooder) spread(w *world, from int32) spread {
+// sends what is news to all its links but the one that it came by: the
+// announcement itself if it tells of a loss, else an offer, and it goes to
+// who asks for it, the first who offered. Whatever begins or ends while the
+// flood is under way does not change it.
+func (f *flooder) spread(w *world, from int32, whole bool) spread {
 	r := spread{arrive: f.arrivals()}
 	r.arrive[from] = 0
 	f.put(0, from)
+	var offered []uint32 // by server: when first
+	if !whole {
+		offered = f.arrivals()
+		defer f.release(offered)
+	}
 	waiting := 1
 	for t := uint32(0); waiting > 0; t++ {
 		t = f.next(t)
@@ -112,16 +134,28 @@ func (f *flooder) spread(w *world, from int32) spread {
 			r.sent += len(s.links) - 1
 			for l := range s.links {
 				lk := &s.links[l]
-				if next := t + lk.delay; next < r.arrive[lk.peer] && w.carries(at, lk) {
-					r.arrive[lk.peer] = next
-					f.put(next, lk.peer)
-					waiting++
+				next, before := t+lk.delay, r.arrive
+				if !whole {
+					before = offered
 				}
+				if next >= before[lk.peer] || r.arrive[lk.peer] <= t || !w.carries(at, lk) {
+					continue
+				}
+				before[lk.peer] = next
+				if !whole { // there, asked for, and here
+					next += 2 * lk.delay
+					r.arrive[lk.peer] = next
+				}
+				f.put(next, lk.peer)
+				waiting++
 			}
 		}
 		f.buckets[slot] = f.buckets[slot][:0]
 		f.used[slot/64] &^= 1 << (slot % 64)
 	}
 	r.sent++ // the origin sends to all
+	if !whole {
+		r.sent, r.offers = r.reached-1, r.sent
+	}
 	return r
 }

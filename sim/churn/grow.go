@@ -141,11 +141,9 @@ func (w *world) joinAll(fresh []int32) [][]int32 {
 		}
 		s.join = &joining{entry: entry, rtt: map[omega.Fingerprint]time.Duration{}}
 		in := w.joinInput(i)
-		for _, fp := range append(v.ProbeSample(in, s.rng), w.pop.all[entry].fp) {
-			if rtt := w.pop.roundTrip(i, w.pop.index[fp]); rtt < probeWait {
-				s.join.rtt[fp] = rtt
-			}
-		}
+		sample := append(v.ProbeSample(in, s.rng), w.pop.all[entry].fp)
+		w.measure(i, sample)
+		w.measure(i, v.ProbeNear(in, sample))
 		chosen, required := v.ChooseJoin(in, s.rng)
 		s.join.required = required
 		for _, fp := range chosen {

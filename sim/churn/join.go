@@ -142,23 +142,29 @@ func (w *world) seenBy(i int32) *mesh.View {
 	return w.database(i).seen(w.pop.all[w.servers[i].join.entry].fp, w)
 }
 
-// survey measures a sample.
+// survey measures a sample, then those that are near the nearest of it.
 func (w *world) survey(i int32) {
 	s := &w.servers[i]
-	j := s.join
-	j.rtt = map[omega.Fingerprint]time.Duration{}
-	wait := time.Duration(0)
-	for _, fp := range w.seenBy(i).ProbeSample(w.joinInput(i), s.rng) {
+	s.join.rtt = map[omega.Fingerprint]time.Duration{}
+	sample := w.seenBy(i).ProbeSample(w.joinInput(i), s.rng)
+	w.during(i, s.join, w.measure(i, sample), func() {
+		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample)), func() { w.askAll(i) })
+	})
+}
+
+// measure takes round trips, and returns how long that takes.
+func (w *world) measure(i int32, servers []omega.Fingerprint) (wait time.Duration) {
+	for _, fp := range servers {
 		to := w.pop.index[fp]
 		rtt := w.pop.roundTrip(i, to)
 		if t := &w.servers[to]; !t.alive && t.silent || w.cut(i, to) {
 			rtt = probeWait
 		} else if t.alive && rtt < probeWait {
-			j.rtt[fp] = rtt
+			w.servers[i].join.rtt[fp] = rtt
 		}
 		wait = max(wait, min(rtt, probeWait))
 	}
-	w.during(i, j, wait, func() { w.askAll(i) })
+	return wait
 }
 
 // askAll plans and asks those that are not asked yet.

@@ -10,7 +10,7 @@ import (
 // Times of package cloud. (spec/cloud.md, CLOUD-6)
 const (
 	silentAfter = 1500 * time.Millisecond // three hellos
-	silentSlack = 250 * time.Millisecond  // half a hello interval: the tick that notices
+	silentSlack = 50 * time.Millisecond   // a tenth of a hello interval: the tick that notices
 
 	linkHold    = 300 * time.Millisecond
 	maxLinkHold = 5 * time.Minute
@@ -35,7 +35,7 @@ func (w *world) end(i int32, silent bool) {
 	w.setAlive(i, false)
 	s.silent, s.full = silent, false
 	s.links, s.making, s.past, s.inbound, s.join, s.accepts, s.promised = nil, nil, nil, nil, nil, nil, nil
-	s.pending, s.planning, s.stuck = false, false, p // what is on its disk
+	s.pending, s.loss, s.planning, s.stuck = false, false, false, p // what is on its disk
 	s.life++
 	for _, l := range links {
 		delay := time.Duration(l.delay) * tick
@@ -74,6 +74,7 @@ func (w *world) lose(i, peer int32) {
 	p.lost = w.now
 	w.failed(i, p)
 	if announced {
+		s.loss = true
 		w.announceSoon(i)
 	}
 	if w.post != nil {
@@ -141,6 +142,7 @@ func (w *world) hold(i, peer int32, id uint32, late time.Duration) {
 			w.announceSoon(i)
 			w.promote(i)
 			w.promote(peer)
+			w.planSoon(i) // it may have been offered fewer than it aims at
 		}
 	})
 }
@@ -176,7 +178,8 @@ func (w *world) announce(i int32) {
 	s.allowance = s.have(w.now) - 1
 	s.announced = w.now
 	r := w.sign(i)
-	sp := w.issue(i, r)
+	sp := w.issue(i, s.loss, r)
+	s.loss = false
 	w.tally.flooded(sp, len(r.octets), w.now)
 	if s.cause > 0 {
 		w.tally.converged(s.cause, s.silentCause, w.now+time.Duration(sp.last)*tick)

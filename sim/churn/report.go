@@ -52,7 +52,7 @@ type Churn struct {
 	Joined          Quantiles `json:"cold_to_full_member"`
 
 	FloodsPerFailure float64 `json:"announcements_per_failure"`
-	CopiesPerServer  float64 `json:"copies_per_server_and_announcement"`
+	CopiesPerServer  float64 `json:"copies_per_server_and_announcement"` // of those that tell of a loss; others come once, and as offers
 	BytesPerFailure  float64 `json:"bytes_per_server_and_failure"`
 	Octets           float64 `json:"octets_per_announcement"`
 	BytesPerSecond   Traffic `json:"bytes_per_server_and_second"`
@@ -131,8 +131,8 @@ func (w *world) churnReport(d time.Duration) *Churn {
 	t := &w.tally
 	n, events := float64(len(w.aliveServers())), float64(max(t.ends, 1))
 	after := w.shape()
-	copies := float64(t.messages) / float64(max(t.floods, 1)) / n
-	octets := t.octets / float64(max(t.messages, 1))
+	copies := float64(t.copies) / float64(max(t.whole, 1)) / n
+	octets := t.signed / float64(max(t.floods, 1))
 	perFailure := t.floodsPerFailure()
 	links := after.MeanDegree
 	return &Churn{

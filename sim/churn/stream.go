@@ -90,11 +90,12 @@ func (st *stream) newest(p, servers int) []*record {
 	return out
 }
 
-// issue floods records from a server and returns how that went. Each stream
+// issue floods records from a server, whole or by offers, and returns how that
+// went. Each stream
 // that it reaches most of takes it in. Servers of a stream that it does not
 // reach know no more of the stream until they have a new link.
-func (w *world) issue(from int32, records ...*record) spread {
-	sp := w.flood.spread(w, from)
+func (w *world) issue(from int32, whole bool, records ...*record) spread {
+	sp := w.flood.spread(w, from, whole)
 	e := &entry{records: records, issued: w.now, arrive: sp.arrive, last: sp.last}
 	if len(w.streams) == 1 && sp.reached == w.living {
 		w.streams[0].settle(w.now, w.flood)
@@ -118,7 +119,7 @@ func (w *world) issue(from int32, records ...*record) spread {
 	}
 	if !kept {
 		w.flood.release(sp.arrive)
-		w.tellLater(from, records)
+		w.tellLater(from, whole, records)
 	}
 	return sp
 }
@@ -129,10 +130,10 @@ const fragmentWait = 250 * time.Millisecond
 
 // tellLater floods again what only a fragment of a stream has heard: when it
 // has a link to the rest, the comparison of databases brings it there.
-func (w *world) tellLater(from int32, records []*record) {
+func (w *world) tellLater(from int32, whole bool, records []*record) {
 	w.afterLife(from, fragmentWait, func() {
 		if s := &w.servers[from]; len(records) == 1 && s.own == records[0] {
-			w.issue(from, records...)
+			w.issue(from, whole, records...)
 		}
 	})
 }

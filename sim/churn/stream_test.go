@@ -12,7 +12,7 @@ import (
 // each server heard it by.
 func TestSpread(t *testing.T) {
 	w := grown(t, 200, 3)
-	sp := w.flood.spread(w, 5)
+	sp := w.flood.spread(w, 5, true)
 	g := w.truth(nil, func(int32) bool { return true })
 	r := newRouter(w, g)
 	clear(r.leaf) // announcements go through everybody
@@ -24,6 +24,31 @@ func TestSpread(t *testing.T) {
 	}
 	if want := 2*g.edges - (len(w.servers) - 1); sp.reached != 200 || sp.sent != want {
 		t.Errorf("%d servers, %d messages; want 200, %d", sp.reached, sp.sent, want)
+	}
+}
+
+// A flood by offers brings everybody one announcement, over the link by which
+// the first offer came, in three times the delay of that link.
+func TestSpreadByOffers(t *testing.T) {
+	w := grown(t, 200, 3)
+	sp := w.flood.spread(w, 5, false)
+	g := w.truth(nil, func(int32) bool { return true })
+	for i := range w.servers {
+		if i == 5 {
+			continue
+		}
+		first, here := uint32(never), uint32(never)
+		for _, l := range w.servers[i].links {
+			if offer := sp.arrive[l.peer] + l.delay; sp.arrive[l.peer] < sp.arrive[i] && offer < first {
+				first, here = offer, offer+2*l.delay
+			}
+		}
+		if sp.arrive[i] != here {
+			t.Errorf("server %d has it after %d ticks, want %d", i, sp.arrive[i], here)
+		}
+	}
+	if offers := 2*g.edges - (len(w.servers) - 1); sp.reached != 200 || sp.sent != 199 || sp.offers != offers {
+		t.Errorf("%d servers, %d announcements, %d offers; want 200, 199, %d", sp.reached, sp.sent, sp.offers, offers)
 	}
 }
 

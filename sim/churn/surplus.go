@@ -6,37 +6,32 @@ import (
 	"github.com/omega-im/omega/mesh"
 )
 
-// giveUps lets servers give up links that they have too many of, once all has
+// giveUps lets servers give up links that they have too many of, where it has
 // been quiet for long enough. Real servers look with every plan, which is every
 // few seconds then.
 func (w *world) giveUps(end time.Duration) {
-	const look = 5 * time.Second
+	const look = 30 * time.Second
 	if w.now+look >= end {
 		return
 	}
 	w.after(look, func() {
-		if quiet := w.quiet(); quiet >= mesh.SurplusQuiet {
-			for i := range w.servers {
-				if s := &w.servers[i]; s.alive && len(s.links) > mesh.SurplusLinks {
-					w.giveUp(int32(i), quiet)
-				}
+		for i := range w.servers {
+			if s := &w.servers[i]; s.alive && len(s.links) > mesh.SurplusLinks && w.now-s.gaveUp >= mesh.SurplusGap {
+				w.giveUp(int32(i))
 			}
 		}
 		w.giveUps(end)
 	})
 }
 
-// quiet is how long no database has changed.
-func (w *world) quiet() time.Duration {
-	if n := len(w.tally.issued); n > 0 {
-		return w.now - w.tally.issued[n-1]
-	}
-	return w.now
-}
-
-func (w *world) giveUp(i int32, quiet time.Duration) {
+func (w *world) giveUp(i int32) {
 	s := &w.servers[i]
-	fp, ok := w.view(i, false).Surplus(quiet, w.now-s.gaveUp, s.rng.Uint64)
+	v := w.view(i, false)
+	if !v.Calm() {
+		return
+	}
+	s.gaveUp = w.now
+	fp, ok := v.Surplus(s.rng.Uint64)
 	if !ok {
 		return
 	}
@@ -45,7 +40,6 @@ func (w *world) giveUp(i int32, quiet time.Duration) {
 	if l == nil || w.servers[peer].linkTo(i) == nil {
 		return
 	}
-	s.gaveUp = w.now
 	w.tally.dropped++
 	rtt, id := w.pop.roundTrip(i, peer), l.id
 	w.lose(i, peer)

@@ -7,15 +7,17 @@ import (
 
 // A tally counts what happens in a world.
 type tally struct {
-	floods, messages int
-	octets           float64 // of announcements, all copies
-	compared         float64 // octets sent when databases are compared
-	floodTimes       series  // until the last has it
-	reach            series  // of a sample of servers
-	detection        series
-	joins            series // from cold to full member
-	failures         map[time.Duration]failure
-	issued           []time.Duration // when each flood began
+	floods        int
+	whole, copies int     // floods of announcements that went whole, and copies of those
+	octets        float64 // of announcements and offers of them
+	signed        float64 // of announcements, one copy of each
+	compared      float64 // octets sent when databases are compared
+	floodTimes    series  // until the last has it
+	reach         series  // of a sample of servers
+	detection     series
+	joins         series // from cold to full member
+	failures      map[time.Duration]failure
+	issued        []time.Duration // when each flood began
 
 	dials, deadDials, timeouts, refusals, made int
 	ends, dropped, judgedBad                   int
@@ -54,8 +56,12 @@ func (t *tally) convergence(silent bool) (s series) {
 
 func (t *tally) flooded(sp spread, octets int, now time.Duration) {
 	t.floods++
-	t.messages += sp.sent
-	t.octets += float64(sp.sent * octets)
+	if sp.offers == 0 {
+		t.whole++
+		t.copies += sp.sent
+	}
+	t.octets += float64(sp.octets(octets))
+	t.signed += float64(octets)
 	t.issued = append(t.issued, now)
 	t.floodTimes.add(time.Duration(sp.last) * tick)
 	for i := t.floods % 97; i < len(sp.arrive); i += 997 {

@@ -170,3 +170,11 @@ func (g *graph) blocks(c cuts) [][]int32 {
 	}
 	return groups
 }
+
+// quiet is how long no database has changed.
+func (w *world) quiet() time.Duration {
+	if n := len(w.tally.issued); n > 0 {
+		return w.now - w.tally.issued[n-1]
+	}
+	return w.now
+}

@@ -50,11 +50,12 @@ type server struct {
 	announced time.Duration
 	allowance float64 // announcements that may go now
 	pending   bool    // an announcement is on the timer
+	loss      bool    // the next one tells of a link that was lost
 
 	join     *joining                // while it looks for its first links
 	accepts  []time.Duration         // of offers within acceptWindow
 	promised map[int32]time.Duration // offers that were not taken yet, and until when they stand
-	gaveUp   time.Duration           // a link, last
+	gaveUp   time.Duration           // when it looked last whether there is a link too many
 
 	planned  time.Duration // last plan
 	planning bool          // a plan is on the timer
@@ -142,7 +143,7 @@ func (w *world) clone(seed uint64) *world {
 		s.making, s.past, s.inbound, s.join, s.accepts, s.promised = nil, nil, nil, nil, nil, nil
 		s.gaveUp = -time.Hour
 		s.rng = rand.New(rand.NewPCG(w.cfg.Seed^seed<<40, 0x5e<<32|uint64(i)))
-		s.pending, s.planning, s.stream, s.stuck = false, false, 0, -1
+		s.pending, s.loss, s.planning, s.stream, s.stuck = false, false, false, 0, -1
 		c.servers[i] = s
 		base[i] = s.own
 	}
