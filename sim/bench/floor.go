@@ -22,7 +22,7 @@ type floor struct {
 }
 
 func (f *floor) Describe(context.Context) (description, error) {
-	d := description{name: "floor", version: "-", durability: "none (relay only)", accepts: true}
+	d := description{name: "floor", version: "-", durability: "none (relay only)", accepts: true, forwards: !f.sync}
 	if f.sync {
 		d.name, d.durability = "floor-sync", "fsync before delivery and answer"
 	}
@@ -53,6 +53,7 @@ const (
 	floorLogin    = 1 // both ways
 	floorMessage  = 2 // both ways; the number is the recipient
 	floorAccepted = 3 // from the server
+	floorPipe     = 4 // both ways; the number is the end, 0 or 1: what comes over 0 goes to 1
 
 	floorHeader   = 4 + 1 + 4
 	maxFloorFrame = 64 << 10

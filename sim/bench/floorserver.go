@@ -34,6 +34,9 @@ type relayed struct {
 	frame []byte
 }
 
+// pipeEnd stands in the place of a user for the end of a pipe.
+const pipeEnd = 1<<32 - 1
+
 // maxRelayBatch bounds one commit, in messages.
 const maxRelayBatch = 1024
 
@@ -84,6 +87,15 @@ func (r *relay) serve(conn net.Conn) {
 			r.conns[number] = e
 			r.mu.Unlock()
 			e.write(appendFloorFrame(nil, floorLogin, number, nil))
+		case kind == floorPipe:
+			e.write(appendFloorFrame(nil, floorPipe, number, nil))
+			if number == 0 {
+				r.carry(reader.src)
+				return
+			}
+			r.mu.Lock()
+			r.conns[pipeEnd] = e
+			r.mu.Unlock()
 		case kind == floorMessage && r.log != nil:
 			r.commit <- relayed{from: e, to: number, frame: appendFloorFrame(nil, floorMessage, number, body)}
 		case kind == floorMessage:

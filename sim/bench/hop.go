@@ -17,7 +17,7 @@ type omegaHop struct{ omegaServer }
 func (o *omegaHop) Describe(ctx context.Context) (description, error) {
 	d, err := o.omegaServer.Describe(ctx)
 	d.name = "omega, one hop"
-	d.offline = false // that mode starts the server again
+	d.offline, d.forwards = false, false // these modes want one server
 	return d, err
 }
 

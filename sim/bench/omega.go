@@ -27,7 +27,8 @@ import (
 // sealed messages.
 type omegaServer struct {
 	program string // omegad; found beside this program
-	port    int
+	port    int    // for clients
+	peer    int    // for servers
 	address transport.Address
 	far     *transport.Address // where receivers live, if that is another server; see omegaHop
 	users   []*pgp.Identity
@@ -51,7 +52,7 @@ func (o *omegaServer) Describe(context.Context) (description, error) {
 	}
 	_, err = os.Stat(o.program)
 	return description{
-		name: "omega", version: "dev", offline: true, accepts: true, durability: "fsync before the answer, pushed before it",
+		name: "omega", version: "dev", offline: true, accepts: true, forwards: true, durability: "fsync before the answer, pushed before it",
 	}, err
 }
 
@@ -62,7 +63,7 @@ dir = "data"
 log_level = "warn"
 [listen]
 client = "127.0.0.1:%d"
-peer = "127.0.0.1:0"
+peer = "127.0.0.1:%d"
 http = ""
 admin = ""
 [limits]
@@ -83,7 +84,10 @@ func (o *omegaServer) Start(ctx context.Context, s *site, users int) (*process, 
 		if o.port, err = freePort(); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(config, fmt.Appendf(nil, omegaConfig, o.port), 0o600); err != nil {
+		if o.peer, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(config, fmt.Appendf(nil, omegaConfig, o.port, o.peer), 0o600); err != nil {
 			return nil, err
 		}
 	}

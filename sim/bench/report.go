@@ -100,6 +100,10 @@ var tables = []table{
 			}
 			return fmt.Sprintf("%d\t%.0f\t%.0f\t%.0f\t%.0f\t%s", r.Users, r.PerSecond, r.PerCPUSecond, r.FetchPerSecond, r.FetchPerCPUSecond, lost)
 		}},
+	{"forward", "Messages of 300 octets between two neighbours, batched, TLS", "server\tdurable\tmsg/s\tmsg/CPU-s\tus/msg\tmissing\tforeign",
+		func(r result) string {
+			return fmt.Sprintf("%.0f\t%.0f\t%.2f\t%d", r.PerSecond, r.PerCPUSecond, 1e6/max(1, r.PerCPUSecond), r.Missing)
+		}},
 	{"idle", "Idle connections, TLS", "server\tdurable\tconnections\tMB empty\tKB/connection\tlogin CPU ms\tlogins/s\tidle CPU\tforeign",
 		func(r result) string {
 			return fmt.Sprintf("%d\t%.0f\t%.1f\t%.2f\t%.0f\t%.1f%%", r.Connections, r.EmptyMB, r.KBPerConnection, r.LoginCPU, r.LoginsPerSecond, 100*r.IdleCPU)

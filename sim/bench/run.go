@@ -75,6 +75,10 @@ func plan(cfg config, about description) ([]measurement, error) {
 			if about.offline {
 				out = append(out, measurement{mode, 2 * cfg.offlineUsers, offline})
 			}
+		case "forward":
+			if about.forwards {
+				out = append(out, measurement{mode, 0, forward})
+			}
 		case "idle":
 			for _, n := range cfg.connections {
 				out = append(out, measurement{mode, n, func(ctx context.Context, r *run) (result, error) {
