@@ -18,12 +18,13 @@ import (
 // no more than a stream needs: hellos, packets and acknowledgements.
 // (spec/cloud.md, CLOUD-6, CLOUD-20)
 type peerEnd struct {
-	conn  *transport.Conn
-	id    *pgp.Identity
-	got   atomic.Uint32 // packets that came, which is the tag of the last one
-	more  chan struct{} // got moved
-	told  uint32        // the reader's: acknowledged
-	ended chan struct{} // nothing more is read
+	conn    *transport.Conn
+	id      *pgp.Identity
+	got     atomic.Uint32 // packets that came, which is the tag of the last one
+	more    chan struct{} // got moved
+	refused atomic.Uint32 // of its own
+	told    uint32        // the reader's: acknowledged
+	ended   chan struct{} // nothing more is read
 }
 
 // Times of a peerEnd, which are those of servers.
@@ -115,6 +116,8 @@ func (e *peerEnd) read() {
 				default:
 				}
 			}
+		case wire.TypePacketNack:
+			e.refused.Add(1)
 		case wire.TypeHello:
 			_ = e.conn.SendFrame(wire.TypeHelloAck, 0, f.Body)
 		}
@@ -142,7 +145,9 @@ func (s *omegaStream) Flood(ctx context.Context) (sent int, err error) {
 			case <-s.to.more:
 			case <-ctx.Done():
 			case <-s.from.ended:
-				return sent, errors.New("the server ended the connection")
+				return sent, errors.New("the server ended the sender's connection")
+			case <-s.to.ended:
+				return sent, errors.New("the server ended the receiver's connection")
 			}
 			continue
 		}
@@ -157,6 +162,9 @@ func (s *omegaStream) Flood(ctx context.Context) (sent int, err error) {
 			return sent, err
 		}
 		sent += ackAfter
+	}
+	if n := s.from.refused.Load(); n > 0 {
+		return sent, fmt.Errorf("the server refused %d packets", n)
 	}
 	return sent, nil
 }
