@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,7 @@ func (o *omegaServer) Describe(context.Context) (description, error) {
 	}
 	_, err = os.Stat(o.program)
 	return description{
-		name: "omega", version: "dev", offline: true, accepts: true, forwards: true, durability: "fsync before the answer, pushed before it",
+		name: "omega", version: "dev", offline: true, accepts: true, forwards: true, groups: []int{omega.MaxRecipients, 1}, durability: "fsync before the answer, pushed before it",
 	}, err
 }
 
@@ -275,6 +276,9 @@ func (s *omegaSession) attach(ctx context.Context) error {
 		return err
 	}
 	f, err := s.conn.ReadFrame()
+	for err == nil && f.Type == wire.TypeWaiting { // comes before the answer
+		f, err = s.conn.ReadFrame()
+	}
 	if err != nil {
 		return err
 	}
@@ -289,14 +293,30 @@ func (s *omegaSession) attach(ctx context.Context) error {
 }
 
 func (s *omegaSession) Send(to int, body []byte) error {
+	return s.send([]omega.Fingerprint{s.server.users[to].Account()}, body)
+}
+
+// SendAll makes one envelope per part.
+func (s *omegaSession) SendAll(n, each int, body []byte) (parts int, err error) {
+	for part := range slices.Chunk(s.server.users[1:n+1], each) {
+		to := make([]omega.Fingerprint, 0, len(part))
+		for _, id := range part {
+			to = append(to, id.Account())
+		}
+		if err := s.send(to, body); err != nil {
+			return parts, err
+		}
+		parts++
+	}
+	return parts, nil
+}
+
+func (s *omegaSession) send(to []omega.Fingerprint, body []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tag++
 	s.next++
-	e := wire.Envelope{
-		Class: wire.ClassText, Lifetime: time.Hour, Sender: s.id.Account(),
-		Recipients: []omega.Fingerprint{s.server.users[to].Account()}, Payload: body,
-	}
+	e := wire.Envelope{Class: wire.ClassText, Lifetime: time.Hour, Sender: s.id.Account(), Recipients: to, Payload: body}
 	binary.BigEndian.PutUint64(e.ID[:], uint64(time.Now().UnixNano()))
 	binary.BigEndian.PutUint64(e.ID[8:], s.next)
 	var err error

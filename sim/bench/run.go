@@ -31,6 +31,7 @@ type config struct {
 	offlineUsers     int // receivers
 	offlineEach      int // messages for each
 	connections      []int
+	members          []int         // of groups
 	settle           time.Duration // before memory is read
 	dir              string        // for the servers' data; empty is a temporary one
 	quiet            float64       // take a row again while foreign CPU is above this share
@@ -78,6 +79,14 @@ func plan(cfg config, about description) ([]measurement, error) {
 		case "forward":
 			if about.forwards {
 				out = append(out, measurement{mode, 0, forward})
+			}
+		case "group":
+			for _, n := range cfg.members {
+				for _, each := range about.groups {
+					out = append(out, measurement{mode, n + 1, func(ctx context.Context, r *run) (result, error) {
+						return groupMessage(ctx, r, n, each)
+					}})
+				}
 			}
 		case "idle":
 			for _, n := range cfg.connections {
