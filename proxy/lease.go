@@ -128,28 +128,36 @@ func (l *lease) room(size int) bool {
 
 // send puts one mail under way. l.mu is held.
 func (l *lease) send(m *wire.Mail, buf []byte) ([]byte, bool) {
-	buf = l.frame(m, l.sent, buf[:0])
-	if !l.write(buf) {
+	buf, frame, size := l.frame(m, l.sent, buf)
+	if !l.write(frame) {
 		return buf, false
 	}
 	l.sent = m.Seq
 	if len(l.flight) == 0 {
 		l.progress = l.h.p.coarse.Load()
 	}
-	l.flight = append(l.flight, inFlight{m.Seq, uint32(len(m.Envelope))})
-	l.bytes += len(m.Envelope)
+	l.flight = append(l.flight, inFlight{m.Seq, uint32(size)})
+	l.bytes += size
 	return buf, true
 }
 
-// frame builds a whole frame of TypeMail for this device. What goes through
-// another server carries a code, which that server cannot make.
-func (l *lease) frame(m *wire.Mail, prev uint64, buf []byte) []byte {
+// frame builds a whole frame of TypeMail for this device in buf, and says how
+// long the envelope in it is. What goes through another server carries a code,
+// which that server cannot make.
+func (l *lease) frame(m *wire.Mail, prev uint64, buf []byte) (grown, frame []byte, size int) {
 	out := wire.Mail{Home: l.h.self, Device: l.device, Seq: m.Seq, Prev: prev, Received: m.Received, Envelope: m.Envelope}
+	buf = buf[:0]
+	if env := wire.EnvelopeView(m.Envelope); env.NumRecipients() > 1 {
+		buf = env.AppendFor(buf, l.account)
+		out.Envelope = buf
+	}
+	start, size := len(buf), len(out.Envelope)
 	if l.s == nil && m.Seq != 0 {
 		out.MAC = l.key.Load().MailMAC(&out, l.h.p.cfg.Mail.Incarnation())
 	}
-	buf = wire.AppendHeader(buf, wire.TypeMail, 0, l.h.self.Size()+l.device.Size()+3*8+wire.MACSize+len(m.Envelope))
-	return wire.AppendMail(buf, &out)
+	buf = wire.AppendHeader(buf, wire.TypeMail, 0, l.h.self.Size()+l.device.Size()+3*8+wire.MACSize+size)
+	buf = wire.AppendMail(buf, &out)
+	return buf, buf[start:], size
 }
 
 // write hands a frame to the session, or to the proxy of the device.
@@ -168,11 +176,11 @@ func (l *lease) pushEphemeral(m *wire.Mail, buf []byte) []byte {
 	if !l.live || l.closed {
 		return buf
 	}
-	buf = l.frame(m, 0, buf[:0])
+	buf, frame, _ := l.frame(m, 0, buf)
 	if l.s == nil {
-		l.out.post(wire.ClassEphemeral, buf)
+		l.out.post(wire.ClassEphemeral, frame)
 	} else if l.s.c.Queued() < maxQueuedMail/4 {
-		_ = l.s.c.Send(buf) // nobody misses it
+		_ = l.s.c.Send(frame) // nobody misses it
 	}
 	return buf
 }
