@@ -57,6 +57,7 @@ type lease struct {
 	acked    uint64     // the device has everything up to here
 	sent     uint64     // pushed last; the next one's Prev
 	latest   uint64     // came last while the lease was not live
+	claimed  uint64     // the last mail that a spread brings; 0: none does
 	flight   []inFlight // pushed and not acknowledged, ascending
 	bytes    int        // of envelopes in flight
 	live     bool       // sent is the newest there is
@@ -234,6 +235,7 @@ func (l *lease) restart(seq uint64) {
 	l.flight = l.flight[:0]
 	l.bytes = 0
 	l.live = false
+	l.claimed = 0
 	l.gen++
 	l.progress = l.h.p.coarse.Load()
 	l.wake()
@@ -301,11 +303,11 @@ func (l *lease) begin() {
 	l.wake()
 }
 
-// wake queues the lease for a pump if there is something for it to do. It
-// waits for half of the window, so that mail is not read one at a time. l.mu
+// wake queues the lease for a pump if there is something for it to do that no
+// spread brings. It waits for half of the window, so that mail is not read one at a time. l.mu
 // is held.
 func (l *lease) wake() {
-	if l.live || l.closed || l.pumping || l.held || len(l.flight) > windowMails/2 || l.bytes > windowBytes/2 {
+	if l.live || l.closed || l.pumping || l.held || l.claimed != 0 || len(l.flight) > windowMails/2 || l.bytes > windowBytes/2 {
 		return
 	}
 	l.pumping = true
