@@ -23,6 +23,7 @@ type peerEnd struct {
 	got     atomic.Uint32 // packets that came, which is the tag of the last one
 	more    chan struct{} // got moved
 	refused atomic.Uint32 // of its own
+	reason  atomic.Uint32 // of the last of them
 	told    uint32        // the reader's: acknowledged
 	ended   chan struct{} // nothing more is read
 }
@@ -116,8 +117,9 @@ func (e *peerEnd) read() {
 				default:
 				}
 			}
-		case wire.TypePacketNack:
+		case wire.TypePacketNack: // one octet
 			e.refused.Add(1)
+			e.reason.Store(uint32(f.Body[0]))
 		case wire.TypeHello:
 			_ = e.conn.SendFrame(wire.TypeHelloAck, 0, f.Body)
 		}
@@ -164,7 +166,7 @@ func (s *omegaStream) Flood(ctx context.Context) (sent int, err error) {
 		sent += ackAfter
 	}
 	if n := s.from.refused.Load(); n > 0 {
-		return sent, fmt.Errorf("the server refused %d packets", n)
+		return sent, fmt.Errorf("the server refused %d packets, the last one for reason %d", n, s.from.reason.Load())
 	}
 	return sent, nil
 }

@@ -14,6 +14,8 @@ func drivers() map[string]driver {
 	return map[string]driver{
 		"omega":      new(omegaServer),
 		"omega-hop":  new(omegaHop),
+		"omega-1of3": &omegaHomes{n: 1},
+		"omega-3of3": &omegaHomes{n: 3},
 		"ejabberd":   new(ejabberd),
 		"prosody":    new(prosody),
 		"mosquitto":  new(mosquitto),
