@@ -77,18 +77,17 @@ func (b *bulks) want(now int64) bool {
 
 // post is link.post for any class: bulk goes over a connection of its own, once
 // there is one.
-func (c *Cloud) post(l *link, p *parcel) error {
-	now := c.now()
-	if c.cfg.DialBulk != nil && p.view().Class() == wire.ClassBulk {
+func (c *Cloud) post(l *link, p *parcel, v wire.PacketView, now int64) error {
+	if c.cfg.DialBulk != nil && v.Class() == wire.ClassBulk {
 		if links := l.bulks.all(); len(links) > 0 {
-			if links[0].post(p, now) == nil {
+			if links[0].post(p, v, now) == nil {
 				return nil
 			}
 		} else if l.bulks.want(now) {
 			c.courier.wantBulk(l)
 		}
 	}
-	return l.post(p, now)
+	return l.post(p, v, now)
 }
 
 // dialBulk makes a bulk connection beside l and serves it.

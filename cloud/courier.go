@@ -113,7 +113,7 @@ func (c *Cloud) rescue(l *link) {
 	t := c.table.Load()
 	for _, p := range left {
 		c.stats.rerouted.Add(1)
-		if next := t.links[l.peer]; next != nil && c.post(next, p) == nil {
+		if next := t.links[l.peer]; next != nil && c.post(next, p, p.view(), c.now()) == nil {
 			continue // there is another connection
 		}
 		var failed func(wire.PacketView, wire.Reason)

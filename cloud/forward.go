@@ -118,7 +118,7 @@ func (c *Cloud) sendDirect(l *link, to omega.Fingerprint, class wire.Class, msg 
 
 // sendOwn posts a packet of this server.
 func (c *Cloud) sendOwn(l *link, p *parcel) error {
-	if err := c.post(l, p); err != nil {
+	if err := c.post(l, p, p.view(), c.now()); err != nil {
 		p.release()
 		return ErrBusy
 	}

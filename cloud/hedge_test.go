@@ -27,7 +27,7 @@ func TestFullListAndStall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := a.post(l, p); err != nil {
+		if err := a.post(l, p, p.view(), a.now()); err != nil {
 			t.Fatal(err)
 		}
 		a.courier.wake()

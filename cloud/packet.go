@@ -101,7 +101,7 @@ func (c *Cloud) arrive(ctx context.Context, l *link, p wire.PacketView) {
 		c.stats.unproven.Add(1)
 		return
 	}
-	news := c.seen.first(source, p.ID(), c.now())
+	news := c.seen.first(source, p.ID(), l.now(c))
 	if p.Flags()&packetAgain != 0 {
 		// Packets vanish on the way here, or receipts on the way back, which is
 		// mostly the same way.
@@ -120,6 +120,7 @@ func (c *Cloud) arrive(ctx context.Context, l *link, p wire.PacketView) {
 		return
 	}
 	c.cfg.Deliverer.Deliver(ctx, source, p.Class(), p.Payload())
+	l.at = 0 // that may have taken a while
 }
 
 // transits reports whether this server forwards for others. A draining one
@@ -157,7 +158,8 @@ func (c *Cloud) transit(t *table, from *link, p wire.PacketView) wire.Reason {
 		return wire.ReasonBusy
 	}
 	kept.b = append(kept.b, p...)
-	return c.pass(t, kept, from)
+	// What came is in the processor's caches, what is kept is not yet.
+	return c.passAs(t, kept, p, from, from.now(c))
 }
 
 // takeMany deals with a packet of several destinations.
@@ -187,7 +189,11 @@ func (c *Cloud) takeMany(ctx context.Context, t *table, from *link, p wire.Packe
 // takes it and is not from. It holds the parcel from here on. (spec/cloud.md,
 // CLOUD-21, CLOUD-22)
 func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
-	v := p.view()
+	return c.passAs(t, p, p.view(), from, c.now())
+}
+
+// passAs is pass with the parcel's octets where they are at hand.
+func (c *Cloud) passAs(t *table, p *parcel, v wire.PacketView, from *link, now int64) wire.Reason {
 	var buf [wire.MaxAvoid]wire.LinkHash
 	dead := v.Avoid(buf[:0])
 	carried := len(dead)
@@ -200,8 +206,9 @@ func (c *Cloud) pass(t *table, p *parcel, from *link) wire.Reason {
 		}
 		if len(dead) > carried {
 			p, carried = c.withDead(p, dead), len(dead)
+			v = p.view()
 		}
-		if c.post(l, p) == nil {
+		if c.post(l, p, v, now) == nil {
 			c.courier.wake() // and p is the connection's
 			c.countForwarded(own)
 			return 0
@@ -259,7 +266,7 @@ func (c *Cloud) split(t *table, p *parcel, from *link) (reason wire.Reason) {
 	sent := false
 	for l, to := range ways {
 		n := c.custody.copyOf(p, 0, func(b []byte) []byte { return v.AppendFor(b, to, dead) })
-		if c.post(l, n) != nil {
+		if c.post(l, n, n.view(), c.now()) != nil {
 			n.release()
 			alone = append(alone, to...)
 			continue
@@ -291,7 +298,7 @@ func (c *Cloud) nacked(l *link, tag uint32, body []byte) error {
 	if len(body) != 1 {
 		return fmt.Errorf("refusal of %d octets from %v", len(body), l.peer)
 	}
-	p := l.nacked(tag, c.now())
+	p := l.nacked(tag, l.now(c))
 	if p == nil {
 		return nil
 	}

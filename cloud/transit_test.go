@@ -381,7 +381,7 @@ func TestNoTransit(t *testing.T) {
 		// and they go another way.
 		l := a.table.Load().links[b.id.Account()]
 		p, err := a.wrap(d.id.Account(), wire.ClassText, 0, []byte("through it"), a.nextPacketID(), true)
-		if err != nil || l.post(p, a.now()) != nil {
+		if err != nil || l.post(p, p.view(), a.now()) != nil {
 			t.Fatal(err)
 		}
 		n.await("the refused packet", time.Second, func() bool { return d.received("through it") != "" })

@@ -103,12 +103,13 @@ func (w *window) locate(tag uint32) (n uint64, ok bool) {
 func (w *window) at(n uint64) *inFlight { return &w.ring[n%uint64(len(w.ring))] }
 
 // post sends a parcel over l, or has it wait for room. On success the window
-// holds it; an error means that the caller still does.
-func (l *link) post(p *parcel, now int64) error {
+// holds it; an error means that the caller still does. v is the parcel's octets,
+// or the same ones where they are at hand.
+func (l *link) post(p *parcel, v wire.PacketView, now int64) error {
 	if !l.used.Load() {
 		l.used.Store(true)
 	}
-	w, class := &l.window, p.view().Class()
+	w, class := &l.window, v.Class()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	level := levelOf(class)
@@ -120,7 +121,7 @@ func (l *link) post(p *parcel, now int64) error {
 		if full {
 			return errFull
 		}
-		err := l.conn.SendFrame(wire.TypePacket, 0, p.b)
+		err := l.conn.SendFrame(wire.TypePacket, 0, v)
 		if err == nil {
 			p.release()
 		}
@@ -133,7 +134,7 @@ func (l *link) post(p *parcel, now int64) error {
 		w.count++
 		return nil
 	}
-	return w.transmit(l, p, now)
+	return w.transmit(l, p, v, now)
 }
 
 func sendError(err error) error {
@@ -148,9 +149,9 @@ func sendError(err error) error {
 
 // transmit sends a packet under the next tag. Called with mu held, so that the
 // order of tags is the order on the connection.
-func (w *window) transmit(l *link, p *parcel, now int64) error {
+func (w *window) transmit(l *link, p *parcel, v wire.PacketView, now int64) error {
 	l.acknowledge() // in the same write
-	if err := l.conn.SendFrame(wire.TypePacket, tagOf(w.next), p.b); err != nil {
+	if err := l.conn.SendFrame(wire.TypePacket, tagOf(w.next), v); err != nil {
 		return sendError(err)
 	}
 	if w.next-w.first == uint64(len(w.ring)) {
@@ -200,7 +201,7 @@ func (w *window) pump(l *link, now int64) {
 	for level := range w.waiting {
 		q := &w.waiting[level]
 		for q.len() > 0 && !w.closed && w.next-w.first < maxInFlight && l.backlog() < backlogs[level] {
-			if w.transmit(l, q.items[q.head], now) != nil {
+			if p := q.items[q.head]; w.transmit(l, p, p.view(), now) != nil {
 				return // a later look tries again, or the connection ends
 			}
 			q.pop()

@@ -85,11 +85,26 @@ func (p *Proxy) deliver(ctx context.Context, d *delivery) {
 // staged pushes to attached devices. The store's lock is held.
 func (d *delivery) staged(it *mailbox.Item) {
 	m := wire.Mail{Received: uint64(it.Received.UnixMilli()), Envelope: d.envelope}
+	var many *spread
 	for i, account := range d.accounts {
-		if r := &it.Results[i]; r.Err == nil && !r.Duplicate {
+		r := &it.Results[i]
+		if r.Err != nil || r.Duplicate {
+			continue
+		}
+		if m.Seq == 0 { // it is the same for all
 			m.Seq = r.Seq
+			if len(d.accounts) >= spreadFrom {
+				many = d.p.home.spreads.begin(&m)
+			}
+		}
+		if many != nil {
+			d.p.home.spread(account, many)
+		} else {
 			d.buf = d.p.home.push(account, &m, d.buf)
 		}
+	}
+	if many != nil && len(many.to) > 0 {
+		d.p.home.spreads.add(d.p, many)
 	}
 }
 

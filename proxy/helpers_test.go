@@ -631,6 +631,11 @@ func (c *testClient) takeMail(conn *testConn, f wire.Frame) {
 		c.t.Errorf("mail: %v", err)
 		return
 	}
+	for _, to := range env.Recipients {
+		if to != c.person.fp() || env.NumRecipients() != 1 {
+			c.t.Errorf("a mail of %v names %d recipients, %v among them", c.person.fp(), env.NumRecipients(), to)
+		}
+	}
 	c.mails++
 	if m.Seq == 0 {
 		c.got = append(c.got, "ephemeral "+string(env.Payload()))

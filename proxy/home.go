@@ -30,6 +30,7 @@ type home struct {
 	devices [keyserver.Buckets]sync.Mutex      // one device set is read from the key server and set at a time
 	warned  warnings
 	pumps   pumps
+	spreads spreads
 }
 
 // A box is an account with attached devices.

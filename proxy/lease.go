@@ -57,6 +57,7 @@ type lease struct {
 	acked    uint64     // the device has everything up to here
 	sent     uint64     // pushed last; the next one's Prev
 	latest   uint64     // came last while the lease was not live
+	claimed  uint64     // the last mail that a spread brings; 0: none does
 	flight   []inFlight // pushed and not acknowledged, ascending
 	bytes    int        // of envelopes in flight
 	live     bool       // sent is the newest there is
@@ -128,28 +129,36 @@ func (l *lease) room(size int) bool {
 
 // send puts one mail under way. l.mu is held.
 func (l *lease) send(m *wire.Mail, buf []byte) ([]byte, bool) {
-	buf = l.frame(m, l.sent, buf[:0])
-	if !l.write(buf) {
+	buf, frame, size := l.frame(m, l.sent, buf)
+	if !l.write(frame) {
 		return buf, false
 	}
 	l.sent = m.Seq
 	if len(l.flight) == 0 {
 		l.progress = l.h.p.coarse.Load()
 	}
-	l.flight = append(l.flight, inFlight{m.Seq, uint32(len(m.Envelope))})
-	l.bytes += len(m.Envelope)
+	l.flight = append(l.flight, inFlight{m.Seq, uint32(size)})
+	l.bytes += size
 	return buf, true
 }
 
-// frame builds a whole frame of TypeMail for this device. What goes through
-// another server carries a code, which that server cannot make.
-func (l *lease) frame(m *wire.Mail, prev uint64, buf []byte) []byte {
+// frame builds a whole frame of TypeMail for this device in buf, and says how
+// long the envelope in it is. What goes through another server carries a code,
+// which that server cannot make.
+func (l *lease) frame(m *wire.Mail, prev uint64, buf []byte) (grown, frame []byte, size int) {
 	out := wire.Mail{Home: l.h.self, Device: l.device, Seq: m.Seq, Prev: prev, Received: m.Received, Envelope: m.Envelope}
+	buf = buf[:0]
+	if env := wire.EnvelopeView(m.Envelope); env.NumRecipients() > 1 {
+		buf = env.AppendFor(buf, l.account)
+		out.Envelope = buf
+	}
+	start, size := len(buf), len(out.Envelope)
 	if l.s == nil && m.Seq != 0 {
 		out.MAC = l.key.Load().MailMAC(&out, l.h.p.cfg.Mail.Incarnation())
 	}
-	buf = wire.AppendHeader(buf, wire.TypeMail, 0, l.h.self.Size()+l.device.Size()+3*8+wire.MACSize+len(m.Envelope))
-	return wire.AppendMail(buf, &out)
+	buf = wire.AppendHeader(buf, wire.TypeMail, 0, l.h.self.Size()+l.device.Size()+3*8+wire.MACSize+size)
+	buf = wire.AppendMail(buf, &out)
+	return buf, buf[start:], size
 }
 
 // write hands a frame to the session, or to the proxy of the device.
@@ -168,11 +177,11 @@ func (l *lease) pushEphemeral(m *wire.Mail, buf []byte) []byte {
 	if !l.live || l.closed {
 		return buf
 	}
-	buf = l.frame(m, 0, buf[:0])
+	buf, frame, _ := l.frame(m, 0, buf)
 	if l.s == nil {
-		l.out.post(wire.ClassEphemeral, buf)
+		l.out.post(wire.ClassEphemeral, frame)
 	} else if l.s.c.Queued() < maxQueuedMail/4 {
-		_ = l.s.c.Send(buf) // nobody misses it
+		_ = l.s.c.Send(frame) // nobody misses it
 	}
 	return buf
 }
@@ -226,6 +235,7 @@ func (l *lease) restart(seq uint64) {
 	l.flight = l.flight[:0]
 	l.bytes = 0
 	l.live = false
+	l.claimed = 0
 	l.gen++
 	l.progress = l.h.p.coarse.Load()
 	l.wake()
@@ -293,11 +303,11 @@ func (l *lease) begin() {
 	l.wake()
 }
 
-// wake queues the lease for a pump if there is something for it to do. It
-// waits for half of the window, so that mail is not read one at a time. l.mu
+// wake queues the lease for a pump if there is something for it to do that no
+// spread brings. It waits for half of the window, so that mail is not read one at a time. l.mu
 // is held.
 func (l *lease) wake() {
-	if l.live || l.closed || l.pumping || l.held || len(l.flight) > windowMails/2 || l.bytes > windowBytes/2 {
+	if l.live || l.closed || l.pumping || l.held || l.claimed != 0 || len(l.flight) > windowMails/2 || l.bytes > windowBytes/2 {
 		return
 	}
 	l.pumping = true

@@ -185,5 +185,20 @@ func (v EnvelopeView) Recipients(yield func(int, omega.Fingerprint) bool) {
 	}
 }
 
+// AppendFor appends the envelope as it goes to the device of one recipient: with
+// no other recipient in the header. (spec/delivery.md, DELIV-6)
+func (v EnvelopeView) AppendFor(b []byte, to omega.Fingerprint) []byte {
+	start, sender := len(b), envelopeFixed+omega.FingerprintSize(v[envelopeFixed])
+	end := sender
+	for range v.NumRecipients() {
+		end += omega.FingerprintSize(v[end])
+	}
+	b = to.AppendTo(append(b, v[:sender]...))
+	b = append(b, v[end:v.headerSize()]...)
+	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start))
+	binary.BigEndian.PutUint16(b[start+6:], 1)
+	return append(b, v.Payload()...)
+}
+
 // Payload returns the opaque payload, in place.
 func (v EnvelopeView) Payload() []byte { return v[v.headerSize():] }

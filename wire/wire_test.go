@@ -519,6 +519,38 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// What a device gets is the envelope without the other recipients.
+func TestEnvelopeForOne(t *testing.T) {
+	v4, v6 := omega.Fingerprint{}, omega.Fingerprint{}
+	for _, r := range EnvelopeView(samples(t)["envelope"]).Recipients {
+		if r.Size() == omega.FingerprintSizeV4 {
+			v4 = r
+		} else {
+			v6 = r
+		}
+	}
+	for _, sender := range []omega.Fingerprint{v4, v6} {
+		e := Envelope{
+			Class: ClassMedia, Flags: FlagSilent, ID: omega.ID{7}, Lifetime: time.Hour, Sender: sender,
+			Recipients: []omega.Fingerprint{v6, v4, v6}, Extensions: []byte{200, 2, 1, 2}, Payload: []byte("payload"),
+		}
+		many, err := e.AppendTo(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, to := range []omega.Fingerprint{v4, v6} {
+			e.Recipients = []omega.Fingerprint{to}
+			want, err := e.AppendTo([]byte("before"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := EnvelopeView(many).AppendFor([]byte("before"), to); !bytes.Equal(got, want) {
+				t.Errorf("for %v: %x, want %x", to, got, want)
+			}
+		}
+	}
+}
+
 func BenchmarkForward(b *testing.B) {
 	pkt := samples(b)["packet"]
 	for b.Loop() {

@@ -26,26 +26,26 @@ func TestSmoke(t *testing.T) {
 	var out bytes.Buffer
 	rowsFile := t.TempDir() + "/rows"
 	err := bench(t.Context(), []string{
-		"-systems", "floor,floor-sync", "-pairs", "3", "-windows", "1,4", "-rates", "200", "-idle", "10",
+		"-systems", "floor,floor-sync", "-modes", "thr,rate,offline,forward,group,idle", "-members", "3", "-pairs", "3", "-windows", "1,4", "-rates", "200", "-idle", "10",
 		"-warmup", "50ms", "-duration", "200ms", "-settle", "10ms", "-dir", t.TempDir(), "-json", rowsFile,
 	}, &out, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, title := range []string{"TCP round trip", "Throughput", "Latency", "Idle connections"} {
+	for _, title := range []string{"TCP round trip", "Throughput", "Latency", "Idle connections", "two neighbours", "a group"} {
 		if !strings.Contains(out.String(), title) {
 			t.Errorf("the report lacks %q:\n%s", title, out.String())
 		}
 	}
 	rows := readRows(t, rowsFile)
-	if len(rows) != 1+2*4 {
-		t.Fatalf("%d rows, want 9", len(rows))
+	if len(rows) != 1+2*5+1 { // the one that stores does not forward
+		t.Fatalf("%d rows, want 12", len(rows))
 	}
 	for _, r := range rows {
 		switch {
 		case r.Missing != 0:
 			t.Errorf("%s %s: %d messages are missing", r.System, r.Mode, r.Missing)
-		case (r.Mode == "thr" || r.Mode == "rate") && r.Messages == 0:
+		case r.Mode != "machine" && r.Mode != "idle" && r.Messages == 0:
 			t.Errorf("%s %s: nothing was counted", r.System, r.Mode)
 		case r.Mode == "rate" && (r.Delivered == nil || r.Accepted == nil || r.Delivered.P50 <= 0):
 			t.Errorf("%s: no latencies: %+v", r.System, r)

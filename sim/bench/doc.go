@@ -10,6 +10,8 @@
 //	thr      closed loop: pairs of users, a window of messages in flight per pair
 //	rate     open loop at a fixed rate, latency counted from the scheduled time
 //	offline  store for users who are away, fetch; then the same with kill -9 between
+//	forward  messages from one neighbour to another, as fast as the server carries them
+//	group    one message to many who are all connected: until stored, until everybody has it
 //	idle     memory and login CPU of connections that do nothing
 //
 // A driver (driver.go) is all that a server needs to take part.

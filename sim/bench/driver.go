@@ -24,6 +24,8 @@ type description struct {
 	durability string // what is on stable storage when the sender is told so
 	offline    bool   // keeps messages for users who are away
 	accepts    bool   // tells the sender of each message, unasked, that it is taken over
+	forwards   bool   // it is a forwarder
+	groups     []int  // to how many users a part of a message to many goes, one row each; nil: its sessions are no groupers
 }
 
 // A session is one logged-in user. Send and Mark may be called while another

@@ -22,7 +22,7 @@ type floor struct {
 }
 
 func (f *floor) Describe(context.Context) (description, error) {
-	d := description{name: "floor", version: "-", durability: "none (relay only)", accepts: true}
+	d := description{name: "floor", version: "-", durability: "none (relay only)", accepts: true, forwards: !f.sync, groups: []int{maxFloorGroup}}
 	if f.sync {
 		d.name, d.durability = "floor-sync", "fsync before delivery and answer"
 	}
@@ -53,9 +53,12 @@ const (
 	floorLogin    = 1 // both ways
 	floorMessage  = 2 // both ways; the number is the recipient
 	floorAccepted = 3 // from the server
+	floorGroup    = 5 // to the server: a message for users 1 to the number, who get it as floorMessage
+	floorPipe     = 4 // both ways; the number is the end, 0 or 1: what comes over 0 goes to 1
 
 	floorHeader   = 4 + 1 + 4
 	maxFloorFrame = 64 << 10
+	maxFloorGroup = 1 << 20 // members
 )
 
 func appendFloorFrame(b []byte, kind byte, number uint32, body []byte) []byte {
@@ -119,6 +122,12 @@ func (s *floorSession) Send(to int, body []byte) error {
 	s.out = appendFloorFrame(s.out[:0], floorMessage, uint32(to), body)
 	_, err := s.conn.Write(s.out)
 	return err
+}
+
+// SendAll has one message go to everybody.
+func (s *floorSession) SendAll(n, _ int, body []byte) (parts int, err error) {
+	_, err = s.conn.Write(appendFloorFrame(nil, floorGroup, uint32(n), body))
+	return 1, err
 }
 
 func (s *floorSession) Mark() error { return nil }

@@ -34,6 +34,9 @@ type relayed struct {
 	frame []byte
 }
 
+// pipeEnd stands in the place of a user for the end of a pipe.
+const pipeEnd = 1<<32 - 1
+
 // maxRelayBatch bounds one commit, in messages.
 const maxRelayBatch = 1024
 
@@ -84,6 +87,17 @@ func (r *relay) serve(conn net.Conn) {
 			r.conns[number] = e
 			r.mu.Unlock()
 			e.write(appendFloorFrame(nil, floorLogin, number, nil))
+		case kind == floorPipe:
+			e.write(appendFloorFrame(nil, floorPipe, number, nil))
+			if number == 0 {
+				r.carry(reader.src)
+				return
+			}
+			r.mu.Lock()
+			r.conns[pipeEnd] = e
+			r.mu.Unlock()
+		case kind == floorGroup && number <= maxFloorGroup:
+			r.passToAll(e, number, body)
 		case kind == floorMessage && r.log != nil:
 			r.commit <- relayed{from: e, to: number, frame: appendFloorFrame(nil, floorMessage, number, body)}
 		case kind == floorMessage:
@@ -101,6 +115,22 @@ func (r *relay) pass(from *end, to uint32, body []byte) {
 		e.mu.Unlock()
 	}
 	from.write(appendFloorFrame(nil, floorAccepted, 1, nil))
+}
+
+// passToAll stores a message once, tells the sender, and writes it to everybody.
+func (r *relay) passToAll(from *end, n uint32, body []byte) {
+	if r.log != nil {
+		if err := r.store([]relayed{{frame: appendFloorFrame(nil, floorMessage, 0, body)}}); err != nil {
+			fmt.Fprintln(os.Stderr, "floor: store:", err)
+			os.Exit(1)
+		}
+	}
+	from.write(appendFloorFrame(nil, floorAccepted, 1, nil))
+	for to := uint32(1); to <= n; to++ {
+		if e := r.find(to); e != nil {
+			e.write(appendFloorFrame(nil, floorMessage, to, body))
+		}
+	}
 }
 
 func (r *relay) find(user uint32) *end {

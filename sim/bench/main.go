@@ -37,6 +37,7 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		windows = flags.String("windows", "1,16", "messages in flight per pair, for thr")
 		rates   = flags.String("rates", "1000,10000", "messages per second, for rate")
 		idles   = flags.String("idle", "4000,15000", "connections, for idle; open files are the limit")
+		groups  = flags.String("members", "200,5000", "members of a group who are all connected, for group")
 		out     = flags.String("json", "", "also write one JSON line per row to this `file`")
 		cfg     config
 	)
@@ -61,6 +62,9 @@ func bench(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if cfg.connections, err = numbers(*idles); err != nil {
+		return err
+	}
+	if cfg.members, err = numbers(*groups); err != nil {
 		return err
 	}
 	// The generator's own collector must not disturb the server beside it.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,11 @@ import (
 // sealed messages.
 type omegaServer struct {
 	program string // omegad; found beside this program
-	port    int
+	port    int    // for clients
+	peer    int    // for servers
 	address transport.Address
 	far     *transport.Address // where receivers live, if that is another server; see omegaHop
+	homes   []transport.Peer   // of everybody, if they are not the server that they connect to; see omegaHomes
 	users   []*pgp.Identity
 	stop    context.CancelFunc // of the acknowledging goroutine
 
@@ -51,7 +54,7 @@ func (o *omegaServer) Describe(context.Context) (description, error) {
 	}
 	_, err = os.Stat(o.program)
 	return description{
-		name: "omega", version: "dev", offline: true, accepts: true, durability: "fsync before the answer, pushed before it",
+		name: "omega", version: "dev", offline: true, accepts: true, forwards: true, groups: []int{omega.MaxRecipients, 1}, durability: "fsync before the answer, pushed before it",
 	}, err
 }
 
@@ -62,7 +65,7 @@ dir = "data"
 log_level = "warn"
 [listen]
 client = "127.0.0.1:%d"
-peer = "127.0.0.1:0"
+peer = "127.0.0.1:%d"
 http = ""
 admin = ""
 [limits]
@@ -83,7 +86,10 @@ func (o *omegaServer) Start(ctx context.Context, s *site, users int) (*process, 
 		if o.port, err = freePort(); err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(config, fmt.Appendf(nil, omegaConfig, o.port), 0o600); err != nil {
+		if o.peer, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(config, fmt.Appendf(nil, omegaConfig, o.port, o.peer), 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -177,17 +183,24 @@ func (o *omegaServer) connect(ctx context.Context, user int) (*transport.Conn, e
 	return transport.Dial(ctx, transport.DialConfig{
 		Address: o.of(user), Identity: o.users[user], Dialer: dialer.DialContext, MaxQueue: 8 << 20, Timeout: time.Minute,
 		Register: func(ctx context.Context) (wire.Entry, error) {
-			return entry(ctx, o.users[user], o.of(user).Fingerprint)
+			homes := []omega.Fingerprint{o.of(user).Fingerprint}
+			if o.homes != nil {
+				homes = homes[:0]
+				for _, h := range o.homes {
+					homes = append(homes, h.Account)
+				}
+			}
+			return entry(ctx, o.users[user], homes)
 		},
 	})
 }
 
 // entry is what a new user registers with.
-func entry(ctx context.Context, id *pgp.Identity, home omega.Fingerprint) (wire.Entry, error) {
+func entry(ctx context.Context, id *pgp.Identity, homes []omega.Fingerprint) (wire.Entry, error) {
 	now := time.Now().Truncate(time.Millisecond)
 	rec := &wire.Record{
 		Sequence: 1, Issued: now, Expires: now.Add(time.Hour), Certificate: id.Certificate.Hash(), DeviceList: id.Certificate.DeviceListHash(now),
-		User: id.Account(), Device: id.Device(), Homes: []omega.Fingerprint{home},
+		User: id.Account(), Device: id.Device(), Homes: homes,
 	}
 	sig, err := pgp.SignCompact(ctx, id.Signer, rec.Signed(), now)
 	rec.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
@@ -238,10 +251,8 @@ type omegaSession struct {
 	server *omegaServer
 	conn   *transport.Conn
 	id     *pgp.Identity
-	key    keyserver.AckKey
-
-	got   atomic.Uint64 // sequence of the last mail
-	acked uint64        // owned by the acknowledging goroutine
+	homes  []omegaHome
+	last   uint64 // number of the last message that came; the reader's
 
 	mu   sync.Mutex
 	tag  uint32 // guarded by mu, as everything below
@@ -249,18 +260,32 @@ type omegaSession struct {
 	next uint64 // makes ids
 }
 
-// attach signs the lease and waits for the home's answer.
+// An omegaHome is what a session knows of one of its homes.
+type omegaHome struct {
+	home  omega.Fingerprint
+	key   keyserver.AckKey
+	got   atomic.Uint64 // sequence of the last mail
+	acked uint64        // owned by the acknowledging goroutine
+}
+
+// attach signs the lease and waits for the homes' answers.
 func (s *omegaSession) attach(ctx context.Context) error {
-	home, homeCert := s.conn.Peer().Account, s.conn.Peer().Certificate
-	var err error
-	s.key, err = keyserver.NewAckKey(ctx, s.id.Decrypter, homeCert.Active(time.Now())[0].Encryption, s.id.Device(), home)
-	if err != nil {
-		return err
+	proxy := s.conn.Peer()
+	homes := s.server.homes
+	if homes == nil {
+		homes = []transport.Peer{proxy}
 	}
 	now := time.Now().Truncate(time.Millisecond)
-	lease := &wire.Lease{
-		User: s.id.Account(), Device: s.id.Device(), Proxy: home, Epoch: uint64(now.UnixMilli()), Issued: now, NotAfter: now.Add(time.Hour),
-		Homes: []wire.LeaseHome{{Home: home}},
+	lease := &wire.Lease{User: s.id.Account(), Device: s.id.Device(), Proxy: proxy.Account, Epoch: uint64(now.UnixMilli()), Issued: now, NotAfter: now.Add(time.Hour)}
+	s.homes = make([]omegaHome, len(homes))
+	var err error
+	for i, h := range homes {
+		s.homes[i].home = h.Account
+		s.homes[i].key, err = keyserver.NewAckKey(ctx, s.id.Decrypter, h.Certificate.Active(now)[0].Encryption, s.id.Device(), h.Account)
+		if err != nil {
+			return err
+		}
+		lease.Homes = append(lease.Homes, wire.LeaseHome{Home: h.Account})
 	}
 	sig, err := pgp.SignCompact(ctx, s.id.Signer, lease.Signed(), now)
 	if err != nil {
@@ -270,7 +295,20 @@ func (s *omegaSession) attach(ctx context.Context) error {
 	if err := s.conn.SendFrame(wire.TypeAttach, 0, lease.Bytes()); err != nil {
 		return err
 	}
+	for range homes {
+		if err := s.attached(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attached waits for the answer of one home.
+func (s *omegaSession) attached() error {
 	f, err := s.conn.ReadFrame()
+	for err == nil && f.Type == wire.TypeWaiting { // comes before the answer
+		f, err = s.conn.ReadFrame()
+	}
 	if err != nil {
 		return err
 	}
@@ -285,14 +323,30 @@ func (s *omegaSession) attach(ctx context.Context) error {
 }
 
 func (s *omegaSession) Send(to int, body []byte) error {
+	return s.send([]omega.Fingerprint{s.server.users[to].Account()}, body)
+}
+
+// SendAll makes one envelope per part.
+func (s *omegaSession) SendAll(n, each int, body []byte) (parts int, err error) {
+	for part := range slices.Chunk(s.server.users[1:n+1], each) {
+		to := make([]omega.Fingerprint, 0, len(part))
+		for _, id := range part {
+			to = append(to, id.Account())
+		}
+		if err := s.send(to, body); err != nil {
+			return parts, err
+		}
+		parts++
+	}
+	return parts, nil
+}
+
+func (s *omegaSession) send(to []omega.Fingerprint, body []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tag++
 	s.next++
-	e := wire.Envelope{
-		Class: wire.ClassText, Lifetime: time.Hour, Sender: s.id.Account(),
-		Recipients: []omega.Fingerprint{s.server.users[to].Account()}, Payload: body,
-	}
+	e := wire.Envelope{Class: wire.ClassText, Lifetime: time.Hour, Sender: s.id.Account(), Recipients: to, Payload: body}
 	binary.BigEndian.PutUint64(e.ID[:], uint64(time.Now().UnixNano()))
 	binary.BigEndian.PutUint64(e.ID[8:], s.next)
 	var err error
@@ -318,7 +372,10 @@ func (s *omegaSession) Recv() (event, error) {
 			}
 			return event{accepted: 1}, err
 		case wire.TypeMail:
-			return s.mail(f.Body)
+			e, err := s.mail(f.Body)
+			if err != nil || e.body != nil {
+				return e, err
+			}
 		case wire.TypePing:
 			if err := s.conn.SendFrame(wire.TypePong, f.Tag, f.Body); err != nil {
 				return event{}, err
@@ -331,6 +388,16 @@ func (s *omegaSession) Recv() (event, error) {
 	}
 }
 
+// of is the place of a home among the session's, -1 if it is none.
+func (s *omegaSession) of(home omega.Fingerprint) int {
+	for i := range s.homes {
+		if s.homes[i].home == home {
+			return i
+		}
+	}
+	return -1
+}
+
 func (s *omegaSession) mail(body []byte) (event, error) {
 	m, err := wire.DecodeMail(body)
 	if err != nil {
@@ -340,23 +407,41 @@ func (s *omegaSession) mail(body []byte) (event, error) {
 	if err != nil {
 		return event{}, err
 	}
-	if m.Seq <= s.got.Load() {
-		return event{}, fmt.Errorf("mail %d came after mail %d", m.Seq, s.got.Load())
+	i := s.of(m.Home)
+	if i < 0 {
+		return event{}, fmt.Errorf("mail of %v, which is no home", m.Home)
 	}
-	s.got.Store(m.Seq)
+	h := &s.homes[i]
+	switch got := h.got.Load(); {
+	case m.Prev > got: // servers between may let some overtake others
+		a := wire.Ack{Home: m.Home, Device: s.id.Device(), Seq: got}
+		return event{}, s.conn.SendFrame(wire.TypeRewind, 0, wire.AppendAck(nil, &a))
+	case m.Seq <= got: // sent again: acknowledgements were late
+		return event{}, nil
+	}
+	h.got.Store(m.Seq)
+	id := env.ID()
+	n := binary.BigEndian.Uint64(id[8:])
+	if len(s.homes) > 1 && n <= s.last {
+		return event{}, nil // another home's copy
+	}
+	s.last = n
 	return event{body: env.Payload()}, nil
 }
 
 // ack acknowledges what came since the last time.
 func (s *omegaSession) ack() {
-	seq := s.got.Load()
-	if seq == s.acked {
-		return
+	for i := range s.homes {
+		h := &s.homes[i]
+		seq := h.got.Load()
+		if seq == h.acked {
+			continue
+		}
+		h.acked = seq
+		a := wire.Ack{Home: h.home, Device: s.id.Device(), Seq: seq}
+		a.MAC = h.key.MAC(&a)
+		_ = s.conn.SendFrame(wire.TypeAck, 0, wire.AppendAck(nil, &a)) // a session that ended owes nothing
 	}
-	s.acked = seq
-	a := wire.Ack{Home: s.conn.Peer().Account, Device: s.id.Device(), Seq: seq}
-	a.MAC = s.key.MAC(&a)
-	_ = s.conn.SendFrame(wire.TypeAck, 0, wire.AppendAck(nil, &a)) // a session that ended owes nothing
 }
 
 func (s *omegaSession) Close() error {

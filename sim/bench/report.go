@@ -37,6 +37,11 @@ type result struct {
 	FetchPerCPUSecond float64 `json:"fetch_per_server_cpu_second,omitempty"`
 	LostByKill        *int    `json:"lost_by_kill,omitempty"` // messages, of those accepted
 
+	Members   int     `json:"members,omitempty"`    // of mode group
+	Each      int     `json:"each,omitempty"`       // members per part of a message
+	WrittenKB float64 `json:"written_kb,omitempty"` // by the server in all, connections included, per message
+	DiskKB    float64 `json:"disk_kb,omitempty"`    // of it to the disk
+
 	EmptyMB         float64 `json:"empty_mb,omitempty"` // resident before the first login
 	KBPerConnection float64 `json:"kb_per_connection,omitempty"`
 	LoginCPU        float64 `json:"login_cpu_ms,omitempty"`
@@ -99,6 +104,16 @@ var tables = []table{
 				lost = fmt.Sprintf("%d of %d", *r.LostByKill, r.Messages)
 			}
 			return fmt.Sprintf("%d\t%.0f\t%.0f\t%.0f\t%.0f\t%s", r.Users, r.PerSecond, r.PerCPUSecond, r.FetchPerSecond, r.FetchPerCPUSecond, lost)
+		}},
+	{"forward", "Messages of 300 octets between two neighbours, batched, TLS", "server\tdurable\tmsg/s\tmsg/CPU-s\tus/msg\tmissing\tforeign",
+		func(r result) string {
+			return fmt.Sprintf("%.0f\t%.0f\t%.2f\t%d", r.PerSecond, r.PerCPUSecond, 1e6/max(1, r.PerCPUSecond), r.Missing)
+		}},
+	{"group", "A message to a group of members who are all connected, TLS, ms", "server\tdurable\tmembers\tper part\tstored p50\tp99\tall have it p50\tp99\tCPU ms/msg\tus/member\tKB written\tKB to disk\twrong\tforeign",
+		func(r result) string {
+			cpu := r.ServerCPU * 1e3 / float64(max(1, r.Messages))
+			return fmt.Sprintf("%d\t%d\t%s\t%s\t%.1f\t%.1f\t%.0f\t%.0f\t%d", r.Members, r.Each, r.Accepted.cells(false), r.Delivered.cells(false),
+				cpu, cpu*1e3/float64(max(1, r.Members)), r.WrittenKB, r.DiskKB, r.Missing)
 		}},
 	{"idle", "Idle connections, TLS", "server\tdurable\tconnections\tMB empty\tKB/connection\tlogin CPU ms\tlogins/s\tidle CPU\tforeign",
 		func(r result) string {

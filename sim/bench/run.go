@@ -14,6 +14,8 @@ func drivers() map[string]driver {
 	return map[string]driver{
 		"omega":      new(omegaServer),
 		"omega-hop":  new(omegaHop),
+		"omega-1of3": &omegaHomes{n: 1},
+		"omega-3of3": &omegaHomes{n: 3},
 		"ejabberd":   new(ejabberd),
 		"prosody":    new(prosody),
 		"mosquitto":  new(mosquitto),
@@ -31,6 +33,7 @@ type config struct {
 	offlineUsers     int // receivers
 	offlineEach      int // messages for each
 	connections      []int
+	members          []int         // of groups
 	settle           time.Duration // before memory is read
 	dir              string        // for the servers' data; empty is a temporary one
 	quiet            float64       // take a row again while foreign CPU is above this share
@@ -74,6 +77,18 @@ func plan(cfg config, about description) ([]measurement, error) {
 		case "offline":
 			if about.offline {
 				out = append(out, measurement{mode, 2 * cfg.offlineUsers, offline})
+			}
+		case "forward":
+			if about.forwards {
+				out = append(out, measurement{mode, 0, forward})
+			}
+		case "group":
+			for _, n := range cfg.members {
+				for _, each := range about.groups {
+					out = append(out, measurement{mode, n + 1, func(ctx context.Context, r *run) (result, error) {
+						return groupMessage(ctx, r, n, each)
+					}})
+				}
 			}
 		case "idle":
 			for _, n := range cfg.connections {

@@ -146,3 +146,28 @@ func treeRSS(root int) (rss int64, err error) {
 	}
 	return rss, err
 }
+
+// A processIO is what a process has written, in octets.
+type processIO struct {
+	written int64 // by system calls, to connections too
+	disk    int64 // to the disk
+}
+
+// readIO reads the counters of a process, not of its children.
+func readIO(pid int) (out processIO, err error) {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return out, err
+	}
+	for line := range strings.Lines(string(raw)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		n, _ := strconv.ParseInt(value, 10, 64) // proc(5) has numbers only
+		switch key {
+		case "wchar":
+			out.written = n
+		case "write_bytes":
+			out.disk = n
+		}
+	}
+	return out, nil
+}
