@@ -200,7 +200,7 @@ func TestPublishingHasARation(t *testing.T) {
 		told := 0
 		c.mu.Lock()
 		c.spy = func(_, to int, f wire.Frame) {
-			if f.Type == wire.TypePublish && to == 1 {
+			if f.Type == wire.TypePlace && to == 1 {
 				told++
 			}
 		}
