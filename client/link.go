@@ -234,7 +234,7 @@ func (m *meeting) pick(ctx context.Context, handle [16]byte) (blob []byte, err e
 // awaitBinding waits until the cloud's certificate of account holds device.
 func (m *meeting) awaitBinding(ctx context.Context, account, device omega.Fingerprint, now func() time.Time) (cert *pgp.Certificate, err error) {
 	err = m.poll(ctx, func() error {
-		entry, err := m.guest.Lookup(ctx, device)
+		entry, err := m.guest.Lookup(ctx, account)
 		if err != nil {
 			return err
 		}
@@ -242,7 +242,7 @@ func (m *meeting) awaitBinding(ctx context.Context, account, device omega.Finger
 			return err
 		}
 		if cert.Fingerprint() != account {
-			return fmt.Errorf("%w: another account bound this device", errLinkText)
+			return fmt.Errorf("the server answered with the certificate of %s", cert.Fingerprint())
 		}
 		if _, ok := cert.Device(device); !ok {
 			return omega.Errorf(omega.CodeNotFound, "not bound yet")

@@ -1,6 +1,7 @@
 package keyserver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ const (
 //	CodeDiskFull    stable storage or the number of accounts is at its limit
 //	CodeInternal    the store failed
 func (s *Server) Accept(ctx context.Context, src Source, in wire.Entry) (stands *Entry, changed bool, err error) {
-	return s.accept(ctx, giver{source: src}, in)
+	return s.accept(ctx, giver{source: src, trusted: true}, in)
 }
 
 // Register is Accept of what somebody showed in a handshake, with the invite that
@@ -56,6 +57,12 @@ type giver struct {
 	source Source
 	owner  omega.Fingerprint // the only account that it may be of; zero: any
 	invite *omega.Invite     // of somebody new; nil for none
+
+	// Of FromServer:
+	server  omega.Fingerprint // that sent it unasked, and on whose account it is; zero: none
+	receipt []byte            // of its sponsor, as it came
+	asked   bool              // it answers a question of this server's
+	trusted bool              // no budget counts: it is this server's own doing
 }
 
 func (s *Server) accept(ctx context.Context, from giver, in wire.Entry) (stands *Entry, changed bool, err error) {
@@ -99,7 +106,7 @@ func (s *Server) Update(ctx context.Context, account omega.Fingerprint, own []by
 	lock.Lock()
 	defer lock.Unlock()
 	now := s.cfg.Now()
-	old, _, err := s.load(ctx, account, now)
+	old, err := s.load(ctx, account, now)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil, false, notFound(account)
@@ -111,7 +118,7 @@ func (s *Server) Update(ctx context.Context, account omega.Fingerprint, own []by
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)
 	}
-	return s.tell(s.replace(ctx, giver{source: FromServer}, &Entry{Certificate: cert}, now))
+	return s.tell(s.replace(ctx, giver{source: FromServer, trusted: true}, &Entry{Certificate: cert}, now))
 }
 
 // checkGiven judges a record by the certificate that it came with. A server
@@ -132,13 +139,14 @@ func (s *Server) checkGiven(src Source, given *Entry, now time.Time) error {
 
 // replace merges given into what stands. The lock of its bucket is held.
 func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time.Time) (*Entry, bool, error) {
-	old, others, err := s.load(ctx, given.Fingerprint(), now)
+	have, err := s.load(ctx, given.Fingerprint(), now)
 	if errors.Is(err, ErrNotFound) {
-		return s.register(ctx, from, given)
+		return s.register(ctx, from, given, now)
 	}
 	if err != nil {
 		return nil, false, omega.Errorf(omega.CodeInternal, "%v", err)
 	}
+	old, others := have.Entry, have.others
 	merged, kept, err := merge(old, given, others)
 	if err != nil {
 		s.stats.refused.Add(1)
@@ -151,16 +159,21 @@ func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time
 			merged, kept = old, asEvidence(old, given, others)
 		}
 	}
+	receipt := s.betterReceipt(ctx, have.receipt, from.receipt, merged, now)
 	changed := merged.Hash() != old.Hash()
-	if !changed && slices.EqualFunc(kept, others, sameRecord) {
+	widens := have.narrow && len(have.receipt) == 0 && s.widens(from, now)
+	if !changed && slices.EqualFunc(kept, others, sameRecord) && bytes.Equal(receipt, have.receipt) && !widens {
 		if lost == nil {
 			s.stats.unchanged.Add(1)
 		}
 		return old, false, lost
 	}
-	if err := s.put(ctx, old, merged, kept); err != nil {
+	next := holding{Entry: merged, others: kept, receipt: receipt, narrow: !widens && (have.narrow || len(receipt) < len(have.receipt))}
+	next.narrow = s.narrow(ctx, &next, now)
+	if err := s.put(ctx, have, &next); err != nil {
 		return nil, false, err
 	}
+	s.accuse(&next)
 	return merged, changed, lost
 }
 
@@ -198,17 +211,28 @@ func asEvidence(old, given *Entry, others []*wire.Record) []*wire.Record {
 func sameRecord(a, b *wire.Record) bool { return a.Hash() == b.Hash() }
 
 // register stores the first entry under a fingerprint.
-func (s *Server) register(ctx context.Context, from giver, given *Entry) (*Entry, bool, error) {
+func (s *Server) register(ctx context.Context, from giver, given *Entry, now time.Time) (*Entry, bool, error) {
+	next := holding{Entry: given}
 	err := s.mayRegister(from.source, given)
 	giveBack := func() {}
-	if err == nil && from.source == FromSession && s.cfg.Registration == RegistrationInvite {
-		giveBack, err = s.cfg.Redeem(given.Fingerprint(), from.invite) // last: nothing else refuses after it
+	switch {
+	case err != nil:
+	case from.source == FromSession:
+		if next.receipt, err = s.sponsor(ctx, given.Fingerprint(), now); err == nil && s.cfg.Registration == RegistrationInvite {
+			giveBack, err = s.cfg.Redeem(given.Fingerprint(), from.invite) // last: nothing else refuses after it
+		}
+	default:
+		next.receipt, next.narrow, err = s.admit(ctx, from, given, now)
+	}
+	if err == errElsewhere || err == errOverBudget {
+		s.budgets.leave(given, Day(now))
 	}
 	if err != nil {
 		s.stats.refused.Add(1)
 		return nil, false, err
 	}
-	if err := s.put(ctx, nil, given, nil); err != nil {
+	next.narrow = s.narrow(ctx, &next, now)
+	if err := s.put(ctx, nil, &next); err != nil {
 		giveBack()
 		return nil, false, err
 	}
@@ -235,11 +259,14 @@ func (s *Server) mayRegister(src Source, given *Entry) error {
 	return nil
 }
 
-// put stores merged and makes memory agree.
-func (s *Server) put(ctx context.Context, old, merged *Entry, others []*wire.Record) error {
-	item := merged.item(others)
-	item.Changed = s.cfg.Now()
-	s.forget(ctx, item.Changed)
+// put stores what is held now in place of old, nil for nothing, and makes
+// memory agree.
+func (s *Server) put(ctx context.Context, old, next *holding) error {
+	item := next.item()
+	if old == nil || next.Hash() != old.Hash() {
+		item.Changed = s.cfg.Now()
+		s.forget(ctx, item.Changed)
+	}
 	if err := s.cfg.Store.Put(ctx, item); err != nil {
 		if errors.Is(err, ErrDiskFull) {
 			return omega.Errorf(omega.CodeDiskFull, "%v", err)
@@ -247,13 +274,13 @@ func (s *Server) put(ctx context.Context, old, merged *Entry, others []*wire.Rec
 		return omega.Errorf(omega.CodeInternal, "%v", err)
 	}
 	if old != nil {
-		s.digest.flip(old.Summary())
+		s.digest.drop(old.summary())
 	} else {
 		s.count.Add(1)
 	}
-	s.digest.flip(item.Summary)
-	s.cache.put(merged)
-	s.routes.put(merged)
+	s.digest.add(item.Summary)
+	s.cache.put(next.Entry)
+	s.routes.put(next.Entry)
 	s.stats.accepted.Add(1)
 	return nil
 }

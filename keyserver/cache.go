@@ -72,3 +72,14 @@ func (c *cache) add(e *Entry) {
 	c.used.Remove(last)
 	delete(c.m, last.Value.(*Entry).Fingerprint())
 }
+
+// drop forgets an entry that is gone.
+func (c *cache) drop(fp omega.Fingerprint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gen++
+	if el, ok := c.m[fp]; ok {
+		c.used.Remove(el)
+		delete(c.m, fp)
+	}
+}

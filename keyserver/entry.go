@@ -106,14 +106,29 @@ func (e *Entry) Subkeys() []omega.Fingerprint {
 	return out
 }
 
+// A holding is an entry with what is kept beside it.
+type holding struct {
+	*Entry
+	others  []*wire.Record // that do not stand
+	receipt []byte         // of the sponsor; nil: none
+	narrow  bool           // it is for owners and homes only
+}
+
+// summary is what the digests have of it.
+func (h *holding) summary() Summary {
+	s := h.Summary()
+	s.Narrow = h.narrow
+	return s
+}
+
 // item is what the store keeps.
-func (e *Entry) item(others []*wire.Record) *Item {
-	w := e.Wire()
-	it := &Item{Summary: e.Summary(), Entry: wire.AppendEntry(nil, &w)}
-	for _, o := range others {
+func (h *holding) item() *Item {
+	w := h.Wire()
+	it := &Item{Summary: h.summary(), Entry: wire.AppendEntry(nil, &w), Receipt: h.receipt}
+	for _, o := range h.others {
 		it.Others = append(it.Others, o.Bytes())
 	}
-	it.Subkeys = e.Subkeys()
+	it.Subkeys = h.Subkeys()
 	it.Subkeys = it.Subkeys[:min(len(it.Subkeys), MaxSubkeys)]
 	return it
 }

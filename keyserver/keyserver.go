@@ -8,8 +8,9 @@
 // certificate, and of the location records that hold under that union the one
 // with the highest sequence. Up to MaxOthers more records are remembered, so
 // that one stands again when the device that signed a later one is revoked
-// (verify.go). Servers that hold the same know it by digests of 256 buckets
-// (digest.go).
+// (verify.go). Servers that hold the same know it by a tree of digests
+// (digest.go, leaf.go). In a large cloud each keeps its share (placement.go,
+// keep.go), and new accounts are within somebody's budget (sponsor.go).
 //
 // The ways of an entry:
 //
@@ -31,6 +32,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
 )
 
 // Registration is who may make a new account at this server.
@@ -74,6 +76,29 @@ type Config struct {
 	// means 262,144: about 50 MB.
 	MaxRoutes int
 
+	// Self is this server, as it stands in placements and location records, and
+	// Identity signs its receipts for accounts that register here. Without them
+	// it sponsors nobody, and everything is its own to keep.
+	Self     omega.Fingerprint
+	Identity *pgp.Identity
+
+	// Everything is how many entries the cloud may have for this server to keep
+	// all of them; above that it keeps its share. Zero means a million: 2.5 to
+	// 4.5 GB. (spec/keys.md, KEYS-7)
+	Everything int
+
+	// Budget is how many accounts of one sponsor and day this server takes for
+	// everybody. Zero means 1,000. (spec/keys.md, KEYS-12)
+	Budget int
+
+	// MemberSince says since when a server has been a member, as far as this one
+	// knows. Nil means for ever.
+	MemberSince func(server omega.Fingerprint) (time.Time, bool)
+
+	// InUse reports that an entry which is not for this server to keep is wanted
+	// here all the same. Nil means never.
+	InUse func(*Entry) bool
+
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil discards
 }
@@ -87,9 +112,15 @@ type Server struct {
 	digest digest
 	locks  [Buckets]sync.Mutex // one writer per bucket: read, merge, put
 
-	watchers []func(*Entry) // set before use
-	count    atomic.Int64   // entries kept
-	today    atomic.Uint32  // Day of the last change
+	keep    atomic.Pointer[keeping]
+	placing sync.Mutex // one Place at a time
+	visits  visits
+	budgets budgets
+
+	accusers []func(Equivocation) // set before use
+	watchers []func(*Entry)       // set before use
+	count    atomic.Int64         // entries kept
+	today    atomic.Uint32        // Day of the last change
 	stats    stats
 }
 
@@ -113,6 +144,12 @@ func New(cfg Config) (*Server, error) {
 	if cfg.MaxRoutes <= 0 {
 		cfg.MaxRoutes = 1 << 18
 	}
+	if cfg.Everything <= 0 {
+		cfg.Everything = 1_000_000
+	}
+	if cfg.Budget <= 0 {
+		cfg.Budget = 1000
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -120,6 +157,9 @@ func New(cfg Config) (*Server, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{cfg: cfg}
+	s.keep.Store(&keeping{scope: Scope{All: true}})
+	s.budgets.init()
+	s.visits.init()
 	s.cache.init(cfg.MaxCached)
 	s.routes.init(cfg.MaxRoutes)
 	return s, nil
@@ -129,7 +169,7 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Load(ctx context.Context) error {
 	for bucket := range Buckets {
 		err := s.cfg.Store.Range(ctx, uint8(bucket), func(sum Summary) error {
-			s.digest.flip(sum)
+			s.digest.add(sum)
 			s.count.Add(1)
 			return ctx.Err()
 		})
@@ -155,14 +195,20 @@ type Metrics struct {
 	Lookups   int64 // Find, by any fingerprint
 	Misses    int64 // of those, found nothing
 	Parsed    int64 // of those, read from the store and parsed
+	Dropped   int64 // handed to their owners and forgotten
+	Narrow    int64 // entries for owners and homes only, at present
+	All       bool  // everything is kept, and not a share
 }
 
 type stats struct {
-	accepted, unchanged, refused, conflicts, lookups, misses, parsed atomic.Int64
+	accepted, unchanged, refused, conflicts, lookups, misses, parsed, dropped atomic.Int64
 }
 
 // Metrics returns the counts.
 func (s *Server) Metrics() Metrics {
+	s.digest.mu.Lock()
+	narrow := s.digest.narrow
+	s.digest.mu.Unlock()
 	return Metrics{
 		Accounts:  s.count.Load(),
 		Accepted:  s.stats.accepted.Load(),
@@ -172,6 +218,9 @@ func (s *Server) Metrics() Metrics {
 		Lookups:   s.stats.lookups.Load(),
 		Misses:    s.stats.misses.Load(),
 		Parsed:    s.stats.parsed.Load(),
+		Dropped:   s.stats.dropped.Load(),
+		Narrow:    int64(narrow),
+		All:       s.keep.Load().scope.All,
 	}
 }
 

@@ -171,7 +171,7 @@ func TestDigestAndBuckets(t *testing.T) {
 		if err != nil || bucket != differing[0] {
 			return fmt.Errorf("bucket %d: %w", bucket, err)
 		}
-		wants, err = o.Wants(t.Context(), decoded)
+		wants, err = o.Wants(t.Context(), decoded, keyserver.Everything)
 		return err
 	})
 	if err != nil || len(wants) != 1 || wants[0] != only.fp() {

@@ -57,21 +57,20 @@ func (s *Server) item(ctx context.Context, fp omega.Fingerprint) (*Item, error) 
 	return item, err
 }
 
-// load reads what stands under a primary key, and the records beside it.
-func (s *Server) load(ctx context.Context, fp omega.Fingerprint, now time.Time) (*Entry, []*wire.Record, error) {
+// load reads what stands under a primary key, and what is beside it.
+func (s *Server) load(ctx context.Context, fp omega.Fingerprint, now time.Time) (*holding, error) {
 	item, err := s.cfg.Store.Get(ctx, fp)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	others, err := item.others()
-	if err != nil {
-		return nil, nil, err
+	h := &holding{receipt: item.Receipt, narrow: item.Narrow}
+	if h.others, err = item.others(); err != nil {
+		return nil, err
 	}
-	if e := s.cache.get(fp); e != nil && e.Hash() == item.Hash {
-		return e, others, nil
+	if h.Entry = s.cache.get(fp); h.Entry == nil || h.Hash() != item.Hash {
+		h.Entry, err = s.parse(item, now)
 	}
-	e, err := s.parse(item, now)
-	return e, others, err
+	return h, err
 }
 
 func (s *Server) parse(item *Item, now time.Time) (*Entry, error) {
@@ -92,6 +91,23 @@ func (s *Server) Raw(ctx context.Context, fp omega.Fingerprint) ([]byte, error) 
 		return nil, omega.Errorf(omega.CodeInternal, "%v", err)
 	}
 	return item.Entry, nil
+}
+
+// Placed returns an entry as it travels between key servers. The error is that
+// of Find.
+func (s *Server) Placed(ctx context.Context, fp omega.Fingerprint) ([]byte, error) {
+	item, err := s.item(ctx, fp)
+	if errors.Is(err, ErrNotFound) {
+		return nil, notFound(fp)
+	}
+	if err != nil {
+		return nil, omega.Errorf(omega.CodeInternal, "%v", err)
+	}
+	w, err := wire.DecodeEntry(item.Entry)
+	if err != nil {
+		return nil, omega.Errorf(omega.CodeInternal, "stored entry of %s: %v", fp, err)
+	}
+	return wire.AppendPlaced(nil, &wire.Placed{Receipt: item.Receipt, Entry: w}), nil
 }
 
 // FindCertificate implements pgp.Finder, for primary keys and subkeys.
@@ -118,15 +134,16 @@ func (s *Server) Generation(ctx context.Context, account omega.Fingerprint) uint
 // that two of its devices wrote at once, or that one equivocated. There is
 // none, or there are two at least.
 func (s *Server) Evidence(ctx context.Context, account omega.Fingerprint) ([]*wire.Record, error) {
-	e, all, err := s.load(ctx, account, s.cfg.Now())
+	h, err := s.load(ctx, account, s.cfg.Now())
 	if errors.Is(err, ErrNotFound) {
 		return nil, notFound(account)
 	}
 	if err != nil {
 		return nil, omega.Errorf(omega.CodeInternal, "%v", err)
 	}
-	if e.Record != nil {
-		all = append(all, e.Record)
+	all := h.others
+	if h.Record != nil {
+		all = append(all, h.Record)
 	}
 	var out []*wire.Record
 	for _, r := range all {

@@ -18,6 +18,7 @@ type Mem struct {
 	items   map[omega.Fingerprint]*Item             // by primary key; guarded by mu
 	subkeys map[omega.Fingerprint]omega.Fingerprint // primary key by subkey; guarded by mu
 	changed map[uint32]map[[4]byte]bool             // prefixes by day; guarded by mu
+	slots   map[Slot]omega.Fingerprint              // whose receipt took it; guarded by mu
 }
 
 var _ Store = (*Mem)(nil)
@@ -28,6 +29,7 @@ func NewMem() *Mem {
 		items:   make(map[omega.Fingerprint]*Item),
 		subkeys: make(map[omega.Fingerprint]omega.Fingerprint),
 		changed: make(map[uint32]map[[4]byte]bool),
+		slots:   make(map[Slot]omega.Fingerprint),
 	}
 }
 
@@ -63,6 +65,12 @@ func (m *Mem) Put(_ context.Context, item *Item) error {
 			m.subkeys[sub] = item.Fingerprint
 		}
 	}
+	if slot, ok := item.Slot(); ok {
+		m.slots[slot] = item.Fingerprint
+	}
+	if item.Changed.IsZero() {
+		return nil
+	}
 	day := Day(item.Changed)
 	if m.changed[day] == nil {
 		m.changed[day] = make(map[[4]byte]bool)
@@ -95,10 +103,19 @@ func (m *Mem) ForgetChanges(_ context.Context, before time.Time) error {
 
 // Range calls fn without holding a lock.
 func (m *Mem) Range(_ context.Context, bucket uint8, fn func(Summary) error) error {
+	return m.each(func(fp omega.Fingerprint) bool { return Bucket(fp) == bucket }, fn)
+}
+
+// RangeLeaf calls fn without holding a lock.
+func (m *Mem) RangeLeaf(_ context.Context, l Leaf, fn func(Summary) error) error {
+	return m.each(func(fp omega.Fingerprint) bool { return LeafOf(fp) == l }, fn)
+}
+
+func (m *Mem) each(in func(omega.Fingerprint) bool, fn func(Summary) error) error {
 	m.mu.RLock()
 	var found []Summary
 	for fp, item := range m.items {
-		if Bucket(fp) == bucket {
+		if in(fp) {
 			found = append(found, item.Summary)
 		}
 	}
@@ -112,11 +129,43 @@ func (m *Mem) Range(_ context.Context, bucket uint8, fn func(Summary) error) err
 	return nil
 }
 
+// Delete forgets an item.
+func (m *Mem) Delete(_ context.Context, fp omega.Fingerprint) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.items, fp)
+	maps.DeleteFunc(m.subkeys, func(_, owner omega.Fingerprint) bool { return owner == fp })
+	return nil
+}
+
+// Sponsored returns who has a slot.
+func (m *Mem) Sponsored(_ context.Context, s Slot) (omega.Fingerprint, error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	fp, ok := m.slots[s]
+	if !ok {
+		return omega.Fingerprint{}, ErrNotFound
+	}
+	return fp, nil
+}
+
+// LastSlot looks at all of them.
+func (m *Mem) LastSlot(_ context.Context, sponsor omega.Fingerprint, day uint32) (last uint32, err error) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for s := range m.slots {
+		if s.Sponsor == sponsor && s.Day == day {
+			last = max(last, s.Number)
+		}
+	}
+	return last, nil
+}
+
 // Close does nothing.
 func (m *Mem) Close() error { return nil }
 
 func clone(item *Item) *Item {
-	out := &Item{Summary: item.Summary, Subkeys: slices.Clone(item.Subkeys), Entry: bytes.Clone(item.Entry)}
+	out := &Item{Summary: item.Summary, Subkeys: slices.Clone(item.Subkeys), Entry: bytes.Clone(item.Entry), Receipt: bytes.Clone(item.Receipt)}
 	for _, e := range item.Others {
 		out.Others = append(out.Others, bytes.Clone(e))
 	}

@@ -125,3 +125,12 @@ func (sh *routeShard) set(fp omega.Fingerprint, route *Route, max int) {
 	}
 	sh.m[fp] = route
 }
+
+// drop forgets the route of an entry that is gone.
+func (r *routes) drop(fp omega.Fingerprint) {
+	sh := r.shard(fp)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.gen++
+	delete(sh.m, fp)
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/wire"
 )
 
 // Errors of stores that callers decide on.
@@ -32,6 +33,7 @@ type Summary struct {
 	Fingerprint omega.Fingerprint // of the primary key
 	Sequence    uint64            // of the location record; 0 without one
 	Hash        [32]byte          // Entry.Hash
+	Narrow      bool              // it is for owners and homes only (spec/keys.md, KEYS-10); each server's own judgement
 }
 
 // An Item is what a store keeps under one primary key.
@@ -44,8 +46,32 @@ type Item struct {
 	// MaxOthers: evidence, and what stands again when a device is revoked.
 	Others [][]byte
 
+	// Receipt is the sponsor's (wire.Sponsorship), nil if there is none. Put
+	// keeps the number in it as taken for ever.
+	Receipt []byte
+
 	// Changed is when this was put; ChangedOn tells its day. Get leaves it zero.
+	// A zero time is no change of the entry: it is not noted.
 	Changed time.Time
+}
+
+// A Slot is one place in a sponsor's budget of a day.
+type Slot struct {
+	Sponsor omega.Fingerprint
+	Day     uint32 // since 1970
+	Number  uint32 // from 1
+}
+
+// slot is the one that a receipt takes.
+func slotOf(r *wire.Sponsorship) Slot { return Slot{r.Sponsor, r.Day, r.Number} }
+
+// Slot returns the place that the item's receipt takes, if it has one.
+func (it *Item) Slot() (s Slot, ok bool) {
+	r, err := wire.DecodeSponsorship(it.Receipt)
+	if err != nil {
+		return Slot{}, false
+	}
+	return slotOf(r), true
 }
 
 // A Store keeps items. Its methods may be called concurrently, but nobody
@@ -68,6 +94,21 @@ type Store interface {
 	// fingerprints, until fn returns an error, which it passes on. It sees each
 	// item as it was at one moment, but not all at the same moment.
 	Range(ctx context.Context, bucket uint8, fn func(Summary) error) error
+
+	// RangeLeaf is Range of one leaf.
+	RangeLeaf(ctx context.Context, l Leaf, fn func(Summary) error) error
+
+	// Delete forgets the item of a primary key and the subkeys that it claimed;
+	// of one that is not there it does nothing. The slot of its receipt stays
+	// taken. It may come back with a crash.
+	Delete(ctx context.Context, fp omega.Fingerprint) error
+
+	// Sponsored returns whose receipt was the last to take a slot, or
+	// ErrNotFound.
+	Sponsored(ctx context.Context, s Slot) (omega.Fingerprint, error)
+
+	// LastSlot returns the highest number taken of a sponsor's day, 0 if none.
+	LastSlot(ctx context.Context, sponsor omega.Fingerprint, day uint32) (number uint32, err error)
 
 	// ChangedOn calls fn with the first four octets of the digests of those
 	// fingerprints whose items were put on a day (UTC), each once and in order,

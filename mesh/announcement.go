@@ -40,6 +40,7 @@ const (
 	FlagNAT      Flags = 1 << 1 // cannot be dialled; keeps outbound links only
 	FlagDraining Flags = 1 << 2 // going away: no new links, no transit
 	FlagAnswers  Flags = 1 << 3 // its answers to other servers say what they answer (spec/delivery.md, DELIV-25)
+	FlagPlaces   Flags = 1 << 4 // its key server knows placement, trees of digests and receipts (spec/keys.md, KEYS-7)
 )
 
 // Registration is a server's policy for new accounts.

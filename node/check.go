@@ -160,6 +160,7 @@ func (c *Config) checkNumbers() error {
 		key   string
 		value float64
 	}{
+		{"keys.everything", float64(c.Keys.Everything)}, {"keys.budget", float64(c.Keys.Budget)},
 		{"quota.messages", float64(c.Quota.Messages)}, {"quota.bytes", float64(c.Quota.Bytes)},
 		{"spool.messages", float64(c.Spool.Messages)}, {"spool.bytes", float64(c.Spool.Bytes)},
 		{"limits.send_burst", float64(c.Limits.SendBurst)},

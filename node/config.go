@@ -71,6 +71,11 @@ type Config struct {
 		MailCache ByteSize `toml:"mail_cache"`
 	} `toml:"store"`
 
+	Keys struct {
+		Everything int `toml:"everything"`
+		Budget     int `toml:"budget"`
+	} `toml:"keys"`
+
 	Quota struct {
 		Messages int      `toml:"messages"`
 		Bytes    ByteSize `toml:"bytes"`

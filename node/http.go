@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -67,7 +68,7 @@ func (n *Node) compare(ctx context.Context) error {
 	defer tick.Stop()
 	c := n.comparisons
 	defer c.wait()
-	known, refused := introductions{}, lamp{}
+	known, refused, places := introductions{}, lamp{}, &placer{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -77,6 +78,10 @@ func (n *Node) compare(ctx context.Context) error {
 		servers, now := n.cloud.Servers(), n.opt.Clock()
 		n.members.update(servers, now)
 		refused.look(n)
+		n.place(places, servers, now)
+		if err := n.disputes.save(now); err != nil {
+			n.log.Warn("proofs against devices not saved", "err", err)
+		}
 		known.forget(servers)
 		var there []omega.Fingerprint
 		for _, s := range servers {
@@ -85,6 +90,11 @@ func (n *Node) compare(ctx context.Context) error {
 			}
 			if s.Server != n.Fingerprint() && s.Connected {
 				there = append(there, s.Server)
+			}
+		}
+		for _, owner := range n.also(places, now) {
+			if !slices.Contains(there, owner) {
+				there = append(there, owner)
 			}
 		}
 		c.look(ctx, there, now)

@@ -16,6 +16,9 @@ import (
 // fileCloud is what the cloud keeps, in the server's directory.
 const fileCloud = "cloud.state"
 
+// fileDisputes has the proofs against devices of accounts (disputes.go).
+const fileDisputes = "disputes"
+
 // Files of a server's identity, in its directory, 0600.
 const (
 	fileSecrets = "server.pgp"      // the primary key and both subkeys, secret

@@ -5,7 +5,7 @@
 // knows.
 //
 // Goroutines: Run starts one for each of cloud, proxy, mailbox expiry, the
-// comparison of key servers, reunions, the directory, and every listener, and waits for all of them.
+// comparison of key servers, placement, reunions, the directory, and every listener, and waits for all of them.
 package node
 
 import (
@@ -66,6 +66,7 @@ type Node struct {
 	spool     *mailbox.Store // for other servers
 	members   *members
 	invites   *invites
+	disputes  *disputes
 	cloud     *cloud.Cloud
 	guard     *transport.Guard // dials what servers announce
 	proxy     *proxy.Proxy
@@ -75,6 +76,7 @@ type Node struct {
 	public    http.Handler // of the public listener
 	metrics   *metrics
 	reunions  chan omega.Fingerprint // servers that were connected just now
+	replaced  chan struct{}          // the key server has other entries to keep
 
 	comparisons *comparisons // of key servers and mailboxes with other servers
 
@@ -94,7 +96,7 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 	if opt.Clock == nil {
 		opt.Clock = time.Now
 	}
-	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions)}
+	n := &Node{cfg: cfg, opt: opt, log: opt.Logger, reunions: make(chan omega.Fingerprint, maxReunions), replaced: make(chan struct{}, 1)}
 	n.comparisons = newComparisons(n.compareWith)
 	defer func() {
 		if err != nil {
@@ -208,9 +210,15 @@ func (n *Node) openStores(ctx context.Context) error {
 	}
 	if n.keys, err = keyserver.New(keyserver.Config{
 		Store: n.keyStore, Registration: registrations[n.cfg.Registration].policy, Redeem: n.invites.redeem, Joining: n.joining, Now: n.opt.Clock, Logger: n.log,
+		Self: n.Fingerprint(), Identity: n.identity, Everything: n.cfg.Keys.Everything, Budget: n.cfg.Keys.Budget,
+		MemberSince: n.members.since, InUse: n.inUse,
 	}); err != nil {
 		return err
 	}
+	if n.disputes, err = loadDisputes(filepath.Join(n.cfg.Dir, fileDisputes)); err != nil {
+		return err
+	}
+	n.keys.OnEvidence(n.disputes.add)
 	return n.keys.Load(ctx)
 }
 
@@ -247,7 +255,7 @@ func (n *Node) join() (err error) {
 	}
 	n.proxy, err = proxy.New(proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
-		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers,
+		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers, Places: n.placesKeys,
 		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Now: n.opt.Clock, Logger: n.log,
@@ -296,7 +304,7 @@ func (n *Node) newCloud() (*cloud.Cloud, error) {
 // announced is what this server says about itself.
 func (n *Node) announced() mesh.Announcement {
 	a := mesh.Announcement{
-		Flags: mesh.FlagAnswers, Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
+		Flags: mesh.FlagAnswers | mesh.FlagPlaces, Name: n.cfg.Name, Operator: n.cfg.Operator, Site: n.cfg.Site, Version: Version,
 		Client: dialable(n.cfg.Announce.Client, n.client), Peer: dialable(n.cfg.Announce.Peer, n.peer), HTTP: n.cfg.Announce.HTTP,
 		Registration: registrations[n.cfg.Registration].announced,
 	}
@@ -394,6 +402,9 @@ func (n *Node) find(ctx context.Context, fp omega.Fingerprint) (*pgp.Certificate
 	return e.Certificate, n.keys.Generation(ctx, fp), nil
 }
 
+// inUse reports that an entry is wanted here though others own it.
+func (n *Node) inUse(e *keyserver.Entry) bool { return n.proxy != nil && n.proxy.InUse(e) }
+
 // register takes somebody new from the transport.
 func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
 	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite)
@@ -413,7 +424,14 @@ func (n *Node) lookup(ctx context.Context, fp omega.Fingerprint) (wire.Entry, er
 	if cert, certErr := n.cloud.FindCertificate(ctx, fp); certErr == nil {
 		return wire.Entry{Certificate: cert.Bytes()}, nil
 	}
-	return wire.Entry{}, err
+	if n.keys.Owns(fp) {
+		return wire.Entry{}, err
+	}
+	e, err := n.proxy.Lookup(ctx, fp) // others may keep it
+	if err != nil {
+		return wire.Entry{}, err
+	}
+	return e.Wire(), nil
 }
 
 // closeAll closes what New opened.
@@ -460,6 +478,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("peer listener", func(ctx context.Context) error { return n.transport.ServePeers(ctx, n.peer, n.link, n.splice) })
 	start("key server comparison", n.compare)
 	start("reunions", n.reunite)
+	start("placement", n.handOff)
 	start("mail expiry", n.expire)
 	start("memory", n.tidy)
 	start("directory", n.directory.Run)

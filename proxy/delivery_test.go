@@ -184,7 +184,9 @@ func TestNotFoundYet(t *testing.T) {
 	tests := map[string]func(c *testCloud){
 		"no way to a server": func(c *testCloud) { c.cut[[2]int{0, 2}] = true },
 		"look-ups are lost": func(c *testCloud) {
-			c.drop = func(_, to int, f wire.Frame) bool { return to == 2 && f.Type == wire.TypeLookup }
+			c.drop = func(_, to int, f wire.Frame) bool {
+				return to == 2 && (f.Type == wire.TypeLookup || f.Type == wire.TypeFetch)
+			}
 		},
 		"a server's store fails": func(c *testCloud) {
 			c.drop = func(from, to int, f wire.Frame) bool {

@@ -328,7 +328,7 @@ func TestDeputyOwesTheRest(t *testing.T) {
 		}
 		deaf := true
 		c.mu.Lock()
-		c.drop = func(from, _ int, f wire.Frame) bool { return deaf && from == home.n && f.Type == wire.TypeLookup }
+		c.drop = func(from, _ int, f wire.Frame) bool { return deaf && from == home.n && f.Type == wire.TypeFetch }
 		c.mu.Unlock()
 		home.start()
 		for _, s := range c.servers {

@@ -11,13 +11,15 @@ import (
 // Bounds of looking around for what this key server does not have.
 // (spec/cloud.md, CLOUD-44)
 const (
-	findServers = 8                // asked, in the order of the rendezvous hash
-	findTimeout = 3 * time.Second  // for all of them
-	findSlots   = 256              // looking at once
-	findAsker   = findSlots / 4    // of those, for one account or server
-	findEach    = 16               // recipients of one envelope at once
-	missTime    = 10 * time.Second // before what nobody had is looked for again
-	missMemory  = 10 * time.Minute // and remembered as missed
+	findServers = 8                      // asked, in the order of the rendezvous hash
+	findTimeout = 3 * time.Second        // for all of them
+	findEnough  = 2                      // entries that differ by chance only: the newest of them is good enough
+	findGrace   = 200 * time.Millisecond // for a second one
+	findSlots   = 256                    // looking at once
+	findAsker   = findSlots / 4          // of those, for one account or server
+	findEach    = 16                     // recipients of one envelope at once
+	missTime    = 10 * time.Second       // before what nobody had is looked for again
+	missMemory  = 10 * time.Minute       // and remembered as missed
 	maxMisses   = 10_000
 	missShare   = 8 // of them, one asker has a part in so many at most
 

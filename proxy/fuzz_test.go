@@ -63,6 +63,10 @@ func seeds(who *testPerson) [][]byte {
 		wire.TypeLookup: who.fp().Wire(), wire.TypePublish: wire.AppendEntry(nil, &entry), wire.TypeEntry: wire.AppendEntry(nil, &entry),
 		wire.TypeMail: mail, wire.TypeSent: wire.AppendResults(nil, 1, nil), wire.TypePing: nil, wire.TypeDigest: nil,
 		wire.TypeBucket: {3}, wire.TypeSummary: {3}, wire.TypeDone: {0}, wire.TypeError: {1}, wire.TypeServers: nil,
+		wire.TypeCompare: {1}, wire.TypeCompared: append([]byte{1}, make([]byte, keyserver.DigestSize)...), wire.TypeBranch: {1, 3},
+		wire.TypeLeaves: {1}, wire.TypeList: {1, 3, 4}, wire.TypeListed: {0}, wire.TypeFetch: who.fp().Wire(),
+		wire.TypeFetched: wire.AppendPlaced(nil, &wire.Placed{Entry: entry}), wire.TypePlace: wire.AppendPlaced(nil, &wire.Placed{Entry: entry}),
+		wire.TypeHold: make([]byte, 16), wire.TypeHeld: make([]byte, 16),
 		wire.TypeDrop: make([]byte, 20), wire.TypePick: make([]byte, 16), wire.TypeBye: {0}, wire.TypeAttached: make([]byte, 38),
 	} {
 		list = append(list, wire.AppendFrame(nil, t, 7, body))

@@ -52,7 +52,7 @@ func TestGreedyLookUps(t *testing.T) {
 		m := newClient(mallory, 0).attach(c.servers[0], c.servers[0])
 		synctest.Wait()
 		c.mu.Lock()
-		c.drop = func(_, to int, f wire.Frame) bool { return to == 1 && f.Type == wire.TypeLookup }
+		c.drop = func(_, to int, f wire.Frame) bool { return to == 1 && f.Type == wire.TypeFetch }
 		c.mu.Unlock()
 		var last uint32
 		for range findSlots + 50 {
@@ -91,7 +91,7 @@ func TestLookUpsAreRationed(t *testing.T) {
 		asked := 0
 		c.mu.Lock()
 		c.spy = func(from, _ int, f wire.Frame) {
-			if from == 0 && f.Type == wire.TypeLookup {
+			if from == 0 && f.Type == wire.TypeFetch {
 				asked++
 			}
 		}
@@ -200,7 +200,7 @@ func TestPublishingHasARation(t *testing.T) {
 		told := 0
 		c.mu.Lock()
 		c.spy = func(_, to int, f wire.Frame) {
-			if f.Type == wire.TypePublish && to == 1 {
+			if f.Type == wire.TypePlace && to == 1 {
 				told++
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,7 +42,9 @@ type testCloud struct {
 	spy   func(from, to int, f wire.Frame)      // guarded by mu
 	cut   map[[2]int]bool                       // Forward fails; guarded by mu
 	edit  func(*Config)                         // of servers that start
+	keyed func(n int, cfg *keyserver.Config)    // of servers that start
 	mail  func(n int, cfg *mailbox.Config)      // of servers that start
+	ahead atomic.Int64                          // of virtual time is the clock of key servers that are placed, ns
 	multi func(t wire.Type, servers int)        // is told of every ForwardAll; set before servers start
 	spool bool                                  // servers keep mail for others
 }
@@ -101,7 +104,11 @@ func (s *testServer) fp() omega.Fingerprint { return s.id.Account() }
 func (s *testServer) start() {
 	t := s.c.t
 	t.Helper()
-	keys, err := keyserver.New(keyserver.Config{Store: s.kept})
+	keysConfig := keyserver.Config{Store: s.kept}
+	if s.c.keyed != nil {
+		s.c.keyed(s.n, &keysConfig)
+	}
+	keys, err := keyserver.New(keysConfig)
 	if err != nil {
 		t.Fatal(err)
 	}

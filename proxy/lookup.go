@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
@@ -48,52 +49,154 @@ func (p *Proxy) findRemote(ctx context.Context, by asker, fp, also omega.Fingerp
 	}
 }
 
-// askAround asks several servers at once and takes the first answer that holds.
+// askAround asks several servers at once: the owners before others. It returns
+// what stands after the answers of two of them, or of one when the others have
+// none or take too long; what comes later counts as well. Those that had less
+// than another are told. (spec/keys.md, KEYS-8)
 func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	servers := keyserver.Rank(fp, p.mayKnow())
-	servers = slices.DeleteFunc(servers[:min(len(servers), findServers)], func(s omega.Fingerprint) bool {
-		return s == also || s == p.self
-	})
-	if !also.IsZero() {
-		servers = append(servers, also)
-	}
-	type answer struct {
-		body []byte
-		err  error
-	}
-	answers := make(chan answer, len(servers))
-	for _, s := range servers {
-		p.ask(ctx, s, wire.ClassControl, wire.TypeLookup, fp.Wire(), func(f wire.Frame, err error) bool {
-			if err == nil && f.Type != wire.TypeEntry {
+	a := &search{p: p, fp: fp, servers: p.whoMayKnow(fp, also)}
+	a.answers = make(chan answer, len(a.servers))
+	for _, s := range a.servers {
+		t, want := wire.TypeLookup, wire.TypeEntry
+		if p.places(s) {
+			t, want = wire.TypeFetch, wire.TypeFetched
+		}
+		p.ask(ctx, s, wire.ClassControl, t, fp.Wire(), func(f wire.Frame, err error) bool {
+			if err == nil && f.Type != want {
 				err = errUnexpected
 			}
-			answers <- answer{bytes.Clone(f.Body), err}
+			a.answers <- answer{s, f.Type, bytes.Clone(f.Body), err}
 			return false
 		})
 	}
-	silent := 0
-	for range servers {
+	e, err := a.settle(ctx)
+	if e != nil {
+		p.spawn(func() { a.repair(context.Background()) })
+	}
+	return e, err
+}
+
+// A search is one look-up under way.
+type search struct {
+	p       *Proxy
+	fp      omega.Fingerprint
+	servers []omega.Fingerprint
+	answers chan answer // one of each server
+
+	came   []answer         // as they came, verified
+	silent int              // of those, that could not say
+	good   int              // of those, with an entry
+	stands *keyserver.Entry // after them
+}
+
+// An answer is what one server said.
+type answer struct {
+	server omega.Fingerprint
+	t      wire.Type
+	body   []byte
+	err    error
+}
+
+// settle waits for enough answers.
+func (a *search) settle(ctx context.Context) (*keyserver.Entry, error) {
+	var late <-chan time.Time // once there is one answer
+	for len(a.came) < len(a.servers) {
 		select {
-		case a := <-answers:
-			if a.err == nil {
-				var e *keyserver.Entry
-				if e, a.err = p.take(ctx, fp, a.body); a.err == nil {
-					return e, nil
-				}
-			}
-			if codeOf(a.err) != omega.CodeNotFound {
-				silent++
-			}
+		case ans := <-a.answers:
+			a.take(ctx, ans)
+		case <-late:
+			return a.stands, nil
 		case <-ctx.Done():
-			return nil, omega.Errorf(omega.CodeUnavailable, "not all answered who %s is", fp)
+			if a.stands != nil {
+				return a.stands, nil
+			}
+			return nil, omega.Errorf(omega.CodeUnavailable, "not all answered who %s is", a.fp)
+		}
+		if a.good >= findEnough {
+			return a.stands, nil
+		}
+		if a.good == 1 && late == nil {
+			t := time.NewTimer(findGrace)
+			defer t.Stop()
+			late = t.C
 		}
 	}
-	if silent > 0 || p.cfg.Apart != nil && p.cfg.Apart() {
-		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", silent, len(servers), fp)
+	switch {
+	case a.stands != nil:
+		return a.stands, nil
+	case a.silent > 0 || a.p.cfg.Apart != nil && a.p.cfg.Apart():
+		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", a.silent, len(a.servers), a.fp)
 	}
-	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", fp)
+	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", a.fp)
+}
+
+// take merges one answer into what stands.
+func (a *search) take(ctx context.Context, ans answer) {
+	if ans.err == nil {
+		var e *keyserver.Entry
+		if e, ans.err = a.p.take(ctx, a.fp, ans); ans.err == nil {
+			a.stands = e
+			a.good++
+		}
+	}
+	if ans.err != nil && codeOf(ans.err) != omega.CodeNotFound {
+		a.silent++
+	}
+	a.came = append(a.came, ans)
+}
+
+// repair hears the rest, and sends what stands to those that had less.
+func (a *search) repair(ctx context.Context) {
+	for len(a.came) < len(a.servers) { // each answers, or its request ends
+		a.take(ctx, <-a.answers)
+	}
+	account := a.stands.Fingerprint()
+	placed, err := a.p.cfg.Keys.Placed(ctx, account)
+	if err != nil {
+		return
+	}
+	stands, err := wire.DecodePlaced(placed)
+	if err != nil {
+		return
+	}
+	for _, ans := range a.came {
+		behind := codeOf(ans.err) == omega.CodeNotFound
+		if ans.err == nil {
+			had, err := ans.placed()
+			behind = err == nil && !(bytes.Equal(had.Entry.Certificate, stands.Entry.Certificate) && bytes.Equal(had.Entry.Record, stands.Entry.Record))
+		}
+		if behind && a.p.places(ans.server) {
+			a.p.stats.repairs.Add(1)
+			a.p.ask(ctx, ans.server, wire.ClassControl, wire.TypePlace, placed, func(wire.Frame, error) bool { return false })
+		}
+	}
+}
+
+// placed reads the entry of an answer.
+func (a *answer) placed() (wire.Placed, error) {
+	if a.t == wire.TypeFetched {
+		return wire.DecodePlaced(a.body)
+	}
+	e, err := wire.DecodeEntry(a.body)
+	return wire.Placed{Entry: e}, err
+}
+
+// whoMayKnow are the servers that a look-up asks: the owners, then those that
+// stand highest as homes, and also, if it is given.
+func (p *Proxy) whoMayKnow(fp, also omega.Fingerprint) []omega.Fingerprint {
+	var servers []omega.Fingerprint
+	for _, s := range slices.Concat(p.cfg.Keys.Owners(fp), keyserver.Rank(fp, p.mayKnow())) {
+		if len(servers) < findServers && s != also && !slices.Contains(servers, s) {
+			servers = append(servers, s)
+		}
+	}
+	servers = slices.DeleteFunc(servers, func(s omega.Fingerprint) bool { return s == p.self })
+	if !also.IsZero() {
+		servers = append(servers, also)
+	}
+	return servers
 }
 
 // mayKnow are the servers to ask about an account: not those that never were
@@ -112,19 +215,19 @@ var errNowhere = omega.Errorf(omega.CodeUnavailable, "it is not known where the 
 var errOther = errors.New("the entry is of somebody else")
 
 // take keeps an entry that another server sent, if it is the wanted one.
-func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, body []byte) (*keyserver.Entry, error) {
-	w, err := wire.DecodeEntry(body)
+func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, ans answer) (*keyserver.Entry, error) {
+	placed, err := ans.placed()
 	if err != nil {
 		return nil, err
 	}
-	given, err := keyserver.ParseEntry(w, p.now())
+	given, err := keyserver.ParseEntry(placed.Entry, p.now())
 	if err != nil {
 		return nil, err
 	}
 	if given.Fingerprint() != fp && !slices.Contains(given.Subkeys(), fp) {
 		return nil, errOther
 	}
-	e, _, err := p.cfg.Keys.Accept(ctx, keyserver.FromServer, w)
+	e, _, err := p.cfg.Keys.Fetched(ctx, placed)
 	return e, err
 }
 

@@ -48,15 +48,15 @@ type Metrics struct {
 
 // stats are the counters behind Metrics.
 type stats struct {
-	sessions, leases                                           atomic.Int64
-	served, superseded, idleEnded                              atomic.Int64
-	framesIn, sends, sendsLimited, sendsFailed                 atomic.Int64
-	peerIn, peerBad, forwarded, forwardFailed                  atomic.Int64
-	retries, timeouts                                          atomic.Int64
-	delivered, duplicates, pushed, pumped, ephemeral           atomic.Int64
-	acks, acksForged, resends, rewinds                         atomic.Int64
-	hinted, spooled, unspooled, compared                       atomic.Int64
-	attaches, attachesBad, finds, misses, published, syncPulls atomic.Int64
+	sessions, leases                                                    atomic.Int64
+	served, superseded, idleEnded                                       atomic.Int64
+	framesIn, sends, sendsLimited, sendsFailed                          atomic.Int64
+	peerIn, peerBad, forwarded, forwardFailed                           atomic.Int64
+	retries, timeouts                                                   atomic.Int64
+	delivered, duplicates, pushed, pumped, ephemeral                    atomic.Int64
+	acks, acksForged, resends, rewinds                                  atomic.Int64
+	hinted, spooled, unspooled, compared                                atomic.Int64
+	attaches, attachesBad, finds, misses, published, syncPulls, repairs atomic.Int64
 }
 
 // Metrics returns the figures of this moment.

@@ -95,6 +95,11 @@ type Config struct {
 	// envelope and home.
 	Answers func(server omega.Fingerprint) bool
 
+	// Places reports whether a server says, in its signed announcement, that its
+	// key server knows placement, trees of digests and receipts (spec/keys.md,
+	// KEYS-7). Nil means that all do. It must be cheap.
+	Places func(server omega.Fingerprint) bool
+
 	// Spool keeps envelopes for homes that are away. It is not Mail, and the
 	// caller closes it after Shutdown. Nil keeps nothing: what a home does not
 	// take stays with its sender.

@@ -29,6 +29,7 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 	s.publishing.Unlock()
 	if changed {
 		s.p.countPublished(s.account)
+		s.p.sponsor(ctx, s.account)
 		s.p.announce(stands)
 	}
 	return s.done(f.Tag, err)
@@ -47,6 +48,33 @@ var errPublish = omega.Errorf(omega.CodeRateLimited, "the account published too 
 // too often.
 func (p *Proxy) countPublished(account omega.Fingerprint) bool {
 	return p.published.take(account, p.steady().UnixNano(), int64(publishInterval), publishBurst)
+}
+
+// sponsor gives an active account a receipt, if it needs one: those from before
+// there were receipts, and those that came over the budget of a day.
+func (p *Proxy) sponsor(ctx context.Context, account omega.Fingerprint) {
+	if err := p.cfg.Keys.Sponsor(ctx, account); err != nil && codeOf(err) != omega.CodeRateLimited {
+		p.log.DebugContext(ctx, "no receipt for an account", "err", err)
+	}
+}
+
+// newcomerTimeout is how long others may take to say that they know somebody
+// who seems to be new here.
+const newcomerTimeout = time.Second
+
+// findNewcomer asks the owners about an account that is not known here and that
+// others keep: it may be old, and then what stands is to be built on.
+func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) {
+	given, err := keyserver.ParseEntry(e, p.now())
+	if err != nil || p.cfg.Keys.Owns(given.Fingerprint()) {
+		return
+	}
+	if _, err := p.cfg.Keys.Raw(ctx, given.Fingerprint()); codeOf(err) != omega.CodeNotFound {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, newcomerTimeout)
+	defer cancel()
+	_, _ = p.findRemote(ctx, asker{kind: forAccount, fp: given.Fingerprint()}, given.Fingerprint(), omega.Fingerprint{}) // nobody, as a rule
 }
 
 // done answers with the code and text of err.
@@ -73,6 +101,7 @@ func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry,
 	if role == transport.RoleServer {
 		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
 	} else {
+		p.findNewcomer(ctx, e)
 		stands, changed, err = p.cfg.Keys.Register(ctx, e, invite)
 	}
 	if err != nil {
@@ -96,34 +125,68 @@ func (p *Proxy) Update(ctx context.Context, account omega.Fingerprint, own []byt
 }
 
 // announce pushes an entry to all servers. Its homes are asked until they
-// answer, since they need it for mail; the others get it once and compare
-// later.
+// answer, since they need it for mail, and so are its owners; the others get it
+// once and compare later.
 func (p *Proxy) announce(e *keyserver.Entry) {
-	w := e.Wire()
-	body := wire.AppendEntry(nil, &w)
 	p.spawn(func() {
 		ctx := context.Background()
 		p.stats.published.Add(1)
-		for _, home := range e.Homes() {
-			if home != p.self {
-				p.ask(ctx, home, wire.ClassControl, wire.TypePublish, body, func(wire.Frame, error) bool { return false })
+		placed, err := p.cfg.Keys.Placed(ctx, e.Fingerprint())
+		if err != nil {
+			return // it went again
+		}
+		w := e.Wire()
+		plain := wire.AppendEntry(nil, &w)
+		asked := slices.Clone(e.Homes())
+		if owners := p.cfg.Keys.Owners(e.Fingerprint()); len(owners) < len(p.cfg.Servers()) {
+			asked = append(asked, owners...) // in a small cloud all own everything
+		}
+		asked = slices.DeleteFunc(asked, func(s omega.Fingerprint) bool { return s == p.self })
+		for i, s := range asked {
+			if slices.Contains(asked[:i], s) {
+				continue
+			}
+			t, body := wire.TypePublish, plain
+			if p.places(s) {
+				t, body = wire.TypePlace, placed
+			}
+			p.ask(ctx, s, wire.ClassControl, t, body, func(wire.Frame, error) bool { return false })
+		}
+		var newer, older []omega.Fingerprint
+		for _, s := range p.cfg.Servers() {
+			switch {
+			case s == p.self || slices.Contains(asked, s):
+			case p.places(s):
+				newer = append(newer, s)
+			default:
+				older = append(older, s)
 			}
 		}
-		frame := wire.AppendFrame(nil, wire.TypePublish, 0, body)
-		others := slices.DeleteFunc(slices.Clone(p.cfg.Servers()), func(s omega.Fingerprint) bool {
-			return s == p.self || slices.Contains(e.Homes(), s)
-		})
-		if len(others) > 0 {
-			_ = p.forwardAll(ctx, others, wire.ClassControl, frame) // what is missed is found when comparing
+		// What is missed is found when comparing.
+		if len(newer) > 0 {
+			_ = p.forwardAll(ctx, newer, wire.ClassControl, wire.AppendFrame(nil, wire.TypePlace, 0, placed))
+		}
+		if len(older) > 0 {
+			_ = p.forwardAll(ctx, older, wire.ClassControl, wire.AppendFrame(nil, wire.TypePublish, 0, plain))
 		}
 	})
 }
 
-// receivePublish takes an entry from another server.
+// receivePublish takes an entry from a server that knows no receipts.
 func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, tag uint32, body []byte) {
 	e, err := wire.DecodeEntry(body)
+	p.placed(ctx, from, tag, wire.Placed{Entry: e}, err)
+}
+
+// receivePlace takes an entry, with its receipt, from another server.
+func (p *Proxy) receivePlace(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	placed, err := wire.DecodePlaced(f.Body)
+	p.placed(ctx, from, f.Tag, placed, err)
+}
+
+func (p *Proxy) placed(ctx context.Context, from omega.Fingerprint, tag uint32, placed wire.Placed, err error) {
 	if err == nil {
-		_, _, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
+		_, _, err = p.cfg.Keys.Take(ctx, from, placed)
 	}
 	if err != nil {
 		p.log.DebugContext(ctx, "entry from another server refused", "server", from, "err", err)

@@ -42,7 +42,8 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		}
 		p.receiveAck(ctx, from, f.Type, &a)
 		return true
-	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere:
+	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere,
+		wire.TypeCompared, wire.TypeLeaves, wire.TypeListed, wire.TypeFetched, wire.TypeHeld:
 		p.answered(from, f)
 		return true
 	case wire.TypeLeases:
@@ -66,7 +67,8 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 			p.answered(from, f)
 			return true
 		}
-	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave, wire.TypeWhere:
+	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave, wire.TypeWhere,
+		wire.TypeCompare, wire.TypeBranch, wire.TypeList, wire.TypeFetch, wire.TypePlace, wire.TypeHold:
 	default:
 		return false
 	}
@@ -93,6 +95,26 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 		p.receiveHave(ctx, from, f)
 	case wire.TypeWhere:
 		p.receiveWhere(ctx, from, f)
+	default:
+		p.workOnKeys(ctx, from, f)
+	}
+}
+
+// workOnKeys is work for the key server.
+func (p *Proxy) workOnKeys(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	switch f.Type {
+	case wire.TypeCompare:
+		p.receiveCompare(from, f)
+	case wire.TypeBranch:
+		p.receiveBranch(from, f)
+	case wire.TypeList:
+		p.receiveList(ctx, from, f)
+	case wire.TypeFetch:
+		p.receiveFetch(ctx, from, f)
+	case wire.TypePlace:
+		p.receivePlace(ctx, from, f)
+	case wire.TypeHold:
+		p.receiveHold(ctx, from, f)
 	}
 }
 

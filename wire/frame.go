@@ -101,6 +101,18 @@ const (
 	TypeCircuitAsk    Type = 84 // u64 nonce | fp server behind NAT
 	TypeCircuitOffer  Type = 85 // 16 handle | fp asking server
 	TypeCircuitAnswer Type = 86 // u64 nonce | u8 code | 16 handle
+
+	TypeCompare  Type = 96  // Scope: what the asking key server keeps (package keyserver; spec/keys.md, KEYS-9). This and all below only inside packets
+	TypeCompared Type = 97  // answer: Scope | 256 × u64 over what both keep
+	TypeBranch   Type = 98  // u8 depth | u8 first octet*: ask for the leaves below
+	TypeLeaves   Type = 99  // answer: u8 depth | { u8 first octet | 256 × u64 }*
+	TypeList     Type = 100 // u8 depth | u16 leaf*: ask what is in them
+	TypeListed   Type = 101 // answers: u8 more | { fingerprint, sequence u64, hash 32 }*
+	TypeFetch    Type = 102 // fingerprint of an account or server
+	TypeFetched  Type = 103 // answer: Placed
+	TypePlace    Type = 104 // Placed: keep it, if it is for you to keep; answer TypeDone
+	TypeHold     Type = 105 // { fingerprint, sequence u64, hash 32 }*: do you keep these
+	TypeHeld     Type = 106 // answer: u8 for each, see keyserver.Holding
 )
 
 // HeaderSize is the length of a frame header in octets:

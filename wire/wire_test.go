@@ -68,34 +68,37 @@ func samples(t testing.TB) map[string][]byte {
 		Flags: RequestExplain, Nonce: [16]byte{6}, Issued: at, Expires: at.Add(30 * time.Second), Database: [32]byte{5},
 		Asker: home, Candidate: v6, Sig: sig,
 	}
+	sponsored := &Sponsorship{Day: 20775, Number: 12, Account: user, Sponsor: home, Sig: sig}
 	refusal := &LinkRefusal{Nonce: [16]byte{6}, Reason: 2, Retry: time.Minute, Text: "at the cap"}
 	return map[string][]byte{
 		"link request": request, "link offer": offer.Bytes(), "link refusal": refusal.AppendTo(nil),
-		"envelope":     env,
-		"packet":       append(pkt, AppendFrame(nil, TypeSend, 3, env)...),
-		"frame":        AppendFrame(nil, TypeDone, 0x01020304, AppendStatus(nil, omega.CodeRefused, "closed")),
-		"results":      AppendResults(nil, omega.CodeMailboxFull, []Result{{1, omega.CodeMailboxFull}}),
-		"sent":         AppendRequestHash(AppendResults(nil, omega.CodeOK, nil), TypeSend, env),
-		"mail":         AppendMail(nil, &Mail{Home: home, Device: device, Seq: 9, Prev: 8, Received: 1795000000123, Envelope: env}),
-		"ack":          AppendAck(nil, &Ack{Home: home, Device: device, Seq: 9, MAC: [MACSize]byte{5}}),
-		"attached":     AppendAttached(nil, &Attached{Home: home, Code: omega.CodeOK, Incarnation: [8]byte{2}, Cursor: 4}),
-		"waiting":      AppendWaiting(nil, &Waiting{Home: home, Device: device, Incarnation: [8]byte{2}, Seq: 9, MAC: [MACSize]byte{6}}),
-		"record":       rec.Bytes(),
-		"lease":        lease.Bytes(),
-		"entry":        AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
-		"cert":         AppendCert(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}, &omega.Invite{1, 2, 3}),
-		"blobs":        AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
-		"homes":        AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
-		"home reasons": AppendHomeReasons(nil, []HomeReason{{HomeOffer{home, HomeFull}, HomeYoung, time.UnixMilli(1795000000123)}, {HomeOffer: HomeOffer{v6, HomeEligible}}}),
-		"servers":      AppendServersQuery(nil, &ServersQuery{Most: 96, Named: []omega.Fingerprint{home, v6}}),
-		"way":          AppendWay(nil, &Way{Flags: WayArrived, Hops: []Hop{{home, 1500 * time.Microsecond}, {v6, time.Second}}}),
-		"hint":         AppendHint(nil, Hint{Home: home, Envelope: env}),
-		"have":         AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
-		"tally":        AppendTally(nil, &Tally{0: 7, LeaseBuckets - 1: 9}),
-		"leases":       AppendLeaseList(nil, &LeaseList{Bucket: 5, Answer: true, Keys: []LeaseKey{{5, 1}, {5 + LeaseBuckets, 2}}}),
-		"receipt":      AppendReceipt(nil, []omega.ID{{1}, {2}}),
-		"bounce":       AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
-		"traced":       AppendTraced(nil, 7, HopLimit-1),
+		"receipt of a sponsor": sponsored.Bytes(),
+		"placed":               AppendPlaced(nil, &Placed{Receipt: sponsored.Bytes(), Entry: Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}}),
+		"envelope":             env,
+		"packet":               append(pkt, AppendFrame(nil, TypeSend, 3, env)...),
+		"frame":                AppendFrame(nil, TypeDone, 0x01020304, AppendStatus(nil, omega.CodeRefused, "closed")),
+		"results":              AppendResults(nil, omega.CodeMailboxFull, []Result{{1, omega.CodeMailboxFull}}),
+		"sent":                 AppendRequestHash(AppendResults(nil, omega.CodeOK, nil), TypeSend, env),
+		"mail":                 AppendMail(nil, &Mail{Home: home, Device: device, Seq: 9, Prev: 8, Received: 1795000000123, Envelope: env}),
+		"ack":                  AppendAck(nil, &Ack{Home: home, Device: device, Seq: 9, MAC: [MACSize]byte{5}}),
+		"attached":             AppendAttached(nil, &Attached{Home: home, Code: omega.CodeOK, Incarnation: [8]byte{2}, Cursor: 4}),
+		"waiting":              AppendWaiting(nil, &Waiting{Home: home, Device: device, Incarnation: [8]byte{2}, Seq: 9, MAC: [MACSize]byte{6}}),
+		"record":               rec.Bytes(),
+		"lease":                lease.Bytes(),
+		"entry":                AppendEntry(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}),
+		"cert":                 AppendCert(nil, &Entry{Certificate: []byte("certificate"), Record: rec.Bytes()}, &omega.Invite{1, 2, 3}),
+		"blobs":                AppendBlobs(nil, [][]byte{[]byte("a"), {}, []byte("bc")}),
+		"homes":                AppendHomeOffers(nil, []HomeOffer{{home, HomeFull | HomeReachable}, {v6, HomeEligible}}),
+		"home reasons":         AppendHomeReasons(nil, []HomeReason{{HomeOffer{home, HomeFull}, HomeYoung, time.UnixMilli(1795000000123)}, {HomeOffer: HomeOffer{v6, HomeEligible}}}),
+		"servers":              AppendServersQuery(nil, &ServersQuery{Most: 96, Named: []omega.Fingerprint{home, v6}}),
+		"way":                  AppendWay(nil, &Way{Flags: WayArrived, Hops: []Hop{{home, 1500 * time.Microsecond}, {v6, time.Second}}}),
+		"hint":                 AppendHint(nil, Hint{Home: home, Envelope: env}),
+		"have":                 AppendHave(nil, &Have{Account: user, After: Key{1}, Keys: []Key{{1, 1}, {2}}}),
+		"tally":                AppendTally(nil, &Tally{0: 7, LeaseBuckets - 1: 9}),
+		"leases":               AppendLeaseList(nil, &LeaseList{Bucket: 5, Answer: true, Keys: []LeaseKey{{5, 1}, {5 + LeaseBuckets, 2}}}),
+		"receipt":              AppendReceipt(nil, []omega.ID{{1}, {2}}),
+		"bounce":               AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
+		"traced":               AppendTraced(nil, 7, HopLimit-1),
 
 		"circuit ask":    AppendCircuitAsk(nil, 7, home),
 		"circuit offer":  AppendCircuitOffer(nil, Handle{4}, home),
@@ -303,6 +306,24 @@ func reencodeCircuit(name string, b []byte) ([]byte, error) {
 	case "circuit answer":
 		nonce, code, h, err := DecodeCircuitAnswer(b)
 		return AppendCircuitAnswer(nil, nonce, code, h), err
+	}
+	return reencodePlaced(name, b)
+}
+
+func reencodePlaced(name string, b []byte) ([]byte, error) {
+	switch name {
+	case "receipt of a sponsor":
+		r, err := DecodeSponsorship(b)
+		if err != nil {
+			return nil, err
+		}
+		return r.Bytes(), nil
+	case "placed":
+		p, err := DecodePlaced(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendPlaced(nil, &p), nil
 	}
 	return nil, errors.New("no such structure: " + name)
 }

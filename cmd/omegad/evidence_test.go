@@ -5,10 +5,13 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/node"
@@ -156,5 +159,41 @@ func TestEvidenceOfRealServers(t *testing.T) {
 	var out strings.Builder
 	if err := new(evidenceCmd).print(&out, t.TempDir(), i18n.Chinese); err == nil || !strings.Contains(inWords(err, i18n.Chinese), "cloud.state") {
 		t.Errorf("of no server: %v", err)
+	}
+}
+
+// What devices of accounts signed twice is printed as well.
+func TestEvidenceAgainstDevices(t *testing.T) {
+	dir := t.TempDir()
+	liar, now := newLiar(t), time.Now()
+	b := []byte("omega-im/disputes/v1\n")
+	var records [][]byte
+	for n := range 2 {
+		rec := &wire.Record{
+			Sequence: 77, Issued: now, Expires: now.Add(time.Duration(n+1) * time.Hour), Certificate: liar.Certificate.Hash(),
+			User: liar.Account(), Device: liar.Device(), Homes: []omega.Fingerprint{liar.Account()},
+		}
+		sig, err := pgp.SignCompact(t.Context(), liar.Signer, rec.Signed(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
+		records = append(records, rec.Bytes())
+	}
+	b = wire.AppendBlobs(b, [][]byte{liar.Certificate.Bytes(), records[0], records[1]})
+	for name, b := range map[string][]byte{"disputes": b, "cloud.state": nil} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text, lines strings.Builder
+	_ = new(evidenceCmd).print(&text, dir, i18n.Chinese) // of an empty state of the cloud it says what is wrong
+	_ = (&evidenceCmd{JSON: true}).print(&lines, dir, i18n.English)
+	if s := text.String(); !strings.Contains(s, liar.Account().String()) || !strings.Contains(s, "成立：同一序號簽了兩份不同的所在紀錄") {
+		t.Errorf("printed %q", s)
+	}
+	var proof disputeJSON
+	if err := json.Unmarshal([]byte(lines.String()), &proof); err != nil || !proof.Valid || proof.Account != liar.Account() || proof.Sequence != 77 {
+		t.Errorf("printed %q, %v", lines.String(), err)
 	}
 }

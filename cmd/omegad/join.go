@@ -255,13 +255,51 @@ func (c *evidenceCmd) print(w io.Writer, dir string, lang i18n.Lang) error {
 		}
 		p.line("evidence.line", proof.Server, proof.Sequence, proof.Issued.UTC().Format(time.RFC3339), verdict)
 	}
-	if len(proofs) == 0 && readErr == nil && !c.JSON {
+	disputes, disputesErr := node.ReadDisputes(dir)
+	for _, d := range disputes {
+		if d.Err != nil {
+			bad++
+		}
+		if c.JSON {
+			p.err = errors.Join(p.err, json.NewEncoder(w).Encode(disputeOf(d)))
+			continue
+		}
+		verdict := p.word("evidence.records")
+		if d.Err != nil {
+			verdict = i18n.T("evidence.bad", d.Err).In(p.lang)
+		}
+		p.line("evidence.account", d.Account, d.First.Device, d.First.Sequence, verdict)
+	}
+	if len(proofs)+len(disputes) == 0 && readErr == nil && disputesErr == nil && !c.JSON {
 		p.line("evidence.none")
 	}
 	if bad > 0 && p.err == nil {
-		p.err = &i18n.Error{Text: i18n.T("why.proofs", bad, len(proofs)), Err: nil}
+		p.err = &i18n.Error{Text: i18n.T("why.proofs", bad, len(proofs)+len(disputes)), Err: nil}
 	}
-	return errors.Join(readErr, p.err)
+	return errors.Join(readErr, disputesErr, p.err)
+}
+
+type disputeJSON struct {
+	Account     omega.Fingerprint `json:"account"`
+	Device      omega.Fingerprint `json:"device"`
+	Sequence    uint64            `json:"sequence"`
+	Valid       bool              `json:"valid"`
+	Error       string            `json:"error,omitempty"`
+	Certificate string            `json:"certificate"` // base64
+	First       string            `json:"first"`       // the two location records, base64
+	Second      string            `json:"second"`
+}
+
+func disputeOf(d node.Dispute) disputeJSON {
+	out := disputeJSON{
+		Account: d.Account, Device: d.First.Device, Sequence: d.First.Sequence, Valid: d.Err == nil,
+		Certificate: base64.StdEncoding.EncodeToString(d.Certificate.Bytes()),
+		First:       base64.StdEncoding.EncodeToString(d.First.Bytes()), Second: base64.StdEncoding.EncodeToString(d.Second.Bytes()),
+	}
+	if d.Err != nil {
+		out.Error = d.Err.Error()
+	}
+	return out
 }
 
 func proofOf(p cloud.Proof) proofJSON {

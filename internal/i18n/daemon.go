@@ -33,7 +33,7 @@ var daemon = map[string]entry{
 	"omegad.help.join":            {"顯示一個伺服器會怎麼加入雲端，以及成員的答覆。", "Show how a server would join the cloud, and what members say to that."},
 	"omegad.help.join_config":     {"想加入的伺服器的設定檔。", "Configuration file of the server that wants to join."},
 	"omegad.help.join_explain":    {"只顯示會發生什麼事；不改變雲端，只會替還沒有金鑰的伺服器產生金鑰。", "Only show what would happen; change nothing in the cloud. Keys are made for a server that has none."},
-	"omegad.help.evidence":        {"印出並驗證證據：哪些伺服器對不同的人說了不同的話。", "Print and verify the proofs that servers told different things to different others."},
+	"omegad.help.evidence":        {"印出並驗證證據：哪些伺服器或帳號的裝置對不同的人說了不同的話。", "Print and verify the proofs that servers, or devices of accounts, told different things to different others."},
 	"omegad.help.evidence_config": {"伺服器的設定檔。", "Configuration file of the server."},
 	"omegad.help.evidence_dir":    {"伺服器的目錄。", "Directory of the server."},
 	"omegad.help.evidence_json":   {"每份證據印出一行 JSON。", "Print one JSON line per proof."},

@@ -90,5 +90,8 @@ var servers = map[string]entry{
 	"evidence.valid": {"成立：同一序號簽了兩份不同的公告", "proven: it signed two different announcements under one sequence"},
 	"evidence.bad":   {"不成立：{0}", "not proven: {0}"},
 
+	"evidence.account": {"帳號 {0}　裝置 {1}　序號 {2}：{3}", "account {0}  device {1}  sequence {2}: {3}"},
+	"evidence.records": {"成立：同一序號簽了兩份不同的所在紀錄", "proven: it signed two different location records under one sequence"},
+
 	"vouch.next": {"把這段文字交給 {0} 的營運者，放進 cloud.vouches 所列的檔案。", "Give this text to the operator of {0}, for a file that cloud.vouches names."},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/wire"
 )
 
 // A Disk makes stores over one storage, so that tests can crash one and look
@@ -42,6 +43,10 @@ func Run(t *testing.T, newDisk func(t *testing.T) Disk) {
 		"get of a stranger": testNotFound,
 		"changes":           testChanges,
 		"crash of changes":  testCrashChanges,
+		"leaves":            testLeaves,
+		"delete":            testDelete,
+		"receipts":          testReceipts,
+		"narrow items":      testNarrow,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, newDisk(t)) })
 	}
@@ -299,6 +304,146 @@ func testV6(t *testing.T, d Disk) {
 		t.Fatal(err)
 	}
 	same(t, got, want)
+}
+
+func testLeaves(t *testing.T, d Disk) {
+	s := d.Open(t)
+	var all []omega.Fingerprint
+	for _, bucket := range []uint8{0, 7, 255} {
+		for n := range 3 {
+			put(t, s, item(bucket, n)) // "0": one leaf
+		}
+		v6, _, err := omega.DecodeFingerprint(append([]byte{6, bucket, '0'}, bytes.Repeat([]byte{0xff}, 30)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v4, err := omega.FingerprintV4(append([]byte{bucket, '0' + 1}, bytes.Repeat([]byte{0xff}, 18)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fp := range []omega.Fingerprint{v6, v4} {
+			it := item(bucket, 9)
+			it.Fingerprint = fp
+			put(t, s, it)
+		}
+		for leaf, want := range map[keyserver.Leaf]int{keyserver.LeafOf(v6): 4, keyserver.LeafOf(v4): 1, keyserver.LeafOf(v4) + 1: 0} {
+			n := 0
+			err := s.RangeLeaf(t.Context(), leaf, func(sum keyserver.Summary) error {
+				n++
+				all = append(all, sum.Fingerprint)
+				if keyserver.LeafOf(sum.Fingerprint) != leaf {
+					t.Errorf("%v is not in leaf %d", sum.Fingerprint, leaf)
+				}
+				return nil
+			})
+			if err != nil || n != want {
+				t.Errorf("leaf %x: %d summaries, %v; want %d", leaf, n, err, want)
+			}
+		}
+	}
+	if len(all) != 15 {
+		t.Errorf("%d items in all leaves, want 15", len(all))
+	}
+	stop := errors.New("enough")
+	if err := s.RangeLeaf(t.Context(), keyserver.LeafOf(all[0]), func(keyserver.Summary) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("RangeLeaf = %v, want the error of fn", err)
+	}
+}
+
+func testDelete(t *testing.T, d Disk) {
+	s := d.Open(t)
+	first, second := item(7, 1), item(8, 2)
+	second.Subkeys[0] = first.Subkeys[0] // claimed already
+	put(t, s, first)
+	put(t, s, second)
+	for range 2 { // the second time nothing is there
+		if err := s.Delete(t.Context(), second.Fingerprint); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, get := range map[string]func() (*keyserver.Item, error){
+		"item":   func() (*keyserver.Item, error) { return s.Get(t.Context(), second.Fingerprint) },
+		"subkey": func() (*keyserver.Item, error) { return s.GetBySubkey(t.Context(), second.Subkeys[1]) },
+	} {
+		if _, err := get(); !errors.Is(err, keyserver.ErrNotFound) {
+			t.Errorf("%s of one that was deleted: %v, want ErrNotFound", name, err)
+		}
+	}
+	if err := s.Range(t.Context(), 8, func(keyserver.Summary) error { return errors.New("a summary is left") }); err != nil {
+		t.Error(err)
+	}
+	got, err := s.GetBySubkey(t.Context(), first.Subkeys[0])
+	if err != nil {
+		t.Fatalf("the subkey of another: %v", err)
+	}
+	same(t, got, first)
+}
+
+// sponsored is an item with a receipt.
+func sponsored(n int, slot keyserver.Slot) *keyserver.Item {
+	it := item(9, n)
+	r := wire.Sponsorship{Day: slot.Day, Number: slot.Number, Account: it.Fingerprint, Sponsor: slot.Sponsor, Sig: wire.Signature{Time: int64(slot.Day) * 24 * 60 * 60}}
+	it.Receipt = r.Bytes()
+	return it
+}
+
+func testReceipts(t *testing.T, d Disk) {
+	s := d.Open(t)
+	sponsor := fingerprint(1, 1)
+	slot := func(day, number uint32) keyserver.Slot {
+		return keyserver.Slot{Sponsor: sponsor, Day: day, Number: number}
+	}
+	for n, x := range []keyserver.Slot{slot(20000, 1), slot(20000, 300), slot(20001, 2), {Sponsor: fingerprint(1, 2), Day: 20000, Number: 9000}} {
+		put(t, s, sponsored(n, x))
+	}
+	if d.Crash(t) {
+		s = d.Open(t)
+	}
+	for day, want := range map[uint32]uint32{19999: 0, 20000: 300, 20001: 2, 20002: 0} {
+		if got, err := s.LastSlot(t.Context(), sponsor, day); err != nil || got != want {
+			t.Errorf("last number of day %d = %d, %v; want %d", day, got, err, want)
+		}
+	}
+	want := sponsored(1, slot(20000, 300))
+	got, err := s.Get(t.Context(), want.Fingerprint)
+	if err != nil || !bytes.Equal(got.Receipt, want.Receipt) {
+		t.Errorf("receipt %x, %v; want %x", got.Receipt, err, want.Receipt)
+	}
+	if err := s.Delete(t.Context(), want.Fingerprint); err != nil {
+		t.Fatal(err)
+	}
+	if fp, err := s.Sponsored(t.Context(), slot(20000, 300)); err != nil || fp != want.Fingerprint {
+		t.Errorf("the number of one that was deleted is of %v, %v; want %v", fp, err, want.Fingerprint)
+	}
+	if _, err := s.Sponsored(t.Context(), slot(20000, 299)); !errors.Is(err, keyserver.ErrNotFound) {
+		t.Errorf("a number that nobody took: %v, want ErrNotFound", err)
+	}
+	put(t, s, sponsored(50, slot(20000, 300)))
+	if fp, err := s.Sponsored(t.Context(), slot(20000, 300)); err != nil || fp != fingerprint(9, 50) {
+		t.Errorf("a number that was taken again is of %v, %v", fp, err)
+	}
+}
+
+func testNarrow(t *testing.T, d Disk) {
+	s := d.Open(t)
+	want := sponsored(1, keyserver.Slot{Sponsor: fingerprint(1, 1), Day: 20000, Number: 5})
+	for _, narrow := range []bool{true, false, true} {
+		want.Narrow = narrow
+		put(t, s, want)
+		got, err := s.Get(t.Context(), want.Fingerprint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, got, want)
+		if err := s.RangeLeaf(t.Context(), keyserver.LeafOf(want.Fingerprint), func(sum keyserver.Summary) error {
+			if sum != want.Summary {
+				t.Errorf("summary %+v, want %+v", sum, want.Summary)
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // day is noon of the n-th day since 1970.

@@ -22,6 +22,14 @@ func changeKey(item *keyserver.Item) []byte {
 	return append(dayKey(keyserver.Day(item.Changed)), prefix[:]...)
 }
 
+// noteChange notes that an item changed on its day.
+func noteChange(b *db.Batch, item *keyserver.Item) error {
+	if item.Changed.IsZero() {
+		return nil
+	}
+	return b.Set(changeKey(item), nil, nil)
+}
+
 // ChangedOn reads the prefixes of one day.
 func (s *Store) ChangedOn(ctx context.Context, day time.Time, fn func([4]byte) error) (err error) {
 	if err := s.usable(); err != nil {

@@ -14,15 +14,29 @@ const summarySize = 8 + 32
 // The value of an item:
 //
 //	u64 sequence | 32 hash
-//	u16 n | n × fp subkey
+//	u16 n | n × fp subkey; of n, bit 15 says that a receipt follows, bit 14 that it is narrow
+//	u8 length | receipt
 //	u8 n  | n × { u16 length | record }   other records
 //	entry to the end
+//
+// Items without a receipt are as they were before there were any.
 func encodeItem(item *keyserver.Item) []byte {
 	b := make([]byte, 0, summarySize+3+len(item.Subkeys)*omega.MaxFingerprintSize+len(item.Entry)+1024)
-	b = append(b, encodeSummary(&item.Summary)...)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(item.Subkeys)))
+	b = append(b, encodeSummary(&item.Summary)[:summarySize]...)
+	n := uint16(len(item.Subkeys))
+	if len(item.Receipt) > 0 {
+		n |= withReceipt
+	}
+	if item.Narrow {
+		n |= isNarrow
+	}
+	b = binary.BigEndian.AppendUint16(b, n)
 	for _, s := range item.Subkeys {
 		b = s.AppendTo(b)
+	}
+	if n&withReceipt != 0 {
+		b = append(b, byte(len(item.Receipt)))
+		b = append(b, item.Receipt...)
 	}
 	b = append(b, byte(len(item.Others)))
 	for _, e := range item.Others {
@@ -32,9 +46,33 @@ func encodeItem(item *keyserver.Item) []byte {
 	return append(b, item.Entry...)
 }
 
+// Marks on the number of subkeys; keyserver.MaxSubkeys is far below.
+const (
+	withReceipt = 1 << 15
+	isNarrow    = 1 << 14
+)
+
+// encodeSummary writes a summary's value; one that is narrow has one more
+// octet.
 func encodeSummary(s *keyserver.Summary) []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, summarySize), s.Sequence)
-	return append(b, s.Hash[:]...)
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, summarySize+1), s.Sequence)
+	b = append(b, s.Hash[:]...)
+	if s.Narrow {
+		b = append(b, narrow)
+	}
+	return b
+}
+
+const narrow = 1
+
+// decodeSummary reads what encodeSummary wrote.
+func decodeSummary(fp omega.Fingerprint, v []byte) (s keyserver.Summary, ok bool) {
+	if len(v) != summarySize && (len(v) != summarySize+1 || v[summarySize] != narrow) {
+		return s, false
+	}
+	s = keyserver.Summary{Fingerprint: fp, Sequence: binary.BigEndian.Uint64(v), Narrow: len(v) > summarySize}
+	copy(s.Hash[:], v[8:])
+	return s, true
 }
 
 var errDamaged = errors.New("damaged item")
@@ -47,7 +85,9 @@ func decodeItem(fp omega.Fingerprint, b []byte) (*keyserver.Item, error) {
 	}
 	item.Sequence = binary.BigEndian.Uint64(b)
 	copy(item.Hash[:], b[8:])
-	n := int(binary.BigEndian.Uint16(b[summarySize:]))
+	head := binary.BigEndian.Uint16(b[summarySize:])
+	n := int(head &^ (withReceipt | isNarrow))
+	item.Narrow = head&isNarrow != 0
 	b = b[summarySize+2:]
 	if n > keyserver.MaxSubkeys {
 		return nil, errDamaged
@@ -59,6 +99,13 @@ func decodeItem(fp omega.Fingerprint, b []byte) (*keyserver.Item, error) {
 		}
 		item.Subkeys = append(item.Subkeys, sub)
 		b = b[size:]
+	}
+	if head&withReceipt != 0 {
+		if len(b) < 1 || len(b)-1 < int(b[0]) {
+			return nil, errDamaged
+		}
+		size := 1 + int(b[0])
+		item.Receipt, b = b[1:size:size], b[size:]
 	}
 	if len(b) < 1 || int(b[0]) > keyserver.MaxOthers {
 		return nil, errDamaged

@@ -10,13 +10,14 @@
 //	03 u8 bucket | fp    u64 sequence | 32 hash: the item's summary, apart so that comparing
 //	                     two servers does not read every certificate
 //	04 u32 day | 4       nothing: the prefix of a fingerprint whose item changed on that day
+//	05 fp | u32 day | u32 n   wire form of the primary key whose receipt took number n of the sponsor fp
 //
 // The keys of one item are written in one batch.
 package pebble
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,7 @@ const (
 	spaceSubkey  = 0x02
 	spaceSummary = 0x03
 	spaceChange  = 0x04
+	spaceSlot    = 0x05
 )
 
 // Config says where and how items are kept.
@@ -211,7 +213,8 @@ func (s *Store) put(item *keyserver.Item) error {
 	if err := errors.Join(
 		b.Set(key(spaceItem, fp), encodeItem(item), nil),
 		b.Set(summaryKey(fp), encodeSummary(&item.Summary), nil),
-		b.Set(changeKey(item), nil, nil),
+		noteChange(b, item),
+		takeSlot(b, item),
 		s.claim(b, item),
 	); err != nil {
 		return err
@@ -239,31 +242,79 @@ func (s *Store) claim(b *db.Batch, item *keyserver.Item) error {
 
 // Range reads the summaries of one bucket.
 func (s *Store) Range(ctx context.Context, bucket uint8, fn func(keyserver.Summary) error) (err error) {
-	if err := s.usable(); err != nil {
-		return err
-	}
 	upper := []byte{spaceSummary, bucket + 1}
 	if bucket == 255 {
 		upper = []byte{spaceSummary + 1}
 	}
-	it, err := s.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: []byte{spaceSummary, bucket}, UpperBound: upper})
+	return s.summaries(ctx, []byte{spaceSummary, bucket}, upper, fn)
+}
+
+// RangeLeaf reads the summaries of one leaf, of either version of keys.
+func (s *Store) RangeLeaf(ctx context.Context, l keyserver.Leaf, fn func(keyserver.Summary) error) error {
+	bucket, low := byte(l>>8), byte(l)
+	for _, version := range []byte{4, 6} {
+		lower := []byte{spaceSummary, bucket, version, bucket, low}
+		upper := append(append([]byte(nil), lower...), bytes.Repeat([]byte{0xff}, omega.MaxFingerprintSize)...)
+		if err := s.summaries(ctx, lower, upper, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// summaries reads those between two keys.
+func (s *Store) summaries(ctx context.Context, lower, upper []byte, fn func(keyserver.Summary) error) (err error) {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	it, err := s.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
-		return fmt.Errorf("list bucket %d: %w", bucket, err)
+		return fmt.Errorf("list summaries from %x: %w", lower, err)
 	}
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for ok := it.First(); ok; ok = it.Next() {
 		fp, n, err := omega.DecodeFingerprint(it.Key()[2:])
-		v := it.Value()
-		if err != nil || n != len(it.Key())-2 || len(v) != summarySize {
-			return fmt.Errorf("list bucket %d: damaged summary %x", bucket, it.Key())
+		sum, ok := decodeSummary(fp, it.Value())
+		if err != nil || n != len(it.Key())-2 || !ok {
+			return fmt.Errorf("list summaries: damaged summary %x", it.Key())
 		}
-		sum := keyserver.Summary{Fingerprint: fp, Sequence: binary.BigEndian.Uint64(v)}
-		copy(sum.Hash[:], v[8:])
 		if err := fn(sum); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Delete drops an item and its claims. What comes back with a crash is dropped
+// again another day, so it does not wait for stable storage.
+func (s *Store) Delete(ctx context.Context, fp omega.Fingerprint) error {
+	item, err := s.Get(ctx, fp)
+	if errors.Is(err, keyserver.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		err = s.do(func() error { return s.drop(item) })
+	}
+	if err != nil {
+		return fmt.Errorf("drop entry of %s: %w", fp, err)
+	}
+	return nil
+}
+
+func (s *Store) drop(item *keyserver.Item) error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	owner := item.Fingerprint.Wire()
+	errs := []error{b.Delete(key(spaceItem, item.Fingerprint), nil), b.Delete(summaryKey(item.Fingerprint), nil)}
+	for _, sub := range item.Subkeys {
+		if v, err := s.get(key(spaceSubkey, sub)); err == nil && bytes.Equal(v, owner) {
+			errs = append(errs, b.Delete(key(spaceSubkey, sub), nil))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return b.Commit(db.NoSync)
 }
 
 // Close closes the files. It returns an error at once if the store has failed.

@@ -1,0 +1,118 @@
+package node
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/mesh"
+)
+
+// Times of placing entries. (spec/keys.md, KEYS-7 and KEYS-8)
+const (
+	awayOwner  = time.Hour             // out of sight for so long, a server owns nothing any more
+	founding   = time.Hour             // members so soon after the first are as old as that
+	placeEvery = 5 * time.Second       // leaves change their owners, members come and go
+	handEvery  = 50 * time.Millisecond // one leaf is looked through
+	handRound  = time.Hour             // all of them, at most so often while nothing changes
+	partners   = 16                    // other owners that are compared with beside the neighbours, per compareInterval
+)
+
+// owners lists the servers that entries are placed on: those that have been
+// members for long enough, and were not away for longer than a restart takes.
+// Who is no older than this server's own book counts as old.
+func (m *members) owners(servers []cloud.Server, now time.Time) (out []keyserver.Candidate) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	oldest := now
+	for _, a := range m.book {
+		if a.first.Before(oldest) {
+			oldest = a.first
+		}
+	}
+	operators := m.now.Load().operators
+	for _, s := range servers {
+		a, known := m.book[s.Server]
+		aged := now.Sub(a.first) >= m.minAge || a.first.Sub(oldest) < founding
+		if known && aged && now.Sub(a.last) < awayOwner && s.State != mesh.Probationary && s.Flags&mesh.FlagDraining == 0 {
+			out = append(out, keyserver.Candidate{Server: s.Server, Operator: operators[s.Server]})
+		}
+	}
+	slices.SortFunc(out, func(a, b keyserver.Candidate) int { return a.Server.Compare(b.Server) })
+	return out
+}
+
+// A placer keeps the key server's view of who owns what. It belongs to the
+// goroutine of compare.
+type placer struct {
+	at       time.Time
+	round    time.Time           // when partners were chosen
+	partners []omega.Fingerprint // other owners to compare with
+}
+
+// place tells the key server who owns what, when that may have changed.
+func (n *Node) place(p *placer, servers []cloud.Server, now time.Time) {
+	owners := n.members.owners(servers, now)
+	if len(owners) == 0 || now.Sub(p.at) < placeEvery {
+		return
+	}
+	p.at = now
+	if n.keys.Place(owners, now) {
+		select {
+		case n.replaced <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// also lists owners to compare with that are no neighbours, others every time.
+func (n *Node) also(p *placer, now time.Time) []omega.Fingerprint {
+	if now.Sub(p.round) >= compareInterval {
+		p.round, p.partners = now, n.keys.Partners(partners, keyserver.Leaf(rand.N(keyserver.Leaves)))
+	}
+	return p.partners
+}
+
+// handOff goes through the leaves of the key server, calmly, and hands what
+// others own to them.
+func (n *Node) handOff(ctx context.Context) error {
+	tick := time.NewTicker(handEvery)
+	defer tick.Stop()
+	var at keyserver.Leaf
+	begun, going := time.Time{}, false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.replaced:
+			at, begun, going = 0, time.Now(), true
+			continue
+		case <-tick.C:
+		}
+		if !going && time.Since(begun) >= handRound {
+			at, begun, going = 0, time.Now(), true
+		}
+		if !going {
+			continue
+		}
+		l, ok := n.keys.NextLeaf(at)
+		if ok {
+			if _, err := n.proxy.HandOff(ctx, l); err != nil && ctx.Err() == nil {
+				n.log.Debug("entries not handed to their owners", "leaf", int(l), "err", err)
+			}
+		}
+		at = l + 1
+		going = ok && at != 0
+	}
+}
+
+// placesKeys reports whether a server says that its key server knows placement.
+// One that nothing is known of is taken for one that does.
+func (n *Node) placesKeys(server omega.Fingerprint) bool {
+	a := n.cloud.Announcement(server)
+	return a == nil || a.Flags&mesh.FlagPlaces != 0
+}
