@@ -213,6 +213,8 @@ type prospect struct {
 	full   *members
 	weak   []gap // at the weakest places
 	needs  rules
+
+	fitness []Verdict // by server, whoever the newcomer is
 }
 
 // prospect returns what a newcomer finds.
@@ -234,6 +236,10 @@ func (v *View) prospect(entry, newcomer omega.Fingerprint) *prospect {
 	p.full = v.Graph.membersOf(p.states, but)
 	p.weak = p.full.weakest(p.full.walk)
 	p.needs = v.rules(p.states, but)
+	p.fitness = make([]Verdict, len(v.Records))
+	for i := range p.fitness {
+		p.fitness[i] = v.fitnessOf(int32(i), p)
+	}
 	if !old || p.states[self] <= Leaf {
 		v.prospects = append(v.prospects, p)
 	}
@@ -248,12 +254,13 @@ type joiner struct {
 	rng    *rand.Rand
 	paths  *Tree     // from the entry; see tree
 	owner  []int32   // by server: who runs it
+	site   []int32   // by server: where it stands; 0: unknown
 	pool   []int32   // servers to choose from, by number, ascending
 	why    []Verdict // by server
 	chosen []int32
-	owners []int32  // of the chosen, and the newcomer's own
-	blocks blocks   // of the chosen
-	sites  []string // of the chosen
+	owners []int32 // of the chosen, and the newcomer's own
+	blocks blocks  // of the chosen
+	sites  []int32 // of the chosen
 }
 
 func newJoiner(v *View, in JoinInput, rng *rand.Rand) *joiner {
@@ -262,16 +269,18 @@ func newJoiner(v *View, in JoinInput, rng *rand.Rand) *joiner {
 	}
 	j := &joiner{
 		View: v, prospect: v.prospect(in.Entry, in.Server), in: in, rng: rng,
-		owner: v.common.owners(), why: make([]Verdict, len(v.Records)), blocks: blocks{of: in.Block},
+		owner: v.traits().owner, site: v.traits().site, blocks: blocks{of: in.Block},
 	}
-	for i, r := range v.Records {
-		if r.Server == in.Server {
-			continue
-		}
-		if in.Operator != "" && r.Operator == in.Operator && len(j.owners) == 0 {
-			j.owners = append(j.owners, j.owner[i])
-		}
-		if j.why[i] = j.fitness(int32(i)); j.why[i] == PassedOver {
+	if n, ok := v.traits().owners[owner{name: in.Operator}]; ok && in.Operator != "" {
+		j.owners = append(j.owners, n)
+	}
+	j.why = slices.Clone(j.prospect.fitness)
+	for i, why := range j.why {
+		switch fp := v.Graph.nodes[i]; {
+		case why != PassedOver || fp == in.Server:
+		case in.Skip != nil && in.Skip(fp):
+			j.why[i] = UnfitSkipped
+		default:
 			j.pool = append(j.pool, int32(i))
 		}
 	}
@@ -288,23 +297,21 @@ func (g *Graph) largestPart(newcomer omega.Fingerprint) omega.Fingerprint {
 	return omega.Fingerprint{}
 }
 
-// fitness is PassedOver for a server that can be chosen. Where there are no
+// fitnessOf is PassedOver for a server that can be chosen. Where there are no
 // four full members yet, the others will do.
-func (j *joiner) fitness(i int32) Verdict {
-	r := j.Records[i]
+func (v *View) fitnessOf(i int32, p *prospect) Verdict {
+	r := v.Records[i]
 	switch {
-	case j.prospect.states[i] == Unreachable:
+	case p.states[i] == Unreachable:
 		return UnfitUnreachable
 	case !r.Transit():
 		return UnfitTransit
 	case !r.Dialable():
 		return UnfitAddress
-	case j.prospect.states[i] == Probationary && j.full.Len() >= TargetLinks:
+	case p.states[i] == Probationary && p.full.Len() >= TargetLinks:
 		return UnfitProbation
-	case j.Graph.degree(i) >= LinkCap:
+	case v.Graph.degree(i) >= LinkCap:
 		return UnfitFull
-	case j.in.Skip != nil && j.in.Skip(r.Server):
-		return UnfitSkipped
 	}
 	return PassedOver
 }
@@ -315,7 +322,7 @@ func (j *joiner) take(i int32, why Verdict) {
 	j.pool = slices.DeleteFunc(j.pool, func(x int32) bool { return x == i })
 	j.owners = append(j.owners, j.owner[i])
 	j.blocks.take(j.Records[i].Server)
-	if site := j.Records[i].Site; site != "" {
+	if site := j.site[i]; site > 0 {
 		j.sites = append(j.sites, site)
 	}
 }
@@ -371,14 +378,14 @@ func (j *joiner) freshest(near bool) []int32 {
 	var best []int32
 	most := 0
 	for _, i := range j.pool {
-		r, adds := j.Records[i], 0
+		adds := 0
 		if !slices.Contains(j.owners, j.owner[i]) {
 			adds += 4
-			if near || r.Site == "" || !slices.Contains(j.sites, r.Site) {
+			if near || !slices.Contains(j.sites, j.site[i]) {
 				adds++
 			}
 		}
-		if j.blocks.fresh(r.Server) {
+		if j.blocks.fresh(j.Graph.nodes[i]) {
 			adds += 2
 		}
 		if adds > most {
@@ -438,12 +445,12 @@ func (j *joiner) plan() *JoinPlan {
 		}
 	}
 	for _, i := range j.pool {
-		switch site := j.Records[i].Site; {
+		switch {
 		case slices.Contains(j.owners, j.owner[i]):
 			j.why[i] = PassedOperator
 		case !j.blocks.fresh(j.Records[i].Server):
 			j.why[i] = PassedBlock
-		case site != "" && slices.Contains(j.sites, site):
+		case slices.Contains(j.sites, j.site[i]):
 			j.why[i] = PassedSite
 		}
 	}

@@ -124,8 +124,8 @@ const (
 // failure of a whole operator. Clocks that are wrong only make it seem smaller.
 func (v *View) upheaval() bool {
 	n := 0
-	for _, r := range v.Records {
-		if age := v.Time.Sub(r.Issued); age > -upheavalTime && age < upheavalTime {
+	for _, issued := range v.traits().issued {
+		if age := v.Time.Sub(issued); age > -upheavalTime && age < upheavalTime {
 			n++
 		}
 	}
@@ -169,7 +169,7 @@ func (b *blocks) fresh(fp omega.Fingerprint) bool {
 
 func newPlanner(v *View, in PlanInput, rng *rand.Rand) *planner {
 	p := &planner{
-		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.common.owners(),
+		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.traits().owner,
 		linked: map[omega.Fingerprint]bool{v.Self: true}, self: -1, blocks: blocks{of: in.Block},
 	}
 	if i, ok := v.Graph.index[v.Self]; ok {
@@ -188,13 +188,19 @@ func (p *planner) pools() {
 		return
 	}
 	p.sorted = true
-	for i, r := range p.Records {
+	var links []int32
+	for fp := range p.linked {
+		if i, ok := p.Graph.index[fp]; ok {
+			links = append(links, i)
+		}
+	}
+	for _, i := range p.traits().open {
 		switch {
-		case !p.canDial(r):
+		case slices.Contains(links, i) || p.in.Skip != nil && p.in.Skip(p.Graph.nodes[i]):
 		case p.States[i] == Unreachable:
-			p.far = append(p.far, int32(i))
+			p.far = append(p.far, i)
 		default:
-			p.near = append(p.near, int32(i))
+			p.near = append(p.near, i)
 		}
 	}
 }
@@ -237,7 +243,7 @@ func (p *planner) want(fp omega.Fingerprint, why Reason) {
 func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
 
 // degree is how many links a server announces.
-func (p *planner) degree(i int32) int { return len(p.Records[i].Links) }
+func (p *planner) degree(i int32) int { return int(p.traits().links[i]) }
 
 // planDegree fills up to the target: 2 near, the rest random.
 func (p *planner) planDegree() {

@@ -30,9 +30,9 @@ type common struct {
 	lost int // how many of States are Unreachable
 
 	members   func() *members // of the graph
-	owners    func() []int32  // by server: a number for its operator
-	gaps      *[]gap          // of members, apart from pairs of servers; nil: not looked for
-	prospects []*prospect     // of newcomers
+	traits    func() *traits
+	gaps      *[]gap      // of members, apart from pairs of servers; nil: not looked for
+	prospects []*prospect // of newcomers
 }
 
 // View computes the view of the database at time now and updates the
@@ -63,8 +63,43 @@ func newCommon(v *View) *common {
 	}
 	records, graph, states := v.Records, v.Graph, v.States
 	c.members = sync.OnceValue(func() *members { return graph.membersOf(states, -1) })
-	c.owners = sync.OnceValue(func() []int32 { return ownersOf(records) })
+	c.traits = sync.OnceValue(func() *traits { return traitsOf(records) })
 	return c
+}
+
+// traits are what plans ask of every server, by number. Records lie scattered
+// in memory, and to look at ten thousand of them takes longer than all the rest.
+type traits struct {
+	open   []int32 // servers that transit and can be dialled, ascending
+	links  []int32 // how many it announces
+	issued []time.Time
+	owner  []int32 // who runs it
+	owners map[owner]int32
+	site   []int32 // 0: it names none
+}
+
+func traitsOf(records []*Record) *traits {
+	n := len(records)
+	t := &traits{make([]int32, 0, n), make([]int32, n), make([]time.Time, n), make([]int32, n), map[owner]int32{}, make([]int32, n)}
+	sites := map[string]int32{"": 0}
+	for i, r := range records {
+		t.links[i], t.issued[i] = int32(len(r.Links)), r.Issued
+		t.owner[i], t.site[i] = number(t.owners, ownerOf(r)), number(sites, r.Site)
+		if r.Transit() && r.Dialable() {
+			t.open = append(t.open, int32(i))
+		}
+	}
+	return t
+}
+
+// number is that of a key: the next one if it is new.
+func number[K comparable](of map[K]int32, key K) int32 {
+	n, ok := of[key]
+	if !ok {
+		n = int32(len(of))
+		of[key] = n
+	}
+	return n
 }
 
 // As is the view of another server that has the same database and is in reach
@@ -89,21 +124,6 @@ type members struct {
 func (g *Graph) membersOf(states []ServerState, but int32) *members {
 	full, number := g.part(func(i int32) bool { return states[i] == Full && i != but })
 	return &members{full, number, full.walk()}
-}
-
-// ownersOf numbers the operators of some servers.
-func ownersOf(records []*Record) []int32 {
-	numbers, owners := map[owner]int32{}, make([]int32, len(records))
-	for i, r := range records {
-		o := ownerOf(r)
-		n, ok := numbers[o]
-		if !ok {
-			n = int32(len(numbers))
-			numbers[o] = n
-		}
-		owners[i] = n
-	}
-	return owners
 }
 
 // withholdTransit keeps the ways off servers on probation: their links count,

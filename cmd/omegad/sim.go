@@ -25,7 +25,9 @@ type simCmd struct {
 	Downtime time.Duration `default:"1m" help:"${help_sim_downtime} (${default})"`
 	NAT      float64       `name:"nat" default:"0.1" help:"${help_sim_nat} (${default})"`
 	Silent   float64       `default:"0.5" help:"${help_sim_silent} (${default})"`
-	Only     []string      `help:"${help_sim_only}" enum:"churn,mass,messages,split,mail" placeholder:"NAME"`
+	Only     []string      `help:"${help_sim_only}" enum:"churn,mass,messages,split,mail,events" placeholder:"NAME"`
+	Events   int           `help:"${help_sim_events}" placeholder:"N"`
+	Until    int           `help:"${help_sim_until}" placeholder:"K"`
 	JSON     bool          `name:"json" help:"${help_sim_json}"`
 	HTML     string        `name:"html" help:"${help_sim_html}" type:"path" placeholder:"FILE"`
 	Quiet    bool          `short:"q" help:"${help_sim_quiet}"`
@@ -69,6 +71,7 @@ func (c *simCmd) config(w *stopwatch) churn.Config {
 	return churn.Config{
 		Servers: c.N, Seed: c.Seed, Hours: c.Hours, Restarts: c.Restarts, Deaths: c.Deaths, Downtime: c.Downtime,
 		NAT: zero(c.NAT), Silent: zero(c.Silent), Only: c.Only, Progress: w.begin,
+		Events: c.Events, Until: c.Until,
 	}
 }
 

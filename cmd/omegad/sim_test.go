@@ -38,6 +38,30 @@ func TestSimSmoke(t *testing.T) {
 	}
 }
 
+// Events one at a time are a run of their own: what it found stands in the line,
+// and it can be ended at the event that is of interest.
+func TestSimEvents(t *testing.T) {
+	var told strings.Builder
+	c := &simCmd{N: 60, Seed: 3, NAT: 0.1, Silent: 0.5, Events: 200, Until: 150}
+	r, err := churn.Run(t.Context(), c.config(newStopwatch(&told, i18n.English, false)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := r.Report.Turns
+	if r.Report.Churn != nil || o.Events != 150 || o.Changes.Checks < 50 || o.Settled.LeastLinks < 3 || len(o.Violations) > 0 {
+		t.Errorf("%+v", o)
+	}
+	if !strings.Contains(told.String(), "event 150, after") {
+		t.Errorf("nothing was told of event 150: %s", told.String())
+	}
+	checkPage(t, r, i18n.Chinese)
+	for _, wrong := range []*simCmd{{N: 60, Only: []string{"events"}}, {N: 60, Events: 2_000_000}, {N: 60, Events: 5, Only: []string{"mail"}}} {
+		if _, err := churn.Run(t.Context(), wrong.config(newStopwatch(&told, i18n.English, true))); err == nil {
+			t.Errorf("taken: %+v", wrong)
+		}
+	}
+}
+
 // checkPage wants a page that is whole and asks nobody for anything.
 func checkPage(t *testing.T, r *churn.Result, lang i18n.Lang) {
 	t.Helper()

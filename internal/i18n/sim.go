@@ -30,6 +30,10 @@ var simulation = map[string]entry{
 		"{0} 小時內 {1} 個伺服器離開，檢查 {2} 次：橋 {3} 次、割點 {4} 次、連線不足 3 條 {5} 次",
 		"{1} servers ended in {0} h, {2} checks: a bridge in {3}, a cut vertex in {4}, fewer than 3 links in {5}",
 	},
+	"sim.turns": {
+		"一件一件發生的 {0} 件事，檢查 {1} 次變化：橋 {2} 次、割點 {3} 次、斷開 {4} 次；修復後最少 {5} 條連線，不足 {6} 次，兩個伺服器就能切開 {7} 次",
+		"{0} events one at a time, {1} changes checked: a bridge in {2}, a cut vertex in {3}, a split in {4}; settled with {5} links at least, too few {6} times, two servers could split it {7} times",
+	},
 	"sim.converge": {
 		"全部伺服器得知一個伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
 		"Everybody knows of a crash after {0} ms (p99 {1}), of {2} silent deaths after {3} ms (p99 {4})",

@@ -26,7 +26,7 @@ func (w *world) refreshes() {
 	for i := range w.servers {
 		i := int32(i)
 		own := w.servers[i].own
-		w.afterLife(i, time.Duration(w.rng.Int64N(int64(refreshAfter))), func() {
+		w.idle(i, time.Duration(w.rng.Int64N(int64(refreshAfter))), func() {
 			if w.servers[i].own == own {
 				w.announceSoon(i)
 			}

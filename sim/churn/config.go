@@ -3,6 +3,7 @@ package churn
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,8 +29,14 @@ type Config struct {
 	// negative: none.
 	NAT float64
 
+	// Events is how many things befall the cloud one at a time, each when what
+	// the one before asked for is done, in a scenario of its own. At most
+	// 1,000,000. Until ends it after that event and tells of it; 0: not.
+	Events, Until int
+
 	// Only names the scenarios to run after growth: churn, mass, messages,
-	// split, mail. Empty: all.
+	// split, mail, events. Empty: events if there are
+	// any to be, else all others.
 	Only []string
 
 	// Progress, when not nil, is told what begins, by one goroutine at a
@@ -38,7 +45,7 @@ type Config struct {
 }
 
 // Scenarios are the words for Config.Only.
-func Scenarios() []string { return []string{"churn", "mass", "messages", "split", "mail"} }
+func Scenarios() []string { return []string{"churn", "mass", "messages", "split", "mail", "events"} }
 
 func (cfg *Config) check() error {
 	def(&cfg.Servers, 10_000)
@@ -50,7 +57,10 @@ func (cfg *Config) check() error {
 	def(&cfg.NAT, 0.1)
 	cfg.Silent, cfg.NAT = max(cfg.Silent, 0), max(cfg.NAT, 0)
 	if len(cfg.Only) == 0 {
-		cfg.Only = Scenarios()
+		cfg.Only = []string{"churn", "mass", "messages", "split", "mail"}
+		if cfg.Events > 0 {
+			cfg.Only = []string{"events"}
+		}
 	}
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
@@ -60,6 +70,10 @@ func (cfg *Config) check() error {
 		return fmt.Errorf("simulate %d servers: it takes 8 to 50,000", cfg.Servers)
 	case cfg.Hours < 0 || cfg.Restarts < 0 || cfg.Deaths < 0 || cfg.Downtime < 0:
 		return errors.New("simulate: hours, restarts, deaths and downtime are not negative")
+	case cfg.Events < 0 || cfg.Events > 1_000_000 || cfg.Until < 0:
+		return fmt.Errorf("simulate %d events: it takes 0 to 1,000,000", cfg.Events)
+	case slices.Contains(cfg.Only, "events") != (cfg.Events > 0):
+		return errors.New("simulate events one at a time: say how many")
 	case cfg.NAT > 0.9 || cfg.Silent > 1:
 		return errors.New("simulate: NAT is at most 0.9 and silent at most 1")
 	}

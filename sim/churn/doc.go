@@ -9,5 +9,8 @@
 // server.go, dial.go and links.go with the same times. What is exact and what
 // is approximated stands in docs/decisions/0012-simulated-databases.md.
 //
+// Churn one event at a time (turns.go) is checked by the ledger, change by
+// change: docs/decisions/0015-churn-one-at-a-time.md.
+//
 // A reader begins with Run (run.go), then world.go.
 package churn

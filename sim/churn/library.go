@@ -30,6 +30,13 @@ type database struct {
 // viewInterval is how old standings may be (package cloud has the same).
 const viewInterval = 10 * time.Second
 
+func (w *world) viewInterval() time.Duration {
+	if w.turns != nil {
+		return timeBehind
+	}
+	return viewInterval
+}
+
 // errForged is what the stand-in for signatures says.
 var errForged = errors.New("forged")
 
@@ -65,16 +72,21 @@ var reader = fingerprint(1<<63, -1)
 
 // at returns the database at position p.
 func (lib *library) at(p int, w *world) *database {
-	var best *database
+	best := lib.before(p)
+	if best == nil {
+		best = lib.build(p, w)
+	}
+	best.forward(lib.stream, p, w)
+	return best
+}
+
+// before is the furthest database that is not beyond position p, or nil.
+func (lib *library) before(p int) (best *database) {
 	for _, d := range lib.databases {
 		if d.pos <= p && (best == nil || d.pos > best.pos) {
 			best = d
 		}
 	}
-	if best == nil {
-		best = lib.build(p, w)
-	}
-	best.forward(lib.stream, p, w)
 	return best
 }
 
@@ -132,7 +144,7 @@ func (d *database) take(r *record, w *world) {
 // reach each other see the same, so one look serves all of them for a while.
 // What is left over, fragments, sees for itself and remembers what all did.
 func (d *database) seen(self omega.Fingerprint, w *world) *mesh.View {
-	if d.view != nil && w.now-d.judged < viewInterval && d.view.State(self) != mesh.Unreachable {
+	if d.view != nil && w.now-d.judged < w.viewInterval() && d.view.State(self) != mesh.Unreachable {
 		return d.view
 	}
 	w.tally.spfs++

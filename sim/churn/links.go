@@ -66,6 +66,9 @@ func (w *world) lose(i, peer int32) {
 	k := slices.IndexFunc(s.links, func(l link) bool { return l.peer == peer })
 	announced := s.links[k].announced
 	s.links = slices.Delete(s.links, k, k+1)
+	if w.turns != nil {
+		w.turns.ledger.untie(w, i, peer)
+	}
 	p := s.pastOf(peer)
 	if w.now-p.lost > flapMemory {
 		p.losses = 0
@@ -142,7 +145,10 @@ func (w *world) hold(i, peer int32, id uint32, late time.Duration) {
 			w.announceSoon(i)
 			w.promote(i)
 			w.promote(peer)
-			w.planSoon(i) // it may have been offered fewer than it aims at
+			if w.turns != nil && w.counts(i, l) {
+				w.turns.ledger.tie(w, i, peer)
+			}
+			w.planSoon(i) // who joined with three links looks for the fourth
 		}
 	})
 }
@@ -180,8 +186,10 @@ func (w *world) announce(i int32) {
 	r := w.sign(i)
 	sp := w.issue(i, s.loss, r)
 	s.loss = false
-	w.tally.flooded(sp, len(r.octets), w.now)
-	if s.cause > 0 {
+	if w.turns == nil {
+		w.tally.flooded(sp, len(r.octets), w.now)
+	}
+	if s.cause > 0 && w.turns == nil {
 		w.tally.converged(s.cause, s.silentCause, w.now+time.Duration(sp.last)*tick)
 		s.cause = 0
 	}
@@ -212,17 +220,20 @@ func (w *world) sign(i int32) *record {
 
 // refreshLater announces the server again when nothing else did for long.
 func (w *world) refreshLater(i int32, r *record) {
-	w.afterLife(i, refreshAfter, func() {
+	w.idle(i, refreshAfter, func() {
 		if w.servers[i].own == r {
 			w.announceSoon(i)
 		}
 	})
 }
 
-// ended lets the watch look at what the end of a server left.
-func (w *world) ended(int32) {
+// ended lets those look who keep watch at what the end of a server left.
+func (w *world) ended(i int32) {
 	if w.watch != nil {
 		w.watch.look(w, true)
+	}
+	if w.turns != nil {
+		w.turns.ledger.leave(w, i)
 	}
 }
 
@@ -248,5 +259,8 @@ func (w *world) promote(i int32) {
 	}
 	if w.watch != nil {
 		w.watch.look(w, false)
+	}
+	if w.turns != nil {
+		w.turns.ledger.enter(w, i)
 	}
 }

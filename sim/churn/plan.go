@@ -65,16 +65,10 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 
 func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
 	s := &w.servers[i]
+	skipped := w.skipped(i)
 	return mesh.PlanInput{
 		Links: w.linked(i), Quiet: quiet,
-		Skip: func(fp omega.Fingerprint) bool {
-			if len(s.past) == 0 && len(s.making) == 0 {
-				return false
-			}
-			j := w.pop.index[fp]
-			p := s.past[j]
-			return p != nil && w.now < p.until || slices.Contains(s.making, j)
-		},
+		Skip: func(fp omega.Fingerprint) bool { return slices.Contains(skipped, fp) },
 		RTT: func(fp omega.Fingerprint) (time.Duration, bool) {
 			if len(s.past) == 0 {
 				return 0, false
@@ -86,6 +80,18 @@ func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
 			return 0, false
 		},
 	}
+}
+
+// skipped are the servers that are not to be dialled now: a few.
+func (w *world) skipped(i int32) []omega.Fingerprint {
+	s := &w.servers[i]
+	out := w.fingerprints(s.making)
+	for j, p := range s.past {
+		if w.now < p.until {
+			out = append(out, w.pop.all[j].fp)
+		}
+	}
+	return out
 }
 
 // linked are the servers that a link is up to or being made to.

@@ -60,5 +60,19 @@ func (q *queue) next() (event, bool) {
 	return top, true
 }
 
+// idle is afterLife for what a cloud at rest does, too: nobody waits for it.
+func (w *world) idle(i int32, d time.Duration, do func()) {
+	if w.turns == nil {
+		w.afterLife(i, d, do)
+		return
+	}
+	life := w.servers[i].life
+	w.turns.idle.put(w.now+d, func() {
+		if s := &w.servers[i]; s.alive && s.life == life {
+			do()
+		}
+	})
+}
+
 // due reports whether an event is left before the end.
 func (q *queue) due(end time.Duration) bool { return len(q.heap) > 0 && q.heap[0].at < end }

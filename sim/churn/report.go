@@ -20,6 +20,7 @@ type Report struct {
 	ByHand   ByHand     `json:"by_hand"` // for comparison
 	Grown    Shape      `json:"grown"`
 	Growth   Work       `json:"growth"`
+	Turns    *Turns     `json:"one_at_a_time,omitempty"`
 	Churn    *Churn     `json:"churn,omitempty"`
 	Mass     []Disaster `json:"mass_failures,omitempty"`
 	Messages []Transit  `json:"messages_in_flight,omitempty"`

@@ -91,6 +91,7 @@ var scenarios = []struct {
 	name string
 	jobs func(w *world, r *Result) []job
 }{
+	{"events", turnJobs},
 	{"churn", churnJobs},
 	{"mass", massJobs},
 	{"messages", messageJobs},
@@ -105,6 +106,13 @@ func churnJobs(w *world, r *Result) []job {
 		d := time.Duration(w.cfg.Hours * float64(time.Hour))
 		c.churn(d)
 		r.Report.Churn, r.maps[mapChurned] = c.churnReport(d), c.mapOf("churned", nil)
+	}}}
+}
+
+func turnJobs(w *world, r *Result) []job {
+	return []job{{"events", func() {
+		c := w.clone(0xa0)
+		r.Report.Turns = newTurns(c).run(c, w.cfg.Events, w.cfg.Until)
 	}}}
 }
 

@@ -18,10 +18,14 @@ type entry struct {
 	issued  time.Duration
 	arrive  []uint32 // by server: ticks after issued; nil once all have it
 	last    uint32
+
+	// asked is whether nobody worked out when it reaches whom: see arrivals.
+	asked bool
+	whole bool // it is not offered first
 }
 
 func (e *entry) over(now time.Duration) bool {
-	return e.arrive == nil || e.issued+time.Duration(e.last)*tick <= now
+	return !e.asked && e.arrive == nil || e.issued+time.Duration(e.last)*tick <= now
 }
 
 // reached reports whether the entry is at server i at the time. Servers that
@@ -43,10 +47,12 @@ func (e *entry) reached(i int32, s *server, now time.Duration) bool {
 // no more room than one, and a server never knows anything too early.
 type stream struct {
 	id   int
-	base []*record // by server: what there was before log; nil: nothing
+	base []*record // by server: what there was before log[folded]; nil: nothing
 	log  []*entry
 	done int // entries before it have reached everybody
 	lib  *library
+
+	folded int // entries before it are in base
 }
 
 func newStream(id int) *stream { return &stream{id: id} }
@@ -69,7 +75,7 @@ func (w *world) position(i int32) int {
 	st := w.streams[s.stream]
 	st.settle(w.now, w.flood)
 	p := st.done
-	for p < len(st.log) && st.log[p].reached(i, s, w.now) {
+	for p < len(st.log) && w.reached(st.log[p], i) {
 		p++
 	}
 	if s.stuck >= 0 {
@@ -78,11 +84,37 @@ func (w *world) position(i int32) int {
 	return p
 }
 
+// reached is entry.reached, worked out now if need be.
+func (w *world) reached(e *entry, i int32) bool {
+	if !e.asked || e.issued < w.servers[i].since {
+		return e.reached(i, &w.servers[i], w.now)
+	}
+	return w.turns.arrivals.reached(w, e, i)
+}
+
+// fold lets go of entries that every database has: what they said goes to the
+// base.
+func (st *stream) fold(servers int) {
+	upto := st.done
+	for _, d := range st.library().databases {
+		upto = min(upto, d.pos)
+	}
+	for len(st.base) < servers {
+		st.base = append(st.base, nil)
+	}
+	for ; st.folded < upto; st.folded++ {
+		for _, r := range st.log[st.folded].records {
+			st.base[r.server] = r
+		}
+		st.log[st.folded] = nil
+	}
+}
+
 // newest returns the newest record of every server in the first p entries.
 func (st *stream) newest(p, servers int) []*record {
 	out := make([]*record, servers)
 	copy(out, st.base)
-	for _, e := range st.log[:p] {
+	for _, e := range st.log[st.folded:p] {
 		for _, r := range e.records {
 			out[r.server] = r
 		}
@@ -95,6 +127,9 @@ func (st *stream) newest(p, servers int) []*record {
 // that it reaches most of takes it in. Servers of a stream that it does not
 // reach know no more of the stream until they have a new link.
 func (w *world) issue(from int32, whole bool, records ...*record) spread {
+	if w.turns != nil {
+		return w.turns.issue(w, whole, records)
+	}
 	sp := w.flood.spread(w, from, whole)
 	e := &entry{records: records, issued: w.now, arrive: sp.arrive, last: sp.last}
 	if len(w.streams) == 1 && sp.reached == w.living {

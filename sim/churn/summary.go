@@ -23,6 +23,10 @@ func (r *Report) texts(lang i18n.Lang) []i18n.Text {
 		i18n.T("sim.grown", g.Members, g.Links, g.MinDegree, g.MaxDegree, g.MeanDegree, g.Bridges, g.Vertices),
 		i18n.T("sim.ways", g.OverlayP50, g.DirectP50, g.Stretch.Mean, g.Diameter),
 	}
+	if t := r.Turns; t != nil {
+		c, s := t.Changes, t.Settled
+		lines = append(lines, i18n.T("sim.turns", t.Events, c.Checks, c.Bridges, c.Vertices, c.Splits, s.LeastLinks, s.Below, s.Pairs))
+	}
 	if c := r.Churn; c != nil {
 		v := c.Invariant
 		lines = append(lines,

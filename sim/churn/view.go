@@ -9,7 +9,13 @@ import (
 
 // database is what a server knows.
 func (w *world) database(i int32) *database {
-	return w.streams[w.servers[i].stream].library().at(w.position(i), w)
+	if w.turns != nil {
+		if d := w.turns.behind(w, i); d != nil {
+			return d
+		}
+	}
+	st := w.streams[w.servers[i].stream]
+	return st.library().at(max(w.position(i), st.folded), w)
 }
 
 // view is what a server sees of the cloud: the view of its database. Without

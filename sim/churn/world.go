@@ -28,6 +28,7 @@ type world struct {
 
 	watch *watch      // nil: nobody looks at the true graph
 	post  *post       // nil: no messages are under way
+	turns *turns      // nil: events do not wait for each other
 	stop  func() bool // whether the run was given up
 }
 
@@ -178,11 +179,13 @@ func (w *world) runUntil(end time.Duration) {
 }
 
 // cut reports whether nothing gets from a to b.
-func (w *world) cut(a, b int32) bool { return w.side != nil && w.side[a] != w.side[b] }
+func (w *world) cut(a, b int32) bool {
+	return w.side != nil && w.side[a] != w.side[b] || w.turns != nil && w.turns.severed.has(a, b)
+}
 
 // carries reports whether what server i sends over l arrives.
 func (w *world) carries(i int32, l *link) bool {
-	return w.lives[l.peer] == l.life && (w.side == nil || !w.cut(i, l.peer))
+	return w.lives[l.peer] == l.life && (w.side == nil && w.turns == nil || !w.cut(i, l.peer))
 }
 
 func (s *server) linkTo(peer int32) *link {
