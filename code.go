@@ -26,6 +26,7 @@ const (
 	CodeShutdown    Code = 15 // the server is draining; attach to another
 	CodeSuperseded  Code = 16 // a newer session of this device took over
 	CodeQueued      Code = 17 // the proxy keeps it durably and goes on trying; no home has it yet
+	CodeDeleted     Code = 18 // the owner deleted the account; that is final
 )
 
 var codeNames = [...]string{
@@ -47,6 +48,7 @@ var codeNames = [...]string{
 	CodeShutdown:    "shutdown",
 	CodeSuperseded:  "superseded",
 	CodeQueued:      "queued",
+	CodeDeleted:     "deleted",
 }
 
 // String returns the code's stable lower-case name.

@@ -61,6 +61,7 @@ type Content struct {
 	Receipt *Receipt       // KindDelivered, KindRead
 	Resend  *ResendRequest // KindResend
 	Resent  *Resent        // KindResent
+	View    *View          // of any kind; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -109,7 +110,7 @@ func (c *Content) Raw() ([]byte, error) {
 	if !c.Seen.IsZero() {
 		p.Seen = c.Seen[:]
 	}
-	p.Receipt, p.Resend, p.Resent = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode()
+	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s content: %w", c.Kind, err)
@@ -147,7 +148,7 @@ func (c *Content) decodeRest(rest []byte) error {
 		return malformed("content: %v", err)
 	}
 	r := fieldReader{}
-	c.Receipt, c.Resend, c.Resent = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent)
+	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
 	}
@@ -260,7 +261,7 @@ func (f *contentFields) set(num protowire.Number, value []byte) bool {
 // contentHash is the SHA-256 of all that does not stand readable in the
 // transcript; zero if there is no such field.
 func (c *Content) contentHash(raw []byte) (Hash, error) {
-	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil {
+	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil && c.View == nil {
 		return c.hash, nil
 	}
 	f, err := splitContent(raw)

@@ -30,6 +30,8 @@ type SenderState struct {
 	Previous Link   // to the last message
 	Count    uint32 // of messages under Key
 	Key      *Key   // current key; nil before the first
+
+	Told, ToldPeer uint64 // sequences of the records in the last View
 }
 
 // A Sender seals the messages of one device in one chat, one at a time.
@@ -38,6 +40,7 @@ type Sender struct {
 	rand    io.Reader
 	profile string
 	state   SenderState
+	view    View
 }
 
 // NewSender continues from state. Random octets for keys and ids come from
@@ -50,6 +53,24 @@ func NewSender(id *pgp.Identity, rand io.Reader, profile string, state SenderSta
 		return nil, fmt.Errorf("new sender for chat %s: the stored key is of another chat or device", state.Chat)
 	}
 	return &Sender{id: id, rand: rand, profile: SanitizeName(profile), state: state}, nil
+}
+
+// Tell has the next message say which location records this device knows, if it
+// is the first under its key or they are others than were told last: 24 octets
+// for each, once a day, tell as much as in every message. (spec/chat.md, CHAT-18)
+func (s *Sender) Tell(v View) { s.view = v }
+
+// tell adds the view to a message where CHAT-18 wants one.
+func (s *Sender) tell(next *SenderState, c *Content) *Content {
+	v := s.view
+	first := next.Count == 1
+	if v.IsZero() || c.raw != nil || !first && v.Own.Sequence == next.Told && v.Peer.Sequence == next.ToldPeer {
+		return c
+	}
+	next.Told, next.ToldPeer = v.Own.Sequence, v.Peer.Sequence
+	with := *c
+	with.View = &v
+	return &with
 }
 
 // leap is how far a sender leaps at least, and how far more by chance, so that
@@ -123,7 +144,7 @@ func (s *Sender) SealAs(ctx context.Context, now time.Time, roster *Roster, id o
 	next.Sequence++
 	next.Count++
 	sealed.Key = next.Key
-	if err := s.seal(ctx, now, &next, roster, id, c, sealed); err != nil {
+	if err := s.seal(ctx, now, &next, roster, id, s.tell(&next, c), sealed); err != nil {
 		return nil, fmt.Errorf("seal message %d of chat %s: %w", next.Sequence, s.state.Chat, err)
 	}
 	sealed.sighting = sightingOf(sealed.Message, next.Previous)

@@ -11,7 +11,7 @@ import (
 // client's database and nowhere else.
 const (
 	keyStateVersion    = 1
-	senderStateVersion = 1
+	senderStateVersion = 2
 	trackStateVersion  = 1
 )
 
@@ -52,12 +52,16 @@ func UnmarshalKey(b []byte) (*Key, error) {
 
 // Marshal returns the stored form of s, secret included:
 //
-//	u8 version (1) | 16 chat | u32 sequence | 16 link | u32 count | key, to the end
+//	u8 version (2) | 16 chat | u32 sequence | 16 link | u32 count | u64 told | u64 told of the peer | key, to the end
+//
+// Version 1 had nothing about what was told.
 func (s *SenderState) Marshal() []byte {
 	b := append([]byte{senderStateVersion}, s.Chat[:]...)
 	b = binary.BigEndian.AppendUint32(b, s.Sequence)
 	b = append(b, s.Previous[:]...)
 	b = binary.BigEndian.AppendUint32(b, s.Count)
+	b = binary.BigEndian.AppendUint64(b, s.Told)
+	b = binary.BigEndian.AppendUint64(b, s.ToldPeer)
 	if s.Key != nil {
 		b = append(b, s.Key.Marshal()...)
 	}
@@ -66,8 +70,12 @@ func (s *SenderState) Marshal() []byte {
 
 // UnmarshalSenderState reads what SenderState.Marshal wrote.
 func UnmarshalSenderState(b []byte) (SenderState, error) {
-	const head = 1 + 16 + 4 + 16 + 4
-	if len(b) < head || b[0] != senderStateVersion {
+	const old = 1 + 16 + 4 + 16 + 4
+	head := old + 2*8
+	if len(b) > 0 && b[0] == 1 {
+		head = old
+	}
+	if len(b) < head || b[0] < 1 || b[0] > senderStateVersion {
 		return SenderState{}, malformed("stored sender: %d octets", len(b))
 	}
 	s := SenderState{
@@ -75,6 +83,9 @@ func UnmarshalSenderState(b []byte) (SenderState, error) {
 		Sequence: binary.BigEndian.Uint32(b[17:]),
 		Previous: Link(b[21:37]),
 		Count:    binary.BigEndian.Uint32(b[37:]),
+	}
+	if head > old {
+		s.Told, s.ToldPeer = binary.BigEndian.Uint64(b[41:]), binary.BigEndian.Uint64(b[49:])
 	}
 	if len(b) == head {
 		return s, nil

@@ -44,6 +44,7 @@ type account struct {
 	GnuPGHome   string            `json:"gnupg_home,omitempty"`
 	Protected   bool              `json:"protected"` // secrets.pgp needs a passphrase
 	Created     time.Time         `json:"created"`
+	Deleted     time.Time         `json:"deleted,omitzero"` // when this device learned that its owner deleted it
 }
 
 // errNewer says that a file was written by a newer version of the program.

@@ -199,9 +199,17 @@ func TestRecordNeverGoesBack(t *testing.T) {
 			t.Errorf("%s: sequence %d at %v, %v", tt.name, got.Sequence, got.Homes, err)
 		}
 	}
+	r, err := clientrpc.Notices.Call(t.Context(), c, clientrpc.NoticesParams{})
+	if err != nil || len(r.Notices) != 1 || r.Notices[0].Kind != clientrpc.NoticeConflict || r.Notices[0].Sequence != 7 ||
+		len(r.Notices[0].Served) == 0 || len(r.Notices[0].Other) == 0 {
+		t.Errorf("notices of two records under one number: %+v, %v", r, err)
+	}
 	p.put(entryOf(t, peer, other, 8), peer.Account())
 	if got, err := look(); err != nil || got.Sequence != 8 || got.Homes[0] != other {
 		t.Errorf("newer: %+v, %v", got, err)
+	}
+	if r, err = clientrpc.Notices.Call(t.Context(), c, clientrpc.NoticesParams{Standing: true}); err != nil || len(r.Notices) != 1 || r.Notices[0].Kind != clientrpc.NoticeFork {
+		t.Errorf("notices that stand: %+v, %v", r, err) // 8 names nothing before it
 	}
 	// The own record as well.
 	s, err := c.online()

@@ -54,25 +54,30 @@ type Client struct {
 	holding sync.Mutex
 	held    map[int64]loan // received messages that a caller has, by position; guarded by holding
 
-	mu        sync.Mutex
-	id        *pgp.Identity                           // newest certificate of the own account; guarded by mu
-	record    *wire.Record                            // newest location record; guarded by mu
-	receiver  *chat.Receiver                          // for id; guarded by mu
-	session   *session                                // nil: offline; guarded by mu
-	problem   error                                   // why offline; guarded by mu
-	homes     map[omega.Fingerprint]*homeState        // of the session; guarded by mu
-	certs     map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
-	acks      map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
-	announced map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
-	servers   map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
-	reading   []omega.Fingerprint                     // servers that the last lease names; guarded by mu
-	news      *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
-	looking   bool                                    // a home went away and its deputies have not been asked yet; guarded by mu
-	skew      time.Duration                           // this clock minus the proxy's; guarded by mu
+	mu         sync.Mutex
+	id         *pgp.Identity                           // newest certificate of the own account; guarded by mu
+	record     *wire.Record                            // newest location record; guarded by mu
+	receiver   *chat.Receiver                          // for id; guarded by mu
+	session    *session                                // nil: offline; guarded by mu
+	problem    error                                   // why offline; guarded by mu
+	homes      map[omega.Fingerprint]*homeState        // of the session; guarded by mu
+	certs      map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
+	acks       map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
+	announced  map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
+	servers    map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
+	reading    []omega.Fingerprint                     // servers that the last lease names; guarded by mu
+	news       *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
+	looking    bool                                    // a home went away and its deputies have not been asked yet; guarded by mu
+	skew       time.Duration                           // this clock minus the proxy's; guarded by mu
+	suspects   map[omega.Fingerprint]bool              // servers say that they are deleted, and the tombstone is not here; guarded by mu
+	ownStated  *history.Notice                         // a later record of this account that somebody spoke of; guarded by mu
+	ownTrusted bool                                    // who did is another device of the account; guarded by mu
+	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox
 	missing notice // something has to be asked for again
+	doubt   notice // somebody spoke of a later record than the one at hand
 	moving  notice // a home went away or came back, or there are news of the account
 	mail    chan mailIn
 
@@ -107,11 +112,12 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		}
 	}()
 	c := &Client{
-		cfg: cfg, acc: acc,
-		homes: map[omega.Fingerprint]*homeState{},
-		certs: map[omega.Fingerprint]*pgp.Certificate{},
-		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
-		held:  map[int64]loan{},
+		cfg: cfg, acc: acc, deleted: acc.Deleted,
+		homes:    map[omega.Fingerprint]*homeState{},
+		certs:    map[omega.Fingerprint]*pgp.Certificate{},
+		acks:     map[omega.Fingerprint]*keyserver.AckKey{},
+		held:     map[int64]loan{},
+		suspects: map[omega.Fingerprint]bool{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail),
@@ -219,6 +225,9 @@ func (c *Client) primary(ctx context.Context) (pgp.Signer, error) {
 func (c *Client) online() (*session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.deleted.IsZero() {
+		return nil, errDeleted
+	}
 	if c.session == nil {
 		if c.problem != nil {
 			return nil, fmt.Errorf("%w: %w", errOffline, c.problem)
@@ -233,8 +242,11 @@ func (c *Client) waitOnline(ctx context.Context) (*session, error) {
 	for {
 		changed := c.changed.wait()
 		s, err := c.online()
-		if err == nil {
+		switch {
+		case err == nil:
 			return s, nil
+		case errors.Is(err, errDeleted):
+			return nil, err // for good
 		}
 		select {
 		case <-changed:
@@ -247,6 +259,9 @@ func (c *Client) waitOnline(ctx context.Context) (*session, error) {
 // problemError says why there is no session; nil: there is one, or nothing went
 // wrong so far. c.mu is held.
 func (c *Client) problemError() *clientrpc.Error {
+	if !c.deleted.IsZero() {
+		c.problem = errDeleted
+	}
 	if c.session != nil || c.problem == nil {
 		return nil
 	}
@@ -269,7 +284,10 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		if err != nil {
 			return err
 		}
-		out.Parked, err = tx.CountParkedSince(c.added())
+		if out.Parked, err = tx.CountParkedSince(c.added()); err != nil {
+			return err
+		}
+		out.Notices, err = standing(tx, omega.Fingerprint{})
 		return err
 	})
 	if err != nil {
@@ -283,7 +301,7 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if c.session != nil {
 		peer := c.session.conn.Peer()
 		out.Online, out.Proxy, out.Resumed, out.Server = true, peer.Account, peer.Resumed, c.session.server
-	} else if c.problem != nil {
+	} else {
 		out.Problem = c.problemError()
 	}
 	if c.record != nil {
@@ -298,6 +316,6 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 			out.Homes = append(out.Homes, st)
 		}
 	}
-	out.Skew = c.skew
+	out.Skew, out.Deleted = c.skew, c.deleted
 	return out, nil
 }

@@ -23,6 +23,9 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 	if err := checkSend(p); err != nil {
 		return nil, err
 	}
+	if !c.gone().IsZero() {
+		return nil, explain(i18n.T("doing.send", p.To), errDeleted)
+	}
 	peer, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
@@ -101,6 +104,9 @@ func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.
 	if err != nil {
 		return err
 	}
+	if stored != nil && !stored.Deleted.IsZero() {
+		return explain(i18n.T("doing.send", p.To), errPeerDeleted)
+	}
 	if stored == nil {
 		wait, cancel := context.WithTimeout(ctx, unknownWait)
 		c.waitOnline(wait) // the certificate is fetched below, or the text put aside
@@ -109,16 +115,31 @@ func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.
 	cert, _, err := c.peer(ctx, peer, peerAge)
 	switch {
 	case err == nil:
-		return c.queueText(ctx, cert, p.ID, p.Text)
+		return c.queueOrPutAside(ctx, cert, p)
+	case errors.Is(err, errPeerDeleted):
+		return explain(i18n.T("doing.send", p.To), err)
 	case stored != nil: // the question failed, or was answered by who knows less
 		if cert, err = c.parsePeer(stored); err != nil {
 			return err
 		}
-		return c.queueText(ctx, cert, p.ID, p.Text)
+		return c.queueOrPutAside(ctx, cert, p)
 	case isCode(err, omega.CodeNotFound):
 		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.To), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded), ctx.Err() != nil, isRetry(err):
 		return c.putAside(context.WithoutCancel(ctx), peer, p)
+	}
+	return err
+}
+
+// queueOrPutAside seals the text, unless that would be for devices that may be
+// revoked: then it waits for the record that says so.
+func (c *Client) queueOrPutAside(ctx context.Context, cert *pgp.Certificate, p clientrpc.SendParams) error {
+	err := c.queueText(ctx, cert, p.ID, p.Text)
+	switch {
+	case errors.Is(err, errWithheld):
+		return c.putAside(context.WithoutCancel(ctx), cert.Fingerprint(), p)
+	case errors.Is(err, errPeerDeleted):
+		return explain(i18n.T("doing.send", p.To), err)
 	}
 	return err
 }
@@ -191,7 +212,11 @@ func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, conten
 	if _, err := c.cfg.rand().Read(id[:]); err != nil {
 		return err
 	}
-	if err := c.db.Update(ctx, func(tx *history.Tx) error { return c.seal(ctx, tx, cert, id, content) }); err != nil {
+	err = c.db.Update(ctx, func(tx *history.Tx) error { return c.seal(ctx, tx, cert, id, content) })
+	if errors.Is(err, errPeerDeleted) {
+		return nil // nobody reads it
+	}
+	if err != nil {
 		return err
 	}
 	c.queued.notify()
@@ -202,6 +227,10 @@ func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, conten
 // transaction: what it signed is sent or was never made.
 func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, id omega.ID, content *chat.Content) error {
 	me, now := c.identity(), c.cfg.now()
+	peer, known, err := c.newest(tx, peer, content)
+	if err != nil {
+		return err
+	}
 	roster, err := chat.NewRoster(me.Certificate, me.Device(), peer, now)
 	if err != nil {
 		return err
@@ -214,6 +243,7 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
+	sender.Tell(c.view(known))
 	sealed, err := sender.SealAs(ctx, now, roster, id, content)
 	if err != nil {
 		return err
@@ -298,7 +328,7 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		row, err := tx.Message(p.ID)
 		if errors.Is(err, history.ErrNotFound) {
-			return nil // put aside
+			return c.asideWhy(tx, p, out) // put aside
 		}
 		if err != nil {
 			return err
@@ -310,6 +340,23 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 		return nil
 	})
 	return out, err
+}
+
+// asideWhy says why a text that is put aside is not sealed, where that is more
+// than being offline.
+func (c *Client) asideWhy(tx *history.Tx, p clientrpc.SendParams, out *clientrpc.SendResult) error {
+	fp, err := omega.ParseFingerprint(p.To)
+	if err != nil {
+		return nil // a chat id: its account is known, and what is wrong with it is a notice
+	}
+	peer, err := tx.Peer(fp)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	if peer.Behind() {
+		errors.As(explain(i18n.T("doing.send", p.To), errWithheld), &out.Why)
+	}
+	return nil
 }
 
 // impostor says that who answers at the server's address is somebody else: that

@@ -26,6 +26,7 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.inbox(ctx) })
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.chase(ctx) })
+	wg.Go(func() { c.pursueRecords(ctx) })
 
 	c.stayOnline(ctx)
 }
@@ -38,9 +39,14 @@ func (c *Client) stayOnline(ctx context.Context) {
 	next := end.next
 	for ctx.Err() == nil {
 		var err error
+		if !c.gone().IsZero() {
+			<-ctx.Done() // there is nothing to connect for
+			break
+		}
 		if next == nil {
 			c.pause(ctx, b.pause, isCode(end.why, omega.CodeShutdown))
 			if next, err = c.race(ctx, c.candidates(avoid, false)); err != nil {
+				err = c.whyRefused(ctx, err)
 				c.offline(err)
 				c.cfg.log().Info("no server answers", "err", err)
 				b.failed()
@@ -55,6 +61,7 @@ func (c *Client) stayOnline(ctx context.Context) {
 		if isCode(end.why, omega.CodeSuperseded) {
 			c.notAlone(ctx)
 		}
+		c.offline(c.whyRefused(ctx, end.why))
 		b.ended(end, time.Since(start), time.Now())
 		c.cfg.log().Info("session ended", "proxy", avoid, "err", end.why, "pause", b.pause)
 	}
@@ -172,6 +179,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.changed.notify()
 	c.queued.notify()
 	c.missing.notify()
+	c.doubt.notify()
 	c.keepTicket(ctx, s.conn.Ticket())
 	return c.maintain(ctx, s)
 }
@@ -201,6 +209,7 @@ func (c *Client) maintain(ctx context.Context, s *session) error {
 	for wait := firstLook; ; wait = min(2*wait, renewInterval) {
 		c.learnServers(ctx, s)
 		c.lookAfterHomes(ctx, s)
+		c.refresh(ctx, s)
 		if c.settledHomes() {
 			wait = renewInterval
 		}

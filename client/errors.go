@@ -75,6 +75,14 @@ func explain(doing i18n.Text, err error) error {
 		}
 	}
 	switch {
+	case errors.Is(err, errDeleted):
+		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.deleted"), i18n.T("next.deleted"), nil)
+	case errors.Is(err, errRevoked):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.linkagain"), nil)
+	case errors.Is(err, errPeerDeleted):
+		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.peerdeleted"), i18n.T("next.peerdeleted"), nil)
+	case errors.Is(err, errWithheld):
+		return fail(clientrpc.CodeVerify, doing, i18n.T("why.withheld"), i18n.T("next.withheld"), nil)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded):
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -206,6 +214,8 @@ func explainCode(e *omega.Error) (code string, why, next i18n.Text) {
 	switch e.Code {
 	case omega.CodeNotFound:
 		return clientrpc.CodeNotFound, i18n.T("why.notknown"), i18n.T("next.fingerprint")
+	case omega.CodeDeleted:
+		return clientrpc.CodeDeleted, i18n.T("why.peerdeleted"), i18n.T("next.peerdeleted")
 	case omega.CodeMailboxFull:
 		return e.Code.String(), i18n.T("why.mailboxfull"), i18n.T("next.queued")
 	case omega.CodeDiskFull:

@@ -243,6 +243,7 @@ type taken struct {
 	receipts map[lane]*chat.Receipt
 	requests []*chat.Message // verified ones of chat.KindResend
 	missing  bool            // there is a gap, or something was parked
+	doubt    bool            // somebody spoke of a later record than the one at hand
 }
 
 // store takes mails in, in as few transactions as it can: one is cut where a
@@ -316,7 +317,7 @@ func (c *Client) fetchSender(ctx context.Context, fp omega.Fingerprint) (bool, e
 		return false, errOffline // nobody can be asked whether there is a newer one
 	case err == nil, ctx.Err() != nil, !lasting(err):
 		return fresh, err
-	case !isCode(err, omega.CodeNotFound):
+	case !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted):
 		c.cfg.log().Warn("certificate of a sender cannot be used", "account", fp, "err", err)
 	}
 	return true, nil
@@ -328,7 +329,7 @@ func lasting(err error) bool {
 	switch {
 	case errors.As(err, &server):
 		return !server.Code.Retry()
-	case errors.Is(err, pgp.ErrMalformed), errors.Is(err, pgp.ErrPolicy), errors.Is(err, wire.ErrMalformed):
+	case errors.Is(err, pgp.ErrMalformed), errors.Is(err, pgp.ErrPolicy), errors.Is(err, wire.ErrMalformed), errors.Is(err, errPeerDeleted):
 		return true
 	}
 	return false
@@ -442,6 +443,9 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 			return err
 		}
 	}
+	if err := t.heard(tx, m); err != nil {
+		return err
+	}
 	own := m.From == t.c.acc.Fingerprint
 	switch kind := m.Content.Kind; {
 	case kind == chat.KindResent:
@@ -511,6 +515,9 @@ const followTimeout = 5 * time.Second
 func (t *taken) follow(ending context.Context) error {
 	if t.missing {
 		t.c.missing.notify()
+	}
+	if t.doubt {
+		t.c.doubt.notify()
 	}
 	// The mail does not come again, so its receipts are written even when the
 	// core is ending.

@@ -138,10 +138,12 @@ func checkDevice(doing i18n.Text, name string) error {
 // checkUnused refuses a key that is an account already: making another one of
 // it would only add a device that nobody approved.
 func (m *meeting) checkUnused(ctx context.Context, doing i18n.Text, key omega.Fingerprint) error {
-	_, err := m.guest.Lookup(ctx, key)
+	e, err := m.guest.Lookup(ctx, key)
 	switch {
 	case isCode(err, omega.CodeNotFound):
 		return nil
+	case err == nil && isTombstone(e.Certificate, key, m.cfg.now()):
+		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.keyofdeleted", key), i18n.T("next.key"), nil)
 	case err == nil:
 		return fail(clientrpc.CodeExists, doing, i18n.T("why.hasaccount", key), i18n.T("next.hasaccount"), nil)
 	}

@@ -189,6 +189,9 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 		return nil // the session is over; it stays due
 	}
 	peer, all := w.verdict(a)
+	if peer == omega.CodeDeleted {
+		w.c.suspect(a.out.Peer)
+	}
 	if !a.out.Message.IsZero() {
 		state, why := clientrpc.StateQueued, peer.String()
 		switch {
@@ -276,9 +279,11 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	}
 	why := omega.CodeNotFound
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errWithheld): // its record is being looked for, and who finds it tells
 		return nil
 	case isCode(err, omega.CodeNotFound):
+	case errors.Is(err, errPeerDeleted):
+		why = omega.CodeDeleted
 	case errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
 		why = omega.CodeRefused
 	default:

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -57,6 +58,9 @@ func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
 		return fmt.Errorf("own certificate in the cloud: %w", err)
 	}
 	own := c.certificate()
+	if cert.Fingerprint() == own.Fingerprint() && cert.Deleted() {
+		return errors.Join(errDeleted, c.markDeleted())
+	}
 	if cert, err = pgp.Merge(own, cert, c.cfg.now()); err != nil {
 		return fmt.Errorf("own certificate in the cloud: %w", err)
 	}
@@ -100,6 +104,13 @@ func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
 			if err := book.write(tx); err != nil {
 				return err
 			}
+		}
+		now := c.cfg.now()
+		err := errors.Join(
+			tx.SettleNotices(c.acc.Fingerprint, history.NoticeWithheld, rec.Sequence, now),
+			tx.SettleNotices(c.acc.Fingerprint, history.NoticeConflict, rec.Sequence-1, now))
+		if err != nil {
+			return err
 		}
 		return tx.SetSetting(settingRecord, rec.Bytes())
 	})

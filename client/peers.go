@@ -75,6 +75,12 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 	if err != nil {
 		return nil, false, err
 	}
+	if stored != nil && !stored.Deleted.IsZero() {
+		if _, err := c.parsePeer(stored); err != nil { // for what came before
+			return nil, false, err
+		}
+		return nil, false, fmt.Errorf("%s: %w", fp, errPeerDeleted)
+	}
 	s, offline := c.online()
 	if stored != nil && (offline != nil || young(c.cfg.now(), stored.Checked, maxAge)) {
 		cert, err := c.parsePeer(stored)
@@ -118,41 +124,6 @@ func (c *Client) parsePeer(p *history.Peer) (*pgp.Certificate, error) {
 	cert, err := pgp.ParseCertificate(p.Certificate, c.cfg.now())
 	if err != nil {
 		return nil, fmt.Errorf("stored certificate of %s: %w", p.Fingerprint, err)
-	}
-	c.keepCert(cert)
-	return cert, nil
-}
-
-// fetchPeer asks the cloud and keeps the answer. What was known before stays
-// known: certificates are merged, and a location record never goes back.
-func (c *Client) fetchPeer(ctx context.Context, s *session, fp omega.Fingerprint, old *history.Peer) (*pgp.Certificate, error) {
-	entry, err := s.lookup(ctx, fp)
-	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", fp, err)
-	}
-	now := c.cfg.now()
-	cert, err := pgp.ParseCertificate(entry.Certificate, now)
-	if err != nil {
-		return nil, fmt.Errorf("certificate of %s: %w", fp, err)
-	}
-	if cert.Fingerprint() != fp {
-		return nil, fmt.Errorf("certificate of %s: %w: the server sent that of %s", fp, pgp.ErrMalformed, cert.Fingerprint())
-	}
-	p := &history.Peer{Fingerprint: fp, Checked: now}
-	if old != nil {
-		p.Name, p.Record, p.Sequence = old.Name, old.Record, old.Sequence
-		if before, err := pgp.ParseCertificate(old.Certificate, now); err == nil {
-			if cert, err = pgp.Merge(before, cert, now); err != nil {
-				return nil, fmt.Errorf("certificate of %s: %w", fp, err)
-			}
-		}
-	}
-	p.Certificate = cert.Bytes()
-	if rec, err := wire.DecodeRecord(entry.Record); err == nil && rec.Sequence > p.Sequence && checkRecord(cert, rec, now) == nil {
-		p.Record, p.Sequence = entry.Record, rec.Sequence
-	}
-	if err := c.db.Update(ctx, func(tx *history.Tx) error { return tx.PutPeer(p) }); err != nil {
-		return nil, err
 	}
 	c.keepCert(cert)
 	return cert, nil

@@ -54,7 +54,7 @@ func newFakeProxy(t *testing.T) *fakeProxy {
 	p := &fakeProxy{id: newIdentity(t, "server"), entries: map[omega.Fingerprint]wire.Entry{}, got: map[wire.Type][][]byte{}}
 	p.put(wire.Entry{Certificate: p.id.Certificate.Bytes()}, p.id.Account())
 	p.attached = wire.Attached{Home: p.id.Account(), Incarnation: [8]byte{1}}
-	srv, err := transport.NewServer(transport.Config{Identity: p.id, Find: p.find, Register: p.register})
+	srv, err := transport.NewServer(transport.Config{Identity: p.id, Find: p.find, Register: p.register, Lookup: p.lookup})
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -76,6 +76,17 @@ func (p *fakeProxy) find(_ context.Context, fp omega.Fingerprint) (*pgp.Certific
 	}
 	cert, err := pgp.ParseCertificate(e.Certificate, time.Now())
 	return cert, 1, err
+}
+
+// lookup answers guests.
+func (p *fakeProxy) lookup(_ context.Context, fp omega.Fingerprint) (wire.Entry, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e, ok := p.entries[fp]
+	if !ok {
+		return e, omega.Errorf(omega.CodeNotFound, "%s", fp)
+	}
+	return e, nil
 }
 
 func (p *fakeProxy) register(_ context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {

@@ -36,6 +36,9 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 		if err != nil || len(out) > 0 || p.Timeout <= 0 {
 			return clientrpc.ReceiveResult{Messages: out}, err
 		}
+		if again.IsZero() && !c.gone().IsZero() {
+			return clientrpc.ReceiveResult{}, explain(i18n.T("doing.receive"), errDeleted)
+		}
 		var late, settled <-chan time.Time // nil: nothing waits for its turn, or to be here
 		if !again.IsZero() {
 			late = time.After(again.Sub(c.cfg.now()))
@@ -226,8 +229,12 @@ func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.Cha
 		if err != nil {
 			return err
 		}
+		worst, err := worstNotices(tx)
+		if err != nil {
+			return err
+		}
 		for _, ch := range list {
-			item := clientrpc.Chat{ID: ch.ID, Kind: "direct", Peer: ch.Peer, Name: ch.Name, Unread: ch.Unread}
+			item := clientrpc.Chat{ID: ch.ID, Kind: "direct", Peer: ch.Peer, Name: ch.Name, Unread: ch.Unread, Notice: worst[ch.Peer]}
 			if ch.Last != nil {
 				m, err := c.show(tx, ch.Last)
 				if err != nil {

@@ -3,10 +3,14 @@ package client
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
 )
 
 // A call is one method of the registry with its types erased.
@@ -45,11 +49,14 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Export, "doing.exporting", (*Client).export)
 	handle(m, clientrpc.Devices, "doing.account", (*Client).devices)
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
+	handle(m, clientrpc.Revoke, "doing.revoking", (*Client).revoke)
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
 	handle(m, clientrpc.Homes, "doing.homes", (*Client).explainedHomes)
 	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
 	handle(m, clientrpc.Listed, "doing.listed", (*Client).listed)
+	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
+	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()
@@ -115,6 +122,9 @@ func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrp
 	defer cancel()
 	c.waitOnline(wait)
 	cert, _, err := c.peer(ctx, p.Fingerprint, time.Second)
+	if errors.Is(err, errPeerDeleted) {
+		return c.lookupDeleted(ctx, p.Fingerprint)
+	}
 	if err != nil {
 		return out, err
 	}
@@ -126,7 +136,32 @@ func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrp
 	if err != nil || stored == nil {
 		return out, err
 	}
-	out.Sequence = stored.Sequence
-	out.Homes, err = recordHomes(stored.Record)
+	out.Sequence, out.Chained, out.Stated = stored.Sequence, stored.Chained, stored.Stated.Sequence
+	if out.Homes, err = recordHomes(stored.Record); err != nil {
+		return out, err
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		out.Notices, err = standing(tx, p.Fingerprint)
+		return err
+	})
+	return out, err
+}
+
+// lookupDeleted is what there is to say of a deleted account.
+func (c *Client) lookupDeleted(ctx context.Context, fp omega.Fingerprint) (clientrpc.LookupResult, error) {
+	out := clientrpc.LookupResult{Fingerprint: fp}
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		p, err := tx.Peer(fp)
+		if err != nil {
+			return err
+		}
+		cert, err := pgp.ParseCertificate(p.Tombstone, c.cfg.now())
+		if err != nil {
+			return err
+		}
+		out.Certificate, out.Deleted = cert.Armor(), p.Deleted
+		out.Notices, err = standing(tx, fp)
+		return err
+	})
 	return out, err
 }

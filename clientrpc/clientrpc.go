@@ -45,6 +45,7 @@ var (
 	Export  = Method[ExportParams, ExportResult]{"export"}
 	Devices = Method[None, DevicesResult]{"devices"}
 	Approve = Method[ApproveParams, Device]{"device.approve"}
+	Revoke  = Method[RevokeParams, Device]{"device.revoke"}
 	Status  = Method[None, *StatusResult]{"status"}
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
@@ -53,6 +54,8 @@ var (
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
 	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
+	Delete   = Method[DeleteParams, *DeleteResult]{"account.delete"}
+	Notices  = Method[NoticesParams, NoticesResult]{"notices"}
 )
 
 // None is for methods without parameters.
@@ -170,6 +173,8 @@ type Chat struct {
 	Name   string            `json:"name"`
 	Unread int               `json:"unread"`
 	Last   *Message          `json:"last,omitempty"`
+
+	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
 }
 
 // ChatsResult answers Chats, newest first.
@@ -215,6 +220,11 @@ type ApproveParams struct {
 	Text string `json:"text"`
 }
 
+// RevokeParams takes a device out of this account, by its fingerprint.
+type RevokeParams struct {
+	Device omega.Fingerprint `json:"device"`
+}
+
 // LookupParams asks for somebody's certificate.
 type LookupParams struct {
 	Fingerprint omega.Fingerprint `json:"fingerprint"`
@@ -227,6 +237,10 @@ type LookupResult struct {
 	Devices     []Device            `json:"devices"`
 	Homes       []omega.Fingerprint `json:"homes"`
 	Sequence    uint64              `json:"sequence"`
+	Chained     uint64              `json:"chained,omitempty"` // from this sequence on each record named the one before it
+	Stated      uint64              `json:"stated,omitempty"`  // highest sequence that a device of the account spoke of
+	Deleted     time.Time           `json:"deleted,omitzero"`
+	Notices     []Notice            `json:"notices,omitempty"` // that stand
 }
 
 // StatusResult is how the core is doing: what doctor prints.
@@ -242,6 +256,8 @@ type StatusResult struct {
 	Expires time.Time         `json:"expires,omitzero"`
 	Exposed string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
+	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
+	Notices []Notice          `json:"notices,omitempty"` // that are not over
 }
 
 // HomeStatus is one home of the account.
@@ -326,6 +342,54 @@ type Hop struct {
 	Server omega.Fingerprint `json:"server"`
 	Name   string            `json:"name,omitempty"`
 	RTTMS  float64           `json:"rtt_ms"` // from this device and back
+}
+
+// DeleteParams deletes this account, for good: it is named by its fingerprint so
+// that nobody deletes another one than he thinks.
+type DeleteParams struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"`
+}
+
+// DeleteResult says that the account is deleted. What is stored here is left as
+// it is.
+type DeleteResult struct {
+	Fingerprint omega.Fingerprint `json:"fingerprint"`
+	Deleted     time.Time         `json:"deleted"`
+	Servers     int               `json:"servers,omitempty"` // that are known to have the tombstone; the others get it from them
+}
+
+// NoticesParams asks for notices with numbers above After, oldest first. Where
+// there is none it waits.
+type NoticesParams struct {
+	After    int64         `json:"after"`
+	Standing bool          `json:"standing,omitempty"` // only those that are not over
+	Timeout  time.Duration `json:"timeout"`            // wait so long for the first; nanoseconds
+}
+
+// NoticesResult answers Notices.
+type NoticesResult struct {
+	Notices []Notice `json:"notices"`
+}
+
+// Kinds of notices.
+const (
+	NoticeDeleted  = "deleted"  // its owner deleted the account
+	NoticeWithheld = "withheld" // servers show an older record than a device of the account spoke of: texts wait
+	NoticeConflict = "conflict" // two records under one sequence
+	NoticeFork     = "fork"     // a record that does not follow the one before it
+)
+
+// A Notice is what a person should know about an account, with what proves it.
+type Notice struct {
+	Number   int64             `json:"number"`
+	Account  omega.Fingerprint `json:"account"`
+	Name     string            `json:"name,omitempty"`
+	Kind     string            `json:"kind"`
+	Sequence uint64            `json:"sequence,omitempty"` // of the location record that it is about
+	Time     time.Time         `json:"time"`
+	Settled  time.Time         `json:"settled,omitzero"` // when it was over
+	Served   []byte            `json:"served,omitempty"` // the record that a server showed, in wire form
+	Other    []byte            `json:"other,omitempty"`  // what speaks against it: a record or certificate, or 64 octets of signature and the transcript
 }
 
 // ListedParams says whether anyone may ask which proxy the account is on. Nil

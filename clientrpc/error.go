@@ -26,6 +26,7 @@ const (
 	CodeKey        = "key"        // the OpenPGP key cannot be used
 	CodeExists     = "exists"     // there is one already
 	CodeHome       = "home"       // the home directory or a file cannot be used
+	CodeDeleted    = "deleted"    // the account, of this device or of the other side, was deleted by its owner
 )
 
 // An Error says what was being done, to what, why it failed, and what to do

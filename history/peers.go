@@ -10,42 +10,111 @@ import (
 type Peer struct {
 	Fingerprint omega.Fingerprint
 	Name        string    // profile name, from key records
-	Certificate []byte    // canonical; empty if only the name is known
+	Certificate []byte    // canonical; empty if only the name is known; of a deleted account what it was before
 	Record      []byte    // newest location record, may be empty
 	Sequence    uint64    // of the record; never goes down
+	Chained     uint64    // from this sequence on each record named the one before; 0 unknown
 	Checked     time.Time // when the cloud was last asked
+	Stated      Statement
+	Deleted     time.Time // when its tombstone was seen; zero: never
+	Tombstone   []byte    // certificate of the deleted account
 }
 
-// Peer returns a peer or ErrNotFound.
-func (tx *Tx) Peer(fp omega.Fingerprint) (*Peer, error) {
-	p := &Peer{Fingerprint: fp}
-	var seq, checked int64
-	err := tx.row("read peer "+fp.String(),
-		`SELECT name, certificate, record, sequence, checked FROM peer WHERE fingerprint = ? AND length(certificate) > 0`,
-		[]any{address(fp)}, &p.Name, &p.Certificate, &p.Record, &seq, &checked)
+// A Statement is what a device said in a signed message about the record of its
+// own account. (spec/chat.md, CHAT-19)
+type Statement struct {
+	Sequence uint64 // 0: there is none
+	Hash     [16]byte
+	Device   omega.Fingerprint
+	Proof    []byte // 64 signature, transcript
+}
+
+// Behind reports whether a device spoke of a later record than this one has.
+func (p *Peer) Behind() bool { return p.Stated.Sequence > p.Sequence }
+
+const selectPeer = `SELECT fingerprint, name, certificate, record, sequence, chained, checked, stated, stated_hash, stated_device, stated_proof,
+	deleted, tombstone FROM peer WHERE length(certificate) > 0 `
+
+func scanPeer(scan func(...any) error) (*Peer, error) {
+	p := &Peer{}
+	var fp, hash, device []byte
+	var seq, chained, checked, stated, deleted int64
+	err := scan(&fp, &p.Name, &p.Certificate, &p.Record, &seq, &chained, &checked, &stated, &hash, &device, &p.Stated.Proof, &deleted, &p.Tombstone)
 	if err != nil {
 		return nil, err
 	}
-	p.Sequence, p.Checked = uint64(seq), readTime(checked)
-	return p, nil
+	if p.Fingerprint, err = readAddress(fp); err != nil {
+		return nil, err
+	}
+	p.Sequence, p.Chained, p.Checked, p.Deleted = uint64(seq), uint64(chained), readTime(checked), readTime(deleted)
+	if p.Stated.Sequence = uint64(stated); stated == 0 {
+		return p, nil
+	}
+	if err := fill(p.Stated.Hash[:], hash); err != nil {
+		return nil, err
+	}
+	p.Stated.Device, err = readAddress(device)
+	return p, err
+}
+
+// Peer returns a peer or ErrNotFound.
+func (tx *Tx) Peer(fp omega.Fingerprint) (p *Peer, err error) {
+	what := "read peer " + fp.String()
+	err = tx.rows(what, selectPeer+`AND fingerprint = ?`, []any{address(fp)}, func(scan func(...any) error) error {
+		p, err = scanPeer(scan)
+		return err
+	})
+	if err == nil && p == nil {
+		err = ErrNotFound
+	}
+	return p, err
+}
+
+// StalePeers returns at most n peers with whom there is a chat, that are not
+// deleted and that were asked about before a time, longest ago first.
+func (tx *Tx) StalePeers(before time.Time, n int) (out []Peer, err error) {
+	err = tx.rows("read peers", selectPeer+`AND deleted = 0 AND checked < ? AND fingerprint IN (SELECT peer FROM chat)
+		ORDER BY checked LIMIT ?`, []any{millis(before), n}, func(scan func(...any) error) error {
+		p, err := scanPeer(scan)
+		if err == nil {
+			out = append(out, *p)
+		}
+		return err
+	})
+	return out, err
 }
 
 // PutPeer adds or replaces a peer. A location record that is older than the
-// stored one, and an empty name, change nothing.
+// stored one, and an empty name, change nothing; what was stated, and a
+// tombstone, stay as they are (SetStated, SetDeleted).
 func (tx *Tx) PutPeer(p *Peer) error {
-	record, seq := p.Record, p.Sequence
-	name := p.Name
+	record, seq, chained := p.Record, p.Sequence, p.Chained
 	switch old, err := tx.Peer(p.Fingerprint); {
 	case err == nil && old.Sequence > seq:
-		record, seq = old.Record, old.Sequence
+		record, seq, chained = old.Record, old.Sequence, old.Chained
 	case err != nil && !notFound(err):
 		return err
 	}
-	_, err := tx.exec("store peer "+p.Fingerprint.String(), `INSERT INTO peer (fingerprint, name, certificate, record, sequence, checked)
-		VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET
+	_, err := tx.exec("store peer "+p.Fingerprint.String(), `INSERT INTO peer (fingerprint, name, certificate, record, sequence, chained, checked)
+		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET
 		name = iif(excluded.name = '', name, excluded.name), certificate = excluded.certificate,
-		record = excluded.record, sequence = excluded.sequence, checked = excluded.checked`,
-		address(p.Fingerprint), name, blob(p.Certificate), blob(record), int64(seq), millis(p.Checked))
+		record = excluded.record, sequence = excluded.sequence, chained = excluded.chained, checked = excluded.checked`,
+		address(p.Fingerprint), p.Name, blob(p.Certificate), blob(record), int64(seq), int64(chained), millis(p.Checked))
+	return err
+}
+
+// SetStated keeps what a device of a known peer said of its record.
+func (tx *Tx) SetStated(fp omega.Fingerprint, s *Statement) error {
+	_, err := tx.exec("note the record of "+fp.String(), `UPDATE peer SET stated = ?, stated_hash = ?, stated_device = ?, stated_proof = ?
+		WHERE fingerprint = ?`, int64(s.Sequence), s.Hash[:], address(s.Device), blob(s.Proof), address(fp))
+	return err
+}
+
+// SetDeleted keeps the tombstone of a peer beside what was known of it, which
+// proves its old messages.
+func (tx *Tx) SetDeleted(fp omega.Fingerprint, tombstone []byte, at time.Time) error {
+	_, err := tx.exec("note the end of "+fp.String(), `UPDATE peer SET deleted = ?, tombstone = ?, checked = ? WHERE fingerprint = ? AND deleted = 0`,
+		millis(at), blob(tombstone), millis(at), address(fp))
 	return err
 }
 
@@ -55,4 +124,17 @@ func (tx *Tx) SetPeerName(fp omega.Fingerprint, name string) error {
 	_, err := tx.exec("name peer "+fp.String(), `INSERT INTO peer (fingerprint, name) VALUES (?, ?)
 		ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name`, address(fp), name)
 	return err
+}
+
+// BehindPeers returns at most n peers whose devices spoke of a later record than
+// the one at hand.
+func (tx *Tx) BehindPeers(n int) (out []Peer, err error) {
+	err = tx.rows("read peers", selectPeer+`AND deleted = 0 AND stated > sequence ORDER BY number LIMIT ?`, []any{n}, func(scan func(...any) error) error {
+		p, err := scanPeer(scan)
+		if err == nil {
+			out = append(out, *p)
+		}
+		return err
+	})
+	return out, err
 }

@@ -32,6 +32,7 @@ const (
 //
 //	CodeBadRequest  it breaks the format or a rule
 //	CodeRefused     the policy on certificates or on registration forbids it
+//	CodeDeleted     (FromSession) the owner deleted the account: nothing else is published under that key
 //	CodeConflict    (FromSession) another record stands; it comes as the entry beside the error
 //	CodeUnavailable this server takes nobody until it is a member of its cloud
 //	CodeDiskFull    stable storage or the number of accounts is at its limit
@@ -151,6 +152,10 @@ func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time
 	if err != nil {
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)
+	}
+	if from.source == FromSession && old.Certificate.Deleted() && !given.Certificate.Deleted() {
+		s.stats.refused.Add(1)
+		return nil, false, omega.Errorf(omega.CodeDeleted, "the account %s was deleted by its owner", old.Fingerprint())
 	}
 	var lost error
 	if from.source == FromSession {

@@ -317,3 +317,50 @@ func (s *fullStore) Put(ctx context.Context, i *keyserver.Item) error {
 	}
 	return s.Store.Put(ctx, i)
 }
+
+// A tombstone is final: homes and devices are gone, in whatever order it comes,
+// and neither its owner nor another server brings back what was there.
+func TestDeletedIsFinal(t *testing.T) {
+	a := newAccount(t, 2)
+	rec := a.record(a.devices[0], 1, nil, nil)
+	living := a.entry(rec)
+	gone, err := pgp.Delete(t.Context(), a.primary, a.cert, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tomb := wire.Entry{Certificate: gone.Bytes()}
+	check := func(t *testing.T, s *keyserver.Server) {
+		t.Helper()
+		r, err := s.Route(t.Context(), a.fp())
+		if err != nil || !r.Deleted || len(r.Homes) != 0 {
+			t.Errorf("route = %+v, %v", r, err)
+		}
+		if e, err := s.Find(t.Context(), a.fp()); err != nil || !e.Certificate.Deleted() || e.Record != nil || len(e.Certificate.Devices()) != 0 {
+			t.Errorf("entry = %+v, %v", e, err)
+		}
+	}
+	for _, first := range []wire.Entry{living, tomb} {
+		store := keyserver.NewMem()
+		s := newServer(t, keyserver.Config{Store: store})
+		src := keyserver.FromSession
+		if len(first.Record) == 0 {
+			src = keyserver.FromServer // only another server can know of it
+		}
+		mustAccept(t, s, src, first)
+		if _, _, err := s.Accept(t.Context(), keyserver.FromServer, tomb); err != nil {
+			t.Fatal(err)
+		}
+		check(t, s)
+		if _, changed, err := s.Accept(t.Context(), keyserver.FromSession, living); changed || !errors.Is(err, &omega.Error{Code: omega.CodeDeleted}) {
+			t.Errorf("registered again: changed %v, %v", changed, err)
+		}
+		if _, changed, err := s.Accept(t.Context(), keyserver.FromServer, living); changed || err != nil {
+			t.Errorf("another server's old entry: changed %v, %v", changed, err)
+		}
+		if _, changed, err := s.Publish(t.Context(), a.fp(), tomb); changed || err != nil {
+			t.Errorf("deleted again: changed %v, %v", changed, err)
+		}
+		check(t, s)
+		check(t, newServer(t, keyserver.Config{Store: store})) // after a restart, out of the store
+	}
+}

@@ -16,6 +16,7 @@ type Route struct {
 	Sequence   uint64 // of the location record; 0 when the account has none
 	Generation uint64 // see Server.Generation
 	Homes      []omega.Fingerprint
+	Deleted    bool // by the owner: nothing is kept for it, and it has no homes
 }
 
 // Route returns where an account's mail goes. It verifies nothing: what is
@@ -35,6 +36,13 @@ func (s *Server) Route(ctx context.Context, account omega.Fingerprint) (*Route, 
 	r := &Route{Sequence: item.Sequence, Generation: generation(item.Hash)}
 	if r.Homes, err = homesOf(item); err != nil {
 		return nil, err
+	}
+	if len(r.Homes) == 0 {
+		e, err := s.parse(item, s.cfg.Now())
+		if err != nil {
+			return nil, omega.Errorf(omega.CodeInternal, "%v", err)
+		}
+		r.Deleted = e.Certificate.Deleted()
 	}
 	s.routes.putIfUnchanged(account, r, gen)
 	return r, nil
@@ -103,7 +111,9 @@ func (r *routes) put(e *Entry) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.gen++
-	sh.set(e.Fingerprint(), &Route{Sequence: e.Sequence(), Generation: generation(e.Hash()), Homes: e.Homes()}, r.max)
+	sh.set(e.Fingerprint(), &Route{
+		Sequence: e.Sequence(), Generation: generation(e.Hash()), Homes: e.Homes(), Deleted: e.Certificate.Deleted(),
+	}, r.max)
 }
 
 // putIfUnchanged keeps a route that was read when the shard was at gen.

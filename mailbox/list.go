@@ -142,6 +142,26 @@ func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []ui
 	return nil
 }
 
+// Clear takes all mail out of a mailbox whose account is gone for good, and
+// forgets its devices. It reports how much mail there was. Doing it again
+// changes nothing. On stable storage it rides on a later commit, so after a
+// crash some may be there again: whoever clears looks again after a start. No
+// tombstone is left: nothing more is to be appended for that account.
+func (s *Store) Clear(ctx context.Context, mailbox omega.Fingerprint) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.pinOne(ctx, mailbox)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { b.pins-- }()
+	if len(b.devices) > 0 {
+		b.devices = []DeviceCursor{}
+		s.soil(b)
+	}
+	return len(s.drop(b, func(Entry) bool { return true })), nil
+}
+
 // drop trims what gone says, and returns it. s.mu is held.
 func (s *Store) drop(b *box, gone func(Entry) bool) []Entry {
 	var out []Entry

@@ -121,6 +121,9 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 // when the news of a new device are here or the clocks agree again, is not
 // refused for good: its proxy repeats it.
 func refusalOf(cert *pgp.Certificate, w *wire.Lease, err error) omega.Code {
+	if cert.Deleted() {
+		return omega.CodeDeleted
+	}
 	_, known := cert.Device(w.Device)
 	if !known && errors.Is(err, keyserver.ErrDevice) || errors.Is(err, keyserver.ErrFuture) {
 		return omega.CodeUnavailable

@@ -255,9 +255,15 @@ func (p *Proxy) findAll(ctx context.Context, by asker, env wire.EnvelopeView, ro
 
 // findRoute looks around for one account.
 func (p *Proxy) findRoute(ctx context.Context, by asker, account, also omega.Fingerprint) (*keyserver.Route, omega.Code) {
+	if p.isDeleted(ctx, account) {
+		return nil, omega.CodeDeleted
+	}
 	_, err := p.findRemote(ctx, by, account, also)
 	if err == nil {
 		r, err := p.cfg.Keys.Route(ctx, account)
+		if err == nil && r.Deleted {
+			return nil, omega.CodeDeleted
+		}
 		if err == nil && len(r.Homes) > 0 {
 			return r, omega.CodeOK
 		}

@@ -37,6 +37,7 @@ type Metrics struct {
 	Spooled   int64 // envelopes kept for other homes
 	Unspooled int64 // of those, and of earlier runs', handed over
 	Compared  int64 // envelopes that another home of the account lacked
+	Purged    int64 // mails of deleted accounts that were thrown away
 
 	Attaches     int64 // leases taken
 	AttachesBad  int64 // leases refused
@@ -55,7 +56,7 @@ type stats struct {
 	retries, timeouts                                                   atomic.Int64
 	delivered, duplicates, pushed, pumped, ephemeral                    atomic.Int64
 	acks, acksForged, resends, rewinds                                  atomic.Int64
-	hinted, spooled, unspooled, compared                                atomic.Int64
+	hinted, spooled, unspooled, compared, purged                        atomic.Int64
 	attaches, attachesBad, finds, misses, published, syncPulls, repairs atomic.Int64
 }
 
@@ -72,7 +73,7 @@ func (p *Proxy) Metrics() Metrics {
 		Retries: s.retries.Load(), Timeouts: s.timeouts.Load(),
 		Delivered: s.delivered.Load(), Duplicates: s.duplicates.Load(), Pushed: s.pushed.Load(), Pumped: s.pumped.Load(), Ephemeral: s.ephemeral.Load(),
 		Acks: s.acks.Load(), AcksForged: s.acksForged.Load(), Resends: s.resends.Load(), Rewinds: s.rewinds.Load(),
-		Hinted: s.hinted.Load(), Spooled: s.spooled.Load(), Unspooled: s.unspooled.Load(), Compared: s.compared.Load(),
+		Hinted: s.hinted.Load(), Spooled: s.spooled.Load(), Unspooled: s.unspooled.Load(), Compared: s.compared.Load(), Purged: s.purged.Load(),
 		Attaches: s.attaches.Load(), AttachesBad: s.attachesBad.Load(),
 		RemoteFinds: s.finds.Load(), RemoteMisses: s.misses.Load(),
 		Published: s.published.Load(), SyncPulls: s.syncPulls.Load(),

@@ -217,6 +217,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	for range jobWorkers {
 		wg.Go(func() { p.jobs.run(ctx) })
 	}
+	wg.Go(func() { p.sweep(ctx) })
 	p.tickLoop(ctx)
 	wg.Wait()
 	p.admit.Lock()

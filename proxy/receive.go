@@ -191,9 +191,12 @@ func (p *Proxy) deliverKnown(ctx context.Context, from omega.Fingerprint, tag ui
 	d := p.newDelivery(env, answerPeer)
 	d.from, d.tag = from, tag
 	for i, account := range env.Recipients {
-		if r := routes[i]; r != nil && slices.Contains(r.Homes, p.self) {
+		switch r := routes[i]; {
+		case r != nil && slices.Contains(r.Homes, p.self):
 			d.add(i, account)
-		} else {
+		case r == nil && p.isDeleted(ctx, account):
+			d.refuse(i, omega.CodeDeleted)
+		default:
 			d.refuse(i, omega.CodeNotFound)
 		}
 	}

@@ -368,6 +368,10 @@ func (p *Proxy) Rest() {
 
 // endRevoked ends sessions of devices that may not speak any more.
 func (p *Proxy) endRevoked(e *keyserver.Entry) {
+	if e.Certificate.Deleted() {
+		p.deleted(context.Background(), e.Fingerprint())
+		return
+	}
 	now := p.now()
 	for _, d := range e.Certificate.Devices() {
 		if d.Active(now) && e.Certificate.Check(now) == nil {

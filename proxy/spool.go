@@ -406,6 +406,9 @@ func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
 	var have, owed []omega.Fingerprint
 	moved := make(map[omega.Fingerprint][]uint16) // by where they live now
 	for n, account := range accountsOf(o.env, o.index) {
+		if s.p.isDeleted(ctx, account) {
+			continue // nobody is owed it any more
+		}
 		switch i := o.index[n]; o.of(i) {
 		case omega.CodeOK:
 			have = append(have, account)

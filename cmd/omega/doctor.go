@@ -93,6 +93,8 @@ func diagnosis(st *clientrpc.StatusResult) *clientrpc.Error {
 		return &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: doing, Why: why, Next: i18n.T("next.clock")}
 	case st.Exposed != "":
 		return &clientrpc.Error{Code: clientrpc.CodeHome, Doing: doing, Why: i18n.T("why.exposed", st.Exposed), Next: i18n.T("next.private", quoted(st.Exposed))}
+	case warnings(st) > 0:
+		return &clientrpc.Error{Code: clientrpc.CodeVerify, Doing: doing, Why: i18n.T("why.notices", warnings(st)), Next: i18n.T("next.notices")}
 	case expired(st):
 		return &clientrpc.Error{Code: clientrpc.CodeKey, Doing: doing, Why: i18n.T("why.keyexpired"), Next: i18n.T("next.renew")}
 	}
@@ -142,9 +144,35 @@ func (a *app) status(st *clientrpc.StatusResult) {
 	if st.Exposed != "" {
 		a.printf("✗ %s  %s\n", a.text("doctor.exposed"), st.Exposed)
 	}
+	if !st.Deleted.IsZero() {
+		a.printf("✗ %s  %s\n", a.text("doctor.deleted"), a.clock(st.Deleted))
+	}
+	for _, n := range st.Notices {
+		a.notice(n)
+	}
 	if !st.Expires.IsZero() {
 		a.printf("%s %s  %s\n", mark[!expired(st)], a.text("doctor.expires"), a.clock(st.Expires))
 	}
+}
+
+// notice prints one about somebody's account. That somebody has deleted it is no
+// fault.
+func (a *app) notice(n clientrpc.Notice) {
+	mark := "⚠"
+	if n.Kind == clientrpc.NoticeDeleted {
+		mark = "–"
+	}
+	a.printf("%s %s  %s  %s  %s\n", mark, n.Account, safe(n.Name), a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence))
+}
+
+// warnings counts the notices that something is wrong.
+func warnings(st *clientrpc.StatusResult) (n int) {
+	for _, x := range st.Notices {
+		if x.Kind != clientrpc.NoticeDeleted {
+			n++
+		}
+	}
+	return n
 }
 
 // skew writes how far two clocks are apart. Servers tell whole seconds.

@@ -39,6 +39,7 @@ type cli struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
+		Revoke  revokeCmd  `cmd:"" help:"${help_revoke}"`
 	} `cmd:"" help:"${help_device}"`
 	Homes struct {
 		Show homesCmd    `cmd:"" default:"1" help:"${help_homes_show}"`
@@ -47,6 +48,7 @@ type cli struct {
 	} `cmd:"" help:"${help_homes}"`
 	Account struct {
 		Listed listedCmd `cmd:"" help:"${help_listed}"`
+		Delete deleteCmd `cmd:"" help:"${help_delete}"`
 	} `cmd:"" help:"${help_account}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`

@@ -131,7 +131,11 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 		if ch.Unread > 0 {
 			unread = a.text("label.unread", ch.Unread)
 		}
-		a.columns(ch.ID.String(), ch.Peer.String(), safe(ch.Name), unread)
+		notice := ""
+		if ch.Notice != "" {
+			notice = a.text("chat." + ch.Notice)
+		}
+		a.columns(ch.ID.String(), ch.Peer.String(), safe(ch.Name), unread, notice)
 	}
 	return nil
 }

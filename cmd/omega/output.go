@@ -39,6 +39,7 @@ var exitCodes = map[string]int{
 	clientrpc.CodeHome:       exitRefused,
 	clientrpc.CodePassphrase: exitRefused,
 	clientrpc.CodeKey:        exitRefused,
+	clientrpc.CodeDeleted:    exitRefused,
 	clientrpc.CodeOffline:    exitQueued,
 	clientrpc.CodeTimeout:    exitTimeout,
 	clientrpc.CodeVerify:     exitVerify,

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 4ad62c1efa71f7a3ff604376db03d9d6b387a77f02084d586aabcf98a9cba0d7
+// source sha256: 7bd172e1a1d9cd02665ab2d868b01782c286037b7204f779e7a28da3019f6bdf
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -37,6 +37,7 @@ type Content struct {
 	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // kinds "delivered" and "read"
 	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`   // kind "resend"
 	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`   // kind "resent"
+	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`      // of any kind; now and then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -116,6 +117,13 @@ func (x *Content) GetResend() *ResendRequest {
 func (x *Content) GetResent() *Resent {
 	if x != nil {
 		return x.Resent
+	}
+	return nil
+}
+
+func (x *Content) GetView() *View {
+	if x != nil {
+		return x.View
 	}
 	return nil
 }
@@ -319,12 +327,118 @@ func (x *Resent) GetPeer() []byte {
 	return nil
 }
 
+// View says which location records the sending device knows.
+type View struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Own           *RecordRef             `protobuf:"bytes,1,opt,name=own,proto3" json:"own,omitempty"`   // of its own account
+	Peer          *RecordRef             `protobuf:"bytes,2,opt,name=peer,proto3" json:"peer,omitempty"` // of the chat's other account
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *View) Reset() {
+	*x = View{}
+	mi := &file_proto_chat_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *View) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*View) ProtoMessage() {}
+
+func (x *View) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use View.ProtoReflect.Descriptor instead.
+func (*View) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *View) GetOwn() *RecordRef {
+	if x != nil {
+		return x.Own
+	}
+	return nil
+}
+
+func (x *View) GetPeer() *RecordRef {
+	if x != nil {
+		return x.Peer
+	}
+	return nil
+}
+
+// RecordRef names a location record.
+type RecordRef struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"` // not 0
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`          // 16: the first octets of the record's hash
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecordRef) Reset() {
+	*x = RecordRef{}
+	mi := &file_proto_chat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordRef) ProtoMessage() {}
+
+func (x *RecordRef) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordRef.ProtoReflect.Descriptor instead.
+func (*RecordRef) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RecordRef) GetSequence() uint64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *RecordRef) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xed\x01\n" +
+	"omega.chat\"\x99\x02\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -332,7 +446,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04line\x18\x04 \x03(\tR\x04line\x12-\n" +
 	"\areceipt\x18\x05 \x01(\v2\x13.omega.chat.ReceiptR\areceipt\x121\n" +
 	"\x06resend\x18\x06 \x01(\v2\x19.omega.chat.ResendRequestR\x06resend\x12*\n" +
-	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resentJ\x04\b\b\x10@\"H\n" +
+	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resent\x12$\n" +
+	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04viewJ\x04\b\b\x10\x17J\x04\b\x18\x10@\"H\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\rR\x04upTo\x12\x10\n" +
@@ -348,7 +463,13 @@ const file_proto_chat_proto_rawDesc = "" +
 	"transcript\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x12\n" +
-	"\x04peer\x18\x04 \x01(\fR\x04peerB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x04peer\x18\x04 \x01(\fR\x04peer\"Z\n" +
+	"\x04View\x12'\n" +
+	"\x03own\x18\x01 \x01(\v2\x15.omega.chat.RecordRefR\x03own\x12)\n" +
+	"\x04peer\x18\x02 \x01(\v2\x15.omega.chat.RecordRefR\x04peer\";\n" +
+	"\tRecordRef\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hashB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -362,22 +483,27 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Receipt)(nil),       // 1: omega.chat.Receipt
 	(*ResendRequest)(nil), // 2: omega.chat.ResendRequest
 	(*Resent)(nil),        // 3: omega.chat.Resent
+	(*View)(nil),          // 4: omega.chat.View
+	(*RecordRef)(nil),     // 5: omega.chat.RecordRef
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	1, // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
 	2, // 1: omega.chat.Content.resend:type_name -> omega.chat.ResendRequest
 	3, // 2: omega.chat.Content.resent:type_name -> omega.chat.Resent
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 3: omega.chat.Content.view:type_name -> omega.chat.View
+	5, // 4: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	5, // 5: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -391,7 +517,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

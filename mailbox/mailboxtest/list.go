@@ -111,3 +111,32 @@ func testRemove(t *testing.T, m Machine) {
 	b.wantMail(1, 0, 0, 2, 1)
 	b.wantMail(2, 0, 0, 1, 2, 3)
 }
+
+// A mailbox that is cleared is empty, now and after a restart, and nobody else's
+// mail is touched; clearing it again finds nothing.
+func testClear(t *testing.T, m Machine) {
+	b := open(t, m, mailbox.Config{})
+	b.setDevices(1, 101)
+	for n := range 4 {
+		b.append(n, 1, 2)
+	}
+	b.waitStored(8)
+	b.reopen() // what is cleared is not in memory
+	b.append(4, 1)
+	if n, err := b.Clear(b.ctx, Account(1)); n != 5 || err != nil {
+		t.Fatalf("cleared %d mails, %v, want 5", n, err)
+	}
+	b.wantMail(1, 0)
+	b.waitStored(4)
+	b.reopen()
+	b.wantMail(1, 0)
+	b.wantMail(2, 0, 0, 1, 2, 3)
+	if got := b.waiting(10); !slices.Equal(got, accounts(2)) {
+		t.Errorf("mailboxes %v wait, want only the other one", got)
+	}
+	for _, account := range []int{1, 3} {
+		if n, err := b.Clear(b.ctx, Account(account)); n != 0 || err != nil {
+			t.Errorf("mailbox %d: cleared %d mails of none, %v", account, n, err)
+		}
+	}
+}

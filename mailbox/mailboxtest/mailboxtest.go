@@ -62,6 +62,7 @@ func Run(t *testing.T, newMachine func(t testing.TB) Machine) {
 		{"Waiting", testWaiting},
 		{"Keys", testKeys},
 		{"Remove", testRemove},
+		{"Clear", testClear},
 		{"Totals", testTotals},
 		{"Tombstones", testTombstones},
 		{"TombstonesOfManySegments", testTombstonesOfManySegments},

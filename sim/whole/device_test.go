@@ -3,6 +3,7 @@ package whole
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -80,4 +81,67 @@ func TestNoNetwork(t *testing.T) {
 	wantVerified(t, b.receive(t, 1), "later")
 	a.awaitState(t, b, id, "read")
 	a.awaitState(t, lost, lostID, "failed")
+}
+
+// TestRevokedDevice revokes a device while one of the account's homes is down.
+// Within seconds it has no session, and nobody writes for it any more; the home
+// that was down throws away what waits for it, too, once it is back.
+func TestRevokedDevice(t *testing.T) {
+	t.Parallel()
+	servers := ownCloud(t, 4, "open", young)
+	a, b := newPerson(t, "a", servers[0].address()), newPerson(t, "b", servers[1].address())
+	homes := b.awaitHomes(t, 3)
+	b2 := b.link(t, servers[2].address())
+	b2.awaitHomes(t, 3)
+	a.know(t, b)
+	a.send(t, b, "to both", "delivered")
+	wantVerified(t, b2.receive(t, 1), "to both")
+	wantVerified(t, b.receive(t, 1), "to both")
+	i := slices.IndexFunc(homes, func(h omega.Fingerprint) bool {
+		return h != servers[0].fpr() && h != servers[1].fpr() && h != servers[2].fpr()
+	})
+	if i < 0 {
+		i = slices.IndexFunc(homes, func(h omega.Fingerprint) bool { return h != servers[1].fpr() && h != servers[0].fpr() })
+	}
+	down := find(t, servers, homes[i])
+	must(t, down.end())
+
+	_, err := clientrpc.Revoke.Call(t.Context(), b2.conn, clientrpc.RevokeParams{Device: b.fpr})
+	wantCode(t, err, clientrpc.CodeKey)
+	_, err = clientrpc.Revoke.Call(t.Context(), b.conn, clientrpc.RevokeParams{Device: b.fpr})
+	wantCode(t, err, clientrpc.CodeUsage)
+	began := time.Now()
+	d, err := clientrpc.Revoke.Call(t.Context(), b.conn, clientrpc.RevokeParams{Device: b2.fpr})
+	if err != nil || d.Status != "revoked" || d.Fingerprint != b2.fpr {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	until(t, "the revoked device is offline", func() bool { return !b2.status(t).Online })
+	t.Logf("the revoked device was out after %v", time.Since(began))
+	b.send(t, a, "I lost my phone", "stored")
+	wantVerified(t, a.receive(t, 1), "I lost my phone") // it tells of the record
+	until(t, "the other side knows", func() bool {
+		l := a.lookup(t, b.account)
+		return slices.ContainsFunc(l.Devices, func(d clientrpc.Device) bool { return d.Fingerprint == b2.fpr && d.Status == "revoked" })
+	})
+	a.send(t, b, "only to you", "stored")
+	wantVerified(t, b.receive(t, 1), "only to you")
+	must(t, down.start())
+	b.awaitHomes(t, 3)
+	until(t, "the revoked device knows why", func() bool {
+		st := b2.status(t)
+		return !st.Online && st.Problem != nil && st.Problem.Code == clientrpc.CodeRefused && st.Problem.Why.Key == "why.revoked"
+	})
+	if got := texts(b2.history(t, a)); !slices.Equal(got, []string{"to both"}) {
+		t.Errorf("the revoked device has %q", got)
+	}
+	b2.close(t)
+	for _, s := range servers {
+		until(t, "nothing waits at "+s.cfg.Name, func() bool {
+			b.awaitHomes(t, 3) // what is for the other device is taken
+			must(t, s.end())
+			n := s.waiting(t, b.account)
+			must(t, s.start())
+			return n == 0
+		})
+	}
 }

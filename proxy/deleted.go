@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// sweepInterval is how often mailboxes of deleted accounts are looked for again:
+// mail that was on its way when the news came, or that a crash brought back.
+const sweepInterval = time.Hour
+
+// deleted forgets all that this server has for an account whose owner deleted
+// it, whether it was a home, a deputy or the proxy of a device. Doing it again
+// changes nothing. (spec/delivery.md, DELIV-33)
+func (p *Proxy) deleted(ctx context.Context, account omega.Fingerprint) {
+	p.sessions.all(func(s *session) {
+		if s.account == account {
+			s.end(omega.CodeDeleted, "the account was deleted by its owner")
+		}
+	})
+	p.home.evict(account)
+	n, err := p.cfg.Mail.Clear(ctx, account)
+	if err != nil {
+		p.log.ErrorContext(ctx, "mailbox of a deleted account not cleared", "err", err) // the next sweep does
+		return
+	}
+	p.stats.purged.Add(int64(n))
+}
+
+// evict ends all leases of an account.
+func (h *home) evict(account omega.Fingerprint) {
+	b := h.boxes.get(account)
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	leases := append([]*lease(nil), b.leases...)
+	b.mu.Unlock()
+	for _, l := range leases {
+		h.detach(l.device, func(o *lease) bool { return o == l })
+		l.dismiss()
+	}
+}
+
+// sweep clears what waits for deleted accounts, from time to time until ctx ends
+// and at once: a crash between the news and the clearing is made good.
+func (p *Proxy) sweep(ctx context.Context) {
+	t := time.NewTicker(sweepInterval)
+	defer t.Stop()
+	for {
+		if err := p.sweepDeleted(ctx); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(ctx, "mailboxes of deleted accounts not looked for", "err", err)
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *Proxy) sweepDeleted(ctx context.Context) error {
+	var after omega.Fingerprint
+	for {
+		page, err := p.cfg.Mail.Waiting(ctx, after, comparePage)
+		if err != nil {
+			return err
+		}
+		for _, account := range page {
+			if p.isDeleted(ctx, account) {
+				p.deleted(ctx, account)
+			}
+		}
+		if len(page) < comparePage {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// isDeleted reports whether this server knows that an account was deleted.
+func (p *Proxy) isDeleted(ctx context.Context, account omega.Fingerprint) bool {
+	r, err := p.cfg.Keys.Route(ctx, account)
+	return err == nil && r.Deleted
+}
