@@ -130,7 +130,7 @@ func (c *Config) checkAnnounce() error {
 		}
 		// Names and private addresses are for Warnings: only the port is always wrong.
 		if err := transport.CheckAnnounced(net.JoinHostPort("name.example", port), true); err != nil {
-			return fmt.Errorf("%s: nobody dials port %s, which is another service's; take 443 or one from 1024 on", a.key, port)
+			return wrong("config.port", a.key, port)
 		}
 	}
 	if c.Announce.HTTP == "" {

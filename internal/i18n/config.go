@@ -19,6 +19,7 @@ var configuration = map[string]entry{
 	"config.listen":       {"{0}：\"{1}\" 不是 host:port；\":7000\" 表示這部電腦的所有位址，也可以寫 \"192.0.2.1:7000\"", "{0}: \"{1}\" is not host:port; write \":7000\" for every address of this machine, or \"192.0.2.1:7000\""},
 	"config.sameport":     {"{0}：連接埠 {1} 已經給 {2} 用了", "{0}: port {1} is the one of {2} already"},
 	"config.announce":     {"{0}：\"{1}\" 不是 host:port；請寫別人連得到的位址，例如 \"im.example.tw:7000\"", "{0}: \"{1}\" is not host:port; write what others dial, for example \"im.example.tw:7000\""},
+	"config.port":         {"{0}：沒有人會連到連接埠 {1}，那是其他服務的；請用 443，或 1024 以上的", "{0}: nobody dials port {1}, which is another service's; take 443 or one from 1024 on"},
 	"config.undialable":   {"{0}：\"{1}\" 沒有別人連得到的主機與連接埠", "{0}: \"{1}\" names no host and port that others could dial"},
 	"config.url":          {"{0}：\"{1}\" 不是像 \"https://im.example.tw\" 這樣的網址", "{0}: \"{1}\" is not a URL like \"https://im.example.tw\""},
 	"config.registration": {"registration：\"{0}\" 不是 open、invite 或 closed", "registration: \"{0}\" is not open, invite or closed"},
