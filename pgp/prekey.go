@@ -28,10 +28,12 @@ const (
 	// session key.
 	hybridWrapBody = 1 + 8 + 1 + 32 + mlkem.CiphertextSize768 + 1 + 1 + sessionKeySize + 8
 
-	// HybridWrapSize is the size of what Prekey.Wrap makes, PrekeySize that of a
-	// public prekey, both in octets with their packet headers.
+	// HybridWrapSize is the size of what Prekey.Wrap makes, in octets, with its
+	// packet header.
 	HybridWrapSize = 3 + hybridWrapBody
-	PrekeySize     = 3 + prekeyBody
+
+	// PrekeySize is the same of a public prekey.
+	PrekeySize = 3 + prekeyBody
 
 	// PrekeySecretSize is the size of what PrekeySecret.Marshal writes.
 	PrekeySecretSize = 4 + 32 + mlkem.SeedSize
