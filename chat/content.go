@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
 	"github.com/omega-im/omega/internal/chatpb"
 	"github.com/omega-im/omega/pgp"
 )
@@ -192,7 +193,7 @@ func validLine(line string) bool {
 			return false
 		}
 	}
-	return name != "" && strings.IndexFunc(value, func(r rune) bool { return !plain(r) }) < 0
+	return name != "" && strings.IndexFunc(value, func(r rune) bool { return !canon.Plain(r) }) < 0
 }
 
 // Field numbers of proto/chat.proto that stand readable in the transcript.

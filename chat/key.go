@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
 )
 
 // A Key is one sending key of one device in one chat, as its readers keep it:
@@ -54,19 +55,19 @@ const recordVersion = "1"
 //	Profile-Name: text                   (if there is one)
 func (k *Key) Text() []byte {
 	hash := k.MembersHash()
-	b := appendLine(make([]byte, 0, 1024), "Omega-Key-Record", recordVersion)
-	b = appendHex(b, "Chat", k.Chat[:])
-	b = appendHex(b, "Locator", k.Locator[:])
-	b = appendUint(b, "Key-Epoch", k.Epoch)
-	b = appendUint(b, "First-Sequence", k.First)
-	b = appendAddress(b, "From", k.From)
-	b = appendAddress(b, "Device", k.Device)
-	b = appendHex(b, "Members-Hash", hash[:])
+	b := canon.AppendLine(make([]byte, 0, 1024), "Omega-Key-Record", recordVersion)
+	b = canon.AppendHex(b, "Chat", k.Chat[:])
+	b = canon.AppendHex(b, "Locator", k.Locator[:])
+	b = canon.AppendUint(b, "Key-Epoch", k.Epoch)
+	b = canon.AppendUint(b, "First-Sequence", k.First)
+	b = canon.AppendAddress(b, "From", k.From)
+	b = canon.AppendAddress(b, "Device", k.Device)
+	b = canon.AppendHex(b, "Members-Hash", hash[:])
 	b = appendMembers(b, k.Members)
-	b = appendHex(b, "Key-Commitment", k.Commitment[:])
-	b = appendTime(b, "Time", k.Time)
+	b = canon.AppendHex(b, "Key-Commitment", k.Commitment[:])
+	b = canon.AppendTime(b, "Time", k.Time)
 	if k.Profile != "" {
-		b = appendLine(b, "Profile-Name", k.Profile)
+		b = canon.AppendLine(b, "Profile-Name", k.Profile)
 	}
 	return b
 }
@@ -101,28 +102,28 @@ func parseKey(text []byte) (*Key, error) {
 		return nil, malformed("key record: %d octets", len(text))
 	}
 	k := &Key{}
-	r := lineReader{b: text}
-	if r.text("Omega-Key-Record") != recordVersion {
-		r.bad = true
+	r := canon.Reader{B: text}
+	if r.Text("Omega-Key-Record") != recordVersion {
+		r.Bad = true
 	}
-	r.hex("Chat", k.Chat[:])
-	r.hex("Locator", k.Locator[:])
-	k.Epoch, k.First = r.uint("Key-Epoch"), r.uint("First-Sequence")
-	k.From, k.Device = r.fingerprint("From"), r.fingerprint("Device")
-	r.text("Members-Hash") // compared below, with everything else
+	r.Hex("Chat", k.Chat[:])
+	r.Hex("Locator", k.Locator[:])
+	k.Epoch, k.First = r.Uint("Key-Epoch"), r.Uint("First-Sequence")
+	k.From, k.Device = r.Fingerprint("From"), r.Fingerprint("Device")
+	r.Text("Members-Hash") // compared below, with everything else
 	for len(k.Members) < omega.MaxRecipients {
-		value, ok := r.optional("Member")
+		value, ok := r.Optional("Member")
 		if !ok {
 			break
 		}
 		m, ok := parseMember(value)
-		r.bad = r.bad || !ok
+		r.Bad = r.Bad || !ok
 		k.Members = append(k.Members, m)
 	}
-	r.hex("Key-Commitment", k.Commitment[:])
-	k.Time = r.time("Time")
-	k.Profile, _ = r.optional("Profile-Name")
-	if r.bad || len(r.b) != 0 || !k.valid() || !bytes.Equal(k.Text(), text) {
+	r.Hex("Key-Commitment", k.Commitment[:])
+	k.Time = r.Time("Time")
+	k.Profile, _ = r.Optional("Profile-Name")
+	if r.Bad || len(r.B) != 0 || !k.valid() || !bytes.Equal(k.Text(), text) {
 		return nil, malformed("key record")
 	}
 	k.membersHash = hashMembers(k.Members)

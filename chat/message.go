@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -122,7 +123,7 @@ func parseInner(b []byte) (*inner, error) {
 	for _, c := range b[65:71] {
 		ms = ms<<8 | int64(c)
 	}
-	if ms > maxMilli {
+	if ms > canon.MaxMilli {
 		return nil, malformed("message: time %d ms", ms)
 	}
 	in.time = time.UnixMilli(ms).UTC()

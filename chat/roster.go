@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -26,10 +27,10 @@ const membersLabel = "omega-im/chat/members/v1\n"
 func appendMembers(b []byte, members []Member) []byte {
 	for _, m := range members {
 		b = append(b, "Member: "...)
-		b = appendFingerprint(b, m.Account)
+		b = canon.AppendFingerprint(b, m.Account)
 		for i, d := range m.Devices {
 			b = append(b, " ,"[min(i, 1)])
-			b = appendFingerprint(b, d)
+			b = canon.AppendFingerprint(b, d)
 		}
 		b = append(b, '\n')
 	}
@@ -46,11 +47,11 @@ func parseMember(value string) (Member, bool) {
 	account, devices, _ := strings.Cut(value, " ")
 	m := Member{}
 	var ok bool
-	if m.Account, ok = parseFingerprint(account); !ok {
+	if m.Account, ok = canon.ParseFingerprint(account); !ok {
 		return m, false
 	}
 	for d := range strings.SplitSeq(devices, ",") {
-		f, ok := parseFingerprint(d)
+		f, ok := canon.ParseFingerprint(d)
 		if !ok || len(m.Devices) >= omega.MaxDevices {
 			return m, false
 		}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
 )
 
 // A Transcript is what the signature of a message covers: readable lines, a
@@ -58,27 +59,27 @@ var transcriptNames = []string{
 
 // appendHead appends everything before the text, the blank line included.
 func (t *Transcript) appendHead(b []byte) []byte {
-	b = appendLine(b, "Omega-Message", transcriptVersion)
-	b = appendHex(b, "Id", t.ID[:])
-	b = appendHex(b, "Chat", t.Chat[:])
-	b = appendHex(b, "Members", t.Members[:])
-	b = appendUint(b, "Key-Epoch", t.Epoch)
-	b = appendHex(b, "Key-Commitment", t.Commitment[:])
-	b = appendAddress(b, "From", t.From)
-	b = appendAddress(b, "Device", t.Device)
-	b = appendUint(b, "Sequence", t.Sequence)
-	b = appendHex(b, "Previous", t.Previous[:])
+	b = canon.AppendLine(b, "Omega-Message", transcriptVersion)
+	b = canon.AppendHex(b, "Id", t.ID[:])
+	b = canon.AppendHex(b, "Chat", t.Chat[:])
+	b = canon.AppendHex(b, "Members", t.Members[:])
+	b = canon.AppendUint(b, "Key-Epoch", t.Epoch)
+	b = canon.AppendHex(b, "Key-Commitment", t.Commitment[:])
+	b = canon.AppendAddress(b, "From", t.From)
+	b = canon.AppendAddress(b, "Device", t.Device)
+	b = canon.AppendUint(b, "Sequence", t.Sequence)
+	b = canon.AppendHex(b, "Previous", t.Previous[:])
 	if !t.Seen.IsZero() {
-		b = appendHex(b, "Seen", t.Seen[:])
+		b = canon.AppendHex(b, "Seen", t.Seen[:])
 	}
-	b = appendTime(b, "Time", t.Time)
-	b = appendLine(b, "Kind", string(t.Kind))
+	b = canon.AppendTime(b, "Time", t.Time)
+	b = canon.AppendLine(b, "Kind", string(t.Kind))
 	for _, line := range t.Lines {
 		b = append(b, line...)
 		b = append(b, '\n')
 	}
 	if t.ContentHash != (Hash{}) {
-		b = appendHex(b, "Content-Hash", t.ContentHash[:])
+		b = canon.AppendHex(b, "Content-Hash", t.ContentHash[:])
 	}
 	return append(b, '\n')
 }
@@ -116,44 +117,44 @@ func ParseTranscript(b []byte) (*Transcript, error) {
 		return nil, malformed("transcript: text")
 	}
 	t := &Transcript{Text: string(text)}
-	r := lineReader{b: head}
-	if r.text("Omega-Message") != transcriptVersion {
-		r.bad = true
+	r := canon.Reader{B: head}
+	if r.Text("Omega-Message") != transcriptVersion {
+		r.Bad = true
 	}
-	r.hex("Id", t.ID[:])
-	r.hex("Chat", t.Chat[:])
-	r.hex("Members", t.Members[:])
-	t.Epoch = r.uint("Key-Epoch")
-	r.hex("Key-Commitment", t.Commitment[:])
-	t.From, t.Device = r.fingerprint("From"), r.fingerprint("Device")
-	t.Sequence = r.uint("Sequence")
-	r.hex("Previous", t.Previous[:])
-	if seen, ok := r.optional("Seen"); ok && !unhex(t.Seen[:], seen) {
-		r.bad = true
+	r.Hex("Id", t.ID[:])
+	r.Hex("Chat", t.Chat[:])
+	r.Hex("Members", t.Members[:])
+	t.Epoch = r.Uint("Key-Epoch")
+	r.Hex("Key-Commitment", t.Commitment[:])
+	t.From, t.Device = r.Fingerprint("From"), r.Fingerprint("Device")
+	t.Sequence = r.Uint("Sequence")
+	r.Hex("Previous", t.Previous[:])
+	if seen, ok := r.Optional("Seen"); ok && !canon.Unhex(t.Seen[:], seen) {
+		r.Bad = true
 	}
-	t.Time = r.time("Time")
-	t.Kind = Kind(r.text("Kind"))
+	t.Time = r.Time("Time")
+	t.Kind = Kind(r.Text("Kind"))
 	t.parseTail(&r)
-	if r.bad || !t.Kind.valid() || t.Sequence == 0 || !bytes.Equal(t.appendHead(nil), head) {
+	if r.Bad || !t.Kind.valid() || t.Sequence == 0 || !bytes.Equal(t.appendHead(nil), head) {
 		return nil, malformed("transcript: header lines")
 	}
 	return t, nil
 }
 
 // parseTail reads the additional lines and the content hash.
-func (t *Transcript) parseTail(r *lineReader) {
-	for !r.bad && !bytes.Equal(r.b, []byte("\n")) {
-		if hash, ok := r.optional("Content-Hash"); ok {
-			r.bad = !unhex(t.ContentHash[:], hash) || !bytes.Equal(r.b, []byte("\n"))
+func (t *Transcript) parseTail(r *canon.Reader) {
+	for !r.Bad && !bytes.Equal(r.B, []byte("\n")) {
+		if hash, ok := r.Optional("Content-Hash"); ok {
+			r.Bad = !canon.Unhex(t.ContentHash[:], hash) || !bytes.Equal(r.B, []byte("\n"))
 			return
 		}
-		name, value, size, ok := r.next()
+		name, value, size, ok := r.Next()
 		line := strings.Join([]string{name, value}, ": ")
 		if !ok || !validLine(line) || len(t.Lines) >= MaxLines {
-			r.bad = true
+			r.Bad = true
 			return
 		}
 		t.Lines = append(t.Lines, line)
-		r.b = r.b[size:]
+		r.B = r.B[size:]
 	}
 }

@@ -1,0 +1,98 @@
+package secure
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func FuzzParseWraps(f *testing.F) {
+	o, _ := open(f, people(f, 2, 2, true))
+	for _, b := range o.Wraps {
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if _, err := ParseWraps(b); err != nil && !errors.Is(err, ErrMalformed) {
+			t.Fatalf("%v is not ErrMalformed", err)
+		}
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	o, _ := open(f, people(f, 2, 2, true))
+	f.Add(o.Epoch.Record.Text())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := parseRecord(b)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Fatalf("%v is not ErrMalformed", err)
+			}
+			return
+		}
+		if !bytes.Equal(r.Text(), b) {
+			t.Fatal("written differently")
+		}
+	})
+}
+
+func FuzzUnseal(f *testing.F) {
+	devices := people(f, 2, 1, false)
+	_, epochs := open(f, devices)
+	p, err := epochs[0].Seal(devices[0].id(), now, []byte("x"))
+	must(f, err)
+	f.Add(p)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if in, err := epochs[1].Unseal(b); err == nil && !bytes.Equal(b, p) {
+			t.Fatalf("opened %v", in)
+		}
+	})
+}
+
+func FuzzUnmarshal(f *testing.F) {
+	o, _ := open(f, people(f, 2, 2, true))
+	f.Add(o.Epoch.Marshal())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		e, err := Unmarshal(b)
+		if err == nil && !bytes.Equal(e.Marshal(), b) {
+			_, err = Unmarshal(e.Marshal())
+			must(t, err)
+		}
+	})
+}
+
+// BenchmarkOpen200 is an epoch for 100 people with 2 devices each.
+func BenchmarkOpen200(b *testing.B) {
+	devices := people(b, 100, 2, false)
+	p := plan(devices)
+	for b.Loop() {
+		if _, err := Open(b.Context(), zeros{}, devices[0].sign, p); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 7
+	}
+	return len(b), nil
+}
+
+func BenchmarkSeal(b *testing.B) {
+	devices := people(b, 2, 1, false)
+	o, _ := open(b, devices)
+	text := make([]byte, 200)
+	start := o.Epoch.Marshal()
+	e, _ := Unmarshal(start)
+	b.ReportAllocs()
+	for b.Loop() {
+		if e.Sent(devices[0].id()) == MaxLimit {
+			e, _ = Unmarshal(start)
+		}
+		if _, err := e.Seal(devices[0].id(), now, text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

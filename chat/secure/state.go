@@ -1,0 +1,99 @@
+package secure
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/omega-im/omega/pgp"
+)
+
+const stateVersion = 1
+
+// Marshal returns the stored form of the epoch. It holds keys: it goes where it
+// can be overwritten.
+//
+//	u8 version (1) | 3 × 32 record, header and tag key | 8 locator | 32 commitment
+//	| { 32 chain key | u8 next | u8 skipped | { u8 number | 32 key }* }*, one per device
+//	| 64 signature | text of the record, to the end
+//
+// The text's devices say how many chains there are, so u16 their number stands
+// before them.
+func (e *Epoch) Marshal() []byte {
+	b := []byte{stateVersion}
+	for _, k := range [][32]byte{e.keys.record, e.keys.header, e.keys.tag} {
+		b = append(b, k[:]...)
+	}
+	b = append(append(b, e.keys.locator[:]...), e.keys.commitment[:]...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(e.chains)))
+	for i := range e.chains {
+		c := &e.chains[i]
+		b = append(append(b, c.key[:]...), byte(c.next), byte(len(c.skipped)))
+		for _, n := range slices.Sorted(maps.Keys(c.skipped)) {
+			k := c.skipped[n]
+			b = append(append(b, byte(n)), k[:]...)
+		}
+	}
+	return append(append(b, e.Record.Signature[:]...), e.Record.text...)
+}
+
+// Unmarshal reads what Epoch.Marshal wrote.
+func Unmarshal(b []byte) (*Epoch, error) {
+	const head = 1 + 3*32 + 8 + 32 + 2
+	if len(b) < head || b[0] != stateVersion {
+		return nil, malformed("stored epoch of %d octets", len(b))
+	}
+	e := &Epoch{}
+	b = b[1:]
+	for _, k := range []*Secret{&e.keys.record, &e.keys.header, &e.keys.tag} {
+		b = b[copy(k[:], b):]
+	}
+	b = b[copy(e.keys.locator[:], b):]
+	b = b[copy(e.keys.commitment[:], b):]
+	n := int(binary.BigEndian.Uint16(b))
+	b = b[2:]
+	if n > MaxDevices {
+		return nil, malformed("stored epoch with %d chains", n)
+	}
+	e.chains = make([]chain, n)
+	var ok bool
+	for i := range e.chains {
+		if b, ok = e.chains[i].unmarshal(b); !ok {
+			return nil, malformed("chain %d of a stored epoch", i)
+		}
+	}
+	if len(b) < pgp.CompactSize {
+		return nil, malformed("stored epoch without a record")
+	}
+	var err error
+	if e.Record, err = parseRecord(b[pgp.CompactSize:]); err != nil {
+		return nil, err
+	}
+	e.Record.Signature = pgp.Compact(b)
+	if e.devices = e.Record.Devices(); len(e.devices) != n {
+		return nil, malformed("stored epoch with %d chains for %d devices", n, len(e.devices))
+	}
+	return e, nil
+}
+
+func (c *chain) unmarshal(b []byte) ([]byte, bool) {
+	if len(b) < 34 {
+		return nil, false
+	}
+	copy(c.key[:], b)
+	c.next = uint32(b[32])
+	n := int(b[33])
+	if b = b[34:]; len(b) < 33*n || c.next > MaxLimit || n > int(c.next) {
+		return nil, false
+	}
+	for ; n > 0; n, b = n-1, b[33:] {
+		if c.skipped == nil {
+			c.skipped = map[uint32][32]byte{}
+		}
+		if uint32(b[0]) >= c.next {
+			return nil, false
+		}
+		c.skipped[uint32(b[0])] = [32]byte(b[1:])
+	}
+	return b, true
+}
