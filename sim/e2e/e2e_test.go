@@ -111,7 +111,7 @@ func setUpScript(env *testscript.Env) error {
 
 // patience is how long anything may take that has to happen; machines that run
 // tests are busy.
-const patience = 60 * time.Second
+const patience = 120 * time.Second
 
 // await waits until done reports true.
 func await(done func() bool) error {
