@@ -80,7 +80,7 @@ func missing(t *testing.T, what string) {
 }
 
 // patience bounds all checks together.
-const patience = 4 * time.Minute
+const patience = 8 * time.Minute
 
 // run starts the checks and makes a test of each.
 func run(t *testing.T, nodejs string, plan map[string]any, c *cloud) {
