@@ -239,7 +239,7 @@ func TestNonsenseAnswers(t *testing.T) {
 	peer := newIdentity(t, "peer")
 	p.put(entryOf(t, peer, p.id.Account(), 1), peer.Account())
 	r, err := clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{
-		ID: omega.ID{1}, To: peer.Account().String(), Text: "x", Wait: "stored", Timeout: 20 * time.Second,
+		ID: omega.ID{1}, To: peer.Account().String(), Text: "x", Wait: "stored", Timeout: time.Minute,
 	})
 	if err != nil || r.State != clientrpc.StateStored {
 		t.Fatalf("%+v, %v", r, err)

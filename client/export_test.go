@@ -18,7 +18,7 @@ func TestExportWithoutAnswers(t *testing.T) {
 	c := p.newCore(t, func(cfg *Config) { cfg.Clock = clock.time })
 	s := p.newStranger(t, c, "peer")
 	p.push(t, s.seal(t, c, "x")...)
-	r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: 10 * time.Second})
+	r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: time.Minute})
 	if err != nil || len(r.Messages) != 1 || !r.Messages[0].Verified {
 		t.Fatalf("%+v, %v", r, err)
 	}

@@ -182,7 +182,7 @@ func TestParameters(t *testing.T) {
 		{"send to oneself", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: c.acc.Fingerprint.String(), Text: "x"})},
 		{"send to no address", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: "you", Text: "x"})},
 		{"send to no chat", clientrpc.CodeNotFound, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: omega.ChatID{5}.String(), Text: "x"})},
-		{"send to nobody", clientrpc.CodeNotFound, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: nobody, Text: "x", Timeout: 20 * time.Second})},
+		{"send to nobody", clientrpc.CodeNotFound, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: nobody, Text: "x", Timeout: time.Minute})},
 		{"history of no address", clientrpc.CodeUsage, callOf(c, clientrpc.History, clientrpc.HistoryParams{Chat: "x"})},
 		{"history of no chat", clientrpc.CodeNotFound, callOf(c, clientrpc.History, clientrpc.HistoryParams{Chat: nobody})},
 		{"search in no address", clientrpc.CodeUsage, callOf(c, clientrpc.Search, clientrpc.SearchParams{Text: "x", Chat: "x"})},

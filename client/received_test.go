@@ -81,7 +81,7 @@ func TestReceivedNonsense(t *testing.T) {
 			mails[i].Received = received
 		}
 		p.push(t, mails...)
-		r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: 10 * time.Second})
+		r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: time.Minute})
 		if err != nil || len(r.Messages) != 1 {
 			t.Fatalf("received at %d: %d messages, %v", received, len(r.Messages), err)
 		}

@@ -42,7 +42,7 @@ func TestShadowedWhileParked(t *testing.T) {
 			mails = []wire.Mail{shadow, message, record}
 		}
 		p.push(t, mails...)
-		r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: 10 * time.Second})
+		r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 1, Timeout: time.Minute})
 		if err != nil || len(r.Messages) != 1 || r.Messages[0].Text != "from Alice" || !r.Messages[0].Verified {
 			t.Fatalf("parked first %v: %+v, %v", parkedFirst, r.Messages, err)
 		}

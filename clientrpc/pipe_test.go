@@ -45,7 +45,7 @@ func await(t *testing.T, what string, done <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		buf := make([]byte, 1<<16)
 		t.Fatalf("%s does not end\n%s", what, buf[:runtime.Stack(buf, true)])
 	}

@@ -14,7 +14,7 @@ import (
 func TestAnswersAreAnnounced(t *testing.T) {
 	a := run(t, "")
 	b := run(t, "[cloud]\nbootstrap = [\""+a.ServerAddress()+"\"]")
-	await(t, "the servers know each other", 10*time.Second, func() bool {
+	await(t, "the servers know each other", time.Minute, func() bool {
 		return a.cloud.Announcement(b.Fingerprint()) != nil && b.cloud.Announcement(a.Fingerprint()) != nil
 	})
 	if !a.answers(b.Fingerprint()) || !b.answers(a.Fingerprint()) || a.cloud.Announcement(b.Fingerprint()).Flags&mesh.FlagAnswers == 0 {
@@ -30,5 +30,5 @@ func TestAnswersAreAnnounced(t *testing.T) {
 	if err := b.cloud.Update(func(own *mesh.Announcement) { own.Flags &^= mesh.FlagAnswers }); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the other has heard of it", 10*time.Second, func() bool { return !a.answers(b.Fingerprint()) })
+	await(t, "the other has heard of it", time.Minute, func() bool { return !a.answers(b.Fingerprint()) })
 }

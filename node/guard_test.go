@@ -51,7 +51,7 @@ func TestNothingInsideIsDialled(t *testing.T) {
 			return err
 		},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if err := dial(ctx); !errors.Is(err, transport.ErrNotPublic) {
 			t.Errorf("%s: %v", name, err)
 		}

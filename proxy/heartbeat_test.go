@@ -57,10 +57,15 @@ func (c *testCloud) atHomes(n int) (people []*testPerson, clients []*testClient)
 // TestHeartbeat states DELIV-27: while all agree no lease is sent again, and
 // what goes between two servers does not grow with their users.
 func TestHeartbeat(t *testing.T) {
-	users := 1000
-	if testing.Short() {
-		users = 50
+	few, many := idleOctets(t, 20), idleOctets(t, 200) // more than there are buckets
+	if few != many || few == 0 {
+		t.Errorf("%d octets with 20 users, %d with 200", few, many)
 	}
+}
+
+// idleOctets has so many users rest and returns what went between their four
+// servers meanwhile.
+func idleOctets(t *testing.T, users int) (octets int64) {
 	inCloud(t, 4, func(t *testing.T, c *testCloud) {
 		c.atHomes(users)
 		n := c.counted()
@@ -82,8 +87,10 @@ func TestHeartbeat(t *testing.T) {
 				t.Errorf("%d leases at a home", got)
 			}
 		}
-		t.Logf("%d users at three homes: %d octets a minute", users, n.octets.Load()*int64(time.Minute)/int64(idle))
+		octets = n.octets.Load()
+		t.Logf("%d users at three homes: %d octets a minute", users, octets*int64(time.Minute)/int64(idle))
 	})
+	return octets
 }
 
 // TestHeartbeatUnknown has homes that do not know the frame: each lease is sent

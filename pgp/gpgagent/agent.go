@@ -165,11 +165,13 @@ func (a *Agent) inHome(args ...string) []string {
 }
 
 // connectTries is how often connect starts the agent. One that is just ending
-// still takes connections, and then drops them.
+// still takes connections, and then drops them; and gpgconf waits five seconds
+// for one that starts, which a busy machine may need longer for.
 const connectTries = 3
 
 // connect opens a connection to the agent, which it starts if needed.
 func (a *Agent) connect(ctx context.Context) (*conn, error) {
+	var launch error // of the last start
 	for try := 0; ; try++ {
 		c, err := a.greeted(ctx)
 		switch {
@@ -177,12 +179,12 @@ func (a *Agent) connect(ctx context.Context) (*conn, error) {
 			return c, nil
 		case ctx.Err() != nil:
 			return nil, fmt.Errorf("connect to gpg-agent: %w", context.Cause(ctx))
+		case launch != nil && try == connectTries:
+			return nil, fmt.Errorf("%w: start it: %w", ErrNoAgent, launch)
 		case try == connectTries, errors.Is(err, os.ErrDeadlineExceeded):
 			return nil, fmt.Errorf("%w: %w", ErrNoAgent, err)
 		}
-		if _, err := a.run(ctx, 4096, a.gpgconf, a.inHome("--launch", "gpg-agent"), nil); err != nil {
-			return nil, fmt.Errorf("%w: start it: %w", ErrNoAgent, err)
-		}
+		_, launch = a.run(ctx, 4096, a.gpgconf, a.inHome("--launch", "gpg-agent"), nil)
 	}
 }
 

@@ -5,6 +5,9 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -214,4 +217,44 @@ func TestAgentEnds(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// gpgconf gives an agent that starts five seconds. On a busy machine it may need
+// longer, and is there when it is asked for again.
+func TestAgentStartsSlowly(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		fails int // starts, before one succeeds
+		want  error
+	}{{0, nil}, {connectTries - 1, nil}, {100, ErrNoAgent}} {
+		h := newHome(t)
+		gpg := h.slow(row.fails)
+		_, err := Open(t.Context(), Config{Home: h.dir, Env: h.env(), GPG: gpg})
+		if !errors.Is(err, row.want) || row.want != nil && !strings.Contains(err.Error(), "no running agent") {
+			t.Errorf("%d starts fail: %v, want %v", row.fails, err, row.want)
+		}
+	}
+}
+
+// slow returns a gpg beside which stands a gpgconf that fails to start the agent
+// so many times.
+func (h *home) slow(fails int) (gpg string) {
+	h.t.Helper()
+	for program, script := range map[string]string{
+		"gpg": `exec gpg "$@"`,
+		"gpgconf": fmt.Sprintf(`case " $* " in
+*" --launch "*)
+	echo >>"$0.starts"
+	if [ "$(wc -l <"$0.starts")" -le %d ]; then
+		echo "no running agent" >&2
+		exit 1
+	fi
+esac
+exec gpgconf "$@"`, fails),
+	} {
+		if err := os.WriteFile(filepath.Join(h.side, program), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return filepath.Join(h.side, "gpg")
 }

@@ -55,11 +55,8 @@ func TestInterruptedPinentry(t *testing.T) {
 	}
 	dir := t.TempDir()
 	gnupg := filepath.Join(dir, "gnupg")
-	if err := os.Mkdir(gnupg, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	pinentry, _ := exec.LookPath("pinentry-curses")
-	if err := os.WriteFile(filepath.Join(gnupg, "gpg-agent.conf"), []byte("pinentry-program "+pinentry+"\n"), 0o600); err != nil {
+	if err := makeGnuPG(gnupg, "pinentry-program "+pinentry+"\n"); err != nil {
 		t.Fatal(err)
 	}
 	gpg := func(program string, args ...string) {

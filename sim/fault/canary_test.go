@@ -199,7 +199,7 @@ func plantStream(t *testing.T, r *recorder) {
 	if _, err := fmt.Fprintf(conn, "GET /%s HTTP/1.0\r\n\r\n", control); err != nil {
 		t.Fatal(err)
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(startTimeout))
 	_, _ = io.Copy(io.Discard, conn) // the server has answered or closed
 }
 

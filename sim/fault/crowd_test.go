@@ -32,7 +32,7 @@ type crowd struct {
 // person, who is away.
 func newCrowd(t *testing.T, c *site) *crowd {
 	t.Helper()
-	w := &crowd{ledger: newLedger(), pause: 40 * time.Millisecond}
+	w := &crowd{ledger: newLedger(), pause: pace()}
 	for i, s := range c.servers {
 		w.people = append(w.people, newPerson(t, c.dir, fmt.Sprintf("p%d", i+1), s.address(), s.dial))
 		w.away = append(w.away, newPerson(t, c.dir, fmt.Sprintf("away%d", i+1), s.address(), s.dial))
@@ -51,6 +51,15 @@ func newCrowd(t *testing.T, c *site) *crowd {
 		d.conn.Close()
 	})
 	return w
+}
+
+// pace is the pause of a crowd. In the short form its servers have the rest of
+// what else runs: what a crowd proves, it proves by being there all the time.
+func pace() time.Duration {
+	if *killsFlag == 0 && *faultsFlag == 0 {
+		return 160 * time.Millisecond
+	}
+	return 40 * time.Millisecond
 }
 
 // each calls f for every device of some people.

@@ -9,8 +9,9 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 )
 
-// reachTimeout bounds how long one text may take over ways that were just cut.
-const reachTimeout = 15 * time.Second
+// reachTimeout bounds how long one text may take over ways that were just cut;
+// how long it takes is printed.
+const reachTimeout = 60 * time.Second
 
 // A probe is two people who write to each other now and then.
 type probe struct {

@@ -85,8 +85,9 @@ func (s *server) free(t *testing.T) uint64 {
 // A post is one person who writes to others by hand.
 type post struct {
 	*crowd
-	rng *rand.Rand
-	n   int
+	rng  *rand.Rand
+	n    int
+	last *sending
 }
 
 func newPost(t *testing.T, people ...*person) *post {
@@ -103,12 +104,19 @@ func newPost(t *testing.T, people ...*person) *post {
 func (p *post) send(t *testing.T, from, to *person, within time.Duration) *clientrpc.SendResult {
 	t.Helper()
 	p.n++
-	s := p.ledger.sending(from.devices[0], to, p.n, p.rng)
-	s.text += strings.Repeat(" and more", 400)
-	r, err := clientrpc.Send.Call(t.Context(), from.devices[0].conn, s.params("stored", within))
+	p.last = p.ledger.sending(from.devices[0], to, p.n, p.rng)
+	p.last.text += strings.Repeat(" and more", 400)
+	return p.again(t, within)
+}
+
+// again sends the last text, once more or for the first time.
+func (p *post) again(t *testing.T, within time.Duration) *clientrpc.SendResult {
+	t.Helper()
+	s := p.last
+	r, err := clientrpc.Send.Call(t.Context(), s.from.conn, s.params("stored", within))
 	p.ledger.sent(s, r, err)
 	if err != nil {
-		t.Fatalf("send to %s: %v", to.name, err)
+		t.Fatalf("send %q: %v", s.text, err)
 	}
 	return r
 }
@@ -126,6 +134,9 @@ func (p *post) untilRefused(t *testing.T, from, to *person, code string, atMost 
 	t.Helper()
 	for range atMost {
 		r := p.send(t, from, to, 3*time.Second)
+		for end := time.Now().Add(settleTimeout); r.State == clientrpc.StateQueued && r.Why == nil && time.Now().Before(end); {
+			r = p.again(t, 3*time.Second) // nobody has answered yet
+		}
 		if r.State == clientrpc.StateStored || r.State == clientrpc.StateDelivered {
 			continue
 		}

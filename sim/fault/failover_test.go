@@ -117,7 +117,7 @@ func (c *site) homes(t *testing.T, d *device, servers ...int) {
 
 // failoverTimeout bounds a failover on a machine that others share. How long it
 // takes is printed, and stands in docs/benchmarks.md.
-const failoverTimeout = 20 * time.Second
+const failoverTimeout = 60 * time.Second
 
 // The server dies or stops that a reader, or a writer, is connected to: the
 // device is connected to another soon, nothing is lost and nothing comes twice.

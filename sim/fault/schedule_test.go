@@ -17,9 +17,9 @@ var faultsFlag = flag.Int("faults", 0, "faults in the schedule; 0 is the short f
 
 // Bounds of the schedule, which a healthy cloud is far below.
 const (
-	drainTimeout = 30 * time.Second // a server that was asked to end has ended
+	drainTimeout = 90 * time.Second // a server that was asked to end has ended
 	wholeTimeout = 3 * time.Minute  // the cloud is whole after a failure of many
-	rollTimeout  = 30 * time.Second // a server that was restarted is a full member
+	rollTimeout  = 90 * time.Second // a server that was restarted is a full member
 )
 
 // An ordeal carries out a plan.

@@ -81,9 +81,9 @@ func exchange(t *testing.T, a, b [2]*home) {
 	for _, pair := range [][2]*home{{a[0], b[1]}, {b[1], a[0]}} {
 		text := fmt.Sprintf("%s to %s at %v", filepath.Base(pair[0].dir), filepath.Base(pair[1].dir), time.Now())
 		var sent struct{ State string }
-		pair[0].run(t, &sent, "send", "--to", pair[1].fpr, "--timeout", "20s", text)
+		pair[0].run(t, &sent, "send", "--to", pair[1].fpr, "--timeout", "60s", text)
 		var got shown
-		pair[1].run(t, &got, "recv", "-n", "1", "--timeout", "20s")
+		pair[1].run(t, &got, "recv", "-n", "1", "--timeout", "60s")
 		if got.Text != text || !got.Verified {
 			t.Errorf("received %+v, want %q", got, text)
 		}

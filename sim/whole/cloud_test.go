@@ -19,7 +19,7 @@ import (
 
 // patience bounds every wait of these tests: much more than anything takes on
 // a machine with nothing else to do.
-const patience = 30 * time.Second
+const patience = 90 * time.Second
 
 // A server is one server that can be stopped and started again.
 type server struct {

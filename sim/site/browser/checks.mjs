@@ -27,6 +27,7 @@ const equal = (got, want, what) => is(JSON.stringify(got) === JSON.stringify(wan
 // (violations of the policy are among them), errors, requests to other origins.
 const open = async (url, { dark, width = 1280, height = 900, scripts = true, locale = "zh-TW", foreign = false } = {}, use) => {
 	const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", locale, javaScriptEnabled: scripts, reducedMotion: "reduce" });
+	context.setDefaultTimeout(120_000); // machines that run tests are busy
 	const trouble = [];
 	try {
 		const page = await context.newPage();
