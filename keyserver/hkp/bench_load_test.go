@@ -49,7 +49,8 @@ func (c *caller) ask(request []byte) (status, n int, err error) {
 	}
 }
 
-// load sends b.N requests over conns connections and reports requests per second,
+// load sends b.N requests over conns connections and reports those per second that
+// were served, how many were refused because the disk stood still for seconds,
 // the server's processor time, and the time within which 99 of 100 are answered.
 func (p *population) load(b *testing.B, conns int, what string, request func(i int) []byte) {
 	b.Helper()
@@ -65,13 +66,17 @@ func (p *population) load(b *testing.B, conns int, what string, request func(i i
 	}
 	used := p.cpu(b)
 	b.ResetTimer()
-	var next atomic.Int64
+	var next, busy atomic.Int64
 	var wg sync.WaitGroup
 	for _, c := range callers {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < b.N; i = int(next.Add(1)) - 1 {
 				start := time.Now()
-				if status, n, err := c.ask(request(i)); err != nil || status != http.StatusOK || n == 0 {
+				status, n, err := c.ask(request(i))
+				switch {
+				case err == nil && status == http.StatusTooManyRequests:
+					busy.Add(1)
+				case err != nil || status != http.StatusOK || n == 0:
 					b.Errorf("answer %d of %d octets, %v", status, n, err)
 					return
 				}
@@ -83,7 +88,10 @@ func (p *population) load(b *testing.B, conns int, what string, request func(i i
 	b.StopTimer()
 	used = p.cpu(b) - used
 	slices.Sort(took)
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), what+"/s")
+	if n := busy.Load(); n > 0 {
+		b.ReportMetric(float64(n), "refused")
+	}
+	b.ReportMetric(float64(int64(b.N)-busy.Load())/b.Elapsed().Seconds(), what+"/s")
 	b.ReportMetric(float64(used.Microseconds())/float64(b.N), "cpu-µs/"+what)
 	b.ReportMetric(float64(took[b.N*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(0, "ns/op")
