@@ -98,7 +98,7 @@ func hostileSignatures(r *rogue, known *account, now time.Time) map[string][]byt
 	onKey := func(sig []byte) []byte { return append(bytes.Clone(primary), sig...) }
 	onName := func(sig []byte) []byte { return append(append(bytes.Clone(primary), name...), sig...) }
 	expires := []byte{5, 9, 0, 0, 0, 60} // of the key, after a minute
-	later, before := now.Add(time.Hour), r.pub.Created().Add(-time.Hour)
+	later, before := now.AddDate(1, 0, 0), r.pub.Created().Add(-time.Hour)
 	nested := []byte{}
 	for range 6 {
 		sig := r.sign(0x19, 8, now, r.coversKey(), nested...)[6:]
@@ -131,8 +131,8 @@ func hostileSignatures(r *rogue, known *account, now time.Time) map[string][]byt
 		"its primary key as a subkey":      append(onName(nil), append(frame(14, r.pub.Body()...), r.sign(0x18, 8, now, append(r.coversKey(), r.coversKey()...))...)...),
 		"a device that has it as subkey":   append(known.devices[0].Signing.Public().Packet(false), frame(14, r.pub.Body()...)...),
 		"compressed in compressed":         packed(packed(onName(nil))),
-		"compressed 50 megabytes":          packed(make([]byte, 50<<20)),
-		"9,000 bogus signatures by others": append(onName(nil), bytes.Repeat(bogus, 9000)...),
+		"compressed 5 megabytes":           packed(make([]byte, 5<<20)),
+		"5,000 bogus signatures by others": append(onName(nil), bytes.Repeat(bogus, 5000)...),
 	}
 }
 
