@@ -26,6 +26,21 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// TestWidgetSpeaks: the widget has all its words, in both languages.
+func TestWidgetSpeaks(t *testing.T) {
+	text := newVisitor(t, cloudOf(4), nil).get("/widget.js").text
+	for _, want := range []string{`"title":"ω IM 伺服器"`, `"title":"ω IM servers"`, `"up":"{1} 台中 {0} 台正常"`, `"invite":"by invitation"`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the widget lacks %s", want)
+		}
+	}
+	for name, key := range widgetWords {
+		if strings.Contains(text, key) || !strings.Contains(text, "words."+name) && !strings.Contains(text, "words[") {
+			t.Errorf("%s of the widget is not in the catalogue, or not used", name)
+		}
+	}
+}
+
 // TestPolicyIsShort has a cloud whose servers do not all fit.
 func TestPolicyIsShort(t *testing.T) {
 	v := newVisitor(t, cloudOf(400), nil)

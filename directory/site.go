@@ -55,6 +55,11 @@ func (s *site) init() error {
 		if err != nil {
 			return err
 		}
+		if path.Base(name) == "widget.js" {
+			if b, err = spoken(b); err != nil {
+				return err
+			}
+		}
 		s.assets[path.Base(name)] = newPage(contentType, b)
 	}
 	s.templates = map[words]*template.Template{}
