@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,8 +14,9 @@ import (
 // What gpg makes of answers, which is why KEYS-4 says what it says: the first
 // rows are ours, the others are those that a key server must not give.
 
-// TestStatuses gives gpg a status, for a look-up and for a submission.
+// TestStatuses gives gpg a status, for a look-up and some for a submission as well.
 func TestStatuses(t *testing.T) {
+	submissions := []int{http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusAccepted, http.StatusServiceUnavailable}
 	const noData, tooLarge, other = `(?i)no data`, `(?i)too large`, `(?i)error|not implemented|no keyserver|no data`
 	for _, tt := range []struct {
 		status, requests int
@@ -37,7 +39,11 @@ func TestStatuses(t *testing.T) {
 		{http.StatusGatewayTimeout, 6, other},
 	} {
 		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
-			for _, command := range []string{"--recv-keys", "--send-keys"} {
+			commands := []string{"--recv-keys"}
+			if slices.Contains(submissions, tt.status) {
+				commands = append(commands, "--send-keys")
+			}
+			for _, command := range commands {
 				s := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body)
 					w.WriteHeader(tt.status)

@@ -2,6 +2,7 @@ package canary
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,9 @@ func inNamespace(t *testing.T) (dir string, inside bool) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
+	if err := noteSources(); err != nil {
+		t.Fatal(err)
+	}
 	build := exec.Command("go", "build", "-o", dir+"/", "../../cmd/omega", "../../cmd/omegad")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -67,6 +71,23 @@ func inNamespace(t *testing.T) (dir string, inside bool) {
 	}
 	t.Logf("%s", out)
 	return dir, false
+}
+
+// noteSources looks at what the programs are made of: so the test cache knows that
+// the result rests on it.
+func noteSources() error {
+	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		switch name := d.Name(); {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == ".git" || name == "bin" || name == "testdata" || name == "node_modules"):
+			return fs.SkipDir
+		case filepath.Ext(name) == ".go" || filepath.Ext(name) == ".toml" || filepath.Ext(name) == ".sql" || name == "go.mod":
+			_, err := os.Stat(path)
+			return err
+		}
+		return nil
+	})
 }
 
 // Addresses that nobody has (RFC 5737).
