@@ -187,7 +187,7 @@ var telling = []struct {
 	in   []string
 }{
 	{regexp.MustCompile(`vks/v1/(upload|request)`), []string{"sim/canary"}},
-	{regexp.MustCompile(`pks/add`), []string{"keyserver/hkp", "sim/canary"}},
+	{regexp.MustCompile(`pks/add`), []string{"keyserver/hkp", "node", "sim/canary"}},
 	{regexp.MustCompile(`--send-keys|keyserver send`), []string{"keyserver/hkp", "sim/canary"}},
 	{regexp.MustCompile(`refresh-keys|recv-keys|search-keys|auto-key-locate.*keyserver`), []string{"keyserver/hkp", "sim/canary"}},
 	{regexp.MustCompile(`(?i)keys\.openpgp\.org|keyserver\.ubuntu\.com|pgp\.mit\.edu|keys\.gnupg\.net|keys\.mailvelope\.com|sks-keyservers`), []string{outside, "sim/canary"}},

@@ -40,7 +40,7 @@ func newSystem(t *testing.T, dir string) *system {
 			bootstrap = fmt.Sprintf("[\"127.0.0.1:%d\"]", peerPort(0))
 		}
 		config := fmt.Sprintf("name = \"s%d\"\noperator = \"operator-%d\"\n[listen]\nclient = \"127.0.0.1:%d\"\npeer = \"127.0.0.1:%d\"\nhttp = \"127.0.0.1:%d\"\nadmin = \"\"\n"+
-			"[cloud]\nbootstrap = %s\n[homes]\nmin_age = \"0s\"\n[store]\nreserve = \"1MiB\"\n[fallback]\nservers = [\"vks://%s\", \"hkp://%s\"]\n",
+			"[cloud]\nprivate = true\nbootstrap = %s\n[homes]\nmin_age = \"0s\"\n[store]\nreserve = \"1MiB\"\n[fallback]\nservers = [\"vks://%s\", \"hkp://%s\"]\n",
 			i, i, clientPort(i), peerPort(i), webPort(i), bootstrap, byVKS, byHKP)
 		if err := os.MkdirAll(s.server(i), 0o700); err != nil {
 			t.Fatal(err)
