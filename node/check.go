@@ -50,7 +50,7 @@ func (c *Config) check() error {
 		return err
 	}
 	if err := fallback.Check(c.Fallback.Servers); err != nil {
-		return fmt.Errorf("fallback.servers: %w", err)
+		return wrongBecause(err, "config.fallback")
 	}
 	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
 		return wrong("config.range", "cloud.vouch", c.Cloud.Vouch, 0, maxVouches)
