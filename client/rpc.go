@@ -117,13 +117,16 @@ func (c *Client) devices(ctx context.Context, none clientrpc.None) (clientrpc.De
 
 // lookup asks the cloud, or what is stored where the cloud cannot be asked.
 func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrpc.LookupResult, error) {
-	out := clientrpc.LookupResult{Fingerprint: p.Fingerprint}
+	out := clientrpc.LookupResult{Source: clientrpc.SourceCloud, Fingerprint: p.Fingerprint}
 	wait, cancel := context.WithTimeout(ctx, unknownWait)
 	defer cancel()
 	c.waitOnline(wait)
 	cert, _, err := c.peer(ctx, p.Fingerprint, time.Second)
 	if errors.Is(err, errPeerDeleted) {
 		return c.lookupDeleted(ctx, p.Fingerprint)
+	}
+	if unknown := (*omega.Error)(nil); p.Public && errors.As(err, &unknown) && unknown.Code == omega.CodeNotFound {
+		return c.lookupPublic(ctx, p.Fingerprint)
 	}
 	if err != nil {
 		return out, err
@@ -149,7 +152,7 @@ func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrp
 
 // lookupDeleted is what there is to say of a deleted account.
 func (c *Client) lookupDeleted(ctx context.Context, fp omega.Fingerprint) (clientrpc.LookupResult, error) {
-	out := clientrpc.LookupResult{Fingerprint: fp}
+	out := clientrpc.LookupResult{Source: clientrpc.SourceCloud, Fingerprint: fp}
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		p, err := tx.Peer(fp)
 		if err != nil {

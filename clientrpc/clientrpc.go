@@ -228,10 +228,23 @@ type RevokeParams struct {
 // LookupParams asks for somebody's certificate.
 type LookupParams struct {
 	Fingerprint omega.Fingerprint `json:"fingerprint"`
+
+	// Public agrees that public key servers are asked for this fingerprint if the
+	// cloud knows no such account. They learn that somebody asked.
+	Public bool `json:"public,omitempty"`
 }
 
-// LookupResult answers Lookup.
+// Where the answer to a look-up came from.
+const (
+	SourceCloud  = "cloud"  // an account; its certificate is verified
+	SourcePublic = "public" // a public key server: no account, see PublicKey
+)
+
+// LookupResult answers Lookup. From a public key server there are no certificate,
+// devices, homes and sequence.
 type LookupResult struct {
+	Source      string              `json:"source"`
+	Public      *PublicKey          `json:"public_key,omitempty"`
 	Fingerprint omega.Fingerprint   `json:"fingerprint"`
 	Certificate string              `json:"certificate"`
 	Devices     []Device            `json:"devices"`
@@ -241,6 +254,19 @@ type LookupResult struct {
 	Stated      uint64              `json:"stated,omitempty"`  // highest sequence that a device of the account spoke of
 	Deleted     time.Time           `json:"deleted,omitzero"`
 	Notices     []Notice            `json:"notices,omitempty"` // that stand
+}
+
+// A PublicKey is what a public key server has under the fingerprint of somebody
+// without an account. Nobody can be written to by it, nothing is verified by it,
+// and nothing of it is kept. (spec/keys.md, KEYS-18)
+type PublicKey struct {
+	Server    string    `json:"server"` // that had it
+	Algorithm string    `json:"algorithm"`
+	Bits      int       `json:"bits"`
+	Created   time.Time `json:"created"`
+	Expires   time.Time `json:"expires,omitzero"`
+	Revoked   bool      `json:"revoked"`
+	UserIDs   []string  `json:"unverified_user_ids"` // what the key claims; nobody has verified that
 }
 
 // StatusResult is how the core is doing: what doctor prints.

@@ -20,6 +20,7 @@ type page struct {
 	zip     sync.Once
 	zipped  []byte // body by gzip, once somebody wanted it
 	content string // media type
+	connect string // origins that scripts of a page with measurements may connect to, each after a space
 }
 
 func newPage(content string, body []byte) *page {

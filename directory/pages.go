@@ -30,7 +30,7 @@ func (d *Directory) registerSite(mux Router) {
 	mux.HandleFunc("GET /api/v1/users/{fpr}", d.serveUserJSON)
 	mux.HandleFunc("GET /ping", servePing)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		d.serveScreen(w, r, "", policy, func(s *scene, l words) (*screen, error) { return s.missingScreen(l, "site.missing", ""), nil })
+		d.serveScreen(w, r, "", false, func(s *scene, l words) (*screen, error) { return s.missingScreen(l, "site.missing", ""), nil })
 	})
 }
 
@@ -45,7 +45,7 @@ func (d *Directory) serveFront(w http.ResponseWriter, r *http.Request) {
 	if query != "" {
 		key = ""
 	}
-	d.serveScreen(w, r, key, frontPolicy, func(s *scene, l words) (*screen, error) {
+	d.serveScreen(w, r, key, true, func(s *scene, l words) (*screen, error) {
 		rows, err := d.site.rows(s, l)
 		if err != nil {
 			return nil, err
@@ -61,7 +61,7 @@ func (d *Directory) serveServer(w http.ResponseWriter, r *http.Request) {
 	if !ok || d.sceneNow().find(fp) == nil {
 		key = ""
 	}
-	d.serveScreen(w, r, key, policy, func(s *scene, l words) (*screen, error) {
+	d.serveScreen(w, r, key, false, func(s *scene, l words) (*screen, error) {
 		if v := s.find(fp); v != nil {
 			return s.serverScreen(l, v), nil
 		}
@@ -70,7 +70,7 @@ func (d *Directory) serveServer(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Directory) serveEmbed(w http.ResponseWriter, r *http.Request) {
-	d.serveScreen(w, r, "embed", policy, func(s *scene, l words) (*screen, error) {
+	d.serveScreen(w, r, "embed", false, func(s *scene, l words) (*screen, error) {
 		p := s.newScreen(l, "embed.html", "/embed")
 		p.Heading = l.t("site.embed")
 		return p, nil
@@ -87,7 +87,7 @@ func (d *Directory) serveUser(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		proxy, whereErr = d.where(r, fp)
 	}
-	d.serveScreen(w, r, "", policy, func(s *scene, l words) (*screen, error) {
+	d.serveScreen(w, r, "", false, func(s *scene, l words) (*screen, error) {
 		p := s.newScreen(l, "user.html", "/user")
 		p.Heading, p.Fingerprint = l.t("site.user"), text
 		switch {

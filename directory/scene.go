@@ -60,6 +60,7 @@ type view struct {
 	spare    bool // its loss leaves the others connected; false: it is a cut vertex
 	outdated bool // an older version than that of the server that shows the page
 	inTable  bool // users are told of it
+	connect  bool // the front page may measure the time to it; set by openConnections
 }
 
 // A scene is everything that pages show, at one moment. Immutable, apart from
@@ -77,6 +78,7 @@ type scene struct {
 	operators []loss
 	more      int // operators that were not worked out
 	changes   []change
+	connect   string // origins of the servers to measure, each after a space
 
 	rows map[words][]template.HTML // of the table, by place in views; made by site.rows, guarded by its mu
 }
@@ -116,6 +118,7 @@ func (d *Directory) newScene(t *mesh.Topology, l *layout, now time.Time) *scene 
 	w.mu.Unlock()
 	s.markOutdated()
 	s.count(d.shuffleSeed(now))
+	s.openConnections()
 	s.operators, s.more = losses(t, rand.New(rand.NewPCG(1, 2)).Uint64)
 	s.changes = w.recent(feedChanges)
 	return s

@@ -237,10 +237,13 @@ func (w words) row(v *view) tableRow {
 	hex := v.Server.String()
 	r := tableRow{
 		Link: w.link("/server/" + hex), Short: hex[:16], Grouped: hex[:4] + " " + hex[4:8] + " " + hex[8:12] + " " + hex[12:16] + " …",
-		HTTP: v.web, Name: w.name(v), Where: w.where(v), Status: v.status, State: w.t("site.status." + string(v.status)),
+		Name: w.name(v), Where: w.where(v), Status: v.status, State: w.t("site.status." + string(v.status)),
 		Registration: w.t("site.reg." + v.Registration.String()), RTT: "–", Seen: w.t("site.seen.nobody"),
 		Load: fmt.Sprintf("%d%%", (v.Load+5)/10), Users: w.t("site.users", grouped(int(v.Users))), Links: v.degree,
 		Version: cmp.Or(v.Version, "–"), Outdated: v.outdated, Spans: strips(v.uptime),
+	}
+	if v.connect {
+		r.HTTP = v.web
 	}
 	if v.opinion.of > 0 {
 		r.Seen = w.t("site.seen", v.opinion.seen, v.opinion.of)

@@ -174,6 +174,10 @@ func TestHeadersOfPages(t *testing.T) {
 			t.Errorf("%s: headers %v", path, h)
 		}
 	}
+	// The front page may connect to the servers that it lists, and to no others.
+	if csp := v.get("/").Header.Get("Content-Security-Policy"); strings.Count(csp, " http") != 4 || strings.Contains(csp, " http:;") || strings.Contains(csp, " https: ") {
+		t.Errorf("policy of the front page %q", csp)
+	}
 	text := v.get("/").text
 	for _, bad := range []string{"<style", " style=", "onclick", "<script>"} {
 		if strings.Contains(text, bad) {

@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/keyserver/fallback"
 	"github.com/omega-im/omega/transport"
 )
 
@@ -47,6 +48,9 @@ func (c *Config) check() error {
 	}
 	if _, err := c.denied(); err != nil {
 		return err
+	}
+	if err := fallback.Check(c.Fallback.Servers); err != nil {
+		return wrongBecause(err, "config.fallback")
 	}
 	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
 		return wrong("config.range", "cloud.vouch", c.Cloud.Vouch, 0, maxVouches)

@@ -89,6 +89,10 @@ type Config struct {
 		Interval Duration `toml:"interval"`
 	} `toml:"probe"`
 
+	Fallback struct {
+		Servers []string `toml:"servers"`
+	} `toml:"fallback"`
+
 	Spool struct {
 		Messages int      `toml:"messages"`
 		Bytes    ByteSize `toml:"bytes"`

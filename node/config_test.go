@@ -65,6 +65,7 @@ func TestConfigErrors(t *testing.T) {
 		{"[cloud]\nbootstrap = [\"x\"]", "cloud.bootstrap: "},
 		{"[cloud]\ndeny = [\"x\"]", "cloud.deny: \"x\" is neither"},
 		{"[cloud]\ndeny = [\"operator: \"]", "cloud.deny: "},
+		{"[fallback]\nservers = [\"https://keys.example.org\"]", "fallback.servers: "},
 		{"[cloud]\nvouch = 17", "cloud.vouch: 17"},
 		{"[homes]\nmin_age = \"7d\"", `"7d" is not a time`},
 		{"name = ", "line 1, column "},

@@ -253,10 +253,14 @@ func (n *Node) join() (err error) {
 	if n.cloud, err = n.newCloud(); err != nil {
 		return err
 	}
+	public, err := n.newFallback()
+	if err != nil {
+		return err
+	}
 	n.proxy, err = proxy.New(proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
 		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers, Places: n.placesKeys,
-		Announcements: n.cloud.Announcements, Way: n.way, Rendezvous: rendezvous,
+		Announcements: n.cloud.Announcements, Way: n.way, Public: public, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
 		Now: n.opt.Clock, Logger: n.log,
 	})

@@ -134,10 +134,11 @@ func (j *judge) crossSigned(body []byte, sub *PublicKey) bool {
 func (k *PublicKey) slow() bool { return k.ec != nil && !k.nist }
 
 // coverUserID is what a certification of the neutral User ID covers.
-func coverUserID(primary *PublicKey) []byte {
-	uid := NeutralUserID(primary.fp)
-	b := appendKeyForHash(nil, primary)
-	b = append(b, 0xB4)
+func coverUserID(primary *PublicKey) []byte { return coverText(primary, NeutralUserID(primary.fp)) }
+
+// coverText is what a certification of any User ID covers.
+func coverText(primary *PublicKey, uid string) []byte {
+	b := append(appendKeyForHash(nil, primary), 0xB4)
 	b = binary.BigEndian.AppendUint32(b, uint32(len(uid)))
 	return append(b, uid...)
 }

@@ -113,6 +113,11 @@ type Config struct {
 	// that they cannot.
 	Way func(ctx context.Context, to omega.Fingerprint) (*wire.Way, error)
 
+	// Public asks public key servers for the key of a fingerprint that the cloud
+	// does not know, for an account that wants that (spec/keys.md, KEYS-15). It
+	// takes seconds; the error is an *omega.Error. Nil means that none are asked.
+	Public func(ctx context.Context, account, fp omega.Fingerprint) (*wire.PublicKey, error)
+
 	// Rendezvous is where devices meet to be linked; it is the one of the
 	// transport.Server, so that sessions and guests meet. Nil means that
 	// sessions cannot use it.

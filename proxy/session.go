@@ -210,6 +210,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.homes(ctx, f)
 	case wire.TypeWay:
 		return s.way(f)
+	case wire.TypePublic:
+		return s.public(f)
 	case wire.TypeDrop:
 		return s.drop(f)
 	case wire.TypePick:

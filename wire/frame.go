@@ -71,8 +71,12 @@ const (
 	TypeLeases    Type = 42 // P→H Tally of the leases it holds for that home; answer u64: buckets in which the home differs
 	TypeLeaseList Type = 43 // P→H LeaseList: the leases of one bucket; answer LeaseList: those that the home lacks
 
-	TypeWay   Type = 44 // C→S fingerprint of a server: the way to it, measured
-	TypeHops  Type = 45 // S→C Way
+	TypeWay  Type = 44 // C→S fingerprint of a server: the way to it, measured
+	TypeHops Type = 45 // S→C Way
+
+	TypePublic    Type = 46 // C→P fingerprint: of no account; do public key servers know it (spec/keys.md, KEYS-16)
+	TypePublicKey Type = 47 // P→C PublicKey
+
 	TypeWhere Type = 48 // S→H fingerprint of an account: which proxy is it on (spec/directory.md, DIR-8)
 	TypeThere Type = 49 // H→S There
 

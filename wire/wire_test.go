@@ -99,6 +99,7 @@ func samples(t testing.TB) map[string][]byte {
 		"receipt":              AppendReceipt(nil, []omega.ID{{1}, {2}}),
 		"bounce":               AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
 		"traced":               AppendTraced(nil, 7, HopLimit-1),
+		"public":               AppendPublicKey(nil, &PublicKey{Host: "keys.example.org", Key: []byte("key")}),
 
 		"circuit ask":    AppendCircuitAsk(nil, 7, home),
 		"circuit offer":  AppendCircuitOffer(nil, Handle{4}, home),
@@ -303,6 +304,12 @@ func reencodeCircuit(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendCircuitOffer(nil, h, from), nil
+	case "public":
+		k, err := DecodePublicKey(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendPublicKey(nil, k), nil
 	case "circuit answer":
 		nonce, code, h, err := DecodeCircuitAnswer(b)
 		return AppendCircuitAnswer(nil, nonce, code, h), err

@@ -50,6 +50,7 @@ type cli struct {
 		Listed listedCmd `cmd:"" help:"${help_listed}"`
 		Delete deleteCmd `cmd:"" help:"${help_delete}"`
 	} `cmd:"" help:"${help_account}"`
+	Lookup lookupCmd `cmd:"" help:"${help_lookup}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`
 

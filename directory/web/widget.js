@@ -10,9 +10,7 @@
 	const origin = new URL(me.src).origin;
 	const chinese = (me.dataset.lang || document.documentElement.lang || navigator.language || "zh").toLowerCase().startsWith("zh");
 	const lang = chinese ? "zh" : "en";
-	const words = chinese
-		? { title: "ω IM 伺服器", more: "全部 {0} 台 →", failed: "名單現在拿不到", open: "開放註冊", closed: "不收新帳號", invite: "憑邀請註冊", up: "{1} 台中 {0} 台正常" }
-		: { title: "ω IM servers", more: "All {0} →", failed: "The list cannot be had now", open: "open", closed: "closed", invite: "by invitation", up: "{0} of {1} up" };
+	const words = ({ zh: {}, en: {} })[lang]; // the server fills in its catalogue
 	const dark = "--b:#181f29;--i:#e9ecf1;--s:#9da8b7;--r:#2a3340;--a:#7db6f5;--ok:#4cc585;--w:#eab552;--l:#ff8373;";
 	const light = "--b:#fff;--i:#1c2430;--s:#5b6675;--r:#e4e1d8;--a:#1f5fa8;--ok:#1a7f4b;--w:#935f00;--l:#b42318;";
 	const theme = me.dataset.theme || "auto";

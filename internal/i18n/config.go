@@ -9,6 +9,7 @@ var configuration = map[string]entry{
 	"config.time":    {"第 {0} 行第 {1} 字：{2} 不是時間；請寫例如 30s 或 5m", "line {0}, column {1}: {2} is not a time; write for example 30s or 5m"},
 	"config.syntax":  {"第 {0} 行第 {1} 字：這不是正確的 TOML（{2}）", "line {0}, column {1}: {2}"},
 
+	"config.fallback":     {"fallback.servers：最多四部，寫法見「omegad config」", "fallback.servers: four at most, in the form that `omegad config` shows"},
 	"config.dir":          {"dir：要指定放金鑰與信件的目錄", "dir: a directory for keys and mail is required"},
 	"config.notdir":       {"dir：{0} 不是目錄", "dir: {0} is not a directory"},
 	"config.nodir":        {"dir：無法建立 {0}（{1}）", "dir: {0} cannot be made there: {1}"},

@@ -40,7 +40,13 @@ type Config struct {
 	Logger *slog.Logger     // nil discards
 }
 
-// Bounds of what is done at once. Who comes later is told to come again.
+// patience is how long who comes while everything is taken waits, before anything
+// is read of the request: a crowd is served in a moment, and gpg does not come
+// again by itself.
+const patience = 2 * time.Second
+
+// Bounds of what is done at once. Who still waits after patience is told to come
+// again.
 const (
 	maxFinds   = 128 // look-ups; those of strangers wait for other servers
 	maxUpdates = 8   // submissions, of up to a megabyte each
@@ -95,14 +101,31 @@ func newGate(n int) gate { return make(gate, n) }
 // guard answers 429 for those who do not get in.
 func (g gate) guard(serve http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case g <- struct{}{}:
-			defer func() { <-g }()
-			serve(w, r)
-		default:
+		if !g.enter(r.Context()) {
 			busy(w, time.Second, "too many requests just now")
+			return
 		}
+		defer func() { <-g }()
+		serve(w, r)
 	}
+}
+
+// enter waits for a place.
+func (g gate) enter(ctx context.Context) bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	default:
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case g <- struct{}{}:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 // busy is the answer of who cannot answer now, whatever the reason: programs

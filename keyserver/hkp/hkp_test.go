@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -228,6 +229,27 @@ func TestAdd(t *testing.T) {
 	if err != nil || stands.Certificate.Hash() != a.cert.Hash() || stands.Record == nil {
 		t.Errorf("what stands has record %v, %v", stands.Record, err)
 	}
+}
+
+// TestCrowd comes all at once: everybody who waits a moment is served.
+func TestCrowd(t *testing.T) {
+	s := newServiceAt(t, noon)
+	var wg sync.WaitGroup
+	for range 64 {
+		text := url.Values{"keytext": {s.register(1).renamed("laptop").cert.Armor()}}.Encode()
+		wg.Go(func() {
+			resp, err := http.Post(s.url+"/pks/add", "application/x-www-form-urlencoded", strings.NewReader(text))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Error(resp.Status)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // TestRation lets one account take only so much, and others not notice.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"runtime"
@@ -105,10 +106,12 @@ func hostile(t *testing.T, known *account) map[string][]byte {
 func TestHostile(t *testing.T) {
 	now := noon()
 	s := newServiceAt(t, func() time.Time { return now })
-	a := s.register(1)
+	owner := newRogue(t, s.made())
+	a := s.enter(owner, 1)
 	before := a.cert.Hash()
 	corpus := hostile(t, a)
-	if len(corpus) < 40 {
+	maps.Copy(corpus, hostileSignatures(owner, a, now))
+	if len(corpus) < 60 {
 		t.Fatalf("%d inputs only", len(corpus))
 	}
 	heap := heapAfterGC()
