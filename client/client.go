@@ -69,7 +69,6 @@ type Client struct {
 	news       *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
 	looking    bool                                    // a home went away and its deputies have not been asked yet; guarded by mu
 	skew       time.Duration                           // this clock minus the proxy's; guarded by mu
-	suspects   map[omega.Fingerprint]bool              // servers say that they are deleted, and the tombstone is not here; guarded by mu
 	ownStated  *history.Notice                         // a later record of this account that somebody spoke of; guarded by mu
 	ownTrusted bool                                    // who did is another device of the account; guarded by mu
 	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
@@ -113,11 +112,10 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	}()
 	c := &Client{
 		cfg: cfg, acc: acc, deleted: acc.Deleted,
-		homes:    map[omega.Fingerprint]*homeState{},
-		certs:    map[omega.Fingerprint]*pgp.Certificate{},
-		acks:     map[omega.Fingerprint]*keyserver.AckKey{},
-		held:     map[int64]loan{},
-		suspects: map[omega.Fingerprint]bool{},
+		homes: map[omega.Fingerprint]*homeState{},
+		certs: map[omega.Fingerprint]*pgp.Certificate{},
+		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
+		held:  map[int64]loan{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail),

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -256,30 +254,19 @@ func (c *Client) guestLookup(ctx context.Context, to candidate, fp omega.Fingerp
 	return m.guest.Lookup(ctx, fp)
 }
 
-// suspect has the tombstone of an account looked for that a server says is
-// deleted: without it that is a word.
-func (c *Client) suspect(fp omega.Fingerprint) {
-	c.mu.Lock()
-	if len(c.suspects) < maxBehind && !fp.IsZero() {
-		c.suspects[fp] = true
-	}
-	c.mu.Unlock()
-	c.doubt.notify()
-}
-
-// lookForTombstones looks once for those of suspects.
+// lookForTombstones looks for those of accounts that a server says are deleted:
+// without it that is a word. The outbox notes them as never asked about, so that
+// the next process looks if this one ends first.
 func (c *Client) lookForTombstones(ctx context.Context, s *session) (err error) {
-	c.mu.Lock()
-	list := slices.Collect(maps.Keys(c.suspects))
-	clear(c.suspects)
-	c.mu.Unlock()
-	for _, fp := range list {
-		p, dbErr := c.storedPeer(ctx, fp)
-		if dbErr == nil && (p == nil || p.Deleted.IsZero()) {
-			_, dbErr = c.fetchPeer(ctx, s, fp, p)
-		}
-		if dbErr != nil && !errors.Is(dbErr, errPeerDeleted) {
-			err = errors.Join(err, dbErr)
+	var list []history.Peer
+	err = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		list, err = tx.StalePeers(time.UnixMilli(1), maxBehind)
+		return err
+	})
+	for i := range list {
+		_, lookErr := c.fetchPeer(ctx, s, list[i].Fingerprint, &list[i])
+		if lookErr != nil && !errors.Is(lookErr, errPeerDeleted) {
+			err = errors.Join(err, lookErr)
 		}
 	}
 	return err

@@ -94,6 +94,7 @@ type outboxWorker struct {
 	c       *Client
 	answers chan answer         // filled by the session's reader; as large as the window
 	flying  map[int64]time.Time // positions that are under way, since when
+	gone    bool                // an account is said to be deleted, and nobody was told yet
 }
 
 // pause is how long nothing is due.
@@ -178,6 +179,10 @@ func (w *outboxWorker) settle(ctx context.Context, a answer) error {
 		return nil
 	})
 	w.c.changed.notify()
+	if w.gone {
+		w.gone = false
+		w.c.doubt.notify()
+	}
 	return err
 }
 
@@ -190,7 +195,10 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 	}
 	peer, all := w.verdict(a)
 	if peer == omega.CodeDeleted {
-		w.c.suspect(a.out.Peer)
+		w.gone = true
+		if err := tx.ForgetChecked(a.out.Peer); err != nil { // see lookForTombstones
+			return err
+		}
 	}
 	if !a.out.Message.IsZero() {
 		state, why := clientrpc.StateQueued, peer.String()

@@ -118,6 +118,13 @@ func (tx *Tx) SetDeleted(fp omega.Fingerprint, tombstone []byte, at time.Time) e
 	return err
 }
 
+// ForgetChecked makes a peer one that was never asked about, so that StalePeers
+// names it first.
+func (tx *Tx) ForgetChecked(fp omega.Fingerprint) error {
+	_, err := tx.exec("forget when "+fp.String()+" was asked about", `UPDATE peer SET checked = 0 WHERE fingerprint = ?`, address(fp))
+	return err
+}
+
 // SetPeerName sets what an account calls itself, also before its certificate
 // is known.
 func (tx *Tx) SetPeerName(fp omega.Fingerprint, name string) error {
