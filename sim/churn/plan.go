@@ -51,7 +51,7 @@ func (w *world) planNow(i int32) {
 // plan asks mesh whom to dial.
 func (w *world) plan(i int32, quiet time.Duration) []int32 {
 	s := &w.servers[i]
-	v := w.view(i, w.memberLinks(i, true) < nearLinks)
+	v := w.view(i, w.memberLinks(i, true) < mesh.TargetLinks)
 	w.tally.plans++
 	var out []int32
 	wants := v.Plan(w.planInput(i, quiet), s.rng)
