@@ -130,7 +130,7 @@ func (o *owner) tickWanted() {
 // newsWait is how long who was asked has to send an announcement.
 func (o *owner) newsWait(w *wanting) time.Duration {
 	if len(w.offers) > 1 {
-		if n := o.neighbours[w.offers[0].by.peer]; n != nil && n.rtt > 0 {
+		if n := o.neighbours[w.offers[0].by.peer]; n != nil {
 			return min(max(2*n.rtt, newsSoon), newsPatience)
 		}
 	}
