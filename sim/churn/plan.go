@@ -15,10 +15,6 @@ const (
 	minPlanInterval = time.Second
 )
 
-// nearLinks is how many links of a server go to the nearest: only a plan for
-// those needs paths. (It is the same in mesh.)
-const nearLinks = 2
-
 // planSoon lets a server plan, unless it is known to want nothing: a plan that
 // finds nothing changes nothing. Real servers look every few seconds.
 func (w *world) planSoon(i int32) {
