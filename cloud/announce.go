@@ -32,6 +32,9 @@ func (o *owner) announce() {
 	a := o.facts
 	a.Certificate = o.cfg.Identity.Certificate.Hash()
 	a.Links = o.announcedLinks()
+	if len(a.Links) >= mesh.TargetLinks {
+		o.former = a.Links
+	}
 	before, _ := o.db.Get(o.self)
 	rec, err := o.db.Originate(o.now, a, o.sign)
 	if err != nil {

@@ -164,7 +164,7 @@ func (o *owner) planJoin() {
 	}
 	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: o.self, Operator: o.facts.Operator, Site: o.facts.Site},
-		Entry:     entry, RTT: o.measured, Skip: o.skipAsking, Block: o.block,
+		Entry:     entry, RTT: o.measured, Skip: o.skipAsking, Block: o.block, Former: o.former,
 	}
 	if !o.probed(in) {
 		return // it takes less than a second
@@ -178,7 +178,7 @@ func (o *owner) planJoin() {
 		}
 	}
 	for _, fp := range want {
-		if len(o.linked()) >= mesh.TargetLinks {
+		if len(o.linked()) >= in.Target() {
 			break
 		}
 		o.wantLink(fp, mesh.ReasonJoin)

@@ -16,8 +16,10 @@ import (
 
 const (
 	// newsPatience is how long who was asked for an announcement has to send it,
-	// before somebody else is asked who offered it.
+	// before it is asked of nobody any more; newsSoon, or twice the round trip if
+	// that is more, is how long before somebody else is asked who offered it.
 	newsPatience = time.Second
+	newsSoon     = 200 * time.Millisecond
 
 	// maxWanted is of how many servers announcements are waited for at the same
 	// time. What is offered beyond comes by the next comparison of databases.
@@ -118,11 +120,21 @@ func (o *owner) cameFrom(fp omega.Fingerprint) {
 // tickWanted asks others for what did not come.
 func (o *owner) tickWanted() {
 	for fp, w := range o.wanted {
-		if o.now.Sub(w.asked) >= newsPatience {
+		if o.now.Sub(w.asked) >= o.newsWait(w) {
 			w.offers = w.offers[1:]
 			o.takeUp(fp, w)
 		}
 	}
+}
+
+// newsWait is how long who was asked has to send an announcement.
+func (o *owner) newsWait(w *wanting) time.Duration {
+	if len(w.offers) > 1 {
+		if n := o.neighbours[w.offers[0].by.peer]; n != nil {
+			return min(max(2*n.rtt, newsSoon), newsPatience)
+		}
+	}
+	return newsPatience
 }
 
 // heardWant answers with the announcement that was offered.

@@ -34,6 +34,7 @@ type owner struct {
 	firstOffer time.Time   // to this server while it joins; zero: none
 	joinNeeds  int         // offers that a newcomer waits for
 	survey     survey      // of this server while it joins
+	former     []mesh.Link // of its last announcement that had enough of them, and of the one on the disk
 	gaveUp     time.Time   // when it looked last whether there is a link too many
 	dialling   int         // dials under way
 	attached   int         // connections

@@ -1,12 +1,15 @@
 package cloud
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/transport"
 )
 
 // A server that starts alone, without configured servers and with all its
@@ -49,6 +52,39 @@ func (nd *node) saved() []byte {
 	nd.mu.Lock()
 	defer nd.mu.Unlock()
 	return nd.disk
+}
+
+// A server that restarts has the links that it had, and measured nobody for that.
+// (spec/cloud.md, CLOUD-45)
+func TestFormerNeighbours(t *testing.T) {
+	inBubble(t, func(t *testing.T, n *testNet) {
+		nodes := n.cloudOf(24, nil)
+		back := nodes[23]
+		var former []mesh.Link
+		n.await("its links are saved", 5*time.Minute, func() bool {
+			parts, _ := decodeState(back.saved())
+			if len(parts) > 0 {
+				former = mesh.FormerLinks(parts[0], back.id.Account())
+			}
+			return len(former) >= mesh.TargetLinks && int64(len(former)) == back.Stats().Links
+		})
+		back.stop()
+		n.await("the rest mends", time.Minute, func() bool { return n.agree(nodes[:23]) })
+		back.edit = func(cfg *Config) {
+			cfg.Probe = func(context.Context, transport.Address) (time.Duration, error) {
+				t.Error("it measures")
+				return 0, errors.New("nobody there")
+			}
+		}
+		back.start()
+		took := n.await("it has its links again", time.Minute, func() bool {
+			return !slices.ContainsFunc(nodes, func(nd *node) bool {
+				was := slices.ContainsFunc(former, func(l mesh.Link) bool { return l.Peer == nd.id.Account() })
+				return was && !n.linked(back, nd)
+			})
+		})
+		t.Logf("%d links, back after %v", len(former), took)
+	})
 }
 
 // A whole cloud that was stopped comes back by itself, whatever the order and

@@ -61,6 +61,7 @@ func (o *owner) restore(b []byte) error {
 		}
 	}
 	skipped, lerr := o.db.Load(o.now, parts[0])
+	o.former = mesh.FormerLinks(parts[0], o.self)
 	for _, proof := range proofs {
 		if _, err := o.db.ApplyEvidence(o.now, proof); err != nil {
 			o.log.Debug("evidence on disk refused", "err", err)

@@ -55,6 +55,7 @@ type Verdict uint8
 
 const (
 	ChosenMend       Verdict = iota // its link and another's mend a bridge or a cut vertex
+	ChosenFormer                    // there was a link to it
 	ChosenNear                      // one of the nearest
 	ChosenRandom                    // drawn at random, the one with fewer links of two
 	PassedOver                      // fit, but not drawn or not near
@@ -72,7 +73,7 @@ const (
 // String returns a word for JSON and the keys of texts.
 func (v Verdict) String() string {
 	words := [...]string{
-		"mend", "near", "random", "passed", "passed-operator", "passed-block", "passed-site",
+		"mend", "former", "near", "random", "passed", "passed-operator", "passed-block", "passed-site",
 		"full", "no-transit", "no-address", "unreachable", "probationary", "skipped",
 	}
 	if int(v) >= len(words) {
@@ -108,6 +109,17 @@ type JoinInput struct {
 	Skip func(omega.Fingerprint) bool // not to be asked now; nil: nobody
 
 	Block func(omega.Fingerprint) uint64 // as in PlanInput
+
+	// Former are links that the server had when it was last a member; nil: it was
+	// none.
+	Former []Link
+}
+
+// Target is how many links to ask for: those that there were, so that restarts
+// do not thin out the cloud, but not so many that some would be given up.
+// (spec/cloud.md, CLOUD-45)
+func (in JoinInput) Target() int {
+	return max(TargetLinks, min(len(in.Former), SurplusLinks))
 }
 
 // A JoinPlan is whom a newcomer asks for links, and why.
@@ -138,9 +150,13 @@ func (p *JoinPlan) Chosen() []omega.Fingerprint {
 const ProbeServers = 64
 
 // ProbeSample draws servers that a newcomer could ask for a link, ProbeServers
-// at most, for it to measure. (spec/cloud.md, CLOUD-11)
+// at most, for it to measure; none if there are enough of those that it had links
+// to. (spec/cloud.md, CLOUD-11, CLOUD-45)
 func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
 	j := newJoiner(v, in, rng)
+	if len(j.former()) >= TargetLinks {
+		return nil
+	}
 	n := min(ProbeServers, len(j.pool))
 	out := make([]omega.Fingerprint, n)
 	for k := range n {
@@ -154,10 +170,13 @@ func (v *View) ProbeSample(in JoinInput, rng *rand.Rand) []omega.Fingerprint {
 // ProbeNear are the servers that a newcomer measures next, ProbeServers at most:
 // those that the mesh says are nearest to the nearest one of the sample and the
 // entry, by the ways between them, nearest first. Most of them are nearer than
-// any of a random sample. It returns none if nobody of those was measured, or
-// there is nobody else. (spec/cloud.md, CLOUD-11)
+// any of a random sample. It returns none if nobody of those was measured, there
+// is nobody else, or ProbeSample had none. (spec/cloud.md, CLOUD-11)
 func (v *View) ProbeNear(in JoinInput, sample []omega.Fingerprint) []omega.Fingerprint {
 	j := newJoiner(v, in, nil)
+	if len(j.former()) >= TargetLinks {
+		return nil
+	}
 	var known []int32
 	seen := map[int32]bool{} // measured, or without an answer
 	for _, fp := range append(slices.Clone(sample), in.Entry) {
@@ -184,7 +203,7 @@ func (v *View) ProbeNear(in JoinInput, sample []omega.Fingerprint) []omega.Finge
 }
 
 // PlanJoin chooses whom a newcomer asks for links: two servers that mend a
-// weak place if there is one, then the nearest up to two, then random ones up
+// weak place if there is one, then those it had links to, then the nearest up to two, then random ones up
 // to TargetLinks, the one with fewer links of two (three nearest are a trap:
 // nearest ones alone make a lattice that falls apart). Operators, then blocks
 // of addresses, are all different as long as there are enough; so are the sites
@@ -329,8 +348,30 @@ func (j *joiner) take(i int32, why Verdict) {
 
 func (j *joiner) chooseAll() {
 	j.mend()
+	j.chooseFormer()
 	for len(j.chosen) < TargetLinks && j.choose(len(j.chosen) < nearLinks) {
 	}
+}
+
+// chooseFormer takes those again that there were links to: what was measured and
+// chosen once is not left to chance with every restart. (spec/cloud.md, CLOUD-45)
+func (j *joiner) chooseFormer() {
+	for _, i := range j.former() {
+		if len(j.chosen) < j.in.Target() {
+			j.take(i, ChosenFormer)
+		}
+	}
+}
+
+// former are those of the pool that there were links to, the nearest first.
+func (j *joiner) former() (out []int32) {
+	links := slices.SortedFunc(slices.Values(j.in.Former), func(x, y Link) int { return cmp.Compare(x.RTT, y.RTT) })
+	for _, l := range links {
+		if i, known := j.Graph.index[l.Peer]; known && slices.Contains(j.pool, i) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // mend takes one server on either side of the first weak place.

@@ -206,3 +206,44 @@ func TestProbeNear(t *testing.T) {
 		t.Errorf("first %v, want r049", nameOf(near[0]))
 	}
 }
+
+// Who was a member before asks those it had links to, the nearest first and no
+// more than it keeps, and measures nobody; if too few of them are there, others
+// make up for it. (spec/cloud.md, CLOUD-45)
+func TestFormerLinksFirst(t *testing.T) {
+	rng := seeded(5)
+	v := memberDB(meshGraph(rng, 200, 8)).View(t0, new(Standing))
+	in := JoinInput{Applicant: Applicant{Server: fp("zz back")}}
+	for i := range 11 {
+		in.Former = append(in.Former, Link{fp(fmt.Sprintf("s%05d", 10*i)), time.Duration(100-i) * time.Millisecond})
+	}
+	in.Former = append(in.Former, Link{fp("gone"), time.Millisecond})
+	fit := map[omega.Fingerprint]bool{}
+	for _, c := range v.PlanJoin(JoinInput{Applicant: in.Applicant}, seeded(1)).Candidates {
+		fit[c.Server] = c.Verdict < UnfitFull
+	}
+	var want []omega.Fingerprint
+	for _, l := range slices.Backward(in.Former[:11]) {
+		if fit[l.Peer] && len(want) < SurplusLinks {
+			want = append(want, l.Peer)
+		}
+	}
+	if len(want) < TargetLinks {
+		t.Fatalf("%d of the former ones take links: the test shows nothing", len(want))
+	}
+	if got := v.PlanJoin(in, rng).Chosen(); !slices.Equal(got, want) {
+		t.Errorf("chosen %v, want %v", got, want)
+	}
+	if n := len(v.ProbeSample(in, rng)); n != 0 {
+		t.Errorf("%d servers measured", n)
+	}
+	in.Skip = func(f omega.Fingerprint) bool { return slices.Contains(want[1:], f) }
+	in.Former = []Link{{want[0], time.Millisecond}, {want[1], time.Millisecond}}
+	got := v.PlanJoin(in, rng).Chosen()
+	if len(got) != TargetLinks || got[0] != want[0] || slices.Contains(got, want[1]) {
+		t.Errorf("chosen %v, want %v and others up to %d", got, want[0], TargetLinks)
+	}
+	if n := len(v.ProbeSample(in, rng)); n != ProbeServers {
+		t.Errorf("%d servers measured, want %d", n, ProbeServers)
+	}
+}

@@ -3,6 +3,8 @@ package mesh
 import (
 	"errors"
 	"time"
+
+	"github.com/omega-im/omega"
 )
 
 // Load applies a snapshot. Every announcement is verified like one from the
@@ -17,4 +19,15 @@ func (db *DB) Load(now time.Time, snapshot []byte) (skipped int, err error) {
 		}
 	})
 	return skipped, err
+}
+
+// FormerLinks returns what a server announced in a snapshot that was its own. It
+// proves nothing: they say where to ask first. (spec/cloud.md, CLOUD-45)
+func FormerLinks(snapshot []byte, self omega.Fingerprint) (links []Link) {
+	_ = eachIn(snapshot, func(b []byte) { // Load tells of damage
+		if a, err := Decode(b); err == nil && a.Server == self {
+			links = a.Links
+		}
+	})
+	return links
 }

@@ -245,7 +245,7 @@ func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
 // degree is how many links a server announces.
 func (p *planner) degree(i int32) int { return int(p.traits().links[i]) }
 
-// planDegree fills up to the target: 2 near, the rest random.
+// planDegree fills up to the target: the nearest up to two, the rest random.
 func (p *planner) planDegree() {
 	target := p.target()
 	if p.links >= target {
@@ -259,7 +259,7 @@ func (p *planner) planDegree() {
 	}
 	later := 0 // links that the peers are left to dial
 	for p.links+later < target {
-		pick := p.pick(*pool, p.links+later < nearLinks)
+		pick := p.pickDegree(*pool, later)
 		if pick < 0 {
 			return
 		}
@@ -270,6 +270,45 @@ func (p *planner) planDegree() {
 		}
 		p.want(p.Records[pick].Server, ReasonDegree)
 	}
+}
+
+// pickDegree chooses one more for who has too few links, or is going to have
+// later ones that peers dial: the nearest, if there are fewer than nearLinks;
+// then one of those that would be among its nearest, so that near links that were
+// lost are replaced by near ones (not the very nearest, which is everybody's); else
+// as pick does. (spec/cloud.md, CLOUD-45)
+func (p *planner) pickDegree(pool []int32, later int) int32 {
+	if p.links+later < nearLinks {
+		return p.pick(pool, true)
+	}
+	if near := p.nearer(p.freshest(pool)); len(near) > 0 {
+		return p.drawn(near)
+	}
+	return p.pick(pool, false)
+}
+
+// nearer are those of pool that are nearer than all links but one (nearLinks - 1)
+// that this server announces and still has.
+func (p *planner) nearer(pool []int32) (out []int32) {
+	if p.own == nil {
+		return nil
+	}
+	var links []time.Duration
+	for _, l := range p.own.Links {
+		if p.linked[l.Peer] {
+			links = append(links, l.RTT)
+		}
+	}
+	if len(links) < nearLinks {
+		return nil
+	}
+	slices.Sort(links)
+	for _, i := range pool {
+		if rtt, ok := p.rtt(i); ok && rtt < links[nearLinks-1] {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // target is how many links to have. In an upheaval everybody has lost some and
@@ -298,6 +337,32 @@ func (p *planner) leave(peer int32) bool {
 // then in a block of addresses without one: the nearest, or one that lacks links
 // itself, or else a random one. It returns -1 if there is nobody.
 func (p *planner) pick(pool []int32, near bool) int32 {
+	fresh := p.freshest(pool)
+	switch {
+	case len(fresh) == 0:
+		return -1
+	case near:
+		return p.nearest(fresh)
+	}
+	if next := p.lacking(fresh); next >= 0 && !p.paired {
+		p.paired = true
+		return next
+	}
+	return p.drawn(fresh)
+}
+
+// drawn is one at random: of two, the one with fewer links, which keeps degrees
+// even.
+func (p *planner) drawn(pool []int32) int32 {
+	a, b := pool[p.rng.IntN(len(pool))], pool[p.rng.IntN(len(pool))]
+	if p.degree(b) < p.degree(a) {
+		return b
+	}
+	return a
+}
+
+// freshest are those of pool that take links and add most to diversity.
+func (p *planner) freshest(pool []int32) []int32 {
 	var fresh []int32
 	most := 0
 	for _, i := range pool {
@@ -318,22 +383,7 @@ func (p *planner) pick(pool []int32, near bool) int32 {
 			fresh = append(fresh, i)
 		}
 	}
-	switch {
-	case len(fresh) == 0:
-		return -1
-	case near:
-		return p.nearest(fresh)
-	}
-	if next := p.lacking(fresh); next >= 0 && !p.paired {
-		p.paired = true
-		return next
-	}
-	// The power of two choices keeps degrees even.
-	a, b := fresh[p.rng.IntN(len(fresh))], fresh[p.rng.IntN(len(fresh))]
-	if p.degree(b) < p.degree(a) {
-		return b
-	}
-	return a
+	return fresh
 }
 
 // lacking is the member of the pool that lacks links and whose fingerprint is

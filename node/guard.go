@@ -62,13 +62,6 @@ func dialAs(ctx context.Context, g *transport.Guard, cfg transport.DialConfig) (
 	return conn, nil
 }
 
-// probeBy measures how long a TCP connection to a server takes.
-func probeBy(ctx context.Context, g *transport.Guard, to transport.Address) (time.Duration, error) {
-	a := g.Attempt(to.Fingerprint)
-	defer a.Leave()
-	return transport.Probe(ctx, a.Dial, to)
-}
-
 // probe does to another server what a client does first. (spec/directory.md, DIR-2)
 func (n *Node) probe(ctx context.Context, r *mesh.Record) (time.Duration, error) {
 	attempt := n.guard.Attempt(r.Server)

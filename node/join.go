@@ -113,7 +113,7 @@ func ExplainJoin(ctx context.Context, cfg *Config) (e *cloud.Explanation, keysMa
 			return dialAs(ctx, guard, transport.DialConfig{Address: to, Identity: identity})
 		},
 		Probe: func(ctx context.Context, to transport.Address) (time.Duration, error) {
-			return probeBy(ctx, guard, to)
+			return guard.Probe(ctx, to)
 		},
 	}
 	if cfg.Cloud.Transit {

@@ -13,7 +13,7 @@ import (
 
 // probePeer measures the round trip to a server over the node's network.
 func (n *Node) probePeer(ctx context.Context, to transport.Address) (time.Duration, error) {
-	return probeBy(ctx, n.guard, to)
+	return n.guard.Probe(ctx, to)
 }
 
 // dialPeer connects to another server as this one.

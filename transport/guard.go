@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -18,6 +19,9 @@ type DialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 // ErrResting says that an address was not dialled: too many dials to its block
 // proved nothing.
 var ErrResting = errors.New("too many servers that were announced near this address did not prove themselves")
+
+// errCrowded is an ErrResting that is over when one of the dials is.
+var errCrowded = fmt.Errorf("%w: as many dials as may be are under way", ErrResting)
 
 // Bounds of what strangers' announcements may have dialled. (spec/cloud.md, CLOUD-43)
 const (
@@ -45,6 +49,7 @@ type Guard struct {
 	blocks map[netip.Prefix]guarded // guarded by mu
 	swept  time.Time                // when blocks was last looked through; guarded by mu
 	proved map[proof]int            // failures since; guarded by mu
+	turn   chan struct{}            // closed when a dial is decided; guarded by mu
 }
 
 // guarded is a block of addresses: an IPv4 /24, an IPv6 /48.
@@ -75,6 +80,7 @@ func NewGuard(cfg GuardConfig) *Guard {
 	g := &Guard{
 		private: cfg.Private, trusted: make(map[string]bool), dial: cfg.Dial, refused: cfg.Refused,
 		blocks: make(map[netip.Prefix]guarded), proved: make(map[proof]int),
+		turn: make(chan struct{}),
 	}
 	for _, t := range cfg.Trusted {
 		g.trusted[t] = true
@@ -206,6 +212,29 @@ func (a *Attempt) end(o outcome) {
 	}
 }
 
+// Probe measures the round trip to a server that was announced, as the function
+// Probe does. Where as many dials into the block are under way as may be, it
+// waits for its turn until ctx ends: most of a newcomer's near ones may stand in
+// one house. (spec/cloud.md, CLOUD-43)
+func (g *Guard) Probe(ctx context.Context, to Address) (time.Duration, error) {
+	for {
+		g.mu.Lock()
+		turn := g.turn
+		g.mu.Unlock()
+		a := g.Attempt(to.Fingerprint)
+		rtt, err := Probe(ctx, a.Dial, to)
+		a.Leave()
+		if !errors.Is(err, errCrowded) {
+			return rtt, err
+		}
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
 // blockAround is the block that an address is in.
 func blockAround(ip netip.Addr) netip.Prefix {
 	bits := 24
@@ -232,8 +261,11 @@ func (g *Guard) enter(p proof, now time.Time) (known bool, err error) {
 	if b.failures > 0 {
 		atOnce = 1
 	}
-	if now.Before(b.until) || b.open >= atOnce || !remembered && !g.room(now) {
+	switch {
+	case now.Before(b.until) || !remembered && !g.room(now):
 		return false, ErrResting
+	case b.open >= atOnce:
+		return false, errCrowded
 	}
 	b.open++
 	g.blocks[block] = b
@@ -244,6 +276,7 @@ func (g *Guard) enter(p proof, now time.Time) (known bool, err error) {
 func (g *Guard) leave(tried []try, landed proof, o outcome, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	freed := false
 	for _, t := range tried {
 		if t.known {
 			g.disappoint(proof{t.at, landed.server}, o)
@@ -252,6 +285,7 @@ func (g *Guard) leave(tried []try, landed proof, o outcome, now time.Time) {
 		block := blockAround(t.at.Addr())
 		b := g.blocks[block]
 		b.open--
+		freed = true
 		switch {
 		case o == failed:
 			b.until = now.Add(min(guardRest<<min(b.failures, 10), guardMaxRest))
@@ -263,6 +297,10 @@ func (g *Guard) leave(tried []try, landed proof, o outcome, now time.Time) {
 		if b.open == 0 && b.failures == 0 {
 			delete(g.blocks, block)
 		}
+	}
+	if freed {
+		close(g.turn)
+		g.turn = make(chan struct{})
 	}
 	if o == proved && landed.at.IsValid() && !isPrivate(landed.at.Addr()) {
 		g.prove(landed)

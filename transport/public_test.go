@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -260,6 +262,50 @@ func TestHonestNeighbours(t *testing.T) {
 		}
 		if err := try(7); !errors.Is(err, ErrResting) {
 			t.Errorf("gone for long: %v", err)
+		}
+	})
+}
+
+// TestProbesTakeTurns: however many servers of one block are measured at a time,
+// all are, four at once, and the wait is in no round trip. A block that rests is
+// left alone. (spec/cloud.md, CLOUD-43)
+func TestProbesTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var open, most atomic.Int32
+		g := NewGuard(GuardConfig{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+			defer open.Add(-1)
+			if n := open.Add(1); n > most.Load() {
+				most.Store(n)
+			}
+			time.Sleep(3 * time.Millisecond)
+			near, far := net.Pipe()
+			far.Close()
+			return memoryConn{near, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))}, nil
+		}})
+		probe := func(n int) (time.Duration, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			return g.Probe(ctx, Address{Network: NetworkTLS, HostPort: fmt.Sprintf("9.9.9.%d:7000", n), Fingerprint: server(n)})
+		}
+		var wg sync.WaitGroup
+		for n := range 64 {
+			wg.Go(func() {
+				if rtt, err := probe(n); err != nil || rtt != 3*time.Millisecond {
+					t.Errorf("server %d: %v, %v", n, rtt, err)
+				}
+			})
+		}
+		wg.Wait()
+		if most.Load() != guardAtOnce {
+			t.Errorf("%d at once, want %d", most.Load(), guardAtOnce)
+		}
+		liar := g.Attempt(server(99))
+		if err := liar.admit(netip.MustParseAddrPort("9.9.9.99:7000")); err != nil {
+			t.Fatal(err)
+		}
+		liar.Done(false)
+		if _, err := probe(1); !errors.Is(err, ErrResting) {
+			t.Errorf("while the block rests: %v", err)
 		}
 	})
 }

@@ -27,6 +27,7 @@ var servers = map[string]entry{
 	"join.unnamed":           {"（未命名）", "(no name)"},
 
 	"verdict.mend":            {"選中：補強薄弱之處", "chosen: mends a weak place"},
+	"verdict.former":          {"選中：先前就有連結", "chosen: there was a link before"},
 	"verdict.near":            {"選中：距離近", "chosen: near"},
 	"verdict.random":          {"選中：隨機抽出，連結較少", "chosen: drawn at random, few links"},
 	"verdict.passed":          {"沒有抽中", "not drawn"},

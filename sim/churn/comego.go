@@ -72,6 +72,9 @@ func (w *world) comeBack(i int32) {
 	w.setAlive(i, true)
 	s.born, s.planned, s.announced, s.allowance = w.now, 0, 0, mesh.AnnounceBurst
 	s.ready = 0
+	if a, err := mesh.Decode(s.own.octets); err == nil {
+		s.former = a.Links
+	}
 	w.beginJoin(i)
 }
 

@@ -192,7 +192,7 @@ func (w *world) planAll(need []int32) [][]int32 {
 	w.tally.plans += len(need)
 	parallel(len(need), func(k int) {
 		i := need[k]
-		v := base.As(w.pop.all[i].fp, w.clock(), w.memberLinks(i, true) < nearLinks)
+		v := base.As(w.pop.all[i].fp, w.clock(), w.memberLinks(i, true) < mesh.TargetLinks)
 		for _, want := range v.Plan(w.planInput(i, 0), w.servers[i].rng) {
 			wants[k] = append(wants[k], w.pop.index[want.Peer])
 		}

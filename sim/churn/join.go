@@ -128,6 +128,7 @@ func (w *world) joinInput(i int32) mesh.JoinInput {
 		Entry:     w.pop.all[s.join.entry].fp,
 		RTT:       func(fp omega.Fingerprint) (time.Duration, bool) { d, ok := s.join.rtt[fp]; return d, ok },
 		Skip:      func(fp omega.Fingerprint) bool { return slices.Contains(skipped, fp) },
+		Former:    s.former,
 	}
 }
 
@@ -175,9 +176,10 @@ func (w *world) askAll(i int32) {
 	w.tally.plans++
 	chosen, required := v.ChooseJoin(w.joinInput(i), s.rng)
 	j.required = required
+	target := w.joinInput(i).Target()
 	for _, fp := range chosen {
 		to := w.pop.index[fp]
-		if len(j.pending)+len(j.offers) >= mesh.TargetLinks {
+		if len(j.pending)+len(j.offers) >= target {
 			break
 		}
 		if !slices.Contains(j.pending, to) && !slices.Contains(j.offers, to) {
@@ -268,7 +270,7 @@ func (w *world) askMore(i int32) {
 	j.required, j.pending = required, asked
 	for _, fp := range chosen {
 		to := w.pop.index[fp]
-		if len(j.pending)+len(j.offers) < mesh.TargetLinks && !slices.Contains(j.pending, to) && !slices.Contains(j.offers, to) {
+		if len(j.pending)+len(j.offers) < w.joinInput(i).Target() && !slices.Contains(j.pending, to) && !slices.Contains(j.offers, to) {
 			j.pending = append(j.pending, to)
 			w.tally.reasons[mesh.ReasonJoin]++
 			w.askFor(i, to)

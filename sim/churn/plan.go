@@ -15,10 +15,6 @@ const (
 	minPlanInterval = time.Second
 )
 
-// nearLinks is how many links of a server go to the nearest: only a plan for
-// those needs paths. (It is the same in mesh.)
-const nearLinks = 2
-
 // planSoon lets a server plan, unless it is known to want nothing: a plan that
 // finds nothing changes nothing. Real servers look every few seconds.
 func (w *world) planSoon(i int32) {
@@ -51,7 +47,7 @@ func (w *world) planNow(i int32) {
 // plan asks mesh whom to dial.
 func (w *world) plan(i int32, quiet time.Duration) []int32 {
 	s := &w.servers[i]
-	v := w.view(i, w.memberLinks(i, true) < nearLinks)
+	v := w.view(i, w.memberLinks(i, true) < mesh.TargetLinks)
 	w.tally.plans++
 	var out []int32
 	wants := v.Plan(w.planInput(i, quiet), s.rng)

@@ -53,6 +53,7 @@ type server struct {
 	pending   bool    // an announcement is on the timer
 	loss      bool    // the next one tells of a link that was lost
 
+	former   []mesh.Link             // when it ended last
 	join     *joining                // while it looks for its first links
 	accepts  []time.Duration         // of offers within acceptWindow
 	promised map[int32]time.Duration // offers that were not taken yet, and until when they stand
