@@ -32,9 +32,13 @@ type recorder struct {
 // record starts a recorder before to, which writes to a file.
 func record(t *testing.T, to, file string) *recorder {
 	t.Helper()
+	// Another process may try the port at the same moment.
 	ln, err := net.Listen("tcp", freePorts(t, "127.0.0.1", 1)[0])
-	if err != nil {
-		t.Fatal(err)
+	for tries := 1; err != nil; tries++ {
+		if tries == 10 {
+			t.Fatal(err)
+		}
+		ln, err = net.Listen("tcp", freePorts(t, "127.0.0.1", 1)[0])
 	}
 	f, err := os.Create(file)
 	if err != nil {
