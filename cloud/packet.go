@@ -397,7 +397,7 @@ func (c *Cloud) sealed(p *parcel) *parcel {
 	})
 	p.release()
 	if tracked {
-		c.letters.add(numOf(id), to, n, c.now(), c.patience(c.table.Load(), to))
+		c.letters.add(numOf(id), to, n, c.now(), c.table.Load().distance(to))
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omega-im/omega/internal/patience"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -44,10 +45,12 @@ var (
 // concurrent use; it never blocks on the network.
 type window struct {
 	mu       sync.Mutex
-	ring     []inFlight // of a power of two; guarded by mu
-	first    uint64     // number of the oldest under way; guarded by mu
-	next     uint64     // number of the next to be sent; guarded by mu
-	progress int64      // when the peer acknowledged something; guarded by mu
+	ring     []inFlight        // of a power of two; guarded by mu
+	first    uint64            // number of the oldest under way; guarded by mu
+	next     uint64            // number of the next to be sent; guarded by mu
+	progress int64             // when the peer acknowledged something; guarded by mu
+	took     patience.Estimate // of acknowledgements; guarded by mu
+	hedges   patience.Budget   // guarded by mu
 	waiting  [levels]queue
 	deferred queue // refused because the peer was busy, for the next look; guarded by mu
 	count    int   // in waiting and deferred; guarded by mu
@@ -220,6 +223,10 @@ func (l *link) acked(tag uint32, now int64) {
 	if !ok {
 		return
 	}
+	if e := w.at(w.first); !e.hedged {
+		w.took.Observe(time.Duration(now - e.at))
+	}
+	w.hedges.Earn(int(last - w.first + 1))
 	for ; w.first <= last; w.first++ {
 		if e := w.at(w.first); e.p != nil {
 			e.p.release()
@@ -256,20 +263,24 @@ func (l *link) nacked(tag uint32, now int64) *parcel {
 	return p
 }
 
-// overdue appends to out what is under way, at most room packets, if the peer
-// has not acknowledged the first of it for timeout since it was sent and since
-// anything was. They stay under way, and are not returned again.
-// (spec/cloud.md, CLOUD-23)
+// overdue appends to out what is under way, at most room packets and what the
+// budget has left, if the peer has not acknowledged the first of it for timeout,
+// or as long as it usually takes, since it was sent and since anything was. They
+// stay under way, and are not returned again. (spec/cloud.md, CLOUD-23, CLOUD-46)
 func (l *link) overdue(out []*parcel, now int64, timeout time.Duration, room int) []*parcel {
 	w := &l.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	timeout = max(timeout, min(w.took.Timeout(), maxStall))
 	for n := w.first; n < w.next && room > 0; n++ {
 		e := w.at(n)
 		if n == w.first && now-max(e.at, w.progress) < int64(timeout) {
 			break
 		}
 		if e.p != nil && !e.hedged {
+			if !w.hedges.Spend(hedgeDepth) {
+				break
+			}
 			e.hedged = true
 			out = append(out, e.p.share())
 			room--
