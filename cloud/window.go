@@ -223,9 +223,7 @@ func (l *link) acked(tag uint32, now int64) {
 	if !ok {
 		return
 	}
-	if e := w.at(w.first); !e.hedged {
-		w.took.Observe(time.Duration(now - e.at))
-	}
+	w.took.Observe(time.Duration(now - w.at(w.first).at)) // also if a copy went: that went elsewhere
 	w.hedges.Earn(int(last - w.first + 1))
 	for ; w.first <= last; w.first++ {
 		if e := w.at(w.first); e.p != nil {
