@@ -176,13 +176,15 @@ func (l *link) stall() time.Duration {
 // way around, the connection may still do it; but if that is because the list of
 // dead links is full, another server is told that knows more ways: the origin.
 func (c *Cloud) hedge(t *table, l *link, now int64) {
-	for _, p := range l.overdue(nil, now, l.stall(), maxHedges) {
+	for _, x := range l.overdue(nil, now, l.stall(), maxHedges) {
 		c.stats.hedged.Add(1)
 		l.stalls.Store(true)
 		var failed func(wire.PacketView, wire.Reason)
-		if v := p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
+		if v := x.p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
 			failed = c.giveUpAll
 		}
-		c.reroute(t, p, l.peer, failed)
+		if c.reroute(t, x.p, l.peer, failed) != 0 {
+			l.keep(x.n)
+		}
 	}
 }

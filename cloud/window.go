@@ -61,7 +61,18 @@ type window struct {
 type inFlight struct {
 	p      *parcel
 	at     int64 // when it was sent, nanoseconds since the cloud's start
-	hedged bool  // a copy goes another way
+	hedged bool  // a copy was to go another way
+	alone  bool  // there was none, so no copy goes
+}
+
+// copied reports whether another server has, or will have, the packet.
+func (e *inFlight) copied() bool { return e.hedged && !e.alone }
+
+// A stalled packet is one to be sent around its connection: p is a hold of the
+// caller's, n its number.
+type stalled struct {
+	p *parcel
+	n uint64
 }
 
 // A queue holds parcels, first in, first out.
@@ -254,7 +265,7 @@ func (l *link) nacked(tag uint32, now int64) *parcel {
 	p := e.p
 	e.p = nil
 	w.progress = now
-	if p != nil && e.hedged {
+	if p != nil && e.copied() {
 		p.release() // its copy is on another way
 		return nil
 	}
@@ -265,7 +276,7 @@ func (l *link) nacked(tag uint32, now int64) *parcel {
 // budget has left, if the peer has not acknowledged the first of it for timeout,
 // or as long as it usually takes, since it was sent and since anything was. They
 // stay under way, and are not returned again. (spec/cloud.md, CLOUD-23, CLOUD-46)
-func (l *link) overdue(out []*parcel, now int64, timeout time.Duration, room int) []*parcel {
+func (l *link) overdue(out []stalled, now int64, timeout time.Duration, room int) []stalled {
 	w := &l.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -280,11 +291,22 @@ func (l *link) overdue(out []*parcel, now int64, timeout time.Duration, room int
 				break
 			}
 			e.hedged = true
-			out = append(out, e.p.share())
+			out = append(out, stalled{e.p.share(), n})
 			room--
 		}
 	}
 	return out
+}
+
+// keep takes back that a copy of a packet under way goes another way: this
+// connection alone has it.
+func (l *link) keep(n uint64) {
+	w := &l.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first <= n && n < w.next {
+		w.at(n).alone = true
+	}
 }
 
 // close ends the window and returns what nobody has taken; the caller holds it.
@@ -297,7 +319,7 @@ func (l *link) close() []*parcel {
 	for ; w.first < w.next; w.first++ {
 		switch e := w.at(w.first); {
 		case e.p == nil:
-		case e.hedged:
+		case e.copied():
 			e.p.release()
 		default:
 			left = append(left, e.p)
