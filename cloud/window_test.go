@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -473,5 +474,21 @@ func TestStallWithoutWayAround(t *testing.T) {
 	left[0].release()
 	if w.Stats().Kept != 0 {
 		t.Errorf("%d octets are kept", w.Stats().Kept)
+	}
+}
+
+// A refusal that the connection does not take ends it: no acknowledgement is to
+// pass for the packet. (spec/cloud.md, CLOUD-20)
+func TestRefusalThatCannotBeSaid(t *testing.T) {
+	w := newWorkbench(t)
+	w.custody.maxHop = 0 // busy
+	w.c.err = transport.ErrSlow
+	if err := w.packet(t.Context(), w.lc, 1, w.packetTo(t, "C", "B")); err == nil {
+		t.Error("the connection goes on")
+	}
+	w.c.err = nil
+	w.lc.acknowledge()
+	if len(w.c.acks) > 0 {
+		t.Errorf("the packet is acknowledged: %v", w.c.acks)
 	}
 }
