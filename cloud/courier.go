@@ -20,10 +20,18 @@ const (
 	minStall   = 150 * time.Millisecond
 	stallSlack = 3 * courierTick
 
+	// maxStall is how much longer than that a connection may take whose
+	// acknowledgements usually do: a bit less than until hellos tell.
+	maxStall = time.Second
+
 	// maxHedges is how many packets go around one connection per look: 2,560 a
 	// second, so that a connection that is slow because it is full does not
 	// fill the others at once.
 	maxHedges = 64
+
+	// hedgeDepth is how many packets may go around one connection that
+	// acknowledges nothing; with each ten that it does, one more. (CLOUD-46)
+	hedgeDepth = 1024
 )
 
 // A courier looks after what is under way: what a connection does not
@@ -155,7 +163,7 @@ func (l *link) look(now int64) (busy bool) {
 	return true
 }
 
-// stall is how long a connection may acknowledge nothing.
+// stall is how long a connection may acknowledge nothing, at least.
 func (l *link) stall() time.Duration {
 	rtt := time.Duration(l.rtt.Load())
 	if rtt == 0 {
@@ -168,13 +176,15 @@ func (l *link) stall() time.Duration {
 // way around, the connection may still do it; but if that is because the list of
 // dead links is full, another server is told that knows more ways: the origin.
 func (c *Cloud) hedge(t *table, l *link, now int64) {
-	for _, p := range l.overdue(nil, now, l.stall(), maxHedges) {
+	for _, x := range l.overdue(nil, now, l.stall(), maxHedges) {
 		c.stats.hedged.Add(1)
 		l.stalls.Store(true)
 		var failed func(wire.PacketView, wire.Reason)
-		if v := p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
+		if v := x.p.view(); v.NumAvoid() == wire.MaxAvoid && v.Source() != c.self {
 			failed = c.giveUpAll
 		}
-		c.reroute(t, p, l.peer, failed)
+		if c.reroute(t, x.p, l.peer, failed) != 0 {
+			l.keep(x.n)
+		}
 	}
 }

@@ -148,7 +148,7 @@ func (c *Cloud) sendOverMesh(t *table, to omega.Fingerprint, class wire.Class, m
 		p = c.withDead(p, dead)
 	}
 	if tracked {
-		c.letters.add(numOf(id), to, p, c.now(), c.patience(t, to))
+		c.letters.add(numOf(id), to, p, c.now(), t.distance(to))
 	}
 	if c.sendOwn(l, p) == nil {
 		return nil
@@ -241,7 +241,7 @@ func (c *Cloud) multicast(to []omega.Fingerprint, class wire.Class, msg []byte) 
 	t, now := c.table.Load(), c.now()
 	for _, fp := range head.Destinations {
 		if class != wire.ClassEphemeral && c.letters.room() {
-			c.letters.add(numOf(head.ID), fp, p, now, c.patience(t, fp))
+			c.letters.add(numOf(head.ID), fp, p, now, t.distance(fp))
 		}
 	}
 	c.courier.wake()
@@ -252,14 +252,13 @@ func (c *Cloud) multicast(to []omega.Fingerprint, class wire.Class, msg []byte) 
 	return first
 }
 
-// patience is how long a receipt from a server may take. (spec/cloud.md,
-// CLOUD-26)
-func (c *Cloud) patience(t *table, to omega.Fingerprint) time.Duration {
+// distance is the round trip of the way to a server, 0 if it is not known.
+func (t *table) distance(to omega.Fingerprint) time.Duration {
 	if t.view.Tree == nil {
-		return minPatience
+		return 0
 	}
 	rtt, _ := t.view.Tree.Distance(to)
-	return max(minPatience, rtt+rtt/2+patienceSlack)
+	return rtt
 }
 
 // nextPacketID returns an id that no other packet of this server has: half of

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/patience"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -23,6 +24,12 @@ const (
 	letterLife = 5 * time.Second // then it is given up
 	maxLetters = 1 << 16
 	maxRetries = 64 // per look of the courier
+
+	// maxPatience is how long the first repetition waits at most because
+	// receipts usually take long, and repeatDepth how many may go without
+	// any; with each ten receipts, one more. (CLOUD-46)
+	maxPatience = 2 * time.Second
+	repeatDepth = 1024
 )
 
 // packetAgain is the flag of a packet that its origin repeats. It says to the
@@ -31,9 +38,11 @@ const packetAgain = 1 << 2
 
 // letters are this server's packets that have no receipt yet.
 type letters struct {
-	mu   sync.Mutex
-	m    map[letterKey]*letter // guarded by mu
-	pool sync.Pool
+	mu      sync.Mutex
+	m       map[letterKey]*letter // guarded by mu
+	late    patience.Estimate     // by how much receipts come after a round trip; guarded by mu
+	repeats patience.Budget       // guarded by mu
+	pool    sync.Pool
 }
 
 type letterKey struct {
@@ -43,10 +52,11 @@ type letterKey struct {
 
 // A letter is one packet on its way to one server.
 type letter struct {
-	p        *parcel // as it was made
-	due      int64   // when it is repeated
-	until    int64   // when it is given up
-	patience time.Duration
+	p        *parcel       // as it was made
+	at       int64         // when it was sent first
+	rtt      time.Duration // of the way then
+	due      int64         // when it is repeated
+	asked    bool          // for that: somebody said that it does not arrive
 	attempts int
 	between  []omega.Fingerprint // the way of the last attempt, if it is known
 	tried    []omega.Fingerprint // servers on ways that brought no receipt
@@ -66,19 +76,33 @@ func (s *letters) len() int {
 // room reports whether one more can be tracked. Those above it go once.
 func (s *letters) room() bool { return s.len() < maxLetters }
 
-// add tracks a packet to one of its destinations.
-func (s *letters) add(num uint64, to omega.Fingerprint, p *parcel, now int64, patience time.Duration) {
+// add tracks a packet to one of its destinations, a round trip of rtt away.
+func (s *letters) add(num uint64, to omega.Fingerprint, p *parcel, now int64, rtt time.Duration) {
 	l := s.pool.Get().(*letter)
-	*l = letter{
-		p: p.share(), due: now + int64(patience), until: now + int64(letterLife), patience: patience,
-		tried: l.tried[:0],
-	}
+	*l = letter{p: p.share(), at: now, rtt: rtt, tried: l.tried[:0]}
 	s.mu.Lock()
+	l.due = now + int64(s.patience(rtt))
 	old := s.m[letterKey{num, to}]
 	s.m[letterKey{num, to}] = l
 	s.mu.Unlock()
 	if old != nil {
 		s.end(old)
+	}
+}
+
+// patience is how long a receipt may take from a server that is a round trip of
+// rtt away. mu is held. (spec/cloud.md, CLOUD-26, CLOUD-46)
+func (s *letters) patience(rtt time.Duration) time.Duration {
+	return max(minPatience, rtt+rtt/2+patienceSlack, min(rtt+s.late.Timeout(), maxPatience))
+}
+
+// came takes in the receipt of a packet that is tracked no more.
+func (s *letters) came(l *letter, now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repeats.Earn(1)
+	if l.attempts == 0 {
+		s.late.Observe(time.Duration(now-l.at) - l.rtt)
 	}
 }
 
@@ -109,7 +133,7 @@ func (s *letters) hurry(num uint64, to omega.Fingerprint, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.m[letterKey{num, to}]; l != nil {
-		l.due = min(l.due, now)
+		l.due, l.asked = min(l.due, now), true
 	}
 }
 
@@ -120,14 +144,26 @@ func (s *letters) overdue(now int64) (again []letterKey, over []*letter) {
 	defer s.mu.Unlock()
 	for k, l := range s.m {
 		switch {
-		case now >= l.until:
+		case now-l.at >= int64(letterLife):
 			delete(s.m, k)
 			over = append(over, l)
-		case now >= l.due && len(again) < maxRetries:
+		case now >= l.due && len(again) < maxRetries && s.mayRepeat(l, now):
 			again = append(again, k)
 		}
 	}
 	return again, over
+}
+
+// mayRepeat reports whether a packet that is due is repeated now. mu is held.
+func (s *letters) mayRepeat(l *letter, now int64) bool {
+	if l.asked {
+		return true // it is known, not guessed
+	}
+	if usual := l.at + int64(s.patience(l.rtt)); l.attempts == 0 && now < usual {
+		l.due = usual // receipts take longer than they did when it was sent
+		return false
+	}
+	return s.repeats.Spend(repeatDepth)
 }
 
 // A receipt is owed to a source.
@@ -195,6 +231,7 @@ func (c *Cloud) received(source omega.Fingerprint, id omega.ID) {
 		}
 		c.scores.forgive(way)
 	}
+	c.letters.came(l, c.now())
 	c.letters.end(l)
 }
 
@@ -260,12 +297,13 @@ func (c *Cloud) repeat(k letterKey, now int64) {
 		}
 	}
 	l.attempts++
-	l.due = now + int64(l.patience)*int64(min(2+l.attempts, 8))/2
+	l.asked = false
 	if t.links[k.to] == nil && (t.dialable(k.to) || c.mayCircuit(t, k.to)) {
 		c.requestDial(k.to)
 	}
 	p := c.again(t, l, k.to)
 	c.letters.mu.Lock()
+	l.due = now + int64(c.letters.patience(l.rtt))*int64(min(2+l.attempts, 8))/2
 	c.letters.m[k] = l
 	c.letters.mu.Unlock()
 	if p != nil && c.pass(t, p, nil) != 0 {

@@ -28,8 +28,11 @@ func (c *Cloud) packet(ctx context.Context, l *link, tag uint32, body []byte) er
 	}
 	if reason != 0 {
 		c.stats.nacked.Add(1)
-		// One that finds the queue full is missed like any lost packet.
-		l.conn.SendFrame(wire.TypePacketNack, tag, []byte{byte(reason)})
+		// A later acknowledgement would be for this one too. When the connection
+		// ends its packets go another way.
+		if err := l.conn.SendFrame(wire.TypePacketNack, tag, []byte{byte(reason)}); err != nil {
+			return fmt.Errorf("refuse a packet from server %v: %w", l.peer, err)
+		}
 	}
 	l.dealt.Store(tag)
 	l.unacked++
@@ -397,7 +400,7 @@ func (c *Cloud) sealed(p *parcel) *parcel {
 	})
 	p.release()
 	if tracked {
-		c.letters.add(numOf(id), to, n, c.now(), c.patience(c.table.Load(), to))
+		c.letters.add(numOf(id), to, n, c.now(), c.table.Load().distance(to))
 	}
 	return n
 }

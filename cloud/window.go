@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omega-im/omega/internal/patience"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -44,10 +45,12 @@ var (
 // concurrent use; it never blocks on the network.
 type window struct {
 	mu       sync.Mutex
-	ring     []inFlight // of a power of two; guarded by mu
-	first    uint64     // number of the oldest under way; guarded by mu
-	next     uint64     // number of the next to be sent; guarded by mu
-	progress int64      // when the peer acknowledged something; guarded by mu
+	ring     []inFlight        // of a power of two; guarded by mu
+	first    uint64            // number of the oldest under way; guarded by mu
+	next     uint64            // number of the next to be sent; guarded by mu
+	progress int64             // when the peer acknowledged something; guarded by mu
+	took     patience.Estimate // of acknowledgements; guarded by mu
+	hedges   patience.Budget   // guarded by mu
 	waiting  [levels]queue
 	deferred queue // refused because the peer was busy, for the next look; guarded by mu
 	count    int   // in waiting and deferred; guarded by mu
@@ -58,7 +61,18 @@ type window struct {
 type inFlight struct {
 	p      *parcel
 	at     int64 // when it was sent, nanoseconds since the cloud's start
-	hedged bool  // a copy goes another way
+	hedged bool  // a copy was to go another way
+	alone  bool  // there was none, so no copy goes
+}
+
+// copied reports whether another server has, or will have, the packet.
+func (e *inFlight) copied() bool { return e.hedged && !e.alone }
+
+// A stalled packet is one to be sent around its connection: p is a hold of the
+// caller's, n its number.
+type stalled struct {
+	p *parcel
+	n uint64
 }
 
 // A queue holds parcels, first in, first out.
@@ -220,6 +234,8 @@ func (l *link) acked(tag uint32, now int64) {
 	if !ok {
 		return
 	}
+	w.took.Observe(time.Duration(now - w.at(w.first).at)) // also if a copy went: that went elsewhere
+	w.hedges.Earn(int(last - w.first + 1))
 	for ; w.first <= last; w.first++ {
 		if e := w.at(w.first); e.p != nil {
 			e.p.release()
@@ -249,33 +265,48 @@ func (l *link) nacked(tag uint32, now int64) *parcel {
 	p := e.p
 	e.p = nil
 	w.progress = now
-	if p != nil && e.hedged {
+	if p != nil && e.copied() {
 		p.release() // its copy is on another way
 		return nil
 	}
 	return p
 }
 
-// overdue appends to out what is under way, at most room packets, if the peer
-// has not acknowledged the first of it for timeout since it was sent and since
-// anything was. They stay under way, and are not returned again.
-// (spec/cloud.md, CLOUD-23)
-func (l *link) overdue(out []*parcel, now int64, timeout time.Duration, room int) []*parcel {
+// overdue appends to out what is under way, at most room packets and what the
+// budget has left, if the peer has not acknowledged the first of it for timeout,
+// or as long as it usually takes, since it was sent and since anything was. They
+// stay under way, and are not returned again. (spec/cloud.md, CLOUD-23, CLOUD-46)
+func (l *link) overdue(out []stalled, now int64, timeout time.Duration, room int) []stalled {
 	w := &l.window
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	timeout = max(timeout, min(w.took.Timeout(), maxStall))
 	for n := w.first; n < w.next && room > 0; n++ {
 		e := w.at(n)
 		if n == w.first && now-max(e.at, w.progress) < int64(timeout) {
 			break
 		}
 		if e.p != nil && !e.hedged {
+			if !w.hedges.Spend(hedgeDepth) {
+				break
+			}
 			e.hedged = true
-			out = append(out, e.p.share())
+			out = append(out, stalled{e.p.share(), n})
 			room--
 		}
 	}
 	return out
+}
+
+// keep takes back that a copy of a packet under way goes another way: this
+// connection alone has it.
+func (l *link) keep(n uint64) {
+	w := &l.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first <= n && n < w.next {
+		w.at(n).alone = true
+	}
 }
 
 // close ends the window and returns what nobody has taken; the caller holds it.
@@ -288,7 +319,7 @@ func (l *link) close() []*parcel {
 	for ; w.first < w.next; w.first++ {
 		switch e := w.at(w.first); {
 		case e.p == nil:
-		case e.hedged:
+		case e.copied():
 			e.p.release()
 		default:
 			left = append(left, e.p)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -435,9 +436,59 @@ func TestStall(t *testing.T) {
 	if len(got) != 1 || len(l.overdue(nil, int64(time.Second), l.stall(), 10)) > 0 {
 		t.Fatalf("%d packets go around it", len(got))
 	}
-	got[0].release()
+	got[0].p.release()
 	l.acked(w.b.tag, int64(time.Second))
 	if w.Stats().Kept != 0 {
 		t.Errorf("%d octets are kept", w.Stats().Kept)
+	}
+}
+
+// A packet whose connection stalls and that nothing leads around is still that
+// connection's: a refusal gives it back, and so does the end. (spec/cloud.md,
+// CLOUD-20, CLOUD-23)
+func TestStallWithoutWayAround(t *testing.T) {
+	w := newWorkbench(t)
+	l := w.lb
+	for tag := range uint32(2) {
+		p := w.packetTo(t, "C", "B")
+		renew(p)
+		if err := w.packet(t.Context(), w.lc, tag+1, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone := *w.table.Load()
+	alone.links = map[omega.Fingerprint]*link{l.peer: l}
+	w.hedge(&alone, l, int64(time.Second))
+	if w.Stats().Hedged != 2 {
+		t.Fatalf("%d packets stalled, want 2", w.Stats().Hedged)
+	}
+	p := l.nacked(w.b.tag-1, int64(time.Second))
+	if p == nil {
+		t.Fatal("the one that was refused is lost")
+	}
+	p.release()
+	left := l.close()
+	if len(left) != 1 {
+		t.Fatalf("%d packets are left at the end, want 1", len(left))
+	}
+	left[0].release()
+	if w.Stats().Kept != 0 {
+		t.Errorf("%d octets are kept", w.Stats().Kept)
+	}
+}
+
+// A refusal that the connection does not take ends it: no acknowledgement is to
+// pass for the packet. (spec/cloud.md, CLOUD-20)
+func TestRefusalThatCannotBeSaid(t *testing.T) {
+	w := newWorkbench(t)
+	w.custody.maxHop = 0 // busy
+	w.c.err = transport.ErrSlow
+	if err := w.packet(t.Context(), w.lc, 1, w.packetTo(t, "C", "B")); err == nil {
+		t.Error("the connection goes on")
+	}
+	w.c.err = nil
+	w.lc.acknowledge()
+	if len(w.c.acks) > 0 {
+		t.Errorf("the packet is acknowledged: %v", w.c.acks)
 	}
 }

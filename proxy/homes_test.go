@@ -123,8 +123,8 @@ func TestSlowHome(t *testing.T) {
 		a := newClient(alice, 0).connect(c.servers[0])
 		start := time.Now()
 		a.send("x", bob)
-		if d := time.Since(start); d < patience || d > patience+300*time.Millisecond {
-			t.Errorf("stored after %v, want %v", d, patience)
+		if d := time.Since(start); d < homePatience || d > homePatience+300*time.Millisecond {
+			t.Errorf("stored after %v, want %v", d, homePatience)
 		}
 	}, withSpool)
 }

@@ -152,6 +152,7 @@ type Proxy struct {
 	spool      spool
 	sessions   shardMap[*session] // by device
 	outboxes   shardMap[*outbox]  // by server
+	paces      shardMap[*pace]    // by server
 	requests   requests
 	beats      heartbeats
 	jobs       jobs
@@ -192,6 +193,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.spool.init(p)
 	p.sessions.init()
 	p.outboxes.init()
+	p.paces.init()
 	p.requests.init()
 	p.finds.init()
 	p.jobs.init()
@@ -247,6 +249,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		}
 		now := p.steady()
 		p.coarse.Store(now.UnixMilli())
+		p.tickPaces()
 		p.repeatRequests(now)
 		if n%10 == 0 {
 			p.home.tick(p.now(), now)
@@ -260,6 +263,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 			p.finds.forget(now)
 			p.published.forget(now.UnixNano())
 			p.sweepOutboxes()
+			p.sweepPaces()
 		}
 	}
 }

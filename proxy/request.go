@@ -17,9 +17,8 @@ import (
 // Times of requests to other servers. All of them may be repeated: homes
 // deduplicate envelopes, leases are told by their epoch, the rest only reads.
 const (
-	patience       = 700 * time.Millisecond // with a home, before a deputy is asked (DELIV-14)
-	firstRetry     = 1 * time.Second
-	nextRetry      = 2 * time.Second
+	firstRetry     = 1 * time.Second // at the earliest
+	nextRetry      = 2 * time.Second // after that, and doubled each time
 	requestTimeout = 5 * time.Second
 )
 
@@ -45,15 +44,20 @@ type request struct {
 	to    omega.Fingerprint
 	class wire.Class
 	frame []byte // as it is sent
-	due   int64  // when it is sent again, steady ms
-	late  int64  // when slow is called, steady ms; 0: never
-	until int64  // when it is given up
+	pace  *pace  // of the server
+	sent  int64  // for the first time, steady ms
+
+	// Guarded by the lock of its shard.
+	due     int64 // when it is sent again, steady ms
+	repeats int
+	late    bool // slow was called
 
 	// done gets the answer, or an error; the frame is only valid during the
 	// call. It must not block. It returns true to get more frames.
 	done func(f wire.Frame, err error) (more bool)
 
-	// slow is called once if nothing was answered by late. It must not block.
+	// slow is called once, if not nil, when the server is slow for a home
+	// (DELIV-35). It must not block.
 	slow func()
 }
 
@@ -176,11 +180,7 @@ func (p *Proxy) ask(ctx context.Context, to omega.Fingerprint, class wire.Class,
 // askPatiently is ask that calls slow, if not nil, when the other server has
 // not answered for a while. done is called all the same.
 func (p *Proxy) askPatiently(ctx context.Context, to omega.Fingerprint, class wire.Class, t wire.Type, body []byte, done func(wire.Frame, error) bool, slow func()) {
-	now := p.steady().UnixMilli()
-	r := &request{to: to, class: class, due: now + firstRetry.Milliseconds(), until: now + requestTimeout.Milliseconds(), done: done, slow: slow}
-	if slow != nil {
-		r.late = now + patience.Milliseconds()
-	}
+	r := p.request(question{to, done, slow}, class)
 	r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
 	tag, err := p.requests.add(r)
 	if err != nil {
@@ -200,10 +200,16 @@ type question struct {
 	slow func()
 }
 
+// request is a request that is sent now, without its frame.
+func (p *Proxy) request(q question, class wire.Class) *request {
+	r := &request{to: q.to, class: class, pace: p.pace(q.to), sent: p.steady().UnixMilli(), done: q.done, slow: q.slow}
+	r.pace.begin(r)
+	return r
+}
+
 // askAll is askPatiently of several servers: one frame, of which each connection
 // carries one copy. Who cannot be reached is noticed by its silence.
 func (p *Proxy) askAll(ctx context.Context, questions []question, class wire.Class, t wire.Type, body []byte) {
-	now := p.steady().UnixMilli()
 	var (
 		to    []omega.Fingerprint
 		frame []byte
@@ -211,10 +217,7 @@ func (p *Proxy) askAll(ctx context.Context, questions []question, class wire.Cla
 		err   error
 	)
 	for _, q := range questions {
-		r := &request{
-			to: q.to, class: class, done: q.done, slow: q.slow,
-			due: now + firstRetry.Milliseconds(), late: now + patience.Milliseconds(), until: now + requestTimeout.Milliseconds(),
-		}
+		r := p.request(q, class)
 		if frame == nil {
 			r.frame = wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, 0, body)
 			if tag, err = p.requests.add(r); err == nil {
@@ -247,6 +250,7 @@ func (p *Proxy) answered(from omega.Fingerprint, f wire.Frame) {
 	if p.requests.take(f.Tag, from) != r {
 		return // answered meanwhile
 	}
+	r.pace.answered(r, p.steady().UnixMilli())
 	if f.Type == wire.TypeError {
 		err := wire.DecodeStatus(f.Body)
 		if err == nil {
@@ -268,17 +272,16 @@ func (p *Proxy) repeatRequests(now time.Time) {
 		var late, slow []*request
 		sh.mu.Lock()
 		for k, r := range sh.m {
-			if r.late != 0 && ms >= r.late {
-				r.late = 0
+			if r.slow != nil && !r.late && r.pace.doubts(r, ms) {
+				r.late = true
 				slow = append(slow, r)
 			}
 			switch {
-			case ms >= r.until:
+			case r.pace.over(r, ms):
 				delete(sh.m, k)
 				p.requests.keep(r, -1)
 				late = append(late, r)
-			case ms >= r.due:
-				r.due = ms + nextRetry.Milliseconds()
+			case ms >= r.due && r.pace.again(r, ms):
 				p.stats.retries.Add(1)
 				p.outbox(r.to).post(r.class, r.frame)
 			}

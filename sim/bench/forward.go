@@ -17,12 +17,15 @@ type forwarder interface {
 // A stream is what one neighbour sends the other through the server.
 type stream interface {
 	// Flood sends messages as fast as the server takes them until ctx ends, and
-	// returns how many.
+	// returns how many. One more goes for each that was refused meanwhile.
 	Flood(ctx context.Context) (int, error)
 
 	// Arrived is how many have come out at the other end. It may be called while
 	// Flood runs.
 	Arrived() int
+
+	// Refused is how many of those sent the server was too busy for, and said so.
+	Refused() int
 
 	Close() error
 }
@@ -35,8 +38,9 @@ const forwardFrame = 300 + forwardHead
 // forwardHead is frame and packet header: 8 + 24 + 2 fingerprints of 21 + 16.
 const forwardHead = 8 + 24 + 2*21 + 16
 
-// flooded is how many messages may be between two neighbours of ω IM: less than
-// a server keeps for one origin, so that it refuses none.
+// flooded is how many messages may be between two neighbours of ω IM: half of
+// what a server keeps for one origin. It keeps them until it has read that they
+// arrived, and refuses what is more by then.
 const flooded = 4096
 
 // forward has a server carry messages of 300 octets from one neighbour to
@@ -80,11 +84,12 @@ func forward(ctx context.Context, r *run) (result, error) {
 	}
 	stop()
 	o := <-done
-	for deadline := time.Now().Add(5 * time.Second); s.Arrived() < o.sent && time.Now().Before(deadline); {
+	missing := func() int { return o.sent - s.Refused() - s.Arrived() }
+	for deadline := time.Now().Add(5 * time.Second); missing() > 0 && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
 	out := r.result("forward", end.since(start), after-before)
-	out.Missing = o.sent - s.Arrived()
+	out.Missing, out.Refused = missing(), s.Refused()
 	if o.err == nil && after == before {
 		o.err = fmt.Errorf("nothing arrived, %d were sent", o.sent)
 	}

@@ -74,6 +74,8 @@ func (s *floorStream) read() {
 	}
 }
 
+func (s *floorStream) Refused() int { return 0 } // it waits instead
+
 func (s *floorStream) Arrived() int { return int(s.arrived.Load()) }
 
 func (s *floorStream) Close() error {

@@ -22,8 +22,8 @@ type peerEnd struct {
 	id      *pgp.Identity
 	got     atomic.Uint32 // packets that came, which is the tag of the last one
 	more    chan struct{} // got moved
-	refused atomic.Uint32 // of its own
-	reason  atomic.Uint32 // of the last of them
+	refused atomic.Uint32 // of its own, because the server was busy
+	reason  atomic.Uint32 // of one that was refused for another reason; 0: none was
 	told    uint32        // the reader's: acknowledged
 	ended   chan struct{} // nothing more is read
 }
@@ -118,8 +118,10 @@ func (e *peerEnd) read() {
 				}
 			}
 		case wire.TypePacketNack: // one octet
+			if r := wire.Reason(f.Body[0]); r != wire.ReasonBusy {
+				e.reason.Store(uint32(r))
+			}
 			e.refused.Add(1)
-			e.reason.Store(uint32(f.Body[0]))
 		case wire.TypeHello:
 			_ = e.conn.SendFrame(wire.TypeHelloAck, 0, f.Body)
 		}
@@ -140,11 +142,17 @@ func (s *omegaStream) Flood(ctx context.Context) (sent int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	tick := time.NewTicker(ackAfter * time.Millisecond)
+	defer tick.Stop()
 	var batch []byte
 	for tag := uint32(1); ctx.Err() == nil; {
-		if flooded-int(tag-1-s.to.got.Load()) < ackAfter {
+		if r := s.from.reason.Load(); r != 0 {
+			return sent, fmt.Errorf("the server refused a packet for reason %d", r)
+		}
+		if flooded-int(tag-1-s.from.refused.Load()-s.to.got.Load()) < ackAfter {
 			select {
 			case <-s.to.more:
+			case <-tick.C: // refusals make room as well
 			case <-ctx.Done():
 			case <-s.from.ended:
 				return sent, errors.New("the server ended the sender's connection")
@@ -164,9 +172,6 @@ func (s *omegaStream) Flood(ctx context.Context) (sent int, err error) {
 			return sent, err
 		}
 		sent += ackAfter
-	}
-	if n := s.from.refused.Load(); n > 0 {
-		return sent, fmt.Errorf("the server refused %d packets, the last one for reason %d", n, s.from.reason.Load())
 	}
 	return sent, nil
 }
@@ -190,6 +195,8 @@ func (s *omegaStream) packet() ([]byte, error) {
 }
 
 func (s *omegaStream) Arrived() int { return int(s.to.got.Load()) }
+
+func (s *omegaStream) Refused() int { return int(s.from.refused.Load()) }
 
 func (s *omegaStream) Close() error {
 	s.from.close()

@@ -29,6 +29,7 @@ type result struct {
 	GeneratorCPU float64 `json:"generator_cpu_seconds,omitempty"`
 	Foreign      float64 `json:"foreign_cpu_share"` // of all cores
 	Missing      int     `json:"missing,omitempty"` // sent and never through
+	Refused      int     `json:"refused,omitempty"` // sent, and refused because the server was busy
 
 	Delivered *quantiles `json:"delivered,omitempty"`
 	Accepted  *quantiles `json:"accepted,omitempty"`
