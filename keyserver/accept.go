@@ -223,8 +223,13 @@ func (s *Server) register(ctx context.Context, from giver, given *Entry, now tim
 	switch {
 	case err != nil:
 	case from.source == FromSession:
-		if next.receipt, err = s.sponsor(ctx, given.Fingerprint(), now); err == nil && s.cfg.Registration == RegistrationInvite {
-			giveBack, err = s.cfg.Redeem(given.Fingerprint(), from.invite) // last: nothing else refuses after it
+		if s.cfg.Registration == RegistrationInvite { // first: who has none takes no number of the day
+			giveBack, err = s.cfg.Redeem(given.Fingerprint(), from.invite)
+		}
+		if err == nil {
+			if next.receipt, err = s.sponsor(ctx, given.Fingerprint(), now); err != nil {
+				giveBack()
+			}
 		}
 	default:
 		next.receipt, next.narrow, err = s.admit(ctx, from, given, now)

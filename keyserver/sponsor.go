@@ -81,6 +81,9 @@ func (s *Server) Sponsor(ctx context.Context, account omega.Fingerprint) error {
 	if err != nil || s.cfg.Identity == nil || have.Certificate.Deleted() || s.counts(ctx, have.receipt, account) {
 		return err
 	}
+	if s.budgets.spent(Day(now), s.cfg.Budget) {
+		return nil // a number above the budget counts for nobody
+	}
 	receipt, err := s.sponsor(ctx, account, now)
 	if err != nil || !s.counts(ctx, receipt, account) {
 		return err
@@ -310,6 +313,14 @@ func (b *budgets) take(server omega.Fingerprint, late bool, day uint32, most int
 	}
 	b.taken[key] = n + 1
 	return true
+}
+
+// spent reports whether a day's budget is used up, as far as is known without
+// asking the store.
+func (b *budgets) spent(day uint32, budget int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.givenOn == day && b.given >= uint32(budget)
 }
 
 // next is the next number of this server's receipts of a day.

@@ -83,20 +83,23 @@ func (n *Node) handOff(ctx context.Context) error {
 	tick := time.NewTicker(handEvery)
 	defer tick.Stop()
 	var at keyserver.Leaf
-	begun, going := time.Time{}, false
+	var begun time.Time
+	left := 0 // leaves of this round
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-n.replaced:
-			at, begun, going = 0, time.Now(), true
+			// From where it is: in a large cloud that comes more often than a
+			// round ends.
+			begun, left = time.Now(), keyserver.Leaves
 			continue
 		case <-tick.C:
 		}
-		if !going && time.Since(begun) >= handRound {
-			at, begun, going = 0, time.Now(), true
+		if left <= 0 && time.Since(begun) >= handRound {
+			begun, left = time.Now(), keyserver.Leaves
 		}
-		if !going {
+		if left <= 0 {
 			continue
 		}
 		l, ok := n.keys.NextLeaf(at)
@@ -105,8 +108,8 @@ func (n *Node) handOff(ctx context.Context) error {
 				n.log.Debug("entries not handed to their owners", "leaf", int(l), "err", err)
 			}
 		}
-		at = l + 1
-		going = ok && at != 0
+		left -= int(l) + 1 - int(at)
+		at = l + 1 // after the last comes the first
 	}
 }
 

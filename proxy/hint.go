@@ -58,7 +58,7 @@ func (o *outgoing) askDeputies(ctx context.Context, home omega.Fingerprint, inde
 // askDeputy asks the first deputy, then the next; when there is none left, this
 // server keeps the copy itself.
 func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputies []omega.Fingerprint, index []uint16) {
-	if len(deputies) == 0 {
+	if len(deputies) == 0 || o.p.drained.Load() { // whose answers nobody waits for any more
 		o.p.spool.put(ctx, home, spooled{o.p.self, index, o.env}, time.Time{}, func(err error) {
 			o.note(index, func(_ uint16, g *progress) { g.kept = g.kept || err == nil })
 		})

@@ -102,7 +102,9 @@ func (c *pace) again(r *request, now int64) bool {
 		r.due = usual // answers take longer than they did when it was sent
 		return false
 	}
-	if !c.budget.Spend(paceDepth) {
+	// What has nobody else to go to, as a copy for a deputy, is repeated anyway:
+	// a deputy drops what is more than it may have waiting from one server.
+	if r.slow != nil && !c.budget.Spend(paceDepth) {
 		return false
 	}
 	r.due = now + (max(nextRetry, timeout) << min(r.repeats, 3)).Milliseconds()

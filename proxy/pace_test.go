@@ -68,7 +68,7 @@ func TestSlowIsNotAway(t *testing.T) {
 				waitFor(t, maxWait, "nothing is under way", func() bool { return c.servers[0].proxy.Metrics().Requests == 0 })
 				m := c.servers[0].proxy.Metrics()
 				twice := m.Hinted + m.Spooled + m.Retries
-				if bound := paceDepth + messages/10 + int64(took/tickInterval); twice > bound || m.Timeouts > 0 {
+				if bound := paceDepth + messages/10 + int64(took/tickInterval); twice > bound || m.Timeouts > m.Spooled { // what the spool sends meanwhile may have to be sent again
 					t.Errorf("%d hints, %d spooled, %d repetitions, at most %d in all; %d timeouts", m.Hinted, m.Spooled, m.Retries, bound, m.Timeouts)
 				}
 				t.Logf("%d messages in %v: %d hints, %d repetitions", messages, took, m.Hinted, m.Retries)

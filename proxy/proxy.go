@@ -229,6 +229,7 @@ func (p *Proxy) Run(ctx context.Context) error {
 	wg.Wait()
 	p.admit.Lock()
 	p.draining = true
+	p.drained.Store(true)
 	p.admit.Unlock()
 	p.failRequests()
 	p.serving.Wait()

@@ -99,6 +99,10 @@ func statusOf(err error) []byte {
 func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry, invite *omega.Invite) (stands *keyserver.Entry, err error) {
 	var changed bool
 	if role == transport.RoleServer {
+		// Whoever says so is a server, so that is no way around registration.
+		if len(e.Record) > 0 {
+			return nil, omega.Errorf(omega.CodeRefused, "a server has no location record; who has one registers as a client")
+		}
 		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
 	} else {
 		p.findNewcomer(ctx, e)

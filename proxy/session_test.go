@@ -139,6 +139,10 @@ func TestRegister(t *testing.T) {
 			t.Errorf("the other server: %v", err)
 		}
 		server := newPerson(t, 1)
+		mallory := newPerson(t, 1)
+		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, mallory.entry(s), nil); codeOf(err) != omega.CodeRefused {
+			t.Errorf("an account that says it is a server: %v, want refused", err)
+		}
 		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, wire.Entry{Certificate: server.cert.Bytes()}, nil); err != nil {
 			t.Errorf("a server: %v", err)
 		}

@@ -341,12 +341,12 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 			continue // it expires
 		}
 		open++
-		l.spool.p.ask(ctx, l.home, e.env.Class(), wire.TypeSend, e.env, func(f wire.Frame, err error) bool {
+		l.spool.p.askPatiently(ctx, l.home, e.env.Class(), wire.TypeSend, e.env, func(f wire.Frame, err error) bool {
 			o := offered{mail: m, spooled: e}
 			o.judge(f, err)
 			answers <- o
 			return false
-		})
+		}, func() {}) // nobody else is asked: it is kept here
 	}
 	for range open {
 		o := <-answers
