@@ -43,6 +43,9 @@ func (c *Client) deleteAccount(ctx context.Context, p clientrpc.DeleteParams) (*
 	if at := c.gone(); !at.IsZero() {
 		return &clientrpc.DeleteResult{Fingerprint: p.Fingerprint, Deleted: at}, nil
 	}
+	if c.acc.Primary == PrimaryAgent && !p.RevokeKey {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.revokeskey", p.Fingerprint), i18n.T("next.revokeskey"), nil)
+	}
 	primary, err := c.primary(ctx)
 	if err != nil {
 		return nil, err

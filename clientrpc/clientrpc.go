@@ -374,6 +374,10 @@ type Hop struct {
 // that nobody deletes another one than he thinks.
 type DeleteParams struct {
 	Fingerprint omega.Fingerprint `json:"fingerprint"`
+
+	// RevokeKey: the user knows that the tombstone revokes the key, which is
+	// more than an account if it was theirs before, in gpg-agent.
+	RevokeKey bool `json:"revoke_key,omitempty"`
 }
 
 // DeleteResult says that the account is deleted. What is stored here is left as

@@ -23,6 +23,7 @@ const deleteTimeout = time.Minute
 type deleteCmd struct {
 	Yes         bool `help:"${help_delete_yes}"`
 	KeepHistory bool `help:"${help_delete_keep}"`
+	RevokeKey   bool `help:"${help_delete_revoke}"`
 }
 
 func (c *deleteCmd) Run(ctx context.Context, a *app) error {
@@ -68,7 +69,7 @@ func (c *deleteCmd) publish(ctx context.Context, a *app, fp omega.Fingerprint) (
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
-	return clientrpc.Delete.Call(ctx, conn, clientrpc.DeleteParams{Fingerprint: fp})
+	return clientrpc.Delete.Call(ctx, conn, clientrpc.DeleteParams{Fingerprint: fp, RevokeKey: c.RevokeKey})
 }
 
 // confirmDelete shows what will be gone, and wants the end of the fingerprint
