@@ -7,6 +7,6 @@ var helpKeys = []string{
 	"doctor", "version", "init_name", "init_server", "init_invite", "init_gpg", "init_device", "init_nopass", "link_server", "link_name",
 	"approve_text", "send_to", "send_wait", "send_text", "timeout", "recv_follow", "recv_count", "chat", "history_count",
 	"history_before", "search_text", "export_dir", "homes", "homes_show", "homes_set", "homes_auto", "homes_list", "trace", "trace_to", "trace_all",
-	"account", "listed", "listed_state", "delete", "delete_yes", "delete_keep", "revoke", "revoke_device",
+	"account", "listed", "listed_state", "delete", "delete_yes", "delete_keep", "delete_revoke", "revoke", "revoke_device",
 	"lookup", "lookup_who", "lookup_public",
 }
