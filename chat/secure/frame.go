@@ -90,9 +90,6 @@ func unpad(b []byte) ([]byte, error) {
 	return b[4 : 4+size], nil
 }
 
-// Number is the number that the next message of a device has.
-func (e *Epoch) Number(device omega.Fingerprint) uint32 { return e.Sent(device) }
-
 // Seal makes the payload of the device's next message. The key is used up even
 // if the caller does not send it.
 func (e *Epoch) Seal(device omega.Fingerprint, now time.Time, inner []byte) ([]byte, error) {
