@@ -26,6 +26,9 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 	if !c.gone().IsZero() {
 		return nil, explain(i18n.T("doing.send", p.To), errDeleted)
 	}
+	if c.isRevoked() {
+		return nil, explain(i18n.T("doing.send", p.To), errRevoked)
+	}
 	peer, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
@@ -304,7 +307,7 @@ func (c *Client) await(ctx context.Context, p clientrpc.SendParams, chatID omega
 	for {
 		changed := c.changed.wait()
 		result, err := c.sendState(context.WithoutCancel(ctx), p, chatID)
-		if err != nil || order(result.State) >= want || result.State == clientrpc.StateFailed {
+		if err != nil || order(result.State) >= want || result.State == clientrpc.StateFailed || c.isRevoked() {
 			return result, err
 		}
 		select {
@@ -364,7 +367,7 @@ func (c *Client) asideWhy(tx *history.Tx, p clientrpc.SendParams, out *clientrpc
 func (c *Client) impostor() *clientrpc.Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.problemError(); e != nil && e.Code == clientrpc.CodeVerify {
+	if e := c.problemError(); e != nil && (e.Code == clientrpc.CodeVerify || errors.Is(c.problem, errRevoked)) {
 		return e
 	}
 	return nil

@@ -103,6 +103,14 @@ func isTombstone(b []byte, account omega.Fingerprint, now time.Time) bool {
 // errRevoked says that this device was revoked.
 var errRevoked = errors.New("this device was revoked")
 
+// isRevoked reports that servers refuse this device because its owner revoked it:
+// what is in the outbox stays there.
+func (c *Client) isRevoked() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.session == nil && errors.Is(c.problem, errRevoked)
+}
+
 // whyRefused looks whether the reason why servers refuse this device is that its
 // account was deleted or that it was revoked, and returns what is to be said. No
 // server's word is enough: the owner's signature proves it.

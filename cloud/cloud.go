@@ -46,6 +46,7 @@ type Cloud struct {
 
 	circuits circuits
 	refusals refusals
+	unmets   unmets
 
 	secretMu sync.Mutex
 	secret   *rand.ChaCha8 // guarded by secretMu

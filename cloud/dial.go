@@ -148,10 +148,12 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 		b.dialling = false
 		if err != nil {
 			o.failed(&b.backoff)
+			o.unmets.note(Unmet{Address: b.addr.HostPort, Err: err, Again: b.backoff.until})
 			o.log.Warn("cannot join the cloud by this server", "addr", b.addr.String(), "err", err, "again_in", b.backoff.until.Sub(o.now).Round(time.Second),
 				"check", "cloud.bootstrap wants the port for servers (7001 by default) and that server's fingerprint")
 			return
 		}
+		o.unmets.note(Unmet{Address: b.addr.HostPort})
 		b.backoff = backoff{until: o.now.Add(answerWithin)} // time to come into view
 	}
 	if fp := b.known(); !fp.IsZero() {

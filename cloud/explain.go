@@ -52,9 +52,6 @@ func (e *Explanation) Joins() bool {
 	return e.Plan.Problem == mesh.RefusalNone && offers >= e.Plan.Required
 }
 
-// ErrNoEntry is returned by Explain when no configured server answers.
-var ErrNoEntry = errors.New("no configured member of a cloud could be reached")
-
 // Explain does what a newcomer does, up to the point where it would change
 // something: it connects to a bootstrap server, fetches the link-state, verifies
 // it, plans, and asks the chosen candidates what they would say. Of cfg it uses
@@ -170,21 +167,18 @@ func (v *visit) until(ctx context.Context, done func(wire.Frame) bool) error {
 	}
 }
 
-// enter connects to the first bootstrap server that answers.
+// enter connects to the first bootstrap server that answers, or returns NoEntry.
 func (x *explainer) enter(ctx context.Context) (*visit, error) {
-	var errs []error
+	var unmet NoEntry
 	for _, addr := range x.cfg.Bootstrap {
 		v, err := x.visit(ctx, addr)
 		if err == nil {
 			x.out.Entry, x.out.Address, x.out.RTT = v.peer(), addr.HostPort, v.rtt
 			return v, nil
 		}
-		errs = append(errs, fmt.Errorf("%s: %w", addr.HostPort, err))
+		unmet = append(unmet, Unmet{Address: addr.HostPort, Err: err})
 	}
-	if len(errs) == 0 {
-		errs = append(errs, errors.New("none is configured"))
-	}
-	return nil, fmt.Errorf("%w: %w", ErrNoEntry, errors.Join(errs...))
+	return nil, unmet
 }
 
 // fetch asks for all parts of the database, some at a time: each answer ends

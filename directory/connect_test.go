@@ -29,7 +29,7 @@ func TestOrigin(t *testing.T) {
 // TestWidgetSpeaks: the widget has all its words, in both languages.
 func TestWidgetSpeaks(t *testing.T) {
 	text := newVisitor(t, cloudOf(4), nil).get("/widget.js").text
-	for _, want := range []string{`"title":"ω IM 伺服器"`, `"title":"ω IM servers"`, `"up":"{1} 台中 {0} 台正常"`, `"invite":"by invitation"`} {
+	for _, want := range []string{`"title":"ω IM 伺服器"`, `"title":"ω IM servers"`, `"up":"{1} 部中 {0} 部正常"`, `"invite":"by invitation"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the widget lacks %s", want)
 		}

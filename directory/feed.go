@@ -75,7 +75,8 @@ func (s *scene) feed(w words) ([]byte, error) {
 func (d *Directory) serveBadge(w http.ResponseWriter, r *http.Request) {
 	fp, ok := fingerprintIn(r, ".svg")
 	if !ok {
-		http.Error(w, "a badge is /badge/FINGERPRINT.svg", http.StatusNotFound)
+		w.Header().Add("Vary", "Accept-Language")
+		http.Error(w, languageOf(r).t("site.badge.bad"), http.StatusNotFound)
 		return
 	}
 	l := languageOf(r)

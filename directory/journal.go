@@ -42,7 +42,7 @@ const keptChanges = 500
 type journal struct {
 	changes []change
 	noted   uint64                        // how many ever since the start
-	bridges map[[2]omega.Fingerprint]bool // nil: not looked at since the start
+	bridges map[[2]omega.Fingerprint]bool // that were told and stand; nil: not looked at since the start
 }
 
 func (j *journal) note(c change) {
@@ -103,13 +103,21 @@ func (j *journal) meet(p *past, r *mesh.Record, s mesh.ServerState, now time.Tim
 	j.note(change{at: now, kind: kind, server: r.Server, name: r.Name})
 }
 
+// lookAtBridges notes links that became bridges, or are none any more. Where
+// there are fewer than three members a bridge is all that there can be, and the
+// state of the cloud says so.
 func (j *journal) lookAtBridges(t *mesh.Topology, names map[omega.Fingerprint]string, now time.Time) {
+	if t.State == mesh.StateSeed || t.State == mesh.StateProvisional {
+		return
+	}
+	if j.bridges == nil {
+		j.bridges = j.toldBridges()
+	}
 	bridges := make(map[[2]omega.Fingerprint]bool, len(t.Bridges))
-	resumed := j.bridges == nil && len(j.changes) > 0 // those of before the restart were told
 	for _, e := range t.Bridges {
 		k := [2]omega.Fingerprint{e.A, e.B}
 		bridges[k] = true
-		if !j.bridges[k] && !resumed {
+		if !j.bridges[k] {
 			j.note(change{now, changeBridge, e.A, e.B, names[e.A], names[e.B]})
 		}
 	}
@@ -119,4 +127,18 @@ func (j *journal) lookAtBridges(t *mesh.Topology, names map[omega.Fingerprint]st
 		}
 	}
 	j.bridges = bridges
+}
+
+// toldBridges are those that the journal leaves standing.
+func (j *journal) toldBridges() map[[2]omega.Fingerprint]bool {
+	out := map[[2]omega.Fingerprint]bool{}
+	for _, c := range j.changes {
+		switch k := [2]omega.Fingerprint{c.server, c.far}; c.kind {
+		case changeBridge:
+			out[k] = true
+		case changeBridged:
+			delete(out, k)
+		}
+	}
+	return out
 }

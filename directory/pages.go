@@ -30,8 +30,20 @@ func (d *Directory) registerSite(mux Router) {
 	mux.HandleFunc("GET /api/v1/users/{fpr}", d.serveUserJSON)
 	mux.HandleFunc("GET /ping", servePing)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			noSuchCall(w)
+			return
+		}
 		d.serveScreen(w, r, "", false, func(s *scene, l words) (*screen, error) { return s.missingScreen(l, "site.missing", ""), nil })
 	})
+}
+
+// noSuchCall is the answer to a program that asks for a path that there is not.
+func noSuchCall(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	open(w)
+	w.WriteHeader(http.StatusNotFound)
+	fmt.Fprintln(w, `{"error":"there is no such path; the front page lists what programs may ask for"}`)
 }
 
 func (d *Directory) serveFront(w http.ResponseWriter, r *http.Request) {

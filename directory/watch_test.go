@@ -58,6 +58,7 @@ func kinds(list []change) (out []string) {
 func TestJournal(t *testing.T) {
 	b, j := book{}, &journal{}
 	top := cloudOf(3)
+	top.State = mesh.StateTriangle
 	first, second := top.Servers[0].Server, top.Servers[1].Server
 	top.States[second] = mesh.Probationary
 	j.look(b, top, noon)
@@ -84,6 +85,29 @@ func TestJournal(t *testing.T) {
 	}
 	if len(j.changes) != keptChanges {
 		t.Errorf("%d changes are kept", len(j.changes))
+	}
+}
+
+// TestBridgesOfSmallClouds: the one link of two members is no news, neither when it
+// comes nor when it is a bridge no more; and what was told before a restart is not
+// told again.
+func TestBridgesOfSmallClouds(t *testing.T) {
+	b, j := book{}, &journal{}
+	top := cloudOf(3)
+	edge := mesh.Edge{A: top.Servers[0].Server, B: top.Servers[1].Server}
+	top.State, top.Bridges = mesh.StateProvisional, []mesh.Edge{edge}
+	j.look(b, top, noon)
+	top.State, top.Bridges = mesh.StateTriangle, nil
+	j.look(b, top, noon.Add(time.Second))
+	top.State, top.Bridges = mesh.StateStrict, []mesh.Edge{edge}
+	j.look(b, top, noon.Add(2*time.Second))
+	j.bridges = nil // it started again
+	j.look(b, top, noon.Add(3*time.Second))
+	top.Bridges = nil
+	j.look(b, top, noon.Add(4*time.Second))
+	want := []string{"joined server 0", "joined server 1", "joined server 2", "bridge server 0", "bridged server 0"}
+	if got := kinds(j.changes); !reflect.DeepEqual(got, want) {
+		t.Errorf("journal %q, want %q", got, want)
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,8 +51,13 @@ func (c *Config) check() error {
 	if _, err := c.denied(); err != nil {
 		return err
 	}
-	if err := fallback.Check(c.Fallback.Servers); err != nil {
-		return wrongBecause(err, "config.fallback")
+	if n := len(c.Fallback.Servers); n > fallback.MaxServers {
+		return wrong("config.manyfallback", n, fallback.MaxServers)
+	}
+	for _, s := range c.Fallback.Servers {
+		if err := fallback.Check([]string{s}); err != nil {
+			return wrongBecause(err, "config.fallback", s)
+		}
 	}
 	if c.Cloud.Vouch < 0 || c.Cloud.Vouch > maxVouches {
 		return wrong("config.range", "cloud.vouch", c.Cloud.Vouch, 0, maxVouches)
@@ -129,6 +136,8 @@ func (c *Config) checkAnnounce() error {
 			return wrong("config.announce", a.key, a.addr)
 		case host == "" || port == "0":
 			return wrong("config.undialable", a.key, a.addr)
+		case !isHost(host):
+			return wrong("config.hostname", a.key, a.addr)
 		case len(a.addr) > maxConfigAddress:
 			return wrong("config.long", a.key, len(a.addr), maxConfigAddress)
 		}
@@ -141,10 +150,23 @@ func (c *Config) checkAnnounce() error {
 		return nil
 	}
 	u, err := url.Parse(c.Announce.HTTP)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(c.Announce.HTTP) > maxConfigAddress {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !isHost(u.Hostname()) || len(c.Announce.HTTP) > maxConfigAddress {
 		return wrong("config.url", "announce.http", c.Announce.HTTP)
 	}
 	return nil
+}
+
+// isHost reports whether a host can be dialled by others: an address, or a name as
+// the domain name system has them. (RFC 1123, section 2.1; underscores are seen)
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	labels := strings.Split(strings.TrimSuffix(host, "."), ".")
+	return len(host) <= 253 && !slices.ContainsFunc(labels, func(l string) bool {
+		plain := strings.Trim(strings.ToLower(l), "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
+		return l == "" || len(l) > 63 || !plain || strings.HasPrefix(l, "-") || strings.HasSuffix(l, "-")
+	})
 }
 
 func (c *Config) checkChoices() error {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -179,13 +181,13 @@ func ParseConfig(b []byte) (*Config, error) {
 		dec := toml.NewDecoder(bytes.NewReader(layer))
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(cfg); err != nil {
-			return nil, configError(err)
+			return nil, configError(err, layer)
 		}
 	}
 	return cfg, cfg.check()
 }
 
-func configError(err error) error {
+func configError(err error, file []byte) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		e := strict.Errors[0]
@@ -195,13 +197,42 @@ func configError(err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, col := decode.Position()
-		return decodeProblem(decode, row, col)
+		at := place(file, row, col)
+		return decodeProblem(decode, row, at.column, at.char)
 	}
 	return err
 }
 
+// A spot is where something stands in a line, in characters; the library counts
+// octets.
+type spot struct {
+	column int
+	char   string
+}
+
+func place(file []byte, row, octet int) spot {
+	lines := bytes.Split(file, []byte("\n"))
+	if row < 1 || row > len(lines) || octet < 1 || octet > len(lines[row-1])+1 {
+		return spot{octet, ""}
+	}
+	line := lines[row-1]
+	char, size := utf8.DecodeRune(line[octet-1:])
+	at := spot{column: utf8.RuneCount(line[:octet-1]) + 1}
+	if size > 0 && unicode.IsGraphic(char) {
+		at.char = string(char)
+	}
+	return at
+}
+
+// syntaxProblems are what the library says of a file's form, and the catalogue's
+// names for it.
+var syntaxProblems = []struct{ part, key string }{
+	{"at start of key", "config.syntax.key"}, {"at start of value", "config.syntax.value"},
+	{"cannot have new lines", "config.syntax.quote"}, {"expected newline", "config.syntax.rest"},
+}
+
 // decodeProblem says what is wrong with a value, or with the file's form.
-func decodeProblem(err *toml.DecodeError, row, col int) error {
+func decodeProblem(err *toml.DecodeError, row, col int, char string) error {
 	text := strings.TrimPrefix(err.Error(), "toml: ")
 	key := strings.Join(err.Key(), ".")
 	for part, what := range map[string]string{notSize: "config.size", notTime: "config.time"} {
@@ -211,6 +242,11 @@ func decodeProblem(err *toml.DecodeError, row, col int) error {
 	}
 	if key != "" && strings.Contains(text, "struct field") {
 		return wrong("config.kind", row, col, key)
+	}
+	for _, p := range syntaxProblems {
+		if strings.Contains(text, p.part) && (char != "" || p.key == "config.syntax.quote") {
+			return wrong(p.key, row, col, char)
+		}
 	}
 	return wrong("config.syntax", row, col, text)
 }

@@ -86,6 +86,9 @@ func (c *Config) vouches() ([][]byte, error) {
 // keys are made if it has none, as the first start would, and it reports whether
 // they were, also beside an error.
 func ExplainJoin(ctx context.Context, cfg *Config) (e *cloud.Explanation, keysMade bool, err error) {
+	if len(cfg.Cloud.Bootstrap) == 0 {
+		return nil, false, wrong("join.alone")
+	}
 	// A second connection with the keys of a running server would take the
 	// place of its own.
 	ln, err := net.Listen("tcp", cfg.Listen.Peer)

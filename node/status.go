@@ -15,8 +15,8 @@ type Status struct {
 	Server       omega.Fingerprint `json:"server"`
 	Name         string            `json:"name"`
 	Version      string            `json:"version"`
-	Cloud        string            `json:"cloud"`   // seed, provisional, triangle, strict, or refused
-	State        string            `json:"state"`   // this server's own: full, probationary, …, or refused
+	Cloud        string            `json:"cloud"`   // seed, provisional, triangle, strict, refused or apart
+	State        string            `json:"state"`   // this server's own: full, probationary, …, refused or apart
 	Links        int               `json:"links"`   // that it announces
 	Members      int               `json:"members"` // full ones that it sees, itself included
 	Registration string            `json:"registration"`
@@ -24,6 +24,7 @@ type Status struct {
 	Entries      int64             `json:"entries"` // of accounts and servers that its key server keeps
 	Sessions     int64             `json:"sessions"`
 	Refused      *Refusal          `json:"refused,omitempty"`
+	Unmet        []Entry           `json:"unmet,omitempty"` // the configured members, while it is apart
 }
 
 // A Refusal is why a server has no link to its cloud.
@@ -34,8 +35,12 @@ type Refusal struct {
 	Again  time.Time         `json:"again"`
 }
 
-// stateRefused is the state of a server that gets no link. (spec/cloud.md, CLOUD-41)
-const stateRefused = "refused"
+// States of a server that is no part of its cloud: it gets no link, or has met
+// nobody of it. (spec/cloud.md, CLOUD-41)
+const (
+	stateRefused = "refused"
+	stateApart   = "apart"
+)
 
 // refused returns why this server is no part of its cloud; nil: it is, or waits
 // for answers.
@@ -60,8 +65,14 @@ func (n *Node) Status() Status {
 			s.State, s.Links = x.State.String(), len(x.Links)
 		}
 	}
+	if n.apart() {
+		s.Cloud, s.State, s.Members = stateApart, stateApart, 0
+		for _, u := range n.cloud.Unmet() {
+			s.Unmet = append(s.Unmet, entryOf(u))
+		}
+	}
 	if r := n.refused(); r != nil {
-		s.Cloud, s.State = stateRefused, stateRefused
+		s.Cloud, s.State, s.Unmet = stateRefused, stateRefused, nil
 		s.Refused = &Refusal{By: r.By, Reason: r.Why.String(), Text: r.Text, Again: r.Again.UTC()}
 	}
 	return s

@@ -72,6 +72,10 @@ func (c *sendCmd) text(a *app) (string, error) {
 			return "", err
 		}
 		text, size = string(b), int64(len(b))+more
+		if line, ended := strings.CutSuffix(text, "\n"); ended && more == 0 { // as echo and editors end it
+			text = strings.TrimSuffix(line, "\r")
+			size -= int64(len(b) - len(text))
+		}
 	}
 	return text, client.CheckText(i18n.T("doing.send", c.To), text, size)
 }
@@ -102,6 +106,8 @@ func (a *app) sent(c *sendCmd, r *clientrpc.SendResult) error {
 		return nil
 	case r.Why.Code == clientrpc.CodeVerify:
 		return silent{exitVerify}
+	case r.State == clientrpc.StateQueued && r.Why.Code == clientrpc.CodeRefused: // this device was revoked
+		return silent{exitRefused}
 	case r.State == clientrpc.StateQueued:
 		return silent{exitQueued}
 	}

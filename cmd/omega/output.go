@@ -162,7 +162,8 @@ var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", om
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
-	short := m.From.String()[:16]
+	fp := m.From.String()
+	short := fp[max(0, len(fp)-16):] // the key ID, as gpg shows it
 	if m.State != "" && m.Name != "" {
 		short = "" // one's own
 	}

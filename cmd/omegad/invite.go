@@ -24,6 +24,14 @@ type running struct {
 	At     string `name:"server" xor:"where" required:"" help:"${help_trace_at}" placeholder:"ADDRESS"`
 }
 
+// flag names it in another command.
+func (r *running) flag() string {
+	if r.At != "" {
+		return "--server " + r.At
+	}
+	return "--config '" + strings.ReplaceAll(r.Config, "'", `'\''`) + "'"
+}
+
 // admin is where it listens to its operator.
 func (r *running) admin() (string, error) {
 	if r.At != "" {
@@ -77,15 +85,15 @@ func (c *inviteCmd) Run(ctx context.Context) error {
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(made)
 	}
-	return printInvite(os.Stdout, i18n.Detect(os.Getenv), made)
+	return printInvite(os.Stdout, i18n.Detect(os.Getenv), c.flag(), made)
 }
 
-func printInvite(w io.Writer, lang i18n.Lang, made node.InviteAnswer) error {
+func printInvite(w io.Writer, lang i18n.Lang, flag string, made node.InviteAnswer) error {
 	p := &printer{w: w, lang: lang}
 	p.line("invite.made", made.Uses, stamp(made.Expires))
 	p.line("invite.link", made.Link)
 	p.line("invite.code", made.Code)
-	p.line("invite.revoke", made.ID)
+	p.line("invite.revoke", made.ID, flag)
 	if strings.Contains(made.Link, "@HOST:") {
 		p.line("invite.host")
 	}

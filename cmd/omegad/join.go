@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -42,12 +43,30 @@ func (c *joinCmd) Run(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, i18n.T("join.keys", cfg.Dir).In(lang))
 	}
 	if err != nil {
-		return &i18n.Error{Text: i18n.T("why.join", err), Err: err}
+		return &i18n.Error{Text: i18n.T("why.join", whyNoEntry(err, lang)), Err: err}
 	}
 	if c.JSON {
 		return json.NewEncoder(os.Stdout).Encode(explanationJSON(e))
 	}
 	return printExplanation(os.Stdout, e, lang)
+}
+
+// whyNoEntry says why there is no cloud to look at, a line for each member that
+// was tried.
+func whyNoEntry(err error, lang i18n.Lang) string {
+	entries := node.Entries(err)
+	if len(entries) == 0 {
+		return i18n.Words(err, lang)
+	}
+	return i18n.T("join.nomember", entryLines(entries, lang)).In(lang)
+}
+
+func entryLines(entries []node.Entry, lang i18n.Lang) string {
+	var out strings.Builder
+	for _, e := range entries {
+		out.WriteString("\n  " + e.Words().In(lang))
+	}
+	return out.String()
 }
 
 type (

@@ -31,10 +31,10 @@ func TestPrintTrace(t *testing.T) {
 		want string // the last line
 	}{
 		{"direct", i18n.English, node.Trace{Hops: hops[1:], Direct: true, Arrived: true, TotalMS: 12.25}, "directly connected, round trip 12.250 ms"},
-		{"forwarded", i18n.English, node.Trace{Hops: hops, Arrived: true, TotalMS: 12.25}, "forwarded by 1 servers, round trip 12.250 ms"},
-		{"forwarded", i18n.Chinese, node.Trace{Hops: hops, Arrived: true, TotalMS: 12.25}, "經 1 個伺服器轉送，來回 12.250 毫秒"},
+		{"forwarded", i18n.English, node.Trace{Hops: hops, Arrived: true, TotalMS: 12.25}, "forwarded by 1 server, round trip 12.250 ms"},
+		{"forwarded", i18n.Chinese, node.Trace{Hops: hops, Arrived: true, TotalMS: 12.25}, "經 1 部伺服器轉送，來回 12.250 毫秒"},
 		{"lost", i18n.English, node.Trace{Hops: hops[:1]}, "server " + b.String() + " does not answer; above is who did"},
-		{"itself", i18n.Chinese, node.Trace{Arrived: true}, "就是這個伺服器自己"},
+		{"itself", i18n.Chinese, node.Trace{Arrived: true}, "就是這部伺服器自己"},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

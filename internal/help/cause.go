@@ -12,8 +12,9 @@ var causes = []struct {
 	form *regexp.Regexp
 	key  string
 }{
-	{regexp.MustCompile(`dial tcp (\S+): (?:connect|connectex): connection refused`), "cause.refused"},
-	{regexp.MustCompile(`dial tcp: lookup (\S+?)(?: on \S+)?: no such host`), "cause.nohost"},
+	{regexp.MustCompile(`another omegad uses (\S+): .*`), "cause.inuse.dir"},
+	{regexp.MustCompile(`(?:connect to \S+: )?dial tcp (\S+): (?:connect|connectex): connection refused`), "cause.refused"},
+	{regexp.MustCompile(`(?:connect to \S+: )?dial tcp: lookup (\S+?)(?: on \S+)?: no such host`), "cause.nohost"},
 	{regexp.MustCompile(`connect to (\S+): context deadline exceeded`), "cause.slow"},
 	{regexp.MustCompile(`dial tcp (\S+): .*(?:i/o timeout|timed out)`), "cause.slow"},
 	{regexp.MustCompile(`dial tcp (\S+): .*(?:network is unreachable|no route to host)`), "cause.noroute"},
@@ -38,7 +39,7 @@ var causes = []struct {
 	{regexp.MustCompile(`listen tcp (\S+): bind: address already in use`), "cause.inuse"},
 	{regexp.MustCompile(`listen tcp (\S+): bind: permission denied`), "cause.lowport"},
 	{regexp.MustCompile(`listen tcp (\S+): bind: cannot assign requested address`), "cause.notmine"},
-	{regexp.MustCompile(`no configured member of a cloud could be reached: `), "cause.nomember"},
+	{regexp.MustCompile(`read (\S+): is a directory`), "cause.isdir"},
 	{regexp.MustCompile(`the server of this configuration seems to be running, and joins by itself: `), "cause.running"},
 	{regexp.MustCompile(`no server answers at its admin listener \((\S+)\)`), "cause.notrunning"},
 	{regexp.MustCompile(`no server has run in this directory: `), "cause.neverran"},

@@ -6,6 +6,7 @@ package help
 import (
 	"bytes"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -32,6 +33,35 @@ var library = []struct{ english, key string }{
 // everywhere are words of the library that may stand in any line of a usage.
 var everywhere = []struct{ english, key string }{{" [flags]", "help.anyflags"}, {" <command>", "help.anycommand"}}
 
+// more is how the library says how to get more.
+var more = regexp.MustCompile(`Run "(.+?)(?: <command>)? --help" for more information(?: on a command)?\.`)
+
+// alternatives writes required flags that exclude each other, which the library
+// shows as if all of them were wanted, as (--a=A | --b=B).
+func alternatives(text string, n *kong.Node) string {
+	groups, order := map[string][]string{}, []string{}
+	for _, f := range n.Flags {
+		if !f.Required {
+			continue
+		}
+		for _, g := range f.Xor {
+			if groups[g] == nil {
+				order = append(order, g)
+			}
+			groups[g] = append(groups[g], "--"+f.Name+"="+f.FormatPlaceHolder())
+		}
+	}
+	for _, g := range order {
+		if len(groups[g]) > 1 {
+			text = strings.ReplaceAll(text, " "+strings.Join(groups[g], " "), " ("+strings.Join(groups[g], " | ")+")")
+		}
+	}
+	for _, c := range n.Children {
+		text = alternatives(text, c)
+	}
+	return text
+}
+
 // Print is the library's help, in the person's language. The last line says how
 // to get more.
 func Print(l i18n.Lang) kong.HelpPrinter {
@@ -44,15 +74,17 @@ func Print(l i18n.Lang) kong.HelpPrinter {
 		if err != nil {
 			return err
 		}
-		s := text.String()
+		s := more.ReplaceAllString(text.String(), i18n.T("help.more", "${1}").In(l))
+		s = alternatives(s, ctx.Model.Node)
 		for _, w := range library {
 			s = strings.Replace(s, w.english, i18n.T(w.key).In(l), 1)
 		}
 		for _, w := range everywhere {
 			s = strings.ReplaceAll(s, w.english, i18n.T(w.key).In(l))
 		}
-		program := ctx.Model.Name
-		s = strings.Replace(s, `Run "`+program+` <command> --help" for more information on a command.`, i18n.T("help.more", program).In(l), 1)
+		if ctx.Selected() == nil {
+			s += "\n" + i18n.T("help.codes."+ctx.Model.Name).In(l) + "\n"
+		}
 		_, err = io.WriteString(out, s)
 		return err
 	}

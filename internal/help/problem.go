@@ -1,8 +1,11 @@
 package help
 
 import (
+	"errors"
 	"regexp"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -35,6 +38,9 @@ var problems = []struct {
 
 // Problem puts what is wrong with a command line into words.
 func Problem(err error) i18n.Text {
+	if word, ok := strings.CutPrefix(err.Error(), "unexpected argument "); ok && wantsCommand(err) && !strings.Contains(word, " ") {
+		return i18n.T("why.parse.nocommand", word)
+	}
 	for _, p := range problems {
 		if m := p.form.FindStringSubmatch(err.Error()); m != nil {
 			var args []any
@@ -47,6 +53,16 @@ func Problem(err error) i18n.Text {
 		}
 	}
 	return i18n.T("why.parse", err)
+}
+
+// wantsCommand reports whether parsing ended where a command should stand.
+func wantsCommand(err error) bool {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil {
+		return false
+	}
+	n := parse.Context.Selected()
+	return n == nil || len(n.Children) > 0
 }
 
 // bare writes the library's lists, "a","b", in a form of no language.

@@ -77,7 +77,7 @@ var catalogue = map[string]entry{
 
 	"doing.listed": {"查看或更改別人能不能查到你", "showing or changing whether you can be looked up"},
 	"doing.homes":  {"查看或更改信箱所在的伺服器", "showing or changing the homes"},
-	"why.homes":    {"指定了 {0} 部伺服器，上限是 {1} 部", "{0} servers are named, the limit is {1}"},
+	"why.homes":    {"指定了 {0} 部伺服器，上限是 {1} 部", "{0 server} named, the limit is {1}"},
 	"why.noserver": {"雲端上沒有伺服器 {0}", "the cloud knows no server {0}"},
 	"next.homes":   {"請用「omega homes」與伺服器的 /api/v1/proxies 查看有哪些伺服器", "look at “omega homes”, and at /api/v1/proxies of a server, for which there are"},
 

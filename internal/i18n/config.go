@@ -9,7 +9,14 @@ var configuration = map[string]entry{
 	"config.time":    {"第 {0} 行第 {1} 字：{2} 不是時間；請寫例如 30s 或 5m", "line {0}, column {1}: {2} is not a time; write for example 30s or 5m"},
 	"config.syntax":  {"第 {0} 行第 {1} 字：這不是正確的 TOML（{2}）", "line {0}, column {1}: {2}"},
 
-	"config.fallback":     {"fallback.servers：最多四部，寫法見「omegad config」", "fallback.servers: four at most, in the form that `omegad config` shows"},
+	"config.syntax.key":   {"第 {0} 行第 {1} 字：設定鍵不能有「{2}」；omegad config 列出所有設定鍵", "line {0}, column {1}: a key cannot have {2}; `omegad config` lists every key"},
+	"config.syntax.value": {"第 {0} 行第 {1} 字：值不能以「{2}」開頭；文字要放在引號裡，例如 \"Jade\"", "line {0}, column {1}: a value cannot begin with {2}; texts are in quotes, for example \"Jade\""},
+	"config.syntax.quote": {"第 {0} 行第 {1} 字：這一行少了結尾的引號", "line {0}, column {1}: the closing quote is missing in this line"},
+	"config.syntax.rest":  {"第 {0} 行第 {1} 字：值的後面多了「{2}」", "line {0}, column {1}: {2} stands behind the value"},
+
+	"config.fallback":     {"fallback.servers：\"{0}\" 不是公用金鑰伺服器的位址；寫法見「omegad config」", "fallback.servers: \"{0}\" is no address of a public key server; `omegad config` shows the form"},
+	"config.manyfallback": {"fallback.servers：有 {0} 部，最多 {1} 部", "fallback.servers: {0} servers, at most {1}"},
+	"config.hostname":     {"{0}：\"{1}\" 的主機不能用；請寫 IP 位址，或由英文字母、數字、- 與 . 組成的名稱（中文網域請寫 xn-- 開頭的形式）", "{0}: the host of \"{1}\" cannot be used; write an IP address, or a name of letters, digits, - and . (international names begin with xn--)"},
 	"config.dir":          {"dir：要指定放金鑰與信件的目錄", "dir: a directory for keys and mail is required"},
 	"config.notdir":       {"dir：{0} 不是目錄", "dir: {0} is not a directory"},
 	"config.nodir":        {"dir：無法建立 {0}（{1}）", "dir: {0} cannot be made there: {1}"},

@@ -37,7 +37,7 @@ var ends = map[string]entry{
 	"help.revoke":        {"在持有主金鑰的裝置上執行：撤銷遺失或不再使用的裝置，無法復原。", "On a device with the primary key: revoke a device that is lost or out of use. It cannot be undone."},
 	"help.revoke_device": {"裝置的指紋，「omega device list」會列出。", "Fingerprint of the device, as “omega device list” shows it."},
 	"revoke.done":        {"裝置已撤銷：", "The device is revoked:"},
-	"help.delete":        {"刪除這個帳號：每台伺服器上的名字、信箱與信都清除，無法復原，同一把金鑰不能再註冊。", "Delete this account: names, mailboxes and mail go on every server. It cannot be undone, and the key cannot be registered again."},
+	"help.delete":        {"刪除這個帳號：每部伺服器上的名字、信箱與信都清除，無法復原，同一把金鑰不能再註冊。", "Delete this account: names, mailboxes and mail go on every server. It cannot be undone, and the key cannot be registered again."},
 	"help.delete_yes":    {"不再詢問。", "Do not ask."},
 	"help.delete_revoke": {"金鑰是從 GnuPG 來的也照樣刪除：這會公開撤銷那把金鑰。", "Delete although the key is one of GnuPG's: that revokes it in public."},
 	"why.revokeskey":     {"這個帳號用的是你 GnuPG 的金鑰 {0}；刪除帳號會公開發布這把金鑰的撤銷簽章，之後它在任何地方都不能再用，也無法復原", "the account has your GnuPG key {0}; deleting it publishes a revocation of that key, which then is of no use anywhere any more, for good"},
@@ -60,6 +60,6 @@ var ends = map[string]entry{
 	"chat.withheld":   {"⚠ 伺服器扣住較新的紀錄", "⚠ servers withhold a newer record"},
 	"chat.conflict":   {"⚠ 有兩份互相矛盾的紀錄", "⚠ two records contradict each other"},
 	"chat.fork":       {"⚠ 紀錄沒有接上", "⚠ a record does not follow the one before"},
-	"why.notices":     {"有 {0} 則關於帳號紀錄的警告", "there are {0} warnings about records of accounts"},
-	"next.notices":    {"換一台伺服器連線再看；一直如此，請當面或用別的管道向對方確認", "connect to another server and look again; if it stays, ask the other side in person or in another way"},
+	"why.notices":     {"有 {0} 則關於帳號紀錄的警告", "{0 warning} about records of accounts"},
+	"next.notices":    {"換一部伺服器連線再看；一直如此，請當面或用別的管道向對方確認", "connect to another server and look again; if it stays, ask the other side in person or in another way"},
 }

@@ -13,7 +13,7 @@ var simulation = map[string]entry{
 	"sim.stage.shape":    {"長成的樣子", "shape"},
 	"sim.total":          {"共 {0} 秒，處理器 {1} 秒，{2} 個核心", "{0} s in all, {1} s of processor time, {2} cores"},
 
-	"sim.head": {"模擬 {0} 個伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
+	"sim.head": {"模擬 {0} 部伺服器，種子 {1}", "{0} servers simulated, seed {1}"},
 	"sim.policy": {
 		"規則：最近的 2 條加隨機 2 條；至少 3 條，目標 4 條，至多 12 條；弱點輪流修補，每輪 2 秒；失聯的伺服器偶爾再連連看",
 		"Rules: 2 nearest and 2 random links; at least 3, aim 4, at most 12; weak places mended in turns of 2 s; lost servers dialled by chance",
@@ -27,19 +27,19 @@ var simulation = map[string]entry{
 		"One way over the mesh {0} ms (median), directly {1}; mean stretch {2}, diameter {3} links or more",
 	},
 	"sim.churn": {
-		"{0} 小時內 {1} 個伺服器離開，檢查 {2} 次：橋 {3} 次、割點 {4} 次、連線不足 3 條 {5} 次",
+		"{0} 小時內 {1} 部伺服器離開，檢查 {2} 次：橋 {3} 次、割點 {4} 次、連線不足 3 條 {5} 次",
 		"{1} servers ended in {0} h, {2} checks: a bridge in {3}, a cut vertex in {4}, fewer than 3 links in {5}",
 	},
 	"sim.turns": {
-		"一件一件發生的 {0} 件事，檢查 {1} 次變化：橋 {2} 次、割點 {3} 次、斷開 {4} 次；修復後最少 {5} 條連線，不足 {6} 次，兩個伺服器就能切開 {7} 次",
+		"一件一件發生的 {0} 件事，檢查 {1} 次變化：橋 {2} 次、割點 {3} 次、斷開 {4} 次；修復後最少 {5} 條連線，不足 {6} 次，兩部伺服器就能切開 {7} 次",
 		"{0} events one at a time, {1} changes checked: a bridge in {2}, a cut vertex in {3}, a split in {4}; settled with {5} links at least, too few {6} times, two servers could split it {7} times",
 	},
 	"sim.converge": {
-		"全部伺服器得知一個伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
+		"全部伺服器得知一部伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
 		"Everybody knows of a crash after {0} ms (p99 {1}), of {2} silent deaths after {3} ms (p99 {4})",
 	},
 	"sim.cost": {
-		"每個伺服器每秒收 {0} 位元組；估計用掉一個核心的 {1} %",
+		"每部伺服器每秒收 {0} 位元組；估計用掉一個核心的 {1} %",
 		"Each server receives {0} octets per second and would use {1} % of a core",
 	},
 	"sim.mass": {
@@ -60,10 +60,10 @@ var simulation = map[string]entry{
 	},
 
 	"sim.page.title":    {"ω 雲端模擬", "The ω cloud, simulated"},
-	"sim.page.lead":     {"{0} 個獨立的伺服器，沒有中心。每個伺服器只憑自己收到的公告決定跟誰相連，用的是正式伺服器的同一份程式。", "{0} independent servers and no centre. Each decides whom to link to from the announcements that have reached it, with the code that real servers run."},
+	"sim.page.lead":     {"{0} 個獨立的伺服器，沒有中心。每部伺服器只憑自己收到的公告決定跟誰相連，用的是正式伺服器的同一份程式。", "{0} independent servers and no centre. Each decides whom to link to from the announcements that have reached it, with the code that real servers run."},
 	"sim.page.bridges":  {"次出現橋或割點（檢查 {0} 次）", "bridges or cut vertices seen in {0} checks"},
 	"sim.page.mended":   {"秒：三成伺服器同時消失後，重新無橋", "s after 30 % vanish at once, no link is a bridge again"},
-	"sim.page.known":    {"毫秒：全世界得知一個伺服器當掉", "ms until every server knows of a crash"},
+	"sim.page.known":    {"毫秒：全世界得知一部伺服器當掉", "ms until every server knows of a crash"},
 	"sim.page.arrived":  {"% 的訊息繞過途中的故障送達", "% of messages get past a failure on their way"},
 	"sim.page.byhand":   {"沒有規則：各人隨意連（紅線一斷，就有人被隔開）", "Without a rule: links as everybody likes (cut a red one, and somebody is cut off)"},
 	"sim.page.before":   {"有規則：同樣的伺服器，每條連線斷了都不要緊", "With the rule: the same servers, and any link may break"},
@@ -102,8 +102,8 @@ var simulation = map[string]entry{
 	"sim.page.version":  {"用得最多的版本", "the most used version"},
 
 	"sim.fail.link, silent":        {"一條連線無聲中斷", "a link breaks silently"},
-	"sim.fail.server, crash":       {"一個伺服器當掉", "a server crashes"},
-	"sim.fail.server, silent":      {"一個伺服器無聲消失", "a server goes silently"},
-	"sim.fail.two servers, crash":  {"兩個伺服器當掉", "two servers crash"},
-	"sim.fail.two servers, silent": {"兩個伺服器無聲消失", "two servers go silently"},
+	"sim.fail.server, crash":       {"一部伺服器當掉", "a server crashes"},
+	"sim.fail.server, silent":      {"一部伺服器無聲消失", "a server goes silently"},
+	"sim.fail.two servers, crash":  {"兩部伺服器當掉", "two servers crash"},
+	"sim.fail.two servers, silent": {"兩部伺服器無聲消失", "two servers go silently"},
 }

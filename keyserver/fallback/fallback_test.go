@@ -274,7 +274,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%q is taken", bad)
 		}
 	}
-	if err := Check(slices.Repeat([]string{"vks://a"}, maxServers+1)); err == nil {
+	if err := Check(slices.Repeat([]string{"vks://a"}, MaxServers+1)); err == nil {
 		t.Error("any number of servers is taken")
 	}
 	if _, err := New(Config{}); err == nil {

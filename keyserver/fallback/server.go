@@ -28,12 +28,12 @@ func Check(servers []string) error {
 	return err
 }
 
-// maxServers are asked for one key.
-const maxServers = 4
+// MaxServers are asked for one key.
+const MaxServers = 4
 
 func parse(list []string) ([]server, error) {
-	if len(list) > maxServers {
-		return nil, fmt.Errorf("%d servers, at most %d", len(list), maxServers)
+	if len(list) > MaxServers {
+		return nil, fmt.Errorf("%d servers, at most %d", len(list), MaxServers)
 	}
 	var out []server
 	for _, text := range list {

@@ -75,12 +75,12 @@ const real = plan.real[0];
 check("the list of a real cloud is filled, and measured by all", () => open(real, {}, async (page) => {
 	const rows = page.locator("table.servers tbody tr");
 	equal(await rows.count(), plan.real.length, "rows");
-	const seen = `${plan.real.length - 1} 台中 ${plan.real.length - 1} 台連得上`;
+	const seen = `${plan.real.length - 1} 部中 ${plan.real.length - 1} 部連得上`;
 	for (const row of await rows.all()) {
 		const text = await row.innerText();
 		is(text.includes(seen) && / ms/.test(text) && text.includes("正常"), `row says ${JSON.stringify(text)}, want ${seen}`);
 	}
-	equal(await page.locator("h1").innerText(), `${plan.real.length} 台伺服器全部正常`, "sentence");
+	equal(await page.locator("h1").innerText(), `${plan.real.length} 部伺服器全部正常`, "sentence");
 	is(await page.locator("#changes li.joined").count() >= plan.real.length, "nobody joined");
 	await shot(page, "real-light-zh");
 }));
@@ -200,7 +200,7 @@ checkBeside("a server that dies is shown as out of reach, and comes back, on an 
 	const row = page.locator("table.servers tbody tr", { hasText: name });
 	await row.locator(".state.lost").waitFor({ timeout: 30000 });
 	await page.locator("#changes li.down", { hasText: name }).waitFor({ timeout: 30000 });
-	equal(await page.locator("h1").innerText(), `${plan.real.length} 台伺服器中，${plan.real.length - 1} 台正常`, "sentence");
+	equal(await page.locator("h1").innerText(), `${plan.real.length} 部伺服器中，${plan.real.length - 1} 部正常`, "sentence");
 	await page.waitForFunction(() => document.querySelector("figure").dataset.ready);
 	await shot(page, "real-one-down");
 	await ask("start");
