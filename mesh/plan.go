@@ -103,6 +103,7 @@ type planner struct {
 	owner  []int32                    // by server: who runs it
 	owners []int32                    // of linked, different ones
 	blocks blocks                     // of linked
+	tree   *Tree                      // from self, the part that was needed; nil: none
 	links  int                        // in linked, to servers that transit
 	wants  []Want
 	paired bool // one of wants, or who is left to dial, lacks links itself
@@ -169,7 +170,7 @@ func (b *blocks) fresh(fp omega.Fingerprint) bool {
 
 func newPlanner(v *View, in PlanInput, rng *rand.Rand) *planner {
 	p := &planner{
-		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.traits().owner,
+		View: v, in: in, rng: rng, own: v.Record(v.Self), owner: v.traits().owner, tree: v.Tree,
 		linked: map[omega.Fingerprint]bool{v.Self: true}, self: -1, blocks: blocks{of: in.Block},
 	}
 	if i, ok := v.Graph.index[v.Self]; ok {
@@ -303,8 +304,10 @@ func (p *planner) nearer(pool []int32) (out []int32) {
 		return nil
 	}
 	slices.Sort(links)
+	bound := links[nearLinks-1]
+	p.search(uint64(bound/time.Microsecond) + 1)
 	for _, i := range pool {
-		if rtt, ok := p.rtt(i); ok && rtt < links[nearLinks-1] {
+		if rtt, ok := p.rtt(i); ok && rtt < bound {
 			out = append(out, i)
 		}
 	}
@@ -440,6 +443,7 @@ func (p *planner) fresh(i int32) bool {
 // nearest returns the server with the shortest round trip, at random among
 // those of which nothing is known.
 func (p *planner) nearest(pool []int32) int32 {
+	p.search(unreached)
 	best, least := pool[p.rng.IntN(len(pool))], time.Duration(math.MaxInt64)
 	for _, i := range pool {
 		if rtt, ok := p.rtt(i); ok && rtt < least {
@@ -449,16 +453,24 @@ func (p *planner) nearest(pool []int32) int32 {
 	return best
 }
 
+// search finds the ways shorter than limit, where the view has none and they are
+// asked for.
+func (p *planner) search(limit uint64) {
+	if p.Tree == nil && p.paths && p.self >= 0 {
+		p.tree = p.Graph.spf(p.self, limit)
+	}
+}
+
 func (p *planner) rtt(i int32) (time.Duration, bool) {
 	if p.in.RTT != nil {
 		if rtt, ok := p.in.RTT(p.Graph.nodes[i]); ok {
 			return rtt, true
 		}
 	}
-	if p.Tree == nil || p.Tree.dist[i] == unreached {
+	if p.tree == nil || p.tree.dist[i] == unreached {
 		return 0, false
 	}
-	return time.Duration(p.Tree.dist[i]) * time.Microsecond, true
+	return time.Duration(p.tree.dist[i]) * time.Microsecond, true
 }
 
 // planOperators asks for one more link while the links depend on fewer

@@ -32,6 +32,12 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 	if !ok {
 		return nil
 	}
+	return g.spf(root, unreached)
+}
+
+// spf is SPF as far as ways are shorter than limit. What is at or beyond it may
+// be unreached, or have a way that is no shortest one.
+func (g *Graph) spf(root int32, limit uint64) *Tree {
 	n := len(g.nodes)
 	t := &Tree{graph: g, root: root, dist: make([]uint64, n), hop: fill(n, -1), prev: fill(n, -1)}
 	for i := range t.dist {
@@ -41,6 +47,9 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 	q := queue{pack(0, root)}
 	for len(q) > 0 {
 		d, at := q.pop().unpack()
+		if d >= limit {
+			break
+		}
 		if d > t.dist[at] || at != root && !g.transit[at] {
 			continue // superseded, or the end of the way
 		}
@@ -70,7 +79,8 @@ func (g *Graph) SPF(from omega.Fingerprint) *Tree {
 // first. It goes no further than it is asked to, and says nothing about ways.
 func (g *Graph) outward(from int32) func(yield func(int32) bool) {
 	return func(yield func(int32) bool) {
-		dist, done := map[int32]uint64{from: 0}, map[int32]bool{}
+		dist, done := make([]uint64, len(g.nodes)), make([]bool, len(g.nodes)) // dist: of those found, and one
+		dist[from] = 1
 		q := queue{pack(0, from)}
 		for len(q) > 0 {
 			d, at := q.pop().unpack()
@@ -85,9 +95,9 @@ func (g *Graph) outward(from int32) func(yield func(int32) bool) {
 				continue
 			}
 			for _, a := range g.arcsOf(at) {
-				if known, ok := dist[a.to]; !ok || d+uint64(a.cost) < known {
-					dist[a.to] = d + uint64(a.cost)
-					q.push(pack(dist[a.to], a.to))
+				if next := d + uint64(a.cost); dist[a.to] == 0 || next+1 < dist[a.to] {
+					dist[a.to] = next + 1
+					q.push(pack(next, a.to))
 				}
 			}
 		}

@@ -53,14 +53,14 @@ func (v *View) Surplus(random func() uint64) (omega.Fingerprint, bool) {
 	if !v.Calm() {
 		return omega.Fingerprint{}, false
 	}
-	full := v.Full()
-	self := full.index[v.Self]
+	full := v.members()
+	self := full.number[v.Graph.index[v.Self]]
 	if full.degree(self) <= SurplusLinks {
 		return omega.Fingerprint{}, false
 	}
 	spare := slices.DeleteFunc(slices.Clone(full.arcsOf(self)), func(a arc) bool {
 		return a.to < self || full.degree(a.to) <= TargetLinks || !v.calmAt(v.Graph.index[full.nodes[a.to]]) ||
-			!v.staysDiverse(full, self, a.to) || !v.staysDiverse(full, a.to, self)
+			!v.staysDiverse(full.Graph, self, a.to) || !v.staysDiverse(full.Graph, a.to, self)
 	})
 	for _, a := range full.byDetour(self, spare) {
 		if full.spares(a.edge, random) {
@@ -76,7 +76,7 @@ func (g *Graph) byDetour(self int32, links []arc) []arc {
 	if len(links) == 0 {
 		return nil
 	}
-	tree := g.SPF(g.nodes[self])
+	tree := g.spf(self, unreached)
 	detour := map[int32]float64{} // by link: the way without it, as a multiple
 	links = slices.DeleteFunc(links, func(a arc) bool {
 		around := tree.without([]int32{a.edge}).dist[a.to]

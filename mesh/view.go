@@ -18,9 +18,10 @@ type View struct {
 	Version uint64        // of the database
 	Records []*Record     // ascending by fingerprint
 	Graph   *Graph        // all servers of Records
-	Tree    *Tree         // from Self; nil while Self has announced nothing
+	Tree    *Tree         // from Self; nil while Self has announced nothing, and see As
 	States  []ServerState // of Records
 
+	paths bool   // a plan may look for ways where there is no Tree
 	pairs *[]gap // at pairs of servers beside Self; nil: not looked for
 	*common
 }
@@ -41,14 +42,21 @@ func (db *DB) View(now time.Time, s *Standing) *View { return db.ViewOf(db.cfg.S
 
 // ViewOf is View of a server that has the same database.
 func (db *DB) ViewOf(self omega.Fingerprint, now time.Time, s *Standing) *View {
+	v := db.SeenBy(self, now, s)
+	v.Tree = v.Graph.SPF(self)
+	return v
+}
+
+// SeenBy is ViewOf without the shortest paths, which take longer than all else.
+func (db *DB) SeenBy(self omega.Fingerprint, now time.Time, s *Standing) *View {
 	db.shun(now)
 	g := db.Graph()
-	tree := g.SPF(self)
-	states := s.update(now, g, tree.reached(len(g.nodes)))
-	tree = g.withholdTransit(states, tree)
+	reached := g.reach(self)
+	states := s.update(now, g, reached)
+	g.withholdTransit(states, self, reached)
 	v := &View{
 		Self: self, Time: now, Version: db.version, Records: db.Records(),
-		Graph: g, Tree: tree, States: states,
+		Graph: g, States: states,
 	}
 	v.common = newCommon(v)
 	return v
@@ -103,13 +111,11 @@ func number[K comparable](of map[K]int32, key K) int32 {
 }
 
 // As is the view of another server that has the same database and is in reach
-// of Self, or is known to nobody. It has no Tree but with paths.
+// of Self, or is known to nobody. It has no Tree; with paths plans find the ways
+// that they ask for.
 func (v *View) As(self omega.Fingerprint, now time.Time, paths bool) *View {
 	o := *v
-	o.Self, o.Time, o.Tree, o.pairs = self, now, nil, nil
-	if paths {
-		o.Tree = v.Graph.SPF(self)
-	}
+	o.Self, o.Time, o.Tree, o.paths, o.pairs = self, now, nil, paths, nil
 	return &o
 }
 
@@ -128,47 +134,21 @@ func (g *Graph) membersOf(states []ServerState, but int32) *members {
 
 // withholdTransit keeps the ways off servers on probation: their links count,
 // and they are judged by them, but nothing of others goes through a server that
-// is no member yet. Where that would cut anyone off, as in a cloud that comes
-// back after a great failure, all ways stay as they are. It returns the tree
-// that is right then. (spec/cloud.md, CLOUD-15)
-func (g *Graph) withholdTransit(states []ServerState, tree *Tree) *Tree {
-	if tree == nil || !slices.Contains(states, Probationary) {
-		return tree
+// is no member yet. Where that would cut anyone off who is reached from self, as
+// in a cloud that comes back after a great failure, all ways stay as they are.
+// (spec/cloud.md, CLOUD-15)
+func (g *Graph) withholdTransit(states []ServerState, self omega.Fingerprint, reached []bool) {
+	if !g.Has(self) || !slices.Contains(states, Probationary) {
+		return
 	}
 	before := g.transit
 	g.transit = slices.Clone(before)
 	for i, st := range states {
 		g.transit[i] = before[i] && st != Probationary
 	}
-	without := g.SPF(g.nodes[tree.root])
-	if without.lost() > tree.lost() {
+	if !slices.Equal(g.reach(self), reached) { // fewer: nobody forwards who did not
 		g.transit = before
-		return tree
 	}
-	return without
-}
-
-// lost is how many servers the tree does not reach.
-func (t *Tree) lost() int {
-	n := 0
-	for _, d := range t.dist {
-		if d == unreached {
-			n++
-		}
-	}
-	return n
-}
-
-// reached tells by server whether the tree reaches it; of n servers none if
-// there is no tree.
-func (t *Tree) reached(n int) []bool {
-	reached := make([]bool, n)
-	if t != nil {
-		for i, d := range t.dist {
-			reached[i] = d != unreached
-		}
-	}
-	return reached
 }
 
 // reach tells by server whether there is a way to it from another one.

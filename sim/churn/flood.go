@@ -16,28 +16,42 @@ const handling = 200 * time.Microsecond
 // never is the arrival of what does not arrive.
 const never = math.MaxUint32
 
-// ring is how many ticks ahead a message can be: 3.2 s, above every delay of
+// width is the ticks of one bucket. No link takes less (see handling), so what
+// is in a bucket is final when its turn comes, in whatever order.
+const width = uint32(handling / tick)
+
+// ring is how many buckets ahead a message can be: 3.2 s, above every delay of
 // one link.
-const ring = 1 << 16
+const ring = 1 << 14
 
 func ticks(d time.Duration) uint32 { return uint32(d / tick) }
 
 // A flooder computes when an announcement reaches whom. It is Dijkstra's
-// algorithm with one bucket per tick (Dial), which is four times as fast here
-// as with a heap.
+// algorithm with buckets (Dial), which is four times as fast here as with a
+// heap.
 type flooder struct {
-	buckets [][]int32
-	used    []uint64   // a bit per bucket: something is in it
+	wiring
+	buckets []int32  // by instant: the last of waiting that is in it, and one; 0: none
+	used    []uint64 // a bit per bucket: something is in it
+	waiting []visitor
 	free    [][]uint32 // arrivals that are no longer needed
 	size    int
 }
 
+// A visitor is a server that the flood may reach at a tick.
+type visitor struct {
+	to   int32
+	at   uint32
+	next int32 // in its bucket, as in buckets
+}
+
 func newFlooder() *flooder {
-	return &flooder{buckets: make([][]int32, ring), used: make([]uint64, ring/64)}
+	return &flooder{buckets: make([]int32, ring), used: make([]uint64, ring/64)}
 }
 
 // fit makes room for n servers.
 func (f *flooder) fit(n int) {
+	f.all = true
 	if n > f.size {
 		f.size, f.free = n+n/8+16, nil
 	}
@@ -62,23 +76,33 @@ func (f *flooder) release(a []uint32) {
 	}
 }
 
-// put adds a server to the bucket of an instant.
-func (f *flooder) put(t uint32, i int32) {
-	slot := t % ring
-	f.buckets[slot] = append(f.buckets[slot], i)
+// put adds a server to the bucket of a tick.
+func (f *flooder) put(at uint32, to int32) {
+	slot := at / width % ring
+	f.waiting = append(f.waiting, visitor{to, at, f.buckets[slot]})
+	f.buckets[slot] = int32(len(f.waiting))
 	f.used[slot/64] |= 1 << (slot % 64)
 }
 
-// next is the first instant from t on with something in its bucket. There must
-// be one.
-func (f *flooder) next(t uint32) uint32 {
+// next is the first bucket from number b on with something in it. There must be
+// one.
+func (f *flooder) next(b uint32) uint32 {
 	for {
-		slot := t % ring
+		slot := b % ring
 		if rest := f.used[slot/64] >> (slot % 64); rest != 0 {
-			return t + uint32(bits.TrailingZeros64(rest))
+			return b + uint32(bits.TrailingZeros64(rest))
 		}
-		t += 64 - slot%64
+		b += 64 - slot%64
 	}
+}
+
+// take empties a bucket and returns its first visitor, as in buckets.
+func (f *flooder) take(b uint32) int32 {
+	slot := b % ring
+	first := f.buckets[slot]
+	f.buckets[slot] = 0
+	f.used[slot/64] &^= 1 << (slot % 64)
+	return first
 }
 
 // A spread is how one flood went.
@@ -107,51 +131,51 @@ func (r *spread) octets(announcement int) int {
 // spread floods from a server over the links as they are now. Every server
 // sends what is news to all its links but the one that it came by: the
 // announcement itself if it tells of a loss, else an offer, and it goes to
-// who asks for it, the first who offered. Whatever begins or ends while the
+// who asks for it, the first who offered; of those who offer at one tick, who
+// was the first to send the offer. Whatever begins or ends while the
 // flood is under way does not change it.
 func (f *flooder) spread(w *world, from int32, whole bool) spread {
+	f.rewire(w)
 	r := spread{arrive: f.arrivals()}
-	r.arrive[from] = 0
-	f.put(0, from)
-	var offered []uint32 // by server: when first
+	arrive := r.arrive
+	offered, ask := arrive, uint32(0) // by server: when first
 	if !whole {
-		offered = f.arrivals()
+		offered, ask = f.arrivals(), 2 // it is asked for, and comes
 		defer f.release(offered)
 	}
-	waiting := 1
-	for t := uint32(0); waiting > 0; t++ {
-		t = f.next(t)
-		slot := t % ring
-		for k := 0; k < len(f.buckets[slot]); k++ {
-			at := f.buckets[slot][k]
-			waiting--
-			if r.arrive[at] != t {
+	arrive[from] = 0
+	f.waiting = f.waiting[:0]
+	f.put(0, from)
+	for b, left := uint32(0), 1; left > 0; b++ {
+		b = f.next(b)
+		for k := f.take(b); k > 0; {
+			v := f.waiting[k-1]
+			k = v.next
+			left--
+			if arrive[v.to] != v.at {
 				continue // it came earlier by another way
 			}
-			r.reached++
-			r.last = t
-			s := &w.servers[at]
-			r.sent += len(s.links) - 1
-			for l := range s.links {
-				lk := &s.links[l]
-				next, before := t+lk.delay, r.arrive
-				if !whole {
-					before = offered
+			if !whole {
+				if offered[v.to] == 0 {
+					continue // twice at one tick
 				}
-				if next >= before[lk.peer] || r.arrive[lk.peer] <= t || !w.carries(at, lk) {
+				offered[v.to] = 0 // what has it takes no offers
+			}
+			r.reached++
+			r.last = max(r.last, v.at)
+			r.sent += f.ends[v.to] - 1
+			for _, a := range f.of(v.to) {
+				next := v.at + a.delay
+				if known := offered[a.to]; next > known || next == known && next+ask*a.delay <= arrive[a.to] {
 					continue
 				}
-				before[lk.peer] = next
-				if !whole { // there, asked for, and here
-					next += 2 * lk.delay
-					r.arrive[lk.peer] = next
-				}
-				f.put(next, lk.peer)
-				waiting++
+				offered[a.to] = next
+				next += ask * a.delay
+				arrive[a.to] = next
+				f.put(next, a.to)
+				left++
 			}
 		}
-		f.buckets[slot] = f.buckets[slot][:0]
-		f.used[slot/64] &^= 1 << (slot % 64)
 	}
 	r.sent++ // the origin sends to all
 	if !whole {

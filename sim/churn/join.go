@@ -122,12 +122,11 @@ func (w *world) fetch(i, from int32, life uint32) {
 
 func (w *world) joinInput(i int32) mesh.JoinInput {
 	s, f := &w.servers[i], &w.pop.all[i]
-	skipped := w.skipped(i)
 	return mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: f.fp, Operator: operatorName(f.operator), Site: sites[f.site].name},
 		Entry:     w.pop.all[s.join.entry].fp,
 		RTT:       func(fp omega.Fingerprint) (time.Duration, bool) { d, ok := s.join.rtt[fp]; return d, ok },
-		Skip:      func(fp omega.Fingerprint) bool { return slices.Contains(skipped, fp) },
+		Skip:      skip(w.skipped(i)),
 		Former:    s.former,
 	}
 }

@@ -149,7 +149,7 @@ func (d *database) seen(self omega.Fingerprint, w *world) *mesh.View {
 	}
 	w.tally.spfs++
 	standing := d.standing.Clone()
-	v := d.db.ViewOf(self, w.clock(), standing)
+	v := d.db.SeenBy(self, w.clock(), standing)
 	reach := 0
 	for _, st := range v.States {
 		if st != mesh.Unreachable {

@@ -66,6 +66,7 @@ func (w *world) lose(i, peer int32) {
 	k := slices.IndexFunc(s.links, func(l link) bool { return l.peer == peer })
 	announced := s.links[k].announced
 	s.links = slices.Delete(s.links, k, k+1)
+	w.flood.change(i)
 	if w.turns != nil {
 		w.turns.ledger.untie(w, i, peer)
 	}
@@ -126,6 +127,7 @@ func (w *world) link(dialler, accepter int32, late time.Duration) {
 func (w *world) raise(i, peer int32, id, delay uint32) {
 	s := &w.servers[i]
 	s.links = append(s.links, link{peer: peer, life: w.servers[peer].life, id: id, delay: delay})
+	w.flood.change(i)
 	slices.SortFunc(s.links, func(x, y link) int { return int(x.peer - y.peer) })
 	if p := s.past[peer]; p != nil {
 		p.failures, p.until = 0, 0

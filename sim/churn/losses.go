@@ -40,21 +40,21 @@ func largestGroup(m map[int][]int32) (servers []int32) {
 func (w *world) losses(of func(*facts) int) (l Losses) {
 	m := w.groups(of)
 	l.WorstShare = 1
-	var g *graph
-	gone := make([]bool, len(w.servers))
+	g := w.truth(nil, w.member)
+	var gone []int32 // numbers
 	for _, servers := range m {
 		l.Groups++
 		l.Largest = max(l.Largest, len(servers))
 		if len(servers) < 2 {
 			continue
 		}
-		clear(gone)
+		gone = gone[:0]
 		for _, i := range servers {
-			gone[i] = true
+			if g.place[i] >= 0 {
+				gone = append(gone, g.place[i])
+			}
 		}
-		g = w.truth(g, func(i int32) bool { return w.member(i) && !gone[i] })
-		c := g.cuts()
-		l.note(c, len(g.nodes))
+		l.note(g.cuts(gone...), len(g.nodes)-len(gone))
 	}
 	l.WorstShare = round(l.WorstShare, 5)
 	return l

@@ -61,10 +61,9 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 
 func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
 	s := &w.servers[i]
-	skipped := w.skipped(i)
 	return mesh.PlanInput{
 		Links: w.linked(i), Quiet: quiet,
-		Skip: func(fp omega.Fingerprint) bool { return slices.Contains(skipped, fp) },
+		Skip: skip(w.skipped(i)),
 		RTT: func(fp omega.Fingerprint) (time.Duration, bool) {
 			if len(s.past) == 0 {
 				return 0, false
@@ -76,6 +75,14 @@ func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
 			return 0, false
 		},
 	}
+}
+
+// skip is a set as mesh asks for it: who is in it.
+func skip(who []omega.Fingerprint) func(omega.Fingerprint) bool {
+	if len(who) == 0 {
+		return nil
+	}
+	return func(fp omega.Fingerprint) bool { return slices.Contains(who, fp) }
 }
 
 // skipped are the servers that are not to be dialled now: a few.

@@ -266,7 +266,11 @@ func (w *world) graphOf(m *mesh.Graph) *graph {
 		slices.SortFunc(links[i], func(x, y link) int { return int(x.peer - y.peer) })
 		g.nodes, g.place = append(g.nodes, int32(i)), append(g.place, int32(i))
 		for _, l := range links[i] {
-			g.add(int32(i), l.peer, l.delay)
+			if l.peer < int32(i) {
+				g.tieBack(int32(i), l.peer, l.delay)
+			} else {
+				g.add(int32(i), l.peer, l.delay)
+			}
 		}
 		g.first = append(g.first, int32(len(g.to)))
 	}

@@ -1,6 +1,7 @@
 package churn
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega/mesh"
@@ -78,10 +79,10 @@ func (w *world) fragmentReunion(i int32, v *mesh.View) []int32 {
 	if reach == 0 || 2*reach > len(v.States) || s.rng.Float64() >= mesh.ReunionChance(reach) {
 		return nil
 	}
-	skip := w.planInput(i, 0).Skip
+	skipped := w.skipped(i)
 	var far []int32
 	for k, r := range v.Records {
-		if v.States[k] == mesh.Unreachable && r.Dialable() && r.Transit() && !skip(r.Server) {
+		if v.States[k] == mesh.Unreachable && r.Dialable() && r.Transit() && !slices.Contains(skipped, r.Server) {
 			far = append(far, w.pop.index[r.Server])
 		}
 	}

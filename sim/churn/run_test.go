@@ -9,9 +9,9 @@ import (
 // One seed gives one report, to the last bit, on any number of cores; another
 // seed gives another.
 func TestRunRepeats(t *testing.T) {
-	line := func(seed uint64, cores int) string {
+	line := func(cfg Config, cores int) string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-		r, err := Run(t.Context(), Config{Servers: 40, Seed: seed, Hours: 0.5})
+		r, err := Run(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -21,11 +21,15 @@ func TestRunRepeats(t *testing.T) {
 		}
 		return string(b)
 	}
-	first := line(1, 1)
-	if again := line(1, 4); again != first {
-		t.Errorf("one seed, two reports:\n%s\n%s", first, again)
-	}
-	if line(2, 4) == first {
-		t.Error("two seeds, one report")
+	for _, cfg := range []Config{{Servers: 40, Hours: 0.5}, {Servers: 300, Hours: 0.25, Only: []string{"churn"}}} {
+		cfg.Seed = 1
+		first := line(cfg, 1)
+		if again := line(cfg, 4); again != first {
+			t.Errorf("%d servers, one seed, two reports:\n%s\n%s", cfg.Servers, first, again)
+		}
+		cfg.Seed = 2
+		if line(cfg, 4) == first {
+			t.Errorf("%d servers, two seeds, one report", cfg.Servers)
+		}
 	}
 }

@@ -43,8 +43,12 @@ func (w *world) truth(g *graph, want func(int32) bool) *graph {
 		s := &w.servers[i]
 		for l := range s.links {
 			lk := &s.links[l]
-			if g.place[lk.peer] >= 0 && w.counts(i, lk) {
-				g.add(int32(k), g.place[lk.peer], lk.delay)
+			switch to := g.place[lk.peer]; {
+			case to < 0:
+			case to < int32(k):
+				g.tieBack(int32(k), to, lk.delay)
+			case w.counts(i, lk):
+				g.add(int32(k), to, lk.delay)
 			}
 		}
 		g.first = append(g.first, int32(len(g.to)))
@@ -62,20 +66,21 @@ func (w *world) counts(i int32, l *link) bool {
 	return back != nil && back.id == l.id && back.announced
 }
 
-// add adds the arc from a to b. Servers come in order and links of a server
-// too, so the other direction of a link to a lower number stands already.
+// add adds a link as the arc from a to a higher number b.
 func (g *graph) add(a, b int32, delay uint32) {
-	id := int32(g.edges)
-	if b < a {
-		for k := g.first[b]; k < g.first[b+1]; k++ {
-			if g.to[k] == a {
-				id = g.edge[k]
-			}
+	g.to, g.delay, g.edge = append(g.to, b), append(g.delay, delay), append(g.edge, int32(g.edges))
+	g.edges++
+}
+
+// tieBack adds the arc from a to a lower number b, if the link was added: what
+// counts for one end counts for the other, and servers come in order.
+func (g *graph) tieBack(a, b int32, delay uint32) {
+	for k := g.first[b]; k < g.first[b+1]; k++ {
+		if g.to[k] == a {
+			g.to, g.delay, g.edge = append(g.to, b), append(g.delay, delay), append(g.edge, g.edge[k])
+			return
 		}
-	} else {
-		g.edges++
 	}
-	g.to, g.delay, g.edge = append(g.to, b), append(g.delay, delay), append(g.edge, id)
 }
 
 func (g *graph) degree(k int32) int { return int(g.first[k+1] - g.first[k]) }

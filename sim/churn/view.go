@@ -18,8 +18,8 @@ func (w *world) database(i int32) *database {
 	return st.library().at(max(w.position(i), st.folded), w)
 }
 
-// view is what a server sees of the cloud: the view of its database. Without
-// paths it has no Tree, which only a choice of the nearest needs.
+// view is what a server sees of the cloud: the view of its database. It has no
+// Tree; with paths a plan finds the ways that it asks for.
 func (w *world) view(i int32, paths bool) *mesh.View {
 	s := &w.servers[i]
 	w.tally.views++

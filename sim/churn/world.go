@@ -121,6 +121,7 @@ func (w *world) setAlive(i int32, alive bool) {
 		w.living--
 	}
 	s.alive, w.lives[i] = alive, 0
+	w.flood.all = true
 	if alive {
 		w.lives[i] = s.life
 	}
