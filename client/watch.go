@@ -52,9 +52,8 @@ func (s *session) wantSign() {
 // life when it has been silent, and returns another proxy when there was none.
 // A proxy that answers pings is alive, however slow its disk is.
 func (c *Client) watch(ctx context.Context, s *session) *dialled {
-	for {
-		wait := s.signDue(c.cfg.keepAlive())
-		if wait > 0 {
+	for ctx.Err() == nil {
+		if wait := s.signDue(c.cfg.keepAlive()); wait > 0 {
 			timer := time.NewTimer(wait)
 			select {
 			case <-timer.C:
@@ -62,15 +61,11 @@ func (c *Client) watch(ctx context.Context, s *session) *dialled {
 			case <-ctx.Done():
 			}
 			timer.Stop()
-		} else if asked := s.age(); !s.sign(ctx) {
-			if next := c.elsewhere(ctx, s, asked); next != nil {
-				return next
-			}
-		}
-		if ctx.Err() != nil {
-			return nil
+		} else if next := c.sign(ctx, s); next != nil {
+			return next
 		}
 	}
+	return nil
 }
 
 // signDue is how long no sign of life is needed yet.
@@ -90,29 +85,40 @@ func (s *session) signDue(keep time.Duration) time.Duration {
 	return heard + keep - now
 }
 
-// sign asks for a sign of life and reports whether there was one in time.
-func (s *session) sign(ctx context.Context) bool {
-	asked, pieces := s.age(), s.conn.Pieces()
-	patience := s.patience()
+// sign asks for a sign of life, and returns another proxy if there was none in
+// time. Others are dialled when half the time is over, so that one is there when
+// all of it is.
+func (c *Client) sign(ctx context.Context, s *session) *dialled {
+	q := question{asked: s.age(), pieces: s.conn.Pieces(), patience: s.patience()}
 	answered := make(chan struct{})
 	tag := s.start(wire.TypePing, nil, func(_ wire.Frame, err error) {
 		if err == nil {
-			s.rtt.Store((3*s.rtt.Load() + int64(s.age()-asked)) / 4)
+			s.rtt.Store((3*s.rtt.Load() + int64(s.age()-q.asked)) / 4)
 		}
 		close(answered)
 	})
 	defer s.take(tag)
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(q.patience / 2)
 	defer timer.Stop()
 	select {
 	case <-answered:
-		return true
+		return nil
 	case <-ctx.Done():
-		return true
+		return nil
 	case <-timer.C:
-		return s.alive(asked) || s.conn.Pieces() != pieces
 	}
+	return c.elsewhere(ctx, s, &q)
 }
+
+// A question is one for a sign of life.
+type question struct {
+	asked    time.Duration // when, since the session started
+	pieces   uint32        // had come then
+	patience time.Duration // for any sign
+}
+
+// answered reports whether there was a sign of life since a question.
+func (s *session) answered(q *question) bool { return s.alive(q.asked) || s.conn.Pieces() != q.pieces }
 
 // alive reports whether something came since a time.
 func (s *session) alive(since time.Duration) bool {
@@ -133,10 +139,10 @@ func (s *session) patience() time.Duration {
 // elsewhere looks for another proxy until there is one, the session's gives a sign
 // of life after all, or ctx ends. The session ends with ctx, or when it was
 // silent for too long.
-func (c *Client) elsewhere(ctx context.Context, s *session, asked time.Duration) *dialled {
+func (c *Client) elsewhere(ctx context.Context, s *session, q *question) *dialled {
 	look, stop := context.WithCancel(ctx)
 	defer stop()
-	for {
+	for !s.answered(q) {
 		next := make(chan *dialled, 1)
 		go func() {
 			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true))
@@ -145,13 +151,13 @@ func (c *Client) elsewhere(ctx context.Context, s *session, asked time.Duration)
 			}
 			next <- d
 		}()
-		d := s.untilAlive(asked, next, stop)
+		d := s.untilAnswered(ctx, q, next, stop)
 		switch {
 		case d != nil:
 			return d
-		case ctx.Err() != nil || s.alive(asked):
+		case ctx.Err() != nil:
 			return nil
-		case s.age()-asked > silence<<s.slow:
+		case s.age()-q.asked > silence<<s.slow:
 			s.conn.Close()
 			return nil
 		}
@@ -160,21 +166,41 @@ func (c *Client) elsewhere(ctx context.Context, s *session, asked time.Duration)
 		case <-ctx.Done():
 		}
 	}
+	return nil
 }
 
-// untilAlive returns what comes from next, and calls stop if the session gives a
-// sign of life before.
-func (s *session) untilAlive(asked time.Duration, next <-chan *dialled, stop func()) *dialled {
+// untilAnswered returns what comes from next, once patience is over or ctx has
+// ended. If the session gives a sign of life before, it calls stop and closes
+// what came.
+func (s *session) untilAnswered(ctx context.Context, q *question, next <-chan *dialled, stop func()) (d *dialled) {
 	t := time.NewTicker(revival)
 	defer t.Stop()
+	patience, ended := time.After(q.asked+q.patience-s.age()), ctx.Done()
 	for {
 		select {
-		case d := <-next:
-			return d
-		case <-t.C:
-			if s.alive(asked) {
-				stop()
+		case d = <-next:
+			if d == nil {
+				return nil
 			}
+			next = nil
+		case <-patience:
+			patience = nil
+		case <-ended:
+			patience, ended = nil, nil
+		case <-t.C:
+			if !s.answered(q) {
+				continue
+			}
+			if stop(); d == nil {
+				d = <-next
+			}
+			if d != nil {
+				d.conn.Close()
+			}
+			return nil
+		}
+		if d != nil && patience == nil {
+			return d
 		}
 	}
 }

@@ -295,3 +295,80 @@ func TestFalseEvidence(t *testing.T) {
 		}
 	})
 }
+
+// Messages between honest servers come once and soon while a member lies about
+// itself and about others. What drops, replays, floods and stalls packets is in
+// TestBlackHoles, TestReplayingMember, TestFloodOfPackets and TestStallingMember.
+func TestDeliveryAmidLies(t *testing.T) {
+	rows := map[string]func(n *testNet, liar *node, honest []*node){
+		"false links": func(n *testNet, liar *node, honest []*node) {
+			far := []*node{n.add(30, nil), n.add(31, nil)} // nobody: ways that lead nowhere
+			seq := sequenceOf(honest[0], liar)
+			for i := range uint64(20) {
+				liar.inject(n.t, liar.neighbour(n), wire.TypeLSA, 0, liar.says(n.t, seq+1+i, linksTo(append(far, honest...)...)))
+				time.Sleep(200 * time.Millisecond)
+			}
+		},
+		"announcements of yesterday": func(n *testNet, liar *node, honest []*node) {
+			var old [][]byte
+			for _, s := range liar.Servers() {
+				old = append(old, s.Bytes)
+			}
+			for _, nd := range honest {
+				if err := nd.Update(func(a *mesh.Announcement) { a.Load = 7 }); err != nil {
+					n.t.Fatal(err)
+				}
+			}
+			for range 20 {
+				for range 50 {
+					for _, b := range old {
+						liar.inject(n.t, liar.neighbour(n), wire.TypeLSA, 0, b)
+					}
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		},
+		"a flood of announcements": func(n *testNet, liar *node, honest []*node) {
+			seq := sequenceOf(honest[0], liar)
+			for i := range uint64(2000) {
+				liar.inject(n.t, liar.neighbour(n), wire.TypeLSA, 0, liar.says(n.t, seq+1+i, linksTo(honest...)))
+				if i%100 == 99 {
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+		},
+		"two announcements of one number": func(n *testNet, liar *node, honest []*node) {
+			seq := sequenceOf(honest[0], liar) + 1
+			for i, nd := range []*node{honest[0], honest[1]} {
+				n.connect(n.add(20+i, nil), nd).SendFrame(wire.TypeLSA, 0, liar.says(n.t, seq, linksTo(honest[:3+i]...)))
+			}
+			n.await("everybody has the proof", 2*time.Second, func() bool {
+				return !slices.ContainsFunc(honest, func(nd *node) bool {
+					ev, err := nd.Evidence()
+					return err != nil || len(ev) != 1
+				})
+			})
+		},
+	}
+	for name, lie := range rows {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, n *testNet) {
+				nodes := n.cloudOf(7, nil)
+				time.Sleep(time.Minute) // every link that is wanted is there
+				liar, honest := nodes[6], nodes[:6]
+				n.amid(honest, func() { lie(n, liar, honest) })
+			})
+		})
+	}
+}
+
+// neighbour is one of those that a server has a connection to.
+func (nd *node) neighbour(n *testNet) *node {
+	for _, other := range n.all() {
+		if l := nd.table.Load().links[other.id.Account()]; l != nil {
+			return other
+		}
+	}
+	n.t.Fatalf("%s has no connection", nd.addr)
+	return nil
+}

@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// startTimeout bounds how long servers take to start and to form a cloud.
-const startTimeout = 60 * time.Second
+// startTimeout bounds how long servers take to start and to form a cloud, on a
+// machine that has a twentieth of a core for all of them.
+const startTimeout = 4 * time.Minute
 
 // A server is one server of the cloud under test.
 type server struct {

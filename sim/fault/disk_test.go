@@ -209,9 +209,10 @@ func checkAlive(t *testing.T, s *server) {
 		t.Fatalf("the server has ended:\n%s", lastLines(s.log, 20))
 	}
 	for _, url := range []string{"http://" + s.http + "/healthz", "http://" + s.admin + "/metrics"} {
-		if _, err := get(url); err != nil {
-			t.Error(err)
-		}
+		until(t, startTimeout, "an answer from "+url, func() bool {
+			_, err := get(url)
+			return err == nil
+		})
 	}
 }
 

@@ -207,7 +207,7 @@ func (c *site) failable(t *testing.T, f *stream, victim *device) (i int) {
 				return false
 			}
 		}
-		return i >= 0 && c.proxy(t, f.from) >= 0 && c.proxy(t, f.to) >= 0 && !f.next(time.Now().Add(-300*time.Millisecond)).IsZero()
+		return i >= 0 && c.proxy(t, f.from) >= 0 && c.proxy(t, f.to) >= 0 && !f.next(time.Now().Add(-time.Second)).IsZero()
 	})
 	return i
 }

@@ -33,6 +33,7 @@ type world struct {
 	places  []place // guarded by mu
 	servers []*server
 	people  []*person
+	devices int // how many were made
 }
 
 // A place is a host and where it stands, in a square with sides of 1.
