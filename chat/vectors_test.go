@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -120,6 +121,7 @@ type arrivalVector struct {
 	Armored    string   `json:"armored,omitempty"`    // of a key record: what gpg -d takes
 	Transcript string   `json:"transcript,omitempty"` // of a message
 	Signature  string   `json:"signature,omitempty"`  // of a verified message: what gpg --verify takes
+	View       string   `json:"view,omitempty"`       // of a verified message: sequence and hash of the own record, and of the peer's
 }
 
 // script is how the vectors are made: an honest start, then one row per problem.
@@ -153,6 +155,9 @@ func script(t *testing.T, w world, alice, bob *person) (out []struct {
 	again, err := one.Message.Again(roster.Chat)
 	must(t, err)
 	add("sent again", s.at(t, testTime, roster, again).arrivals(testTime)[0])
+	view := View{Own: ref(7), Peer: ref(3)}
+	s.Tell(view)
+	add("with a view", s.text(t, roster, "told").arrivals(testTime)[0])
 	next := s.text(t, roster, "next")
 	for _, tt := range []struct {
 		note   string
@@ -202,6 +207,9 @@ func describe(note string, a *Arrival, r *Result, sender *person) arrivalVector 
 	if m := r.Message; m != nil {
 		out.Problem, out.Transcript = m.Problem, string(m.Transcript)
 		if m.Verified {
+			if v := m.Content.View; v != nil {
+				out.View = fmt.Sprintf("%d %x, %d %x", v.Own.Sequence, v.Own.Hash, v.Peer.Sequence, v.Peer.Hash)
+			}
 			d, _ := sender.cert.Device(m.Device)
 			out.Signature = pgp.Armor("PGP SIGNATURE", pgp.DetachedSignature(d.Signing, m.Transcript, m.SignatureTime(), m.Signature))
 		}

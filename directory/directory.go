@@ -107,9 +107,8 @@ func New(cfg Config) (*Directory, error) {
 	if cfg.ProbeInterval <= 0 {
 		cfg.ProbeInterval = DefaultProbeInterval
 	}
-	d := &Directory{cfg: cfg}
-	var err error
-	if d.watch, err = newWatch(&cfg); err != nil {
+	d := &Directory{cfg: cfg, watch: newWatch(&cfg)}
+	if err := d.load(); err != nil {
 		return nil, err
 	}
 	return d, d.site.init()

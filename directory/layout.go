@@ -3,6 +3,7 @@ package directory
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -31,43 +32,102 @@ const (
 
 // A layout keeps the place of every server, so that the picture stays the same
 // while the cloud does and changes little with it. The places depend on the
-// servers and links that it was shown, in order, and on nothing else. Not for
-// concurrent use.
+// servers and links that it was shown, in order, on what it remembered, and on
+// nothing else. Not for concurrent use. (spec/directory.md, DIR-9)
 type layout struct {
-	raw   map[omega.Fingerprint]point // in lengths of a spring, the middle at 0
-	at    map[omega.Fingerprint]point // the same, fitted to the picture
+	sketch
+	at    map[omega.Fingerprint]point // the places of those that are shown, fitted to the picture
 	edges []mesh.Edge                 // that it was made for
+	still time.Time                   // until then nobody moves who has a place
+}
+
+// A sketch is what a layout remembers over a restart. Servers that are not shown
+// keep their places until forget.
+type sketch struct {
+	raw   map[omega.Fingerprint]point // in lengths of a spring, the middle at 0
 	frame frame                       // of raw, that fills the picture
 }
 
+// settling is how long after a start the picture that was remembered stands as it
+// is: meanwhile this server finds its links again.
+const settling = time.Minute
+
 // update returns the places of the servers of t. The map is never changed.
-func (l *layout) update(t *mesh.Topology) map[omega.Fingerprint]point {
+func (l *layout) update(t *mesh.Topology, now time.Time) map[omega.Fingerprint]point {
 	if l.same(t) {
 		return l.at
 	}
+	still := now.Before(l.still)
 	steps, heat := nextSteps, 1.0
-	if len(l.raw) == 0 {
+	if !l.knows(t) {
 		steps, heat = min(mostSteps, max(leastSteps, stepsTimes/max(len(t.Servers), 1))), 2.0
 	}
+	placed := linked(t)
 	f := newField(t, l.raw)
+	if still {
+		f.hold(t, l.raw, placed)
+	}
 	for i := range steps {
 		f.step(heat * (1 - float64(i)/float64(steps)))
 	}
-	l.raw = make(map[omega.Fingerprint]point, len(t.Servers))
-	for i, r := range t.Servers {
-		l.raw[r.Server] = f.at[i]
+	raw := maps.Clone(l.raw)
+	if len(raw) > mesh.MaxServers {
+		raw = nil // those that are not shown have to find new places
 	}
-	l.fit(t)
+	if raw == nil {
+		raw = make(map[omega.Fingerprint]point, len(t.Servers))
+	}
+	for i, r := range t.Servers {
+		raw[r.Server] = f.at[i]
+	}
+	l.raw = raw
+	l.fit(t, placed, still)
 	l.edges = t.Links
 	return l.at
 }
 
+// knows reports whether anybody of t has a place.
+func (l *layout) knows(t *mesh.Topology) bool {
+	return slices.ContainsFunc(t.Servers, func(r *mesh.Record) bool { _, ok := l.raw[r.Server]; return ok })
+}
+
+// linked are the servers with a link, which have their places by it.
+func linked(t *mesh.Topology) map[omega.Fingerprint]bool {
+	out := make(map[omega.Fingerprint]bool, len(t.Servers))
+	for _, e := range t.Links {
+		out[e.A], out[e.B] = true, true
+	}
+	return out
+}
+
+// forget drops the places of servers that are neither shown nor in b.
+func (l *layout) forget(b book) {
+	for fp := range l.raw {
+		if _, shown := l.at[fp]; !shown && b[fp] == nil {
+			delete(l.raw, fp)
+		}
+	}
+}
+
+// remembered is what is worth remembering: the places of servers without links
+// are none of their own.
+func (l *layout) remembered() sketch {
+	out := sketch{maps.Clone(l.raw), l.frame}
+	linked := linked(&mesh.Topology{Links: l.edges})
+	for fp := range l.at {
+		if !linked[fp] {
+			delete(out.raw, fp)
+		}
+	}
+	return out
+}
+
 func (l *layout) same(t *mesh.Topology) bool {
-	if len(l.raw) != len(t.Servers) || !slices.EqualFunc(l.edges, t.Links, func(a, b mesh.Edge) bool { return a.A == b.A && a.B == b.B }) {
+	if len(l.at) != len(t.Servers) || !slices.EqualFunc(l.edges, t.Links, func(a, b mesh.Edge) bool { return a.A == b.A && a.B == b.B }) {
 		return false
 	}
 	for _, r := range t.Servers {
-		if _, known := l.raw[r.Server]; !known {
+		if _, shown := l.at[r.Server]; !shown {
 			return false
 		}
 	}
@@ -80,42 +140,47 @@ type frame struct{ low, high point }
 func (f frame) width() float64  { return f.high.X - f.low.X }
 func (f frame) height() float64 { return f.high.Y - f.low.Y }
 
-// keeps reports whether g still fills f: then the picture need not be stretched
-// anew. A little over the border is in the margin.
-func (f frame) keeps(g frame) bool {
-	const over, filled = 0.03, 0.8
+// holds reports whether g is within f. A little over the border is in the margin.
+func (f frame) holds(g frame) bool {
+	const over = 0.03
 	x, y := over*f.width(), over*f.height()
-	return f.low.X-x <= g.low.X && f.low.Y-y <= g.low.Y && f.high.X+x >= g.high.X && f.high.Y+y >= g.high.Y &&
-		g.width() >= filled*f.width() && g.height() >= filled*f.height()
+	return f.low.X-x <= g.low.X && f.low.Y-y <= g.low.Y && f.high.X+x >= g.high.X && f.high.Y+y >= g.high.Y
+}
+
+// keeps reports whether g still fills f: then the picture need not be stretched
+// anew.
+func (f frame) keeps(g frame) bool {
+	const filled = 0.8
+	return f.holds(g) && g.width() >= filled*f.width() && g.height() >= filled*f.height()
 }
 
 // fit stretches the places over the picture, a small cloud over its middle.
-// Servers without a link stand in a row below.
-func (l *layout) fit(t *mesh.Topology) {
-	linked := make(map[omega.Fingerprint]bool, len(l.raw))
-	for _, e := range t.Links {
-		linked[e.A], linked[e.B] = true, true
-	}
+// Servers that are not placed stand in a row below.
+func (l *layout) fit(t *mesh.Topology, placed map[omega.Fingerprint]bool, still bool) {
 	f := frame{point{math.Inf(1), math.Inf(1)}, point{math.Inf(-1), math.Inf(-1)}}
-	for fp := range linked {
+	for fp := range placed {
 		p := l.raw[fp]
 		f.low = point{min(f.low.X, p.X), min(f.low.Y, p.Y)}
 		f.high = point{max(f.high.X, p.X), max(f.high.Y, p.Y)}
 	}
-	if !l.frame.keeps(f) {
+	if !l.frame.keeps(f) && !(still && l.frame.holds(f)) {
 		l.frame = f
 	}
-	alone, row := len(l.raw)-len(linked), 0.0
+	alone, row := len(t.Servers)-len(placed), 0.0
 	from, to := point{}, point{1, 1}
-	if len(linked) <= smallCloud {
+	size := len(placed)
+	if still {
+		size = max(size, len(l.raw)) // as it was, and will be in a moment
+	}
+	if size <= smallCloud {
 		from, to = point{0.15, 0.08}, point{0.85, 0.87}
 	}
-	if alone > 0 && len(linked) > 0 {
+	if alone > 0 && len(placed) > 0 {
 		to.Y = min(to.Y, 0.86)
 	}
-	l.at = make(map[omega.Fingerprint]point, len(l.raw))
+	l.at = make(map[omega.Fingerprint]point, len(t.Servers))
 	for _, r := range t.Servers {
-		if p := l.raw[r.Server]; linked[r.Server] {
+		if p := l.raw[r.Server]; placed[r.Server] {
 			l.at[r.Server] = point{
 				scale(p.X, l.frame.low.X, l.frame.high.X, from.X, to.X), scale(p.Y, l.frame.low.Y, l.frame.high.Y, from.Y, to.Y),
 			}
@@ -123,7 +188,7 @@ func (l *layout) fit(t *mesh.Topology) {
 		}
 		row++
 		y := 1.0
-		if len(linked) == 0 {
+		if len(placed) == 0 {
 			y = 0.5
 		}
 		l.at[r.Server] = point{row / float64(alone+1), y}
@@ -193,6 +258,15 @@ func newField(t *mesh.Topology, before map[omega.Fingerprint]point) *field {
 		f.at[i].Y += u.Y
 	}
 	return f
+}
+
+// hold lets nobody move who was there, and notes that they have a place.
+func (f *field) hold(t *mesh.Topology, before map[omega.Fingerprint]point, placed map[omega.Fingerprint]bool) {
+	for i, r := range t.Servers {
+		if _, known := before[r.Server]; known {
+			f.ease[i], placed[r.Server] = 0, true
+		}
+	}
 }
 
 // onDisc is a point of the unit disc that depends on the server alone.

@@ -17,8 +17,10 @@ import (
 //	label "omega-im/directory/v1\n"
 //	u32 servers | servers × { fp | u8 presence | u64 since, s | u64 seen, s | u64 newest, s | u8 n | name | 25 × cell | 90 × cell }
 //	u16 changes | changes × { u64 at, s | u8 kind | fp server | fp far (one zero octet: none) | u8 n | name | u8 n | other name }
+//	4 × coordinate | u32 places | places × { fp | 2 × coordinate }
 //
-// where a cell is u16 up | u16 total. Bridges are found anew.
+// where a cell is u16 up | u16 total and a coordinate a 32-bit float. Bridges are
+// found anew. The last line, the picture (layout.go), may be missing.
 const memoryLabel = "omega-im/directory/v1\n"
 
 var errMemory = errors.New("directory: memory is damaged")
@@ -39,8 +41,15 @@ func appendServer(b []byte, fp omega.Fingerprint) []byte {
 	return fp.AppendTo(b)
 }
 
-// encodeMemory writes the past of all servers and the journal.
-func encodeMemory(b book, j *journal) []byte {
+// A memory is what encode writes and decodeMemory reads.
+type memory struct {
+	past    book
+	journal journal
+	sketch  sketch
+}
+
+func (m *memory) encode() []byte {
+	b, j := m.past, &m.journal
 	out := []byte(memoryLabel)
 	out = binary.BigEndian.AppendUint32(out, uint32(len(b)))
 	for fp, p := range b {
@@ -59,10 +68,22 @@ func encodeMemory(b book, j *journal) []byte {
 		out = appendServer(appendServer(out, c.server), c.far)
 		out = appendText(appendText(out, c.name), c.other)
 	}
+	out = appendPoint(appendPoint(out, m.sketch.frame.low), m.sketch.frame.high)
+	out = binary.BigEndian.AppendUint32(out, uint32(len(m.sketch.raw)))
+	for fp, p := range m.sketch.raw {
+		out = appendPoint(fp.AppendTo(out), p)
+	}
 	return out
 }
 
-// A memoryReader reads what encodeMemory wrote; after a mistake everything is zero.
+func appendPoint(b []byte, p point) []byte {
+	for _, v := range [...]float64{p.X, p.Y} {
+		b = binary.BigEndian.AppendUint32(b, math.Float32bits(float32(v)))
+	}
+	return b
+}
+
+// A memoryReader reads what memory.encode wrote; after a mistake everything is zero.
 type memoryReader struct {
 	b   []byte
 	bad bool
@@ -123,18 +144,47 @@ func (r *memoryReader) cells(to []cell) {
 	}
 }
 
-// decodeMemory reads what encodeMemory wrote. What comes before damage is
+// maxCoordinate is beyond every picture: a thousand servers need 40.
+const maxCoordinate = 1 << 20
+
+func (r *memoryReader) coordinate() float64 {
+	v := float64(math.Float32frombits(uint32(r.number(4))))
+	if !(math.Abs(v) <= maxCoordinate) { // nor is it a number
+		r.bad = true
+	}
+	return v
+}
+
+func (r *memoryReader) point() point { return point{r.coordinate(), r.coordinate()} }
+
+// decodeMemory reads what memory.encode wrote. What comes before damage is
 // returned with the error.
-func decodeMemory(b []byte, limit int) (book, *journal, error) {
-	have, j := book{}, &journal{}
+func decodeMemory(b []byte, limit int) (*memory, error) {
+	m := &memory{past: book{}}
 	rest, ok := bytes.CutPrefix(b, []byte(memoryLabel))
 	if !ok {
-		return have, j, fmt.Errorf("%w: no label", errMemory)
+		return m, fmt.Errorf("%w: no label", errMemory)
 	}
 	r := &memoryReader{b: rest}
+	if err := r.past(m.past, limit); err != nil {
+		return m, err
+	}
+	r.journal(&m.journal)
+	if !r.bad && len(r.b) > 0 {
+		if err := r.sketch(&m.sketch, limit); err != nil {
+			return m, err
+		}
+	}
+	if r.bad || len(r.b) > 0 {
+		return m, errMemory
+	}
+	return m, nil
+}
+
+func (r *memoryReader) past(have book, limit int) error {
 	for n := r.number(4); n > 0 && !r.bad; n-- {
 		if len(have) >= limit {
-			return have, j, fmt.Errorf("%w: more than %d servers", errMemory, limit)
+			return fmt.Errorf("%w: more than %d servers", errMemory, limit)
 		}
 		fp := r.server(false)
 		p := &past{presence: presence(r.number(1))}
@@ -145,6 +195,10 @@ func decodeMemory(b []byte, limit int) (book, *journal, error) {
 			have[fp] = p
 		}
 	}
+	return nil
+}
+
+func (r *memoryReader) journal(j *journal) {
 	for n := r.number(2); n > 0 && !r.bad; n-- {
 		c := change{at: r.time(), kind: changeKind(r.number(1)), server: r.server(false), far: r.server(true)}
 		c.name, c.other = r.text(), r.text()
@@ -153,8 +207,20 @@ func decodeMemory(b []byte, limit int) (book, *journal, error) {
 		}
 	}
 	j.changes = slices.Clone(j.changes[max(0, len(j.changes)-keptChanges):])
-	if r.bad || len(r.b) > 0 {
-		return have, j, errMemory
+}
+
+// sketch leaves s as it was if there is a mistake: half a picture is none.
+func (r *memoryReader) sketch(s *sketch, limit int) error {
+	got := sketch{map[omega.Fingerprint]point{}, frame{r.point(), r.point()}}
+	for n := r.number(4); n > 0 && !r.bad; n-- {
+		if len(got.raw) >= limit {
+			return fmt.Errorf("%w: more than %d places", errMemory, limit)
+		}
+		fp := r.server(false)
+		got.raw[fp] = r.point()
 	}
-	return have, j, nil
+	if !r.bad && len(got.raw) > 0 {
+		*s = got
+	}
+	return nil
 }

@@ -94,7 +94,7 @@ func (d *Directory) newScene(t *mesh.Topology, l *layout, now time.Time) *scene 
 	w := d.watch
 	said := d.opinions(t, now)
 	s := &scene{made: now, topology: t, self: d.cfg.Identity.Account(), index: make(map[omega.Fingerprint]int, len(t.Servers)), rows: map[words][]template.HTML{}}
-	places := l.update(t)
+	places := l.update(t, now)
 	degrees := map[omega.Fingerprint]int{}
 	for _, e := range t.Links {
 		degrees[e.A]++

@@ -394,11 +394,11 @@ func TestLanguage(t *testing.T) {
 func TestLayout(t *testing.T) {
 	top := cloudOf(60)
 	var l, other layout
-	at := l.update(top)
-	if again := other.update(cloudOf(60)); farthest(at, again) != 0 {
+	at := l.update(top, noon)
+	if again := other.update(cloudOf(60), noon); farthest(at, again) != 0 {
 		t.Error("two servers draw one cloud differently")
 	}
-	if again := l.update(cloudOf(60)); farthest(at, again) != 0 {
+	if again := l.update(cloudOf(60), noon); farthest(at, again) != 0 {
 		t.Error("the picture moves though nothing changed")
 	}
 	near := math.Inf(1)
@@ -421,7 +421,7 @@ func TestLayout(t *testing.T) {
 	for _, r := range more.Servers[:3] {
 		more.Links = append(more.Links, mesh.Edge{A: r.Server, B: x, RTT: time.Millisecond})
 	}
-	after := l.update(more)
+	after := l.update(more, noon)
 	if farthest(at, after) > 0.15 {
 		t.Errorf("one more server moves another by %v", farthest(at, after))
 	}
@@ -430,7 +430,7 @@ func TestLayout(t *testing.T) {
 	}
 	for n := range 4 { // degenerate clouds have places too
 		var small layout
-		for fp, p := range small.update(cloudOf(n)) {
+		for fp, p := range small.update(cloudOf(n), noon) {
 			if math.IsNaN(p.X + p.Y) {
 				t.Errorf("%d servers: %v stands at %v", n, fp, p)
 			}
@@ -498,11 +498,52 @@ func BenchmarkFrontPage1000(b *testing.B) {
 	b.ReportMetric(float64(size), "octets")
 }
 
+// TestLayoutOverRestart: after a restart the picture is the one that was, also
+// while links come back one after another, and those that went and come again
+// have their places. (spec/directory.md, DIR-9)
+func TestLayoutOverRestart(t *testing.T) {
+	for _, n := range []int{5, 60} {
+		var before layout
+		top := cloudOf(n)
+		before.update(top, noon)
+		after := cloudOf(n)
+		after.Links = after.Links[1:]
+		want := before.update(after, noon)
+		m, err := decodeMemory((&memory{sketch: before.remembered()}).encode(), mesh.MaxServers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := layout{sketch: m.sketch, still: noon.Add(settling)}
+		for links := range after.Links {
+			part := cloudOf(n)
+			part.Servers, part.Links = part.Servers[:1+links%n], nil
+			if links > len(after.Links)/2 {
+				part.Servers, part.Links = after.Servers, after.Links[:links]
+			}
+			if moved := farthest(l.update(part, noon), want); moved > 1e-4 {
+				t.Fatalf("%d servers, with %d links: moved by %v", n, links, moved)
+			}
+		}
+		if moved := farthest(l.update(after, noon), want); moved > 1e-4 {
+			t.Errorf("%d servers: moved by %v", n, moved)
+		}
+		if moved := farthest(l.update(after, noon.Add(2*settling)), want); moved > 1e-4 {
+			t.Errorf("%d servers: moved by %v though nothing changed", n, moved)
+		}
+		l.update(top, noon.Add(2*settling))
+		l.at = nil
+		l.forget(book{top.Servers[0].Server: {}})
+		if len(l.raw) != 1 {
+			t.Errorf("%d places are kept of servers that nobody knows", len(l.raw))
+		}
+	}
+}
+
 func BenchmarkScene1000(b *testing.B) {
 	top := cloudOf(1000)
 	v := newVisitor(b, top, nil)
 	var l layout
-	l.update(top)
+	l.update(top, noon)
 	b.ResetTimer()
 	for b.Loop() {
 		v.d.newScene(top, &l, noon)
@@ -513,6 +554,6 @@ func BenchmarkLayout1000(b *testing.B) {
 	top := cloudOf(1000)
 	for b.Loop() {
 		var l layout
-		l.update(top)
+		l.update(top, noon)
 	}
 }

@@ -30,29 +30,33 @@ type watch struct {
 	version uint64  // rises with every change of what is above; guarded by mu
 }
 
-// newWatch begins with what was saved. Memory that is damaged is used as far
-// as it goes: it only tells people about the past.
-func newWatch(cfg *Config) (*watch, error) {
-	w := &watch{
+func newWatch(cfg *Config) *watch {
+	return &watch{
 		prober: &prober{self: cfg.Identity.Account(), probe: cfg.Probe, results: map[omega.Fingerprint][]result{}},
 		past:   book{},
 	}
-	if cfg.Load == nil {
-		return w, nil
+}
+
+// load begins with what was saved. Memory that is damaged is used as far as it
+// goes: it only tells people about the past.
+func (d *Directory) load() error {
+	if d.cfg.Load == nil {
+		return nil
 	}
-	b, err := cfg.Load()
+	b, err := d.cfg.Load()
 	if errors.Is(err, fs.ErrNotExist) {
-		return w, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	past, j, err := decodeMemory(b, mesh.MaxServers)
+	m, err := decodeMemory(b, mesh.MaxServers)
 	if err != nil {
-		cfg.Logger.Warn("what the directory remembers is damaged; the rest is used", "err", err)
+		d.cfg.Logger.Warn("what the directory remembers is damaged; the rest is used", "err", err)
 	}
-	w.past, w.journal = past, *j
-	return w, nil
+	d.watch.past, d.watch.journal = m.past, m.journal
+	d.site.layout = layout{sketch: m.sketch, still: d.cfg.Clock().Add(settling)}
+	return nil
 }
 
 // Run probes other servers and remembers how they do, until ctx ends. It
@@ -187,13 +191,21 @@ func (d *Directory) save() {
 	if d.cfg.Save == nil {
 		return
 	}
-	w := d.watch
-	w.mu.Lock()
-	b := encodeMemory(w.past, &w.journal)
-	w.mu.Unlock()
-	if err := d.cfg.Save(b); err != nil {
+	if err := d.cfg.Save(d.remember()); err != nil {
 		d.cfg.Logger.Warn("what the directory remembers is not saved", "err", err)
 	}
+}
+
+// remember writes down what a restart must not lose.
+func (d *Directory) remember() []byte {
+	s, w := &d.site, d.watch
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.layout.forget(w.past)
+	m := memory{past: w.past, journal: w.journal, sketch: s.layout.remembered()}
+	return m.encode()
 }
 
 // recent returns the newest n changes, newest first.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"math"
 	"reflect"
 	"slices"
 	"sync"
@@ -119,11 +120,15 @@ func TestMemory(t *testing.T) {
 		p.sample(noon.Add(time.Hour), false)
 	}
 	j.note(change{at: noon, kind: changeBridge, server: serverNumber(1), far: serverNumber(2), name: "x", other: "y"})
-	data := encodeMemory(b, j)
-	got, gotJournal, err := decodeMemory(data, 10)
+	var l layout
+	l.update(cloudOf(5), noon)
+	m := &memory{b, *j, l.remembered()}
+	data := m.encode()
+	again, err := decodeMemory(data, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
+	got, gotJournal := again.past, again.journal
 	for fp, p := range b {
 		q := got[fp]
 		if q == nil || q.name != p.name || q.hours != p.hours || q.days != p.days || !q.since.Equal(p.since) || q.presence != p.presence {
@@ -136,11 +141,15 @@ func TestMemory(t *testing.T) {
 	if gotJournal.look(got, cloudOf(5), noon.Add(time.Hour)) {
 		t.Errorf("after a restart everybody joins again: %q", kinds(gotJournal.changes))
 	}
-	if _, _, err := decodeMemory(data, 3); err == nil {
+	if _, err := decodeMemory(data, 3); err == nil {
 		t.Error("more servers than the limit are taken")
 	}
+	old := len(data) - 4*4 - 4 - len(l.raw)*(len(serverNumber(0).Wire())+2*4)
+	if m, err := decodeMemory(data[:old], 10); err != nil || len(m.past) != 5 || len(m.sketch.raw) != 0 {
+		t.Errorf("memory without a picture: %v", err)
+	}
 	for cut := range data {
-		if _, _, err := decodeMemory(data[:cut], 10); !errors.Is(err, errMemory) {
+		if _, err := decodeMemory(data[:cut], 10); cut != old && !errors.Is(err, errMemory) {
 			t.Fatalf("cut to %d of %d octets: %v", cut, len(data), err)
 		}
 	}
@@ -149,14 +158,23 @@ func TestMemory(t *testing.T) {
 func FuzzMemory(f *testing.F) {
 	b, j := book{}, &journal{}
 	j.look(b, cloudOf(2), noon)
-	f.Add(encodeMemory(b, j))
+	f.Add((&memory{past: b, journal: *j}).encode())
+	var l layout
+	l.update(cloudOf(9), noon)
+	f.Add((&memory{b, *j, l.remembered()}).encode())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, j, err := decodeMemory(data, 100)
+		m, err := decodeMemory(data, 100)
 		if err != nil {
 			return
 		}
-		if _, _, err := decodeMemory(encodeMemory(b, j), 100); err != nil {
+		if _, err := decodeMemory(m.encode(), 100); err != nil {
 			t.Error(err)
+		}
+		again := layout{sketch: m.sketch, still: noon.Add(time.Second)}
+		for fp, p := range again.update(cloudOf(9), noon) {
+			if math.IsNaN(p.X+p.Y) || math.IsInf(p.X+p.Y, 0) {
+				t.Errorf("%v stands at %v", fp, p)
+			}
 		}
 	})
 }

@@ -290,6 +290,7 @@ func (s *Server) put(ctx context.Context, old, next *holding) error {
 	}
 	s.digest.add(item.Summary)
 	s.cache.put(next.Entry)
+	s.plains.drop(next.Fingerprint())
 	s.routes.put(next.Entry)
 	s.stats.accepted.Add(1)
 	return nil

@@ -82,13 +82,17 @@ func (e *Entry) Wire() wire.Entry {
 // Hash is SHA-256 over the certificate's hash and the record's, 32 zero octets
 // standing for no record. Servers whose hashes are equal hold the same.
 func (e *Entry) Hash() [32]byte {
-	var b [64]byte
-	h := e.Certificate.Hash()
-	copy(b[:], h[:])
+	var record [32]byte
 	if e.Record != nil {
-		h = e.Record.Hash()
-		copy(b[32:], h[:])
+		record = e.Record.Hash()
 	}
+	return entryHash(e.Certificate.Hash(), record)
+}
+
+func entryHash(cert, record [32]byte) [32]byte {
+	var b [64]byte
+	copy(b[:], cert[:])
+	copy(b[32:], record[:])
 	return sha256.Sum256(b[:])
 }
 

@@ -262,6 +262,7 @@ func (s *Server) Drop(ctx context.Context, from *Surplus, sum Summary) (dropped 
 	s.digest.drop(have.summary())
 	s.count.Add(-1)
 	s.cache.drop(sum.Fingerprint)
+	s.plains.drop(sum.Fingerprint)
 	s.routes.drop(sum.Fingerprint)
 	s.stats.dropped.Add(1)
 	return true, nil

@@ -107,7 +107,8 @@ type Config struct {
 // implements pgp.Finder.
 type Server struct {
 	cfg    Config
-	cache  cache
+	cache  cache[*Entry]
+	plains cache[*Plain]
 	routes routes
 	digest digest
 	locks  [Buckets]sync.Mutex // one writer per bucket: read, merge, put
@@ -161,6 +162,7 @@ func New(cfg Config) (*Server, error) {
 	s.budgets.init()
 	s.visits.init()
 	s.cache.init(cfg.MaxCached)
+	s.plains.init(cfg.MaxCached)
 	s.routes.init(cfg.MaxRoutes)
 	return s, nil
 }

@@ -69,6 +69,45 @@ func TestDecayedCertificateIsNotTaken(t *testing.T) {
 	if e, err := newServer(t, keyserver.Config{Store: decayed{store}}).Find(t.Context(), a.fp()); err == nil && len(e.Certificate.Devices()) != 0 {
 		t.Error("a device whose binding does not verify was taken")
 	}
+	if p, err := newServer(t, keyserver.Config{Store: decayed{store}}).Plain(t.Context(), a.fp()); err == nil && len(p.Certificate) >= len(a.cert.Bytes()) {
+		t.Error("what decayed was given out")
+	}
+}
+
+// TestPlain: the plain view is the certificate that stands, from the store and
+// from memory, by every fingerprint, before and after changes.
+func TestPlain(t *testing.T) {
+	a := newAccount(t, 1)
+	store := keyserver.NewMem()
+	s := newServer(t, keyserver.Config{Store: store})
+	if _, err := s.Plain(t.Context(), a.fp()); omegaCode(err) != omega.CodeNotFound {
+		t.Errorf("an unknown account: %v", err)
+	}
+	rec := a.record(a.devices[0], 1, nil, nil)
+	for seq := range 3 {
+		if seq > 0 {
+			a.addDevice()
+			rec = a.record(a.devices[0], uint64(seq+1), rec, nil)
+		}
+		mustAccept(t, s, keyserver.FromSession, a.entry(rec))
+		for _, fp := range []omega.Fingerprint{a.fp(), a.fp(), a.devices[0].Signing.Public().Fingerprint()} {
+			for name, s := range map[string]*keyserver.Server{"": s, " after a restart": newServer(t, keyserver.Config{Store: store})} {
+				p, err := s.Plain(t.Context(), fp)
+				if err != nil {
+					t.Fatalf("change %d, %s%s: %v", seq, fp, name, err)
+				}
+				if !bytes.Equal(p.Certificate, a.cert.Bytes()) || p.Hash != a.cert.Hash() || p.Fingerprint() != a.fp() {
+					t.Errorf("change %d, %s%s: not what stands", seq, fp, name)
+				}
+				if n := s.Metrics().Parsed; n != 0 {
+					t.Errorf("change %d, %s%s: %d entries parsed", seq, fp, name, n)
+				}
+			}
+		}
+	}
+	if n := s.Metrics().Lookups; n != 9 {
+		t.Errorf("%d look-ups, want 9", n)
+	}
 }
 
 // failing fails every Put.

@@ -18,7 +18,10 @@ import (
 // run starts a server on loopback that ends with the test.
 func run(t *testing.T, config string) *Node {
 	t.Helper()
-	cfg := mustParse(t, "[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n"+config)
+	cfg := mustParse(t, "[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nadmin = \"\"\n"+config)
+	if !strings.Contains(config, "[store]") {
+		cfg.Store.Kind = "memory"
+	}
 	cfg.Dir, cfg.Cloud.Private = t.TempDir(), true
 	n, err := New(t.Context(), *cfg, Options{})
 	if err != nil {

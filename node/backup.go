@@ -37,7 +37,7 @@ const BackupConfig = "omegad.toml"
 // Stores of a server, and the files beside them that a backup has.
 var (
 	backupStores = []string{"spool", "mail", "keys"} // keys last: they know whose the mail is
-	backupFiles  = []string{fileCert, fileCloud, "members", "directory.state", fileSecrets}
+	backupFiles  = []string{fileCert, fileCloud, "members", "directory.state", fileDisputes, fileSecrets}
 )
 
 // Errors of backups that callers put into words.
@@ -96,6 +96,11 @@ func (n *Node) checkpoint() (b Backup, err error) {
 	}
 	for _, name := range backupStores {
 		if err := n.stores[name].Checkpoint(filepath.Join(dir, name)); err != nil {
+			return b, err
+		}
+	}
+	if n.disputes != nil { // nil: of a server that is stopped
+		if err := n.disputes.flush(time.Now()); err != nil {
 			return b, err
 		}
 	}

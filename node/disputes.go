@@ -27,7 +27,8 @@ const (
 // whoever looks: `omegad evidence`. On disk they stand as blobs, three for each:
 // certificate and two records.
 type disputes struct {
-	path string
+	path    string
+	writing sync.Mutex // one flush at a time
 
 	mu    sync.Mutex
 	list  []keyserver.Equivocation // the newest last; guarded by mu
@@ -100,7 +101,20 @@ func (d *disputes) add(e keyserver.Equivocation) {
 // save writes what is new, once in a while.
 func (d *disputes) save(now time.Time) error {
 	d.mu.Lock()
-	if !d.dirty || now.Sub(d.saved) < saveDisputes && now.After(d.saved) {
+	early := now.Sub(d.saved) < saveDisputes && now.After(d.saved)
+	d.mu.Unlock()
+	if early {
+		return nil
+	}
+	return d.flush(now)
+}
+
+// flush writes what is new, now. What could not be written stays new.
+func (d *disputes) flush(now time.Time) error {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.mu.Lock()
+	if !d.dirty {
 		d.mu.Unlock()
 		return nil
 	}
@@ -110,7 +124,13 @@ func (d *disputes) save(now time.Time) error {
 	}
 	d.dirty, d.saved = false, now
 	d.mu.Unlock()
-	return writeFile(d.path, b)
+	err := writeFile(d.path, b)
+	if err != nil {
+		d.mu.Lock()
+		d.dirty = true
+		d.mu.Unlock()
+	}
+	return err
 }
 
 // A Dispute is a proof against a device of an account, and whether it holds.

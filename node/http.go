@@ -72,7 +72,7 @@ func (n *Node) compare(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return n.disputes.flush(n.opt.Clock())
 		case <-tick.C:
 		}
 		servers, now := n.cloud.Servers(), n.opt.Clock()

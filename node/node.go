@@ -272,7 +272,7 @@ func (n *Node) join() (err error) {
 		return err
 	}
 	n.hkp, err = hkp.New(hkp.Config{
-		Find: n.proxy.Lookup, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Clock: n.opt.Clock, Logger: n.log,
+		Find: n.proxy.Lookup, Plain: n.keys.Plain, Update: n.proxy.Update, Changed: n.keys.Changed, Metrics: n.keys.Metrics, Clock: n.opt.Clock, Logger: n.log,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -134,7 +135,7 @@ func (n *Node) enter(t *testing.T) omega.Fingerprint {
 // A device that signs two records under one sequence is found out when key
 // servers compare, and the proof is on disk.
 func TestDisputesOfRealServers(t *testing.T) {
-	a := run(t, "")
+	a := run(t, "[store]\nkind = \"pebble\"\n")
 	b := run(t, "[cloud]\nbootstrap = [\""+a.ServerAddress()+"\"]")
 	await(t, "the servers know each other", 20*time.Second, func() bool { return !b.joining() && len(a.others()) == 1 })
 	x := newTester(t)
@@ -168,6 +169,34 @@ func TestDisputesOfRealServers(t *testing.T) {
 	again, err := loadDisputes(filepath.Join(a.cfg.Dir, fileDisputes))
 	if err != nil || len(again.list) != 1 {
 		t.Errorf("after a restart: %v", err)
+	}
+	testDisputesInBackup(t, a)
+}
+
+// testDisputesInBackup: a backup has the proofs that are not yet on disk, and a
+// server that was restored from it knows them.
+func testDisputesInBackup(t *testing.T, n *Node) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(n.cfg.Dir, fileDisputes)); err != nil {
+		t.Fatal(err)
+	}
+	n.disputes.mu.Lock()
+	n.disputes.dirty, n.disputes.saved = true, n.opt.Clock()
+	n.disputes.mu.Unlock()
+	if _, err := n.checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := n.cfg
+	cfg.Dir = filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(&cfg, filepath.Join(n.cfg.Dir, dirCheckpoint)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ReadDisputes(cfg.Dir); err != nil || len(list) != 1 || list[0].Err != nil {
+		t.Errorf("restored: %d proofs, %v", len(list), err)
+	}
+	again, err := loadDisputes(filepath.Join(cfg.Dir, fileDisputes))
+	if err != nil || len(again.list) != 1 {
+		t.Errorf("a server that was restored does not know the proof: %v", err)
 	}
 }
 

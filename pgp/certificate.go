@@ -28,7 +28,10 @@ type Certificate struct {
 func (c *Certificate) Bytes() []byte { return bytes.Clone(c.bytes) }
 
 // Armor returns the certificate as gpg --import takes it from a text file.
-func (c *Certificate) Armor() string { return Armor("PGP PUBLIC KEY BLOCK", c.bytes) }
+func (c *Certificate) Armor() string { return ArmorCertificate(c.bytes) }
+
+// ArmorCertificate is Armor of the certificate of which b are the Bytes.
+func ArmorCertificate(b []byte) string { return Armor("PGP PUBLIC KEY BLOCK", b) }
 
 // Hash is SHA-256 of Bytes.
 func (c *Certificate) Hash() [32]byte { return c.hash }

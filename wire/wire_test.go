@@ -99,6 +99,8 @@ func samples(t testing.TB) map[string][]byte {
 		"receipt":              AppendReceipt(nil, []omega.ID{{1}, {2}}),
 		"bounce":               AppendBounce(nil, &Bounce{ID: omega.ID{3}, Reason: ReasonBusy, To: v6}),
 		"traced":               AppendTraced(nil, 7, HopLimit-1),
+		"there":                AppendThere(nil, home),
+		"nowhere":              AppendThere(nil, omega.Fingerprint{}),
 		"public":               AppendPublicKey(nil, &PublicKey{Host: "keys.example.org", Key: []byte("key")}),
 
 		"circuit ask":    AppendCircuitAsk(nil, 7, home),
@@ -304,6 +306,9 @@ func reencodeCircuit(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendCircuitOffer(nil, h, from), nil
+	case "there", "nowhere":
+		proxy, err := DecodeThere(b)
+		return AppendThere(nil, proxy), err
 	case "public":
 		k, err := DecodePublicKey(b)
 		if err != nil {

@@ -62,7 +62,7 @@ func serveBench(dir string) error {
 	}
 	started := time.Now()
 	hurried := func() time.Time { return started.Add(10_000 * time.Since(started)) } // rations are another test
-	h, err := hkp.New(hkp.Config{Find: keys.Find, Changed: keys.Changed, Metrics: keys.Metrics, Update: updater(keys), Clock: hurried})
+	h, err := hkp.New(hkp.Config{Find: keys.Find, Plain: keys.Plain, Changed: keys.Changed, Metrics: keys.Metrics, Update: updater(keys), Clock: hurried})
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,8 @@ func TestGPG(t *testing.T) {
 	s := newService(t)
 	a, b := s.register(1), s.register(2)
 	g := newGPG(t, s.host)
+	version, _, _ := strings.Cut(g.run("--version"), "\n")
+	t.Log(version)
 	fp, other := a.fp().String(), b.fp().String()
 
 	t.Run("receive", func(t *testing.T) {
@@ -132,6 +134,12 @@ func TestGPG(t *testing.T) {
 	t.Run("subkey", func(t *testing.T) {
 		fresh := newGPG(t, s.host)
 		fresh.want(`imported: 1`, "--recv-keys", a.devices[0].Signing.Public().Fingerprint().String())
+	})
+	t.Run("fetch", func(t *testing.T) {
+		fresh := newGPG(t, s.host)
+		fresh.want(`imported: 1`, "--fetch-keys", s.url+"/pks/lookup?op=get&search=0x"+fp)
+		fresh.want(`imported: 1`, "--fetch-keys", s.url+"/pks/v2/certs/by-vfingerprint/04"+other)
+		fresh.want(`(?i)no data|not found|failed`, "--fetch-keys", s.url+"/pks/lookup?op=get&search=0x"+strings.Repeat("A", 40))
 	})
 	t.Run("unknown", func(t *testing.T) {
 		g := g.in(t)

@@ -96,7 +96,7 @@ func newServiceAt(t *testing.T, clock func() time.Time) *service {
 	}
 	s := &service{keys: keys, clock: clock}
 	h, err := hkp.New(hkp.Config{
-		Find: keys.Find, Changed: keys.Changed, Metrics: keys.Metrics, Clock: clock,
+		Find: keys.Find, Plain: keys.Plain, Changed: keys.Changed, Metrics: keys.Metrics, Clock: clock,
 		Update: func(ctx context.Context, fp omega.Fingerprint, own []byte) (bool, error) {
 			_, changed, err := keys.Update(ctx, fp, own)
 			return changed, err

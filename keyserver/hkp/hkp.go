@@ -25,6 +25,10 @@ type Config struct {
 	// here. The error is an *omega.Error.
 	Find func(context.Context, omega.Fingerprint) (*keyserver.Entry, error)
 
+	// Plain is keyserver.Server.Plain: what is kept here. Find is asked for what it
+	// does not find.
+	Plain func(context.Context, omega.Fingerprint) (*keyserver.Plain, error)
+
 	// Update merges what the owner of an account signed (pgp.Own) and reports
 	// whether that changed anything, when it is on stable storage. The error is
 	// that of keyserver.Server.Update.
@@ -65,8 +69,8 @@ type Handler struct {
 
 // New checks cfg.
 func New(cfg Config) (*Handler, error) {
-	if cfg.Find == nil || cfg.Update == nil || cfg.Changed == nil || cfg.Metrics == nil {
-		return nil, errors.New("hkp: Config needs Find, Update, Changed and Metrics")
+	if cfg.Find == nil || cfg.Plain == nil || cfg.Update == nil || cfg.Changed == nil || cfg.Metrics == nil {
+		return nil, errors.New("hkp: Config needs Find, Plain, Update, Changed and Metrics")
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
@@ -170,13 +174,27 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 // onlyFull tells what can be looked up.
 const onlyFull = "not found: this key server is searched by full fingerprint only, 0x and 40 hexadecimal digits; names and key IDs prove nothing"
 
-// find answers a look-up that finds nothing itself.
-func (h *Handler) find(w http.ResponseWriter, r *http.Request, what string) (*keyserver.Entry, bool) {
+// wanted reads what is searched for, and answers itself if that is no
+// fingerprint.
+func wanted(w http.ResponseWriter, what string) (omega.Fingerprint, bool) {
 	fp, err := omega.ParseFingerprint(what)
 	if err != nil || fp.IsZero() {
 		refuse(w, http.StatusNotFound, onlyFull)
+		return fp, false
+	}
+	return fp, true
+}
+
+// find answers a look-up that finds nothing itself.
+func (h *Handler) find(w http.ResponseWriter, r *http.Request, what string) (*keyserver.Entry, bool) {
+	fp, ok := wanted(w, what)
+	if !ok {
 		return nil, false
 	}
+	return h.entry(w, r, fp)
+}
+
+func (h *Handler) entry(w http.ResponseWriter, r *http.Request, fp omega.Fingerprint) (*keyserver.Entry, bool) {
 	e, err := h.cfg.Find(r.Context(), fp)
 	if err != nil {
 		h.fail(w, r, err)

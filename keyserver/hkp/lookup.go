@@ -3,12 +3,15 @@ package hkp
 import (
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/pgp"
 )
 
 const textPlain = "text/plain; charset=utf-8"
@@ -45,17 +48,34 @@ func machineReadable(query url.Values) bool {
 }
 
 func (h *Handler) serveGet(w http.ResponseWriter, r *http.Request, what string) {
-	e, ok := h.find(w, r, what)
-	if !ok || fresh(w, r, "application/pgp-keys", certTag(e)) {
-		return
+	if cert := h.plain(w, r, what); cert != nil {
+		io.WriteString(w, pgp.ArmorCertificate(cert))
 	}
-	w.Write([]byte(e.Certificate.Armor()))
 }
 
-// certTag names a state of a certificate.
-func certTag(e *keyserver.Entry) string {
-	hash := e.Certificate.Hash()
-	return hex.EncodeToString(hash[:16])
+// plain returns the certificate of what is searched for, or answers itself and
+// returns nil: that there is none, or that the visitor has it.
+func (h *Handler) plain(w http.ResponseWriter, r *http.Request, what string) (cert []byte) {
+	fp, ok := wanted(w, what)
+	if !ok {
+		return nil
+	}
+	p, err := h.cfg.Plain(r.Context(), fp)
+	switch {
+	case is(err, omega.CodeNotFound):
+		e, ok := h.entry(w, r, fp)
+		if !ok {
+			return nil
+		}
+		p = e.Plain()
+	case err != nil:
+		h.fail(w, r, err)
+		return nil
+	}
+	if fresh(w, r, "application/pgp-keys", hex.EncodeToString(p.Hash[:16])) {
+		return nil
+	}
+	return p.Certificate
 }
 
 func (h *Handler) serveIndex(w http.ResponseWriter, r *http.Request, what string, machine bool) {
@@ -89,11 +109,9 @@ func (h *Handler) serveCertificate(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "not found: the path ends with 04 and the 40 hexadecimal digits of a version 4 fingerprint")
 		return
 	}
-	e, ok := h.find(w, r, digits)
-	if !ok || fresh(w, r, "application/pgp-keys", certTag(e)) {
-		return
+	if cert := h.plain(w, r, digits); cert != nil {
+		w.Write(cert)
 	}
-	w.Write(e.Certificate.Bytes())
 }
 
 // serveChanges is GET /pks/v2/prefixlog/{day} (KEYS-5).

@@ -101,7 +101,7 @@ func decodeItem(fp omega.Fingerprint, b []byte) (*keyserver.Item, error) {
 		b = b[size:]
 	}
 	if head&withReceipt != 0 {
-		if len(b) < 1 || len(b)-1 < int(b[0]) {
+		if len(b) < 1 || b[0] == 0 || len(b)-1 < int(b[0]) {
 			return nil, errDamaged
 		}
 		size := 1 + int(b[0])
