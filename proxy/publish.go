@@ -203,26 +203,40 @@ func (p *Proxy) announce(e *keyserver.Entry) {
 	})
 }
 
+// How many entries another server may send unasked: each costs signatures. What is
+// over it comes when they compare, or are asked about again. (spec/keys.md, KEYS-12)
+const (
+	pushInterval = 5 * time.Millisecond
+	pushBurst    = 20_000
+)
+
+var errPushed = omega.Errorf(omega.CodeRateLimited, "the server sent too many entries just now")
+
 // receivePublish takes an entry from a server that knows no receipts.
-func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, tag uint32, body []byte) {
-	e, err := wire.DecodeEntry(body)
-	p.placed(ctx, from, tag, wire.Placed{Entry: e}, err)
+func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	p.placed(ctx, from, f, func() (wire.Placed, error) {
+		e, err := wire.DecodeEntry(f.Body)
+		return wire.Placed{Entry: e}, err
+	})
 }
 
 // receivePlace takes an entry, with its receipt, from another server.
 func (p *Proxy) receivePlace(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
-	placed, err := wire.DecodePlaced(f.Body)
-	p.placed(ctx, from, f.Tag, placed, err)
+	p.placed(ctx, from, f, func() (wire.Placed, error) { return wire.DecodePlaced(f.Body) })
 }
 
-func (p *Proxy) placed(ctx context.Context, from omega.Fingerprint, tag uint32, placed wire.Placed, err error) {
-	if err == nil {
-		_, _, err = p.cfg.Keys.Take(ctx, from, placed)
+func (p *Proxy) placed(ctx context.Context, from omega.Fingerprint, f wire.Frame, decode func() (wire.Placed, error)) {
+	err := error(errPushed)
+	if p.pushed.take(from, p.steady().UnixNano(), int64(pushInterval), pushBurst) {
+		var placed wire.Placed
+		if placed, err = decode(); err == nil {
+			_, _, err = p.cfg.Keys.Take(ctx, from, placed)
+		}
 	}
 	if err != nil {
 		p.log.DebugContext(ctx, "entry from another server refused", "server", from, "err", err)
 	}
-	if tag != 0 {
-		p.postFrame(from, wire.TypeDone, tag, statusOf(err))
+	if f.Tag != 0 {
+		p.postFrame(from, wire.TypeDone, f.Tag, statusOf(err))
 	}
 }
