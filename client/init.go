@@ -159,6 +159,9 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
 	}
+	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "is new") {
+		return fail(clientrpc.CodeOffline, doing, i18n.T("why.uncertain", addr.URL()), i18n.T("next.retry"), err)
+	}
 	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.joining", addr.URL()), i18n.T("next.otherserver"), err)
 	}

@@ -26,10 +26,8 @@ const (
 	maxRetries = 64 // per look of the courier
 
 	// maxPatience is how long the first repetition waits at most because
-	// receipts usually take long, and repeatDepth how many may go without
-	// any; with each ten receipts, one more. (CLOUD-46)
+	// receipts usually take long. (CLOUD-46)
 	maxPatience = 2 * time.Second
-	repeatDepth = 1024
 )
 
 // packetAgain is the flag of a packet that its origin repeats. It says to the
@@ -41,7 +39,7 @@ type letters struct {
 	mu      sync.Mutex
 	m       map[letterKey]*letter // guarded by mu
 	late    patience.Estimate     // by how much receipts come after a round trip; guarded by mu
-	repeats patience.Budget       // guarded by mu
+	repeats repeats               // guarded by mu
 	pool    sync.Pool
 }
 
@@ -64,6 +62,7 @@ type letter struct {
 
 func (s *letters) init() {
 	s.m = map[letterKey]*letter{}
+	s.repeats.m = map[omega.Fingerprint]*repeatBudget{}
 	s.pool.New = func() any { return &letter{} }
 }
 
@@ -96,11 +95,11 @@ func (s *letters) patience(rtt time.Duration) time.Duration {
 	return max(minPatience, rtt+rtt/2+patienceSlack, min(rtt+s.late.Timeout(), maxPatience))
 }
 
-// came takes in the receipt of a packet that is tracked no more.
-func (s *letters) came(l *letter, now int64) {
+// came takes in the receipt that a server gave for a packet that is tracked no more.
+func (s *letters) came(l *letter, from omega.Fingerprint, now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repeats.Earn(1)
+	s.repeats.earn(from)
 	if l.attempts == 0 {
 		s.late.Observe(time.Duration(now-l.at) - l.rtt)
 	}
@@ -142,20 +141,22 @@ func (s *letters) hurry(num uint64, to omega.Fingerprint, now int64) {
 func (s *letters) overdue(now int64) (again []letterKey, over []*letter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.repeats.sweep(now)
 	for k, l := range s.m {
 		switch {
 		case now-l.at >= int64(letterLife):
 			delete(s.m, k)
 			over = append(over, l)
-		case now >= l.due && len(again) < maxRetries && s.mayRepeat(l, now):
+		case now >= l.due && len(again) < maxRetries && s.mayRepeat(l, k.to, now):
 			again = append(again, k)
 		}
 	}
 	return again, over
 }
 
-// mayRepeat reports whether a packet that is due is repeated now. mu is held.
-func (s *letters) mayRepeat(l *letter, now int64) bool {
+// mayRepeat reports whether a packet that is due is sent to a server again now. mu
+// is held.
+func (s *letters) mayRepeat(l *letter, to omega.Fingerprint, now int64) bool {
 	if l.asked {
 		return true // it is known, not guessed
 	}
@@ -163,7 +164,7 @@ func (s *letters) mayRepeat(l *letter, now int64) bool {
 		l.due = usual // receipts take longer than they did when it was sent
 		return false
 	}
-	return s.repeats.Spend(repeatDepth)
+	return s.repeats.spend(to, now)
 }
 
 // A receipt is owed to a source.
@@ -231,7 +232,7 @@ func (c *Cloud) received(source omega.Fingerprint, id omega.ID) {
 		}
 		c.scores.forgive(way)
 	}
-	c.letters.came(l, c.now())
+	c.letters.came(l, source, c.now())
 	c.letters.end(l)
 }
 

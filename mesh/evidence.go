@@ -38,13 +38,15 @@ type Evidence struct {
 	Server        omega.Fingerprint
 	Sequence      uint64
 	First, Second []byte // announcements; First is the one whose signed part is lower in octets
+
+	issued time.Time // what Issued says, if it is known: of those that are kept
 }
 
 func newEvidence(a, b *Record) Evidence {
 	if bytes.Compare(a.signed(), b.signed()) > 0 {
 		a, b = b, a
 	}
-	return Evidence{a.Server, a.Sequence, a.Bytes, b.Bytes}
+	return Evidence{Server: a.Server, Sequence: a.Sequence, First: a.Bytes, Second: b.Bytes}
 }
 
 // AppendTo appends the encoding of ev to b.
@@ -88,6 +90,9 @@ func DecodeEvidence(b []byte) (*Evidence, error) {
 // Issued is when the later of the two announcements says that it was made, the
 // zero time if they cannot be read.
 func (ev *Evidence) Issued() time.Time {
+	if !ev.issued.IsZero() {
+		return ev.issued
+	}
 	var at time.Time
 	for _, b := range [][]byte{ev.First, ev.Second} {
 		if a, err := Decode(b); err == nil {
@@ -151,6 +156,7 @@ func (db *DB) keepProof(now time.Time, ev Evidence) {
 			delete(db.evidence, victim)
 			delete(db.shunned, victim)
 		}
+		ev.issued = ev.Issued() // which is asked of all that are kept when another one comes
 		db.evidence[ev.Server] = ev
 	}
 	db.shun(now)

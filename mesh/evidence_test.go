@@ -139,3 +139,22 @@ func FuzzDecodeEvidence(f *testing.F) {
 		}
 	})
 }
+
+// What is kept of a proof says when it was made: all of them are asked when
+// another one comes, and reading announcements that often would be work for nothing.
+func TestKeptProofsAreNotReadAgain(t *testing.T) {
+	db := newTestDB("A")
+	for _, name := range []string{"X", "Y", "Z"} {
+		if news, err := db.ApplyEvidence(t0, twoFaces(t, name, 5, t0)); !news || err != nil {
+			t.Fatalf("%v, %v", news, err)
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { db.shun(t0) }); n > 0 {
+		t.Errorf("a look at three proofs makes %v allocations, want none", n)
+	}
+	for _, ev := range db.Evidence() {
+		if !ev.Issued().Equal(t0) {
+			t.Errorf("proof against %v is of %v, want %v", ev.Server, ev.Issued(), t0)
+		}
+	}
+}

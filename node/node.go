@@ -428,10 +428,7 @@ func (n *Node) lookup(ctx context.Context, fp omega.Fingerprint) (wire.Entry, er
 	if cert, certErr := n.cloud.FindCertificate(ctx, fp); certErr == nil {
 		return wire.Entry{Certificate: cert.Bytes()}, nil
 	}
-	if n.keys.Owns(fp) {
-		return wire.Entry{}, err
-	}
-	e, err := n.proxy.Lookup(ctx, fp) // others may keep it
+	e, err := n.proxy.Lookup(ctx, fp) // others may keep it, or know more than this owner
 	if err != nil {
 		return wire.Entry{}, err
 	}

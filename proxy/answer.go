@@ -37,9 +37,9 @@ func (p *Proxy) fits(r *request, f *wire.Frame) bool {
 }
 
 // postSent answers a Send or Hint of another server with one code for all
-// recipients.
-func (p *Proxy) postSent(to omega.Fingerprint, request wire.Frame, code omega.Code) {
-	body := wire.AppendResults(nil, code, nil)
+// recipients but those that are listed.
+func (p *Proxy) postSent(to omega.Fingerprint, request wire.Frame, code omega.Code, but ...wire.Result) {
+	body := wire.AppendResults(nil, code, but)
 	if p.namesRequests(to) {
 		body = wire.AppendRequestHash(body, request.Type, request.Body)
 	}

@@ -152,6 +152,13 @@ func (f *finds) pay(by asker, now time.Time) bool {
 	return a.rate.take(ns, int64(r.interval), r.burst)
 }
 
+// spend takes one look-up that is not to be remembered from the rations.
+func (f *finds) spend(by asker, now time.Time) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pay(by, now)
+}
+
 // errRation is told who has others asked too often.
 var errRation = omega.Errorf(omega.CodeRateLimited, "too many look-ups of what is not known here")
 

@@ -305,7 +305,7 @@ func TestRequestsTakeBoundedMemory(t *testing.T) {
 	to := nobody(t)
 	big := make([]byte, omega.MaxEnvelope)
 	for {
-		tag, err := r.add(&request{to: to, frame: big})
+		tag, err := r.add(&request{to: to, frame: big, pace: new(pace)})
 		if err != nil {
 			break
 		}
@@ -323,6 +323,76 @@ func TestRequestsTakeBoundedMemory(t *testing.T) {
 	}
 	if n := r.bytes.Load(); n != 0 || r.len() != 0 {
 		t.Errorf("%d octets of %d requests are left", n, r.len())
+	}
+}
+
+// TestServerPushesTooMuch: a server that sends entries without end is told so
+// before they are looked at, and others are not. (spec/keys.md, KEYS-12)
+func TestServerPushesTooMuch(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		p, greedy, modest := c.servers[0].proxy, c.servers[1], c.servers[2]
+		said := map[int]omega.Code{}
+		c.mu.Lock()
+		c.drop = func(_, to int, f wire.Frame) bool {
+			if f.Type == wire.TypeDone {
+				said[to] = codeOf(wire.DecodeStatus(f.Body))
+			}
+			return true
+		}
+		c.mu.Unlock()
+		push := func(from *testServer, kind wire.Type, tag uint32) omega.Code {
+			p.work(c.ctx, from.fp(), wire.Frame{Type: kind, Tag: tag, Body: []byte("nothing")})
+			synctest.Wait()
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return said[from.n]
+		}
+		for i := range pushBurst {
+			if kind := []wire.Type{wire.TypePublish, wire.TypePlace}[i%2]; push(greedy, kind, uint32(i/(pushBurst-1))) == omega.CodeRateLimited {
+				t.Fatalf("limited after %d entries", i)
+			}
+		}
+		for _, kind := range []wire.Type{wire.TypePublish, wire.TypePlace} {
+			if code := push(greedy, kind, 1); code != omega.CodeRateLimited {
+				t.Errorf("type %d above the ration: %s", kind, code)
+			}
+			if code := push(modest, kind, 1); code != omega.CodeBadRequest {
+				t.Errorf("type %d of another server: %s", kind, code)
+			}
+		}
+		time.Sleep(pushInterval)
+		if code := push(greedy, wire.TypePublish, 1); code != omega.CodeBadRequest {
+			t.Errorf("after a while: %s", code)
+		}
+	})
+}
+
+// TestSlowHomeLeavesRoom: a server that answers nothing has a part of the requests
+// under way and of their octets, and leaves room for what others are asked.
+// (spec/delivery.md, DELIV-37)
+func TestSlowHomeLeavesRoom(t *testing.T) {
+	for name, size := range map[string]int{"many": wire.HeaderSize, "long": omega.MaxEnvelope} {
+		t.Run(name, func(t *testing.T) {
+			var r requests
+			r.init()
+			fill := func() (n int) {
+				p, to := new(pace), nobody(t)
+				for n <= maxRequests {
+					if _, err := r.add(&request{to: to, frame: make([]byte, size), pace: p}); err != nil {
+						break
+					}
+					n++
+				}
+				return n
+			}
+			most := min(maxRequests, maxRequestBytes/size)
+			if n := fill(); n > most/2+1 || n < most/2-1 {
+				t.Errorf("one server has %d of %d requests, want half", n, most)
+			}
+			if n := fill(); n > most/4+1 || n < most/4-1 {
+				t.Errorf("the next has %d of %d requests, want half of the rest", n, most)
+			}
+		})
 	}
 }
 
@@ -367,7 +437,7 @@ func TestTagsAreNoSeries(t *testing.T) {
 	near := 0
 	given := make(map[uint32]bool)
 	for range 100 {
-		tag, err := r.add(&request{frame: make([]byte, wire.HeaderSize)})
+		tag, err := r.add(&request{frame: make([]byte, wire.HeaderSize), pace: new(pace)})
 		if err != nil || tag == 0 {
 			t.Fatal(tag, err)
 		}

@@ -127,8 +127,13 @@ func (p *Proxy) receiveHold(ctx context.Context, from omega.Fingerprint, f wire.
 }
 
 // InUse reports that a device of an account has a session here, or mail under
-// way to it: its entry is wanted, whoever owns it. (keyserver.Config.InUse)
+// way to it, or that mail waits here: its entry is wanted, whoever owns it. Without
+// it the devices could not read the mail, and the news that the account was deleted
+// would be nothing that this server takes. (keyserver.Config.InUse)
 func (p *Proxy) InUse(e *keyserver.Entry) bool {
+	if waits, err := p.cfg.Mail.Last(context.Background(), e.Fingerprint()); err != nil || waits > 0 {
+		return true
+	}
 	for _, d := range e.Certificate.Devices() {
 		if fp := d.Signing.Fingerprint(); p.sessions.get(fp) != nil || p.home.leases.get(fp) != nil {
 			return true

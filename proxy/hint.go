@@ -64,31 +64,43 @@ func (o *outgoing) askDeputy(ctx context.Context, home omega.Fingerprint, deputi
 		})
 		return
 	}
-	next := func() {
+	next := func(index []uint16) {
 		if !o.p.spawn(func() { o.askDeputy(ctx, home, deputies[1:], index) }) {
 			o.note(index, func(uint16, *progress) {})
 		}
 	}
 	o.p.stats.hinted.Add(1)
 	if deputies[0] == o.p.self {
-		o.p.keepHint(ctx, o.p.self, home, o.env, func(err error) { o.deputyDid(index, err == nil, next) })
+		o.p.keepHint(ctx, o.p.self, home, o.env, func(kept []uint16, err error) {
+			o.deputyDid(index, func(i uint16) bool { return err == nil && slices.Contains(kept, i) }, next)
+		})
 		return
 	}
 	body := wire.AppendHint(nil, wire.Hint{Home: home, Envelope: o.env})
 	o.p.ask(ctx, deputies[0], o.env.Class(), wire.TypeHint, body, func(f wire.Frame, err error) bool {
-		worst, _, err := sendResults(f, err)
-		o.deputyDid(index, err == nil && worst == omega.CodeOK, next)
+		worst, results, err := sendResults(f, err)
+		o.deputyDid(index, func(i uint16) bool {
+			return err == nil && worst == omega.CodeOK && !slices.ContainsFunc(results, func(r wire.Result) bool { return r.Index == i })
+		}, next)
 		return false
 	})
 }
 
-// deputyDid notes a deputy's word, or has the next one asked.
-func (o *outgoing) deputyDid(index []uint16, ok bool, next func()) {
-	if !ok {
-		next()
-		return
+// deputyDid notes a deputy's word on those recipients that it has an envelope
+// for, and has the next one asked for the others. (spec/delivery.md, DELIV-36)
+func (o *outgoing) deputyDid(index []uint16, has func(i uint16) bool, next func(index []uint16)) {
+	var kept, left []uint16
+	for _, i := range index {
+		if has(i) {
+			kept = append(kept, i)
+		} else {
+			left = append(left, i)
+		}
 	}
-	o.note(index, func(_ uint16, g *progress) { g.deputy = true })
+	if len(left) > 0 {
+		next(left)
+	}
+	o.note(kept, func(_ uint16, g *progress) { g.deputy = true })
 }
 
 // reachable lists the full members that there is a way to, this server
@@ -105,23 +117,51 @@ func (p *Proxy) reachable() []omega.Fingerprint {
 
 // receiveHint keeps an envelope as the deputy of its recipients.
 func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
-	answer := func(err error) {
-		p.postSent(from, f, codeOf(err))
-	}
 	h, err := wire.DecodeHint(f.Body)
 	if err != nil {
-		answer(omega.Errorf(omega.CodeBadRequest, "hint"))
+		p.postSent(from, f, omega.CodeBadRequest)
 		return
 	}
 	env, err := wire.ParseEnvelope(h.Envelope)
 	switch {
 	case err != nil || h.Home == p.self || env.Class() == wire.ClassEphemeral:
-		answer(omega.Errorf(omega.CodeBadRequest, "hint"))
-	case !p.mayHint(from):
-		answer(omega.Errorf(omega.CodeRefused, "a server that was no member yet keeps its mail itself"))
+		p.postSent(from, f, omega.CodeBadRequest)
+	case !p.mayHint(from): // it keeps its mail itself
+		p.postSent(from, f, omega.CodeRefused)
 	default:
-		p.keepHint(ctx, from, h.Home, env, answer)
+		p.takeHint(ctx, from, f, h.Home, env)
 	}
+}
+
+// takeHint keeps a hint after looking for those of its recipients that others
+// keep the entries of: whoever handed it over knows them. It says of whom it has
+// nothing. (spec/delivery.md, DELIV-36)
+func (p *Proxy) takeHint(ctx context.Context, from omega.Fingerprint, f wire.Frame, home omega.Fingerprint, env wire.EnvelopeView) {
+	keep := func(ctx context.Context) {
+		p.keepHint(ctx, from, home, env, func(kept []uint16, err error) {
+			p.postSent(from, f, codeOf(err), lacking(env, kept, err)...)
+		})
+	}
+	routes, unknown := p.routes(ctx, env)
+	if unknown > 0 && p.finds.start(p, asker{forServer, from}, func() {
+		ctx := context.Background()
+		p.findAll(ctx, asker{forServer, from}, env, routes, from)
+		keep(ctx)
+	}) {
+		return
+	}
+	keep(ctx)
+}
+
+// lacking lists the recipients that are not among those for whom an envelope is
+// kept; nothing where none is.
+func lacking(env wire.EnvelopeView, kept []uint16, err error) (results []wire.Result) {
+	for i := range env.NumRecipients() {
+		if _, has := slices.BinarySearch(kept, uint16(i)); err == nil && !has {
+			results = append(results, wire.Result{Index: uint16(i), Code: omega.CodeNotFound})
+		}
+	}
+	return results
 }
 
 // mayHint reports whether a server can be one whose clients send: one that never

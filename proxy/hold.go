@@ -14,22 +14,23 @@ var errShare = omega.Errorf(omega.CodeMailboxFull, "this deputy keeps as much fo
 
 // keepHint keeps an envelope of an origin as the deputy of those of its
 // recipients that live at home: for their devices, which read it here as they do
-// at a home, and for the home itself. done is called once, when both are on stable
-// storage or an error is known. (spec/delivery.md, DELIV-14, DELIV-30)
-func (p *Proxy) keepHint(ctx context.Context, origin, home omega.Fingerprint, env wire.EnvelopeView, done func(error)) {
+// at a home, and for the home itself. done is called once, with those recipients,
+// when both are on stable storage or an error is known. (spec/delivery.md, DELIV-14,
+// DELIV-30)
+func (p *Proxy) keepHint(ctx context.Context, origin, home omega.Fingerprint, env wire.EnvelopeView, done func(kept []uint16, err error)) {
 	index := p.livingAt(ctx, env, home)
 	switch {
 	case len(index) == 0:
-		done(omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
+		done(nil, omega.Errorf(omega.CodeNotFound, "no recipient lives there"))
 		return
 	case p.spool.store == nil:
-		done(errNoSpool)
+		done(nil, errNoSpool)
 		return
 	}
 	e := spooled{origin, index, slices.Clone(env)}
 	// The devices' copy comes first: the home may take its own at once, and
 	// takes that of the devices away with it.
-	p.spool.putShare(context.Background(), home, e, func(ready func(error)) { p.hold(ctx, &e, ready) }, done)
+	p.spool.putShare(context.Background(), home, e, func(ready func(error)) { p.hold(ctx, &e, ready) }, func(err error) { done(index, err) })
 }
 
 // livingAt lists the recipients whose record names a server as home. So nobody

@@ -56,7 +56,18 @@ func (p *Proxy) findRemote(ctx context.Context, by asker, fp, also omega.Fingerp
 func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*keyserver.Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
-	a := &search{p: p, fp: fp, servers: p.whoMayKnow(fp, also)}
+	servers := p.whoMayKnow(fp, also)
+	e, err := p.askThese(ctx, fp, servers, len(servers), len(servers))
+	if codeOf(err) == omega.CodeNotFound && p.cfg.Apart != nil && p.cfg.Apart() {
+		err = omega.Errorf(omega.CodeUnavailable, "this server has no way to those that may know who %s is", fp)
+	}
+	return e, err
+}
+
+// askThese asks servers until ctx ends. There is no fp if as many as enough of the
+// first of them, the jury, say so.
+func (p *Proxy) askThese(ctx context.Context, fp omega.Fingerprint, servers []omega.Fingerprint, jury, enough int) (*keyserver.Entry, error) {
+	a := &search{p: p, fp: fp, servers: servers, jury: servers[:jury], enough: enough}
 	a.answers = make(chan answer, len(a.servers))
 	for _, s := range a.servers {
 		t, want := wire.TypeLookup, wire.TypeEntry
@@ -72,7 +83,7 @@ func (p *Proxy) askAround(ctx context.Context, fp, also omega.Fingerprint) (*key
 		})
 	}
 	e, err := a.settle(ctx)
-	if e != nil {
+	if e != nil || len(a.came) < len(a.servers) { // what comes late is kept for the next time
 		p.spawn(func() { a.repair(context.Background()) })
 	}
 	return e, err
@@ -83,11 +94,13 @@ type search struct {
 	p       *Proxy
 	fp      omega.Fingerprint
 	servers []omega.Fingerprint
-	answers chan answer // one of each server
+	answers chan answer         // one of each server
+	jury    []omega.Fingerprint // those whose word counts that there is none
+	enough  int                 // of them that say so
 
 	came   []answer         // as they came, verified
-	silent int              // of those, that could not say
 	good   int              // of those, with an entry
+	none   int              // of those, of the jury, that say that there is none
 	stands *keyserver.Entry // after them
 }
 
@@ -101,33 +114,35 @@ type answer struct {
 
 // settle waits for enough answers.
 func (a *search) settle(ctx context.Context) (*keyserver.Entry, error) {
-	var late <-chan time.Time // once there is one answer
+	var late <-chan time.Time // once there is one answer, or enough that say no
 	for len(a.came) < len(a.servers) {
-		select {
-		case ans := <-a.answers:
-			a.take(ctx, ans)
-		case <-late:
-			return a.stands, nil
-		case <-ctx.Done():
-			if a.stands != nil {
-				return a.stands, nil
-			}
-			return nil, omega.Errorf(omega.CodeUnavailable, "not all answered who %s is", a.fp)
-		}
-		if a.good >= findEnough {
-			return a.stands, nil
-		}
-		if a.good == 1 && late == nil {
+		if late == nil && (a.good > 0 || a.none >= a.enough) {
 			t := time.NewTimer(findGrace)
 			defer t.Stop()
 			late = t.C
 		}
+		select {
+		case ans := <-a.answers:
+			a.take(ctx, ans)
+		case <-late:
+			return a.verdict()
+		case <-ctx.Done():
+			return a.verdict()
+		}
+		if a.good >= findEnough {
+			break
+		}
 	}
+	return a.verdict()
+}
+
+// verdict is what the answers say.
+func (a *search) verdict() (*keyserver.Entry, error) {
 	switch {
 	case a.stands != nil:
 		return a.stands, nil
-	case a.silent > 0 || a.p.cfg.Apart != nil && a.p.cfg.Apart():
-		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", a.silent, len(a.servers), a.fp)
+	case a.none < a.enough:
+		return nil, omega.Errorf(omega.CodeUnavailable, "%d of %d servers could not say who %s is", len(a.jury)-a.none, len(a.jury), a.fp)
 	}
 	return nil, omega.Errorf(omega.CodeNotFound, "nobody is known as %s", a.fp)
 }
@@ -141,8 +156,8 @@ func (a *search) take(ctx context.Context, ans answer) {
 			a.good++
 		}
 	}
-	if ans.err != nil && codeOf(ans.err) != omega.CodeNotFound {
-		a.silent++
+	if codeOf(ans.err) == omega.CodeNotFound && slices.Contains(a.jury, ans.server) {
+		a.none++
 	}
 	a.came = append(a.came, ans)
 }
@@ -151,6 +166,9 @@ func (a *search) take(ctx context.Context, ans answer) {
 func (a *search) repair(ctx context.Context) {
 	for len(a.came) < len(a.servers) { // each answers, or its request ends
 		a.take(ctx, <-a.answers)
+	}
+	if a.stands == nil {
+		return
 	}
 	account := a.stands.Fingerprint()
 	placed, err := a.p.cfg.Keys.Placed(ctx, account)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -26,7 +27,9 @@ const (
 // A pace is how fast another server answers, and what may still be done twice
 // because it did not.
 type pace struct {
-	to omega.Fingerprint
+	to    omega.Fingerprint
+	count atomic.Int64 // of its requests that are under way
+	bytes atomic.Int64 // of their frames
 
 	mu     sync.Mutex
 	took   patience.Estimate // guarded by mu
@@ -50,7 +53,8 @@ func (c *pace) begin(r *request) {
 // timeout is how long an answer may take. c.mu is held.
 func (c *pace) timeout() time.Duration { return min(c.took.Timeout(), maxTimeout) }
 
-// answered takes in an answer.
+// answered takes in the first frame of an answer: those that follow it were sent
+// without being asked for, and say nothing about how long that takes.
 func (c *pace) answered(r *request, now int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -126,7 +130,7 @@ func (p *Proxy) tickPaces() {
 func (p *Proxy) sweepPaces() {
 	p.paces.all(func(c *pace) {
 		c.mu.Lock()
-		idle := !c.used
+		idle := !c.used && c.count.Load() == 0
 		c.used = false
 		c.mu.Unlock()
 		if idle {

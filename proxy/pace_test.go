@@ -119,3 +119,49 @@ func TestSilentAfterSlow(t *testing.T) {
 		}
 	}, withSpool)
 }
+
+// TestPagesAreOneAnswer: the frames after the first one of an answer are no news
+// of how long answers take, and pay for nothing.
+func TestPagesAreOneAnswer(t *testing.T) {
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		p, to := c.servers[0].proxy, c.servers[1].fp()
+		c.mu.Lock()
+		c.drop = func(int, int, wire.Frame) bool { return true }
+		c.mu.Unlock()
+		pace := p.pace(to)
+		spend := func() (n int) {
+			for pace.budget.Spend(paceDepth) {
+				n++
+			}
+			return n
+		}
+		spend()
+		const pages = 50
+		came := 0
+		var tag uint32
+		c.mu.Lock()
+		c.spy = func(_, _ int, f wire.Frame) { tag = f.Tag }
+		c.mu.Unlock()
+		p.ask(c.ctx, to, wire.ClassControl, wire.TypeList, nil, func(wire.Frame, error) bool { came++; return came < pages })
+		for i := range pages {
+			time.Sleep(10 * time.Millisecond) // virtual
+			p.Receive(c.ctx, to, wire.ClassControl, wire.AppendFrame(nil, wire.TypeListed, tag, nil))
+			if i == 0 {
+				pace.mu.Lock()
+				spend() // what time paid
+				pace.mu.Unlock()
+			}
+		}
+		pace.mu.Lock()
+		defer pace.mu.Unlock()
+		if came != pages {
+			t.Fatalf("%d of %d frames came", came, pages)
+		}
+		if got := pace.took.Timeout(); got > 40*time.Millisecond {
+			t.Errorf("an answer takes %v, and its first frame came after 10ms", got)
+		}
+		if n, most := spend(), int(pages*10*time.Millisecond/tickInterval)+1; n > most {
+			t.Errorf("one answer and the time paid for %d repetitions, want %d at most", n, most)
+		}
+	})
+}

@@ -159,6 +159,7 @@ type Proxy struct {
 	finds      finds
 	wheres     wheres
 	published  rates     // by account
+	pushed     rates     // by server
 	deliveries sync.Pool // of *delivery
 	stats      stats
 	life       lifetime
@@ -263,6 +264,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 			p.tickSessions(now)
 			p.finds.forget(now)
 			p.published.forget(now.UnixNano())
+			p.pushed.forget(now.UnixNano())
 			p.sweepOutboxes()
 			p.sweepPaces()
 		}

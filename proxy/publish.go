@@ -62,19 +62,44 @@ func (p *Proxy) sponsor(ctx context.Context, account omega.Fingerprint) {
 // who seems to be new here.
 const newcomerTimeout = time.Second
 
-// findNewcomer asks the owners about an account that is not known here and that
-// others keep: it may be old, and then what stands is to be built on.
-func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) {
+var errUncertain = omega.Errorf(omega.CodeUnavailable, "the servers that would know whether this account is new do not answer; try again")
+
+// findNewcomer asks the other owners about an account that is not known here: it
+// may be old, and then what stands is to be built on. It is new only if as many
+// say so that they are, with this server if it is an owner, half of all owners: one
+// that is away keeps nobody from registering, and one that lags, or came last,
+// does not decide. Otherwise the error is CodeUnavailable, or CodeRateLimited when
+// others cannot be asked now. (spec/keys.md, KEYS-19)
+func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) error {
 	given, err := keyserver.ParseEntry(e, p.now())
-	if err != nil || p.cfg.Keys.Owns(given.Fingerprint()) {
-		return
+	if err != nil {
+		return nil // whoever takes it says so
 	}
-	if _, err := p.cfg.Keys.Raw(ctx, given.Fingerprint()); codeOf(err) != omega.CodeNotFound {
-		return
+	fp := given.Fingerprint()
+	if _, err := p.cfg.Keys.Raw(ctx, fp); codeOf(err) != omega.CodeNotFound {
+		return nil
+	}
+	servers := p.cfg.Keys.Owners(fp)
+	jury := min(len(servers), keyserver.Copies) // who own it now
+	enough := (jury + 1) / 2
+	if i := slices.Index(servers, p.self); i >= 0 {
+		servers = slices.Delete(servers, i, i+1)
+		if i < jury {
+			jury, enough = jury-1, enough-1
+		}
+	}
+	if len(servers) == 0 {
+		return nil // nobody else keeps anything
+	}
+	if !p.finds.spend(asker{kind: forAccount, fp: fp}, p.steady()) {
+		return errRation
 	}
 	ctx, cancel := context.WithTimeout(ctx, newcomerTimeout)
 	defer cancel()
-	_, _ = p.findRemote(ctx, asker{kind: forAccount, fp: given.Fingerprint()}, given.Fingerprint(), omega.Fingerprint{}) // nobody, as a rule
+	if _, err := p.askThese(ctx, fp, servers, jury, enough); err != nil && codeOf(err) != omega.CodeNotFound {
+		return errUncertain
+	}
+	return nil
 }
 
 // done answers with the code and text of err.
@@ -105,7 +130,9 @@ func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry,
 		}
 		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
 	} else {
-		p.findNewcomer(ctx, e)
+		if err := p.findNewcomer(ctx, e); err != nil {
+			return nil, err
+		}
 		stands, changed, err = p.cfg.Keys.Register(ctx, e, invite)
 	}
 	if err != nil {
@@ -176,26 +203,40 @@ func (p *Proxy) announce(e *keyserver.Entry) {
 	})
 }
 
+// How many entries another server may send unasked: each costs signatures. What is
+// over it comes when they compare, or are asked about again. (spec/keys.md, KEYS-12)
+const (
+	pushInterval = 5 * time.Millisecond
+	pushBurst    = 20_000
+)
+
+var errPushed = omega.Errorf(omega.CodeRateLimited, "the server sent too many entries just now")
+
 // receivePublish takes an entry from a server that knows no receipts.
-func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, tag uint32, body []byte) {
-	e, err := wire.DecodeEntry(body)
-	p.placed(ctx, from, tag, wire.Placed{Entry: e}, err)
+func (p *Proxy) receivePublish(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
+	p.placed(ctx, from, f, func() (wire.Placed, error) {
+		e, err := wire.DecodeEntry(f.Body)
+		return wire.Placed{Entry: e}, err
+	})
 }
 
 // receivePlace takes an entry, with its receipt, from another server.
 func (p *Proxy) receivePlace(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
-	placed, err := wire.DecodePlaced(f.Body)
-	p.placed(ctx, from, f.Tag, placed, err)
+	p.placed(ctx, from, f, func() (wire.Placed, error) { return wire.DecodePlaced(f.Body) })
 }
 
-func (p *Proxy) placed(ctx context.Context, from omega.Fingerprint, tag uint32, placed wire.Placed, err error) {
-	if err == nil {
-		_, _, err = p.cfg.Keys.Take(ctx, from, placed)
+func (p *Proxy) placed(ctx context.Context, from omega.Fingerprint, f wire.Frame, decode func() (wire.Placed, error)) {
+	err := error(errPushed)
+	if p.pushed.take(from, p.steady().UnixNano(), int64(pushInterval), pushBurst) {
+		var placed wire.Placed
+		if placed, err = decode(); err == nil {
+			_, _, err = p.cfg.Keys.Take(ctx, from, placed)
+		}
 	}
 	if err != nil {
 		p.log.DebugContext(ctx, "entry from another server refused", "server", from, "err", err)
 	}
-	if tag != 0 {
-		p.postFrame(from, wire.TypeDone, tag, statusOf(err))
+	if f.Tag != 0 {
+		p.postFrame(from, wire.TypeDone, f.Tag, statusOf(err))
 	}
 }

@@ -84,7 +84,7 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 	case wire.TypeLookup:
 		p.receiveLookup(ctx, from, f)
 	case wire.TypePublish:
-		p.receivePublish(ctx, from, f.Tag, f.Body)
+		p.receivePublish(ctx, from, f)
 	case wire.TypeDigest:
 		p.postFrame(from, wire.TypeDigest, f.Tag, p.cfg.Keys.Digest().AppendTo(nil))
 	case wire.TypeBucket:

@@ -23,7 +23,9 @@ const (
 )
 
 // maxRequests is how many requests may be under way at once: five seconds of
-// 13,000 envelopes a second that nobody answers.
+// 13,000 envelopes a second that nobody answers. One server has at most as many of
+// them, and of their octets, as are free beside it: one that is slow leaves half to
+// the others, two a third. (spec/delivery.md, DELIV-37)
 const maxRequests = 1 << 16
 
 // maxRequestBytes is how many octets their frames may have: an envelope to many
@@ -51,6 +53,7 @@ type request struct {
 	due     int64 // when it is sent again, steady ms
 	repeats int
 	late    bool // slow was called
+	begun   bool // a first frame of the answer came
 
 	// done gets the answer, or an error; the frame is only valid during the
 	// call. It must not block. It returns true to get more frames.
@@ -103,7 +106,7 @@ func (t *requests) next() uint32 {
 
 // add gives r a tag, in its frame too, and keeps it.
 func (t *requests) add(r *request) (uint32, error) {
-	if t.count.Load() >= maxRequests || t.bytes.Load() >= maxRequestBytes {
+	if !t.fits(r) {
 		return 0, errBusy
 	}
 	for {
@@ -116,6 +119,11 @@ func (t *requests) add(r *request) (uint32, error) {
 			return tag, nil
 		}
 	}
+}
+
+// fits reports whether r is within what its server may have under way.
+func (t *requests) fits(r *request) bool {
+	return r.pace.count.Load() < maxRequests-t.count.Load() && r.pace.bytes.Load()+int64(len(r.frame)) <= maxRequestBytes-t.bytes.Load()
 }
 
 // keepAs keeps r, whose frame has this tag already. It reports false if the
@@ -161,6 +169,7 @@ func (t *requests) restore(tag uint32, r *request) {
 	sh := &t.shards[tag%16]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	r.begun = true
 	sh.m[requestKey{tag, r.to}] = r
 	t.keep(r, 1)
 }
@@ -168,7 +177,9 @@ func (t *requests) restore(tag uint32, r *request) {
 // keep counts a request that comes, 1, or goes, -1.
 func (t *requests) keep(r *request, n int64) {
 	t.count.Add(n)
+	r.pace.count.Add(n)
 	t.bytes.Add(n * int64(len(r.frame)))
+	r.pace.bytes.Add(n * int64(len(r.frame)))
 }
 
 // ask sends a request of the given type. body is copied. done is called once
@@ -223,7 +234,7 @@ func (p *Proxy) askAll(ctx context.Context, questions []question, class wire.Cla
 			if tag, err = p.requests.add(r); err == nil {
 				frame = r.frame
 			}
-		} else if r.frame, err = frame, nil; !p.requests.keepAs(tag, r) {
+		} else if r.frame, err = frame, nil; !p.requests.fits(r) || !p.requests.keepAs(tag, r) {
 			err = errBusy
 		}
 		if err != nil {
@@ -250,7 +261,9 @@ func (p *Proxy) answered(from omega.Fingerprint, f wire.Frame) {
 	if p.requests.take(f.Tag, from) != r {
 		return // answered meanwhile
 	}
-	r.pace.answered(r, p.steady().UnixMilli())
+	if !r.begun {
+		r.pace.answered(r, p.steady().UnixMilli())
+	}
 	if f.Type == wire.TypeError {
 		err := wire.DecodeStatus(f.Body)
 		if err == nil {

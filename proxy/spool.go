@@ -340,6 +340,10 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 			l.spool.p.log.ErrorContext(ctx, "mail for another server is left alone", "server", l.home, "err", err)
 			continue // it expires
 		}
+		if l.spool.owesNobody(ctx, &e) {
+			taken = append(taken, l.done(m, &e))
+			continue
+		}
 		open++
 		l.spool.p.askPatiently(ctx, l.home, e.env.Class(), wire.TypeSend, e.env, func(f wire.Frame, err error) bool {
 			o := offered{mail: m, spooled: e}
@@ -348,16 +352,33 @@ func (l *spoolLane) offer(ctx context.Context, mails []mailbox.Mail) (taken []ui
 			return false
 		}, func() {}) // nobody else is asked: it is kept here
 	}
+	reached = open == 0 // or nobody was asked
 	for range open {
 		o := <-answers
 		reached = reached || !o.silent
 		if !o.silent && l.settle(ctx, &o) {
-			taken = append(taken, o.mail.Seq)
-			l.spool.shares.gone(pair{o.origin, l.home}, len(o.mail.Envelope), o.mail.Expires)
-			l.spool.p.stats.unspooled.Add(1)
+			taken = append(taken, l.done(o.mail, &o.spooled))
 		}
 	}
 	return taken, reached
+}
+
+// done counts an envelope out and returns its sequence.
+func (l *spoolLane) done(m *mailbox.Mail, e *spooled) uint64 {
+	l.spool.shares.gone(pair{e.origin, l.home}, len(m.Envelope), m.Expires)
+	l.spool.p.stats.unspooled.Add(1)
+	return m.Seq
+}
+
+// owesNobody reports whether everybody that an envelope is for deleted the
+// account, as this server knows itself: the home need not be there to say so.
+func (s *spool) owesNobody(ctx context.Context, e *spooled) bool {
+	for _, account := range accountsOf(e.env, e.index) {
+		if !s.p.isDeleted(ctx, account) {
+			return false
+		}
+	}
+	return len(e.index) > 0
 }
 
 // offered is what a home said to one envelope.
@@ -395,7 +416,8 @@ func (o *offered) of(i uint16) omega.Code {
 }
 
 // settle reports whether an envelope need not stay for the home: each recipient
-// that it is for has it there, or has moved and is owed it elsewhere now. Nothing
+// that it is for has it there, or deleted the account, or has moved and is owed it
+// elsewhere now. Nothing
 // else that a home may say ends what it is owed, but the end of the lifetime.
 // (spec/delivery.md, DELIV-31)
 func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
@@ -403,7 +425,7 @@ func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
 	if o.index == nil {
 		o.index = s.forWhom(ctx, l.home, o)
 	}
-	var have, owed []omega.Fingerprint
+	var have, owed, gone []omega.Fingerprint
 	moved := make(map[omega.Fingerprint][]uint16) // by where they live now
 	for n, account := range accountsOf(o.env, o.index) {
 		if s.p.isDeleted(ctx, account) {
@@ -412,6 +434,8 @@ func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
 		switch i := o.index[n]; o.of(i) {
 		case omega.CodeOK:
 			have = append(have, account)
+		case omega.CodeDeleted:
+			gone = append(gone, account)
 		case omega.CodeNotFound:
 			r, err := s.p.cfg.Keys.Route(ctx, account)
 			if err != nil || len(r.Homes) == 0 || slices.Contains(r.Homes, l.home) {
@@ -428,7 +452,10 @@ func (l *spoolLane) settle(ctx context.Context, o *offered) bool {
 	if s.p.doubt(l.home, owed); len(owed) > 0 || !s.follow(ctx, o, moved) {
 		return false
 	}
-	s.p.release(ctx, l.home, o.env, have)
+	// The home's word ends what it is owed, as its word that it has it would. What
+	// else is here ends by the tombstone, which it is asked for.
+	s.p.doubt(l.home, gone)
+	s.p.release(ctx, l.home, o.env, append(have, gone...))
 	return true
 }
 

@@ -53,6 +53,7 @@ var catalogue = map[string]entry{
 	"why.io":          {"無法讀寫 {0}", "cannot read or write {0}"},
 	"why.address":     {"「{0}」不是伺服器位址", "“{0}” is not a server address"},
 	"why.clock":       {"這部裝置的時鐘與伺服器相差 {0}", "this device's clock differs from the server's by {0}"},
+	"why.uncertain":   {"伺服器 {0} 目前問不到保管這個帳號資料的伺服器，無法確定帳號是不是新的", "the server {0} cannot reach the servers that would know whether this account is new"},
 	"why.joining":     {"伺服器 {0} 還在加入雲端，尚不接受註冊", "the server {0} is still joining its cloud and takes no registrations yet"},
 	"why.homeclosed":  {"伺服器 {0} 不收新帳號的信箱", "the server {0} takes no mailboxes of new accounts"},
 	"why.closed":      {"伺服器 {0} 不開放註冊", "the server {0} does not take registrations"},

@@ -48,3 +48,6 @@ func (b *Budget) Spend(depth int) bool {
 	b.owed += Share
 	return true
 }
+
+// Full reports whether nothing is to be paid: the budget is as its zero value.
+func (b *Budget) Full() bool { return b.owed == 0 }
