@@ -119,7 +119,9 @@ func TestMemory(t *testing.T) {
 		p.sample(noon, true)
 		p.sample(noon.Add(time.Hour), false)
 	}
-	j.note(change{at: noon, kind: changeBridge, server: serverNumber(1), far: serverNumber(2), name: "x", other: "y"})
+	for _, kind := range []changeKind{changeBridge, changeBridged} {
+		j.note(change{at: noon, kind: kind, server: serverNumber(1), far: serverNumber(2), name: "x", other: "y"})
+	}
 	var l layout
 	l.update(cloudOf(5), noon)
 	m := &memory{b, *j, l.remembered()}
