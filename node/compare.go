@@ -88,5 +88,15 @@ func (c *comparisons) meet(server omega.Fingerprint) {
 	}
 }
 
+// meetAll makes a comparison with everybody due.
+func (c *comparisons) meetAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for server, o := range c.others {
+		o.met, o.at = o.busy, time.Time{}
+		c.others[server] = o
+	}
+}
+
 // wait returns when all have ended, which the end of their context makes soon.
 func (c *comparisons) wait() { c.running.Wait() }

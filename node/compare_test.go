@@ -56,16 +56,21 @@ func TestComparisons(t *testing.T) {
 		if n := done.Load(); n != 3 {
 			t.Errorf("away between two looks, compared %d times", n)
 		}
+		c.meetAll()
+		pass(time.Second, []omega.Fingerprint{all[0], honest})
+		if n := done.Load(); n != 4 {
+			t.Errorf("all are due, compared %d times", n)
+		}
 		fails = errors.New("it broke")
 		c.meet(honest)
 		pass(2*time.Second, []omega.Fingerprint{all[0], honest})
 		fails = nil
 		pass(2*compareAgain, []omega.Fingerprint{all[0], honest})
-		if n := done.Load(); n != 5 {
+		if n := done.Load(); n != 6 {
 			t.Errorf("after one that failed, compared %d times", n)
 		}
 		pass(3*compareInterval, all)
-		if n := done.Load(); n < 6 {
+		if n := done.Load(); n < 7 {
 			t.Errorf("beside many slow ones, compared %d times", n)
 		}
 		cancel()

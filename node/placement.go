@@ -20,6 +20,7 @@ const (
 	handEvery  = 50 * time.Millisecond // one leaf is looked through
 	handRound  = time.Hour             // all of them, at most so often while nothing changes
 	partners   = 16                    // other owners that are compared with beside the neighbours, per compareInterval
+	soonAgain  = 8                     // changes of owners, one more per compareInterval, after which all are compared with at once
 )
 
 // owners lists the servers that entries are placed on: those that have been
@@ -52,9 +53,12 @@ type placer struct {
 	at       time.Time
 	round    time.Time           // when partners were chosen
 	partners []omega.Fingerprint // other owners to compare with
+	spent    int                 // of soonAgain
 }
 
-// place tells the key server who owns what, when that may have changed.
+// place tells the key server who owns what, when that may have changed. What it
+// owns now and refused a moment ago, because it did not yet, it gets by comparing;
+// in a large cloud, whose owners change all the time, when that is due anyway.
 func (n *Node) place(p *placer, servers []cloud.Server, now time.Time) {
 	owners := n.members.owners(servers, now)
 	if len(owners) == 0 || now.Sub(p.at) < placeEvery {
@@ -62,6 +66,10 @@ func (n *Node) place(p *placer, servers []cloud.Server, now time.Time) {
 	}
 	p.at = now
 	if n.keys.Place(owners, now) {
+		if p.spent < soonAgain {
+			p.spent, p.round = p.spent+1, time.Time{}
+			n.comparisons.meetAll()
+		}
 		select {
 		case n.replaced <- struct{}{}:
 		default:
@@ -72,6 +80,7 @@ func (n *Node) place(p *placer, servers []cloud.Server, now time.Time) {
 // also lists owners to compare with that are no neighbours, others every time.
 func (n *Node) also(p *placer, now time.Time) []omega.Fingerprint {
 	if now.Sub(p.round) >= compareInterval {
+		p.spent = max(0, p.spent-1)
 		p.round, p.partners = now, n.keys.Partners(partners, keyserver.Leaf(rand.N(keyserver.Leaves)))
 	}
 	return p.partners

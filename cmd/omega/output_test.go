@@ -61,7 +61,7 @@ func TestMessageOfSomebody(t *testing.T) {
 	text := "one\rtwo\x1b[2Jthree\u061cfour\u202efive\u2028six\u0085seven\n2026-01-01 00:00:00  bob  ✓"
 	a.message(clientrpc.Message{From: from, Name: "bob", Kind: "text", Text: text})
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	if len(lines) != 3 || !strings.HasSuffix(lines[0], "  bob  0011223344556677") {
+	if len(lines) != 3 || !strings.HasSuffix(lines[0], "  bob  CCDDEEFF00112233") {
 		t.Fatalf("%q", lines)
 	}
 	if lines[1] != "    one�two�[2Jthree�four�five�six�seven" || !strings.HasPrefix(lines[2], "    2026") {
