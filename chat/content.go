@@ -27,6 +27,10 @@ const (
 	KindRead      Kind = "read"      // receipt: its user saw them
 	KindResend    Kind = "resend"    // please send again
 	KindResent    Kind = "resent"    // a message once more
+	KindEdit      Kind = "edit"      // another text for a message
+	KindDelete    Kind = "delete"    // takes messages back
+	KindReaction  Kind = "reaction"  // emoji for a message
+	KindPin       Kind = "pin"       // puts a message on top, or takes it down
 )
 
 // Known reports whether this version understands k.
@@ -35,12 +39,22 @@ func (k Kind) Known() bool {
 	case KindText, KindDelivered, KindRead, KindResend, KindResent:
 		return true
 	}
+	return k.Operation()
+}
+
+// Operation reports whether k changes other messages: people are told of it, and
+// it has no place of its own in the chat.
+func (k Kind) Operation() bool {
+	switch k {
+	case KindEdit, KindDelete, KindReaction, KindPin:
+		return true
+	}
 	return false
 }
 
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
-func (k Kind) Control() bool { return k.Known() && k != KindText }
+func (k Kind) Control() bool { return k.Known() && k != KindText && !k.Operation() }
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {
@@ -52,17 +66,24 @@ func (k Kind) valid() bool {
 	return len(k) >= 1 && len(k) <= 32
 }
 
-// A Content is the body of one message. At most one of the pointers is set:
-// the one that belongs to Kind.
+// A Content is the body of one message. Of the pointers only those are set that
+// belong to Kind.
 type Content struct {
-	Kind    Kind
-	Text    string         // UTF-8, at most omega.MaxText; signed exactly as it is
-	Seen    omega.ID       // last message the sender had seen; zero if unsaid
-	Lines   []string       // additional transcript lines, "Name: value"
-	Receipt *Receipt       // KindDelivered, KindRead
-	Resend  *ResendRequest // KindResend
-	Resent  *Resent        // KindResent
-	View    *View          // of any kind; set by the sender when it is to be told
+	Kind     Kind
+	Text     string         // UTF-8, at most omega.MaxText; signed exactly as it is
+	Seen     omega.ID       // last message the sender had seen; zero if unsaid
+	Lines    []string       // additional transcript lines, "Name: value"
+	Entities []Entity       // KindText, KindEdit; what parts of Text are
+	Reply    *Reply         // KindText; nil: it answers none
+	Forward  *Forward       // KindText; nil: the sender wrote it
+	Receipt  *Receipt       // KindDelivered, KindRead
+	Resend   *ResendRequest // KindResend
+	Resent   *Resent        // KindResent
+	Edit     *Edit          // KindEdit
+	Delete   *Delete        // KindDelete
+	Reaction *Reaction      // KindReaction
+	Pin      *Pin           // KindPin
+	View     *View          // of any kind; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -111,7 +132,9 @@ func (c *Content) Raw() ([]byte, error) {
 	if !c.Seen.IsZero() {
 		p.Seen = c.Seen[:]
 	}
-	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
+	if !c.plain() {
+		c.encodeRest(p)
+	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s content: %w", c.Kind, err)
@@ -120,6 +143,19 @@ func (c *Content) Raw() ([]byte, error) {
 		raw = []byte{}
 	}
 	return raw, nil
+}
+
+// plain reports whether all of a new content stands readable in the transcript.
+func (c *Content) plain() bool {
+	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.View == nil
+}
+
+// encodeRest writes the fields that do not stand readable in the transcript.
+func (c *Content) encodeRest(p *chatpb.Content) {
+	p.Entities, p.Reply, p.Forward = encodeEntities(c.Entities), c.Reply.encode(), c.Forward.encode()
+	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
+	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -150,6 +186,13 @@ func (c *Content) decodeRest(rest []byte) error {
 	}
 	r := fieldReader{}
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
+	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
+	if c.Kind == KindText || c.Kind == KindEdit {
+		c.Entities = readEntities(c.Text, p.Entities)
+	}
+	if c.Kind == KindText {
+		c.Reply, c.Forward = readReply(p.Reply), readForward(p.Forward)
+	}
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
 	}
@@ -165,10 +208,10 @@ func (c *Content) check() error {
 		return malformed("text is not UTF-8")
 	case !c.Kind.valid():
 		return malformed("kind %q", string(c.Kind))
-	case c.Kind.Known() && (c.Receipt != nil) != (c.Kind == KindDelivered || c.Kind == KindRead),
-		c.Kind.Known() && (c.Resend != nil) != (c.Kind == KindResend),
-		c.Kind.Known() && (c.Resent != nil) != (c.Kind == KindResent):
+	case c.Kind.Known() && (!c.fits() || !c.validOperation()):
 		return malformed("content does not fit its kind %s", c.Kind)
+	case !ValidEntities(c.Text, c.Entities), !c.Reply.valid(), !c.Forward.valid():
+		return malformed("entities, reply or forward of a %s", c.Kind)
 	case c.Receipt != nil && len(c.Receipt.IDs) > MaxIDs, c.Resend != nil && len(c.Resend.Sequences) > MaxIDs:
 		return fmt.Errorf("%w: more than %d ids", ErrTooLarge, MaxIDs)
 	}
@@ -178,6 +221,21 @@ func (c *Content) check() error {
 		}
 	}
 	return nil
+}
+
+// fits reports whether a content has what its kind needs, and nothing that other
+// kinds need.
+func (c *Content) fits() bool {
+	k := c.Kind
+	return (c.Receipt != nil) == (k == KindDelivered || k == KindRead) &&
+		(c.Resend != nil) == (k == KindResend) &&
+		(c.Resent != nil) == (k == KindResent) &&
+		(c.Edit != nil) == (k == KindEdit) &&
+		(c.Delete != nil) == (k == KindDelete) &&
+		(c.Reaction != nil) == (k == KindReaction) &&
+		(c.Pin != nil) == (k == KindPin) &&
+		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
+		(c.Reply == nil && c.Forward == nil || k == KindText)
 }
 
 // validLine reports whether a line may be added to a transcript: "Name: value"
@@ -262,7 +320,7 @@ func (f *contentFields) set(num protowire.Number, value []byte) bool {
 // contentHash is the SHA-256 of all that does not stand readable in the
 // transcript; zero if there is no such field.
 func (c *Content) contentHash(raw []byte) (Hash, error) {
-	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil && c.View == nil {
+	if c.raw != nil || c.plain() {
 		return c.hash, nil
 	}
 	f, err := splitContent(raw)

@@ -33,7 +33,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		for i, want := range all {
 			got, err := tx.Message(want.ID)
 			must(t, err)
-			want.Position = int64(i + 1)
+			want.Position, want.Ref = int64(i+1), linkColumn(&want.Message)
 			gotRaw, err := got.Content.Raw()
 			must(t, err)
 			wantRaw, err := want.Content.Raw()
@@ -276,7 +276,7 @@ func TestOutbox(t *testing.T) {
 		}
 		return err
 	})
-	u := &Unsealed{ID: omega.ID{1}, To: fp(2), Text: "你好", Time: testTime}
+	u := &Unsealed{ID: omega.ID{1}, To: fp(2), Text: "你好", Content: []byte("more"), Time: testTime}
 	db.update(t, func(tx *Tx) error {
 		must(t, tx.AddUnsealed(u))
 		must(t, tx.AddUnsealed(u))

@@ -111,17 +111,18 @@ type Unsealed struct {
 	ID       omega.ID
 	To       omega.Fingerprint
 	Text     string
+	Content  []byte // encoded; empty if there is nothing but text
 	Time     time.Time
 }
 
 // AddUnsealed appends a message; the same id again changes nothing.
 func (tx *Tx) AddUnsealed(u *Unsealed) error {
-	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time))
+	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time, content) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time), blob(u.Content))
 	return err
 }
 
-const selectUnsealed = `SELECT position, id, peer, text, time FROM unsealed `
+const selectUnsealed = `SELECT position, id, peer, text, time, content FROM unsealed `
 
 // Unsealed returns at most n of them, oldest first.
 func (tx *Tx) Unsealed(n int) ([]Unsealed, error) {
@@ -138,7 +139,7 @@ func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {
 		var u Unsealed
 		var id, peer []byte
 		var at int64
-		if err := scan(&u.Position, &id, &peer, &u.Text, &at); err != nil {
+		if err := scan(&u.Position, &id, &peer, &u.Text, &at, &u.Content); err != nil {
 			return err
 		}
 		u.Time = readTime(at)

@@ -1,0 +1,35 @@
+-- What operations make of messages. The text that was signed stays as it is;
+-- what took its place stands beside it.
+ALTER TABLE message ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;      -- 1: its author took it back; 2: deleted for this account only
+ALTER TABLE message ADD COLUMN edited BLOB NOT NULL DEFAULT x'';     -- encoded content that is shown in its place; empty: none
+ALTER TABLE message ADD COLUMN edit_time INTEGER NOT NULL DEFAULT 0; -- of that
+ALTER TABLE message ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;     -- 1: somebody reacted; 2: it is pinned
+ALTER TABLE message ADD COLUMN about BLOB NOT NULL DEFAULT x'';      -- of an edit: link of the message that it changes
+
+CREATE INDEX message_about ON message (chat, about) WHERE about <> x'';
+
+-- shown is 2 for operations: readers are told of them, and pages leave them out.
+DROP INDEX message_unprinted;
+CREATE INDEX message_unprinted ON message (position) WHERE printed = 0 AND own = 0 AND shown > 0;
+
+-- One place for what is said of a message: chat.Mark.
+CREATE TABLE mark (
+  number  INTEGER PRIMARY KEY AUTOINCREMENT,
+  chat    INTEGER NOT NULL REFERENCES chat (number),
+  target  BLOB    NOT NULL,              -- link of the message
+  kind    INTEGER NOT NULL,              -- chat.MarkKind
+  account BLOB    NOT NULL DEFAULT x'',  -- whose place it is; empty: everybody's
+  author  BLOB    NOT NULL DEFAULT x'',  -- who said it
+  version INTEGER NOT NULL DEFAULT 0,    -- these three are the stamp
+  time    INTEGER NOT NULL DEFAULT 0,
+  device  BLOB    NOT NULL DEFAULT x'',
+  value   BLOB    NOT NULL DEFAULT x'',
+  waiting INTEGER NOT NULL DEFAULT 0,    -- 1: the message is not here
+  UNIQUE (chat, target, kind, account)
+) STRICT;
+
+CREATE INDEX mark_waiting ON mark (chat, author, number) WHERE waiting = 1;
+CREATE INDEX mark_pinned ON mark (chat, time) WHERE kind = 4 AND value <> x'';
+
+-- Messages to be sealed that are more than their text.
+ALTER TABLE unsealed ADD COLUMN content BLOB NOT NULL DEFAULT x''; -- encoded; empty: only text
