@@ -466,6 +466,11 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}
+	if m.Verified {
+		if err := tx.Apply(m); err != nil {
+			return err
+		}
+	}
 	if !own && m.Verified && r.Track != nil {
 		t.receipt(m, r.Track.UpTo())
 	}

@@ -307,10 +307,14 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 
 // putFailed shows a text whose recipient does not exist or cannot read it.
 func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed, why omega.Code) error {
-	_, err := tx.PutMessage(&history.Row{
+	content, err := asideContent(u)
+	if err != nil {
+		return err
+	}
+	_, err = tx.PutMessage(&history.Row{
 		Message: chat.Message{
 			ID: u.ID, Chat: omega.DirectChat(c.acc.Fingerprint, u.To), Peer: u.To, From: c.acc.Fingerprint,
-			Device: c.acc.Device, Time: u.Time, Content: chat.NewText(u.Text),
+			Device: c.acc.Device, Time: u.Time, Content: content,
 		},
 		Own: true, State: clientrpc.StateFailed, Why: why.String(), Printed: true,
 	})

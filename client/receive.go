@@ -150,7 +150,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 			}
 			for _, row := range c.confirmed(rows) {
 				printed = append(printed, row.Position)
-				if row.Verified {
+				if row.Verified && !row.Content.Kind.Operation() {
 					l := lane{row.Chat, row.Peer, row.Device}
 					read[l] = append(read[l], id)
 				}
@@ -195,30 +195,6 @@ func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
 	i := slices.IndexFunc(rows, func(r history.Row) bool { return !r.Printed })
 	i = max(i, 0) // printed already: its sender may not have heard of it
 	return rows[i : i+1]
-}
-
-// show turns a stored message into what faces get.
-func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error) {
-	m := clientrpc.Message{
-		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
-		Kind: string(r.Content.Kind), Text: r.Content.Text, Verified: r.Verified, Problem: string(r.Problem),
-		State: r.State, Sequence: r.Sequence,
-	}
-	if r.State == clientrpc.StateFailed {
-		m.Why = r.Why
-	}
-	if r.Own {
-		m.Name = c.acc.Name
-		return m, nil
-	}
-	p, err := tx.Peer(r.From)
-	if errors.Is(err, history.ErrNotFound) {
-		return m, nil
-	}
-	if err == nil {
-		m.Name = p.Name
-	}
-	return m, err
 }
 
 // chats lists the conversations, newest first.

@@ -58,6 +58,13 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
+	handle(m, clientrpc.Forward, "doing.sending", (*Client).forward)
+	handle(m, clientrpc.Edit, "doing.editing", (*Client).edit)
+	handle(m, clientrpc.Remove, "doing.remove", (*Client).remove)
+	handle(m, clientrpc.React, "doing.reacting", (*Client).react)
+	handle(m, clientrpc.Pin, "doing.pinning", (*Client).pin)
+	handle(m, clientrpc.Pinned, "doing.reading", (*Client).pinned)
+	handle(m, clientrpc.Show, "doing.reading", (*Client).message)
 	return m
 }()
 

@@ -100,6 +100,10 @@ type SendParams struct {
 	Text    string        `json:"text"`
 	Wait    string        `json:"wait"`    // none, stored, delivered or read
 	Timeout time.Duration `json:"timeout"` // how long to wait; nanoseconds
+
+	Entities []Entity `json:"entities,omitempty"`
+	Markup   bool     `json:"markup,omitempty"` // Text is as a person typed it: chat.ParseMarkup makes text and entities
+	Reply    *ReplyTo `json:"reply,omitempty"`
 }
 
 // SendResult says how far the message got. Waiting in vain is no error: the
@@ -155,7 +159,7 @@ type Message struct {
 	Name     string            `json:"name,omitempty"` // the sender's profile name
 	Time     time.Time         `json:"time"`
 	Received time.Time         `json:"received,omitzero"`
-	Kind     string            `json:"kind"` // text, media, edit, …
+	Kind     string            `json:"kind"` // text, or an operation: edit, delete, reaction, pin
 	Text     string            `json:"text"`
 	Secure   bool              `json:"secure"`
 	Verified bool              `json:"verified"`
@@ -163,6 +167,17 @@ type Message struct {
 	State    string            `json:"state,omitempty"` // of one's own messages
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
+
+	Entities  []Entity   `json:"entities,omitempty"`
+	Reply     *Reply     `json:"reply,omitempty"`
+	Forward   *ForwardOf `json:"forward,omitempty"`
+	Edited    time.Time  `json:"edited,omitzero"` // when its author put Text in the place of what was signed
+	Deleted   bool       `json:"deleted,omitempty"`
+	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
+	Reactions []Reaction `json:"reactions,omitempty"`
+
+	Targets []omega.ID `json:"targets,omitempty"` // of an operation: the messages that it is about, as far as they are here
+	Emoji   []string   `json:"emoji,omitempty"`   // of the operation reaction
 }
 
 // A Chat in the list of chats.

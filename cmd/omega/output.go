@@ -152,10 +152,6 @@ var ticks = map[string]string{
 	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
 }
 
-// kindText is the kind of the messages that this version can show; of others it
-// shows that they are there, and their text if they have one.
-const kindText = "text"
-
 // failures are the words for why a message of one's own could not be sent.
 var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
 
@@ -180,11 +176,7 @@ func (a *app) message(m clientrpc.Message) {
 		mark += " " + a.text("why.server", m.Why)
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
-	text := safe(m.Text)
-	if m.Kind != kindText {
-		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
-	}
-	for l := range strings.SplitSeq(text, "\n") {
+	for l := range strings.SplitSeq(a.body(m), "\n") {
 		a.printf("    %s\n", l)
 	}
 }
