@@ -31,12 +31,13 @@ const (
 	KindDelete    Kind = "delete"    // takes messages back
 	KindReaction  Kind = "reaction"  // emoji for a message
 	KindPin       Kind = "pin"       // puts a message on top, or takes it down
+	KindState     Kind = "state"     // settings, among the devices of one account
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindDelivered, KindRead, KindResend, KindResent:
+	case KindText, KindDelivered, KindRead, KindResend, KindResent, KindState:
 		return true
 	}
 	return k.Operation()
@@ -83,6 +84,7 @@ type Content struct {
 	Delete   *Delete        // KindDelete
 	Reaction *Reaction      // KindReaction
 	Pin      *Pin           // KindPin
+	State    []Setting      // KindState
 	View     *View          // of any kind; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
@@ -148,7 +150,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.View == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && len(c.State) == 0 && c.View == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -156,6 +158,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Entities, p.Reply, p.Forward = encodeEntities(c.Entities), c.Reply.encode(), c.Forward.encode()
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
+	p.State = encodeSettings(c.State)
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -187,6 +190,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	r := fieldReader{}
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
+	c.State = r.settings(p.State)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -208,7 +212,7 @@ func (c *Content) check() error {
 		return malformed("text is not UTF-8")
 	case !c.Kind.valid():
 		return malformed("kind %q", string(c.Kind))
-	case c.Kind.Known() && (!c.fits() || !c.validOperation()):
+	case c.Kind.Known() && (!c.fits() || !c.validOperation() || !validSettings(c.State)):
 		return malformed("content does not fit its kind %s", c.Kind)
 	case !ValidEntities(c.Text, c.Entities), !c.Reply.valid(), !c.Forward.valid():
 		return malformed("entities, reply or forward of a %s", c.Kind)
@@ -234,6 +238,7 @@ func (c *Content) fits() bool {
 		(c.Delete != nil) == (k == KindDelete) &&
 		(c.Reaction != nil) == (k == KindReaction) &&
 		(c.Pin != nil) == (k == KindPin) &&
+		(len(c.State) > 0) == (k == KindState) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil || k == KindText)
 }

@@ -97,9 +97,6 @@ func CheckText(doing i18n.Text, text string, size int64) error {
 func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, error) {
 	doing := i18n.T("doing.send", to)
 	if fp, err := omega.ParseFingerprint(to); err == nil {
-		if fp == c.acc.Fingerprint {
-			return fp, fail(clientrpc.CodeUsage, doing, i18n.T("why.self"), i18n.T("next.fingerprint"), nil)
-		}
 		return fp, nil
 	}
 	id, err := omega.ParseChatID(to)
@@ -127,6 +124,9 @@ const unknownWait = 3 * time.Second
 // queue seals the message and puts it into the outbox. Where nothing is known of
 // the recipient and nobody can be asked, it is put aside until somebody can.
 func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p letter) error {
+	if peer == c.acc.Fingerprint {
+		return c.queueOrPutAside(ctx, c.certificate(), p)
+	}
 	// The time is the caller's for waiting: a text is never refused for it.
 	stored, err := c.storedPeer(context.WithoutCancel(ctx), peer)
 	if err != nil {
@@ -248,6 +248,9 @@ func asideContent(u *history.Unsealed) (*chat.Content, error) {
 // sendControl seals a message that is not shown: a receipt, a request, an
 // answer to one.
 func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, content *chat.Content) error {
+	if peer == c.acc.Fingerprint && len(c.others()) == 0 {
+		return nil // nobody reads it
+	}
 	cert, err := c.knownPeer(ctx, peer)
 	if err != nil {
 		return err
@@ -298,13 +301,20 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err := tx.PutSender(sender.State()); err != nil {
 		return err
 	}
-	if _, err := tx.PutMessage(&history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}); err != nil {
+	to := c.recipients(roster)
+	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}
+	if len(to) == 0 {
+		row.State = clientrpc.StateStored // a note to oneself, and there is no other device
+	}
+	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}
 	if err := tx.Apply(sealed.Message); err != nil {
 		return err
 	}
-	to := c.recipients(roster)
+	if len(to) == 0 {
+		return nil
+	}
 	if sealed.KeyRecord != nil {
 		if err := c.post(tx, peer.Fingerprint(), to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
 			return err

@@ -505,6 +505,10 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		}
 		rc := m.Content.Receipt
 		return tx.MarkUpTo(m.Chat, rc.Device, rc.UpTo, rc.IDs, state)
+	case chat.KindState:
+		if own {
+			return t.c.takeSettings(tx, m)
+		}
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
 	}

@@ -131,23 +131,22 @@ func (c *Client) remove(ctx context.Context, p clientrpc.RemoveParams) (*clientr
 	return c.operate(ctx, first, p.ID, p.Delivery, content)
 }
 
-// hide deletes messages for this account only.
+// hide deletes messages for this account only, on all its devices.
 func (c *Client) hide(ctx context.Context, doing i18n.Text, p clientrpc.RemoveParams) (*clientrpc.SendResult, error) {
 	out := &clientrpc.SendResult{ID: p.ID, State: clientrpc.StateStored}
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		var list []chat.Setting
 		for _, id := range p.Messages {
 			row, err := c.find(tx, doing, p.Chat, id)
 			if err != nil {
 				return err
 			}
 			out.Chat = row.Chat
-			mark := chat.Mark{Chat: row.Chat, Target: row.Ref, Kind: chat.MarkHide, Account: c.acc.Fingerprint}
-			if err := tx.PutMark(&mark, c.acc.Fingerprint); err != nil {
-				return err
-			}
+			list = append(list, chat.Setting{Name: chat.SettingHidden, Subject: append(row.Chat[:], row.Ref[:]...), Value: []byte{1}})
 		}
-		return nil
+		return c.changeIn(ctx, tx, list)
 	})
+	c.queued.notify()
 	c.changed.notify()
 	return out, err
 }

@@ -94,6 +94,7 @@ type outboxWorker struct {
 	c       *Client
 	answers chan answer         // filled by the session's reader; as large as the window
 	flying  map[int64]time.Time // positions that are under way, since when
+	told    *pgp.Certificate    // own one whose devices know all settings
 	gone    bool                // an account is said to be deleted, and nobody was told yet
 }
 
@@ -110,6 +111,12 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 	s, err := w.c.online()
 	if err != nil {
 		return time.Time{}, nil // a new session notifies
+	}
+	if cert := w.c.certificate(); cert != w.told {
+		if err := w.c.greet(ctx); err != nil {
+			return time.Time{}, err
+		}
+		w.told = cert
 	}
 	if err := w.sealAside(ctx); err != nil {
 		w.c.cfg.log().Warn("text still put aside", "err", err)

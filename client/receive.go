@@ -142,6 +142,7 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (clientrpc.None, error) {
 	read := map[lane][]omega.ID{}
 	var printed []int64
+	var marks []chat.Setting
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		for _, id := range p.IDs {
 			rows, err := tx.WithID(id)
@@ -153,10 +154,14 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 				if row.Verified && !row.Content.Kind.Operation() {
 					l := lane{row.Chat, row.Peer, row.Device}
 					read[l] = append(read[l], id)
+					marks = noteRead(marks, row.Chat, row.Device, row.Sequence)
 				}
 			}
 		}
-		return tx.SetPrinted(printed)
+		if err := tx.SetPrinted(printed); err != nil {
+			return err
+		}
+		return c.changeIn(ctx, tx, marks)
 	})
 	if err != nil {
 		return clientrpc.None{}, err
@@ -166,6 +171,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		delete(c.held, position)
 	}
 	c.holding.Unlock()
+	c.queued.notify()
 	c.changed.notify() // others may wait for these
 	for l, ids := range read {
 		for part := range slices.Chunk(ids, chat.MaxIDs) {
@@ -195,34 +201,6 @@ func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
 	i := slices.IndexFunc(rows, func(r history.Row) bool { return !r.Printed })
 	i = max(i, 0) // printed already: its sender may not have heard of it
 	return rows[i : i+1]
-}
-
-// chats lists the conversations, newest first.
-func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.ChatsResult, err error) {
-	out.Chats = []clientrpc.Chat{}
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		list, err := tx.Chats()
-		if err != nil {
-			return err
-		}
-		worst, err := worstNotices(tx)
-		if err != nil {
-			return err
-		}
-		for _, ch := range list {
-			item := clientrpc.Chat{ID: ch.ID, Kind: "direct", Peer: ch.Peer, Name: ch.Name, Unread: ch.Unread, Notice: worst[ch.Peer]}
-			if ch.Last != nil {
-				m, err := c.show(tx, ch.Last)
-				if err != nil {
-					return err
-				}
-				item.Last = &m
-			}
-			out.Chats = append(out.Chats, item)
-		}
-		return nil
-	})
-	return out, err
 }
 
 // chatID finds the chat that a chat id or the fingerprint of an account means.

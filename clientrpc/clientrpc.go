@@ -180,23 +180,6 @@ type Message struct {
 	Emoji   []string   `json:"emoji,omitempty"`   // of the operation reaction
 }
 
-// A Chat in the list of chats.
-type Chat struct {
-	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct
-	Peer   omega.Fingerprint `json:"peer"`
-	Name   string            `json:"name"`
-	Unread int               `json:"unread"`
-	Last   *Message          `json:"last,omitempty"`
-
-	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
-}
-
-// ChatsResult answers Chats, newest first.
-type ChatsResult struct {
-	Chats []Chat `json:"chats"`
-}
-
 // HistoryParams asks for one page, newest page first, oldest message first.
 type HistoryParams struct {
 	Chat   string   `json:"chat"` // chat id or fingerprint

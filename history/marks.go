@@ -197,7 +197,7 @@ func (tx *Tx) erase(what string, s *subject, gone int) error {
 		return nil
 	}
 	if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - 1) WHERE number =
-		(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1)`, s.position); err != nil {
+		(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1 AND read = 0)`, s.position); err != nil {
 		return err
 	}
 	shown := s.shown

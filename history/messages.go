@@ -26,19 +26,23 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 		return 0, err
 	}
 	link, shown := linkColumn(&r.Message), shown(r.Content.Kind)
+	read, err := tx.wasRead(r)
+	if err != nil {
+		return 0, err
+	}
 	var head []byte
 	if len(r.Transcript) > 0 {
 		head = r.Head()
 	}
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed, about)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
 		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
 		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content)}, &position)
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read}, &position)
 	if notFound(err) { // nothing changed
 		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
 		return position, err
@@ -47,7 +51,7 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 		return 0, err
 	}
 	if shown == shownMessage {
-		err = tx.noteMessage(what, number, position, r)
+		err = tx.noteMessage(what, number, position, r, read)
 	}
 	if err == nil && shown == shownMessage && r.Verified {
 		err = tx.awaited(what, number, link)
@@ -65,8 +69,8 @@ func aboutColumn(c *chat.Content) []byte {
 
 // noteMessage keeps the chat's counters and the words of a new row. A row that
 // only became verified stands at or before the chat's last and has both.
-func (tx *Tx) noteMessage(what string, number, position int64, r *Row) error {
-	unread := !r.Own && !r.Printed
+func (tx *Tx) noteMessage(what string, number, position int64, r *Row, read bool) error {
+	unread := !r.Own && !r.Printed && !read
 	n, err := tx.exec(what, `UPDATE chat SET last = ?1, unread = unread + ?2 WHERE number = ?3 AND last < ?1`, position, unread, number)
 	if err == nil && n > 0 {
 		tx.index(position, r.Content.Text)
@@ -179,7 +183,7 @@ func (tx *Tx) SetPrinted(positions []int64) error {
 	for _, p := range positions {
 		what := fmt.Sprintf("confirm message at %d", p)
 		if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - 1) WHERE number =
-			(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1)`, p); err != nil {
+			(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1 AND read = 0)`, p); err != nil {
 			return err
 		}
 		if _, err := tx.exec(what, `UPDATE message SET printed = 1 WHERE position = ? AND printed = 0`, p); err != nil {

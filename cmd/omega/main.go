@@ -36,6 +36,7 @@ type cli struct {
 	Search  searchCmd  `cmd:"" help:"${help_search}"`
 	Export  exportCmd  `cmd:"" help:"${help_export}"`
 	messageCommands
+	chatCommands
 	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
@@ -80,7 +81,7 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", append(messageHelp, helpKeys...)),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}

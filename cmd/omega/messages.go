@@ -126,38 +126,6 @@ func (a *app) sent(to, wait string, r *clientrpc.SendResult) error {
 	return silent{exitTimeout}
 }
 
-type chatsCmd struct{}
-
-func (c *chatsCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Chats.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	for _, ch := range r.Chats {
-		if a.json {
-			if err := a.line(ch); err != nil {
-				return err
-			}
-			continue
-		}
-		unread := ""
-		if ch.Unread > 0 {
-			unread = a.text("label.unread", ch.Unread)
-		}
-		notice := ""
-		if ch.Notice != "" {
-			notice = a.text("chat." + ch.Notice)
-		}
-		a.columns(ch.ID.String(), ch.Peer.String(), safe(ch.Name), unread, notice)
-	}
-	return nil
-}
-
 type historyCmd struct {
 	Chat   string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
 	Count  int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`

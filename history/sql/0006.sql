@@ -6,6 +6,8 @@ ALTER TABLE message ADD COLUMN edit_time INTEGER NOT NULL DEFAULT 0; -- of that
 ALTER TABLE message ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;     -- 1: somebody reacted; 2: it is pinned
 ALTER TABLE message ADD COLUMN about BLOB NOT NULL DEFAULT x'';      -- of an edit: link of the message that it changes
 
+ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;      -- by others: this account read it on another device
+
 CREATE INDEX message_about ON message (chat, about) WHERE about <> x'';
 
 -- shown is 2 for operations: readers are told of them, and pages leave them out.
@@ -33,3 +35,14 @@ CREATE INDEX mark_pinned ON mark (chat, time) WHERE kind = 4 AND value <> x'';
 
 -- Messages to be sealed that are more than their text.
 ALTER TABLE unsealed ADD COLUMN content BLOB NOT NULL DEFAULT x''; -- encoded; empty: only text
+
+-- What the devices of the account agree on: chat.Setting.
+CREATE TABLE register (
+  name    TEXT    NOT NULL,
+  subject BLOB    NOT NULL,
+  value   BLOB    NOT NULL DEFAULT x'',
+  version INTEGER NOT NULL DEFAULT 0,
+  time    INTEGER NOT NULL DEFAULT 0,
+  device  BLOB    NOT NULL DEFAULT x'',
+  PRIMARY KEY (name, subject)
+) STRICT, WITHOUT ROWID;

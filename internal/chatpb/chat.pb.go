@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: bbb7a74dfc9858413124f0abfa777aacd5014ed5a5e31ce2a456272f35f5e798
+// source sha256: 407f6e1e54b86a31a2bf6cdfcdeed7db26ebf7efdd48b4d87b627b122bcc6082
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -45,6 +45,7 @@ type Content struct {
 	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`   // kind "text"
 	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`           // kind "pin"
 	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`         // of any kind; now and then
+	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`       // kind "state"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,6 +181,13 @@ func (x *Content) GetPin() *Pin {
 func (x *Content) GetView() *View {
 	if x != nil {
 		return x.View
+	}
+	return nil
+}
+
+func (x *Content) GetState() *State {
+	if x != nil {
+		return x.State
 	}
 	return nil
 }
@@ -917,12 +925,142 @@ func (x *RecordRef) GetHash() []byte {
 	return nil
 }
 
+// State is settings of an account, told by one of its devices to the others.
+type State struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      []*Setting             `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *State) Reset() {
+	*x = State{}
+	mi := &file_proto_chat_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *State) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*State) ProtoMessage() {}
+
+func (x *State) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use State.ProtoReflect.Descriptor instead.
+func (*State) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *State) GetSettings() []*Setting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// Setting is one of them; of two about one thing the higher stamp counts.
+type Setting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`        // CHAT-27
+	Subject       []byte                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`  // what it is of
+	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`      // empty: it is not set
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // these three are the stamp: CHAT-26
+	Time          uint64                 `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`       // ms since 1970
+	Device        []byte                 `protobuf:"bytes,6,opt,name=device,proto3" json:"device,omitempty"`    // fingerprint of the device that set it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Setting) Reset() {
+	*x = Setting{}
+	mi := &file_proto_chat_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Setting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Setting) ProtoMessage() {}
+
+func (x *Setting) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Setting.ProtoReflect.Descriptor instead.
+func (*Setting) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Setting) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Setting) GetSubject() []byte {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *Setting) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Setting) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Setting) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Setting) GetDevice() []byte {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xd4\x04\n" +
+	"omega.chat\"\xfd\x04\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -939,7 +1077,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12-\n" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12!\n" +
 	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12$\n" +
-	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04viewJ\x04\b\r\x10\x0eJ\x04\b\x0f\x10\x10J\x04\b\x11\x10\x17J\x04\b\x18\x10@\"\x9c\x01\n" +
+	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
+	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05stateJ\x04\b\r\x10\x0eJ\x04\b\x0f\x10\x10J\x04\b\x11\x10\x17J\x04\b\x19\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -989,7 +1128,16 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04peer\x18\x02 \x01(\v2\x15.omega.chat.RecordRefR\x04peer\";\n" +
 	"\tRecordRef\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hashB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"8\n" +
+	"\x05State\x12/\n" +
+	"\bsettings\x18\x01 \x03(\v2\x13.omega.chat.SettingR\bsettings\"\x93\x01\n" +
+	"\aSetting\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\fR\asubject\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x04R\x04time\x12\x16\n" +
+	"\x06device\x18\x06 \x01(\fR\x06deviceB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1003,7 +1151,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1018,6 +1166,8 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Resent)(nil),        // 10: omega.chat.Resent
 	(*View)(nil),          // 11: omega.chat.View
 	(*RecordRef)(nil),     // 12: omega.chat.RecordRef
+	(*State)(nil),         // 13: omega.chat.State
+	(*Setting)(nil),       // 14: omega.chat.Setting
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1031,13 +1181,15 @@ var file_proto_chat_proto_depIdxs = []int32{
 	3,  // 8: omega.chat.Content.forward:type_name -> omega.chat.Forward
 	7,  // 9: omega.chat.Content.pin:type_name -> omega.chat.Pin
 	11, // 10: omega.chat.Content.view:type_name -> omega.chat.View
-	12, // 11: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 12: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	13, // 11: omega.chat.Content.state:type_name -> omega.chat.State
+	12, // 12: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 13: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 14: omega.chat.State.settings:type_name -> omega.chat.Setting
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1051,7 +1203,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
