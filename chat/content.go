@@ -85,6 +85,7 @@ type Content struct {
 	Reaction *Reaction      // KindReaction
 	Pin      *Pin           // KindPin
 	State    []Setting      // KindState
+	Silent   bool           // KindText; people are told of it without a sound
 	View     *View          // of any kind; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
@@ -150,7 +151,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && len(c.State) == 0 && c.View == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && len(c.State) == 0 && !c.Silent && c.View == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -158,7 +159,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Entities, p.Reply, p.Forward = encodeEntities(c.Entities), c.Reply.encode(), c.Forward.encode()
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
-	p.State = encodeSettings(c.State)
+	p.State, p.Silent = encodeSettings(c.State), c.Silent
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -195,7 +196,7 @@ func (c *Content) decodeRest(rest []byte) error {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
 	if c.Kind == KindText {
-		c.Reply, c.Forward = readReply(p.Reply), readForward(p.Forward)
+		c.Reply, c.Forward, c.Silent = readReply(p.Reply), readForward(p.Forward), p.Silent
 	}
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
@@ -240,7 +241,7 @@ func (c *Content) fits() bool {
 		(c.Pin != nil) == (k == KindPin) &&
 		(len(c.State) > 0) == (k == KindState) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
-		(c.Reply == nil && c.Forward == nil || k == KindText)
+		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText)
 }
 
 // validLine reports whether a line may be added to a transcript: "Name: value"

@@ -49,6 +49,8 @@ func TestOperationContents(t *testing.T) {
 		{"reply", &Content{Kind: KindText, Text: "x", Reply: &Reply{Target: l, Quote: "y", Offset: 1}}, true},
 		{"reply to nothing", &Content{Kind: KindText, Text: "x", Reply: &Reply{}}, false},
 		{"long quote", &Content{Kind: KindText, Text: "x", Reply: &Reply{Target: l, Quote: string(make([]byte, MaxQuote+1))}}, false},
+		{"silent", &Content{Kind: KindText, Text: "x", Silent: true}, true},
+		{"silent pin", &Content{Kind: KindPin, Pin: &Pin{l, 1, true}, Silent: true}, false},
 		{"forward", &Content{Kind: KindText, Text: "x", Forward: &Forward{testAccount(t, 1), "小明", testTime}}, true},
 		{"from somebody", &Content{Kind: KindText, Text: "x", Forward: &Forward{}}, true},
 		{"forward by a strange name", &Content{Kind: KindText, Text: "x", Forward: &Forward{Name: "a\u202eb"}}, false},

@@ -28,6 +28,7 @@ const (
 	SettingDraft    = "draft"     // chat: text that is not sent yet
 	SettingMuted    = "muted"     // chat: until when, ms since 1970
 	SettingArchived = "archived"  // chat
+	SettingNoRead   = "no-read"   // chat: its people are not told what was read
 	SettingTop      = "top"       // chat: on top of the list, since when, ms since 1970
 	SettingHidden   = "hidden"    // chat | link: the message was deleted for this account
 	SettingFolder   = "folder"    // folder, 8 octets: its title
@@ -61,7 +62,7 @@ func (s *Setting) valid() bool {
 	switch s.Name {
 	case SettingRead:
 		return size > chat && len(s.Value) == 4
-	case SettingDraft, SettingArchived:
+	case SettingDraft, SettingArchived, SettingNoRead:
 		return size == chat
 	case SettingMuted, SettingTop:
 		return size == chat && (len(s.Value) == 0 || len(s.Value) == 8)

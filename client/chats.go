@@ -78,6 +78,7 @@ func chatLooks(tx *history.Tx) (map[omega.ChatID]clientrpc.Chat, error) {
 	}{
 		{chat.SettingMuted, func(c *clientrpc.Chat, s chat.Setting) { c.Muted = chat.MomentOf(s.Value) }},
 		{chat.SettingArchived, func(c *clientrpc.Chat, s chat.Setting) { c.Archived = true }},
+		{chat.SettingNoRead, func(c *clientrpc.Chat, s chat.Setting) { c.NoRead = true }},
 		{chat.SettingTop, func(c *clientrpc.Chat, s chat.Setting) { c.Top = true }},
 		{chat.SettingDraft, func(c *clientrpc.Chat, s chat.Setting) { c.Draft = string(s.Value) }},
 	} {
@@ -139,6 +140,9 @@ func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out cl
 		if err == nil {
 			out = shown[0]
 		}
+		if out.NoRead {
+			seen = nil
+		}
 		return err
 	})
 	if err != nil {
@@ -177,6 +181,7 @@ func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out [
 		add(chat.SettingMuted, until)
 	}
 	on(chat.SettingArchived, p.Archived, []byte{1})
+	on(chat.SettingNoRead, p.NoRead, []byte{1})
 	on(chat.SettingTop, p.Top, chat.Moment(c.cfg.now()))
 	if p.Draft != nil {
 		add(chat.SettingDraft, []byte(*p.Draft))

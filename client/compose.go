@@ -40,6 +40,9 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 	if err != nil {
 		return nil, err
 	}
+	if p.At.After(c.cfg.now()) {
+		return c.schedule(ctx, peer, p, content)
+	}
 	return c.submit(ctx, peer, letter{p.ID, p.To, content, p.Wait, p.Timeout})
 }
 
@@ -194,7 +197,7 @@ func (c *Client) putAside(ctx context.Context, peer omega.Fingerprint, p letter)
 func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.ID, content *chat.Content) error {
 	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
 		// What was put aside for the same peer was written before.
-		aside, err := tx.UnsealedTo(peer.Fingerprint())
+		aside, err := tx.UnsealedTo(peer.Fingerprint(), c.cfg.now())
 		if err != nil {
 			return err
 		}

@@ -16,8 +16,11 @@ import (
 func (c *Client) compose(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) (*chat.Content, error) {
 	doing := i18n.T("doing.send", p.To)
 	content, err := textContent(doing, p.Text, p.Entities, p.Markup)
-	if err != nil || p.Reply == nil {
-		return content, err
+	if err != nil {
+		return nil, err
+	}
+	if content.Silent = p.Silent; p.Reply == nil {
+		return content, nil
 	}
 	target, err := c.target(ctx, doing, omega.DirectChat(c.acc.Fingerprint, peer).String(), p.Reply.Message)
 	if err != nil {
@@ -40,7 +43,7 @@ func textContent(doing i18n.Text, text string, given []clientrpc.Entity, markup 
 	for _, e := range given {
 		typ, ok := chat.ParseEntityType(e.Type)
 		if !ok {
-			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.entity", e.Type), i18n.Text{}, nil)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.entity", e.Type), i18n.T("next.entitytypes"), nil)
 		}
 		content.Entities = append(content.Entities, chat.Entity{
 			Type: typ, Offset: e.Offset, Length: e.Length, Account: e.Account, Address: e.Address, Language: e.Language,
@@ -83,11 +86,11 @@ func (c *Client) target(ctx context.Context, doing i18n.Text, where string, id o
 	case err != nil:
 		return nil, err
 	case row.Deleted:
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.takenback", id), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.takenback", id), i18n.T("next.othermessage"), nil)
 	case !row.Verified:
-		return nil, fail(clientrpc.CodeVerify, doing, i18n.T("why.unverified", id), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeVerify, doing, i18n.T("why.unverified", id), i18n.T("next.sendagain"), nil)
 	case len(row.Transcript) == 0:
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.unsent", id), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.unsent", id), i18n.T("next.whensent"), nil)
 	}
 	return row, nil
 }

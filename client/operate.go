@@ -37,7 +37,7 @@ func (c *Client) forward(ctx context.Context, p clientrpc.ForwardParams) (*clien
 		return nil, err
 	}
 	if row.Content.Kind != chat.KindText {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.notatext", p.Message), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.notatext", p.Message), i18n.T("next.othermessage"), nil)
 	}
 	peer, err := c.resolve(ctx, p.To)
 	if err != nil {
@@ -82,9 +82,9 @@ func (c *Client) edit(ctx context.Context, p clientrpc.EditParams) (*clientrpc.S
 	case err != nil:
 		return nil, err
 	case !row.Own:
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notyours", p.Message), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notyours", p.Message), i18n.T("next.notyours"), nil)
 	case row.Content.Kind != chat.KindText:
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.notatext", p.Message), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.notatext", p.Message), i18n.T("next.othermessage"), nil)
 	}
 	content, err := textContent(doing, p.Text, p.Entities, p.Markup)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *Client) remove(ctx context.Context, p clientrpc.RemoveParams) (*clientr
 		return nil, err
 	}
 	if len(p.Messages) == 0 || len(p.Messages) > chat.MaxTargets {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.targets", chat.MaxTargets), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.targets", chat.MaxTargets), i18n.T("next.fewer"), nil)
 	}
 	if p.ForMe {
 		return c.hide(ctx, doing, p)
@@ -122,7 +122,7 @@ func (c *Client) remove(ctx context.Context, p clientrpc.RemoveParams) (*clientr
 		case first == nil:
 			first = row
 		case first.Chat != row.Chat:
-			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.onechat"), i18n.Text{}, nil)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.onechat"), i18n.T("next.onechat"), nil)
 		}
 		if !slices.Contains(content.Delete.Targets, row.Ref) {
 			content.Delete.Targets = append(content.Delete.Targets, row.Ref)
@@ -163,7 +163,7 @@ func (c *Client) react(ctx context.Context, p clientrpc.ReactParams) (*clientrpc
 		}
 	}
 	if len(p.Emoji) > chat.MaxEmoji {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.manyemoji", chat.MaxEmoji), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.manyemoji", chat.MaxEmoji), i18n.T("next.fewer"), nil)
 	}
 	row, err := c.target(ctx, doing, p.Chat, p.Message)
 	if err != nil {

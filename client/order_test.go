@@ -203,7 +203,7 @@ func TestAsideFirst(t *testing.T) {
 				t.Errorf("message %d has sequence %d", i+1, m.Sequence)
 			}
 		}
-		left, err := tx.Unsealed(9)
+		left, err := tx.Unsealed(time.Now(), 9)
 		if len(left) != 1 || left[0].ID != (omega.ID{7}) {
 			t.Errorf("still aside: %+v", left)
 		}

@@ -124,6 +124,13 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 	}
 	var due []history.Outgoing
 	err = w.c.db.View(ctx, func(tx *history.Tx) error {
+		scheduled, err := tx.Scheduled(w.c.cfg.now())
+		if err != nil {
+			return err
+		}
+		if len(scheduled) > 0 {
+			next = sooner(next, scheduled[0].Due)
+		}
 		var later time.Time
 		due, later, err = tx.Outgoing(w.c.cfg.now(), 0, 2*outboxWindow)
 		if !later.IsZero() && (next.IsZero() || later.Before(next)) {
@@ -271,7 +278,7 @@ func (w *outboxWorker) verdict(a answer) (peer, all omega.Code) {
 func (w *outboxWorker) sealAside(ctx context.Context) error {
 	var aside []history.Unsealed
 	err := w.c.db.View(ctx, func(tx *history.Tx) (err error) {
-		aside, err = tx.Unsealed(outboxWindow)
+		aside, err = tx.Unsealed(w.c.cfg.now(), outboxWindow)
 		return err
 	})
 	var errs []error

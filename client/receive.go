@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -161,6 +162,9 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		if err := tx.SetPrinted(printed); err != nil {
 			return err
 		}
+		if err := keepToOneself(tx, read); err != nil {
+			return err
+		}
 		return c.changeIn(ctx, tx, marks)
 	})
 	if err != nil {
@@ -182,6 +186,15 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		}
 	}
 	return clientrpc.None{}, nil
+}
+
+// keepToOneself leaves out chats whose people are not told what was read.
+func keepToOneself(tx *history.Tx, read map[lane][]omega.ID) error {
+	list, err := tx.SettingsOf(chat.SettingNoRead)
+	for _, s := range list {
+		maps.DeleteFunc(read, func(l lane, _ []omega.ID) bool { return string(l.chat[:]) == string(s.Subject) })
+	}
+	return err
 }
 
 // confirmed returns those of the messages with one id that somebody was given and

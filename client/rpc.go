@@ -59,6 +59,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	handle(m, clientrpc.SetChat, "doing.chat", (*Client).setChat)
+	handle(m, clientrpc.Scheduled, "doing.scheduled", (*Client).scheduled)
+	handle(m, clientrpc.Cancel, "doing.scheduled", (*Client).cancel)
 	handle(m, clientrpc.Folders, "doing.folders", (*Client).folders)
 	handle(m, clientrpc.SetFolder, "doing.folders", (*Client).setFolder)
 	handle(m, clientrpc.Forward, "doing.sending", (*Client).forward)

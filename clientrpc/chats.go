@@ -35,6 +35,7 @@ type Chat struct {
 	Archived bool      `json:"archived,omitempty"`
 	Top      bool      `json:"top,omitempty"` // stands above the others
 	Draft    string    `json:"draft,omitempty"`
+	NoRead   bool      `json:"no_read,omitempty"` // its people are not told what was read
 	Folders  []string  `json:"folders,omitempty"` // ids
 }
 
@@ -52,6 +53,7 @@ type SetChatParams struct {
 	Muted    *time.Time `json:"muted,omitempty"` // the zero time: not any more
 	Archived *bool      `json:"archived,omitempty"`
 	Top      *bool      `json:"top,omitempty"`
+	NoRead   *bool      `json:"no_read,omitempty"`
 	Draft    *string    `json:"draft,omitempty"` // "": none
 	Read     bool       `json:"read,omitempty"`  // everything that is here was read
 }

@@ -91,6 +91,8 @@ const (
 	StateDelivered = "delivered" // ✓✓ a device of the recipient took it
 	StateRead      = "read"      // 已讀
 	StateFailed    = "failed"    // refused for good
+
+	StateScheduled = "scheduled" // waits for the time at which it is to be sent
 )
 
 // SendParams sends one text.
@@ -104,6 +106,11 @@ type SendParams struct {
 	Entities []Entity `json:"entities,omitempty"`
 	Markup   bool     `json:"markup,omitempty"` // Text is as a person typed it: chat.ParseMarkup makes text and entities
 	Reply    *ReplyTo `json:"reply,omitempty"`
+	Silent   bool     `json:"silent,omitempty"` // the other side is told without a sound
+
+	// At is when it is to be sent, by this device; what is not later than now is
+	// sent now. Until then the state is StateScheduled, and nothing is waited for.
+	At time.Time `json:"at,omitzero"`
 }
 
 // SendResult says how far the message got. Waiting in vain is no error: the
@@ -173,6 +180,7 @@ type Message struct {
 	Forward   *ForwardOf `json:"forward,omitempty"`
 	Edited    time.Time  `json:"edited,omitzero"` // when its author put Text in the place of what was signed
 	Deleted   bool       `json:"deleted,omitempty"`
+	Silent    bool       `json:"silent,omitempty"`
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"`
 

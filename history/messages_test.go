@@ -276,6 +276,20 @@ func TestOutbox(t *testing.T) {
 		}
 		return err
 	})
+	later := &Unsealed{ID: omega.ID{3}, To: fp(2), Text: "later", Content: []byte{1}, Time: testTime, Due: testTime.Add(time.Hour)}
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.AddUnsealed(later))
+		if list, err := tx.Scheduled(testTime); err != nil || len(list) != 1 || list[0].Text != "later" || !list[0].Due.Equal(later.Due) {
+			t.Errorf("scheduled %+v, %v", list, err)
+		}
+		if list, err := tx.UnsealedTo(fp(2), testTime); err != nil || len(list) != 0 {
+			t.Errorf("due %+v, %v", list, err)
+		}
+		if list, err := tx.UnsealedTo(fp(2), later.Due); err != nil || len(list) != 1 {
+			t.Errorf("due %+v, %v", list, err)
+		}
+		return tx.RemoveUnsealed(later.ID)
+	})
 	u := &Unsealed{ID: omega.ID{1}, To: fp(2), Text: "你好", Content: []byte("more"), Time: testTime}
 	db.update(t, func(tx *Tx) error {
 		must(t, tx.AddUnsealed(u))
@@ -283,14 +297,14 @@ func TestOutbox(t *testing.T) {
 		return tx.AddUnsealed(&Unsealed{ID: omega.ID{2}, To: fp(2), Time: testTime})
 	})
 	db.update(t, func(tx *Tx) error {
-		list, err := tx.Unsealed(10)
-		u.Position = 1
+		list, err := tx.Unsealed(testTime, 10)
+		u.Position = list[0].Position
 		if len(list) != 2 || !reflect.DeepEqual(list[0], *u) {
 			t.Errorf("unsealed %+v", list)
 		}
 		must(t, err)
 		must(t, tx.RemoveUnsealed(u.ID))
-		list, err = tx.Unsealed(10)
+		list, err = tx.Unsealed(testTime, 10)
 		if len(list) != 1 {
 			t.Errorf("unsealed %+v", list)
 		}

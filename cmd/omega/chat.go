@@ -21,6 +21,7 @@ type chatCommands struct {
 		Untop     untopCmd     `cmd:"" help:"${help_chat_untop}"`
 		Draft     draftCmd     `cmd:"" help:"${help_chat_draft}"`
 		Read      readCmd      `cmd:"" help:"${help_chat_read}"`
+		Receipts  receiptsCmd  `cmd:"" help:"${help_chat_receipts}"`
 	} `cmd:"" help:"${help_chatset}"`
 	Folder struct {
 		List   foldersCmd      `cmd:"" default:"1" help:"${help_folder_list}"`
@@ -33,7 +34,7 @@ type chatCommands struct {
 
 // chatHelp are their texts.
 var chatHelp = []string{
-	"chatset", "chat_mute", "chat_for", "chat_unmute", "chat_archive", "chat_unarchive", "chat_top", "chat_untop", "chat_draft", "chat_drafttext", "chat_read",
+	"chatset", "chat_mute", "chat_for", "chat_unmute", "chat_archive", "chat_unarchive", "chat_top", "chat_untop", "chat_draft", "chat_drafttext", "chat_read", "chat_receipts", "chat_onoff",
 	"folder", "folder_list", "folder_make", "folder_title", "folder_add", "folder_remove", "folder_delete", "folder_id", "folder_chats",
 }
 
@@ -74,6 +75,7 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 	note(ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muted"))
 	note(!ch.Muted.IsZero() && !ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muteduntil", a.clock(ch.Muted)))
 	note(ch.Archived, a.text("chat.archived"))
+	note(ch.NoRead, a.text("chat.noread"))
 	note(ch.Draft != "", a.text("chat.draft"))
 	if ch.Notice != "" {
 		parts = append(parts, a.text("chat."+ch.Notice))
@@ -163,6 +165,16 @@ type readCmd struct{ chatArg }
 
 func (c *readCmd) Run(ctx context.Context, a *app) error {
 	return c.set(ctx, a, clientrpc.SetChatParams{Read: true})
+}
+
+type receiptsCmd struct {
+	chatArg
+	State string `arg:"" enum:"on,off" help:"${help_chat_onoff}"`
+}
+
+func (c *receiptsCmd) Run(ctx context.Context, a *app) error {
+	off := c.State == "off"
+	return c.set(ctx, a, clientrpc.SetChatParams{NoRead: &off})
 }
 
 type foldersCmd struct{}

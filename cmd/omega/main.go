@@ -37,6 +37,7 @@ type cli struct {
 	Export  exportCmd  `cmd:"" help:"${help_export}"`
 	messageCommands
 	chatCommands
+	scheduledCommands
 	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`

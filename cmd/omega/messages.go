@@ -21,6 +21,8 @@ type sendCmd struct {
 	Reply   string        `help:"${help_send_reply}" placeholder:"ID"`
 	Quote   string        `help:"${help_send_quote}"`
 	Markup  bool          `help:"${help_send_markup}"`
+	Silent  bool          `help:"${help_send_silent}"`
+	At      string        `help:"${help_send_at}"`
 	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
 	Text    string        `arg:"" help:"${help_send_text}"`
@@ -34,7 +36,10 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout, Markup: c.Markup}
+	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout, Markup: c.Markup, Silent: c.Silent}
+	if p.At, err = moment(c.At, time.Now()); err != nil {
+		return err
+	}
 	if c.Reply != "" {
 		id, err := messageID("--reply", c.Reply)
 		if err != nil {
@@ -96,7 +101,7 @@ func (c *sendCmd) text(a *app) (string, error) {
 func (a *app) sent(to, wait string, r *clientrpc.SendResult) error {
 	reached := map[string]int{clientrpc.StateQueued: 0, clientrpc.StateStored: 1, clientrpc.StateDelivered: 2, clientrpc.StateRead: 3}
 	wanted := map[string]int{"none": 0, "stored": 1, "delivered": 2, "read": 3}
-	done := reached[r.State] >= wanted[wait]
+	done := reached[r.State] >= wanted[wait] || r.State == clientrpc.StateScheduled
 	switch {
 	case done && r.Why == nil, r.Why != nil:
 	case r.State == clientrpc.StateQueued:

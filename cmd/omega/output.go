@@ -149,7 +149,7 @@ func (a *app) clock(t time.Time) string {
 // ticks are the marks of a message's state.
 var ticks = map[string]string{
 	clientrpc.StateQueued: "🕓", clientrpc.StateStored: "✓", clientrpc.StateDelivered: "✓✓",
-	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
+	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗", clientrpc.StateScheduled: "⏰",
 }
 
 // failures are the words for why a message of one's own could not be sent.

@@ -35,6 +35,9 @@ CREATE INDEX mark_pinned ON mark (chat, time) WHERE kind = 4 AND value <> x'';
 
 -- Messages to be sealed that are more than their text.
 ALTER TABLE unsealed ADD COLUMN content BLOB NOT NULL DEFAULT x''; -- encoded; empty: only text
+ALTER TABLE unsealed ADD COLUMN due INTEGER NOT NULL DEFAULT 0;    -- not to be sent before this; 0: at once
+
+CREATE INDEX unsealed_due ON unsealed (due);
 
 -- What the devices of the account agree on: chat.Setting.
 CREATE TABLE register (

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 407f6e1e54b86a31a2bf6cdfcdeed7db26ebf7efdd48b4d87b627b122bcc6082
+// source sha256: a070d98b029fec4ec9fd04429367b4719250ebeeafaa244571faa7e9a495aa4e
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -46,6 +46,7 @@ type Content struct {
 	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`           // kind "pin"
 	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`         // of any kind; now and then
 	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`       // kind "state"
+	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`    // kind "text": readers are told of it without a sound
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,6 +191,13 @@ func (x *Content) GetState() *State {
 		return x.State
 	}
 	return nil
+}
+
+func (x *Content) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
 }
 
 // Entity says what a part of the text is. Offset and length count UTF-16 code
@@ -1060,7 +1068,7 @@ var File_proto_chat_proto protoreflect.FileDescriptor
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xfd\x04\n" +
+	"omega.chat\"\x95\x05\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1078,7 +1086,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12!\n" +
 	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12$\n" +
 	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
-	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05stateJ\x04\b\r\x10\x0eJ\x04\b\x0f\x10\x10J\x04\b\x11\x10\x17J\x04\b\x19\x10@\"\x9c\x01\n" +
+	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
+	"\x06silent\x18\x19 \x01(\bR\x06silentJ\x04\b\r\x10\x0eJ\x04\b\x0f\x10\x10J\x04\b\x11\x10\x17J\x04\b\x1a\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
