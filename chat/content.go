@@ -31,13 +31,18 @@ const (
 	KindDelete    Kind = "delete"    // takes messages back
 	KindReaction  Kind = "reaction"  // emoji for a message
 	KindPin       Kind = "pin"       // puts a message on top, or takes it down
+	KindPoll      Kind = "poll"      // a question with answers to choose from
+	KindVote      Kind = "vote"      // an answer to a poll
+	KindList      Kind = "list"      // a list that all add lines to
+	KindEntry     Kind = "entry"     // a line of a list
+	KindClose     Kind = "close"     // ends a poll or a list
 	KindState     Kind = "state"     // settings, among the devices of one account
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindDelivered, KindRead, KindResend, KindResent, KindState:
+	case KindText, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList:
 		return true
 	}
 	return k.Operation()
@@ -47,7 +52,7 @@ func (k Kind) Known() bool {
 // it has no place of its own in the chat.
 func (k Kind) Operation() bool {
 	switch k {
-	case KindEdit, KindDelete, KindReaction, KindPin:
+	case KindEdit, KindDelete, KindReaction, KindPin, KindVote, KindEntry, KindClose:
 		return true
 	}
 	return false
@@ -55,7 +60,9 @@ func (k Kind) Operation() bool {
 
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
-func (k Kind) Control() bool { return k.Known() && k != KindText && !k.Operation() }
+func (k Kind) Control() bool {
+	return k.Known() && k != KindText && k != KindPoll && k != KindList && !k.Operation()
+}
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {
@@ -84,6 +91,10 @@ type Content struct {
 	Delete   *Delete        // KindDelete
 	Reaction *Reaction      // KindReaction
 	Pin      *Pin           // KindPin
+	Poll     *Poll          // KindPoll; its answers are Lines
+	Vote     *Vote          // KindVote
+	Entry    *Entry         // KindEntry
+	Close    *Close         // KindClose
 	State    []Setting      // KindState
 	Silent   bool           // KindText; people are told of it without a sound
 	View     *View          // of any kind; set by the sender when it is to be told
@@ -151,7 +162,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && len(c.State) == 0 && !c.Silent && c.View == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.View == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -159,6 +170,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Entities, p.Reply, p.Forward = encodeEntities(c.Entities), c.Reply.encode(), c.Forward.encode()
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
+	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
 	p.State, p.Silent = encodeSettings(c.State), c.Silent
 }
 
@@ -191,6 +203,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	r := fieldReader{}
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
+	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
 	c.State = r.settings(p.State)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
@@ -239,6 +252,10 @@ func (c *Content) fits() bool {
 		(c.Delete != nil) == (k == KindDelete) &&
 		(c.Reaction != nil) == (k == KindReaction) &&
 		(c.Pin != nil) == (k == KindPin) &&
+		(c.Poll != nil) == (k == KindPoll) &&
+		(c.Vote != nil) == (k == KindVote) &&
+		(c.Entry != nil) == (k == KindEntry) &&
+		(c.Close != nil) == (k == KindClose) &&
 		(len(c.State) > 0) == (k == KindState) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText)

@@ -7,7 +7,7 @@ import (
 )
 
 // A contentVector is one line of chat-contents.json: encoded contents, what they
-// say, and what they come to (CHAT-22 to CHAT-26).
+// say, and what they come to (CHAT-22 to CHAT-30).
 type contentVector struct {
 	Note     string       `json:"note"`
 	Raw      string       `json:"raw"`
@@ -18,6 +18,8 @@ type contentVector struct {
 	Entities []Entity     `json:"entities,omitempty"`
 	Reply    *Reply       `json:"reply,omitempty"`
 	Forward  *Forward     `json:"forward,omitempty"`
+	Lines    []string     `json:"lines,omitempty"`
+	Settings []Setting    `json:"settings,omitempty"`
 	Marks    []markVector `json:"marks,omitempty"`
 }
 
@@ -51,6 +53,13 @@ func contents(t *testing.T) (notes []string, raws [][]byte) {
 	encoded("react no more", &Content{Kind: KindReaction, Reaction: &Reaction{l, 2, nil}})
 	encoded("pin", &Content{Kind: KindPin, Pin: &Pin{l, 1, true}})
 	encoded("take down", &Content{Kind: KindPin, Pin: &Pin{l, 2, false}})
+	encoded("poll", &Content{Kind: KindPoll, Text: "吃什麼？", Lines: PollLines([]string{"飯", "麵"}), Poll: &Poll{Multiple: true}})
+	encoded("vote", &Content{Kind: KindVote, Vote: &Vote{l, 1, []uint32{0, 1}}})
+	encoded("line of a list", &Content{Kind: KindEntry, Text: "王小明 2 盒", Entry: &Entry{l, NewSlot(testTime, [2]byte{1, 2}), 1}})
+	encoded("close", &Content{Kind: KindClose, Close: &Close{l}})
+	encoded("silent", &Content{Kind: KindText, Text: "x", Silent: true})
+	draft := Setting{SettingDraft, make([]byte, 16), []byte("草稿"), Stamp{3, testTime, testAccount(t, 9)}}
+	encoded("settings", &Content{Kind: KindState, State: []Setting{draft}})
 	add("an entity that cuts a character: none is taken", []byte("\x0a\x04\xf0\x9f\x90\xa6\x42\x04\x08\x05\x18\x01"))
 	add("an entity of a later version is left out", []byte("\x0a\x02ab\x42\x04\x08\x05\x18\x01\x42\x04\x08\x63\x18\x09"))
 	add("a reply to half a link is none", []byte("\x0a\x01x\x4a\x03\x0a\x01\x01"))
@@ -77,6 +86,7 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 		return out
 	}
 	out.Verdict, out.Kind, out.Text, out.Entities, out.Reply, out.Forward = "taken", c.Kind, c.Text, c.Entities, c.Reply, c.Forward
+	out.Lines, out.Settings = c.Lines, c.State
 	if c.hash != (Hash{}) {
 		out.Hash = c.hash.String()
 	}

@@ -19,10 +19,28 @@ const (
 	MarkReaction MarkKind = 3 // one account's emoji
 	MarkPin      MarkKind = 4 // it stands on top, or does no more
 	MarkHide     MarkKind = 5 // deleted for this account only
+	MarkVote     MarkKind = 6 // one account's answer to a poll
+	MarkEntry    MarkKind = 7 // one line of a list
+	MarkClose    MarkKind = 8 // its author ended the poll or list
 )
 
 // ByAuthor reports whether only the author of a message can make such a mark.
-func (k MarkKind) ByAuthor() bool { return k == MarkEdit || k == MarkDelete }
+func (k MarkKind) ByAuthor() bool { return k == MarkEdit || k == MarkDelete || k == MarkClose }
+
+// About reports whether a message of a kind can have such a mark.
+func (k MarkKind) About(of Kind) bool {
+	switch k {
+	case MarkEdit:
+		return of == KindText
+	case MarkVote:
+		return of == KindPoll
+	case MarkEntry:
+		return of == KindList
+	case MarkClose:
+		return of == KindPoll || of == KindList
+	}
+	return true
+}
 
 // Lasting marks are there for good, and end all others of their message.
 func (k MarkKind) Lasting() bool { return k == MarkDelete || k == MarkHide }
@@ -44,13 +62,14 @@ func (s Stamp) Compare(t Stamp) int {
 }
 
 // A Mark is what an operation says of one message. Among the marks with one
-// place (Chat, Target, Kind, Account) the one that wins is kept, so the order in
+// place (Chat, Target, Kind, Account, Slot) the one that wins is kept, so the order in
 // which they arrive does not matter.
 type Mark struct {
 	Chat    omega.ChatID
 	Target  Link
 	Kind    MarkKind
 	Account omega.Fingerprint // zero where all accounts share one place
+	Slot    Slot              // of a MarkEntry: which line
 	Stamp   Stamp
 	Value   []byte // what is said; form by Kind
 }
@@ -103,6 +122,13 @@ func (m *Message) Marks() ([]Mark, error) {
 		if c.Pin.Pinned {
 			mark.Value = pinnedValue
 		}
+	case c.Kind == KindVote && c.Vote != nil:
+		mark.Target, mark.Kind, mark.Stamp.Version, mark.Value = c.Vote.Target, MarkVote, c.Vote.Version, c.Vote.value()
+	case c.Kind == KindEntry && c.Entry != nil:
+		mark.Target, mark.Kind, mark.Stamp.Version, mark.Value = c.Entry.Target, MarkEntry, c.Entry.Version, []byte(c.Text)
+		mark.Slot = c.Entry.Slot
+	case c.Kind == KindClose && c.Close != nil:
+		mark.Target, mark.Kind = c.Close.Target, MarkClose
 	default:
 		return nil, nil
 	}

@@ -130,6 +130,13 @@ func (c *Content) validOperation() bool {
 		return c.Reaction.Version > 0 && validReaction(c.Reaction.Emoji)
 	case c.Pin != nil:
 		return c.Pin.Version > 0
+	case c.Poll != nil:
+		n := len(c.Options())
+		return n >= MinOptions && n <= MaxOptions
+	case c.Vote != nil:
+		return c.Vote.valid()
+	case c.Entry != nil:
+		return c.Entry.Version > 0 && len(c.Text) <= MaxEntry
 	}
 	return true
 }

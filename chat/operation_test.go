@@ -49,6 +49,19 @@ func TestOperationContents(t *testing.T) {
 		{"reply", &Content{Kind: KindText, Text: "x", Reply: &Reply{Target: l, Quote: "y", Offset: 1}}, true},
 		{"reply to nothing", &Content{Kind: KindText, Text: "x", Reply: &Reply{}}, false},
 		{"long quote", &Content{Kind: KindText, Text: "x", Reply: &Reply{Target: l, Quote: string(make([]byte, MaxQuote+1))}}, false},
+		{"poll", &Content{Kind: KindPoll, Text: "吃什麼？", Lines: PollLines([]string{"飯", "麵"}), Poll: &Poll{}}, true},
+		{"poll with one answer", &Content{Kind: KindPoll, Text: "?", Lines: PollLines([]string{"飯"}), Poll: &Poll{}}, false},
+		{"poll with an empty answer", &Content{Kind: KindPoll, Text: "?", Lines: PollLines([]string{"飯", ""}), Poll: &Poll{}}, false},
+		{"text with answers", &Content{Kind: KindText, Text: "?", Lines: PollLines([]string{"飯", "麵"}), Poll: &Poll{}}, false},
+		{"vote", &Content{Kind: KindVote, Vote: &Vote{l, 1, []uint32{0, 3}}}, true},
+		{"vote no more", &Content{Kind: KindVote, Vote: &Vote{l, 2, nil}}, true},
+		{"vote twice for one", &Content{Kind: KindVote, Vote: &Vote{l, 1, []uint32{1, 1}}}, false},
+		{"vote far away", &Content{Kind: KindVote, Vote: &Vote{l, 1, []uint32{MaxOptions}}}, false},
+		{"list", &Content{Kind: KindList, Text: "團購"}, true},
+		{"entry", &Content{Kind: KindEntry, Text: "王小明 2 盒", Entry: &Entry{l, NewSlot(testTime, [2]byte{1, 2}), 1}}, true},
+		{"long entry", &Content{Kind: KindEntry, Text: string(make([]byte, MaxEntry+1)), Entry: &Entry{l, Slot{}, 1}}, false},
+		{"close", &Content{Kind: KindClose, Close: &Close{l}}, true},
+		{"close nothing", &Content{Kind: KindClose}, false},
 		{"silent", &Content{Kind: KindText, Text: "x", Silent: true}, true},
 		{"silent pin", &Content{Kind: KindPin, Pin: &Pin{l, 1, true}, Silent: true}, false},
 		{"forward", &Content{Kind: KindText, Text: "x", Forward: &Forward{testAccount(t, 1), "小明", testTime}}, true},
@@ -71,6 +84,23 @@ func TestOperationContents(t *testing.T) {
 	}
 	if _, err := DecodeContent([]byte("\x12\x04edit")); !errors.Is(err, ErrMalformed) {
 		t.Errorf("an edit of nothing: %v", err)
+	}
+}
+
+func TestVotesThatCount(t *testing.T) {
+	single := &Content{Kind: KindPoll, Lines: PollLines([]string{"a", "b", "c"}), Poll: &Poll{}}
+	multiple := &Content{Kind: KindPoll, Lines: single.Lines, Poll: &Poll{Multiple: true}}
+	for _, tt := range []struct {
+		poll    *Content
+		options []uint32
+		want    int
+	}{{single, nil, 0}, {single, []uint32{2}, 1}, {single, []uint32{3}, 0}, {single, []uint32{0, 1}, 0}, {multiple, []uint32{0, 2}, 2}, {multiple, []uint32{0, 3}, 0}, {NewText("x"), []uint32{0}, 0}} {
+		if got := tt.poll.Counts(tt.options); len(got) != tt.want {
+			t.Errorf("%v of %v: %v", tt.options, tt.poll.Poll, got)
+		}
+	}
+	if s := NewSlot(testTime, [2]byte{1, 2}); !s.Time().Equal(testTime) || s[6] != 1 {
+		t.Error(s, s.Time())
 	}
 }
 

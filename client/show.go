@@ -30,7 +30,11 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if m.Reply, err = c.showReply(tx, r); err != nil {
 		return m, err
 	}
-	return m, showOperation(tx, r, &m)
+	if err := c.showAnswers(tx, r, &m); err != nil {
+		return m, err
+	}
+	err = showOperation(tx, r, &m)
+	return m, err
 }
 
 // nameOf is how somebody calls themselves, "" if that is not known.
@@ -95,6 +99,12 @@ func showOperation(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
 		links = content.Delete.Targets
 	case content.Reaction != nil:
 		links, m.Emoji = []chat.Link{content.Reaction.Target}, content.Reaction.Emoji
+	case content.Vote != nil:
+		links = []chat.Link{content.Vote.Target}
+	case content.Entry != nil:
+		links = []chat.Link{content.Entry.Target}
+	case content.Close != nil:
+		links = []chat.Link{content.Close.Target}
 	case content.Pin != nil:
 		links, m.Pinned = []chat.Link{content.Pin.Target}, content.Pin.Pinned
 	}

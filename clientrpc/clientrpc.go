@@ -166,7 +166,7 @@ type Message struct {
 	Name     string            `json:"name,omitempty"` // the sender's profile name
 	Time     time.Time         `json:"time"`
 	Received time.Time         `json:"received,omitzero"`
-	Kind     string            `json:"kind"` // text, or an operation: edit, delete, reaction, pin
+	Kind     string            `json:"kind"` // text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close
 	Text     string            `json:"text"`
 	Secure   bool              `json:"secure"`
 	Verified bool              `json:"verified"`
@@ -183,6 +183,9 @@ type Message struct {
 	Silent    bool       `json:"silent,omitempty"`
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"`
+
+	Poll *Poll `json:"poll,omitempty"`
+	List *List `json:"list,omitempty"`
 
 	Targets []omega.ID `json:"targets,omitempty"` // of an operation: the messages that it is about, as far as they are here
 	Emoji   []string   `json:"emoji,omitempty"`   // of the operation reaction

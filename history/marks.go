@@ -23,6 +23,7 @@ const (
 const (
 	markedReaction = 1
 	markedPin      = 2
+	markedAnswer   = 4
 )
 
 // A Reaction is what one account says about a message by emoji.
@@ -52,6 +53,7 @@ type subject struct {
 	chat, position int64
 	link           []byte
 	account        []byte // its author
+	kind           string
 	gone, shown    int
 }
 
@@ -69,14 +71,16 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 		return err
 	case here && (s.shown == shownOperation || s.gone > 0 && !m.Kind.Lasting()):
 		return nil
+	case here && !m.Kind.About(chat.Kind(s.kind)):
+		return nil
 	case here && m.Kind.ByAuthor() && string(s.account) != string(address(m.Account)):
 		return nil
 	}
-	n, err := tx.exec(what, `INSERT INTO mark (chat, target, kind, account, author, version, time, device, value, waiting)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account) DO UPDATE SET author = excluded.author,
+	n, err := tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, author, version, time, device, value, waiting)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account, slot) DO UPDATE SET author = excluded.author,
 		version = excluded.version, time = excluded.time, device = excluded.device, value = excluded.value
 		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)`,
-		s.chat, s.link, int64(m.Kind), address(m.Account), address(author), int64(m.Stamp.Version), millis(m.Stamp.Time),
+		s.chat, s.link, int64(m.Kind), address(m.Account), slotColumn(m), address(author), int64(m.Stamp.Version), millis(m.Stamp.Time),
 		address(m.Stamp.Device), blob(m.Value), !here)
 	switch {
 	case err != nil:
@@ -96,8 +100,8 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 // subject reads the rest of s, by chat and link; false if there is no such
 // message that counts.
 func (tx *Tx) subject(what string, s *subject) (bool, error) {
-	err := tx.row(what, `SELECT position, account, gone, shown FROM message WHERE chat = ? AND link = ? AND verified = 1`,
-		[]any{s.chat, s.link}, &s.position, &s.account, &s.gone, &s.shown)
+	err := tx.row(what, `SELECT position, account, gone, shown, kind FROM message WHERE chat = ? AND link = ? AND verified = 1`,
+		[]any{s.chat, s.link}, &s.position, &s.account, &s.gone, &s.shown, &s.kind)
 	if notFound(err) {
 		return false, nil
 	}
@@ -121,7 +125,10 @@ func (tx *Tx) awaited(what string, number int64, link chat.Link) error {
 // settle makes a message what its marks say: a function of the message and the
 // marks, whatever the order in which they came.
 func (tx *Tx) settle(what string, s *subject) error {
-	if _, err := tx.exec(what, `DELETE FROM mark WHERE chat = ? AND target = ? AND kind IN (1, 2) AND account <> ?`, s.chat, s.link, s.account); err != nil {
+	if _, err := tx.exec(what, `DELETE FROM mark WHERE chat = ? AND target = ? AND kind IN (1, 2, 8) AND account <> ?`, s.chat, s.link, s.account); err != nil {
+		return err
+	}
+	if err := tx.forgetUnfit(what, s); err != nil {
 		return err
 	}
 	if _, err := tx.exec(what, `UPDATE mark SET waiting = 0 WHERE chat = ? AND target = ? AND waiting = 1`, s.chat, s.link); err != nil {
@@ -148,6 +155,8 @@ func (tx *Tx) settle(what string, s *subject) error {
 			flags |= markedReaction
 		case kind == chat.MarkPin && len(value) > 0:
 			flags |= markedPin
+		case kind == chat.MarkVote, kind == chat.MarkEntry, kind == chat.MarkClose:
+			flags |= markedAnswer
 		}
 		return nil
 	})
@@ -166,6 +175,27 @@ func (tx *Tx) settle(what string, s *subject) error {
 		_, err = tx.exec(what, `UPDATE message SET marks = ? WHERE position = ?`, flags, s.position)
 	}
 	return err
+}
+
+// forgetUnfit forgets marks that a message of this kind cannot have.
+func (tx *Tx) forgetUnfit(what string, s *subject) error {
+	for _, k := range []chat.MarkKind{chat.MarkEdit, chat.MarkVote, chat.MarkEntry, chat.MarkClose} {
+		if k.About(chat.Kind(s.kind)) {
+			continue
+		}
+		if _, err := tx.exec(what, `DELETE FROM mark WHERE chat = ? AND target = ? AND kind = ?`, s.chat, s.link, int64(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slotColumn is the name of the line that a mark is about; empty for others.
+func slotColumn(m *chat.Mark) []byte {
+	if m.Kind != chat.MarkEntry {
+		return []byte{}
+	}
+	return m.Slot[:]
 }
 
 // reword has the search find the text that is shown.
@@ -226,8 +256,8 @@ func (tx *Tx) erase(what string, s *subject, gone int) error {
 func (tx *Tx) NextVersion(m *chat.Mark) (uint32, error) {
 	var version int64
 	err := tx.row("read mark of message "+m.Target.String(), `SELECT coalesce(max(version), 0) + 1 FROM mark
-		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind = ? AND account = ?`,
-		[]any{m.Chat[:], m.Target[:], int64(m.Kind), address(m.Account)}, &version)
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind = ? AND account = ? AND slot = ?`,
+		[]any{m.Chat[:], m.Target[:], int64(m.Kind), address(m.Account), slotColumn(m)}, &version)
 	return uint32(version), err
 }
 

@@ -21,7 +21,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	lines := message(2, "see")
 	lines.Content.Lines, lines.Content.Seen = []string{"Media: x"}, omega.ID{5}
 	poll := message(3, "which?")
-	poll.Content.Kind = "poll"
+	poll.Content.Kind = "unheard-of"
 	receipt := mine(4, "", "queued")
 	receipt.Content = &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: fp(3), UpTo: 3, IDs: []omega.ID{}}}
 	failed := mine(5, "to nobody", "failed")

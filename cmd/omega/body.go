@@ -17,7 +17,7 @@ const kindText = "text"
 // body is what a message says, for people, in lines.
 func (a *app) body(m clientrpc.Message) string {
 	switch m.Kind {
-	case kindText:
+	case kindText, "poll", "list":
 		return a.textBody(m)
 	case "edit":
 		return a.text("message.edit", targets(m)) + "\n" + safe(m.Text)
@@ -28,6 +28,15 @@ func (a *app) body(m clientrpc.Message) string {
 			return a.text("message.noreaction", targets(m))
 		}
 		return a.text("message.reaction", safe(strings.Join(m.Emoji, " ")), targets(m))
+	case "vote":
+		return a.text("message.vote", targets(m))
+	case "entry":
+		if m.Text == "" {
+			return a.text("message.noentry", targets(m))
+		}
+		return a.text("message.entry", targets(m)) + "\n" + safe(m.Text)
+	case "close":
+		return a.text("message.close", targets(m))
 	case "pin":
 		if m.Pinned {
 			return a.text("message.pin", targets(m))
@@ -61,6 +70,7 @@ func (a *app) textBody(m clientrpc.Message) string {
 		lines = append(lines, a.replyLine(r))
 	}
 	lines = append(lines, safe(m.Text))
+	lines = append(lines, a.pollLines(m)...)
 	for _, e := range m.Entities {
 		if e.Type == "link" && e.Address != "" {
 			lines = append(lines, a.text("message.link", safe(e.Address)))

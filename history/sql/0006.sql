@@ -3,7 +3,7 @@
 ALTER TABLE message ADD COLUMN gone INTEGER NOT NULL DEFAULT 0;      -- 1: its author took it back; 2: deleted for this account only
 ALTER TABLE message ADD COLUMN edited BLOB NOT NULL DEFAULT x'';     -- encoded content that is shown in its place; empty: none
 ALTER TABLE message ADD COLUMN edit_time INTEGER NOT NULL DEFAULT 0; -- of that
-ALTER TABLE message ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;     -- 1: somebody reacted; 2: it is pinned
+ALTER TABLE message ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;     -- 1: somebody reacted; 2: it is pinned; 4: there are votes or lines, or it is closed
 ALTER TABLE message ADD COLUMN about BLOB NOT NULL DEFAULT x'';      -- of an edit: link of the message that it changes
 
 ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;      -- by others: this account read it on another device
@@ -21,13 +21,14 @@ CREATE TABLE mark (
   target  BLOB    NOT NULL,              -- link of the message
   kind    INTEGER NOT NULL,              -- chat.MarkKind
   account BLOB    NOT NULL DEFAULT x'',  -- whose place it is; empty: everybody's
+  slot    BLOB    NOT NULL DEFAULT x'',  -- which line of a list; 8 octets
   author  BLOB    NOT NULL DEFAULT x'',  -- who said it
   version INTEGER NOT NULL DEFAULT 0,    -- these three are the stamp
   time    INTEGER NOT NULL DEFAULT 0,
   device  BLOB    NOT NULL DEFAULT x'',
   value   BLOB    NOT NULL DEFAULT x'',
   waiting INTEGER NOT NULL DEFAULT 0,    -- 1: the message is not here
-  UNIQUE (chat, target, kind, account)
+  UNIQUE (chat, target, kind, account, slot)
 ) STRICT;
 
 CREATE INDEX mark_waiting ON mark (chat, author, number) WHERE waiting = 1;

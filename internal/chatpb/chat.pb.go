@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: a070d98b029fec4ec9fd04429367b4719250ebeeafaa244571faa7e9a495aa4e
+// source sha256: 186b32be9c5f8308c2e98a435f079b8b0040064cc1c3b11e0af17492a315b62b
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -43,10 +43,14 @@ type Content struct {
 	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`     // kind "delete"
 	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"` // kind "reaction"
 	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`   // kind "text"
+	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`         // kind "poll": the text asks, lines "Option: …" are the answers
 	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`           // kind "pin"
 	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`         // of any kind; now and then
 	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`       // kind "state"
 	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`    // kind "text": readers are told of it without a sound
+	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`         // kind "vote"
+	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`       // kind "entry": the text is the line
+	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`       // kind "close"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -172,6 +176,13 @@ func (x *Content) GetForward() *Forward {
 	return nil
 }
 
+func (x *Content) GetPoll() *Poll {
+	if x != nil {
+		return x.Poll
+	}
+	return nil
+}
+
 func (x *Content) GetPin() *Pin {
 	if x != nil {
 		return x.Pin
@@ -198,6 +209,27 @@ func (x *Content) GetSilent() bool {
 		return x.Silent
 	}
 	return false
+}
+
+func (x *Content) GetVote() *Vote {
+	if x != nil {
+		return x.Vote
+	}
+	return nil
+}
+
+func (x *Content) GetEntry() *Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Content) GetClose() *Close {
+	if x != nil {
+		return x.Close
+	}
+	return nil
 }
 
 // Entity says what a part of the text is. Offset and length count UTF-16 code
@@ -1063,12 +1095,224 @@ func (x *Setting) GetDevice() []byte {
 	return nil
 }
 
+// Poll says how a poll is answered.
+type Poll struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Multiple      bool                   `protobuf:"varint,1,opt,name=multiple,proto3" json:"multiple,omitempty"` // each may choose several answers
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Poll) Reset() {
+	*x = Poll{}
+	mi := &file_proto_chat_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Poll) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Poll) ProtoMessage() {}
+
+func (x *Poll) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Poll.ProtoReflect.Descriptor instead.
+func (*Poll) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Poll) GetMultiple() bool {
+	if x != nil {
+		return x.Multiple
+	}
+	return false
+}
+
+// Vote is all that its sender answers to a poll.
+type Vote struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`           // 16: link of the poll
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`        // CHAT-26
+	Options       []uint32               `protobuf:"varint,3,rep,packed,name=options,proto3" json:"options,omitempty"` // numbers of the answers, from 0, ascending; none: no answer any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vote) Reset() {
+	*x = Vote{}
+	mi := &file_proto_chat_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vote) ProtoMessage() {}
+
+func (x *Vote) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vote.ProtoReflect.Descriptor instead.
+func (*Vote) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Vote) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Vote) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Vote) GetOptions() []uint32 {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// Entry is one line of a list.
+type Entry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`    // 16: link of the list
+	Slot          []byte                 `protobuf:"bytes,2,opt,name=slot,proto3" json:"slot,omitempty"`        // 8: u48 time in milliseconds, 2 random octets; the line's name, and its place
+	Version       uint32                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // CHAT-26
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entry) Reset() {
+	*x = Entry{}
+	mi := &file_proto_chat_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entry) ProtoMessage() {}
+
+func (x *Entry) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entry.ProtoReflect.Descriptor instead.
+func (*Entry) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Entry) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Entry) GetSlot() []byte {
+	if x != nil {
+		return x.Slot
+	}
+	return nil
+}
+
+func (x *Entry) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Close ends a poll or a list.
+type Close struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"` // 16: its link
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Close) Reset() {
+	*x = Close{}
+	mi := &file_proto_chat_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Close) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Close) ProtoMessage() {}
+
+func (x *Close) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Close.ProtoReflect.Descriptor instead.
+func (*Close) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Close) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\x95\x05\n" +
+	"omega.chat\"\xad\x06\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1083,11 +1327,15 @@ const file_proto_chat_proto_rawDesc = "" +
 	" \x01(\v2\x10.omega.chat.EditR\x04edit\x12*\n" +
 	"\x06delete\x18\v \x01(\v2\x12.omega.chat.DeleteR\x06delete\x120\n" +
 	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12-\n" +
-	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12!\n" +
+	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
+	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
 	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12$\n" +
 	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
 	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
-	"\x06silent\x18\x19 \x01(\bR\x06silentJ\x04\b\r\x10\x0eJ\x04\b\x0f\x10\x10J\x04\b\x11\x10\x17J\x04\b\x1a\x10@\"\x9c\x01\n" +
+	"\x06silent\x18\x19 \x01(\bR\x06silent\x12$\n" +
+	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
+	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
+	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05closeJ\x04\b\r\x10\x0eJ\x04\b\x11\x10\x17J\x04\b\x1d\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -1146,7 +1394,19 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x05value\x18\x03 \x01(\fR\x05value\x12\x18\n" +
 	"\aversion\x18\x04 \x01(\rR\aversion\x12\x12\n" +
 	"\x04time\x18\x05 \x01(\x04R\x04time\x12\x16\n" +
-	"\x06device\x18\x06 \x01(\fR\x06deviceB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x06device\x18\x06 \x01(\fR\x06device\"\"\n" +
+	"\x04Poll\x12\x1a\n" +
+	"\bmultiple\x18\x01 \x01(\bR\bmultiple\"R\n" +
+	"\x04Vote\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
+	"\aoptions\x18\x03 \x03(\rR\aoptions\"M\n" +
+	"\x05Entry\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x12\n" +
+	"\x04slot\x18\x02 \x01(\fR\x04slot\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\"\x1f\n" +
+	"\x05Close\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06targetB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1160,7 +1420,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1177,6 +1437,10 @@ var file_proto_chat_proto_goTypes = []any{
 	(*RecordRef)(nil),     // 12: omega.chat.RecordRef
 	(*State)(nil),         // 13: omega.chat.State
 	(*Setting)(nil),       // 14: omega.chat.Setting
+	(*Poll)(nil),          // 15: omega.chat.Poll
+	(*Vote)(nil),          // 16: omega.chat.Vote
+	(*Entry)(nil),         // 17: omega.chat.Entry
+	(*Close)(nil),         // 18: omega.chat.Close
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1188,17 +1452,21 @@ var file_proto_chat_proto_depIdxs = []int32{
 	5,  // 6: omega.chat.Content.delete:type_name -> omega.chat.Delete
 	6,  // 7: omega.chat.Content.reaction:type_name -> omega.chat.Reaction
 	3,  // 8: omega.chat.Content.forward:type_name -> omega.chat.Forward
-	7,  // 9: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	11, // 10: omega.chat.Content.view:type_name -> omega.chat.View
-	13, // 11: omega.chat.Content.state:type_name -> omega.chat.State
-	12, // 12: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 13: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	14, // 14: omega.chat.State.settings:type_name -> omega.chat.Setting
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 9: omega.chat.Content.poll:type_name -> omega.chat.Poll
+	7,  // 10: omega.chat.Content.pin:type_name -> omega.chat.Pin
+	11, // 11: omega.chat.Content.view:type_name -> omega.chat.View
+	13, // 12: omega.chat.Content.state:type_name -> omega.chat.State
+	16, // 13: omega.chat.Content.vote:type_name -> omega.chat.Vote
+	17, // 14: omega.chat.Content.entry:type_name -> omega.chat.Entry
+	18, // 15: omega.chat.Content.close:type_name -> omega.chat.Close
+	12, // 16: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 17: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 18: omega.chat.State.settings:type_name -> omega.chat.Setting
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1212,7 +1480,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
