@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/chatpb"
@@ -182,6 +183,9 @@ func FuzzMarkup(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return // nobody types that
+		}
 		text, list := ParseMarkup(s)
 		if len(text) > len(s) {
 			t.Errorf("longer than it was: %q", text)

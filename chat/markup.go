@@ -17,7 +17,8 @@ var pairs = []struct {
 	{"**", EntityBold}, {"__", EntityItalic}, {"++", EntityUnderline}, {"~~", EntityStrike}, {"||", EntitySpoiler},
 }
 
-// ParseMarkup turns what a person typed into a text and its entities:
+// ParseMarkup turns what a person typed, which is UTF-8, into a text and its
+// entities:
 //
 //	**bold**  __italic__  ++underline++  ~~strike~~  ||spoiler||  `code`
 //	[text](https://address)   @[name](FINGERPRINT)
