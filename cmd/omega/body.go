@@ -113,7 +113,7 @@ func (a *app) forwardLine(f *clientrpc.ForwardOf) string {
 	if f.Hidden {
 		return a.text("message.forwardhidden")
 	}
-	line := a.text("message.forward", strings.TrimSpace(safe(f.Name)+" "+f.From.String()[:16]))
+	line := a.text("message.forward", strings.TrimSpace(safe(f.Name)+" "+keyID(f.From)))
 	if !f.Time.IsZero() {
 		line += " " + a.clock(f.Time)
 	}

@@ -155,11 +155,16 @@ var ticks = map[string]string{
 // failures are the words for why a message of one's own could not be sent.
 var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
 
+// keyID is the end of a fingerprint, as gpg shows it.
+func keyID(f omega.Fingerprint) string {
+	s := f.String()
+	return s[max(0, len(s)-16):]
+}
+
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
-	fp := m.From.String()
-	short := fp[max(0, len(fp)-16):] // the key ID, as gpg shows it
+	short := keyID(m.From)
 	if m.State != "" && m.Name != "" {
 		short = "" // one's own
 	}

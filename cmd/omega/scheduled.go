@@ -51,7 +51,7 @@ func (c *scheduledCmd) Run(ctx context.Context, a *app) error {
 			}
 			continue
 		}
-		a.columns(t.ID.String(), a.clock(t.At), t.To.String()[:16])
+		a.columns(t.ID.String(), a.clock(t.At), keyID(t.To))
 		a.printf("    %s\n", safe(t.Text))
 	}
 	return nil
