@@ -55,6 +55,7 @@ type subject struct {
 	account        []byte // its author
 	kind           string
 	gone, shown    int
+	verified       bool
 }
 
 // PutMark keeps a mark, if it wins, and has its message look accordingly. It is
@@ -65,7 +66,8 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 	if err := tx.row(what, `SELECT number FROM chat WHERE id = ?`, []any{m.Chat[:]}, &s.chat); err != nil {
 		return err
 	}
-	here, err := tx.subject(what, s)
+	found, err := tx.subject(what, s)
+	here := found && (s.verified || m.Kind == chat.MarkHide) // nobody needs a signature to be rid of something
 	switch {
 	case err != nil:
 		return err
@@ -85,8 +87,10 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 	switch {
 	case err != nil:
 		return err
-	case here && n > 0:
+	case here && n > 0 && s.verified:
 		return tx.settle(what, s)
+	case here && n > 0:
+		return tx.erase(what, s, goneHidden)
 	case here && m.Kind == chat.MarkEdit:
 		return tx.forgetEdits(what, s)
 	case n == 0:
@@ -98,10 +102,10 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 }
 
 // subject reads the rest of s, by chat and link; false if there is no such
-// message that counts.
+// message.
 func (tx *Tx) subject(what string, s *subject) (bool, error) {
-	err := tx.row(what, `SELECT position, account, gone, shown, kind FROM message WHERE chat = ? AND link = ? AND verified = 1`,
-		[]any{s.chat, s.link}, &s.position, &s.account, &s.gone, &s.shown, &s.kind)
+	err := tx.row(what, `SELECT position, account, gone, shown, kind, verified FROM message WHERE chat = ? AND link = ?`,
+		[]any{s.chat, s.link}, &s.position, &s.account, &s.gone, &s.shown, &s.kind, &s.verified)
 	if notFound(err) {
 		return false, nil
 	}
@@ -110,16 +114,22 @@ func (tx *Tx) subject(what string, s *subject) (bool, error) {
 
 // awaited lets marks that waited for a message have their effect.
 func (tx *Tx) awaited(what string, number int64, link chat.Link) error {
-	var n int
-	err := tx.row(what, `SELECT count(*) FROM mark WHERE chat = ? AND target = ? AND waiting = 1`, []any{number, link[:]}, &n)
+	var n, hidden int
+	err := tx.row(what, `SELECT count(*), coalesce(sum(kind = 5), 0) FROM mark WHERE chat = ? AND target = ? AND waiting = 1`,
+		[]any{number, link[:]}, &n, &hidden)
 	if err != nil || n == 0 {
 		return err
 	}
 	s := &subject{chat: number, link: link[:]}
-	if here, err := tx.subject(what, s); err != nil || !here {
+	switch here, err := tx.subject(what, s); {
+	case err != nil || !here:
 		return err
+	case s.verified:
+		return tx.settle(what, s)
+	case hidden > 0:
+		return tx.erase(what, s, goneHidden)
 	}
-	return tx.settle(what, s)
+	return nil
 }
 
 // settle makes a message what its marks say: a function of the message and the
@@ -252,10 +262,11 @@ func (tx *Tx) erase(what string, s *subject, gone int) error {
 	return tx.unindex(s.position)
 }
 
-// NextVersion returns the version of what is said next at a mark's place.
+// NextVersion returns the version of what is said next at a mark's place. At the
+// last one there is, the later word counts: nobody can have the last one.
 func (tx *Tx) NextVersion(m *chat.Mark) (uint32, error) {
 	var version int64
-	err := tx.row("read mark of message "+m.Target.String(), `SELECT coalesce(max(version), 0) + 1 FROM mark
+	err := tx.row("read mark of message "+m.Target.String(), `SELECT min(coalesce(max(version), 0) + 1, 4294967295) FROM mark
 		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind = ? AND account = ? AND slot = ?`,
 		[]any{m.Chat[:], m.Target[:], int64(m.Kind), address(m.Account), slotColumn(m)}, &version)
 	return uint32(version), err

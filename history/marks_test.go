@@ -99,6 +99,10 @@ func TestOperations(t *testing.T) {
 		if pins, err := tx.Pinned(c, 9); err != nil || len(pins) != 1 || pins[0].ID != one.ID {
 			t.Errorf("pinned %v, %v", pins, err)
 		}
+		must(t, tx.PutMark(&chat.Mark{Chat: c, Target: chat.Link{9}, Kind: chat.MarkPin, Stamp: chat.Stamp{Version: 4294967295}}, fp(2)))
+		if v, err := tx.NextVersion(&chat.Mark{Chat: c, Target: chat.Link{9}, Kind: chat.MarkPin}); v != 4294967295 || err != nil {
+			t.Errorf("after the last version %d, %v", v, err)
+		}
 		if v, err := tx.NextVersion(&chat.Mark{Chat: c, Target: link, Kind: chat.MarkEdit, Account: fp(2)}); v != 4 || err != nil {
 			t.Errorf("next version %d, %v", v, err)
 		}
@@ -161,6 +165,18 @@ func TestHidden(t *testing.T) {
 		ch, err := tx.Chat(m.Chat)
 		if err != nil || ch.Unread != 1 || ch.Last.Content.Text != "one" {
 			t.Errorf("%+v, %v", ch, err)
+		}
+		for n, late := range []bool{false, true} { // nor what is not verified
+			bad := message(7+n, "junk")
+			bad.Verified, bad.Problem = false, chat.ProblemSignature
+			hide := &chat.Mark{Chat: m.Chat, Target: bad.Link(), Kind: chat.MarkHide}
+			if late {
+				must(t, tx.PutMark(hide, fp(1)))
+			}
+			must(t, tx.put(bad))
+			if !late {
+				must(t, tx.PutMark(hide, fp(1)))
+			}
 		}
 		must(t, tx.put(message(2, "two")))
 		if page, _ := tx.Page(m.Chat, omega.ID{}, 9); len(page) != 1 {

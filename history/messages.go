@@ -53,7 +53,7 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if shown == shownMessage {
 		err = tx.noteMessage(what, number, position, r, read)
 	}
-	if err == nil && shown == shownMessage && r.Verified {
+	if err == nil && shown == shownMessage {
 		err = tx.awaited(what, number, link)
 	}
 	return position, err

@@ -29,7 +29,7 @@ func (tx *Tx) PutSetting(s *chat.Setting) (bool, error) {
 // NextSetting returns the version of what is said next of a setting.
 func (tx *Tx) NextSetting(name string, subject []byte) (uint32, error) {
 	var version int64
-	err := tx.row("read setting "+name, `SELECT coalesce(max(version), 0) + 1 FROM register WHERE name = ? AND subject = ?`,
+	err := tx.row("read setting "+name, `SELECT min(coalesce(max(version), 0) + 1, 4294967295) FROM register WHERE name = ? AND subject = ?`,
 		[]any{name, blob(subject)}, &version)
 	return uint32(version), err
 }
