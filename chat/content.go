@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -96,6 +97,7 @@ type Content struct {
 	Entry    *Entry         // KindEntry
 	Close    *Close         // KindClose
 	State    []Setting      // KindState
+	Lifetime time.Duration  // KindText; whole seconds after which it is erased everywhere; 0: it stays
 	Silent   bool           // KindText; people are told of it without a sound
 	View     *View          // of any kind; set by the sender when it is to be told
 
@@ -162,7 +164,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.View == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -171,7 +173,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
-	p.State, p.Silent = encodeSettings(c.State), c.Silent
+	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -210,6 +212,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	}
 	if c.Kind == KindText {
 		c.Reply, c.Forward, c.Silent = readReply(p.Reply), readForward(p.Forward), p.Silent
+		c.Lifetime = time.Duration(min(p.Lifetime, uint32(MaxMessageLife/time.Second))) * time.Second
 	}
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
@@ -258,7 +261,8 @@ func (c *Content) fits() bool {
 		(c.Close != nil) == (k == KindClose) &&
 		(len(c.State) > 0) == (k == KindState) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
-		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText)
+		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
+		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0
 }
 
 // validLine reports whether a line may be added to a transcript: "Name: value"

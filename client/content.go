@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -19,6 +20,10 @@ func (c *Client) compose(ctx context.Context, peer omega.Fingerprint, p clientrp
 	if err != nil {
 		return nil, err
 	}
+	if p.Expire < 0 || p.Expire > chat.MaxMessageLife {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.lifetime", chat.MaxMessageLife), i18n.T("next.sooner"), nil)
+	}
+	content.Lifetime = p.Expire.Round(time.Second)
 	if content.Silent = p.Silent; p.Reply == nil {
 		return content, nil
 	}

@@ -48,7 +48,12 @@ func (c *Client) outbox(ctx context.Context) {
 			c.cfg.log().Error("outbox not sent", "err", err)
 			next = c.cfg.now().Add(minAgain)
 		}
-		timer := time.NewTimer(w.pause(next))
+		expiry, err := c.expire(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.log().Error("messages not erased", "err", err)
+			expiry = c.cfg.now().Add(maxAgain)
+		}
+		timer := time.NewTimer(w.pause(sooner(next, expiry)))
 		select {
 		case a := <-w.answers:
 			err := w.settle(ctx, a)

@@ -108,6 +108,8 @@ type SendParams struct {
 	Reply    *ReplyTo `json:"reply,omitempty"`
 	Silent   bool     `json:"silent,omitempty"` // the other side is told without a sound
 
+	Expire time.Duration `json:"expire,omitempty"` // it is erased everywhere so long after it was sent; whole seconds; 0: it stays
+
 	// At is when it is to be sent, by this device; what is not later than now is
 	// sent now. Until then the state is StateScheduled, and nothing is waited for.
 	At time.Time `json:"at,omitzero"`
@@ -181,6 +183,7 @@ type Message struct {
 	Edited    time.Time  `json:"edited,omitzero"` // when its author put Text in the place of what was signed
 	Deleted   bool       `json:"deleted,omitempty"`
 	Silent    bool       `json:"silent,omitempty"`
+	Expires   time.Time  `json:"expires,omitzero"` // when it is erased
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"`
 

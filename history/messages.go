@@ -30,19 +30,23 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	var expires int64
+	if r.Verified {
+		expires = millis(r.Expires())
+	}
 	var head []byte
 	if len(r.Transcript) > 0 {
 		head = r.Head()
 	}
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
 		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
 		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read}, &position)
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires}, &position)
 	if notFound(err) { // nothing changed
 		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
 		return position, err

@@ -33,6 +33,7 @@ func TestPlans(t *testing.T) {
 			operation(5, 2, &chat.Content{Kind: chat.KindReaction, Reaction: &chat.Reaction{Target: message(1, "x").Link(), Version: 1, Emoji: []string{"推"}}}))
 		tx.Linked(c, message(1, "x").Link())
 		tx.InChat(c, id)
+		tx.Expire(testTime, 5)
 		tx.Pinned(c, 5)
 		tx.NextVersion(&chat.Mark{Chat: c})
 		tx.do(operation(6, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{message(1, "x").Link()}}}))

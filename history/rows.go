@@ -138,7 +138,7 @@ func contentColumn(m *chat.Message) ([]byte, error) {
 	if c.Kind == chat.KindResent {
 		return []byte{}, nil
 	}
-	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 && len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && !c.Silent {
+	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 && len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 {
 		raw, err := c.Raw()
 		if err != nil {
 			return nil, err

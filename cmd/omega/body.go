@@ -80,6 +80,9 @@ func (a *app) textBody(m clientrpc.Message) string {
 	if !m.Edited.IsZero() {
 		notes = append(notes, a.text("message.edited", a.clock(m.Edited)))
 	}
+	if !m.Expires.IsZero() {
+		notes = append(notes, a.text("message.expires", a.clock(m.Expires)))
+	}
 	if m.Pinned {
 		notes = append(notes, a.text("message.pinned"))
 	}

@@ -25,7 +25,7 @@ type messageCommands struct {
 // messageHelp are their texts, as helpKeys are those of other commands.
 var messageHelp = []string{
 	"forward", "forward_hide", "edit", "edit_text", "remove", "remove_forme", "remove_ids", "react", "react_emoji", "pin", "unpin", "pins",
-	"message_id", "message_chat", "send_reply", "send_quote", "send_markup", "send_silent", "send_at", "scheduled", "scheduled_list", "scheduled_cancel",
+	"message_id", "message_chat", "send_reply", "send_quote", "send_markup", "send_silent", "send_at", "send_expire", "scheduled", "scheduled_list", "scheduled_cancel",
 }
 
 // A delivered is how long a command waits for what it sends.

@@ -7,7 +7,9 @@ ALTER TABLE message ADD COLUMN marks INTEGER NOT NULL DEFAULT 0;     -- 1: someb
 ALTER TABLE message ADD COLUMN about BLOB NOT NULL DEFAULT x'';      -- of an edit: link of the message that it changes
 
 ALTER TABLE message ADD COLUMN read INTEGER NOT NULL DEFAULT 0;      -- by others: this account read it on another device
+ALTER TABLE message ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;   -- when it is to be erased; 0: never
 
+CREATE INDEX message_expires ON message (expires) WHERE expires > 0;
 CREATE INDEX message_about ON message (chat, about) WHERE about <> x'';
 
 -- shown is 2 for operations: readers are told of them, and pages leave them out.

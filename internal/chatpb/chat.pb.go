@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 186b32be9c5f8308c2e98a435f079b8b0040064cc1c3b11e0af17492a315b62b
+// source sha256: 66734861ff02c39d19e2694dfcb1cc140e0d98c5ba724837f28f7dce3dd582d6
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -30,27 +30,28 @@ const (
 // Content is the body of one message.
 type Content struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`          // of a message for people; UTF-8, at most 64 KiB
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`          // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
-	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`          // 16: id of the last message that the sender had seen; empty if unsaid
-	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`          // additional transcript lines, "Name: value"
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`    // kinds "delivered" and "read"
-	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`      // kind "resend"
-	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`      // kind "resent"
-	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`  // kinds "text" and "edit": what parts of the text are
-	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`        // kind "text"
-	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`         // kind "edit": text and entities are the new ones
-	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`     // kind "delete"
-	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"` // kind "reaction"
-	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`   // kind "text"
-	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`         // kind "poll": the text asks, lines "Option: …" are the answers
-	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`           // kind "pin"
-	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`         // of any kind; now and then
-	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`       // kind "state"
-	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`    // kind "text": readers are told of it without a sound
-	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`         // kind "vote"
-	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`       // kind "entry": the text is the line
-	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`       // kind "close"
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`           // of a message for people; UTF-8, at most 64 KiB
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`           // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`           // 16: id of the last message that the sender had seen; empty if unsaid
+	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`           // additional transcript lines, "Name: value"
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`     // kinds "delivered" and "read"
+	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`       // kind "resend"
+	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`       // kind "resent"
+	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`   // kinds "text" and "edit": what parts of the text are
+	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`         // kind "text"
+	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`          // kind "edit": text and entities are the new ones
+	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`      // kind "delete"
+	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`  // kind "reaction"
+	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`    // kind "text"
+	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`          // kind "poll": the text asks, lines "Option: …" are the answers
+	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`            // kind "pin"
+	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`          // of any kind; now and then
+	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`        // kind "state"
+	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`     // kind "text": readers are told of it without a sound
+	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`          // kind "vote"
+	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`        // kind "entry": the text is the line
+	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`        // kind "close"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +189,13 @@ func (x *Content) GetPin() *Pin {
 		return x.Pin
 	}
 	return nil
+}
+
+func (x *Content) GetLifetime() uint32 {
+	if x != nil {
+		return x.Lifetime
+	}
+	return 0
 }
 
 func (x *Content) GetView() *View {
@@ -1312,7 +1320,7 @@ var File_proto_chat_proto protoreflect.FileDescriptor
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xad\x06\n" +
+	"omega.chat\"\xc9\x06\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1329,13 +1337,14 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12-\n" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
 	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
-	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12$\n" +
+	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12\x1a\n" +
+	"\blifetime\x18\x16 \x01(\rR\blifetime\x12$\n" +
 	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
 	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
 	"\x06silent\x18\x19 \x01(\bR\x06silent\x12$\n" +
 	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
-	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05closeJ\x04\b\r\x10\x0eJ\x04\b\x11\x10\x17J\x04\b\x1d\x10@\"\x9c\x01\n" +
+	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05closeJ\x04\b\r\x10\x0eJ\x04\b\x11\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +

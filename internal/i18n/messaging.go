@@ -152,4 +152,8 @@ var messaging = map[string]entry{
 	"message.entry":      {"在接龍 {0} 寫了：", "wrote in the list {0}:"},
 	"message.noentry":    {"刪掉接龍 {0} 裡的一行", "took a line out of the list {0}"},
 	"message.close":      {"結束了 {0}", "closed {0}"},
+
+	"help.send_expire": {"閱後即焚：傳送後多久，例如 24h，從雙方的裝置刪除；不能保證對方沒有另外留存。", "Have it erased on both sides so long after it was sent, such as 24h; nothing keeps the other side from copying it before."},
+	"why.lifetime":     {"時間要是 1 秒到 {0}", "that must be one second to {0}"},
+	"message.expires":  {"🔥 {0} 刪除", "🔥 erased at {0}"},
 }
