@@ -19,6 +19,7 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Limits of this package; readers check them before they take memory.
@@ -33,6 +34,10 @@ const (
 
 	// MaxIDs is how many ids or sequences one receipt or request may list.
 	MaxIDs = 256
+
+	// MaxMessageLife is the longest time after which a message may be erased
+	// (spec/chat.md, CHAT-31).
+	MaxMessageLife = 366 * 24 * time.Hour
 
 	// maxRecord is the longest text of a key record in octets: 256 accounts
 	// with a few devices each fit, and an envelope holds no more.

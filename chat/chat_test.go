@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -118,8 +119,13 @@ func TestSealChecks(t *testing.T) {
 	if s.State().Sequence != 0 || s.State().Key != nil {
 		t.Error("failures moved the sender")
 	}
-	if _, err := NewRoster(alice.cert, alice.devices[0].id.Device(), alice.cert, testTime); err == nil {
-		t.Error("a roster without readers")
+	if _, err := NewRoster(alice.cert, alice.devices[0].id.Device(), w.person(t, 9, 0).cert, testTime); !errors.Is(err, ErrNoReaders) {
+		t.Errorf("a roster without readers: %v", err)
+	}
+	own, err := NewRoster(alice.cert, alice.devices[0].id.Device(), alice.cert, testTime)
+	must(t, err)
+	if note := alice.sender(t, alice).text(t, own, "for myself"); len(own.readers) != 0 || !note.Message.Verified {
+		t.Error("an account with one device cannot write to itself")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -27,12 +28,32 @@ const (
 	KindRead      Kind = "read"      // receipt: its user saw them
 	KindResend    Kind = "resend"    // please send again
 	KindResent    Kind = "resent"    // a message once more
+	KindEdit      Kind = "edit"      // another text for a message
+	KindDelete    Kind = "delete"    // takes messages back
+	KindReaction  Kind = "reaction"  // emoji for a message
+	KindPin       Kind = "pin"       // puts a message on top, or takes it down
+	KindPoll      Kind = "poll"      // a question with answers to choose from
+	KindVote      Kind = "vote"      // an answer to a poll
+	KindList      Kind = "list"      // a list that all add lines to
+	KindEntry     Kind = "entry"     // a line of a list
+	KindClose     Kind = "close"     // ends a poll or a list
+	KindState     Kind = "state"     // settings, among the devices of one account
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindDelivered, KindRead, KindResend, KindResent:
+	case KindText, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList:
+		return true
+	}
+	return k.Operation()
+}
+
+// Operation reports whether k changes other messages: people are told of it, and
+// it has no place of its own in the chat.
+func (k Kind) Operation() bool {
+	switch k {
+	case KindEdit, KindDelete, KindReaction, KindPin, KindVote, KindEntry, KindClose:
 		return true
 	}
 	return false
@@ -40,7 +61,9 @@ func (k Kind) Known() bool {
 
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
-func (k Kind) Control() bool { return k.Known() && k != KindText }
+func (k Kind) Control() bool {
+	return k.Known() && k != KindText && k != KindPoll && k != KindList && !k.Operation()
+}
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {
@@ -52,17 +75,31 @@ func (k Kind) valid() bool {
 	return len(k) >= 1 && len(k) <= 32
 }
 
-// A Content is the body of one message. At most one of the pointers is set:
-// the one that belongs to Kind.
+// A Content is the body of one message. Of the pointers only those are set that
+// belong to Kind.
 type Content struct {
-	Kind    Kind
-	Text    string         // UTF-8, at most omega.MaxText; signed exactly as it is
-	Seen    omega.ID       // last message the sender had seen; zero if unsaid
-	Lines   []string       // additional transcript lines, "Name: value"
-	Receipt *Receipt       // KindDelivered, KindRead
-	Resend  *ResendRequest // KindResend
-	Resent  *Resent        // KindResent
-	View    *View          // of any kind; set by the sender when it is to be told
+	Kind     Kind
+	Text     string         // UTF-8, at most omega.MaxText; signed exactly as it is
+	Seen     omega.ID       // last message the sender had seen; zero if unsaid
+	Lines    []string       // additional transcript lines, "Name: value"
+	Entities []Entity       // KindText, KindEdit; what parts of Text are
+	Reply    *Reply         // KindText; nil: it answers none
+	Forward  *Forward       // KindText; nil: the sender wrote it
+	Receipt  *Receipt       // KindDelivered, KindRead
+	Resend   *ResendRequest // KindResend
+	Resent   *Resent        // KindResent
+	Edit     *Edit          // KindEdit
+	Delete   *Delete        // KindDelete
+	Reaction *Reaction      // KindReaction
+	Pin      *Pin           // KindPin
+	Poll     *Poll          // KindPoll; its answers are Lines
+	Vote     *Vote          // KindVote
+	Entry    *Entry         // KindEntry
+	Close    *Close         // KindClose
+	State    []Setting      // KindState
+	Lifetime time.Duration  // KindText; whole seconds after which it is erased everywhere; 0: it stays
+	Silent   bool           // KindText; people are told of it without a sound
+	View     *View          // of any kind; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -111,7 +148,9 @@ func (c *Content) Raw() ([]byte, error) {
 	if !c.Seen.IsZero() {
 		p.Seen = c.Seen[:]
 	}
-	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
+	if !c.plain() {
+		c.encodeRest(p)
+	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s content: %w", c.Kind, err)
@@ -120,6 +159,21 @@ func (c *Content) Raw() ([]byte, error) {
 		raw = []byte{}
 	}
 	return raw, nil
+}
+
+// plain reports whether all of a new content stands readable in the transcript.
+func (c *Content) plain() bool {
+	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil
+}
+
+// encodeRest writes the fields that do not stand readable in the transcript.
+func (c *Content) encodeRest(p *chatpb.Content) {
+	p.Entities, p.Reply, p.Forward = encodeEntities(c.Entities), c.Reply.encode(), c.Forward.encode()
+	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
+	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
+	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
+	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -150,6 +204,16 @@ func (c *Content) decodeRest(rest []byte) error {
 	}
 	r := fieldReader{}
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
+	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
+	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
+	c.State = r.settings(p.State)
+	if c.Kind == KindText || c.Kind == KindEdit {
+		c.Entities = readEntities(c.Text, p.Entities)
+	}
+	if c.Kind == KindText {
+		c.Reply, c.Forward, c.Silent = readReply(p.Reply), readForward(p.Forward), p.Silent
+		c.Lifetime = time.Duration(min(p.Lifetime, uint32(MaxMessageLife/time.Second))) * time.Second
+	}
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
 	}
@@ -165,10 +229,10 @@ func (c *Content) check() error {
 		return malformed("text is not UTF-8")
 	case !c.Kind.valid():
 		return malformed("kind %q", string(c.Kind))
-	case c.Kind.Known() && (c.Receipt != nil) != (c.Kind == KindDelivered || c.Kind == KindRead),
-		c.Kind.Known() && (c.Resend != nil) != (c.Kind == KindResend),
-		c.Kind.Known() && (c.Resent != nil) != (c.Kind == KindResent):
+	case c.Kind.Known() && (!c.fits() || !c.validOperation() || !validSettings(c.State)):
 		return malformed("content does not fit its kind %s", c.Kind)
+	case !ValidEntities(c.Text, c.Entities), !c.Reply.valid(), !c.Forward.valid():
+		return malformed("entities, reply or forward of a %s", c.Kind)
 	case c.Receipt != nil && len(c.Receipt.IDs) > MaxIDs, c.Resend != nil && len(c.Resend.Sequences) > MaxIDs:
 		return fmt.Errorf("%w: more than %d ids", ErrTooLarge, MaxIDs)
 	}
@@ -178,6 +242,27 @@ func (c *Content) check() error {
 		}
 	}
 	return nil
+}
+
+// fits reports whether a content has what its kind needs, and nothing that other
+// kinds need.
+func (c *Content) fits() bool {
+	k := c.Kind
+	return (c.Receipt != nil) == (k == KindDelivered || k == KindRead) &&
+		(c.Resend != nil) == (k == KindResend) &&
+		(c.Resent != nil) == (k == KindResent) &&
+		(c.Edit != nil) == (k == KindEdit) &&
+		(c.Delete != nil) == (k == KindDelete) &&
+		(c.Reaction != nil) == (k == KindReaction) &&
+		(c.Pin != nil) == (k == KindPin) &&
+		(c.Poll != nil) == (k == KindPoll) &&
+		(c.Vote != nil) == (k == KindVote) &&
+		(c.Entry != nil) == (k == KindEntry) &&
+		(c.Close != nil) == (k == KindClose) &&
+		(len(c.State) > 0) == (k == KindState) &&
+		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
+		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
+		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0
 }
 
 // validLine reports whether a line may be added to a transcript: "Name: value"
@@ -262,7 +347,7 @@ func (f *contentFields) set(num protowire.Number, value []byte) bool {
 // contentHash is the SHA-256 of all that does not stand readable in the
 // transcript; zero if there is no such field.
 func (c *Content) contentHash(raw []byte) (Hash, error) {
-	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil && c.View == nil {
+	if c.raw != nil || c.plain() {
 		return c.hash, nil
 	}
 	f, err := splitContent(raw)

@@ -22,7 +22,7 @@ func TestContentRoundTrip(t *testing.T) {
 		{Kind: KindRead, Receipt: &Receipt{Device: d.id.Device(), IDs: []omega.ID{}}},
 		{Kind: KindResend, Resend: &ResendRequest{Locator: Locator{1}}},
 		{Kind: KindResend, Resend: &ResendRequest{Device: d.id.Device(), Chat: roster.Chat, Sequences: []uint32{1, 9}}},
-		{Kind: "poll", Text: "which?"},
+		{Kind: "unheard-of", Text: "which?"},
 	} {
 		sealed := s.at(t, testTime, roster, c)
 		got := wantMessage(t, d.receive(t, sealed, testTime), ProblemNone).Content
@@ -32,7 +32,7 @@ func TestContentRoundTrip(t *testing.T) {
 		if !reflect.DeepEqual(got, c) || !reflect.DeepEqual(again, c) {
 			t.Errorf("got %+v, want %+v", got, c)
 		}
-		if c.Kind.Control() != (c.Kind != KindText && c.Kind != "poll") {
+		if c.Kind.Control() != (c.Kind != KindText && c.Kind != "unheard-of") {
 			t.Errorf("%s: control %v", c.Kind, c.Kind.Control())
 		}
 	}

@@ -71,6 +71,21 @@ func FuzzContent(f *testing.F) {
 	b, err := c.Raw()
 	must(f, err)
 	f.Add(b)
+	l := Link{1}
+	for _, c := range []*Content{
+		{Kind: KindText, Text: "🐦粗", Entities: []Entity{{Type: EntityBold, Offset: 2, Length: 1}}, Reply: &Reply{l, "q", 1}, Forward: &Forward{Name: "x"}, Silent: true},
+		{Kind: KindEdit, Text: "x", Edit: &Edit{l, 1}},
+		{Kind: KindDelete, Delete: &Delete{[]Link{l}}},
+		{Kind: KindReaction, Reaction: &Reaction{l, 1, []string{"推"}}},
+		{Kind: KindPoll, Text: "?", Lines: PollLines([]string{"a", "b"}), Poll: &Poll{Multiple: true}},
+		{Kind: KindVote, Vote: &Vote{l, 1, []uint32{1}}},
+		{Kind: KindEntry, Text: "x", Entry: &Entry{l, Slot{1}, 1}},
+		{Kind: KindState, State: []Setting{{"x", []byte{1}, []byte{2}, Stamp{1, testTime, testAccount(f, 1)}}}},
+	} {
+		b, err := c.Raw()
+		must(f, err)
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := DecodeContent(b)
 		if err != nil {
@@ -83,6 +98,9 @@ func FuzzContent(f *testing.F) {
 		}
 		if _, err := DecodeContent(again); err != nil {
 			t.Errorf("written again: %v", err)
+		}
+		if marks, err := (&Message{Content: c, Time: testTime}).Marks(); err != nil || len(marks) > MaxTargets {
+			t.Errorf("%d marks, %v", len(marks), err)
 		}
 	})
 }

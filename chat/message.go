@@ -38,6 +38,14 @@ type Message struct {
 	Signature  pgp.Compact
 }
 
+// Expires is when the message is to be erased; zero: it stays.
+func (m *Message) Expires() time.Time {
+	if m.Content.Lifetime == 0 {
+		return time.Time{}
+	}
+	return m.Time.Add(m.Content.Lifetime)
+}
+
 // SignatureTime is the creation time of the signature: Time cut to seconds.
 func (m *Message) SignatureTime() time.Time { return m.Time.Truncate(time.Second) }
 

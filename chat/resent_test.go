@@ -16,7 +16,7 @@ func TestResent(t *testing.T) {
 	alice, bob := w.person(t, 1, 1), w.person(t, 2, 2)
 	s, roster := alice.sender(t, bob), alice.roster(t, bob)
 	one := s.text(t, roster, "one")
-	two := s.at(t, testTime, roster, &Content{Kind: "poll", Text: "two", Lines: []string{"Poll: yes no"}})
+	two := s.at(t, testTime, roster, &Content{Kind: "unheard-of", Text: "two", Lines: []string{"Poll: yes no"}})
 	late := testTime.Add(48 * time.Hour)
 
 	for _, lost := range []*Sealed{one, two} {

@@ -76,7 +76,8 @@ type Roster struct {
 // (one of own's) wraps keys for it. With the same certificate twice it is the
 // account's chat with itself: its devices' own notes and sync. Expired
 // accounts can still be written to, revoked ones cannot: pgp.ErrRevoked.
-// ErrNoReaders says that no other device would be able to read.
+// ErrNoReaders says that no device of peer would be able to read; an account may
+// write to itself all the same, for later.
 func NewRoster(own *pgp.Certificate, device omega.Fingerprint, peer *pgp.Certificate, now time.Time) (*Roster, error) {
 	r := &Roster{Chat: omega.DirectChat(own.Fingerprint(), peer.Fingerprint()), Peer: peer.Fingerprint()}
 	certs := []*pgp.Certificate{own, peer}
@@ -100,7 +101,7 @@ func NewRoster(own *pgp.Certificate, device omega.Fingerprint, peer *pgp.Certifi
 		slices.SortFunc(m.Devices, omega.Fingerprint.Compare)
 		r.members = append(r.members, m)
 	}
-	if len(r.readers) == 0 {
+	if len(r.readers) == 0 && own.Fingerprint() != peer.Fingerprint() {
 		return nil, fmt.Errorf("write to %s: %w", r.Peer, ErrNoReaders)
 	}
 	slices.SortFunc(r.members, func(a, b Member) int { return a.Account.Compare(b.Account) })

@@ -148,7 +148,7 @@ func script(t *testing.T, w world, alice, bob *person) (out []struct {
 		{Kind: KindDelivered, Receipt: &Receipt{Device: device, UpTo: 3, IDs: []omega.ID{{2}}}},
 		{Kind: KindRead, Receipt: &Receipt{Device: device, UpTo: 3}},
 		{Kind: KindResend, Resend: &ResendRequest{Device: device, Sequences: []uint32{1, 2}}},
-		{Kind: "poll", Text: "a kind of a later version"},
+		{Kind: "unheard-of", Text: "a kind of a later version"},
 	} {
 		add("kind "+string(c.Kind), s.at(t, testTime, roster, c).arrivals(testTime)[0])
 	}

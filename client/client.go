@@ -277,7 +277,7 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		if out.Outbox, err = tx.CountOutgoing(); err != nil {
 			return err
 		}
-		waiting, err := tx.Unsealed(1000)
+		waiting, err := tx.Unsealed(c.cfg.now(), 1000)
 		out.Outbox += len(waiting)
 		if err != nil {
 			return err

@@ -18,36 +18,64 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
+// A letter is one message on its way into the outbox.
+type letter struct {
+	id      omega.ID
+	to      string // as the caller named the chat
+	content *chat.Content
+	wait    string // as in clientrpc.SendParams
+	timeout time.Duration
+}
+
 // send puts a text into the outbox and waits as long as the caller wants.
 func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.SendResult, error) {
 	if err := checkSend(p); err != nil {
 		return nil, err
 	}
-	if !c.gone().IsZero() {
-		return nil, explain(i18n.T("doing.send", p.To), errDeleted)
-	}
-	if c.isRevoked() {
-		return nil, explain(i18n.T("doing.send", p.To), errRevoked)
-	}
 	peer, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
-	defer cancel()
-	if err := c.queue(ctx, peer, p); err != nil {
+	content, err := c.compose(ctx, peer, p)
+	if err != nil {
 		return nil, err
 	}
-	return c.await(ctx, p, omega.DirectChat(c.acc.Fingerprint, peer))
+	if p.At.After(c.cfg.now()) {
+		return c.schedule(ctx, peer, p, content)
+	}
+	return c.submit(ctx, peer, letter{p.ID, p.To, content, p.Wait, p.Timeout})
+}
+
+// submit queues a message to a peer and waits as long as the caller wants.
+func (c *Client) submit(ctx context.Context, peer omega.Fingerprint, l letter) (*clientrpc.SendResult, error) {
+	if !c.gone().IsZero() {
+		return nil, explain(i18n.T("doing.send", l.to), errDeleted)
+	}
+	if c.isRevoked() {
+		return nil, explain(i18n.T("doing.send", l.to), errRevoked)
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(l.timeout, time.Millisecond))
+	defer cancel()
+	if err := c.queue(ctx, peer, l); err != nil {
+		return nil, err
+	}
+	return c.await(ctx, l, omega.DirectChat(c.acc.Fingerprint, peer))
 }
 
 // checkSend finds what cannot be sent before anything is made of it.
 func checkSend(p clientrpc.SendParams) error {
 	doing := i18n.T("doing.send", p.To)
-	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 {
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, fmt.Errorf("id %s, wait %q", p.ID, p.Wait))
+	if err := checkLetter(doing, p.ID, p.Wait); err != nil {
+		return err
 	}
 	return CheckText(doing, p.Text, int64(len(p.Text)))
+}
+
+func checkLetter(doing i18n.Text, id omega.ID, wait string) error {
+	if id.IsZero() || wait != "" && wait != waitNone && order(wait) <= 0 {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, fmt.Errorf("id %s, wait %q", id, wait))
+	}
+	return nil
 }
 
 // waitNone is the Wait of a send that only has to be durable here.
@@ -72,9 +100,6 @@ func CheckText(doing i18n.Text, text string, size int64) error {
 func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, error) {
 	doing := i18n.T("doing.send", to)
 	if fp, err := omega.ParseFingerprint(to); err == nil {
-		if fp == c.acc.Fingerprint {
-			return fp, fail(clientrpc.CodeUsage, doing, i18n.T("why.self"), i18n.T("next.fingerprint"), nil)
-		}
 		return fp, nil
 	}
 	id, err := omega.ParseChatID(to)
@@ -99,16 +124,19 @@ func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, err
 // before it is put aside.
 const unknownWait = 3 * time.Second
 
-// queue seals the text and puts it into the outbox. Where nothing is known of
+// queue seals the message and puts it into the outbox. Where nothing is known of
 // the recipient and nobody can be asked, it is put aside until somebody can.
-func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) error {
+func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p letter) error {
+	if peer == c.acc.Fingerprint {
+		return c.queueOrPutAside(ctx, c.certificate(), p)
+	}
 	// The time is the caller's for waiting: a text is never refused for it.
 	stored, err := c.storedPeer(context.WithoutCancel(ctx), peer)
 	if err != nil {
 		return err
 	}
 	if stored != nil && !stored.Deleted.IsZero() {
-		return explain(i18n.T("doing.send", p.To), errPeerDeleted)
+		return explain(i18n.T("doing.send", p.to), errPeerDeleted)
 	}
 	if stored == nil {
 		wait, cancel := context.WithTimeout(ctx, unknownWait)
@@ -120,14 +148,14 @@ func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.
 	case err == nil:
 		return c.queueOrPutAside(ctx, cert, p)
 	case errors.Is(err, errPeerDeleted):
-		return explain(i18n.T("doing.send", p.To), err)
+		return explain(i18n.T("doing.send", p.to), err)
 	case stored != nil: // the question failed, or was answered by who knows less
 		if cert, err = c.parsePeer(stored); err != nil {
 			return err
 		}
 		return c.queueOrPutAside(ctx, cert, p)
 	case isCode(err, omega.CodeNotFound):
-		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.To), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
+		return fail(clientrpc.CodeNotFound, i18n.T("doing.send", p.to), i18n.T("why.unknown", peer), i18n.T("next.fingerprint"), nil)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded), ctx.Err() != nil, isRetry(err):
 		return c.putAside(context.WithoutCancel(ctx), peer, p)
 	}
@@ -136,13 +164,13 @@ func (c *Client) queue(ctx context.Context, peer omega.Fingerprint, p clientrpc.
 
 // queueOrPutAside seals the text, unless that would be for devices that may be
 // revoked: then it waits for the record that says so.
-func (c *Client) queueOrPutAside(ctx context.Context, cert *pgp.Certificate, p clientrpc.SendParams) error {
-	err := c.queueText(ctx, cert, p.ID, p.Text)
+func (c *Client) queueOrPutAside(ctx context.Context, cert *pgp.Certificate, p letter) error {
+	err := c.queueText(ctx, cert, p.id, p.content)
 	switch {
 	case errors.Is(err, errWithheld):
 		return c.putAside(context.WithoutCancel(ctx), cert.Fingerprint(), p)
 	case errors.Is(err, errPeerDeleted):
-		return explain(i18n.T("doing.send", p.To), err)
+		return explain(i18n.T("doing.send", p.to), err)
 	}
 	return err
 }
@@ -152,20 +180,24 @@ func isRetry(err error) bool {
 	return errors.As(err, &e) && e.Code.Retry()
 }
 
-// putAside keeps a text until its recipient's certificate can be fetched.
-func (c *Client) putAside(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) error {
-	err := c.db.Update(ctx, func(tx *history.Tx) error {
-		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: peer, Text: p.Text, Time: c.cfg.now()})
+// putAside keeps a message until its recipient's certificate can be fetched.
+func (c *Client) putAside(ctx context.Context, peer omega.Fingerprint, p letter) error {
+	raw, err := p.content.Raw()
+	if err != nil {
+		return err
+	}
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		return tx.AddUnsealed(&history.Unsealed{ID: p.id, To: peer, Text: p.content.Text, Content: raw, Time: c.cfg.now()})
 	})
 	c.queued.notify()
 	return err
 }
 
-// queueText seals one text; the same id again changes nothing.
-func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.ID, text string) error {
+// queueText seals one message; the same id again changes nothing.
+func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.ID, content *chat.Content) error {
 	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
 		// What was put aside for the same peer was written before.
-		aside, err := tx.UnsealedTo(peer.Fingerprint())
+		aside, err := tx.UnsealedTo(peer.Fingerprint(), c.cfg.now())
 		if err != nil {
 			return err
 		}
@@ -174,7 +206,7 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 				return err
 			}
 		}
-		return c.sealText(ctx, tx, peer, id, text)
+		return c.sealText(ctx, tx, peer, id, content)
 	})
 	if errors.Is(err, chat.ErrNoReaders) {
 		fp := peer.Fingerprint()
@@ -188,25 +220,40 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 	return nil
 }
 
-// sealText seals a text, unless it was before.
-func (c *Client) sealText(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, id omega.ID, text string) error {
+// sealText seals a message, unless it was before.
+func (c *Client) sealText(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, id omega.ID, content *chat.Content) error {
 	if _, err := tx.Message(id); err == nil || !errors.Is(err, history.ErrNotFound) {
 		return err
 	}
-	return c.seal(ctx, tx, peer, id, chat.NewText(text))
+	return c.seal(ctx, tx, peer, id, content)
 }
 
 // sealUnsealed seals a text that was put aside.
 func (c *Client) sealUnsealed(ctx context.Context, tx *history.Tx, peer *pgp.Certificate, u *history.Unsealed) error {
-	if err := c.sealText(ctx, tx, peer, u.ID, u.Text); err != nil {
+	content, err := asideContent(u)
+	if err != nil {
+		return err
+	}
+	if err := c.sealText(ctx, tx, peer, u.ID, content); err != nil {
 		return err
 	}
 	return tx.RemoveUnsealed(u.ID)
 }
 
+// asideContent is what was put aside.
+func asideContent(u *history.Unsealed) (*chat.Content, error) {
+	if len(u.Content) == 0 {
+		return chat.NewText(u.Text), nil
+	}
+	return chat.DecodeContent(u.Content)
+}
+
 // sendControl seals a message that is not shown: a receipt, a request, an
 // answer to one.
 func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, content *chat.Content) error {
+	if peer == c.acc.Fingerprint && len(c.others()) == 0 {
+		return nil // nobody reads it
+	}
 	cert, err := c.knownPeer(ctx, peer)
 	if err != nil {
 		return err
@@ -257,10 +304,20 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err := tx.PutSender(sender.State()); err != nil {
 		return err
 	}
-	if _, err := tx.PutMessage(&history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}); err != nil {
+	to := c.recipients(roster)
+	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}
+	if len(to) == 0 {
+		row.State = clientrpc.StateStored // a note to oneself, and there is no other device
+	}
+	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}
-	to := c.recipients(roster)
+	if err := tx.Apply(sealed.Message); err != nil {
+		return err
+	}
+	if len(to) == 0 {
+		return nil
+	}
 	if sealed.KeyRecord != nil {
 		if err := c.post(tx, peer.Fingerprint(), to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
 			return err
@@ -302,8 +359,8 @@ func order(state string) int {
 
 // await waits until a message has the state that p wants, has failed, or the
 // time is over.
-func (c *Client) await(ctx context.Context, p clientrpc.SendParams, chatID omega.ChatID) (*clientrpc.SendResult, error) {
-	want := order(p.Wait) // -1 for "none"
+func (c *Client) await(ctx context.Context, p letter, chatID omega.ChatID) (*clientrpc.SendResult, error) {
+	want := order(p.wait) // -1 for "none"
 	for {
 		changed := c.changed.wait()
 		result, err := c.sendState(context.WithoutCancel(ctx), p, chatID)
@@ -321,15 +378,15 @@ func (c *Client) await(ctx context.Context, p clientrpc.SendParams, chatID omega
 	}
 }
 
-func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID omega.ChatID) (*clientrpc.SendResult, error) {
-	out := &clientrpc.SendResult{ID: p.ID, Chat: chatID, State: clientrpc.StateQueued}
+func (c *Client) sendState(ctx context.Context, p letter, chatID omega.ChatID) (*clientrpc.SendResult, error) {
+	out := &clientrpc.SendResult{ID: p.id, Chat: chatID, State: clientrpc.StateQueued}
 	defer func() {
 		if out.State == clientrpc.StateQueued && out.Why == nil {
 			out.Why = c.impostor()
 		}
 	}()
 	err := c.db.View(ctx, func(tx *history.Tx) error {
-		row, err := tx.Message(p.ID)
+		row, err := tx.Message(p.id)
 		if errors.Is(err, history.ErrNotFound) {
 			return c.asideWhy(tx, p, out) // put aside
 		}
@@ -338,7 +395,7 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 		}
 		out.State = row.State
 		if row.Why != "" && order(row.State) <= 0 {
-			out.Why = c.whyError(p.To, row.Why)
+			out.Why = c.whyError(p.to, row.Why)
 		}
 		return nil
 	})
@@ -347,8 +404,8 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 
 // asideWhy says why a text that is put aside is not sealed, where that is more
 // than being offline.
-func (c *Client) asideWhy(tx *history.Tx, p clientrpc.SendParams, out *clientrpc.SendResult) error {
-	fp, err := omega.ParseFingerprint(p.To)
+func (c *Client) asideWhy(tx *history.Tx, p letter, out *clientrpc.SendResult) error {
+	fp, err := omega.ParseFingerprint(p.to)
 	if err != nil {
 		return nil // a chat id: its account is known, and what is wrong with it is a notice
 	}
@@ -357,7 +414,7 @@ func (c *Client) asideWhy(tx *history.Tx, p clientrpc.SendParams, out *clientrpc
 		return ignoreNotFound(err)
 	}
 	if peer.Behind() {
-		errors.As(explain(i18n.T("doing.send", p.To), errWithheld), &out.Why)
+		errors.As(explain(i18n.T("doing.send", p.to), errWithheld), &out.Why)
 	}
 	return nil
 }

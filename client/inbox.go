@@ -243,6 +243,7 @@ type taken struct {
 	receipts map[lane]*chat.Receipt
 	requests []*chat.Message // verified ones of chat.KindResend
 	missing  bool            // there is a gap, or something was parked
+	expires  bool            // something has to be erased later
 	doubt    bool            // somebody spoke of a later record than the one at hand
 }
 
@@ -466,6 +467,17 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}
+	if m.Verified {
+		if err := tx.Apply(m); err != nil {
+			return err
+		}
+		if !m.Expires().IsZero() {
+			t.expires = true
+			if _, _, err := tx.Expire(t.c.cfg.now(), maxExpired); err != nil { // it may have come too late
+				return err
+			}
+		}
+	}
 	if !own && m.Verified && r.Track != nil {
 		t.receipt(m, r.Track.UpTo())
 	}
@@ -500,6 +512,10 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		}
 		rc := m.Content.Receipt
 		return tx.MarkUpTo(m.Chat, rc.Device, rc.UpTo, rc.IDs, state)
+	case chat.KindState:
+		if own {
+			return t.c.takeSettings(tx, m)
+		}
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
 	}
@@ -518,6 +534,9 @@ func (t *taken) follow(ending context.Context) error {
 	}
 	if t.doubt {
 		t.c.doubt.notify()
+	}
+	if t.expires {
+		t.c.queued.notify() // the outbox looks when that is
 	}
 	// The mail does not come again, so its receipts are written even when the
 	// core is ending.

@@ -17,7 +17,7 @@ func TestLoans(t *testing.T) {
 	db, err := history.Open(t.Context(), filepath.Join(t.TempDir(), "history.db"))
 	must(t, err)
 	defer db.Close()
-	c := &Client{db: db, held: map[int64]loan{}}
+	c := &Client{acc: &account{}, db: db, held: map[int64]loan{}}
 	ann, bob := &caller{c}, &caller{c}
 	row := func(id byte, device byte) history.Row {
 		return history.Row{Position: int64(id), Message: chat.Message{ID: omega.ID{id}, Peer: fp(1), From: fp(1), Device: fp(device), Content: &chat.Content{}}}

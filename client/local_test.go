@@ -179,7 +179,6 @@ func TestParameters(t *testing.T) {
 		{"send without id", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{To: nobody, Text: "x"})},
 		{"send, unknown wait", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: nobody, Text: "x", Wait: "often"})},
 		{"send too much", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: nobody, Text: string(make([]byte, omega.MaxText+1))})},
-		{"send to oneself", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: c.acc.Fingerprint.String(), Text: "x"})},
 		{"send to no address", clientrpc.CodeUsage, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: "you", Text: "x"})},
 		{"send to no chat", clientrpc.CodeNotFound, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: omega.ChatID{5}.String(), Text: "x"})},
 		{"send to nobody", clientrpc.CodeNotFound, callOf(c, clientrpc.Send, clientrpc.SendParams{ID: id, To: nobody, Text: "x", Timeout: time.Minute})},

@@ -188,10 +188,10 @@ func TestAsideFirst(t *testing.T) {
 	must(t, err)
 	defer c.Close()
 	peer := newIdentity(t, "peer")
-	must(t, c.putAside(t.Context(), peer.Account(), clientrpc.SendParams{ID: omega.ID{1}, Text: "first"}))
-	must(t, c.putAside(t.Context(), fp(9), clientrpc.SendParams{ID: omega.ID{7}, Text: "to somebody else"}))
+	must(t, c.putAside(t.Context(), peer.Account(), letter{id: omega.ID{1}, content: chat.NewText("first")}))
+	must(t, c.putAside(t.Context(), fp(9), letter{id: omega.ID{7}, content: chat.NewText("to somebody else")}))
 	for range 2 { // a call that is repeated changes nothing
-		must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{2}, "second"))
+		must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{2}, chat.NewText("second")))
 	}
 	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
 		for i := range byte(2) {
@@ -203,7 +203,7 @@ func TestAsideFirst(t *testing.T) {
 				t.Errorf("message %d has sequence %d", i+1, m.Sequence)
 			}
 		}
-		left, err := tx.Unsealed(9)
+		left, err := tx.Unsealed(time.Now(), 9)
 		if len(left) != 1 || left[0].ID != (omega.ID{7}) {
 			t.Errorf("still aside: %+v", left)
 		}

@@ -48,7 +48,12 @@ func (c *Client) outbox(ctx context.Context) {
 			c.cfg.log().Error("outbox not sent", "err", err)
 			next = c.cfg.now().Add(minAgain)
 		}
-		timer := time.NewTimer(w.pause(next))
+		expiry, err := c.expire(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.log().Error("messages not erased", "err", err)
+			expiry = c.cfg.now().Add(maxAgain)
+		}
+		timer := time.NewTimer(w.pause(sooner(next, expiry)))
 		select {
 		case a := <-w.answers:
 			err := w.settle(ctx, a)
@@ -94,6 +99,7 @@ type outboxWorker struct {
 	c       *Client
 	answers chan answer         // filled by the session's reader; as large as the window
 	flying  map[int64]time.Time // positions that are under way, since when
+	told    *pgp.Certificate    // own one whose devices know all settings
 	gone    bool                // an account is said to be deleted, and nobody was told yet
 }
 
@@ -111,12 +117,25 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return time.Time{}, nil // a new session notifies
 	}
+	if cert := w.c.certificate(); cert != w.told {
+		if err := w.c.greet(ctx); err != nil {
+			return time.Time{}, err
+		}
+		w.told = cert
+	}
 	if err := w.sealAside(ctx); err != nil {
 		w.c.cfg.log().Warn("text still put aside", "err", err)
 		next = w.c.cfg.now().Add(maxAgain / 4)
 	}
 	var due []history.Outgoing
 	err = w.c.db.View(ctx, func(tx *history.Tx) error {
+		scheduled, err := tx.Scheduled(w.c.cfg.now())
+		if err != nil {
+			return err
+		}
+		if len(scheduled) > 0 {
+			next = sooner(next, scheduled[0].Due)
+		}
 		var later time.Time
 		due, later, err = tx.Outgoing(w.c.cfg.now(), 0, 2*outboxWindow)
 		if !later.IsZero() && (next.IsZero() || later.Before(next)) {
@@ -264,7 +283,7 @@ func (w *outboxWorker) verdict(a answer) (peer, all omega.Code) {
 func (w *outboxWorker) sealAside(ctx context.Context) error {
 	var aside []history.Unsealed
 	err := w.c.db.View(ctx, func(tx *history.Tx) (err error) {
-		aside, err = tx.Unsealed(outboxWindow)
+		aside, err = tx.Unsealed(w.c.cfg.now(), outboxWindow)
 		return err
 	})
 	var errs []error
@@ -307,10 +326,14 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 
 // putFailed shows a text whose recipient does not exist or cannot read it.
 func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed, why omega.Code) error {
-	_, err := tx.PutMessage(&history.Row{
+	content, err := asideContent(u)
+	if err != nil {
+		return err
+	}
+	_, err = tx.PutMessage(&history.Row{
 		Message: chat.Message{
 			ID: u.ID, Chat: omega.DirectChat(c.acc.Fingerprint, u.To), Peer: u.To, From: c.acc.Fingerprint,
-			Device: c.acc.Device, Time: u.Time, Content: chat.NewText(u.Text),
+			Device: c.acc.Device, Time: u.Time, Content: content,
 		},
 		Own: true, State: clientrpc.StateFailed, Why: why.String(), Printed: true,
 	})

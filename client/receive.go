@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -142,6 +143,7 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (clientrpc.None, error) {
 	read := map[lane][]omega.ID{}
 	var printed []int64
+	var marks []chat.Setting
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		for _, id := range p.IDs {
 			rows, err := tx.WithID(id)
@@ -150,13 +152,20 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 			}
 			for _, row := range c.confirmed(rows) {
 				printed = append(printed, row.Position)
-				if row.Verified {
+				if row.Verified && !row.Content.Kind.Operation() {
 					l := lane{row.Chat, row.Peer, row.Device}
 					read[l] = append(read[l], id)
+					marks = noteRead(marks, row.Chat, row.Device, row.Sequence)
 				}
 			}
 		}
-		return tx.SetPrinted(printed)
+		if err := tx.SetPrinted(printed); err != nil {
+			return err
+		}
+		if err := keepToOneself(tx, read); err != nil {
+			return err
+		}
+		return c.changeIn(ctx, tx, marks)
 	})
 	if err != nil {
 		return clientrpc.None{}, err
@@ -166,6 +175,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		delete(c.held, position)
 	}
 	c.holding.Unlock()
+	c.queued.notify()
 	c.changed.notify() // others may wait for these
 	for l, ids := range read {
 		for part := range slices.Chunk(ids, chat.MaxIDs) {
@@ -176,6 +186,15 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		}
 	}
 	return clientrpc.None{}, nil
+}
+
+// keepToOneself leaves out chats whose people are not told what was read.
+func keepToOneself(tx *history.Tx, read map[lane][]omega.ID) error {
+	list, err := tx.SettingsOf(chat.SettingNoRead)
+	for _, s := range list {
+		maps.DeleteFunc(read, func(l lane, _ []omega.ID) bool { return string(l.chat[:]) == string(s.Subject) })
+	}
+	return err
 }
 
 // confirmed returns those of the messages with one id that somebody was given and
@@ -195,58 +214,6 @@ func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
 	i := slices.IndexFunc(rows, func(r history.Row) bool { return !r.Printed })
 	i = max(i, 0) // printed already: its sender may not have heard of it
 	return rows[i : i+1]
-}
-
-// show turns a stored message into what faces get.
-func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error) {
-	m := clientrpc.Message{
-		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
-		Kind: string(r.Content.Kind), Text: r.Content.Text, Verified: r.Verified, Problem: string(r.Problem),
-		State: r.State, Sequence: r.Sequence,
-	}
-	if r.State == clientrpc.StateFailed {
-		m.Why = r.Why
-	}
-	if r.Own {
-		m.Name = c.acc.Name
-		return m, nil
-	}
-	p, err := tx.Peer(r.From)
-	if errors.Is(err, history.ErrNotFound) {
-		return m, nil
-	}
-	if err == nil {
-		m.Name = p.Name
-	}
-	return m, err
-}
-
-// chats lists the conversations, newest first.
-func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.ChatsResult, err error) {
-	out.Chats = []clientrpc.Chat{}
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		list, err := tx.Chats()
-		if err != nil {
-			return err
-		}
-		worst, err := worstNotices(tx)
-		if err != nil {
-			return err
-		}
-		for _, ch := range list {
-			item := clientrpc.Chat{ID: ch.ID, Kind: "direct", Peer: ch.Peer, Name: ch.Name, Unread: ch.Unread, Notice: worst[ch.Peer]}
-			if ch.Last != nil {
-				m, err := c.show(tx, ch.Last)
-				if err != nil {
-					return err
-				}
-				item.Last = &m
-			}
-			out.Chats = append(out.Chats, item)
-		}
-		return nil
-	})
-	return out, err
 }
 
 // chatID finds the chat that a chat id or the fingerprint of an account means.

@@ -150,6 +150,9 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 		if err != nil {
 			return nil, err
 		}
+		if len(row.Transcript) == 0 {
+			continue // it was taken back, and nothing of it is here
+		}
 		if row.Peer == m.From || m.From == c.acc.Fingerprint {
 			rows = append(rows, row)
 		}

@@ -17,7 +17,7 @@ func TestResendPauses(t *testing.T) {
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
 		return tx.PutPeer(&history.Peer{Fingerprint: peer.Account(), Certificate: peer.Certificate.Bytes(), Checked: clock.time()})
 	}))
-	must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{1}, "x"))
+	must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{1}, chat.NewText("x")))
 	req := &chat.Message{
 		From: peer.Account(), Device: peer.Device(), Chat: omega.DirectChat(c.acc.Fingerprint, peer.Account()),
 		Content: &chat.Content{Kind: chat.KindResend, Resend: &chat.ResendRequest{Device: c.acc.Device, Sequences: []uint32{1, 1}}},

@@ -91,6 +91,8 @@ const (
 	StateDelivered = "delivered" // ✓✓ a device of the recipient took it
 	StateRead      = "read"      // 已讀
 	StateFailed    = "failed"    // refused for good
+
+	StateScheduled = "scheduled" // waits for the time at which it is to be sent
 )
 
 // SendParams sends one text.
@@ -100,6 +102,17 @@ type SendParams struct {
 	Text    string        `json:"text"`
 	Wait    string        `json:"wait"`    // none, stored, delivered or read
 	Timeout time.Duration `json:"timeout"` // how long to wait; nanoseconds
+
+	Entities []Entity `json:"entities,omitempty"`
+	Markup   bool     `json:"markup,omitempty"` // Text is as a person typed it: chat.ParseMarkup makes text and entities
+	Reply    *ReplyTo `json:"reply,omitempty"`
+	Silent   bool     `json:"silent,omitempty"` // the other side is told without a sound
+
+	Expire time.Duration `json:"expire,omitempty"` // it is erased everywhere so long after it was sent; whole seconds; 0: it stays
+
+	// At is when it is to be sent, by this device; what is not later than now is
+	// sent now. Until then the state is StateScheduled, and nothing is waited for.
+	At time.Time `json:"at,omitzero"`
 }
 
 // SendResult says how far the message got. Waiting in vain is no error: the
@@ -155,7 +168,7 @@ type Message struct {
 	Name     string            `json:"name,omitempty"` // the sender's profile name
 	Time     time.Time         `json:"time"`
 	Received time.Time         `json:"received,omitzero"`
-	Kind     string            `json:"kind"` // text, media, edit, …
+	Kind     string            `json:"kind"` // text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close
 	Text     string            `json:"text"`
 	Secure   bool              `json:"secure"`
 	Verified bool              `json:"verified"`
@@ -163,23 +176,22 @@ type Message struct {
 	State    string            `json:"state,omitempty"` // of one's own messages
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
-}
 
-// A Chat in the list of chats.
-type Chat struct {
-	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct
-	Peer   omega.Fingerprint `json:"peer"`
-	Name   string            `json:"name"`
-	Unread int               `json:"unread"`
-	Last   *Message          `json:"last,omitempty"`
+	Entities  []Entity   `json:"entities,omitempty"`
+	Reply     *Reply     `json:"reply,omitempty"`
+	Forward   *ForwardOf `json:"forward,omitempty"`
+	Edited    time.Time  `json:"edited,omitzero"` // when its author put Text in the place of what was signed
+	Deleted   bool       `json:"deleted,omitempty"`
+	Silent    bool       `json:"silent,omitempty"`
+	Expires   time.Time  `json:"expires,omitzero"` // when it is erased
+	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
+	Reactions []Reaction `json:"reactions,omitempty"`
 
-	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
-}
+	Poll *Poll `json:"poll,omitempty"`
+	List *List `json:"list,omitempty"`
 
-// ChatsResult answers Chats, newest first.
-type ChatsResult struct {
-	Chats []Chat `json:"chats"`
+	Targets []omega.ID `json:"targets,omitempty"` // of an operation: the messages that it is about, as far as they are here
+	Emoji   []string   `json:"emoji,omitempty"`   // of the operation reaction
 }
 
 // HistoryParams asks for one page, newest page first, oldest message first.

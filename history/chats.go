@@ -11,7 +11,7 @@ type Chat struct {
 	ID     omega.ChatID
 	Peer   omega.Fingerprint
 	Name   string // its title, else the peer's name; may be empty
-	Unread int    // messages of others that were not printed
+	Unread int    // messages of others that were not printed here and not read elsewhere
 	Last   *Row   // nil if nothing was ever shown
 }
 
@@ -28,7 +28,9 @@ func (tx *Tx) chatNumber(c omega.ChatID, peer omega.Fingerprint) (number int64, 
 	if _, err := tx.exec(what, `INSERT INTO chat (id, kind, peer) VALUES (?, ?, ?)`, c[:], kindDirect, address(peer)); err != nil {
 		return 0, err
 	}
-	err = tx.row(what, query, []any{c[:]}, &number)
+	if err = tx.row(what, query, []any{c[:]}, &number); err == nil {
+		err = tx.hideIn(c)
+	}
 	return number, err
 }
 

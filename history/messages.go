@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 // PutMessage adds a message (its chat too) and returns its position. The same
@@ -24,20 +25,28 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	link, shown := linkColumn(&r.Message), !r.Content.Kind.Control()
+	link, shown := linkColumn(&r.Message), shown(r.Content.Kind)
+	read, err := tx.wasRead(r)
+	if err != nil {
+		return 0, err
+	}
+	var expires int64
+	if r.Verified {
+		expires = millis(r.Expires())
+	}
 	var head []byte
 	if len(r.Transcript) > 0 {
 		head = r.Head()
 	}
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
 		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
 		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own}, &position)
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires}, &position)
 	if notFound(err) { // nothing changed
 		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
 		return position, err
@@ -45,16 +54,27 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if shown {
-		err = tx.noteMessage(what, number, position, r)
+	if shown == shownMessage {
+		err = tx.noteMessage(what, number, position, r, read)
+	}
+	if err == nil && shown == shownMessage {
+		err = tx.awaited(what, number, link)
 	}
 	return position, err
 }
 
+// aboutColumn names the message that an edit changes: its texts go together.
+func aboutColumn(c *chat.Content) []byte {
+	if c.Edit == nil {
+		return []byte{}
+	}
+	return c.Edit.Target[:]
+}
+
 // noteMessage keeps the chat's counters and the words of a new row. A row that
 // only became verified stands at or before the chat's last and has both.
-func (tx *Tx) noteMessage(what string, number, position int64, r *Row) error {
-	unread := !r.Own && !r.Printed
+func (tx *Tx) noteMessage(what string, number, position int64, r *Row, read bool) error {
+	unread := !r.Own && !r.Printed && !read
 	n, err := tx.exec(what, `UPDATE chat SET last = ?1, unread = unread + ?2 WHERE number = ?3 AND last < ?1`, position, unread, number)
 	if err == nil && n > 0 {
 		tx.index(position, r.Content.Text)
@@ -99,6 +119,9 @@ func (tx *Tx) list(what, query string, args ...any) (out []Row, err error) {
 		}
 		return err
 	})
+	if err == nil {
+		err = tx.dress(out)
+	}
 	return out, err
 }
 
@@ -145,16 +168,16 @@ func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 	}
 }
 
-// Unprinted returns at most n messages of others that were not confirmed, oldest
-// position first.
+// Unprinted returns at most n messages and operations of others that were not
+// confirmed, oldest position first.
 func (tx *Tx) Unprinted(n int) ([]Row, error) {
-	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown = 1 ORDER BY m.position LIMIT ?`, n)
+	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown > 0 ORDER BY m.position LIMIT ?`, n)
 }
 
 // WithID returns the messages of others with an id, oldest position first: ids
 // are chosen by senders, and two can choose the same.
 func (tx *Tx) WithID(id omega.ID) ([]Row, error) {
-	return tx.list("read messages "+id.String(), selectRow+`WHERE m.id = ? AND m.own = 0 AND m.shown = 1 ORDER BY m.position`, id[:])
+	return tx.list("read messages "+id.String(), selectRow+`WHERE m.id = ? AND m.own = 0 AND m.shown > 0 ORDER BY m.position`, id[:])
 }
 
 // SetPrinted confirms messages that Unprinted returned, by their positions: it
@@ -164,7 +187,7 @@ func (tx *Tx) SetPrinted(positions []int64) error {
 	for _, p := range positions {
 		what := fmt.Sprintf("confirm message at %d", p)
 		if _, err := tx.exec(what, `UPDATE chat SET unread = max(0, unread - 1) WHERE number =
-			(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1)`, p); err != nil {
+			(SELECT chat FROM message WHERE position = ? AND printed = 0 AND own = 0 AND shown = 1 AND read = 0)`, p); err != nil {
 			return err
 		}
 		if _, err := tx.exec(what, `UPDATE message SET printed = 1 WHERE position = ? AND printed = 0`, p); err != nil {

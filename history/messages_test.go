@@ -21,7 +21,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	lines := message(2, "see")
 	lines.Content.Lines, lines.Content.Seen = []string{"Media: x"}, omega.ID{5}
 	poll := message(3, "which?")
-	poll.Content.Kind = "poll"
+	poll.Content.Kind = "unheard-of"
 	receipt := mine(4, "", "queued")
 	receipt.Content = &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: fp(3), UpTo: 3, IDs: []omega.ID{}}}
 	failed := mine(5, "to nobody", "failed")
@@ -33,7 +33,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		for i, want := range all {
 			got, err := tx.Message(want.ID)
 			must(t, err)
-			want.Position = int64(i + 1)
+			want.Position, want.Ref = int64(i+1), linkColumn(&want.Message)
 			gotRaw, err := got.Content.Raw()
 			must(t, err)
 			wantRaw, err := want.Content.Raw()
@@ -276,21 +276,35 @@ func TestOutbox(t *testing.T) {
 		}
 		return err
 	})
-	u := &Unsealed{ID: omega.ID{1}, To: fp(2), Text: "你好", Time: testTime}
+	later := &Unsealed{ID: omega.ID{3}, To: fp(2), Text: "later", Content: []byte{1}, Time: testTime, Due: testTime.Add(time.Hour)}
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.AddUnsealed(later))
+		if list, err := tx.Scheduled(testTime); err != nil || len(list) != 1 || list[0].Text != "later" || !list[0].Due.Equal(later.Due) {
+			t.Errorf("scheduled %+v, %v", list, err)
+		}
+		if list, err := tx.UnsealedTo(fp(2), testTime); err != nil || len(list) != 0 {
+			t.Errorf("due %+v, %v", list, err)
+		}
+		if list, err := tx.UnsealedTo(fp(2), later.Due); err != nil || len(list) != 1 {
+			t.Errorf("due %+v, %v", list, err)
+		}
+		return tx.RemoveUnsealed(later.ID)
+	})
+	u := &Unsealed{ID: omega.ID{1}, To: fp(2), Text: "你好", Content: []byte("more"), Time: testTime}
 	db.update(t, func(tx *Tx) error {
 		must(t, tx.AddUnsealed(u))
 		must(t, tx.AddUnsealed(u))
 		return tx.AddUnsealed(&Unsealed{ID: omega.ID{2}, To: fp(2), Time: testTime})
 	})
 	db.update(t, func(tx *Tx) error {
-		list, err := tx.Unsealed(10)
-		u.Position = 1
+		list, err := tx.Unsealed(testTime, 10)
+		u.Position = list[0].Position
 		if len(list) != 2 || !reflect.DeepEqual(list[0], *u) {
 			t.Errorf("unsealed %+v", list)
 		}
 		must(t, err)
 		must(t, tx.RemoveUnsealed(u.ID))
-		list, err = tx.Unsealed(10)
+		list, err = tx.Unsealed(testTime, 10)
 		if len(list) != 1 {
 			t.Errorf("unsealed %+v", list)
 		}

@@ -105,43 +105,51 @@ func (tx *Tx) CountOutgoing() (n int, err error) {
 	return n, err
 }
 
-// An Unsealed message waits until the peer's certificate can be fetched.
+// An Unsealed message waits until the peer's certificate can be fetched, or for
+// the time at which it is to be sent.
 type Unsealed struct {
 	Position int64
 	ID       omega.ID
 	To       omega.Fingerprint
 	Text     string
+	Content  []byte // encoded; empty if there is nothing but text
 	Time     time.Time
+	Due      time.Time // not to be sent before; zero: at once
 }
 
 // AddUnsealed appends a message; the same id again changes nothing.
 func (tx *Tx) AddUnsealed(u *Unsealed) error {
-	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time) VALUES (?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time))
+	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time, content, due) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time), blob(u.Content), millis(u.Due))
 	return err
 }
 
-const selectUnsealed = `SELECT position, id, peer, text, time FROM unsealed `
+const selectUnsealed = `SELECT position, id, peer, text, time, content, due FROM unsealed `
 
-// Unsealed returns at most n of them, oldest first.
-func (tx *Tx) Unsealed(n int) ([]Unsealed, error) {
-	return tx.unsealed(selectUnsealed+`ORDER BY position LIMIT ?`, n)
+// Unsealed returns at most n of those that are due, oldest first.
+func (tx *Tx) Unsealed(now time.Time, n int) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`WHERE due <= ? ORDER BY position LIMIT ?`, millis(now), n)
 }
 
-// UnsealedTo returns those to one account, oldest first.
-func (tx *Tx) UnsealedTo(peer omega.Fingerprint) ([]Unsealed, error) {
-	return tx.unsealed(selectUnsealed+`WHERE peer = ? ORDER BY position`, address(peer))
+// UnsealedTo returns those to one account that are due, oldest first.
+func (tx *Tx) UnsealedTo(peer omega.Fingerprint, now time.Time) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`WHERE peer = ? AND due <= ? ORDER BY position`, address(peer), millis(now))
+}
+
+// Scheduled returns those that wait for their time, the next first.
+func (tx *Tx) Scheduled(now time.Time) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`WHERE due > ? ORDER BY due, position`, millis(now))
 }
 
 func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {
 	err = tx.rows("read messages to seal", query, args, func(scan func(...any) error) error {
 		var u Unsealed
 		var id, peer []byte
-		var at int64
-		if err := scan(&u.Position, &id, &peer, &u.Text, &at); err != nil {
+		var at, due int64
+		if err := scan(&u.Position, &id, &peer, &u.Text, &at, &u.Content, &due); err != nil {
 			return err
 		}
-		u.Time = readTime(at)
+		u.Time, u.Due = readTime(at), readTime(due)
 		if err := fill(u.ID[:], id); err != nil {
 			return err
 		}

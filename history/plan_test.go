@@ -9,10 +9,10 @@ import (
 )
 
 // slowStep is a step of a plan that reads a whole table, or a whole chat.
-var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key)\b|^SEARCH (m|message) .*\(chat=\?\)$`)
+var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // allowedStep reads only what it returns.
-var allowedStep = regexp.MustCompile(`USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$`)
+var allowedStep = regexp.MustCompile(`USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_page \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$`)
 
 // TestPlans wants an index behind every query that a large history would make
 // slow. It uses everything, and then asks SQLite how it did it.
@@ -28,6 +28,15 @@ func TestPlans(t *testing.T) {
 		tx.Message(id)
 		tx.MessageBySequence(c, fp(3), 1)
 		tx.All(c, func(*Row) error { return nil })
+		edit := operation(3, 2, &chat.Content{Kind: chat.KindEdit, Text: "y", Edit: &chat.Edit{Target: message(1, "x").Link(), Version: 1}})
+		tx.do(edit, operation(4, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{{1}}}}),
+			operation(5, 2, &chat.Content{Kind: chat.KindReaction, Reaction: &chat.Reaction{Target: message(1, "x").Link(), Version: 1, Emoji: []string{"推"}}}))
+		tx.Linked(c, message(1, "x").Link())
+		tx.InChat(c, id)
+		tx.Expire(testTime, 5)
+		tx.Pinned(c, 5)
+		tx.NextVersion(&chat.Mark{Chat: c})
+		tx.do(operation(6, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{message(1, "x").Link()}}}))
 		tx.SetPrinted([]int64{1})
 		tx.WithID(id)
 		tx.SetState(mine(2, "", "").ID, "stored", "")

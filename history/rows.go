@@ -3,6 +3,7 @@ package history
 import (
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -10,7 +11,8 @@ import (
 )
 
 // A Row is a message as it is stored. Control kinds (chat.Kind.Control) are
-// never shown: Page, Search, Chats, Unprinted and All leave them out.
+// never shown: Page, Search, Chats, Unprinted and All leave them out. Operations
+// (chat.Kind.Operation) are told by Unprinted only.
 type Row struct {
 	chat.Message        // of every kind: own control messages are kept so that they can be sent again
 	Own          bool   // sent by this account
@@ -18,27 +20,65 @@ type Row struct {
 	Why          string // code of the last failure (omega.Code name), "" if none
 	Position     int64  // order in which this device learnt of it; rises
 	Printed      bool   // Unprinted returned it and the caller confirmed
+
+	Ref       chat.Link     // what operations name it by
+	Edited    *chat.Content // text and entities that its author put in its place; nil: none
+	EditTime  time.Time     // of that
+	Deleted   bool          // its author took it back; nothing of it is here
+	Pinned    bool
+	Reactions []Reaction // the oldest first
+
+	marks int
+}
+
+// Now is what a person sees of the message: what was signed, or what its author
+// put in its place.
+func (r *Row) Now() *chat.Content {
+	if r.Edited != nil {
+		return r.Edited
+	}
+	return r.Content
+}
+
+// Values of message.shown.
+const (
+	shownNever     = 0 // between clients, or deleted for this account
+	shownMessage   = 1
+	shownOperation = 2 // told to readers; has no place in the chat
+)
+
+// shown tells where messages of a kind are seen.
+func shown(k chat.Kind) int {
+	switch {
+	case k.Operation():
+		return shownOperation
+	case k.Control():
+		return shownNever
+	}
+	return shownMessage
 }
 
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
-	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed`
+	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed,
+	m.link, m.edited, m.edit_time, m.gone, m.marks`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
 
 // A stored is a row as it comes from the database.
 type stored struct {
-	chat, peer, id, account, device, content, head, signature []byte
-	epoch, sequence, time, received                           int64
-	kind, text, problem                                       string
-	state                                                     int
+	chat, peer, id, account, device, content, head, signature, link, edited []byte
+	epoch, sequence, time, received, editTime                               int64
+	kind, text, problem                                                     string
+	state, gone                                                             int
 }
 
 func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
-		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed)
+		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +86,7 @@ func scanRow(scan func(...any) error) (*Row, error) {
 }
 
 func (s *stored) fill(r *Row) (err error) {
-	for _, f := range []struct{ dst, src []byte }{{r.Chat[:], s.chat}, {r.ID[:], s.id}} {
+	for _, f := range []struct{ dst, src []byte }{{r.Chat[:], s.chat}, {r.ID[:], s.id}, {r.Ref[:], s.link}} {
 		if err := fill(f.dst, f.src); err != nil {
 			return err
 		}
@@ -70,6 +110,12 @@ func (s *stored) fill(r *Row) (err error) {
 	if len(s.head) > 0 {
 		r.Transcript = append(s.head, s.text...)
 	}
+	r.EditTime, r.Deleted, r.Pinned = readTime(s.editTime), s.gone == goneDeleted, r.marks&markedPin != 0
+	if len(s.edited) > 0 {
+		if r.Edited, err = chat.DecodeContent(s.edited); err != nil {
+			return fmt.Errorf("%w (edit of message %s: %w)", ErrDamaged, r.ID, err)
+		}
+	}
 	return s.fillContent(r)
 }
 
@@ -92,7 +138,7 @@ func contentColumn(m *chat.Message) ([]byte, error) {
 	if c.Kind == chat.KindResent {
 		return []byte{}, nil
 	}
-	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 {
+	if c.Kind == chat.KindText && c.Seen.IsZero() && len(c.Lines) == 0 && len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 {
 		raw, err := c.Raw()
 		if err != nil {
 			return nil, err

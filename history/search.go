@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/omega-im/omega"
@@ -25,6 +26,13 @@ func (tx *Tx) index(position int64, text string) {
 	if words := indexed(text); words != "" {
 		tx.words = append(tx.words, entry{position, words})
 	}
+}
+
+// unindex takes a message out of what is found.
+func (tx *Tx) unindex(position int64) error {
+	tx.words = slices.DeleteFunc(tx.words, func(e entry) bool { return e.position == position })
+	_, err := tx.exec("forget the words of a message", `DELETE FROM word WHERE rowid = ?`, position)
+	return err
 }
 
 // flush writes what index collected, in one statement: the index writes itself
@@ -69,7 +77,7 @@ func (tx *Tx) Search(text string, c omega.ChatID, n int) (out []Row, err error) 
 	}
 	err = tx.rows("search", from+order, args, func(scan func(...any) error) error {
 		r, err := scanRow(scan)
-		if err != nil || !containsAll(r.Content.Text, exact) {
+		if err != nil || !containsAll(r.Now().Text, exact) {
 			return err
 		}
 		if out = append(out, *r); len(out) == n {
@@ -77,6 +85,9 @@ func (tx *Tx) Search(text string, c omega.ChatID, n int) (out []Row, err error) 
 		}
 		return nil
 	})
+	if err == nil {
+		err = tx.dress(out)
+	}
 	return out, err
 }
 

@@ -35,7 +35,11 @@ type cli struct {
 	History historyCmd `cmd:"" help:"${help_history}"`
 	Search  searchCmd  `cmd:"" help:"${help_search}"`
 	Export  exportCmd  `cmd:"" help:"${help_export}"`
-	Device  struct {
+	messageCommands
+	chatCommands
+	scheduledCommands
+	pollCommands
+	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
@@ -79,7 +83,7 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", helpKeys),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}

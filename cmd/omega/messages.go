@@ -18,6 +18,12 @@ import (
 
 type sendCmd struct {
 	To      string        `required:"" help:"${help_send_to}" placeholder:"FPR|CHAT"`
+	Reply   string        `help:"${help_send_reply}" placeholder:"ID"`
+	Quote   string        `help:"${help_send_quote}"`
+	Markup  bool          `help:"${help_send_markup}"`
+	Silent  bool          `help:"${help_send_silent}"`
+	At      string        `help:"${help_send_at}"`
+	Expire  time.Duration `help:"${help_send_expire}"`
 	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
 	Text    string        `arg:"" help:"${help_send_text}"`
@@ -31,8 +37,18 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout, Markup: c.Markup, Silent: c.Silent, Expire: c.Expire}
+	if p.At, err = moment(c.At, time.Now()); err != nil {
+		return err
+	}
+	if c.Reply != "" {
+		id, err := messageID("--reply", c.Reply)
+		if err != nil {
+			return err
+		}
+		p.Reply = &clientrpc.ReplyTo{Message: id, Quote: c.Quote}
+	}
 	a.sending = true
-	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout}
 	rand.Read(p.ID[:])
 	conn, err := a.connect(ctx)
 	if err != nil {
@@ -43,15 +59,17 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if a.json {
-		err = a.line(map[string]any{"id": r.ID, "chat": r.Chat, "state": r.State})
-	} else {
+	return a.delivery(c.To, c.Wait, r)
+}
+
+// delivery prints how far a message got, and chooses the exit code.
+func (a *app) delivery(to, wait string, r *clientrpc.SendResult) error {
+	if !a.json {
 		a.printf("%s %s  %s\n", ticks[r.State], a.text("state."+r.State), r.ID)
-	}
-	if err != nil {
+	} else if err := a.line(map[string]any{"id": r.ID, "chat": r.Chat, "state": r.State}); err != nil {
 		return err
 	}
-	return a.sent(c, r)
+	return a.sent(to, wait, r)
 }
 
 // text is what is to be sent. Of one that is too long only the size is read.
@@ -81,19 +99,19 @@ func (c *sendCmd) text(a *app) (string, error) {
 }
 
 // sent chooses the exit code of a message that did not get as far as wanted.
-func (a *app) sent(c *sendCmd, r *clientrpc.SendResult) error {
+func (a *app) sent(to, wait string, r *clientrpc.SendResult) error {
 	reached := map[string]int{clientrpc.StateQueued: 0, clientrpc.StateStored: 1, clientrpc.StateDelivered: 2, clientrpc.StateRead: 3}
 	wanted := map[string]int{"none": 0, "stored": 1, "delivered": 2, "read": 3}
-	done := reached[r.State] >= wanted[c.Wait]
+	done := reached[r.State] >= wanted[wait] || r.State == clientrpc.StateScheduled
 	switch {
 	case done && r.Why == nil, r.Why != nil:
 	case r.State == clientrpc.StateQueued:
 		r.Why = &clientrpc.Error{
-			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.send", c.To), Why: i18n.T("why.notyet"), Next: i18n.T("next.queued"),
+			Code: clientrpc.CodeOffline, Doing: i18n.T("doing.send", to), Why: i18n.T("why.notyet"), Next: i18n.T("next.queued"),
 		}
 	default:
 		r.Why = &clientrpc.Error{
-			Code: clientrpc.CodeTimeout, Doing: i18n.T("doing.send", c.To), Why: i18n.T("why.not" + c.Wait), Next: i18n.T("next.waits"),
+			Code: clientrpc.CodeTimeout, Doing: i18n.T("doing.send", to), Why: i18n.T("why.not" + wait), Next: i18n.T("next.waits"),
 		}
 	}
 	if r.Why != nil {
@@ -112,38 +130,6 @@ func (a *app) sent(c *sendCmd, r *clientrpc.SendResult) error {
 		return silent{exitQueued}
 	}
 	return silent{exitTimeout}
-}
-
-type chatsCmd struct{}
-
-func (c *chatsCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Chats.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	for _, ch := range r.Chats {
-		if a.json {
-			if err := a.line(ch); err != nil {
-				return err
-			}
-			continue
-		}
-		unread := ""
-		if ch.Unread > 0 {
-			unread = a.text("label.unread", ch.Unread)
-		}
-		notice := ""
-		if ch.Notice != "" {
-			notice = a.text("chat." + ch.Notice)
-		}
-		a.columns(ch.ID.String(), ch.Peer.String(), safe(ch.Name), unread, notice)
-	}
-	return nil
 }
 
 type historyCmd struct {

@@ -149,21 +149,22 @@ func (a *app) clock(t time.Time) string {
 // ticks are the marks of a message's state.
 var ticks = map[string]string{
 	clientrpc.StateQueued: "🕓", clientrpc.StateStored: "✓", clientrpc.StateDelivered: "✓✓",
-	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗",
+	clientrpc.StateRead: "✓✓", clientrpc.StateFailed: "✗", clientrpc.StateScheduled: "⏰",
 }
-
-// kindText is the kind of the messages that this version can show; of others it
-// shows that they are there, and their text if they have one.
-const kindText = "text"
 
 // failures are the words for why a message of one's own could not be sent.
 var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
 
+// keyID is the end of a fingerprint, as gpg shows it.
+func keyID(f omega.Fingerprint) string {
+	s := f.String()
+	return s[max(0, len(s)-16):]
+}
+
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
 func (a *app) message(m clientrpc.Message) {
-	fp := m.From.String()
-	short := fp[max(0, len(fp)-16):] // the key ID, as gpg shows it
+	short := keyID(m.From)
 	if m.State != "" && m.Name != "" {
 		short = "" // one's own
 	}
@@ -180,11 +181,7 @@ func (a *app) message(m clientrpc.Message) {
 		mark += " " + a.text("why.server", m.Why)
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
-	text := safe(m.Text)
-	if m.Kind != kindText {
-		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
-	}
-	for l := range strings.SplitSeq(text, "\n") {
+	for l := range strings.SplitSeq(a.body(m), "\n") {
 		a.printf("    %s\n", l)
 	}
 }

@@ -74,7 +74,7 @@ func TestMessageOfSomebody(t *testing.T) {
 	}
 	for text, want := range map[string]string{"": "", "which?": "    which?\n"} {
 		out.Reset()
-		a.message(clientrpc.Message{From: from, Kind: "poll", Text: text})
+		a.message(clientrpc.Message{From: from, Kind: "unheard-of", Text: text})
 		if got := out.String(); !strings.HasSuffix(got, "\n    (a newer version can show this kind of message)\n"+want) {
 			t.Errorf("newer kind: %q", got)
 		}

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 7bd172e1a1d9cd02665ab2d868b01782c286037b7204f779e7a28da3019f6bdf
+// source sha256: 66734861ff02c39d19e2694dfcb1cc140e0d98c5ba724837f28f7dce3dd582d6
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -30,14 +30,28 @@ const (
 // Content is the body of one message.
 type Content struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`       // of a message for people; UTF-8, at most 64 KiB
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`       // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
-	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`       // 16: id of the last message that the sender had seen; empty if unsaid
-	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`       // additional transcript lines, "Name: value"
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // kinds "delivered" and "read"
-	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`   // kind "resend"
-	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`   // kind "resent"
-	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`      // of any kind; now and then
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`           // of a message for people; UTF-8, at most 64 KiB
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`           // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`           // 16: id of the last message that the sender had seen; empty if unsaid
+	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`           // additional transcript lines, "Name: value"
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`     // kinds "delivered" and "read"
+	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`       // kind "resend"
+	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`       // kind "resent"
+	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`   // kinds "text" and "edit": what parts of the text are
+	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`         // kind "text"
+	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`          // kind "edit": text and entities are the new ones
+	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`      // kind "delete"
+	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`  // kind "reaction"
+	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`    // kind "text"
+	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`          // kind "poll": the text asks, lines "Option: …" are the answers
+	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`            // kind "pin"
+	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`          // of any kind; now and then
+	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`        // kind "state"
+	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`     // kind "text": readers are told of it without a sound
+	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`          // kind "vote"
+	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`        // kind "entry": the text is the line
+	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`        // kind "close"
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,11 +135,537 @@ func (x *Content) GetResent() *Resent {
 	return nil
 }
 
+func (x *Content) GetEntities() []*Entity {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+func (x *Content) GetReply() *Reply {
+	if x != nil {
+		return x.Reply
+	}
+	return nil
+}
+
+func (x *Content) GetEdit() *Edit {
+	if x != nil {
+		return x.Edit
+	}
+	return nil
+}
+
+func (x *Content) GetDelete() *Delete {
+	if x != nil {
+		return x.Delete
+	}
+	return nil
+}
+
+func (x *Content) GetReaction() *Reaction {
+	if x != nil {
+		return x.Reaction
+	}
+	return nil
+}
+
+func (x *Content) GetForward() *Forward {
+	if x != nil {
+		return x.Forward
+	}
+	return nil
+}
+
+func (x *Content) GetPoll() *Poll {
+	if x != nil {
+		return x.Poll
+	}
+	return nil
+}
+
+func (x *Content) GetPin() *Pin {
+	if x != nil {
+		return x.Pin
+	}
+	return nil
+}
+
+func (x *Content) GetLifetime() uint32 {
+	if x != nil {
+		return x.Lifetime
+	}
+	return 0
+}
+
 func (x *Content) GetView() *View {
 	if x != nil {
 		return x.View
 	}
 	return nil
+}
+
+func (x *Content) GetState() *State {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *Content) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+func (x *Content) GetVote() *Vote {
+	if x != nil {
+		return x.Vote
+	}
+	return nil
+}
+
+func (x *Content) GetEntry() *Entry {
+	if x != nil {
+		return x.Entry
+	}
+	return nil
+}
+
+func (x *Content) GetClose() *Close {
+	if x != nil {
+		return x.Close
+	}
+	return nil
+}
+
+// Entity says what a part of the text is. Offset and length count UTF-16 code
+// units, as the Bot API and browsers do.
+type Entity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          uint32                 `protobuf:"varint,1,opt,name=type,proto3" json:"type,omitempty"` // CHAT-22
+	Offset        uint32                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
+	Length        uint32                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`    // not 0
+	Account       []byte                 `protobuf:"bytes,4,opt,name=account,proto3" json:"account,omitempty"`   // mention: fingerprint of who is meant
+	Address       string                 `protobuf:"bytes,5,opt,name=address,proto3" json:"address,omitempty"`   // link: where it leads, if that is not its text
+	Language      string                 `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"` // pre: of the code
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entity) Reset() {
+	*x = Entity{}
+	mi := &file_proto_chat_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entity) ProtoMessage() {}
+
+func (x *Entity) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entity.ProtoReflect.Descriptor instead.
+func (*Entity) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Entity) GetType() uint32 {
+	if x != nil {
+		return x.Type
+	}
+	return 0
+}
+
+func (x *Entity) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *Entity) GetLength() uint32 {
+	if x != nil {
+		return x.Length
+	}
+	return 0
+}
+
+func (x *Entity) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Entity) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *Entity) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+// Reply says what message of the chat this one answers.
+type Reply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`  // 16: its link
+	Quote         string                 `protobuf:"bytes,2,opt,name=quote,proto3" json:"quote,omitempty"`    // the part of its text that is answered; at most 1024 octets
+	Offset        uint32                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"` // of the quote in its text, in UTF-16 code units
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reply) Reset() {
+	*x = Reply{}
+	mi := &file_proto_chat_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reply) ProtoMessage() {}
+
+func (x *Reply) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reply.ProtoReflect.Descriptor instead.
+func (*Reply) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Reply) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Reply) GetQuote() string {
+	if x != nil {
+		return x.Quote
+	}
+	return ""
+}
+
+func (x *Reply) GetOffset() uint32 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// Forward says, on the sender's word, where a text comes from.
+type Forward struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       []byte                 `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"` // fingerprint of who wrote it; empty if the sender does not say
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`       // how the sender knows them; at most 64 octets
+	Time          uint64                 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`      // when it was written, ms since 1970; 0 if the sender does not say
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forward) Reset() {
+	*x = Forward{}
+	mi := &file_proto_chat_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forward) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forward) ProtoMessage() {}
+
+func (x *Forward) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forward.ProtoReflect.Descriptor instead.
+func (*Forward) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Forward) GetAccount() []byte {
+	if x != nil {
+		return x.Account
+	}
+	return nil
+}
+
+func (x *Forward) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Forward) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// Edit puts another text in the place of a message's.
+type Edit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`    // 16: link of the message
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // CHAT-26
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Edit) Reset() {
+	*x = Edit{}
+	mi := &file_proto_chat_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Edit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Edit) ProtoMessage() {}
+
+func (x *Edit) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Edit.ProtoReflect.Descriptor instead.
+func (*Edit) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Edit) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Edit) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Delete takes messages back.
+type Delete struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Targets       [][]byte               `protobuf:"bytes,1,rep,name=targets,proto3" json:"targets,omitempty"` // links of the messages, 16 octets each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delete) Reset() {
+	*x = Delete{}
+	mi := &file_proto_chat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delete) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delete) ProtoMessage() {}
+
+func (x *Delete) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delete.ProtoReflect.Descriptor instead.
+func (*Delete) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Delete) GetTargets() [][]byte {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
+}
+
+// Reaction is all that its sender says about a message by emoji.
+type Reaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`    // 16: link of the message
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // CHAT-26
+	Emoji         []string               `protobuf:"bytes,3,rep,name=emoji,proto3" json:"emoji,omitempty"`      // none takes back what was said before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reaction) Reset() {
+	*x = Reaction{}
+	mi := &file_proto_chat_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reaction) ProtoMessage() {}
+
+func (x *Reaction) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
+func (*Reaction) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Reaction) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Reaction) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Reaction) GetEmoji() []string {
+	if x != nil {
+		return x.Emoji
+	}
+	return nil
+}
+
+// Pin puts a message on top of the chat for all.
+type Pin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`    // 16: link of the message
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // CHAT-26
+	Pinned        bool                   `protobuf:"varint,3,opt,name=pinned,proto3" json:"pinned,omitempty"`   // false: takes it down
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_proto_chat_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Pin) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Pin) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Pin) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
 }
 
 // Receipt says that a device took messages, or that its user read them.
@@ -140,7 +680,7 @@ type Receipt struct {
 
 func (x *Receipt) Reset() {
 	*x = Receipt{}
-	mi := &file_proto_chat_proto_msgTypes[1]
+	mi := &file_proto_chat_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -152,7 +692,7 @@ func (x *Receipt) String() string {
 func (*Receipt) ProtoMessage() {}
 
 func (x *Receipt) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[1]
+	mi := &file_proto_chat_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -165,7 +705,7 @@ func (x *Receipt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Receipt.ProtoReflect.Descriptor instead.
 func (*Receipt) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{1}
+	return file_proto_chat_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Receipt) GetDevice() []byte {
@@ -202,7 +742,7 @@ type ResendRequest struct {
 
 func (x *ResendRequest) Reset() {
 	*x = ResendRequest{}
-	mi := &file_proto_chat_proto_msgTypes[2]
+	mi := &file_proto_chat_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -214,7 +754,7 @@ func (x *ResendRequest) String() string {
 func (*ResendRequest) ProtoMessage() {}
 
 func (x *ResendRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[2]
+	mi := &file_proto_chat_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -227,7 +767,7 @@ func (x *ResendRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResendRequest.ProtoReflect.Descriptor instead.
 func (*ResendRequest) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{2}
+	return file_proto_chat_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ResendRequest) GetDevice() []byte {
@@ -271,7 +811,7 @@ type Resent struct {
 
 func (x *Resent) Reset() {
 	*x = Resent{}
-	mi := &file_proto_chat_proto_msgTypes[3]
+	mi := &file_proto_chat_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -283,7 +823,7 @@ func (x *Resent) String() string {
 func (*Resent) ProtoMessage() {}
 
 func (x *Resent) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[3]
+	mi := &file_proto_chat_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -296,7 +836,7 @@ func (x *Resent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resent.ProtoReflect.Descriptor instead.
 func (*Resent) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{3}
+	return file_proto_chat_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Resent) GetTranscript() []byte {
@@ -338,7 +878,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_proto_chat_proto_msgTypes[4]
+	mi := &file_proto_chat_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -350,7 +890,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[4]
+	mi := &file_proto_chat_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -363,7 +903,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{4}
+	return file_proto_chat_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *View) GetOwn() *RecordRef {
@@ -391,7 +931,7 @@ type RecordRef struct {
 
 func (x *RecordRef) Reset() {
 	*x = RecordRef{}
-	mi := &file_proto_chat_proto_msgTypes[5]
+	mi := &file_proto_chat_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +943,7 @@ func (x *RecordRef) String() string {
 func (*RecordRef) ProtoMessage() {}
 
 func (x *RecordRef) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[5]
+	mi := &file_proto_chat_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +956,7 @@ func (x *RecordRef) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordRef.ProtoReflect.Descriptor instead.
 func (*RecordRef) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{5}
+	return file_proto_chat_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RecordRef) GetSequence() uint64 {
@@ -433,12 +973,354 @@ func (x *RecordRef) GetHash() []byte {
 	return nil
 }
 
+// State is settings of an account, told by one of its devices to the others.
+type State struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      []*Setting             `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *State) Reset() {
+	*x = State{}
+	mi := &file_proto_chat_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *State) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*State) ProtoMessage() {}
+
+func (x *State) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use State.ProtoReflect.Descriptor instead.
+func (*State) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *State) GetSettings() []*Setting {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+// Setting is one of them; of two about one thing the higher stamp counts.
+type Setting struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`        // CHAT-27
+	Subject       []byte                 `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`  // what it is of
+	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`      // empty: it is not set
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // these three are the stamp: CHAT-26
+	Time          uint64                 `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`       // ms since 1970
+	Device        []byte                 `protobuf:"bytes,6,opt,name=device,proto3" json:"device,omitempty"`    // fingerprint of the device that set it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Setting) Reset() {
+	*x = Setting{}
+	mi := &file_proto_chat_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Setting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Setting) ProtoMessage() {}
+
+func (x *Setting) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Setting.ProtoReflect.Descriptor instead.
+func (*Setting) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Setting) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Setting) GetSubject() []byte {
+	if x != nil {
+		return x.Subject
+	}
+	return nil
+}
+
+func (x *Setting) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
+func (x *Setting) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Setting) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Setting) GetDevice() []byte {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+// Poll says how a poll is answered.
+type Poll struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Multiple      bool                   `protobuf:"varint,1,opt,name=multiple,proto3" json:"multiple,omitempty"` // each may choose several answers
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Poll) Reset() {
+	*x = Poll{}
+	mi := &file_proto_chat_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Poll) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Poll) ProtoMessage() {}
+
+func (x *Poll) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Poll.ProtoReflect.Descriptor instead.
+func (*Poll) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Poll) GetMultiple() bool {
+	if x != nil {
+		return x.Multiple
+	}
+	return false
+}
+
+// Vote is all that its sender answers to a poll.
+type Vote struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`           // 16: link of the poll
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`        // CHAT-26
+	Options       []uint32               `protobuf:"varint,3,rep,packed,name=options,proto3" json:"options,omitempty"` // numbers of the answers, from 0, ascending; none: no answer any more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vote) Reset() {
+	*x = Vote{}
+	mi := &file_proto_chat_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vote) ProtoMessage() {}
+
+func (x *Vote) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vote.ProtoReflect.Descriptor instead.
+func (*Vote) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Vote) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Vote) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Vote) GetOptions() []uint32 {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+// Entry is one line of a list.
+type Entry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`    // 16: link of the list
+	Slot          []byte                 `protobuf:"bytes,2,opt,name=slot,proto3" json:"slot,omitempty"`        // 8: u48 time in milliseconds, 2 random octets; the line's name, and its place
+	Version       uint32                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // CHAT-26
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entry) Reset() {
+	*x = Entry{}
+	mi := &file_proto_chat_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entry) ProtoMessage() {}
+
+func (x *Entry) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entry.ProtoReflect.Descriptor instead.
+func (*Entry) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Entry) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Entry) GetSlot() []byte {
+	if x != nil {
+		return x.Slot
+	}
+	return nil
+}
+
+func (x *Entry) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// Close ends a poll or a list.
+type Close struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"` // 16: its link
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Close) Reset() {
+	*x = Close{}
+	mi := &file_proto_chat_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Close) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Close) ProtoMessage() {}
+
+func (x *Close) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Close.ProtoReflect.Descriptor instead.
+func (*Close) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Close) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\x99\x02\n" +
+	"omega.chat\"\xc9\x06\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -446,8 +1328,51 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04line\x18\x04 \x03(\tR\x04line\x12-\n" +
 	"\areceipt\x18\x05 \x01(\v2\x13.omega.chat.ReceiptR\areceipt\x121\n" +
 	"\x06resend\x18\x06 \x01(\v2\x19.omega.chat.ResendRequestR\x06resend\x12*\n" +
-	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resent\x12$\n" +
-	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04viewJ\x04\b\b\x10\x17J\x04\b\x18\x10@\"H\n" +
+	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resent\x12.\n" +
+	"\bentities\x18\b \x03(\v2\x12.omega.chat.EntityR\bentities\x12'\n" +
+	"\x05reply\x18\t \x01(\v2\x11.omega.chat.ReplyR\x05reply\x12$\n" +
+	"\x04edit\x18\n" +
+	" \x01(\v2\x10.omega.chat.EditR\x04edit\x12*\n" +
+	"\x06delete\x18\v \x01(\v2\x12.omega.chat.DeleteR\x06delete\x120\n" +
+	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12-\n" +
+	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
+	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
+	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12\x1a\n" +
+	"\blifetime\x18\x16 \x01(\rR\blifetime\x12$\n" +
+	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
+	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
+	"\x06silent\x18\x19 \x01(\bR\x06silent\x12$\n" +
+	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
+	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
+	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05closeJ\x04\b\r\x10\x0eJ\x04\b\x11\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
+	"\x06Entity\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
+	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
+	"\x06length\x18\x03 \x01(\rR\x06length\x12\x18\n" +
+	"\aaccount\x18\x04 \x01(\fR\aaccount\x12\x18\n" +
+	"\aaddress\x18\x05 \x01(\tR\aaddress\x12\x1a\n" +
+	"\blanguage\x18\x06 \x01(\tR\blanguage\"M\n" +
+	"\x05Reply\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x14\n" +
+	"\x05quote\x18\x02 \x01(\tR\x05quote\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\rR\x06offset\"K\n" +
+	"\aForward\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\fR\aaccount\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x04R\x04time\"8\n" +
+	"\x04Edit\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"\"\n" +
+	"\x06Delete\x12\x18\n" +
+	"\atargets\x18\x01 \x03(\fR\atargets\"R\n" +
+	"\bReaction\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
+	"\x05emoji\x18\x03 \x03(\tR\x05emoji\"O\n" +
+	"\x03Pin\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
+	"\x06pinned\x18\x03 \x01(\bR\x06pinned\"H\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\rR\x04upTo\x12\x10\n" +
@@ -469,7 +1394,28 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04peer\x18\x02 \x01(\v2\x15.omega.chat.RecordRefR\x04peer\";\n" +
 	"\tRecordRef\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hashB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"8\n" +
+	"\x05State\x12/\n" +
+	"\bsettings\x18\x01 \x03(\v2\x13.omega.chat.SettingR\bsettings\"\x93\x01\n" +
+	"\aSetting\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\asubject\x18\x02 \x01(\fR\asubject\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\fR\x05value\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x12\x12\n" +
+	"\x04time\x18\x05 \x01(\x04R\x04time\x12\x16\n" +
+	"\x06device\x18\x06 \x01(\fR\x06device\"\"\n" +
+	"\x04Poll\x12\x1a\n" +
+	"\bmultiple\x18\x01 \x01(\bR\bmultiple\"R\n" +
+	"\x04Vote\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x18\n" +
+	"\aoptions\x18\x03 \x03(\rR\aoptions\"M\n" +
+	"\x05Entry\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x12\n" +
+	"\x04slot\x18\x02 \x01(\fR\x04slot\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\"\x1f\n" +
+	"\x05Close\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06targetB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -483,27 +1429,53 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
-	(*Receipt)(nil),       // 1: omega.chat.Receipt
-	(*ResendRequest)(nil), // 2: omega.chat.ResendRequest
-	(*Resent)(nil),        // 3: omega.chat.Resent
-	(*View)(nil),          // 4: omega.chat.View
-	(*RecordRef)(nil),     // 5: omega.chat.RecordRef
+	(*Entity)(nil),        // 1: omega.chat.Entity
+	(*Reply)(nil),         // 2: omega.chat.Reply
+	(*Forward)(nil),       // 3: omega.chat.Forward
+	(*Edit)(nil),          // 4: omega.chat.Edit
+	(*Delete)(nil),        // 5: omega.chat.Delete
+	(*Reaction)(nil),      // 6: omega.chat.Reaction
+	(*Pin)(nil),           // 7: omega.chat.Pin
+	(*Receipt)(nil),       // 8: omega.chat.Receipt
+	(*ResendRequest)(nil), // 9: omega.chat.ResendRequest
+	(*Resent)(nil),        // 10: omega.chat.Resent
+	(*View)(nil),          // 11: omega.chat.View
+	(*RecordRef)(nil),     // 12: omega.chat.RecordRef
+	(*State)(nil),         // 13: omega.chat.State
+	(*Setting)(nil),       // 14: omega.chat.Setting
+	(*Poll)(nil),          // 15: omega.chat.Poll
+	(*Vote)(nil),          // 16: omega.chat.Vote
+	(*Entry)(nil),         // 17: omega.chat.Entry
+	(*Close)(nil),         // 18: omega.chat.Close
 }
 var file_proto_chat_proto_depIdxs = []int32{
-	1, // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
-	2, // 1: omega.chat.Content.resend:type_name -> omega.chat.ResendRequest
-	3, // 2: omega.chat.Content.resent:type_name -> omega.chat.Resent
-	4, // 3: omega.chat.Content.view:type_name -> omega.chat.View
-	5, // 4: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	5, // 5: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
+	9,  // 1: omega.chat.Content.resend:type_name -> omega.chat.ResendRequest
+	10, // 2: omega.chat.Content.resent:type_name -> omega.chat.Resent
+	1,  // 3: omega.chat.Content.entities:type_name -> omega.chat.Entity
+	2,  // 4: omega.chat.Content.reply:type_name -> omega.chat.Reply
+	4,  // 5: omega.chat.Content.edit:type_name -> omega.chat.Edit
+	5,  // 6: omega.chat.Content.delete:type_name -> omega.chat.Delete
+	6,  // 7: omega.chat.Content.reaction:type_name -> omega.chat.Reaction
+	3,  // 8: omega.chat.Content.forward:type_name -> omega.chat.Forward
+	15, // 9: omega.chat.Content.poll:type_name -> omega.chat.Poll
+	7,  // 10: omega.chat.Content.pin:type_name -> omega.chat.Pin
+	11, // 11: omega.chat.Content.view:type_name -> omega.chat.View
+	13, // 12: omega.chat.Content.state:type_name -> omega.chat.State
+	16, // 13: omega.chat.Content.vote:type_name -> omega.chat.Vote
+	17, // 14: omega.chat.Content.entry:type_name -> omega.chat.Entry
+	18, // 15: omega.chat.Content.close:type_name -> omega.chat.Close
+	12, // 16: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 17: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 18: omega.chat.State.settings:type_name -> omega.chat.Setting
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -517,7 +1489,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -31,7 +31,6 @@ var catalogue = map[string]entry{
 	"why.notext":      {"訊息是空的", "the message is empty"},
 	"why.toolong":     {"訊息有 {0} 位元組，上限是 {1}", "the message has {0} bytes, the limit is {1}"},
 	"why.utf8":        {"訊息不是有效的 UTF-8 文字", "the message is not valid UTF-8 text"},
-	"why.self":        {"這是你自己的帳號", "this is your own account"},
 	"why.unknown":     {"雲端上沒有帳號 {0}", "the cloud knows no account {0}"},
 	"why.offline":     {"目前連不上任何伺服器", "no server can be reached at the moment"},
 	"why.timeout":     {"等候逾時", "it took longer than allowed"},

@@ -1,0 +1,99 @@
+package chat
+
+import (
+	"encoding/hex"
+	"testing"
+	"time"
+)
+
+// A contentVector is one line of chat-contents.json: encoded contents, what they
+// say, and what they come to (CHAT-22 to CHAT-30).
+type contentVector struct {
+	Note     string       `json:"note"`
+	Raw      string       `json:"raw"`
+	Verdict  string       `json:"verdict"` // taken, or refused
+	Kind     Kind         `json:"kind,omitempty"`
+	Text     string       `json:"text,omitempty"`
+	Hash     string       `json:"content_hash,omitempty"`
+	Entities []Entity     `json:"entities,omitempty"`
+	Reply    *Reply       `json:"reply,omitempty"`
+	Forward  *Forward     `json:"forward,omitempty"`
+	Lines    []string     `json:"lines,omitempty"`
+	Settings []Setting    `json:"settings,omitempty"`
+	Marks    []markVector `json:"marks,omitempty"`
+}
+
+type markVector struct {
+	Target  string   `json:"target"`
+	Kind    MarkKind `json:"kind"`
+	Version uint32   `json:"version"`
+	Value   string   `json:"value"`
+}
+
+// contents are what the vectors hold: honest ones, and what a reader makes of the
+// rest.
+func contents(t *testing.T) (notes []string, raws [][]byte) {
+	add := func(note string, raw []byte) { notes, raws = append(notes, note), append(raws, raw) }
+	encoded := func(note string, c *Content) {
+		raw, err := c.Raw()
+		must(t, err)
+		add(note, raw)
+	}
+	l := Link{1, 2, 3}
+	bold := []Entity{{Type: EntityBold, Offset: 2, Length: 2}}
+	encoded("entities after a character of two units", &Content{Kind: KindText, Text: "🐦粗體", Entities: bold})
+	text, entities := ParseMarkup("> @[小明](" + testAccount(t, 7).String() + ") **[站](https://x.tw)**\n```go\nx\n```")
+	encoded("all kinds of fields", &Content{Kind: KindText, Text: text, Entities: entities})
+	encoded("reply with a quote", &Content{Kind: KindText, Text: "x", Reply: &Reply{l, "🐦b", 2}})
+	encoded("forward", &Content{Kind: KindText, Text: "x", Forward: &Forward{testAccount(t, 7), "小明", testTime}})
+	encoded("forward that says nothing", &Content{Kind: KindText, Text: "x", Forward: &Forward{}})
+	encoded("edit", &Content{Kind: KindEdit, Text: "🐦粗體", Entities: bold, Edit: &Edit{l, 3}})
+	encoded("delete two", &Content{Kind: KindDelete, Delete: &Delete{[]Link{l, {4}}}})
+	encoded("react", &Content{Kind: KindReaction, Reaction: &Reaction{l, 1, []string{"❤️", "推"}}})
+	encoded("react no more", &Content{Kind: KindReaction, Reaction: &Reaction{l, 2, nil}})
+	encoded("pin", &Content{Kind: KindPin, Pin: &Pin{l, 1, true}})
+	encoded("take down", &Content{Kind: KindPin, Pin: &Pin{l, 2, false}})
+	encoded("poll", &Content{Kind: KindPoll, Text: "吃什麼？", Lines: PollLines([]string{"飯", "麵"}), Poll: &Poll{Multiple: true}})
+	encoded("vote", &Content{Kind: KindVote, Vote: &Vote{l, 1, []uint32{0, 1}}})
+	encoded("line of a list", &Content{Kind: KindEntry, Text: "王小明 2 盒", Entry: &Entry{l, NewSlot(testTime, [2]byte{1, 2}), 1}})
+	encoded("close", &Content{Kind: KindClose, Close: &Close{l}})
+	encoded("silent", &Content{Kind: KindText, Text: "x", Silent: true})
+	draft := Setting{SettingDraft, make([]byte, 16), []byte("草稿"), Stamp{3, testTime, testAccount(t, 9)}}
+	encoded("settings", &Content{Kind: KindState, State: []Setting{draft}})
+	add("an entity that cuts a character: none is taken", []byte("\x0a\x04\xf0\x9f\x90\xa6\x42\x04\x08\x05\x18\x01"))
+	add("an entity of a later version is left out", []byte("\x0a\x02ab\x42\x04\x08\x05\x18\x01\x42\x04\x08\x63\x18\x09"))
+	add("a reply to half a link is none", []byte("\x0a\x01x\x4a\x03\x0a\x01\x01"))
+	add("an edit of nothing", []byte("\x0a\x01x\x12\x04edit"))
+	add("an edit without a version", append([]byte("\x0a\x01x\x12\x04edit\x52\x12\x0a\x10"), l[:]...))
+	add("words for a reaction", append(append([]byte("\x12\x08reaction\x62\x18\x0a\x10"), l[:]...), "\x10\x01\x1a\x02hi"...))
+	return notes, raws
+}
+
+func TestContentVectors(t *testing.T) {
+	var v []contentVector
+	notes, raws := contents(t)
+	for i, raw := range raws {
+		v = append(v, describeContent(t, notes[i], raw))
+	}
+	compareVectors(t, "chat-contents.json", v)
+}
+
+func describeContent(t *testing.T, note string, raw []byte) contentVector {
+	t.Helper()
+	out := contentVector{Note: note, Raw: hex.EncodeToString(raw), Verdict: "refused"}
+	c, err := DecodeContent(raw)
+	if err != nil {
+		return out
+	}
+	out.Verdict, out.Kind, out.Text, out.Entities, out.Reply, out.Forward = "taken", c.Kind, c.Text, c.Entities, c.Reply, c.Forward
+	out.Lines, out.Settings = c.Lines, c.State
+	if c.hash != (Hash{}) {
+		out.Hash = c.hash.String()
+	}
+	marks, err := (&Message{Content: c, Time: time.UnixMilli(0)}).Marks()
+	must(t, err)
+	for _, m := range marks {
+		out.Marks = append(out.Marks, markVector{m.Target.String(), m.Kind, m.Stamp.Version, hex.EncodeToString(m.Value)})
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package chat
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/canon"
+	"github.com/omega-im/omega/internal/chatpb"
+)
+
+// Limits of settings. (spec/chat.md, CHAT-27)
+const (
+	// MaxSettings is how many settings one message may have.
+	MaxSettings = 128
+
+	// MaxSettingValue is the longest value in octets.
+	MaxSettingValue = 16 << 10
+
+	maxSubject = 64
+)
+
+// Names of settings. Those of later versions are kept and passed on.
+const (
+	SettingRead     = "read"      // chat | device: its messages were read up to a sequence
+	SettingDraft    = "draft"     // chat: text that is not sent yet
+	SettingMuted    = "muted"     // chat: until when, ms since 1970
+	SettingArchived = "archived"  // chat
+	SettingNoRead   = "no-read"   // chat: its people are not told what was read
+	SettingTop      = "top"       // chat: on top of the list, since when, ms since 1970
+	SettingHidden   = "hidden"    // chat | link: the message was deleted for this account
+	SettingFolder   = "folder"    // folder, 8 octets: its title
+	SettingInFolder = "in-folder" // folder | chat
+)
+
+// A Setting is one thing that the devices of an account agree on. Of those with
+// one name and subject the one that wins is kept, so the order in which they
+// arrive does not matter. An empty value says that it is not set.
+type Setting struct {
+	Name    string
+	Subject []byte
+	Value   []byte
+	Stamp   Stamp
+}
+
+// Wins reports whether s counts before o, which has the same name and subject.
+func (s *Setting) Wins(o *Setting) bool {
+	return cmp.Or(s.Stamp.Compare(o.Stamp), bytes.Compare(s.Value, o.Value)) > 0
+}
+
+// valid holds a setting to CHAT-27, and what is known of its form.
+func (s *Setting) valid() bool {
+	ms := s.Stamp.Time.UnixMilli()
+	if !Kind(s.Name).valid() || len(s.Subject) > maxSubject || len(s.Value) > MaxSettingValue || s.Stamp.Version == 0 ||
+		s.Stamp.Device.IsZero() || ms < 0 || ms > canon.MaxMilli {
+		return false
+	}
+	const chat, link, folder = len(omega.ChatID{}), len(Link{}), len(FolderID{})
+	size := len(s.Subject)
+	switch s.Name {
+	case SettingRead:
+		return size > chat && len(s.Value) == 4
+	case SettingDraft, SettingArchived, SettingNoRead:
+		return size == chat
+	case SettingMuted, SettingTop:
+		return size == chat && (len(s.Value) == 0 || len(s.Value) == 8)
+	case SettingHidden:
+		return size == chat+link
+	case SettingFolder:
+		return size == folder && string(s.Value) == SanitizeName(string(s.Value))
+	case SettingInFolder:
+		return size == folder+chat
+	}
+	return true
+}
+
+// A FolderID names a folder of chats; made by chance.
+type FolderID [8]byte
+
+// Moment is the value of a setting that is a time.
+func Moment(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())) }
+
+// MomentOf reads a value that Moment made; zero if it is none.
+func MomentOf(value []byte) time.Time {
+	if len(value) != 8 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(min(binary.BigEndian.Uint64(value), canon.MaxMilli))).UTC()
+}
+
+// ReadMark says that a device's messages in a chat were read up to a sequence.
+// Its version is the sequence: the highest counts.
+func ReadMark(c omega.ChatID, device omega.Fingerprint, sequence uint32) Setting {
+	return Setting{
+		Name: SettingRead, Subject: append(c[:], device.Wire()...), Value: binary.BigEndian.AppendUint32(nil, sequence),
+		Stamp: Stamp{Version: sequence},
+	}
+}
+
+// ReadMarkOf reads a setting that ReadMark made.
+func (s *Setting) ReadMarkOf() (c omega.ChatID, device omega.Fingerprint, sequence uint32, ok bool) {
+	if s.Name != SettingRead || len(s.Subject) <= len(c) || len(s.Value) != 4 {
+		return c, device, 0, false
+	}
+	device, n, err := omega.DecodeFingerprint(s.Subject[len(c):])
+	return omega.ChatID(s.Subject[:len(c)]), device, binary.BigEndian.Uint32(s.Value), err == nil && n == len(s.Subject)-len(c)
+}
+
+func encodeSettings(list []Setting) *chatpb.State {
+	if len(list) == 0 {
+		return nil
+	}
+	p := &chatpb.State{}
+	for i := range list {
+		s := &list[i]
+		p.Settings = append(p.Settings, &chatpb.Setting{
+			Name: s.Name, Subject: s.Subject, Value: s.Value, Version: s.Stamp.Version,
+			Time: uint64(max(s.Stamp.Time.UnixMilli(), 0)), Device: wireOrNil(s.Stamp.Device),
+		})
+	}
+	return p
+}
+
+func (r *fieldReader) settings(p *chatpb.State) []Setting {
+	if p == nil {
+		return nil
+	}
+	if len(p.Settings) > MaxSettings {
+		r.bad = true
+		return nil
+	}
+	out := make([]Setting, 0, len(p.Settings))
+	for _, s := range p.Settings {
+		r.bad = r.bad || s.Time > canon.MaxMilli
+		stamp := Stamp{s.Version, time.UnixMilli(int64(min(s.Time, canon.MaxMilli))).UTC(), r.fingerprint(s.Device)}
+		out = append(out, Setting{s.Name, s.Subject, s.Value, stamp})
+	}
+	return out
+}
+
+func validSettings(list []Setting) bool {
+	if len(list) > MaxSettings {
+		return false
+	}
+	for i := range list {
+		if !list[i].valid() {
+			return false
+		}
+	}
+	return true
+}

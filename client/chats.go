@@ -1,0 +1,292 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// chats lists the conversations: those on top, then the newest first.
+func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.ChatsResult, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Chats()
+		if err == nil {
+			out.Chats, err = c.showChats(tx, list)
+		}
+		return err
+	})
+	return out, err
+}
+
+// showChats turns stored chats into what faces get.
+func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Chat, error) {
+	worst, err := worstNotices(tx)
+	if err != nil {
+		return nil, err
+	}
+	looks, err := chatLooks(tx)
+	if err != nil {
+		return nil, err
+	}
+	out := []clientrpc.Chat{}
+	for _, ch := range list {
+		item := looks[ch.ID]
+		item.ID, item.Kind, item.Peer, item.Name = ch.ID, clientrpc.ChatDirect, ch.Peer, ch.Name
+		item.Unread, item.Notice = ch.Unread, worst[ch.Peer]
+		if ch.ID == c.selfChat() {
+			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
+		}
+		if !item.Muted.After(c.cfg.now()) {
+			item.Muted = time.Time{}
+		}
+		if ch.Last != nil {
+			m, err := c.show(tx, ch.Last)
+			if err != nil {
+				return nil, err
+			}
+			item.Last = &m
+		}
+		out = append(out, item)
+	}
+	slices.SortStableFunc(out, func(a, b clientrpc.Chat) int { return cmp.Compare(rank(a), rank(b)) })
+	return out, nil
+}
+
+// rank puts chats on top before others.
+func rank(c clientrpc.Chat) int {
+	if c.Top {
+		return 0
+	}
+	return 1
+}
+
+// chatLooks reads what the settings of the account say of chats.
+func chatLooks(tx *history.Tx) (map[omega.ChatID]clientrpc.Chat, error) {
+	out := map[omega.ChatID]clientrpc.Chat{}
+	for _, f := range []struct {
+		name string
+		set  func(*clientrpc.Chat, chat.Setting)
+	}{
+		{chat.SettingMuted, func(c *clientrpc.Chat, s chat.Setting) { c.Muted = chat.MomentOf(s.Value) }},
+		{chat.SettingArchived, func(c *clientrpc.Chat, s chat.Setting) { c.Archived = true }},
+		{chat.SettingNoRead, func(c *clientrpc.Chat, s chat.Setting) { c.NoRead = true }},
+		{chat.SettingTop, func(c *clientrpc.Chat, s chat.Setting) { c.Top = true }},
+		{chat.SettingDraft, func(c *clientrpc.Chat, s chat.Setting) { c.Draft = string(s.Value) }},
+	} {
+		list, err := tx.SettingsOf(f.name)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			var id omega.ChatID
+			copy(id[:], s.Subject)
+			c := out[id]
+			f.set(&c, s)
+			out[id] = c
+		}
+	}
+	folders, err := foldersOf(tx)
+	for _, f := range folders {
+		for _, id := range f.Chats {
+			c := out[id]
+			c.Folders = append(c.Folders, f.ID)
+			out[id] = c
+		}
+	}
+	return out, err
+}
+
+// setChat changes how a chat stands in the list, on all devices.
+func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out clientrpc.Chat, err error) {
+	doing := i18n.T("doing.chat")
+	id, err := c.chatID(doing, p.Chat)
+	if err != nil {
+		return out, err
+	}
+	if p.Draft != nil && (len(*p.Draft) > chat.MaxSettingValue || !utf8.ValidString(*p.Draft)) {
+		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(*p.Draft), chat.MaxSettingValue), i18n.T("next.shorten"), nil)
+	}
+	list := c.chatSettings(id, p)
+	var seen []seenLane
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		ch, err := tx.Chat(id)
+		if err != nil {
+			return err
+		}
+		if p.Read {
+			if seen, err = unreadLanes(tx, ch); err != nil {
+				return err
+			}
+			for _, s := range seen {
+				list = noteRead(list, s.chat, s.device, s.upTo)
+			}
+		}
+		if err := c.changeIn(ctx, tx, list); err != nil {
+			return err
+		}
+		if ch, err = tx.Chat(id); err != nil {
+			return err
+		}
+		shown, err := c.showChats(tx, []history.Chat{*ch})
+		if err == nil {
+			out = shown[0]
+		}
+		if out.NoRead {
+			seen = nil
+		}
+		return err
+	})
+	if err != nil {
+		return out, noChat(doing, p.Chat, err)
+	}
+	for _, s := range seen {
+		content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: s.device, UpTo: s.upTo}}
+		if err := c.sendControl(ctx, s.peer, content); err != nil {
+			c.cfg.log().Warn("read receipt not sent", "peer", s.peer, "err", err)
+		}
+	}
+	c.queued.notify()
+	c.changed.notify()
+	return out, nil
+}
+
+// chatSettings are the settings that a call asks for.
+func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out []chat.Setting) {
+	add := func(name string, value []byte) {
+		out = append(out, chat.Setting{Name: name, Subject: id[:], Value: value})
+	}
+	on := func(name string, want *bool, value []byte) {
+		switch {
+		case want == nil:
+		case *want:
+			add(name, value)
+		default:
+			add(name, nil)
+		}
+	}
+	if p.Muted != nil {
+		var until []byte
+		if !p.Muted.IsZero() {
+			until = chat.Moment(*p.Muted)
+		}
+		add(chat.SettingMuted, until)
+	}
+	on(chat.SettingArchived, p.Archived, []byte{1})
+	on(chat.SettingNoRead, p.NoRead, []byte{1})
+	on(chat.SettingTop, p.Top, chat.Moment(c.cfg.now()))
+	if p.Draft != nil {
+		add(chat.SettingDraft, []byte(*p.Draft))
+	}
+	return out
+}
+
+// A seenLane is up to where a device's messages in a chat were read.
+type seenLane struct {
+	lane
+	upTo uint32
+}
+
+func unreadLanes(tx *history.Tx, ch *history.Chat) (out []seenLane, err error) {
+	unread, err := tx.Unread(ch.ID)
+	for device, upTo := range unread {
+		out = append(out, seenLane{lane{ch.ID, ch.Peer, device}, upTo})
+	}
+	return out, err
+}
+
+// noteRead adds that a device's messages were read up to a sequence.
+func noteRead(list []chat.Setting, id omega.ChatID, device omega.Fingerprint, sequence uint32) []chat.Setting {
+	if sequence == 0 {
+		return list
+	}
+	mark := chat.ReadMark(id, device, sequence)
+	for i := range list {
+		if list[i].Name == mark.Name && string(list[i].Subject) == string(mark.Subject) {
+			if mark.Stamp.Version > list[i].Stamp.Version {
+				list[i] = mark
+			}
+			return list
+		}
+	}
+	return append(list, mark)
+}
+
+// folders lists the folders.
+func (c *Client) folders(ctx context.Context, _ clientrpc.None) (out clientrpc.FoldersResult, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		out.Folders, err = foldersOf(tx)
+		return err
+	})
+	return out, err
+}
+
+// foldersOf reads the folders by title. A chat in a folder that was deleted is in
+// none.
+func foldersOf(tx *history.Tx) ([]clientrpc.Folder, error) {
+	titles, err := tx.SettingsOf(chat.SettingFolder)
+	if err != nil {
+		return nil, err
+	}
+	members, err := tx.SettingsOf(chat.SettingInFolder)
+	if err != nil {
+		return nil, err
+	}
+	out := []clientrpc.Folder{}
+	for _, s := range titles {
+		f := clientrpc.Folder{ID: hex.EncodeToString(s.Subject), Title: string(s.Value), Chats: []omega.ChatID{}}
+		for _, m := range members {
+			if len(m.Subject) == len(s.Subject)+len(omega.ChatID{}) && string(m.Subject[:len(s.Subject)]) == string(s.Subject) {
+				f.Chats = append(f.Chats, omega.ChatID(m.Subject[len(s.Subject):]))
+			}
+		}
+		out = append(out, f)
+	}
+	slices.SortFunc(out, func(a, b clientrpc.Folder) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) })
+	return out, nil
+}
+
+// setFolder makes or changes a folder, on all devices.
+func (c *Client) setFolder(ctx context.Context, p clientrpc.SetFolderParams) (clientrpc.FoldersResult, error) {
+	doing := i18n.T("doing.folders")
+	var none clientrpc.FoldersResult
+	id, err := hex.DecodeString(p.ID)
+	if err != nil || len(id) != len(chat.FolderID{}) {
+		return none, fail(clientrpc.CodeUsage, doing, i18n.T("why.folder", p.ID), i18n.T("next.folders"), nil)
+	}
+	if p.Title != chat.SanitizeName(p.Title) {
+		return none, fail(clientrpc.CodeUsage, doing, i18n.T("why.foldertitle", chat.MaxName), i18n.T("next.shorten"), nil)
+	}
+	var list []chat.Setting
+	if p.Delete {
+		p.Title = ""
+	}
+	if p.Title != "" || p.Delete {
+		list = append(list, chat.Setting{Name: chat.SettingFolder, Subject: id, Value: []byte(p.Title)})
+	}
+	for _, part := range []struct {
+		chats []string
+		value []byte
+	}{{p.Add, []byte{1}}, {p.Remove, nil}} {
+		for _, text := range part.chats {
+			chatID, err := c.chatID(doing, text)
+			if err != nil {
+				return none, err
+			}
+			subject := append(slices.Clone(id), chatID[:]...)
+			list = append(list, chat.Setting{Name: chat.SettingInFolder, Subject: subject, Value: part.value})
+		}
+	}
+	if err := c.change(ctx, list...); err != nil {
+		return none, err
+	}
+	return c.folders(ctx, clientrpc.None{})
+}

@@ -1,0 +1,121 @@
+package client
+
+import (
+	"errors"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+)
+
+// show turns a stored message into what faces get.
+func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error) {
+	m := clientrpc.Message{
+		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
+		Kind: string(r.Content.Kind), Text: r.Now().Text, Verified: r.Verified, Problem: string(r.Problem),
+		State: r.State, Sequence: r.Sequence, Entities: showEntities(r.Now().Entities),
+		Edited: r.EditTime, Deleted: r.Deleted, Pinned: r.Pinned, Silent: r.Content.Silent, Expires: r.Expires(), Forward: showForward(r.Content.Forward),
+	}
+	if r.State == clientrpc.StateFailed {
+		m.Why = r.Why
+	}
+	for _, a := range r.Reactions {
+		m.Reactions = append(m.Reactions, clientrpc.Reaction{From: a.Account, Emoji: a.Emoji, Time: a.Time})
+	}
+	var err error
+	if m.Name, err = c.nameOf(tx, r.From); err != nil {
+		return m, err
+	}
+	if m.Reply, err = c.showReply(tx, r); err != nil {
+		return m, err
+	}
+	if err := c.showAnswers(tx, r, &m); err != nil {
+		return m, err
+	}
+	err = showOperation(tx, r, &m)
+	return m, err
+}
+
+// nameOf is how somebody calls themselves, "" if that is not known.
+func (c *Client) nameOf(tx *history.Tx, fp omega.Fingerprint) (string, error) {
+	if fp == c.acc.Fingerprint {
+		return c.acc.Name, nil
+	}
+	p, err := tx.Peer(fp)
+	if errors.Is(err, history.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.Name, nil
+}
+
+func showEntities(list []chat.Entity) (out []clientrpc.Entity) {
+	for _, e := range list {
+		out = append(out, clientrpc.Entity{
+			Type: e.Type.String(), Offset: e.Offset, Length: e.Length, Account: e.Account, Address: e.Address, Language: e.Language,
+		})
+	}
+	return out
+}
+
+func showForward(f *chat.Forward) *clientrpc.ForwardOf {
+	if f == nil {
+		return nil
+	}
+	return &clientrpc.ForwardOf{From: f.Account, Name: f.Name, Time: f.Time, Hidden: f.Account.IsZero()}
+}
+
+// showReply looks up the message that r answers. Its link says for sure which it
+// is; what the sender quotes is compared with it.
+func (c *Client) showReply(tx *history.Tx, r *history.Row) (*clientrpc.Reply, error) {
+	reply := r.Content.Reply
+	if reply == nil {
+		return nil, nil
+	}
+	out := &clientrpc.Reply{Quote: reply.Quote}
+	target, err := tx.Linked(r.Chat, reply.Target)
+	if errors.Is(err, history.ErrNotFound) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Message, out.From, out.Text = target.ID, target.From, target.Now().Text
+	out.Exact = reply.Quote != "" && (reply.Quotes(target.Content.Text) || reply.Quotes(out.Text))
+	out.Name, err = c.nameOf(tx, target.From)
+	return out, err
+}
+
+// showOperation says what an operation is about.
+func showOperation(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
+	var links []chat.Link
+	switch content := r.Content; {
+	case content.Edit != nil:
+		links = []chat.Link{content.Edit.Target}
+	case content.Delete != nil:
+		links = content.Delete.Targets
+	case content.Reaction != nil:
+		links, m.Emoji = []chat.Link{content.Reaction.Target}, content.Reaction.Emoji
+	case content.Vote != nil:
+		links = []chat.Link{content.Vote.Target}
+	case content.Entry != nil:
+		links = []chat.Link{content.Entry.Target}
+	case content.Close != nil:
+		links = []chat.Link{content.Close.Target}
+	case content.Pin != nil:
+		links, m.Pinned = []chat.Link{content.Pin.Target}, content.Pin.Pinned
+	}
+	for _, l := range links {
+		target, err := tx.Linked(r.Chat, l)
+		switch {
+		case err == nil:
+			m.Targets = append(m.Targets, target.ID)
+		case !errors.Is(err, history.ErrNotFound):
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package clientrpc
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// The methods about chats as a whole. What they set is the same on all devices of
+// the account; it may be set again.
+var (
+	SetChat   = Method[SetChatParams, Chat]{"chat.set"}
+	Folders   = Method[None, FoldersResult]{"folders"}
+	SetFolder = Method[SetFolderParams, FoldersResult]{"folder.set"}
+)
+
+// Kinds of chats.
+const (
+	ChatDirect = "direct"
+	ChatSaved  = "saved" // the account's with itself: saved messages
+)
+
+// A Chat in the list of chats.
+type Chat struct {
+	ID     omega.ChatID      `json:"chat"`
+	Kind   string            `json:"kind"` // direct, saved
+	Peer   omega.Fingerprint `json:"peer"`
+	Name   string            `json:"name"`
+	Unread int               `json:"unread"` // by this account on any device
+	Last   *Message          `json:"last,omitempty"`
+
+	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
+
+	Muted    time.Time `json:"muted,omitzero"` // until then; MutedForGood without an end
+	Archived bool      `json:"archived,omitempty"`
+	Top      bool      `json:"top,omitempty"` // stands above the others
+	Draft    string    `json:"draft,omitempty"`
+	NoRead   bool      `json:"no_read,omitempty"` // its people are not told what was read
+	Folders  []string  `json:"folders,omitempty"` // ids
+}
+
+// MutedForGood is the end of a muting that has none.
+var MutedForGood = time.UnixMilli(253402300799999).UTC()
+
+// ChatsResult answers Chats: those that stand on top, then the newest first.
+type ChatsResult struct {
+	Chats []Chat `json:"chats"`
+}
+
+// SetChatParams changes how a chat stands in the list. What is nil stays as it is.
+type SetChatParams struct {
+	Chat     string     `json:"chat"`            // chat id or fingerprint
+	Muted    *time.Time `json:"muted,omitempty"` // the zero time: not any more
+	Archived *bool      `json:"archived,omitempty"`
+	Top      *bool      `json:"top,omitempty"`
+	NoRead   *bool      `json:"no_read,omitempty"`
+	Draft    *string    `json:"draft,omitempty"` // "": none
+	Read     bool       `json:"read,omitempty"`  // everything that is here was read
+}
+
+// A Folder of chats.
+type Folder struct {
+	ID    string         `json:"folder"` // 16 hexadecimal digits
+	Title string         `json:"title"`
+	Chats []omega.ChatID `json:"chats"`
+}
+
+// FoldersResult lists the folders by title.
+type FoldersResult struct {
+	Folders []Folder `json:"folders"`
+}
+
+// SetFolderParams makes or changes a folder. The caller makes its id.
+type SetFolderParams struct {
+	ID     string   `json:"folder"` // 16 hexadecimal digits
+	Title  string   `json:"title,omitempty"`
+	Add    []string `json:"add,omitempty"` // chat ids or fingerprints
+	Remove []string `json:"remove,omitempty"`
+	Delete bool     `json:"delete,omitempty"` // the folder; chats stay
+}

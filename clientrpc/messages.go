@@ -1,0 +1,127 @@
+package clientrpc
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// The methods about single messages. Each carries an id that the caller made:
+// the same id again is the same operation.
+var (
+	Forward = Method[ForwardParams, *SendResult]{"message.forward"}
+	Edit    = Method[EditParams, *SendResult]{"message.edit"}
+	Remove  = Method[RemoveParams, *SendResult]{"message.delete"}
+	React   = Method[ReactParams, *SendResult]{"message.react"}
+	Pin     = Method[PinParams, *SendResult]{"message.pin"}
+	Pinned  = Method[PinnedParams, MessagesResult]{"message.pinned"}
+	Show    = Method[MessageRef, Message]{"message"}
+)
+
+// An Entity says what a part of a text is. Offset and length count UTF-16 code
+// units.
+type Entity struct {
+	Type     string            `json:"type"` // mention, hashtag, link, command, bold, italic, underline, strike, spoiler, code, pre, quote
+	Offset   uint32            `json:"offset"`
+	Length   uint32            `json:"length"`
+	Account  omega.Fingerprint `json:"account,omitzero"`   // of a mention
+	Address  string            `json:"address,omitempty"`  // of a link that leads elsewhere than its text says
+	Language string            `json:"language,omitempty"` // of pre
+}
+
+// A MessageRef names a message. Senders choose ids, so two messages may have one:
+// then Chat says which, and where even that does not, it is the first verified
+// one.
+type MessageRef struct {
+	Message omega.ID `json:"message"`
+	Chat    string   `json:"chat,omitempty"` // chat id or fingerprint
+}
+
+// A ReplyTo is the message that a text answers.
+type ReplyTo struct {
+	Message omega.ID `json:"message"`
+	Quote   string   `json:"quote,omitempty"` // a part of its text
+}
+
+// A Reply is what a message says of the one that it answers.
+type Reply struct {
+	Message omega.ID          `json:"message,omitzero"` // zero: it is not here
+	From    omega.Fingerprint `json:"from,omitzero"`
+	Name    string            `json:"name,omitempty"`
+	Text    string            `json:"text,omitempty"`  // of the message answered, as it is now
+	Quote   string            `json:"quote,omitempty"` // as the sender quotes it
+	Exact   bool              `json:"exact,omitempty"` // the quote stands so in what was signed, or in what took its place
+}
+
+// A ForwardOf is where a text comes from, on the word of who sent it on.
+type ForwardOf struct {
+	From   omega.Fingerprint `json:"from,omitzero"`
+	Name   string            `json:"name,omitempty"`
+	Time   time.Time         `json:"time,omitzero"`
+	Hidden bool              `json:"hidden,omitempty"` // the sender does not say who wrote it
+}
+
+// A Reaction is what one account says about a message by emoji.
+type Reaction struct {
+	From  omega.Fingerprint `json:"from"`
+	Emoji []string          `json:"emoji"`
+	Time  time.Time         `json:"time"`
+}
+
+// A Delivery says how long a call waits, and for what; as in SendParams.
+type Delivery struct {
+	Wait    string        `json:"wait,omitempty"`
+	Timeout time.Duration `json:"timeout,omitempty"`
+}
+
+// ForwardParams sends a text on.
+type ForwardParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	To         string `json:"to"`                    // fingerprint of an account, or chat id
+	HideOrigin bool   `json:"hide_origin,omitempty"` // do not say who wrote it, and when
+	Delivery
+}
+
+// EditParams puts another text in the place of one's own message's.
+type EditParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Text     string   `json:"text"`
+	Entities []Entity `json:"entities,omitempty"`
+	Markup   bool     `json:"markup,omitempty"`
+	Delivery
+}
+
+// RemoveParams deletes messages of one chat: one's own for all, or any for this
+// account only.
+type RemoveParams struct {
+	ID       omega.ID   `json:"id"`
+	Chat     string     `json:"chat,omitempty"`
+	Messages []omega.ID `json:"messages"`
+	ForMe    bool       `json:"for_me,omitempty"`
+	Delivery
+}
+
+// ReactParams says everything that this account says about a message by emoji;
+// none takes back what it said.
+type ReactParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Emoji []string `json:"emoji"`
+	Delivery
+}
+
+// PinParams puts a message on top of its chat for all, or takes it down.
+type PinParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Pinned bool `json:"pinned"`
+	Delivery
+}
+
+// PinnedParams asks for the messages on top of a chat, the newest pin first.
+type PinnedParams struct {
+	Chat  string `json:"chat"`
+	Count int    `json:"count"`
+}

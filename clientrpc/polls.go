@@ -1,0 +1,90 @@
+package clientrpc
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// The methods about polls, and lists that all add lines to (接龍).
+var (
+	Ask   = Method[AskParams, *SendResult]{"poll.ask"}
+	Vote  = Method[VoteParams, *SendResult]{"poll.vote"}
+	Close = Method[CloseParams, *SendResult]{"poll.close"}
+	Begin = Method[BeginParams, *SendResult]{"list.begin"}
+	Line  = Method[LineParams, *SendResult]{"list.line"}
+)
+
+// AskParams asks a chat. Who answers what is signed, so everybody in the chat can
+// tell: there are no secret ballots.
+type AskParams struct {
+	ID       omega.ID `json:"id"`
+	To       string   `json:"to"`
+	Question string   `json:"question"`
+	Options  []string `json:"options"` // 2 to 32, of one line each
+	Multiple bool     `json:"multiple,omitempty"`
+	Delivery
+}
+
+// VoteParams is everything that this account answers; none: no answer any more.
+type VoteParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Options []int `json:"options"` // from 0
+	Delivery
+}
+
+// CloseParams ends a poll or list of one's own.
+type CloseParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Delivery
+}
+
+// BeginParams begins a list.
+type BeginParams struct {
+	ID    omega.ID `json:"id"`
+	To    string   `json:"to"`
+	Title string   `json:"title"`
+	Delivery
+}
+
+// LineParams adds a line to a list, or changes one of one's own.
+type LineParams struct {
+	ID omega.ID `json:"id"`
+	MessageRef
+	Line string `json:"line,omitempty"` // name of the line to change; empty: a new one
+	Text string `json:"text"`           // of a line that is changed, empty: it is taken out
+	Delivery
+}
+
+// A Poll as every face shows it.
+type Poll struct {
+	Options  []Option  `json:"options"`
+	Multiple bool      `json:"multiple,omitempty"`
+	Closed   time.Time `json:"closed,omitzero"`
+	Voters   int       `json:"voters"`
+}
+
+// An Option is one answer of a poll.
+type Option struct {
+	Text   string              `json:"text"`
+	Votes  int                 `json:"votes"`
+	Voters []omega.Fingerprint `json:"voters,omitempty"`
+	Mine   bool                `json:"mine,omitempty"` // this account chose it
+}
+
+// A List as every face shows it.
+type List struct {
+	Lines  []ListLine `json:"lines"`
+	Closed time.Time  `json:"closed,omitzero"`
+}
+
+// A ListLine is one line, in the order in which they were made.
+type ListLine struct {
+	Line string            `json:"line"` // its name
+	From omega.Fingerprint `json:"from"`
+	Name string            `json:"name,omitempty"`
+	Text string            `json:"text"`
+	Time time.Time         `json:"time"` // of its last change
+}

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// chatCommands do something with chats as a whole.
+type chatCommands struct {
+	Chat struct {
+		Mute      muteCmd      `cmd:"" help:"${help_chat_mute}"`
+		Unmute    unmuteCmd    `cmd:"" help:"${help_chat_unmute}"`
+		Archive   archiveCmd   `cmd:"" help:"${help_chat_archive}"`
+		Unarchive unarchiveCmd `cmd:"" help:"${help_chat_unarchive}"`
+		Top       topCmd       `cmd:"" help:"${help_chat_top}"`
+		Untop     untopCmd     `cmd:"" help:"${help_chat_untop}"`
+		Draft     draftCmd     `cmd:"" help:"${help_chat_draft}"`
+		Read      readCmd      `cmd:"" help:"${help_chat_read}"`
+		Receipts  receiptsCmd  `cmd:"" help:"${help_chat_receipts}"`
+	} `cmd:"" help:"${help_chatset}"`
+	Folder struct {
+		List   foldersCmd      `cmd:"" default:"1" help:"${help_folder_list}"`
+		Make   makeFolderCmd   `cmd:"" help:"${help_folder_make}"`
+		Add    addFolderCmd    `cmd:"" help:"${help_folder_add}"`
+		Remove removeFolderCmd `cmd:"" help:"${help_folder_remove}"`
+		Delete deleteFolderCmd `cmd:"" help:"${help_folder_delete}"`
+	} `cmd:"" help:"${help_folder}"`
+}
+
+// chatHelp are their texts.
+var chatHelp = []string{
+	"chatset", "chat_mute", "chat_for", "chat_unmute", "chat_archive", "chat_unarchive", "chat_top", "chat_untop", "chat_draft", "chat_drafttext", "chat_read", "chat_receipts", "chat_onoff",
+	"folder", "folder_list", "folder_make", "folder_title", "folder_add", "folder_remove", "folder_delete", "folder_id", "folder_chats",
+}
+
+type chatsCmd struct{}
+
+func (c *chatsCmd) Run(ctx context.Context, a *app) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r, err := clientrpc.Chats.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
+	for _, ch := range r.Chats {
+		if err := a.chatLine(ch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chatLine prints one chat of the list.
+func (a *app) chatLine(ch clientrpc.Chat) error {
+	if a.json {
+		return a.line(ch)
+	}
+	parts := []string{ch.ID.String(), ch.Peer.String(), safe(ch.Name)}
+	note := func(on bool, text string) {
+		if on {
+			parts = append(parts, text)
+		}
+	}
+	note(ch.Kind == clientrpc.ChatSaved, a.text("chat.saved"))
+	note(ch.Top, "📌")
+	note(ch.Unread > 0, a.text("label.unread", ch.Unread))
+	note(ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muted"))
+	note(!ch.Muted.IsZero() && !ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muteduntil", a.clock(ch.Muted)))
+	note(ch.Archived, a.text("chat.archived"))
+	note(ch.NoRead, a.text("chat.noread"))
+	note(ch.Draft != "", a.text("chat.draft"))
+	if ch.Notice != "" {
+		parts = append(parts, a.text("chat."+ch.Notice))
+	}
+	a.columns(parts...)
+	return nil
+}
+
+// A chatArg names one chat.
+type chatArg struct {
+	Chat string `arg:"" name:"chat" help:"${help_chat}"`
+}
+
+// set changes how a chat stands, and prints it.
+func (c *chatArg) set(ctx context.Context, a *app, p clientrpc.SetChatParams) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p.Chat = c.Chat
+	ch, err := clientrpc.SetChat.Call(ctx, conn, p)
+	if err != nil {
+		return err
+	}
+	return a.chatLine(ch)
+}
+
+var yes, no = true, false
+
+type muteCmd struct {
+	chatArg
+	For time.Duration `help:"${help_chat_for}"`
+}
+
+func (c *muteCmd) Run(ctx context.Context, a *app) error {
+	if c.For < 0 {
+		return badValue(i18n.T("why.parse.negative", "--for"))
+	}
+	until := clientrpc.MutedForGood
+	if c.For > 0 {
+		until = time.Now().Add(c.For)
+	}
+	return c.set(ctx, a, clientrpc.SetChatParams{Muted: &until})
+}
+
+type unmuteCmd struct{ chatArg }
+
+func (c *unmuteCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Muted: &time.Time{}})
+}
+
+type archiveCmd struct{ chatArg }
+
+func (c *archiveCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Archived: &yes})
+}
+
+type unarchiveCmd struct{ chatArg }
+
+func (c *unarchiveCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Archived: &no})
+}
+
+type topCmd struct{ chatArg }
+
+func (c *topCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Top: &yes})
+}
+
+type untopCmd struct{ chatArg }
+
+func (c *untopCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Top: &no})
+}
+
+type draftCmd struct {
+	chatArg
+	Text string `arg:"" optional:"" help:"${help_chat_drafttext}"`
+}
+
+func (c *draftCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Draft: &c.Text})
+}
+
+type readCmd struct{ chatArg }
+
+func (c *readCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Read: true})
+}
+
+type receiptsCmd struct {
+	chatArg
+	State string `arg:"" enum:"on,off" help:"${help_chat_onoff}"`
+}
+
+func (c *receiptsCmd) Run(ctx context.Context, a *app) error {
+	off := c.State == "off"
+	return c.set(ctx, a, clientrpc.SetChatParams{NoRead: &off})
+}
+
+type foldersCmd struct{}
+
+func (c *foldersCmd) Run(ctx context.Context, a *app) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r, err := clientrpc.Folders.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
+	return a.folderLines(r)
+}
+
+func (a *app) folderLines(r clientrpc.FoldersResult) error {
+	for _, f := range r.Folders {
+		if a.json {
+			if err := a.line(f); err != nil {
+				return err
+			}
+			continue
+		}
+		a.columns(f.ID, safe(f.Title))
+		for _, id := range f.Chats {
+			a.printf("    %s\n", id)
+		}
+	}
+	return nil
+}
+
+// setFolder changes a folder and prints all.
+func (a *app) setFolder(ctx context.Context, p clientrpc.SetFolderParams) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r, err := clientrpc.SetFolder.Call(ctx, conn, p)
+	if err != nil {
+		return err
+	}
+	return a.folderLines(r)
+}
+
+type makeFolderCmd struct {
+	Title string   `arg:"" help:"${help_folder_title}"`
+	Chats []string `arg:"" optional:"" name:"chat" help:"${help_folder_chats}"`
+}
+
+func (c *makeFolderCmd) Run(ctx context.Context, a *app) error {
+	var id [8]byte
+	rand.Read(id[:])
+	return a.setFolder(ctx, clientrpc.SetFolderParams{ID: hex.EncodeToString(id[:]), Title: c.Title, Add: c.Chats})
+}
+
+// A folderChats names a folder and chats.
+type folderChats struct {
+	Folder string   `arg:"" name:"folder" help:"${help_folder_id}"`
+	Chats  []string `arg:"" name:"chat" help:"${help_folder_chats}"`
+}
+
+type addFolderCmd struct{ folderChats }
+
+func (c *addFolderCmd) Run(ctx context.Context, a *app) error {
+	return a.setFolder(ctx, clientrpc.SetFolderParams{ID: c.Folder, Add: c.Chats})
+}
+
+type removeFolderCmd struct{ folderChats }
+
+func (c *removeFolderCmd) Run(ctx context.Context, a *app) error {
+	return a.setFolder(ctx, clientrpc.SetFolderParams{ID: c.Folder, Remove: c.Chats})
+}
+
+type deleteFolderCmd struct {
+	Folder string `arg:"" name:"folder" help:"${help_folder_id}"`
+}
+
+func (c *deleteFolderCmd) Run(ctx context.Context, a *app) error {
+	return a.setFolder(ctx, clientrpc.SetFolderParams{ID: c.Folder, Delete: true})
+}
