@@ -55,9 +55,10 @@ type session struct {
 	heard   atomic.Int64 // last frame, coarse ms
 	ended   atomic.Bool  // end was called: nothing more is read
 	flow    flow
-	sends   gcra // of the reading goroutine
-	control gcra // of the reading goroutine
-	ways    gcra // of the reading goroutine
+	sends   gcra         // of the reading goroutine
+	control gcra         // of the reading goroutine
+	ways    gcra         // of the reading goroutine
+	blobs   atomic.Int32 // frames about blobs that are not answered
 
 	publishing sync.Mutex // held while the device publishes
 	told       uint64     // entryTag of the account's entry when the session began, or told last; guarded by publishing
@@ -177,6 +178,8 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 		return nil
 	case wire.TypePong:
 		return nil
+	case wire.TypeBlobAppend, wire.TypeBlobGet:
+		return s.blob(ctx, f)
 	case wire.TypeBye:
 		return errBye
 	}
@@ -208,6 +211,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.servers(f)
 	case wire.TypeHomes:
 		return s.homes(ctx, f)
+	case wire.TypeBlobClaim:
+		return s.blob(ctx, f)
 	case wire.TypeWay:
 		return s.way(f)
 	case wire.TypePublic:

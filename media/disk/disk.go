@@ -51,6 +51,11 @@ type Config struct {
 	// more than mail leaves (mailbox/pebble): blobs must not stop messages.
 	Reserve int64
 
+	// SyncEvery is after how many octets an upload is brought to stable storage, to
+	// go on from there after a power cut. Zero means 8 MiB: more in one sync would
+	// hold up those of mail.
+	SyncEvery int64
+
 	Now    func() time.Time // nil means time.Now
 	FS     vfs.FS           // nil means the machine's
 	Logger *slog.Logger     // nil discards
@@ -61,7 +66,6 @@ const (
 	maxUploads     = 4                  // of one account, open
 	maxOpenFiles   = 256                // of uploads; others are opened again when they go on
 	uploadPatience = 3 * 24 * time.Hour // nobody went on with it
-	syncEvery      = 8 << 20            // octets; more in one sync would hold up those of mail
 )
 
 // A Store is a media.Store on disk.
@@ -99,6 +103,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	cfg.Quota = cmp.Or(cfg.Quota, 8<<30)
 	cfg.Room = cmp.Or(cfg.Room, 64<<30)
+	cfg.SyncEvery = cmp.Or(cfg.SyncEvery, 8<<20)
 	s := &Store{
 		cfg: cfg, fs: cfg.FS, log: cfg.Logger, space: space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve},
 		used: map[omega.Fingerprint]int64{}, uploads: map[uploadKey]*upload{},

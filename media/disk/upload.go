@@ -116,24 +116,19 @@ func (u *upload) write(s *Store, b []byte) error {
 	before := len(u.hasher.Whole())
 	u.hasher.Write(b)
 	s.appended.Add(int64(len(b)))
-	if err := u.noteLeaves(s, before); err != nil {
-		return err
-	}
-	if u.hasher.Size()-u.synced < syncEvery {
-		return nil
-	}
-	u.synced = u.hasher.Size()
-	return u.file.SyncData()
-}
-
-// noteLeaves puts the leaves of new chunks into the index. u.mu is held.
-func (u *upload) noteLeaves(s *Store, from int) error {
 	leaves := u.hasher.Whole()
-	if from == len(leaves) {
+	if before == len(leaves) {
 		return nil
 	}
-	return s.write(db.NoSync, func(b *db.Batch) {
-		for i := from; i < len(leaves); i++ {
+	durable := db.NoSync
+	if u.hasher.Size()-u.synced >= s.cfg.SyncEvery {
+		if err := u.file.SyncData(); err != nil {
+			return err
+		}
+		durable, u.synced = db.Sync, u.hasher.Size()
+	}
+	return s.write(durable, func(b *db.Batch) {
+		for i := before; i < len(leaves); i++ {
 			b.Set(leafKey(u.key.account, u.key.name, i), leaves[i][:], nil) // an error is Commit's as well
 		}
 	})
