@@ -32,7 +32,7 @@ const (
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindDelivered, KindRead, KindResend, KindResent:
+	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent:
 		return true
 	}
 	return false
@@ -40,7 +40,7 @@ func (k Kind) Known() bool {
 
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
-func (k Kind) Control() bool { return k.Known() && k != KindText }
+func (k Kind) Control() bool { return k.Known() && k != KindText && k != KindMedia }
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {
@@ -63,6 +63,9 @@ type Content struct {
 	Resend  *ResendRequest // KindResend
 	Resent  *Resent        // KindResent
 	View    *View          // of any kind; set by the sender when it is to be told
+	Media   []MediaItem    // KindMedia
+
+	Unsigned bool // the signature says nothing of Media
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -112,6 +115,11 @@ func (c *Content) Raw() ([]byte, error) {
 		p.Seen = c.Seen[:]
 	}
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
+	if c.Unsigned {
+		p.UnsignedMedia = encodeMedia(c.Media)
+	} else {
+		p.Media = encodeMedia(c.Media)
+	}
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s content: %w", c.Kind, err)
@@ -139,7 +147,27 @@ func DecodeContent(raw []byte) (*Content, error) {
 			return nil, err
 		}
 	}
+	if len(f.unsigned) > 0 {
+		if err := c.decodeUnsigned(f.unsigned); err != nil {
+			return nil, err
+		}
+	}
 	return c, c.check()
+}
+
+// decodeUnsigned reads the fields that the signature leaves out.
+func (c *Content) decodeUnsigned(b []byte) error {
+	var p chatpb.Content
+	if err := proto.Unmarshal(b, &p); err != nil {
+		return malformed("content: %v", err)
+	}
+	r := fieldReader{}
+	items := r.media(p.UnsignedMedia)
+	if r.bad || len(c.Media) > 0 {
+		return malformed("media that are not signed")
+	}
+	c.Media, c.Unsigned = items, true
+	return nil
 }
 
 // decodeRest reads the fields that do not stand readable in the transcript.
@@ -150,6 +178,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	}
 	r := fieldReader{}
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
+	c.Media = r.media(p.Media)
 	if r.bad {
 		return malformed("content of kind %.32q", string(c.Kind))
 	}
@@ -177,7 +206,7 @@ func (c *Content) check() error {
 			return malformed("transcript line %.64q", line)
 		}
 	}
-	return nil
+	return c.checkMedia()
 }
 
 // validLine reports whether a line may be added to a transcript: "Name: value"
@@ -202,6 +231,8 @@ const (
 	fieldKind = 2
 	fieldSeen = 3
 	fieldLine = 4
+
+	fieldUnsigned = 64 // stands neither there nor in Content-Hash
 )
 
 // contentFields are an encoded content, taken apart: what stands readable in
@@ -212,6 +243,8 @@ type contentFields struct {
 	seen  omega.ID
 	lines []string
 	rest  []byte
+
+	unsigned []byte // fields that the signature leaves out, in the same way
 }
 
 // splitContent reads the readable fields by hand: a text is nothing else, and
@@ -223,6 +256,11 @@ func splitContent(raw []byte) (*contentFields, error) {
 		num, typ, n := protowire.ConsumeField(b)
 		if n < 0 {
 			return nil, malformed("content: %v", protowire.ParseError(n))
+		}
+		if num == fieldUnsigned {
+			f.unsigned = append(f.unsigned, b[:n]...)
+			b = b[n:]
+			continue
 		}
 		if num > fieldLine {
 			f.rest = append(f.rest, b[:n]...)
@@ -262,7 +300,7 @@ func (f *contentFields) set(num protowire.Number, value []byte) bool {
 // contentHash is the SHA-256 of all that does not stand readable in the
 // transcript; zero if there is no such field.
 func (c *Content) contentHash(raw []byte) (Hash, error) {
-	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil && c.View == nil {
+	if c.raw != nil || c.Receipt == nil && c.Resend == nil && c.Resent == nil && c.View == nil && len(c.Media) == 0 {
 		return c.hash, nil
 	}
 	f, err := splitContent(raw)

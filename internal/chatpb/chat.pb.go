@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 7bd172e1a1d9cd02665ab2d868b01782c286037b7204f779e7a28da3019f6bdf
+// source sha256: f1f0eee9310ab20b86537feebbaec207f6b74ecd5f4e4899da08d46dd37ba7a9
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -30,14 +30,16 @@ const (
 // Content is the body of one message.
 type Content struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`       // of a message for people; UTF-8, at most 64 KiB
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`       // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
-	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`       // 16: id of the last message that the sender had seen; empty if unsaid
-	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`       // additional transcript lines, "Name: value"
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"` // kinds "delivered" and "read"
-	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`   // kind "resend"
-	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`   // kind "resent"
-	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`      // of any kind; now and then
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                                         // of a message for people; UTF-8, at most 64 KiB
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                         // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`                                         // 16: id of the last message that the sender had seen; empty if unsaid
+	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`                                         // additional transcript lines, "Name: value"
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`                                   // kinds "delivered" and "read"
+	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`                                     // kind "resend"
+	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`                                     // kind "resent"
+	Media         []*MediaItem           `protobuf:"bytes,13,rep,name=media,proto3" json:"media,omitempty"`                                      // kind "media"
+	UnsignedMedia []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // the same where they are not signed: Content-Hash leaves this field out
+	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,6 +119,20 @@ func (x *Content) GetResend() *ResendRequest {
 func (x *Content) GetResent() *Resent {
 	if x != nil {
 		return x.Resent
+	}
+	return nil
+}
+
+func (x *Content) GetMedia() []*MediaItem {
+	if x != nil {
+		return x.Media
+	}
+	return nil
+}
+
+func (x *Content) GetUnsignedMedia() []*MediaItem {
+	if x != nil {
+		return x.UnsignedMedia
 	}
 	return nil
 }
@@ -433,12 +449,153 @@ func (x *RecordRef) GetHash() []byte {
 	return nil
 }
 
+// MediaItem is one blob of a message (spec/media.md, MEDIA-10).
+type MediaItem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`                         // photo, video, voice, file, sticker
+	Name          []byte                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                         // 32: SHA-256 of the blob
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`                        // octets
+	Root          []byte                 `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`                         // 32: of the tree over its chunks; empty up to 1 MiB
+	Type          string                 `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`                         // media type
+	FileName      string                 `protobuf:"bytes,6,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"` // empty if it has none
+	Width         uint32                 `protobuf:"varint,7,opt,name=width,proto3" json:"width,omitempty"`                      // pixels, after turning; 0 if unsaid
+	Height        uint32                 `protobuf:"varint,8,opt,name=height,proto3" json:"height,omitempty"`
+	Duration      uint32                 `protobuf:"varint,9,opt,name=duration,proto3" json:"duration,omitempty"`                     // ms; 0 if unsaid
+	Servers       [][]byte               `protobuf:"bytes,10,rep,name=servers,proto3" json:"servers,omitempty"`                       // fingerprints of those that have it
+	Emoji         string                 `protobuf:"bytes,11,opt,name=emoji,proto3" json:"emoji,omitempty"`                           // of a sticker
+	ThumbName     []byte                 `protobuf:"bytes,12,opt,name=thumb_name,json=thumbName,proto3" json:"thumb_name,omitempty"`  // 32: a picture that stands for it; empty if there is none
+	ThumbSize     uint32                 `protobuf:"varint,13,opt,name=thumb_size,json=thumbSize,proto3" json:"thumb_size,omitempty"` // octets
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MediaItem) Reset() {
+	*x = MediaItem{}
+	mi := &file_proto_chat_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MediaItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MediaItem) ProtoMessage() {}
+
+func (x *MediaItem) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MediaItem.ProtoReflect.Descriptor instead.
+func (*MediaItem) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *MediaItem) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *MediaItem) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *MediaItem) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *MediaItem) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *MediaItem) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *MediaItem) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *MediaItem) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *MediaItem) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *MediaItem) GetDuration() uint32 {
+	if x != nil {
+		return x.Duration
+	}
+	return 0
+}
+
+func (x *MediaItem) GetServers() [][]byte {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *MediaItem) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *MediaItem) GetThumbName() []byte {
+	if x != nil {
+		return x.ThumbName
+	}
+	return nil
+}
+
+func (x *MediaItem) GetThumbSize() uint32 {
+	if x != nil {
+		return x.ThumbSize
+	}
+	return 0
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\x99\x02\n" +
+	"omega.chat\"\x8a\x03\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -446,8 +603,10 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04line\x18\x04 \x03(\tR\x04line\x12-\n" +
 	"\areceipt\x18\x05 \x01(\v2\x13.omega.chat.ReceiptR\areceipt\x121\n" +
 	"\x06resend\x18\x06 \x01(\v2\x19.omega.chat.ResendRequestR\x06resend\x12*\n" +
-	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resent\x12$\n" +
-	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04viewJ\x04\b\b\x10\x17J\x04\b\x18\x10@\"H\n" +
+	"\x06resent\x18\a \x01(\v2\x12.omega.chat.ResentR\x06resent\x12+\n" +
+	"\x05media\x18\r \x03(\v2\x15.omega.chat.MediaItemR\x05media\x12<\n" +
+	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMedia\x12$\n" +
+	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04viewJ\x04\b\b\x10\rJ\x04\b\x0e\x10\x17J\x04\b\x18\x10@\"H\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\rR\x04upTo\x12\x10\n" +
@@ -469,7 +628,24 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04peer\x18\x02 \x01(\v2\x15.omega.chat.RecordRefR\x04peer\";\n" +
 	"\tRecordRef\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x12\n" +
-	"\x04hash\x18\x02 \x01(\fR\x04hashB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x04hash\x18\x02 \x01(\fR\x04hash\"\xc4\x02\n" +
+	"\tMediaItem\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\fR\x04name\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04root\x18\x04 \x01(\fR\x04root\x12\x12\n" +
+	"\x04type\x18\x05 \x01(\tR\x04type\x12\x1b\n" +
+	"\tfile_name\x18\x06 \x01(\tR\bfileName\x12\x14\n" +
+	"\x05width\x18\a \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\b \x01(\rR\x06height\x12\x1a\n" +
+	"\bduration\x18\t \x01(\rR\bduration\x12\x18\n" +
+	"\aservers\x18\n" +
+	" \x03(\fR\aservers\x12\x14\n" +
+	"\x05emoji\x18\v \x01(\tR\x05emoji\x12\x1d\n" +
+	"\n" +
+	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
+	"\n" +
+	"thumb_size\x18\r \x01(\rR\tthumbSizeB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -483,7 +659,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Receipt)(nil),       // 1: omega.chat.Receipt
@@ -491,19 +667,22 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Resent)(nil),        // 3: omega.chat.Resent
 	(*View)(nil),          // 4: omega.chat.View
 	(*RecordRef)(nil),     // 5: omega.chat.RecordRef
+	(*MediaItem)(nil),     // 6: omega.chat.MediaItem
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	1, // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
 	2, // 1: omega.chat.Content.resend:type_name -> omega.chat.ResendRequest
 	3, // 2: omega.chat.Content.resent:type_name -> omega.chat.Resent
-	4, // 3: omega.chat.Content.view:type_name -> omega.chat.View
-	5, // 4: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	5, // 5: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6, // 3: omega.chat.Content.media:type_name -> omega.chat.MediaItem
+	6, // 4: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
+	4, // 5: omega.chat.Content.view:type_name -> omega.chat.View
+	5, // 6: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	5, // 7: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -517,7 +696,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
