@@ -348,6 +348,10 @@ func (c *Client) sendState(ctx context.Context, p clientrpc.SendParams, chatID o
 // asideWhy says why a text that is put aside is not sealed, where that is more
 // than being offline.
 func (c *Client) asideWhy(tx *history.Tx, p clientrpc.SendParams, out *clientrpc.SendResult) error {
+	if pending, err := tx.PendingMessage(p.ID); err == nil && pending.Why != "" {
+		out.Why = c.whyError(p.To, pending.Why)
+		return nil
+	}
 	fp, err := omega.ParseFingerprint(p.To)
 	if err != nil {
 		return nil // a chat id: its account is known, and what is wrong with it is a notice

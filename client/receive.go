@@ -202,7 +202,7 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	m := clientrpc.Message{
 		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
 		Kind: string(r.Content.Kind), Text: r.Content.Text, Verified: r.Verified, Problem: string(r.Problem),
-		State: r.State, Sequence: r.Sequence,
+		State: r.State, Sequence: r.Sequence, Media: mediaInfo(r.Content),
 	}
 	if r.State == clientrpc.StateFailed {
 		m.Why = r.Why

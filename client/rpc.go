@@ -56,6 +56,9 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Trace, "doing.way", (*Client).trace)
 	handle(m, clientrpc.Listed, "doing.listed", (*Client).listed)
 	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
+	handle(m, clientrpc.SendFile, "doing.sendfile", (*Client).sendFile)
+	handle(m, clientrpc.GetFile, "doing.gotfile", (*Client).getFile)
+	handle(m, clientrpc.FileStatus, "doing.gotfile", (*Client).fileStatus)
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m

@@ -163,6 +163,7 @@ type Message struct {
 	State    string            `json:"state,omitempty"` // of one's own messages
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
+	Media    []Medium          `json:"media,omitempty"` // of kind media
 }
 
 // A Chat in the list of chats.

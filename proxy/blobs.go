@@ -13,6 +13,9 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
+// blobWriters work on uploads: each of them waits for the disk now and then.
+const blobWriters = 2
+
 // maxOrigins is how many uploads this home remembers the way of. Those that it
 // forgets are claimed again.
 const maxOrigins = 1 << 16
@@ -20,7 +23,8 @@ const maxOrigins = 1 << 16
 // blobs is this server's part as a home of blobs. Work on the disk is for workers
 // of its own, so that nothing else waits behind it. (spec/media.md, MEDIA-7)
 type blobs struct {
-	jobs   jobs
+	reads  jobs
+	writes jobs // those of one server, or of one account here, in order
 	relays relays
 
 	mu      sync.Mutex
@@ -34,7 +38,8 @@ type origin struct {
 }
 
 func (b *blobs) init() {
-	b.jobs.init()
+	b.reads.init(jobWorkers - 1)
+	b.writes.init(1)
 	b.relays.m = make(map[uint32]*relay)
 	b.origins = make(map[origin]omega.Fingerprint)
 }
@@ -95,15 +100,15 @@ func refuseBlob(answer answerer, request wire.Type, code omega.Code) {
 // account here. f is copied.
 func (p *Proxy) serveBlob(from, by omega.Fingerprint, f wire.Frame, answer answerer) {
 	f.Body = bytes.Clone(f.Body)
-	size := len(f.Body)
+	queue, size := &p.blobs.writes, len(f.Body)
 	if f.Type == wire.TypeBlobGet {
-		size = wire.MaxBlobPart // of the answer
+		queue, size = &p.blobs.reads, wire.MaxBlobPart // of the answer
 	}
 	if p.cfg.Media == nil {
 		refuseBlob(answer, f.Type, omega.CodeRefused)
 		return
 	}
-	if !p.blobs.jobs.add(by, size, func(ctx context.Context) { p.workOnBlob(ctx, from, f, answer) }) {
+	if !queue.add(by, size, func(ctx context.Context) { p.workOnBlob(ctx, from, f, answer) }) {
 		refuseBlob(answer, f.Type, omega.CodeRateLimited)
 	}
 }

@@ -204,7 +204,7 @@ func New(cfg Config) (*Proxy, error) {
 	p.paces.init()
 	p.requests.init()
 	p.finds.init()
-	p.jobs.init()
+	p.jobs.init(jobWorkers - 1)
 	p.blobs.init()
 	p.coarse.Store(p.steady().UnixMilli())
 	cfg.Keys.OnChange(p.entryChanged)
@@ -232,7 +232,10 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	for range jobWorkers {
 		wg.Go(func() { p.jobs.run(ctx) })
-		wg.Go(func() { p.blobs.jobs.run(ctx) })
+		wg.Go(func() { p.blobs.reads.run(ctx) })
+	}
+	for range blobWriters {
+		wg.Go(func() { p.blobs.writes.run(ctx) })
 	}
 	wg.Go(func() { p.sweep(ctx) })
 	p.tickLoop(ctx)

@@ -35,7 +35,11 @@ type cli struct {
 	History historyCmd `cmd:"" help:"${help_history}"`
 	Search  searchCmd  `cmd:"" help:"${help_search}"`
 	Export  exportCmd  `cmd:"" help:"${help_export}"`
-	Device  struct {
+	File    struct {
+		Send fileSendCmd `cmd:"" help:"${help_file_send}"`
+		Get  fileGetCmd  `cmd:"" help:"${help_file_get}"`
+	} `cmd:"" help:"${help_file}"`
+	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`

@@ -181,7 +181,17 @@ func (a *app) message(m clientrpc.Message) {
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
 	text := safe(m.Text)
-	if m.Kind != kindText {
+	for _, medium := range m.Media {
+		label := a.text("file.medium", a.text("what."+medium.What), medium.Name, medium.Size)
+		if medium.Unsigned {
+			label += " ⚠ " + a.text("file.unsigned")
+		}
+		a.printf("    %s\n", safe(label))
+	}
+	if len(m.Media) > 0 && text == "" {
+		return
+	}
+	if m.Kind != kindText && len(m.Media) == 0 {
 		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
 	}
 	for l := range strings.SplitSeq(text, "\n") {
