@@ -16,6 +16,7 @@ import (
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -314,13 +315,14 @@ func (c *Client) push(ctx context.Context, s *session, home omega.Fingerprint, r
 		if err := p.fill(s); err != nil {
 			return err
 		}
-		timer.Reset(partPatience)
 		select {
 		case a := <-p.answers:
 			if err := p.take(a); err != nil {
 				return err
 			}
+			timer.Reset(partPatience)
 			c.progress(ref.Name, min(p.acked, ref.Size-1), ref.Size)
+		case <-p.blocked(s):
 		case <-timer.C:
 			return omega.Errorf(omega.CodeUnavailable, "no answer to octets at %d", p.acked)
 		case <-ctx.Done():
@@ -336,9 +338,21 @@ func (c *Client) push(ctx context.Context, s *session, home omega.Fingerprint, r
 	return nil
 }
 
+// maxQueuedParts is how many octets may wait in the connection before parts wait
+// outside it: texts go past them there.
+const maxQueuedParts = 64 << 10
+
+// blocked is due soon if the connection had no room for what the window allows.
+func (p *pusher) blocked(s *session) <-chan time.Time {
+	if p.again || p.flying >= p.pace.window || p.next >= p.ref.Size {
+		return nil
+	}
+	return time.After(2 * time.Millisecond)
+}
+
 // fill sends parts as the window allows.
 func (p *pusher) fill(s *session) error {
-	for !p.again && p.flying < p.pace.window && p.next < p.ref.Size {
+	for !p.again && p.flying < p.pace.window && p.next < p.ref.Size && s.conn.Queued() <= maxQueuedParts {
 		part := make([]byte, min(media.MaxPart, p.ref.Size-p.next))
 		if _, err := p.file.ReadAt(part, p.next); err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -359,7 +373,7 @@ func (p *pusher) take(a blobAnswer) error {
 	st, err := a.state()
 	var refused *omega.Error
 	switch {
-	case errors.As(err, &refused) && refused.Code == omega.CodeRateLimited:
+	case errors.As(err, &refused) && refused.Code == omega.CodeRateLimited, errors.Is(err, transport.ErrSlow):
 		p.pace.refused()
 		p.again = true
 		return nil

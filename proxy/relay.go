@@ -13,7 +13,7 @@ import (
 const (
 	maxSessionBlobs = 32               // of one session, answered here or elsewhere
 	maxRelayBytes   = 8 << 20          // of all sessions: of the question or the answer, whichever carries the blob
-	relayTimeout    = 30 * time.Second // a disk may have 4 GiB to read again before it answers
+	relayTimeout    = 10 * time.Second // a disk that has gibibytes to read again first is asked again
 )
 
 // A relay is a frame about a blob that another server has to answer. It is not
@@ -86,8 +86,7 @@ func (s *session) blob(ctx context.Context, f wire.Frame) error {
 		return nil
 	}
 	answer := func(t wire.Type, body []byte) {
-		s.blobs.Add(-1)
-		_ = s.c.SendFrame(t, tag, body) // what is lost is asked for again
+		s.postPart(t, tag, body)
 	}
 	if to == s.p.self {
 		s.p.serveBlob(s.p.self, s.account, f, answer)
@@ -95,6 +94,56 @@ func (s *session) blob(ctx context.Context, f wire.Frame) error {
 	}
 	s.p.relayBlob(ctx, to, f, answer)
 	return nil
+}
+
+// maxQueuedParts is how much may wait in the connection of a session before
+// parts of blobs wait here: mail, which has room for more (maxQueuedMail), goes
+// past them.
+const maxQueuedParts = 64 << 10 // octets
+
+// partsPause is how often a full connection is looked at.
+const partsPause = time.Millisecond
+
+// parts are answers that wait for room in the connection, at most
+// maxSessionBlobs of them. They leave by a goroutine that lives until there is
+// none left.
+type parts struct {
+	mu      sync.Mutex
+	frames  [][]byte // guarded by mu
+	running bool     // guarded by mu
+}
+
+// postPart sends an answer about a blob, now or when there is room.
+func (s *session) postPart(t wire.Type, tag uint32, body []byte) {
+	frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, tag, body)
+	s.parts.mu.Lock()
+	defer s.parts.mu.Unlock()
+	s.parts.frames = append(s.parts.frames, frame)
+	if !s.parts.running {
+		s.parts.running = s.p.spawn(s.sendParts)
+	}
+}
+
+func (s *session) sendParts() {
+	for {
+		s.parts.mu.Lock()
+		if len(s.parts.frames) == 0 || s.gone.Load() {
+			s.parts.frames, s.parts.running = nil, false
+			s.parts.mu.Unlock()
+			return
+		}
+		frame := s.parts.frames[0]
+		s.parts.mu.Unlock()
+		if s.c.Queued() > maxQueuedParts {
+			time.Sleep(partsPause)
+			continue
+		}
+		_ = s.c.Send(frame) // of a connection that has ended nobody waits for it
+		s.blobs.Add(-1)
+		s.parts.mu.Lock()
+		s.parts.frames = s.parts.frames[1:]
+		s.parts.mu.Unlock()
+	}
 }
 
 // blobServer is the server that a frame is for. A client speaks of its own

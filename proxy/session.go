@@ -59,6 +59,8 @@ type session struct {
 	control gcra         // of the reading goroutine
 	ways    gcra         // of the reading goroutine
 	blobs   atomic.Int32 // frames about blobs that are not answered
+	parts   parts        // answers to them
+	gone    atomic.Bool  // serve is about to return
 
 	publishing sync.Mutex // held while the device publishes
 	told       uint64     // entryTag of the account's entry when the session began, or told last; guarded by publishing
@@ -141,6 +143,7 @@ func (p *Proxy) enter(s *session) bool {
 
 // leave undoes enter and attach.
 func (p *Proxy) leave(s *session) {
+	s.gone.Store(true)
 	p.sessions.removeIf(s.device, func(o *session) bool { return o == s })
 	s.detach()
 	p.stats.sessions.Add(-1)
