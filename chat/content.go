@@ -43,7 +43,7 @@ const (
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList:
+	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList:
 		return true
 	}
 	return k.Operation()
@@ -62,7 +62,7 @@ func (k Kind) Operation() bool {
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
 func (k Kind) Control() bool {
-	return k.Known() && k != KindText && k != KindPoll && k != KindList && !k.Operation()
+	return k.Known() && k != KindText && k != KindMedia && k != KindPoll && k != KindList && !k.Operation()
 }
 
 func (k Kind) valid() bool {
@@ -100,6 +100,8 @@ type Content struct {
 	Lifetime time.Duration  // KindText; whole seconds after which it is erased everywhere; 0: it stays
 	Silent   bool           // KindText; people are told of it without a sound
 	View     *View          // of any kind; set by the sender when it is to be told
+	Media    []MediaItem    // KindMedia
+	Unsigned bool           // KindMedia; the signature says nothing of Media
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -164,7 +166,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -174,6 +176,11 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
+	if c.Unsigned {
+		p.UnsignedMedia = encodeMedia(c.Media)
+	} else {
+		p.Media = encodeMedia(c.Media)
+	}
 }
 
 // DecodeContent reads an encoded content. Fields and kinds of later versions
@@ -193,7 +200,27 @@ func DecodeContent(raw []byte) (*Content, error) {
 			return nil, err
 		}
 	}
+	if len(f.unsigned) > 0 {
+		if err := c.decodeUnsigned(f.unsigned); err != nil {
+			return nil, err
+		}
+	}
 	return c, c.check()
+}
+
+// decodeUnsigned reads the fields that the signature leaves out.
+func (c *Content) decodeUnsigned(b []byte) error {
+	var p chatpb.Content
+	if err := proto.Unmarshal(b, &p); err != nil {
+		return malformed("content: %v", err)
+	}
+	r := fieldReader{}
+	items := r.media(p.UnsignedMedia)
+	if r.bad || len(c.Media) > 0 {
+		return malformed("media that are not signed")
+	}
+	c.Media, c.Unsigned = items, true
+	return nil
 }
 
 // decodeRest reads the fields that do not stand readable in the transcript.
@@ -206,7 +233,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
-	c.State = r.settings(p.State)
+	c.State, c.Media = r.settings(p.State), r.media(p.Media)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -241,7 +268,7 @@ func (c *Content) check() error {
 			return malformed("transcript line %.64q", line)
 		}
 	}
-	return nil
+	return c.checkMedia()
 }
 
 // fits reports whether a content has what its kind needs, and nothing that other
@@ -287,6 +314,8 @@ const (
 	fieldKind = 2
 	fieldSeen = 3
 	fieldLine = 4
+
+	fieldUnsigned = 64 // stands neither there nor in Content-Hash
 )
 
 // contentFields are an encoded content, taken apart: what stands readable in
@@ -297,6 +326,8 @@ type contentFields struct {
 	seen  omega.ID
 	lines []string
 	rest  []byte
+
+	unsigned []byte // fields that the signature leaves out, in the same way
 }
 
 // splitContent reads the readable fields by hand: a text is nothing else, and
@@ -308,6 +339,11 @@ func splitContent(raw []byte) (*contentFields, error) {
 		num, typ, n := protowire.ConsumeField(b)
 		if n < 0 {
 			return nil, malformed("content: %v", protowire.ParseError(n))
+		}
+		if num == fieldUnsigned {
+			f.unsigned = append(f.unsigned, b[:n]...)
+			b = b[n:]
+			continue
 		}
 		if num > fieldLine {
 			f.rest = append(f.rest, b[:n]...)

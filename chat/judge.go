@@ -129,6 +129,9 @@ func (r *Receiver) problem(ctx context.Context, st Store, s *signer, c *claim) (
 		}
 		return ProblemSignature, nil
 	}
+	if !m.Content.mediaFit() {
+		return ProblemSignature, nil // it signs something else than it shows (MEDIA-11)
+	}
 	if !s.active {
 		return ProblemDevice, nil
 	}

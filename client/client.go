@@ -11,6 +11,7 @@
 //	goBack     watch.go     goes back to the server of choice in calm times
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
+//	uploads    upload.go    sends messages with media once their blobs are at the servers
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
 //	renew      connect.go   renews lease and location record
 //
@@ -34,6 +35,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -72,6 +74,12 @@ type Client struct {
 	ownStated  *history.Notice                         // a later record of this account that somebody spoke of; guarded by mu
 	ownTrusted bool                                    // who did is another device of the account; guarded by mu
 	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
+
+	transfers map[media.Hash]transfer // blobs under way; guarded by mu
+	fetches   map[media.Hash]*fetch   // those on their way in; guarded by mu
+
+	outward notice // there is a message with media to be sent
+	moved   notice // blobs went on
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox
@@ -118,7 +126,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		held:  map[int64]loan{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
-		mail: make(chan mailIn, maxMail),
+		mail: make(chan mailIn, maxMail), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err

@@ -405,6 +405,10 @@ func (c *Client) sendState(ctx context.Context, p letter, chatID omega.ChatID) (
 // asideWhy says why a text that is put aside is not sealed, where that is more
 // than being offline.
 func (c *Client) asideWhy(tx *history.Tx, p letter, out *clientrpc.SendResult) error {
+	if pending, err := tx.PendingMessage(p.id); err == nil && pending.Why != "" {
+		out.Why = c.whyError(p.to, pending.Why)
+		return nil
+	}
 	fp, err := omega.ParseFingerprint(p.to)
 	if err != nil {
 		return nil // a chat id: its account is known, and what is wrong with it is a notice

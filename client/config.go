@@ -36,6 +36,10 @@ type Config struct {
 	// less than five (proxy.Config.IdleTimeout).
 	KeepAlive time.Duration
 
+	// MediaCache is how many octets of blobs the home keeps beside those that have
+	// to be sent yet. Zero is DefaultMediaCache.
+	MediaCache int64
+
 	Logger *slog.Logger     // nil discards
 	Clock  func() time.Time // nil is time.Now
 	Rand   io.Reader        // nil is crypto/rand

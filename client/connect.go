@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ func (c *Client) Run(ctx context.Context) {
 	defer wg.Wait()
 	wg.Go(func() { c.inbox(ctx) })
 	wg.Go(func() { c.outbox(ctx) })
+	wg.Go(func() { c.uploads(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 	wg.Go(func() { c.pursueRecords(ctx) })
 
@@ -167,7 +169,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 		return err
 	}
 	// What could not be sent on another session may go on this one.
-	if err := c.db.Update(ctx, func(tx *history.Tx) error { return tx.RetryAll(c.cfg.now()) }); err != nil {
+	if err := c.db.Update(ctx, func(tx *history.Tx) error { return errors.Join(tx.RetryAll(c.cfg.now()), tx.RetryAllPending()) }); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -178,6 +180,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	}
 	c.changed.notify()
 	c.queued.notify()
+	c.outward.notify()
 	c.missing.notify()
 	c.doubt.notify()
 	c.keepTicket(ctx, s.conn.Ticket())

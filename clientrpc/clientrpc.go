@@ -187,6 +187,8 @@ type Message struct {
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"`
 
+	Media []Medium `json:"media,omitempty"` // of kind media
+
 	Poll *Poll `json:"poll,omitempty"`
 	List *List `json:"list,omitempty"`
 

@@ -44,7 +44,7 @@ type custody struct {
 
 // parcelClasses are the sizes of buffers, in octets: most packets fit the
 // first, and every packet the last. Packets count as what they occupy.
-var parcelClasses = [...]int{1 << 10, 8 << 10, omega.MaxPeerFrame}
+var parcelClasses = [...]int{1 << 10, 8 << 10, 80 << 10, omega.MaxPeerFrame}
 
 // A parcel is the octets of one packet for as long as somebody needs them. They
 // never change once the parcel is shared.
@@ -70,12 +70,17 @@ func newCustody(self omega.Fingerprint, cfg *Config) *custody {
 }
 
 // keep returns an empty parcel with room for n octets of a packet of origin that
-// came from the neighbour hop, nil when a bound is reached.
-func (c *custody) keep(origin, hop omega.Fingerprint, n int) *parcel {
+// came from the neighbour hop, nil when a bound is reached. Bulk has half of each:
+// the rest is there for messages, whatever is transferred. (spec/media.md, MEDIA-7)
+func (c *custody) keep(origin, hop omega.Fingerprint, traffic wire.Class, n int) *parcel {
 	class := classFor(n)
 	size := int64(parcelClasses[class])
+	weight := int64(1) // of what there is already
+	if traffic == wire.ClassBulk {
+		weight = 2
+	}
 	if origin == c.self {
-		if c.own.Add(size) > c.maxOwn {
+		if weight*c.own.Add(size) > c.maxOwn {
 			c.own.Add(-size)
 			return nil
 		}
@@ -83,7 +88,7 @@ func (c *custody) keep(origin, hop omega.Fingerprint, n int) *parcel {
 	}
 	counter, from := bucket(c, &c.origins, origin), bucket(c, &c.hops, hop)
 	all, one, last := c.transit.Add(size), counter.Add(size), from.Add(size)
-	if all > c.maxAll || one > c.maxOne || last > c.maxHop {
+	if weight*all > c.maxAll || weight*one > c.maxOne || weight*last > c.maxHop {
 		c.let(size, counter, from)
 		return nil
 	}

@@ -200,7 +200,7 @@ func (c *Cloud) fill(head *wire.Packet, msg []byte) (*parcel, error) {
 	if len(msg) > maxMessage(n) {
 		return nil, ErrTooLarge
 	}
-	p := c.custody.keep(c.self, c.self, omega.MaxPeerFrame-maxMessage(n)+len(msg))
+	p := c.custody.keep(c.self, c.self, head.Class, omega.MaxPeerFrame-maxMessage(n)+len(msg))
 	if p == nil {
 		c.stats.busy.Add(1)
 		return nil, ErrBusy

@@ -155,7 +155,7 @@ func (c *Cloud) transit(t *table, from *link, p wire.PacketView) wire.Reason {
 	if reason := c.mayPass(t, p); reason != 0 {
 		return reason
 	}
-	kept := c.custody.keep(p.Source(), from.peer, len(p))
+	kept := c.custody.keep(p.Source(), from.peer, p.Class(), len(p))
 	if kept == nil {
 		c.stats.busy.Add(1)
 		return wire.ReasonBusy
@@ -177,7 +177,7 @@ func (c *Cloud) takeMany(ctx context.Context, t *table, from *link, p wire.Packe
 	}
 	reason := c.mayPass(t, p)
 	if reason == 0 {
-		kept := c.custody.keep(p.Source(), from.peer, len(p))
+		kept := c.custody.keep(p.Source(), from.peer, p.Class(), len(p))
 		if kept != nil {
 			kept.b = p.AppendFor(kept.b, others, p.Avoid(nil))
 			return c.split(t, kept, from)

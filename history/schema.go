@@ -5,30 +5,40 @@ import (
 	"embed"
 	"fmt"
 	"path"
+	"strconv"
+	"strings"
 )
 
 // applicationID is in the head of the file, for the program file(1) and
 // against opening another program's database: "ωIM1".
 const applicationID = 0xcf894d31 - 1<<32 // SQLite's header holds a signed number
 
-// Schemas are numbered from 1; file n turns version n-1 into n. A file that
-// was released is never changed.
+// Schemas are numbered, with gaps where a number was given and not used; file n
+// turns the version of the file before it into n. A file that was released is
+// never changed.
 //
 //go:embed sql/*.sql
 var schemas embed.FS
 
-// schemaFiles returns the files in order; their number is this program's version.
-func schemaFiles() ([]string, error) {
+// A schemaFile is one step.
+type schemaFile struct {
+	version int
+	path    string
+}
+
+// schemaFiles returns the files in order; the last one's version is this program's.
+func schemaFiles() ([]schemaFile, error) {
 	entries, err := schemas.ReadDir("sql")
 	if err != nil {
 		return nil, err
 	}
-	var out []string
-	for i, e := range entries {
-		if want := fmt.Sprintf("%04d.sql", i+1); e.Name() != want {
-			return nil, fmt.Errorf("schema %s stands where %s should", e.Name(), want)
+	var out []schemaFile
+	for _, e := range entries {
+		n, err := strconv.Atoi(strings.TrimSuffix(e.Name(), ".sql"))
+		if err != nil || e.Name() != fmt.Sprintf("%04d.sql", n) || n < 1 {
+			return nil, fmt.Errorf("schema %s has no number", e.Name())
 		}
-		out = append(out, path.Join("sql", e.Name()))
+		out = append(out, schemaFile{n, path.Join("sql", e.Name())})
 	}
 	return out, nil
 }
@@ -47,31 +57,35 @@ func (s *session) migrate(ctx context.Context) error {
 	return s.run(ctx, "BEGIN IMMEDIATE", nil, func(tx *Tx) error { return tx.migrate(files) })
 }
 
-func (tx *Tx) migrate(files []string) error {
+func (tx *Tx) migrate(files []schemaFile) error {
+	newest := files[len(files)-1].version
 	var app, version, tables int
 	err := tx.row("read the schema's version", `SELECT (SELECT application_id FROM pragma_application_id),
 		(SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)`, nil, &app, &version, &tables)
 	switch {
 	case err != nil:
 		return err
-	case version > len(files) && app == applicationID:
-		return fmt.Errorf("%w (schema %d, this program knows %d)", ErrNewer, version, len(files))
+	case version > newest && app == applicationID:
+		return fmt.Errorf("%w (schema %d, this program knows %d)", ErrNewer, version, newest)
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
 		return fmt.Errorf("%w (it belongs to another program)", ErrDamaged)
-	case version == len(files):
+	case version == newest:
 		return nil
 	}
 	conn := tx.session.conn
-	for i := version; i < len(files); i++ {
-		text, err := schemas.ReadFile(files[i])
+	for _, f := range files {
+		if f.version <= version {
+			continue
+		}
+		text, err := schemas.ReadFile(f.path)
 		if err != nil {
 			return err
 		}
 		if _, err := conn.ExecContext(tx.ctx, string(text)); err != nil {
-			return fmt.Errorf("apply %s: %w", files[i], wrap(err))
+			return fmt.Errorf("apply %s: %w", f.path, wrap(err))
 		}
 	}
-	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(files))
+	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, newest)
 	_, err = conn.ExecContext(tx.ctx, mark)
 	return err
 }

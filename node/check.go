@@ -188,6 +188,7 @@ func (c *Config) checkNumbers() error {
 	}{
 		{"keys.everything", float64(c.Keys.Everything)}, {"keys.budget", float64(c.Keys.Budget)},
 		{"quota.messages", float64(c.Quota.Messages)}, {"quota.bytes", float64(c.Quota.Bytes)},
+		{"media.quota", float64(c.Media.Quota)}, {"media.room", float64(c.Media.Room)}, {"media.reserve", float64(c.Media.Reserve)},
 		{"spool.messages", float64(c.Spool.Messages)}, {"spool.bytes", float64(c.Spool.Bytes)},
 		{"limits.send_burst", float64(c.Limits.SendBurst)},
 		{"limits.idle_timeout", float64(c.Limits.IdleTimeout)}, {"limits.half_open", float64(c.Limits.HalfOpen)},

@@ -83,6 +83,12 @@ type Config struct {
 		Bytes    ByteSize `toml:"bytes"`
 	} `toml:"quota"`
 
+	Media struct {
+		Quota   ByteSize `toml:"quota"`
+		Room    ByteSize `toml:"room"`
+		Reserve ByteSize `toml:"reserve"`
+	} `toml:"media"`
+
 	Homes struct {
 		MinAge Duration `toml:"min_age"`
 	} `toml:"homes"`

@@ -46,6 +46,7 @@ var rations = map[string]ration{
 	"GET /pks/v2/certs/by-vfingerprint/{vfp}": asLookUp,
 	"GET /pks/v2/prefixlog/{day}":             asLookUp,
 	"GET /api/v1/accounts/{fp}":               asLookUp,
+	"GET /media/{name}":                       asLookUp,
 
 	"GET /user":               asChange,
 	"GET /api/v1/users/{fpr}": asChange,

@@ -21,7 +21,7 @@ func (p paths) HandleFunc(pattern string, _ func(http.ResponseWriter, *http.Requ
 // nothing else is: who adds a path decides what it costs. (spec/directory.md, DIR-1)
 func TestEveryPathHasARation(t *testing.T) {
 	n := run(t, "")
-	got := paths{"GET /healthz": true, "GET " + transport.WebSocketPath: true, "GET /api/v1/denied": true}
+	got := paths{"GET /healthz": true, "GET " + transport.WebSocketPath: true, "GET /api/v1/denied": true, "GET /media/{name}": true}
 	n.directory.Register(got)
 	n.hkp.Register(got)
 	for _, p := range slices.Sorted(maps.Keys(rations)) {

@@ -32,6 +32,7 @@ func (n *Node) publicHandler() (http.Handler, error) {
 		n.session(r.Context(), c)
 	})
 	mux.HandleFunc("GET /api/v1/denied", n.serveDenied)
+	mux.HandleFunc("GET /media/{name}", n.serveBlob)
 	n.directory.Register(mux)
 	n.hkp.Register(mux)
 	v.next = mux.mux

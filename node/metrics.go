@@ -50,6 +50,7 @@ func (m *metrics) handler(n *Node) http.Handler {
 		counts{"omega_cloud", func() any { return n.cloud.Stats() }},
 		counts{"omega_mail", func() any { return n.mail.Stats() }},
 		counts{"omega_spool", func() any { return n.spool.Stats() }},
+		counts{"omega_media", func() any { return n.media.Stats() }},
 		counts{"omega_keys", func() any { return n.keys.Metrics() }},
 		counts{"omega_transport", func() any { return n.transport.Stats() }},
 		counts{"omega_connections", func() any {

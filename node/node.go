@@ -4,7 +4,7 @@
 // and asks the key server who is who; the directory shows what the cloud
 // knows.
 //
-// Goroutines: Run starts one for each of cloud, proxy, mailbox expiry, the
+// Goroutines: Run starts one for each of cloud, proxy, expiry of mail and blobs, the
 // comparison of key servers, placement, reunions, the directory, and every listener, and waits for all of them.
 package node
 
@@ -29,6 +29,7 @@ import (
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/keyserver/hkp"
 	"github.com/omega-im/omega/mailbox"
+	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/proxy"
@@ -64,6 +65,7 @@ type Node struct {
 	keys      *keyserver.Server
 	mail      *mailbox.Store
 	spool     *mailbox.Store // for other servers
+	media     media.Store
 	members   *members
 	invites   *invites
 	disputes  *disputes
@@ -202,6 +204,9 @@ func (n *Node) openStores(ctx context.Context) error {
 	if err := n.openSpool(); err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
+	if err := n.openMedia(); err != nil {
+		return fmt.Errorf("blobs: %w", err)
+	}
 	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), n.opt.Clock()); err != nil {
 		return err
 	}
@@ -258,7 +263,7 @@ func (n *Node) join() (err error) {
 		return err
 	}
 	n.proxy, err = proxy.New(proxy.Config{
-		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Forwarder: n.cloud, Servers: n.others,
+		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Media: n.media, Forwarder: n.cloud, Servers: n.others,
 		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers, Places: n.placesKeys,
 		Announcements: n.cloud.Announcements, Way: n.way, Public: public, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,
@@ -448,6 +453,9 @@ func (n *Node) closeAll() error {
 			errs = append(errs, s.Close())
 		}
 	}
+	if n.media != nil {
+		errs = append(errs, n.media.Close())
+	}
 	if n.keyStore != nil {
 		errs = append(errs, n.keyStore.Close())
 	}
@@ -481,6 +489,7 @@ func (n *Node) Run(ctx context.Context) error {
 	start("reunions", n.reunite)
 	start("placement", n.handOff)
 	start("mail expiry", n.expire)
+	start("blob expiry", n.expireBlobs)
 	start("memory", n.tidy)
 	start("directory", n.directory.Run)
 	servers := n.startHTTP(start)
@@ -492,6 +501,8 @@ func (n *Node) Run(ctx context.Context) error {
 		stop(errors.New("key server: stable storage failed; see the log"))
 	case <-n.mail.Failed():
 		stop(errors.New("mailboxes: stable storage failed; see the log"))
+	case <-n.media.Failed():
+		stop(errors.New("blobs: stable storage failed; see the log"))
 	case <-n.spool.Failed():
 		stop(errors.New("spool: stable storage failed; see the log"))
 	}

@@ -21,6 +21,12 @@ func (p *Proxy) deleted(ctx context.Context, account omega.Fingerprint) {
 		}
 	})
 	p.home.evict(account)
+	if p.cfg.Media != nil {
+		if err := p.cfg.Media.Forget(ctx, account); err != nil {
+			p.log.ErrorContext(ctx, "blobs of a deleted account not given up", "err", err)
+			return // the next sweep does
+		}
+	}
 	n, err := p.cfg.Mail.Clear(ctx, account)
 	if err != nil {
 		p.log.ErrorContext(ctx, "mailbox of a deleted account not cleared", "err", err) // the next sweep does

@@ -244,7 +244,7 @@ func TestPublishingHasARation(t *testing.T) {
 func TestGreedyServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var j jobs
-		j.init()
+		j.init(jobWorkers - 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		var workers sync.WaitGroup
 		for range jobWorkers {

@@ -39,6 +39,10 @@ type Metrics struct {
 	Compared  int64 // envelopes that another home of the account lacked
 	Purged    int64 // mails of deleted accounts that were thrown away
 
+	Relayed       int64 // frames about blobs for other servers
+	RelaysRefused int64 // more, for which there was no room
+	RelaysLost    int64 // of Relayed, never answered
+
 	Attaches     int64 // leases taken
 	AttachesBad  int64 // leases refused
 	RemoteFinds  int64 // look-ups at other servers
@@ -57,6 +61,7 @@ type stats struct {
 	delivered, duplicates, pushed, pumped, ephemeral                    atomic.Int64
 	acks, acksForged, resends, rewinds                                  atomic.Int64
 	hinted, spooled, unspooled, compared, purged                        atomic.Int64
+	relayed, relaysRefused, relaysLost                                  atomic.Int64
 	attaches, attachesBad, finds, misses, published, syncPulls, repairs atomic.Int64
 }
 
@@ -74,6 +79,7 @@ func (p *Proxy) Metrics() Metrics {
 		Delivered: s.delivered.Load(), Duplicates: s.duplicates.Load(), Pushed: s.pushed.Load(), Pumped: s.pumped.Load(), Ephemeral: s.ephemeral.Load(),
 		Acks: s.acks.Load(), AcksForged: s.acksForged.Load(), Resends: s.resends.Load(), Rewinds: s.rewinds.Load(),
 		Hinted: s.hinted.Load(), Spooled: s.spooled.Load(), Unspooled: s.unspooled.Load(), Compared: s.compared.Load(), Purged: s.purged.Load(),
+		Relayed: s.relayed.Load(), RelaysRefused: s.relaysRefused.Load(), RelaysLost: s.relaysLost.Load(),
 		Attaches: s.attaches.Load(), AttachesBad: s.attachesBad.Load(),
 		RemoteFinds: s.finds.Load(), RemoteMisses: s.misses.Load(),
 		Published: s.published.Load(), SyncPulls: s.syncPulls.Load(),

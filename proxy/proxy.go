@@ -22,6 +22,7 @@
 //	lease.go     what is under way to one device
 //	pump.go      mail that waited, read from the store in windows
 //	heartbeat.go which leases a proxy holds, compared with each home
+//	blobs.go     blobs, and relay.go those that other servers have
 //	hint.go      a home is away: deputies keep its copy (hold.go, spool.go)
 //
 // Frames to other servers go through a Forwarder, which package node joins
@@ -41,6 +42,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/mailbox"
+	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -105,6 +107,10 @@ type Config struct {
 	// take stays with its sender.
 	Spool *mailbox.Store
 
+	// Media keeps blobs of the accounts that live here. The caller closes it after
+	// Run has returned. Nil means that this server takes and serves none.
+	Media media.Store
+
 	// Announcements is what clients get that ask which servers there are
 	// (wire.TypeServers): signed announcements of package mesh. Nil means none.
 	Announcements func() [][]byte
@@ -158,6 +164,7 @@ type Proxy struct {
 	jobs       jobs
 	finds      finds
 	wheres     wheres
+	blobs      blobs
 	published  rates     // by account
 	pushed     rates     // by server
 	deliveries sync.Pool // of *delivery
@@ -197,7 +204,8 @@ func New(cfg Config) (*Proxy, error) {
 	p.paces.init()
 	p.requests.init()
 	p.finds.init()
-	p.jobs.init()
+	p.jobs.init(jobWorkers - 1)
+	p.blobs.init()
 	p.coarse.Store(p.steady().UnixMilli())
 	cfg.Keys.OnChange(p.entryChanged)
 	return p, nil
@@ -224,6 +232,10 @@ func (p *Proxy) Run(ctx context.Context) error {
 	}
 	for range jobWorkers {
 		wg.Go(func() { p.jobs.run(ctx) })
+		wg.Go(func() { p.blobs.reads.run(ctx) })
+	}
+	for range blobWriters {
+		wg.Go(func() { p.blobs.writes.run(ctx) })
 	}
 	wg.Go(func() { p.sweep(ctx) })
 	p.tickLoop(ctx)
@@ -256,6 +268,7 @@ func (p *Proxy) tickLoop(ctx context.Context) {
 		if n%10 == 0 {
 			p.home.tick(p.now(), now)
 			p.spool.tick(now)
+			p.tickRelays(now)
 		}
 		if n%int(beatInterval/tickInterval) == 0 {
 			p.beat()

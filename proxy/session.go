@@ -55,9 +55,12 @@ type session struct {
 	heard   atomic.Int64 // last frame, coarse ms
 	ended   atomic.Bool  // end was called: nothing more is read
 	flow    flow
-	sends   gcra // of the reading goroutine
-	control gcra // of the reading goroutine
-	ways    gcra // of the reading goroutine
+	sends   gcra         // of the reading goroutine
+	control gcra         // of the reading goroutine
+	ways    gcra         // of the reading goroutine
+	blobs   atomic.Int32 // frames about blobs that are not answered
+	parts   parts        // answers to them
+	gone    atomic.Bool  // serve is about to return
 
 	publishing sync.Mutex // held while the device publishes
 	told       uint64     // entryTag of the account's entry when the session began, or told last; guarded by publishing
@@ -140,6 +143,7 @@ func (p *Proxy) enter(s *session) bool {
 
 // leave undoes enter and attach.
 func (p *Proxy) leave(s *session) {
+	s.gone.Store(true)
 	p.sessions.removeIf(s.device, func(o *session) bool { return o == s })
 	s.detach()
 	p.stats.sessions.Add(-1)
@@ -177,6 +181,8 @@ func (s *session) frame(ctx context.Context, f wire.Frame) error {
 		return nil
 	case wire.TypePong:
 		return nil
+	case wire.TypeBlobAppend, wire.TypeBlobGet:
+		return s.blob(ctx, f)
 	case wire.TypeBye:
 		return errBye
 	}
@@ -208,6 +214,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.servers(f)
 	case wire.TypeHomes:
 		return s.homes(ctx, f)
+	case wire.TypeBlobClaim:
+		return s.blob(ctx, f)
 	case wire.TypeWay:
 		return s.way(f)
 	case wire.TypePublic:

@@ -117,6 +117,7 @@ type jobs struct {
 	turns []omega.Fingerprint              // who has jobs waiting, the next one first; guarded by mu
 	by    map[omega.Fingerprint]*jobsOfOne // who has any; guarded by mu
 	ended bool                             // guarded by mu
+	each  int                              // jobs of one server that run at once, at most
 }
 
 // jobsOfOne is what one server asked for.
@@ -126,7 +127,8 @@ type jobsOfOne struct {
 	running int
 }
 
-func (j *jobs) init() {
+func (j *jobs) init(each int) {
+	j.each = each
 	j.wake.L = &j.mu
 	j.by = make(map[omega.Fingerprint]*jobsOfOne)
 }
@@ -160,7 +162,7 @@ func (j *jobs) add(from omega.Fingerprint, size int, run func(context.Context)) 
 func (j *jobs) take() (job, bool) {
 	for i, from := range j.turns {
 		one := j.by[from]
-		if one.running >= jobWorkers-1 {
+		if one.running >= j.each {
 			continue
 		}
 		next := one.waiting[0]

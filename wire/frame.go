@@ -106,6 +106,12 @@ const (
 	TypeCircuitOffer  Type = 85 // 16 handle | fp asking server
 	TypeCircuitAnswer Type = 86 // u64 nonce | u8 code | 16 handle
 
+	TypeBlobClaim  Type = 91 // C→P→H BlobClaim: keep this blob; opens its upload (spec/media.md, MEDIA-3); this and the four below travel as 16–49 do
+	TypeBlobAppend Type = 92 // C→P→H BlobAppend: octets of an upload
+	TypeBlobState  Type = 93 // H→P→C BlobState: answer to both
+	TypeBlobGet    Type = 94 // C→P→S BlobGet: a part of a blob (spec/media.md, MEDIA-6)
+	TypeBlobPart   Type = 95 // S→P→C BlobPart
+
 	TypeCompare  Type = 96  // Scope: what the asking key server keeps (package keyserver; spec/keys.md, KEYS-9). This and all below only inside packets
 	TypeCompared Type = 97  // answer: Scope | 256 × u64 over what both keep
 	TypeBranch   Type = 98  // u8 depth | u8 first octet*: ask for the leaves below

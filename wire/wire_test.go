@@ -69,6 +69,7 @@ func samples(t testing.TB) map[string][]byte {
 		Asker: home, Candidate: v6, Sig: sig,
 	}
 	sponsored := &Sponsorship{Day: 20775, Number: 12, Account: user, Sponsor: home, Sig: sig}
+	claim := &BlobClaim{User: user, Device: device, Home: home, Name: [32]byte{7}, Size: 65542, Issued: at, Until: at.Add(time.Hour), Sig: sig}
 	refusal := &LinkRefusal{Nonce: [16]byte{6}, Reason: 2, Retry: time.Minute, Text: "at the cap"}
 	return map[string][]byte{
 		"link request": request, "link offer": offer.Bytes(), "link refusal": refusal.AppendTo(nil),
@@ -102,6 +103,11 @@ func samples(t testing.TB) map[string][]byte {
 		"there":                AppendThere(nil, home),
 		"nowhere":              AppendThere(nil, omega.Fingerprint{}),
 		"public":               AppendPublicKey(nil, &PublicKey{Host: "keys.example.org", Key: []byte("key")}),
+		"blob claim":           claim.Bytes(),
+		"blob append":          AppendBlobAppend(nil, &BlobAppend{Home: home, User: user, Name: [32]byte{7}, Offset: 65536, Octets: []byte("octets")}),
+		"blob state":           AppendBlobState(nil, BlobState{Code: omega.CodeOK, Flags: BlobStored, Offset: 65542}),
+		"blob get":             AppendBlobGet(nil, &BlobGet{Server: v6, What: BlobLeaves, Name: [32]byte{7}, Offset: 32, Length: 64}),
+		"blob part":            AppendBlobPart(nil, &BlobPart{Code: omega.CodeOK, Size: 65542, Octets: []byte("octets")}),
 
 		"circuit ask":    AppendCircuitAsk(nil, 7, home),
 		"circuit offer":  AppendCircuitOffer(nil, Handle{4}, home),
@@ -337,6 +343,42 @@ func reencodePlaced(name string, b []byte) ([]byte, error) {
 		}
 		return AppendPlaced(nil, &p), nil
 	}
+	return reencodeBlob(name, b)
+}
+
+func reencodeBlob(name string, b []byte) ([]byte, error) {
+	switch name {
+	case "blob claim":
+		c, err := DecodeBlobClaim(b)
+		if err != nil {
+			return nil, err
+		}
+		return c.Bytes(), nil
+	case "blob append":
+		a, err := DecodeBlobAppend(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBlobAppend(nil, &a), nil
+	case "blob state":
+		s, err := DecodeBlobState(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBlobState(nil, s), nil
+	case "blob get":
+		g, err := DecodeBlobGet(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBlobGet(nil, &g), nil
+	case "blob part":
+		p, err := DecodeBlobPart(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBlobPart(nil, &p), nil
+	}
 	return nil, errors.New("no such structure: " + name)
 }
 
@@ -383,7 +425,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s cut to %d octets was taken and reads differently", name, n)
 			}
 		}
-		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" && name != "link refusal" && name != "receipt" { // those end in free octets
+		if name != "mail" && name != "hint" && name != "packet" && name != "frame" && name != "blobs" && name != "blob append" && name != "blob part" && name != "link refusal" && name != "receipt" { // those end in free octets
 			if _, err := reencode(name, append(b[:len(b):len(b)], 0)); err == nil {
 				t.Errorf("%s with an octet left over was taken", name)
 			}

@@ -12,12 +12,15 @@ import (
 // kindText is the kind of the messages that are text and nothing else; of kinds
 // that this version does not know it shows that they are there, and their text if
 // they have one.
-const kindText = "text"
+const (
+	kindText  = "text"
+	kindMedia = "media"
+)
 
 // body is what a message says, for people, in lines.
 func (a *app) body(m clientrpc.Message) string {
 	switch m.Kind {
-	case kindText, "poll", "list":
+	case kindText, kindMedia, "poll", "list":
 		return a.textBody(m)
 	case "edit":
 		return a.text("message.edit", targets(m)) + "\n" + safe(m.Text)
@@ -69,7 +72,12 @@ func (a *app) textBody(m clientrpc.Message) string {
 	if r := m.Reply; r != nil {
 		lines = append(lines, a.replyLine(r))
 	}
-	lines = append(lines, safe(m.Text))
+	for _, medium := range m.Media {
+		lines = append(lines, a.mediumLine(medium))
+	}
+	if m.Text != "" || len(m.Media) == 0 {
+		lines = append(lines, safe(m.Text))
+	}
 	lines = append(lines, a.pollLines(m)...)
 	for _, e := range m.Entities {
 		if e.Type == "link" && e.Address != "" {
@@ -93,6 +101,15 @@ func (a *app) textBody(m clientrpc.Message) string {
 		lines = append(lines, reactionLine(m.Reactions))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// mediumLine is what a picture or a file of a message is.
+func (a *app) mediumLine(m clientrpc.Medium) string {
+	label := a.text("file.medium", a.text("what."+m.What), m.Name, m.Size)
+	if m.Unsigned {
+		label += " ⚠ " + a.text("file.unsigned")
+	}
+	return safe(label)
 }
 
 // reactionLine counts equal emoji, the first that came first.

@@ -8,5 +8,7 @@ var helpKeys = []string{
 	"approve_text", "send_to", "send_wait", "send_text", "timeout", "recv_follow", "recv_count", "chat", "history_count",
 	"history_before", "search_text", "export_dir", "homes", "homes_show", "homes_set", "homes_auto", "homes_list", "trace", "trace_to", "trace_all",
 	"account", "listed", "listed_state", "delete", "delete_yes", "delete_keep", "delete_revoke", "revoke", "revoke_device",
+	"file", "file_send", "file_get", "file_paths", "file_caption", "file_as", "file_emoji", "file_keep", "file_unsigned", "file_progress",
+	"file_id", "file_item", "file_thumb", "file_out",
 	"lookup", "lookup_who", "lookup_public",
 }

@@ -39,6 +39,10 @@ type cli struct {
 	chatCommands
 	scheduledCommands
 	pollCommands
+	File struct {
+		Send fileSendCmd `cmd:"" help:"${help_file_send}"`
+		Get  fileGetCmd  `cmd:"" help:"${help_file_get}"`
+	} `cmd:"" help:"${help_file}"`
 	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`

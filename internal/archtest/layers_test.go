@@ -12,9 +12,9 @@ import (
 // the import.
 var layers = [][]string{
 	1: {".", "spec", "internal/*"},
-	2: {"pgp", "pgp/gpgagent", "wire", "mesh", "mailbox", "mailbox/mailboxtest", "clientrpc"},
+	2: {"pgp", "pgp/gpgagent", "wire", "mesh", "mailbox", "mailbox/mailboxtest", "clientrpc", "media", "media/mediatest"},
 	3: {"transport", "keyserver", "keyserver/keyservertest", "chat", "chat/group", "chat/secure"},
-	4: {"cloud", "proxy", "directory", "history", "mailbox/mem", "mailbox/pebble", "keyserver/pebble", "keyserver/hkp", "keyserver/fallback"},
+	4: {"cloud", "proxy", "directory", "history", "mailbox/mem", "mailbox/pebble", "keyserver/pebble", "keyserver/hkp", "keyserver/fallback", "media/disk"},
 	5: {"node", "client"},
 	6: {"sim/*"},
 	7: {"cmd/*"},
@@ -26,6 +26,7 @@ var neighbours = []struct{ from, to, why string }{
 	{"internal/help", "internal/i18n", "it is the catalogue's face on a command line"},
 	{"pgp/gpgagent", "pgp", "it is a driver of pgp.Signer and pgp.Decrypter"},
 	{"mailbox/mailboxtest", "mailbox", "it is the suite of mailbox.Store"},
+	{"media/mediatest", "media", "it is the suite of media.Store"},
 	{"keyserver/keyservertest", "keyserver", "it is the suite of keyserver.Store"},
 }
 

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 66734861ff02c39d19e2694dfcb1cc140e0d98c5ba724837f28f7dce3dd582d6
+// source sha256: 541e0892e43012b431831713de453ce060c4305539e57a2c52489d7a85bbb939
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -30,28 +30,30 @@ const (
 // Content is the body of one message.
 type Content struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`           // of a message for people; UTF-8, at most 64 KiB
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`           // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
-	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`           // 16: id of the last message that the sender had seen; empty if unsaid
-	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`           // additional transcript lines, "Name: value"
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`     // kinds "delivered" and "read"
-	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`       // kind "resend"
-	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`       // kind "resent"
-	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`   // kinds "text" and "edit": what parts of the text are
-	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`         // kind "text"
-	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`          // kind "edit": text and entities are the new ones
-	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`      // kind "delete"
-	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`  // kind "reaction"
-	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`    // kind "text"
-	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`          // kind "poll": the text asks, lines "Option: …" are the answers
-	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`            // kind "pin"
-	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"` // kind "text": seconds from its time on, after which it is erased; 0: it stays
-	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`          // of any kind; now and then
-	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`        // kind "state"
-	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`     // kind "text": readers are told of it without a sound
-	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`          // kind "vote"
-	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`        // kind "entry": the text is the line
-	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`        // kind "close"
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                                         // of a message for people; UTF-8, at most 64 KiB
+	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                         // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`                                         // 16: id of the last message that the sender had seen; empty if unsaid
+	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`                                         // additional transcript lines, "Name: value"
+	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`                                   // kinds "delivered" and "read"
+	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`                                     // kind "resend"
+	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`                                     // kind "resent"
+	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`                                 // kinds "text" and "edit": what parts of the text are
+	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`                                       // kind "text"
+	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`                                        // kind "edit": text and entities are the new ones
+	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`                                    // kind "delete"
+	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`                                // kind "reaction"
+	Media         []*MediaItem           `protobuf:"bytes,13,rep,name=media,proto3" json:"media,omitempty"`                                      // kind "media"
+	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`                                  // kind "text"
+	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`                                        // kind "poll": the text asks, lines "Option: …" are the answers
+	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`                                          // kind "pin"
+	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
+	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
+	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`                                   // kind "text": readers are told of it without a sound
+	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`                                        // kind "vote"
+	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`                                      // kind "entry": the text is the line
+	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`                                      // kind "close"
+	UnsignedMedia []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // of kind "media" where it is not signed: Content-Hash leaves this field out
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -170,6 +172,13 @@ func (x *Content) GetReaction() *Reaction {
 	return nil
 }
 
+func (x *Content) GetMedia() []*MediaItem {
+	if x != nil {
+		return x.Media
+	}
+	return nil
+}
+
 func (x *Content) GetForward() *Forward {
 	if x != nil {
 		return x.Forward
@@ -236,6 +245,13 @@ func (x *Content) GetEntry() *Entry {
 func (x *Content) GetClose() *Close {
 	if x != nil {
 		return x.Close
+	}
+	return nil
+}
+
+func (x *Content) GetUnsignedMedia() []*MediaItem {
+	if x != nil {
+		return x.UnsignedMedia
 	}
 	return nil
 }
@@ -1315,12 +1331,153 @@ func (x *Close) GetTarget() []byte {
 	return nil
 }
 
+// MediaItem is one blob of a message (spec/media.md, MEDIA-10).
+type MediaItem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	What          string                 `protobuf:"bytes,1,opt,name=what,proto3" json:"what,omitempty"`                         // photo, video, voice, file, sticker
+	Name          []byte                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                         // 32: SHA-256 of the blob
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`                        // octets
+	Root          []byte                 `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`                         // 32: of the tree over its chunks; empty up to 1 MiB
+	Type          string                 `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`                         // media type
+	FileName      string                 `protobuf:"bytes,6,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"` // empty if it has none
+	Width         uint32                 `protobuf:"varint,7,opt,name=width,proto3" json:"width,omitempty"`                      // pixels, after turning; 0 if unsaid
+	Height        uint32                 `protobuf:"varint,8,opt,name=height,proto3" json:"height,omitempty"`
+	Duration      uint32                 `protobuf:"varint,9,opt,name=duration,proto3" json:"duration,omitempty"`                     // ms; 0 if unsaid
+	Servers       [][]byte               `protobuf:"bytes,10,rep,name=servers,proto3" json:"servers,omitempty"`                       // fingerprints of those that have it
+	Emoji         string                 `protobuf:"bytes,11,opt,name=emoji,proto3" json:"emoji,omitempty"`                           // of a sticker
+	ThumbName     []byte                 `protobuf:"bytes,12,opt,name=thumb_name,json=thumbName,proto3" json:"thumb_name,omitempty"`  // 32: a picture that stands for it; empty if there is none
+	ThumbSize     uint32                 `protobuf:"varint,13,opt,name=thumb_size,json=thumbSize,proto3" json:"thumb_size,omitempty"` // octets
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MediaItem) Reset() {
+	*x = MediaItem{}
+	mi := &file_proto_chat_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MediaItem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MediaItem) ProtoMessage() {}
+
+func (x *MediaItem) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MediaItem.ProtoReflect.Descriptor instead.
+func (*MediaItem) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *MediaItem) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *MediaItem) GetName() []byte {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *MediaItem) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *MediaItem) GetRoot() []byte {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *MediaItem) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *MediaItem) GetFileName() string {
+	if x != nil {
+		return x.FileName
+	}
+	return ""
+}
+
+func (x *MediaItem) GetWidth() uint32 {
+	if x != nil {
+		return x.Width
+	}
+	return 0
+}
+
+func (x *MediaItem) GetHeight() uint32 {
+	if x != nil {
+		return x.Height
+	}
+	return 0
+}
+
+func (x *MediaItem) GetDuration() uint32 {
+	if x != nil {
+		return x.Duration
+	}
+	return 0
+}
+
+func (x *MediaItem) GetServers() [][]byte {
+	if x != nil {
+		return x.Servers
+	}
+	return nil
+}
+
+func (x *MediaItem) GetEmoji() string {
+	if x != nil {
+		return x.Emoji
+	}
+	return ""
+}
+
+func (x *MediaItem) GetThumbName() []byte {
+	if x != nil {
+		return x.ThumbName
+	}
+	return nil
+}
+
+func (x *MediaItem) GetThumbSize() uint32 {
+	if x != nil {
+		return x.ThumbSize
+	}
+	return 0
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xc9\x06\n" +
+	"omega.chat\"\xae\a\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1334,7 +1491,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04edit\x18\n" +
 	" \x01(\v2\x10.omega.chat.EditR\x04edit\x12*\n" +
 	"\x06delete\x18\v \x01(\v2\x12.omega.chat.DeleteR\x06delete\x120\n" +
-	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12-\n" +
+	"\breaction\x18\f \x01(\v2\x14.omega.chat.ReactionR\breaction\x12+\n" +
+	"\x05media\x18\r \x03(\v2\x15.omega.chat.MediaItemR\x05media\x12-\n" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
 	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
 	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12\x1a\n" +
@@ -1344,7 +1502,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x06silent\x18\x19 \x01(\bR\x06silent\x12$\n" +
 	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
-	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05closeJ\x04\b\r\x10\x0eJ\x04\b\x11\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
+	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x12<\n" +
+	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -1415,7 +1574,24 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04slot\x18\x02 \x01(\fR\x04slot\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\rR\aversion\"\x1f\n" +
 	"\x05Close\x12\x16\n" +
-	"\x06target\x18\x01 \x01(\fR\x06targetB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x06target\x18\x01 \x01(\fR\x06target\"\xc4\x02\n" +
+	"\tMediaItem\x12\x12\n" +
+	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\fR\x04name\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04root\x18\x04 \x01(\fR\x04root\x12\x12\n" +
+	"\x04type\x18\x05 \x01(\tR\x04type\x12\x1b\n" +
+	"\tfile_name\x18\x06 \x01(\tR\bfileName\x12\x14\n" +
+	"\x05width\x18\a \x01(\rR\x05width\x12\x16\n" +
+	"\x06height\x18\b \x01(\rR\x06height\x12\x1a\n" +
+	"\bduration\x18\t \x01(\rR\bduration\x12\x18\n" +
+	"\aservers\x18\n" +
+	" \x03(\fR\aservers\x12\x14\n" +
+	"\x05emoji\x18\v \x01(\tR\x05emoji\x12\x1d\n" +
+	"\n" +
+	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
+	"\n" +
+	"thumb_size\x18\r \x01(\rR\tthumbSizeB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1429,7 +1605,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1450,6 +1626,7 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Vote)(nil),          // 16: omega.chat.Vote
 	(*Entry)(nil),         // 17: omega.chat.Entry
 	(*Close)(nil),         // 18: omega.chat.Close
+	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1460,22 +1637,24 @@ var file_proto_chat_proto_depIdxs = []int32{
 	4,  // 5: omega.chat.Content.edit:type_name -> omega.chat.Edit
 	5,  // 6: omega.chat.Content.delete:type_name -> omega.chat.Delete
 	6,  // 7: omega.chat.Content.reaction:type_name -> omega.chat.Reaction
-	3,  // 8: omega.chat.Content.forward:type_name -> omega.chat.Forward
-	15, // 9: omega.chat.Content.poll:type_name -> omega.chat.Poll
-	7,  // 10: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	11, // 11: omega.chat.Content.view:type_name -> omega.chat.View
-	13, // 12: omega.chat.Content.state:type_name -> omega.chat.State
-	16, // 13: omega.chat.Content.vote:type_name -> omega.chat.Vote
-	17, // 14: omega.chat.Content.entry:type_name -> omega.chat.Entry
-	18, // 15: omega.chat.Content.close:type_name -> omega.chat.Close
-	12, // 16: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 17: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	14, // 18: omega.chat.State.settings:type_name -> omega.chat.Setting
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	19, // 8: omega.chat.Content.media:type_name -> omega.chat.MediaItem
+	3,  // 9: omega.chat.Content.forward:type_name -> omega.chat.Forward
+	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
+	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
+	11, // 12: omega.chat.Content.view:type_name -> omega.chat.View
+	13, // 13: omega.chat.Content.state:type_name -> omega.chat.State
+	16, // 14: omega.chat.Content.vote:type_name -> omega.chat.Vote
+	17, // 15: omega.chat.Content.entry:type_name -> omega.chat.Entry
+	18, // 16: omega.chat.Content.close:type_name -> omega.chat.Close
+	19, // 17: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
+	12, // 18: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 19: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 20: omega.chat.State.settings:type_name -> omega.chat.Setting
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1489,7 +1668,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,348 @@
+package client
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/media"
+	"github.com/omega-im/omega/wire"
+)
+
+// A fetch is one blob on its way in. Whoever wants the same one waits for it.
+type fetch struct {
+	done chan struct{} // closed once err is set
+	err  error
+}
+
+// fetchBlob brings a blob into the cache and returns the path of its file, which
+// holds nothing but what was checked. (spec/media.md, MEDIA-8)
+func (c *Client) fetchBlob(ctx context.Context, ref media.Ref, servers []omega.Fingerprint) (string, error) {
+	for !c.hasBlob(ref) {
+		c.mu.Lock()
+		f := c.fetches[ref.Name]
+		mine := f == nil
+		if mine {
+			f = &fetch{done: make(chan struct{})}
+			c.fetches[ref.Name] = f
+		}
+		c.mu.Unlock()
+		if mine {
+			f.err = c.download(ctx, ref, servers)
+			c.mu.Lock()
+			delete(c.fetches, ref.Name)
+			c.mu.Unlock()
+			c.progress(ref.Name, ref.Size, ref.Size)
+			close(f.done)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+		if f.err != nil && (mine || !errors.Is(f.err, context.Canceled)) { // whoever fetched it may have left
+			return "", f.err
+		}
+	}
+	return c.blobPath(ref.Name), c.noteBlob(ctx, ref)
+}
+
+// whoHas are the servers that may have the blobs of an item: those that it names,
+// then the homes of who sent it.
+func (c *Client) whoHas(ctx context.Context, item *chat.MediaItem, from omega.Fingerprint) []omega.Fingerprint {
+	out := slices.Clone(item.Servers)
+	homes := []omega.Fingerprint(nil)
+	if from == c.acc.Fingerprint {
+		c.mu.Lock()
+		homes = slices.Clone(c.record.Homes)
+		c.mu.Unlock()
+	} else if p, err := c.storedPeer(ctx, from); err == nil && p != nil {
+		homes, _ = recordHomes(p.Record)
+	}
+	for _, h := range homes {
+		if !slices.Contains(out, h) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// maxOffline is how long a download waits for a connection that was lost.
+const maxOffline = time.Minute
+
+// download asks one server after the other until the blob is here. A connection
+// that ends is waited for, and a server that gave a wrong octet is not asked again.
+func (c *Client) download(ctx context.Context, ref media.Ref, servers []omega.Fingerprint) error {
+	d, err := c.openDownload(ref)
+	if err != nil {
+		return err
+	}
+	defer d.file.Close()
+	if len(servers) == 0 {
+		return omega.Errorf(omega.CodeNotFound, "the message names no server that has the blob")
+	}
+	var failed, wrong error
+	for tries := 0; len(servers) > 0 && tries < 8; tries++ {
+		for i := 0; i < len(servers); {
+			online, cancel := context.WithTimeout(ctx, maxOffline)
+			s, err := c.waitOnline(online)
+			cancel()
+			if err != nil {
+				return err
+			}
+			before := d.hasher.Size()
+			if err = d.from(ctx, s, servers[i]); err == nil {
+				return c.finishDownload(ctx, d)
+			}
+			c.cfg.log().Info("blob not fetched", "server", servers[i], "blob", ref.Name, "err", err)
+			switch {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case errors.Is(err, errSessionEnded), d.hasher.Size() > before:
+				tries = 0 // it goes on
+			case errors.Is(err, media.ErrWrong):
+				wrong = fmt.Errorf("%w (server %s)", err, servers[i])
+				servers = slices.Delete(slices.Clone(servers), i, i+1)
+			case isCode(err, omega.CodeNotFound), isCode(err, omega.CodeBadRequest), isCode(err, omega.CodeRefused):
+				failed = err
+				servers = slices.Delete(slices.Clone(servers), i, i+1)
+			default:
+				failed = err
+				i++
+			}
+		}
+		if len(servers) > 0 && !sleep(ctx, min(minAgain<<tries, 8*time.Second)) {
+			return context.Cause(ctx)
+		}
+	}
+	if wrong != nil {
+		return wrong
+	}
+	return failed
+}
+
+// A downloader is one download: a file of whole chunks that were checked.
+type downloader struct {
+	c        *Client
+	ref      media.Ref
+	file     *os.File
+	hasher   *media.Hasher   // of what the file holds
+	verifier *media.Verifier // nil: its leaves are not here yet
+}
+
+// openDownload goes on with what is there of a blob.
+func (c *Client) openDownload(ref media.Ref) (*downloader, error) {
+	if err := ref.Check(); err != nil {
+		return nil, err
+	}
+	path := c.blobPath(ref.Name)
+	if err := os.MkdirAll(c.cfg.Home+"/"+dirMedia, 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path+".part", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &downloader{c: c, ref: ref, file: f, hasher: media.NewHasher()}, nil
+}
+
+// begin has the leaves, and checks what an earlier run left.
+func (d *downloader) begin(ctx context.Context, s *session, server omega.Fingerprint) error {
+	if d.verifier != nil {
+		return nil
+	}
+	var leaves []byte
+	if media.HasTree(d.ref.Size) {
+		want := media.Chunks(d.ref.Size) * sha256.Size
+		for len(leaves) < want {
+			part, err := d.ask(ctx, s, wire.BlobGet{
+				Server: server, What: wire.BlobLeaves, Name: d.ref.Name, Offset: uint64(len(leaves)), Length: uint32(min(want-len(leaves), media.MaxPart)),
+			})
+			if err != nil {
+				return err
+			}
+			leaves = append(leaves, part...)
+		}
+	}
+	v, err := media.NewVerifier(d.ref, leaves)
+	if err != nil {
+		return err
+	}
+	d.verifier = v
+	chunk := make([]byte, media.ChunkSize)
+	for i := range media.Chunks(d.ref.Size) {
+		chunk = chunk[:media.ChunkLen(d.ref.Size, i)]
+		n, err := d.file.ReadAt(chunk, int64(i)*media.ChunkSize)
+		if n < len(chunk) && err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n < len(chunk) || v.Check(i, chunk) != nil {
+			break
+		}
+		d.hasher.Write(chunk)
+	}
+	return nil
+}
+
+// ask asks for one part and waits for it.
+func (d *downloader) ask(ctx context.Context, s *session, g wire.BlobGet) ([]byte, error) {
+	done := make(chan blobAnswer, 1)
+	s.startBlob(wire.TypeBlobGet, wire.AppendBlobGet(nil, &g), int64(g.Offset), done)
+	select {
+	case a := <-done:
+		return a.part(d.ref.Size)
+	case <-time.After(partPatience):
+		return nil, omega.Errorf(omega.CodeUnavailable, "no answer to a question for leaves")
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// part reads a BlobPart of a blob of a size.
+func (a *blobAnswer) part(size int64) ([]byte, error) {
+	if a.err != nil {
+		return nil, a.err
+	}
+	p, err := wire.DecodeBlobPart(a.f.Body)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.f.Type != wire.TypeBlobPart:
+		return nil, wire.ErrMalformed
+	case p.Code != omega.CodeOK:
+		return nil, &omega.Error{Code: p.Code}
+	case p.Size != uint64(size) || len(p.Octets) == 0:
+		return nil, fmt.Errorf("%w: %d octets of a blob of %d", media.ErrWrong, len(p.Octets), p.Size)
+	}
+	return p.Octets, nil
+}
+
+// from fetches the rest from one server.
+func (d *downloader) from(ctx context.Context, s *session, server omega.Fingerprint) error {
+	if err := d.begin(ctx, s, server); err != nil {
+		return err
+	}
+	p := &puller{d: d, server: server, pace: newPacer(), next: d.hasher.Size(), answers: make(chan blobAnswer, 2*maxWindow+1), parts: map[int64][]byte{}}
+	timer := time.NewTimer(partPatience)
+	defer timer.Stop()
+	for d.hasher.Size() < d.ref.Size {
+		p.fill(s)
+		timer.Reset(partPatience)
+		select {
+		case a := <-p.answers:
+			if err := p.take(a); err != nil {
+				return err
+			}
+		case <-timer.C:
+			return omega.Errorf(omega.CodeUnavailable, "no answer to a question for octets at %d", d.hasher.Size())
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// A puller fetches from one server.
+type puller struct {
+	d       *downloader
+	server  omega.Fingerprint
+	pace    *pacer
+	answers chan blobAnswer
+	next    int64            // octet that is asked for next
+	again   []int64          // parts that the server had no time for
+	flying  int              // parts under way
+	parts   map[int64][]byte // of chunks that are not whole yet, by offset
+}
+
+// fill asks for parts as the window allows.
+func (p *puller) fill(s *session) {
+	for p.flying < 2*p.pace.window {
+		at := p.next
+		switch {
+		case len(p.again) > 0:
+			at, p.again = p.again[0], p.again[1:]
+		case p.next >= p.d.ref.Size || p.next-p.d.hasher.Size() >= 4*media.ChunkSize: // what waits for a part before it is bounded
+			return
+		default:
+			p.next += int64(p.partLen(at))
+		}
+		p.flying++
+		g := wire.BlobGet{Server: p.server, Name: p.d.ref.Name, Offset: uint64(at), Length: uint32(p.partLen(at))}
+		s.startBlob(wire.TypeBlobGet, wire.AppendBlobGet(nil, &g), at, p.answers)
+	}
+}
+
+func (p *puller) partLen(at int64) int { return int(min(media.MaxPart, p.d.ref.Size-at)) }
+
+// take takes an answer in.
+func (p *puller) take(a blobAnswer) error {
+	p.flying--
+	octets, err := a.part(p.d.ref.Size)
+	if isCode(err, omega.CodeRateLimited) {
+		p.pace.refused()
+		p.again = append(p.again, a.offset)
+		if p.flying == 0 {
+			time.Sleep(busyPause)
+		}
+		return nil
+	}
+	if err == nil && len(octets) != p.partLen(a.offset) {
+		err = fmt.Errorf("%w: %d octets at %d", media.ErrWrong, len(octets), a.offset)
+	}
+	if err != nil {
+		return err
+	}
+	p.pace.answered(a.took)
+	p.parts[a.offset] = octets
+	return p.join()
+}
+
+// join writes chunks of which all parts are here.
+func (p *puller) join() error {
+	d := p.d
+	for d.hasher.Size() < d.ref.Size {
+		begin := d.hasher.Size()
+		i := int(begin / media.ChunkSize)
+		size := media.ChunkLen(d.ref.Size, i)
+		for at := 0; at < size; at += media.MaxPart {
+			if p.parts[begin+int64(at)] == nil {
+				return nil
+			}
+		}
+		chunk := make([]byte, 0, size)
+		for at := 0; at < size; at += media.MaxPart {
+			chunk = append(chunk, p.parts[begin+int64(at)]...)
+			delete(p.parts, begin+int64(at))
+		}
+		if err := d.verifier.Check(i, chunk); err != nil {
+			return err
+		}
+		if _, err := d.file.WriteAt(chunk, begin); err != nil {
+			return err
+		}
+		d.hasher.Write(chunk)
+		d.c.progress(d.ref.Name, min(d.hasher.Size(), d.ref.Size-1), d.ref.Size)
+	}
+	return nil
+}
+
+// finishDownload gives a blob its name, if that is its name.
+func (c *Client) finishDownload(ctx context.Context, d *downloader) error {
+	ref, _ := d.hasher.Sum()
+	path := c.blobPath(d.ref.Name)
+	if ref != d.ref {
+		os.Remove(path + ".part")
+		return fmt.Errorf("%w: root and name of blob %s are of two", media.ErrWrong, d.ref.Name)
+	}
+	if err := errors.Join(d.file.Truncate(d.ref.Size), d.file.Sync()); err != nil {
+		return err
+	}
+	return os.Rename(path+".part", path)
+}

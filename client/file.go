@@ -1,0 +1,339 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/photo"
+	"github.com/omega-im/omega/media"
+)
+
+// Sizes of pictures.
+const (
+	maxPhoto  = 64 << 20 // octets of one that is read whole; larger ones go as files
+	thumbSide = 320      // pixels
+)
+
+// sendFile keeps files here, and has them and their message sent.
+func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*clientrpc.SendFileResult, error) {
+	doing := i18n.T("doing.file", p.To)
+	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 || len(p.Paths) == 0 || len(p.Paths) > chat.MaxItems {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.files", chat.MaxItems), i18n.T("next.help"), nil)
+	}
+	if p.Caption != "" {
+		if err := CheckText(doing, p.Caption, int64(len(p.Caption))); err != nil {
+			return nil, err
+		}
+	}
+	if !c.gone().IsZero() {
+		return nil, explain(doing, errDeleted)
+	}
+	peer, err := c.resolve(ctx, p.To)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.attachFiles(ctx, doing, peer, p); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
+	defer cancel()
+	sent, err := c.await(ctx, letter{id: p.ID, to: p.To, wait: p.Wait, timeout: p.Timeout}, omega.DirectChat(c.acc.Fingerprint, peer))
+	if err != nil {
+		return nil, err
+	}
+	out := &clientrpc.SendFileResult{SendResult: *sent}
+	content, _, err := c.mediaOf(context.WithoutCancel(ctx), doing, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	out.Media = mediaInfo(content)
+	for i := range content.Media {
+		out.URLs = append(out.URLs, c.blobURL(&content.Media[i]))
+	}
+	return out, nil
+}
+
+// attachFiles reads the files and puts the message aside until they are uploaded.
+// The same id again changes nothing.
+func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, peer omega.Fingerprint, p clientrpc.SendFileParams) error {
+	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
+		return nil
+	}
+	items := make([]chat.MediaItem, 0, len(p.Paths))
+	for _, path := range p.Paths {
+		item, err := c.readMedium(ctx, path, p)
+		switch {
+		case errors.Is(err, media.ErrBad):
+			return fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
+		case errors.Is(err, photo.ErrDamaged):
+			return fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
+		case err != nil:
+			return fileError(doing, path, err)
+		}
+		items = append(items, item)
+	}
+	raw, err := chat.NewMedia(p.Caption, items, p.Unsigned).Raw()
+	if err != nil {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), err)
+	}
+	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
+		return tx.AddPending(&history.Pending{ID: p.ID, To: peer, Content: raw, Time: c.cfg.now()})
+	})
+	c.outward.notify()
+	return err
+}
+
+// readMedium puts one file into the cache, and says what it is.
+func (c *Client) readMedium(ctx context.Context, path string, p clientrpc.SendFileParams) (item chat.MediaItem, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return item, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return item, err
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > media.MaxSize {
+		return item, fmt.Errorf("%w: %d octets", media.ErrBad, info.Size())
+	}
+	begin := make([]byte, 512)
+	n, err := io.ReadFull(f, begin)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return item, err
+	}
+	begin = begin[:n]
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return item, err
+	}
+	item.FileName, item.Type, item.Emoji = chat.CleanFileName(filepath.Base(path)), typeOf(begin, path), p.Emoji
+	item.What = p.As
+	picture := photo.TypeOf(begin) != "" && info.Size() <= maxPhoto
+	if item.What == "" {
+		item.What = whatIs(item.Type, picture)
+	}
+	if picture && (item.What == chat.Photo || item.What == chat.Sticker || !p.Keep) {
+		return item, c.readPicture(ctx, f, &item, p.Keep)
+	}
+	item.Ref, err = c.keepBlob(ctx, f, media.MaxSize)
+	return item, err
+}
+
+// readPicture puts a picture into the cache, without what it tells unless that is
+// wanted, and a small one beside it.
+func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaItem, keep bool) error {
+	all, err := io.ReadAll(io.LimitReader(f, maxPhoto+1))
+	if err != nil {
+		return err
+	}
+	clean, info, err := photo.Clean(all)
+	if err != nil && !(keep && item.What == chat.File) {
+		return err
+	}
+	send := clean
+	if keep {
+		send = all
+	}
+	if item.Ref, err = c.keepBlob(ctx, bytes.NewReader(send), maxPhoto); err != nil {
+		return err
+	}
+	item.Width, item.Height = uint32(info.Width), uint32(info.Height)
+	if item.What == chat.Sticker {
+		return nil
+	}
+	thumb, err := photo.Thumb(clean, info, thumbSide, chat.MaxThumb)
+	if err != nil { // it may be too large to be decoded here
+		c.cfg.log().Info("no small picture", "err", err)
+		return nil
+	}
+	item.Thumb, err = c.keepBlob(ctx, bytes.NewReader(thumb), chat.MaxThumb)
+	return err
+}
+
+// typeOf is the media type of a file by how it begins, or by its name.
+func typeOf(begin []byte, path string) string {
+	if kind := photo.TypeOf(begin); kind != "" {
+		return kind
+	}
+	kind, _, _ := strings.Cut(http.DetectContentType(begin), ";")
+	if kind == "application/octet-stream" || kind == "text/plain" || kind == "application/zip" {
+		if byName, _, err := mime.ParseMediaType(mime.TypeByExtension(filepath.Ext(path))); err == nil {
+			return byName
+		}
+	}
+	return kind
+}
+
+func whatIs(kind string, picture bool) string {
+	switch {
+	case picture:
+		return chat.Photo
+	case strings.HasPrefix(kind, "video/"):
+		return chat.Video
+	}
+	return chat.File
+}
+
+// mediaOf returns the content of a message with media and its row; the row is nil
+// while the message waits for its blobs.
+func (c *Client) mediaOf(ctx context.Context, doing i18n.Text, id omega.ID) (content *chat.Content, row *history.Row, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		row, err = tx.Message(id)
+		if !errors.Is(err, history.ErrNotFound) {
+			if err == nil {
+				content = row.Content
+			}
+			return err
+		}
+		p, err := tx.PendingMessage(id)
+		if err == nil {
+			content, err = chat.DecodeContent(p.Content)
+		}
+		return err
+	})
+	if err == nil && len(content.Media) == 0 || errors.Is(err, history.ErrNotFound) {
+		err = fail(clientrpc.CodeNotFound, doing, i18n.T("why.nofile", id), i18n.T("next.nofile"), nil)
+	}
+	return content, row, err
+}
+
+// getFile brings a file of a message here, checked.
+func (c *Client) getFile(ctx context.Context, p clientrpc.GetFileParams) (*clientrpc.GetFileResult, error) {
+	doing := i18n.T("doing.getfile", p.ID)
+	content, row, err := c.mediaOf(ctx, doing, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	if p.Item < 0 || p.Item >= len(content.Media) || p.Thumb && content.Media[p.Item].Thumb.Size == 0 {
+		return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noitem", p.ID, len(content.Media)), i18n.T("next.nofile"), nil)
+	}
+	item := &content.Media[p.Item]
+	ref, from := item.Ref, c.acc.Fingerprint
+	if p.Thumb {
+		ref = item.Thumb
+	}
+	if row != nil {
+		from = row.From
+	}
+	if p.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
+		defer cancel()
+	}
+	path, err := c.fetchBlob(ctx, ref, c.whoHas(ctx, item, from))
+	if err != nil {
+		return nil, getFileError(doing, err)
+	}
+	out := &clientrpc.GetFileResult{Medium: mediaInfo(content)[p.Item], Path: path}
+	out.Verified = !content.Unsigned && row != nil && row.Verified
+	if p.Path != "" {
+		out.Path = p.Path
+		if err := copyFile(p.Path, path); err != nil {
+			return nil, fileError(doing, p.Path, err)
+		}
+	}
+	return out, nil
+}
+
+// getFileError says why a file did not come.
+func getFileError(doing i18n.Text, err error) error {
+	switch {
+	case errors.Is(err, media.ErrWrong):
+		return fail(clientrpc.CodeVerify, doing, i18n.T("why.wrongfile"), i18n.T("next.wrongfile"), err)
+	case isCode(err, omega.CodeNotFound):
+		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.filegone"), i18n.T("next.filegone"), err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.filelate"), i18n.T("next.filelate"), nil)
+	}
+	return err
+}
+
+// copyFile puts a copy of a file at path, whole or not at all.
+func copyFile(path, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.CreateTemp(filepath.Dir(path), ".omega-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(out.Name()) // gone once it has its name
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), path)
+}
+
+// fileStatus says how far the files of a message are.
+func (c *Client) fileStatus(ctx context.Context, p clientrpc.FileStatusParams) (*clientrpc.FileStatusResult, error) {
+	content, _, err := c.mediaOf(ctx, i18n.T("doing.getfile", p.ID), p.ID)
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(p.Timeout)
+	defer timer.Stop()
+	for {
+		moved := c.moved.wait()
+		out := &clientrpc.FileStatusResult{}
+		for _, ref := range blobsOf(content.Media) {
+			if t, ok := c.transferOf(ref.Name); ok {
+				out.Done, out.Total = out.Done+t.done, out.Total+t.total
+			}
+		}
+		if out.Done > p.Done {
+			return out, nil
+		}
+		select {
+		case <-moved:
+		case <-timer.C:
+			return out, nil
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// mediaInfo is what faces get of media.
+func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
+	for i := range content.Media {
+		m := &content.Media[i]
+		info := clientrpc.Medium{
+			What: m.What, Blob: m.Ref.Name.String(), Size: m.Ref.Size, Type: m.Type, Name: m.FileName, Width: m.Width, Height: m.Height,
+			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned,
+		}
+		if m.Thumb.Size > 0 {
+			info.Thumb = m.Thumb.Name.String()
+		}
+		out = append(out, info)
+	}
+	return out
+}
+
+// blobURL is where a blob is served over HTTP, "" if none of its servers says so.
+func (c *Client) blobURL(m *chat.MediaItem) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range m.Servers {
+		if k := c.servers[s]; k != nil && k.announced.HTTP != "" {
+			return strings.TrimSuffix(k.announced.HTTP, "/") + "/media/" + m.Ref.Name.String()
+		}
+	}
+	return ""
+}

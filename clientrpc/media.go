@@ -1,0 +1,82 @@
+package clientrpc
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// The methods about media.
+var (
+	SendFile   = Method[SendFileParams, *SendFileResult]{"file.send"}
+	GetFile    = Method[GetFileParams, *GetFileResult]{"file.get"}
+	FileStatus = Method[FileStatusParams, *FileStatusResult]{"file.status"}
+)
+
+// A Medium is one item of a message with media.
+type Medium struct {
+	What       string              `json:"what"` // photo, video, voice, file, sticker
+	Blob       string              `json:"blob"` // SHA-256, 64 hexadecimal digits
+	Size       int64               `json:"size"` // octets
+	Type       string              `json:"type"`
+	Name       string              `json:"name,omitempty"` // of the file
+	Width      uint32              `json:"width,omitempty"`
+	Height     uint32              `json:"height,omitempty"`
+	DurationMS int64               `json:"duration_ms,omitempty"`
+	Servers    []omega.Fingerprint `json:"servers,omitempty"` // that have it
+	Emoji      string              `json:"emoji,omitempty"`
+	Thumb      string              `json:"thumb,omitempty"` // blob of a picture that stands for it
+	Unsigned   bool                `json:"unsigned,omitempty"`
+}
+
+// SendFileParams sends files. They are read before the call returns, so they may
+// change or go afterwards.
+type SendFileParams struct {
+	ID       omega.ID      `json:"id"`    // as in SendParams
+	To       string        `json:"to"`    // the same
+	Paths    []string      `json:"paths"` // absolute; several are an album
+	Caption  string        `json:"caption"`
+	As       string        `json:"as"`       // what they are, see Medium; empty: what they begin like
+	Emoji    string        `json:"emoji"`    // of stickers
+	Keep     bool          `json:"keep"`     // keep what pictures tell beside themselves
+	Unsigned bool          `json:"unsigned"` // the signature says nothing of them
+	Wait     string        `json:"wait"`     // as in SendParams
+	Timeout  time.Duration `json:"timeout"`
+}
+
+// SendFileResult says how far the message got.
+type SendFileResult struct {
+	SendResult
+	Media []Medium `json:"media"`
+	URLs  []string `json:"urls"` // where each is served over HTTP, "" if that is not known
+}
+
+// GetFileParams brings a file of a message here.
+type GetFileParams struct {
+	ID      omega.ID      `json:"id"`    // of the message
+	Item    int           `json:"item"`  // from 0
+	Thumb   bool          `json:"thumb"` // the picture that stands for it instead
+	Path    string        `json:"path"`  // absolute: where it is put, whole and checked; empty: it stays in the cache only
+	Timeout time.Duration `json:"timeout"`
+}
+
+// GetFileResult says where it is.
+type GetFileResult struct {
+	Medium
+	Path     string `json:"path"`     // of Params, or of the cache: not to be changed
+	Verified bool   `json:"verified"` // the message is, and it signs the file
+}
+
+// FileStatusParams asks how far the files of a message are. It waits until that is
+// more than Done.
+type FileStatusParams struct {
+	ID      omega.ID      `json:"id"`
+	Done    int64         `json:"done"`
+	Timeout time.Duration `json:"timeout"`
+}
+
+// FileStatusResult counts octets of all files of the message that are under way.
+type FileStatusResult struct {
+	Done  int64 `json:"done"`
+	Total int64 `json:"total"` // 0: nothing is under way
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+type fileSendCmd struct {
+	To       string        `required:"" help:"${help_send_to}" placeholder:"FPR|CHAT"`
+	Caption  string        `help:"${help_file_caption}" placeholder:"TEXT"`
+	As       string        `help:"${help_file_as}" enum:"photo,video,voice,file,sticker," default:"" placeholder:"WHAT"`
+	Emoji    string        `help:"${help_file_emoji}" placeholder:"EMOJI"`
+	Keep     bool          `help:"${help_file_keep}"`
+	Unsigned bool          `help:"${help_file_unsigned}"`
+	Progress bool          `help:"${help_file_progress}"`
+	Wait     string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
+	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
+	Paths    []string      `arg:"" help:"${help_file_paths}" placeholder:"PATH"`
+}
+
+func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	p := clientrpc.SendFileParams{
+		To: c.To, Caption: c.Caption, As: c.As, Emoji: c.Emoji, Keep: c.Keep, Unsigned: c.Unsigned, Wait: c.Wait, Timeout: c.Timeout,
+	}
+	for _, path := range c.Paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		p.Paths = append(p.Paths, abs)
+	}
+	rand.Read(p.ID[:])
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	a.sending = true
+	stop := a.watchFile(ctx, conn, p.ID, c.Progress)
+	r, err := clientrpc.SendFile.Call(ctx, conn, p)
+	stop()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		first := r.Media[0]
+		err = a.line(map[string]any{
+			"id": r.ID, "chat": r.Chat, "state": r.State, "blob": first.Blob, "size": first.Size, "url": r.URLs[0], "media": r.Media, "urls": r.URLs,
+		})
+	} else {
+		a.printf("%s %s  %s\n", ticks[r.State], a.text("state."+r.State), r.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return a.sent(c.To, c.Wait, &r.SendResult)
+}
+
+type fileGetCmd struct {
+	Item     int           `default:"1" help:"${help_file_item}" placeholder:"N"`
+	Thumb    bool          `help:"${help_file_thumb}"`
+	Out      string        `help:"${help_file_out}" placeholder:"PATH"`
+	Progress bool          `help:"${help_file_progress}"`
+	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
+	ID       string        `arg:"" help:"${help_file_id}" placeholder:"ID"`
+}
+
+func (c *fileGetCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	id, err := omega.ParseID(c.ID)
+	if err != nil {
+		return badValue(i18n.T("why.parse.id", "ID", c.ID))
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	stop := a.watchFile(ctx, conn, id, c.Progress)
+	r, err := c.get(ctx, conn, id)
+	stop()
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.line(r)
+	}
+	key := "file.got"
+	if !r.Verified {
+		key = "file.gotunsigned"
+	}
+	a.printf("%s\n", safe(a.text(key, r.Path, r.Size)))
+	return nil
+}
+
+// get gets the file, under its own name where no other was asked for. A name that
+// is taken here is not written over.
+func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) (*clientrpc.GetFileResult, error) {
+	p := clientrpc.GetFileParams{ID: id, Item: c.Item - 1, Thumb: c.Thumb, Timeout: c.Timeout}
+	out := c.Out
+	if out == "" {
+		r, err := clientrpc.GetFile.Call(ctx, conn, p)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = freeName(r); err != nil {
+			return nil, err
+		}
+	}
+	path, err := filepath.Abs(out)
+	if err != nil {
+		return nil, err
+	}
+	p.Path = path
+	return clientrpc.GetFile.Call(ctx, conn, p)
+}
+
+// watchFile shows how far the files of a message are until stop is called.
+func (a *app) watchFile(ctx context.Context, conn clientrpc.Conn, id omega.ID, wanted bool) (stop func()) {
+	if !wanted {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		var p clientrpc.FileStatusParams
+		p.ID, p.Timeout = id, time.Second
+		for ctx.Err() == nil {
+			r, err := clientrpc.FileStatus.Call(ctx, conn, p)
+			if err != nil || r.Done <= p.Done {
+				if err != nil && !pause(ctx, 200*time.Millisecond) { // it is not there yet
+					return
+				}
+				if err == nil {
+					p.Done = r.Done
+				}
+				continue
+			}
+			p.Done = r.Done
+			a.showProgress(r)
+			if !pause(ctx, 100*time.Millisecond) {
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// showProgress prints one line, or renews it for people.
+func (a *app) showProgress(r *clientrpc.FileStatusResult) {
+	if a.json {
+		_ = a.line(map[string]any{"done": r.Done, "total": r.Total})
+		return
+	}
+	if r.Total > 0 {
+		fmt.Fprintf(a.stderr, "%3d %%\n", 100*r.Done/r.Total)
+	}
+}

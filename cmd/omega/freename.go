@@ -1,0 +1,35 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// freeName is the name of a file as its sender called it, with a number where
+// there is one of that name in this directory.
+func freeName(r *clientrpc.GetFileResult) (string, error) {
+	name := r.Name
+	if name == "" || strings.HasPrefix(name, ".") {
+		name = r.Blob[:16] + name
+	}
+	ext := filepath.Ext(name)
+	for n := 1; ; n++ {
+		try := name
+		if n > 1 {
+			try = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
+		}
+		_, err := os.Lstat(try)
+		if errors.Is(err, fs.ErrNotExist) {
+			return try, nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
