@@ -25,7 +25,7 @@ func (c *traceCmd) Run(ctx context.Context) error {
 	lang := i18n.Detect(os.Getenv)
 	to, err := omega.ParseFingerprint(c.Server)
 	if err != nil {
-		return &i18n.Error{Text: i18n.T("why.fingerprint", c.Server), Err: err}
+		return &i18n.Error{Text: i18n.T("why.fingerprint", c.Server), Err: errors.Join(err, errUsage)}
 	}
 	admin, err := c.admin()
 	if err != nil {

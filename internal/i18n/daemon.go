@@ -19,7 +19,7 @@ var daemon = map[string]entry{
 	"omegad.help.trace_at":        {"或者它的管理位址 host:port。", "Its admin listener instead: host:port."},
 	"omegad.help.status":          {"執行中的伺服器現在怎麼樣：雲端、連結、註冊；被拒絕的話，怎麼辦。", "How a running server stands: cloud, links, registration; and what to do if it is refused."},
 	"omegad.help.running_config":  {"執行中的伺服器的設定檔。", "Configuration of the running server."},
-	"omegad.help.invite":          {"邀請新使用者（registration = \"invite\"）。", "Invite new users (registration = \"invite\")."},
+	"omegad.help.invite":          {"邀請新使用者（registration = \"invite\"）；沒有指名命令時是 make。", "Invite new users (registration = \"invite\"); without a command, make."},
 	"omegad.help.invite_make":     {"產生一個邀請，印出連結與邀請碼。", "Make an invite; print its link and code."},
 	"omegad.help.invite_list":     {"列出邀請，以及用它們註冊的帳號。", "List the invites, and the accounts that registered with them."},
 	"omegad.help.invite_revoke":   {"撤銷一個邀請；已經註冊的帳號不受影響。", "Revoke an invite; accounts that registered with it stay."},
