@@ -1,7 +1,9 @@
 package history
 
 import (
+	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -18,6 +20,15 @@ func variantMap(pairs string) map[rune]rune {
 	return out
 }
 
+// simplified are the characters of the Chinese of Taiwan and Hong Kong that have
+// a simplified form, and that form: TSCharacters of OpenCC (Apache-2.0). Several
+// can have the same: who searches for one of them finds the others too.
+//
+//go:embed simplified.txt
+var simplifiedText string
+
+var simplified = sync.OnceValue(func() map[rune]rune { return variantMap(simplifiedText) })
+
 // foldRune makes characters equal that a person who searches takes for equal:
 // case, full and half width, written variants. It is -1 for what is not seen.
 func foldRune(r rune) rune {
@@ -29,7 +40,13 @@ func foldRune(r rune) rune {
 	case r >= 0xfe00 && r <= 0xfe0f, r >= 0x200b && r <= 0x200d, r == 0x2060, r == 0xfeff:
 		return -1
 	}
+	if r < 0x2e80 {
+		return unicode.ToLower(r)
+	}
 	if v, ok := variants[r]; ok {
+		r = v
+	}
+	if v, ok := simplified()[r]; ok {
 		return v
 	}
 	return unicode.ToLower(r)

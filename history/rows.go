@@ -18,11 +18,13 @@ type Row struct {
 	Why          string // code of the last failure (omega.Code name), "" if none
 	Position     int64  // order in which this device learnt of it; rises
 	Printed      bool   // Unprinted returned it and the caller confirmed
+	Import       int64  // number of the import that added it, unsigned as it was; 0: it came as mail
+	Author       string // of an imported message: who wrote it, as the file says
 }
 
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
-	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed`
+	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed, m.import, m.author`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
@@ -38,7 +40,7 @@ type stored struct {
 func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
-		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed)
+		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed, &r.Import, &r.Author)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,78 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// An entry is the words of one message for the index.
+type entry struct {
+	position int64
+	words    string
+}
+
+// MarshalJSON writes the pair that index rows are made of.
+func (e entry) MarshalJSON() ([]byte, error) { return json.Marshal([]any{e.position, e.words}) }
+
+// index makes a shown message findable, by the words of text, when the
+// transaction ends.
+func (tx *Tx) index(position int64, text string) {
+	tx.words = append(tx.words, entry{position, indexed(text)})
+}
+
+// insertWords adds the facets to the words. They are hexadecimal, so that each is
+// one word of the index.
+const insertWords = `INSERT INTO word (rowid, body, facet) SELECT m.position, w.value ->> 1,
+	'c' || hex(c.id) || ' k' || hex(m.kind) || strftime(' m%Y%m y%Y', m.time / 1000, 'unixepoch')
+	|| iif(m.account = x'', '', ' a' || hex(m.account)) || iif(m.author = '', '', ' u' || hex(m.author))
+	FROM json_each(?) w JOIN message m ON m.position = w.value ->> 0 JOIN chat c ON c.number = m.chat`
+
+// flush writes what index collected, in one statement: the index writes itself
+// out between statements, which for every message costs more than all else.
+func (tx *Tx) flush() error {
+	if len(tx.words) == 0 {
+		return nil
+	}
+	rows, err := json.Marshal(tx.words)
+	if err != nil {
+		return fmt.Errorf("index messages: %w", err)
+	}
+	tx.words = nil
+	_, err = tx.exec("index messages", insertWords, string(rows))
+	return err
+}
+
+// The index is made anew when the program makes it in another way than the one
+// that wrote the database: indexVersion rises with fold, indexed and insertWords.
+const (
+	settingIndex = "search-index"
+	indexVersion = "2"
+)
+
+// reindex makes the index anew if it has to be.
+func (tx *Tx) reindex() error {
+	version, err := tx.Setting(settingIndex)
+	if err != nil || string(version) == indexVersion {
+		return err
+	}
+	if _, err := tx.exec("empty the index", `INSERT INTO word (word) VALUES ('delete-all')`); err != nil {
+		return err
+	}
+	const page = 1000
+	for after := int64(0); ; {
+		rows, err := tx.list("read messages", selectRow+`WHERE m.position > ? AND m.shown = 1 ORDER BY m.position LIMIT ?`, after, page)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			after = rows[i].Position
+			tx.index(after, rows[i].Content.Text)
+		}
+		if err := tx.flush(); err != nil {
+			return err
+		}
+		if len(rows) < page {
+			return tx.SetSetting(settingIndex, []byte(indexVersion))
+		}
+	}
+}
