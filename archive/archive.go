@@ -54,6 +54,7 @@ type Error struct {
 	Why  error
 }
 
+// Error names the place and what is wrong there.
 func (e *Error) Error() string {
 	switch {
 	case e.Line > 0:
@@ -64,6 +65,7 @@ func (e *Error) Error() string {
 	return e.Why.Error()
 }
 
+// Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.Why }
 
 // What is wrong with a file.

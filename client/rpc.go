@@ -57,6 +57,12 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Listed, "doing.listed", (*Client).listed)
 	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
+	handle(m, clientrpc.Days, "doing.reading", (*Client).days)
+	handle(m, clientrpc.ImportFile, "doing.importing", (*Client).importFile)
+	handle(m, clientrpc.Imports, "doing.importing", (*Client).imports)
+	handle(m, clientrpc.UndoImport, "doing.importing", (*Client).undoImport)
+	handle(m, clientrpc.Backup, "doing.backingup", (*Client).backup)
+	handle(m, clientrpc.VerifyBackup, "doing.backingup", (*Client).verifyBackup)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
 	return m
 }()

@@ -41,7 +41,7 @@ var (
 	Confirm = Method[ConfirmParams, None]{"receive.confirm"}
 	Chats   = Method[None, ChatsResult]{"chats"}
 	History = Method[HistoryParams, MessagesResult]{"history"}
-	Search  = Method[SearchParams, MessagesResult]{"search"}
+	Search  = Method[SearchParams, *SearchResult]{"search"}
 	Export  = Method[ExportParams, ExportResult]{"export"}
 	Devices = Method[None, DevicesResult]{"devices"}
 	Approve = Method[ApproveParams, Device]{"device.approve"}
@@ -163,12 +163,16 @@ type Message struct {
 	State    string            `json:"state,omitempty"` // of one's own messages
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
+
+	// Imported: from a file of another messenger. There is no account behind the
+	// name, and nothing is signed.
+	Imported bool `json:"imported,omitempty"`
 }
 
 // A Chat in the list of chats.
 type Chat struct {
 	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct
+	Kind   string            `json:"kind"` // direct, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
 	Unread int               `json:"unread"`
@@ -187,13 +191,10 @@ type HistoryParams struct {
 	Chat   string   `json:"chat"` // chat id or fingerprint
 	Count  int      `json:"count"`
 	Before omega.ID `json:"before"` // zero: the end
-}
 
-// SearchParams finds texts.
-type SearchParams struct {
-	Text  string `json:"text"`
-	Chat  string `json:"chat,omitempty"`
-	Count int    `json:"count"`
+	// At, instead of Before: the page that begins with the first message at or
+	// after this time, by the clocks of who wrote.
+	At time.Time `json:"at,omitzero"`
 }
 
 // MessagesResult is a page.
@@ -284,6 +285,9 @@ type StatusResult struct {
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
 	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
 	Notices []Notice          `json:"notices,omitempty"` // that are not over
+
+	Backup      time.Time `json:"backup,omitzero"`       // when the last one was made
+	BackupTried time.Time `json:"backup_tried,omitzero"` // when the last one was made that was read again
 }
 
 // HomeStatus is one home of the account.

@@ -106,11 +106,11 @@ func runs(folded string) (out []run, whole bool) {
 // maxWord cuts words that are none, such as keys and addresses.
 const maxWord = 64
 
-// indexed returns what the index holds of a text: the words, the pairs of
-// each run of CJK, and the last character of the run by itself, so that one
-// character can be found as the start of a word.
-func indexed(text string) string {
-	var b strings.Builder
+// indexed returns what the index holds of a text: the words and the pairs of each
+// run of CJK; and each character of those runs once.
+func indexed(text string) (words, singles string) {
+	var b, single strings.Builder
+	once := map[rune]bool{}
 	found, _ := runs(fold(text))
 	for _, r := range found {
 		if r.class == runWord {
@@ -119,10 +119,15 @@ func indexed(text string) string {
 			continue
 		}
 		writePairs(&b, r.runes)
-		b.WriteString(string(r.runes[len(r.runes)-1:]))
-		b.WriteByte(' ')
+		for _, c := range r.runes {
+			if !once[c] {
+				once[c] = true
+				single.WriteRune(c)
+				single.WriteByte(' ')
+			}
+		}
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(b.String()), strings.TrimSpace(single.String())
 }
 
 func writePairs(b *strings.Builder, runes []rune) {

@@ -115,7 +115,7 @@ func (tx *Tx) DropImport(number int64) (dropped int, done bool, err error) {
 		return 0, false, err
 	}
 	var positions []int64
-	err = tx.rows(what, `SELECT position FROM message WHERE import = ? LIMIT ?`, []any{number, dropAtOnce}, func(scan func(...any) error) error {
+	err = tx.rows(what, `SELECT position FROM message WHERE import = ? AND import > 0 LIMIT ?`, []any{number, dropAtOnce}, func(scan func(...any) error) error {
 		var p int64
 		err := scan(&p)
 		positions = append(positions, p)

@@ -5,26 +5,30 @@ import (
 	"fmt"
 )
 
-// An entry is the words of one message for the index.
+// An entry is the words of one message for the index, and its single characters.
 type entry struct {
-	position int64
-	words    string
+	position       int64
+	words, singles string
 }
 
-// MarshalJSON writes the pair that index rows are made of.
-func (e entry) MarshalJSON() ([]byte, error) { return json.Marshal([]any{e.position, e.words}) }
+// MarshalJSON writes what index rows are made of.
+func (e entry) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{e.position, e.words, e.singles})
+}
 
 // index makes a shown message findable, by the words of text, when the
 // transaction ends.
 func (tx *Tx) index(position int64, text string) {
-	tx.words = append(tx.words, entry{position, indexed(text)})
+	words, singles := indexed(text)
+	tx.words = append(tx.words, entry{position, words, singles})
 }
 
 // insertWords adds the facets to the words. They are hexadecimal, so that each is
-// one word of the index.
+// one word of the index. The single characters are with them: as words of their
+// own a frequent one is found at once, and phrases do not meet them.
 const insertWords = `INSERT INTO word (rowid, body, facet) SELECT m.position, w.value ->> 1,
 	'c' || hex(c.id) || ' k' || hex(m.kind) || strftime(' m%Y%m y%Y', m.time / 1000, 'unixepoch')
-	|| iif(m.account = x'', '', ' a' || hex(m.account)) || iif(m.author = '', '', ' u' || hex(m.author))
+	|| iif(m.account = x'', '', ' a' || hex(m.account)) || iif(m.author = '', '', ' u' || hex(m.author)) || ' ' || (w.value ->> 2)
 	FROM json_each(?) w JOIN message m ON m.position = w.value ->> 0 JOIN chat c ON c.number = m.chat`
 
 // flush writes what index collected, in one statement: the index writes itself

@@ -220,7 +220,7 @@ func large(tb testing.TB, n int) *DB {
 				m := message(at, typical(r, z))
 				m.Chat = omega.ChatID{byte(r.IntN(50))}
 				m.From = fp(byte(m.Chat[0]) + 10)
-				m.Time = testTime.Add(-time.Duration(n-at) * 4 * 365 * 24 * time.Hour / time.Duration(n))
+				m.Time = testTime.Add(-time.Duration(n-at) * (4 * 365 * 24 * time.Hour / time.Duration(n)))
 				if at == n/2 {
 					m.Content.Text += "針在乾草堆"
 				}

@@ -207,7 +207,7 @@ func matchWords(words []string, facets string) (match string, exact []string) {
 			exact = append(exact, w)
 		}
 		for _, r := range found {
-			terms = append(terms, "body : "+term(r))
+			terms = append(terms, term(r))
 		}
 	}
 	if facets != "" {
@@ -216,14 +216,18 @@ func matchWords(words []string, facets string) (match string, exact []string) {
 	return strings.Join(terms, " AND "), exact
 }
 
-// term is what finds one run: the phrase of its pairs, or the start of a word.
+// term is what finds one run: the start of a word, a single character, or the
+// phrase of the pairs.
 func term(r run) string {
-	if r.class == runWord || len(r.runes) == 1 {
-		return `"` + string(r.runes[:min(len(r.runes), maxWord)]) + `" *`
+	switch {
+	case r.class == runWord:
+		return `body : "` + string(r.runes[:min(len(r.runes), maxWord)]) + `" *`
+	case len(r.runes) == 1:
+		return `facet : "` + string(r.runes) + `"`
 	}
 	var b strings.Builder
 	writePairs(&b, r.runes)
-	return `"` + strings.TrimSpace(b.String()) + `"`
+	return `body : "` + strings.TrimSpace(b.String()) + `"`
 }
 
 func containsAll(text string, words []string) bool {

@@ -149,7 +149,8 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 type historyCmd struct {
 	Chat   string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
 	Count  int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
-	Before string `help:"${help_history_before}" placeholder:"ID"`
+	Before string `help:"${help_history_before}" placeholder:"ID" xor:"place"`
+	At     string `help:"${help_history_at}" placeholder:"DATE" xor:"place"`
 }
 
 func (c *historyCmd) Run(ctx context.Context, a *app) error {
@@ -164,11 +165,23 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		}
 		p.Before = id
 	}
+	var err error
+	if p.At, err = parseDate("--at", c.At); err != nil {
+		return err
+	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	if !p.At.IsZero() {
+		p.Count = c.Count
+		r, err := clientrpc.History.Call(ctx, conn, p)
+		if err != nil {
+			return err
+		}
+		return a.list(r.Messages)
+	}
 	messages, more, err := pages(ctx, conn, p, c.Count)
 	if err != nil {
 		return err
@@ -212,31 +225,6 @@ func (a *app) list(messages []clientrpc.Message) error {
 		}
 	}
 	return nil
-}
-
-type searchCmd struct {
-	Text  string `arg:"" help:"${help_search_text}"`
-	Chat  string `help:"${help_chat}" placeholder:"CHAT|FPR"`
-	Count int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
-}
-
-func (c *searchCmd) Run(ctx context.Context, a *app) error {
-	if err := checkPage(c.Count); err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Search.Call(ctx, conn, clientrpc.SearchParams{Text: c.Text, Chat: c.Chat, Count: c.Count})
-	if err != nil {
-		return err
-	}
-	if len(r.Messages) == 0 && !a.json {
-		fmt.Fprintf(a.stderr, "%s\n", a.text("search.none", c.Text))
-	}
-	return a.list(r.Messages)
 }
 
 type exportCmd struct {

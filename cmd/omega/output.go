@@ -157,7 +157,7 @@ var ticks = map[string]string{
 const kindText = "text"
 
 // failures are the words for why a message of one's own could not be sent.
-var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
+var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders", "restored": "why.restored"}
 
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
@@ -168,6 +168,9 @@ func (a *app) message(m clientrpc.Message) {
 		short = "" // one's own
 	}
 	mark := ticks[m.State]
+	if m.Imported {
+		mark = a.text("label.imported")
+	}
 	if m.State == clientrpc.StateRead {
 		mark += " " + a.text("state.read")
 	}
@@ -181,7 +184,7 @@ func (a *app) message(m clientrpc.Message) {
 	}
 	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
 	text := safe(m.Text)
-	if m.Kind != kindText {
+	if m.Kind != kindText && !m.Imported {
 		text = strings.TrimSuffix(a.text("message.newer")+"\n"+text, "\n")
 	}
 	for l := range strings.SplitSeq(text, "\n") {
