@@ -136,9 +136,16 @@ func (l *lineReader) heading(text string) bool {
 	return false
 }
 
+// maxDate is how long a line that begins a day may be, in octets: most others are
+// told from it by this.
+const maxDate = 40
+
 // date reads a line that begins a day. Where day and month could be the other
 // way round, the name of the weekday tells.
 func (l *lineReader) date(text string) (time.Time, bool) {
+	if len(text) < len("2025/1/1") || len(text) > maxDate {
+		return time.Time{}, false
+	}
 	if m := dateYear.FindStringSubmatch(text); m != nil {
 		return l.make(m[1], m[2], m[3])
 	}

@@ -86,7 +86,7 @@ func (im *importing) flush() error {
 				return err
 			}
 		}
-		added, err = tx.PutImported(im.out.Number, im.batch, im.out.Time)
+		added, err = tx.PutImported(im.out.Number, im.batch)
 		return err
 	})
 	im.out.Messages += added

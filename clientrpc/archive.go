@@ -66,3 +66,29 @@ type BackupInfo struct {
 	Name        string            `json:"name"`
 	Messages    int               `json:"messages"`
 }
+
+// Forms of an export.
+const (
+	ExportSigned = "signed" // files that plain gpg verifies
+	ExportHTML   = "html"   // CHAT.html, for people
+	ExportJSON   = "json"   // CHAT.json, for programs
+)
+
+// ExportParams writes a chat, or all.
+type ExportParams struct {
+	Chat    string    `json:"chat,omitempty"` // chat id or fingerprint; empty: all
+	Dir     string    `json:"dir"`            // absolute
+	Format  string    `json:"format,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Until   time.Time `json:"until,omitzero"`    // before that
+	Chinese bool      `json:"chinese,omitempty"` // the words of a page; otherwise they are English
+}
+
+// ExportResult counts what was written.
+type ExportResult struct {
+	Messages int    `json:"messages"`
+	Skipped  int    `json:"skipped"` // not verified, therefore not in a signed export
+	Keys     int    `json:"keys"`
+	Files    int    `json:"files,omitempty"` // pages
+	Dir      string `json:"dir"`
+}

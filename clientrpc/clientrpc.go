@@ -202,20 +202,6 @@ type MessagesResult struct {
 	Messages []Message `json:"messages"`
 }
 
-// ExportParams writes a chat as files that plain gpg verifies.
-type ExportParams struct {
-	Chat string `json:"chat"`
-	Dir  string `json:"dir"` // absolute
-}
-
-// ExportResult counts what was written.
-type ExportResult struct {
-	Messages int    `json:"messages"`
-	Skipped  int    `json:"skipped"` // not verified, therefore not exported
-	Keys     int    `json:"keys"`
-	Dir      string `json:"dir"`
-}
-
 // ApproveParams binds the device of a link text to this account.
 type ApproveParams struct {
 	Text string `json:"text"`

@@ -47,7 +47,7 @@ func (tx *Tx) BeginImport(source, file string, now time.Time) (int64, error) {
 
 // PutImported adds messages to an import. Those that are here already, from it
 // or another one, change nothing. It returns how many were added.
-func (tx *Tx) PutImported(number int64, list []Imported, now time.Time) (added int, err error) {
+func (tx *Tx) PutImported(number int64, list []Imported) (added int, err error) {
 	chats := map[omega.ChatID]int64{}
 	for i := range list {
 		m := &list[i]
@@ -59,9 +59,9 @@ func (tx *Tx) PutImported(number int64, list []Imported, now time.Time) (added i
 		}
 		sum := sha256.Sum256(fmt.Appendf(nil, "omega imported message\n%s\n%s", c, m.Key))
 		var position int64
-		err := tx.row("store imported message", `INSERT INTO message (chat, id, link, time, received, kind, text, verified, shown, printed, import, author)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
-			[]any{chats[c], sum[:16], sum[16:], millis(m.Time), millis(now), m.Kind, m.Text, number, m.Author}, &position)
+		err := tx.row("store imported message", `INSERT INTO message (chat, id, link, time, kind, text, verified, shown, printed, import, author)
+			VALUES (?, ?, ?, ?, ?, ?, 0, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+			[]any{chats[c], sum[:16], sum[16:], millis(m.Time), m.Kind, m.Text, number, m.Author}, &position)
 		if notFound(err) {
 			continue
 		}

@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 			for i := from; i < to; i++ {
 				list = append(list, imported(i, fmt.Sprintf("第 %d 則在臺灣", i)))
 			}
-			added, err = tx.PutImported(number, list, testTime)
+			added, err = tx.PutImported(number, list)
 			return err
 		})
 		return number, added

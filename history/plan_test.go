@@ -30,7 +30,7 @@ func TestPlans(t *testing.T) {
 		tx.Count(&Query{Text: "x"})
 		tx.From(c, testTime, 5)
 		tx.BeginImport("line", "x", testTime)
-		tx.PutImported(1, []Imported{imported(1, "x")}, testTime)
+		tx.PutImported(1, []Imported{imported(1, "x")})
 		tx.Imports()
 		tx.DropImport(1)
 		tx.Days(c, testTime, testTime.AddDate(0, 1, 0))

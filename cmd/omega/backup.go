@@ -49,11 +49,11 @@ func (c *backupCmd) Run(ctx context.Context, a *app) error {
 		}
 		return a.line(out)
 	}
-	a.printf("%s\n", a.text("backup.done", r.Messages, r.Path, fmt.Sprintf("%.1f MB", float64(r.Size)/1e6)))
+	a.printf("%s\n", a.text("backedup.done", r.Messages, r.Path, fmt.Sprintf("%.1f MB", float64(r.Size)/1e6)))
 	if made {
-		a.printf("\n    %s\n\n%s\n", p.Passphrase, a.text("backup.passphrase"))
+		a.printf("\n    %s\n\n%s\n", p.Passphrase, a.text("backedup.passphrase"))
 	}
-	a.printf("%s\n", a.text("backup.try", quoted(r.Path)))
+	a.printf("%s\n", a.text("backedup.try", quoted(r.Path)))
 	return nil
 }
 
@@ -84,7 +84,7 @@ func (c *tryBackupCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	return a.backupLine("backup.whole", r)
+	return a.backupLine("backedup.whole", r)
 }
 
 type restoreCmd struct {
@@ -100,7 +100,7 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.backupLine("backup.restored", r)
+	return a.backupLine("backedup.restored", r)
 }
 
 func (a *app) backupLine(key string, r *clientrpc.BackupInfo) error {

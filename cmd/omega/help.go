@@ -10,6 +10,6 @@ var helpKeys = []string{
 	"account", "listed", "listed_state", "delete", "delete_yes", "delete_keep", "delete_revoke", "revoke", "revoke_device",
 	"lookup", "lookup_who", "lookup_public",
 	"search_from", "search_author", "search_kind", "since", "until", "search_next", "search_total", "history_at", "days", "days_month",
-	"import", "import_file", "import_path", "import_zone", "import_list", "import_undo", "import_number",
+	"import", "import_file", "import_path", "import_zone", "import_list", "import_undo", "import_number", "export_format",
 	"backup", "backup_create", "backup_verify", "backup_restore", "backup_file",
 }

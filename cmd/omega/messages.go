@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -223,38 +222,6 @@ func (a *app) list(messages []clientrpc.Message) error {
 		} else if err := a.line(m); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-type exportCmd struct {
-	Chat string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
-	Dir  string `required:"" help:"${help_export_dir}" placeholder:"DIR"`
-}
-
-func (c *exportCmd) Run(ctx context.Context, a *app) error {
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Export.Call(ctx, conn, clientrpc.ExportParams{Chat: c.Chat, Dir: dir})
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.line(r)
-	}
-	a.printf("%s\n", a.text("export.done", r.Messages, r.Keys, r.Dir))
-	if r.Skipped > 0 {
-		a.printf("%s\n", a.text("export.skipped", r.Skipped))
-	}
-	if r.Messages > 0 {
-		a.printf("%s\n", a.text("export.verify", quoted(r.Dir)))
 	}
 	return nil
 }
