@@ -182,7 +182,7 @@ func (h *htmlChat) Message(m *clientrpc.Message) error {
 		fmt.Fprintf(h.w, `<b>%s</b> `, visible(m.Name))
 	}
 	if fp := m.From.String(); fp != "" {
-		fmt.Fprintf(h.w, `<code>%s</code>`, fp[:16])
+		fmt.Fprintf(h.w, `<code>%s</code>`, fp[max(0, len(fp)-16):])
 	}
 	body := visible(m.Text)
 	if body == "" {
