@@ -59,7 +59,7 @@ func (tx *Tx) migrate(files []string) error {
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
 		return fmt.Errorf("%w (it belongs to another program)", ErrDamaged)
 	case version == len(files):
-		return nil
+		return tx.reindex()
 	}
 	conn := tx.session.conn
 	for i := version; i < len(files); i++ {
@@ -72,6 +72,8 @@ func (tx *Tx) migrate(files []string) error {
 		}
 	}
 	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(files))
-	_, err = conn.ExecContext(tx.ctx, mark)
-	return err
+	if _, err = conn.ExecContext(tx.ctx, mark); err != nil {
+		return err
+	}
+	return tx.reindex()
 }

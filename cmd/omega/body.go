@@ -16,6 +16,9 @@ const kindText = "text"
 
 // body is what a message says, for people, in lines.
 func (a *app) body(m clientrpc.Message) string {
+	if m.Imported {
+		return a.textBody(m)
+	}
 	switch m.Kind {
 	case kindText, "poll", "list":
 		return a.textBody(m)
