@@ -164,7 +164,7 @@ func Restore(ctx context.Context, cfg Config, p clientrpc.BackupParams) (_ *clie
 	if err != nil {
 		return nil, err
 	}
-	if err := settleRestored(ctx, cfg, filepath.Join(dir, fileHistory)); err != nil {
+	if err := settleRestored(ctx, cfg, info, filepath.Join(dir, fileHistory)); err != nil {
 		return nil, explain(doing, err)
 	}
 	// The home is one only once there is account.json.
@@ -191,9 +191,9 @@ func fillFile(path string, r io.Reader) error {
 const whyRestored = "restored"
 
 // settleRestored has a restored database repeat nothing: sequences leap, and
-// texts that were not sealed are not sent, since the home that was lost may have
-// sent them.
-func settleRestored(ctx context.Context, cfg Config, path string) error {
+// texts that were not sealed are shown as failed, since the home that was lost may
+// have sent them. Those whose time is still to come wait for it.
+func settleRestored(ctx context.Context, cfg Config, info *clientrpc.BackupInfo, path string) error {
 	db, err := history.Open(ctx, path)
 	if err != nil {
 		return err
@@ -204,11 +204,11 @@ func settleRestored(ctx context.Context, cfg Config, path string) error {
 			if err != nil || len(waiting) == 0 {
 				return errors.Join(err, leapAll(tx, cfg.rand(), cfg.now()))
 			}
-			for _, u := range waiting {
-				if err := tx.SetState(u.ID, clientrpc.StateFailed, whyRestored); err != nil && !errors.Is(err, history.ErrNotFound) {
+			for i := range waiting {
+				if err := putFailed(tx, info.Fingerprint, info.Device, &waiting[i], whyRestored); err != nil {
 					return err
 				}
-				if err := tx.RemoveUnsealed(u.ID); err != nil {
+				if err := tx.RemoveUnsealed(waiting[i].ID); err != nil {
 					return err
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 func imported(n int, text string) Imported {
@@ -90,5 +91,41 @@ func TestImports(t *testing.T) {
 			t.Errorf("%q", texts(rows))
 		}
 		return err
+	})
+}
+
+// TestHiddenImport: a chat of which everything is hidden goes with its last import
+// only.
+func TestHiddenImport(t *testing.T) {
+	db := openTest(t)
+	db.update(t, func(tx *Tx) error {
+		var numbers [2]int64
+		for i := range numbers {
+			var err error
+			numbers[i], err = tx.BeginImport("line", "x.txt", testTime)
+			must(t, err)
+			_, err = tx.PutImported(numbers[i], []Imported{imported(i, "藏起來")})
+			must(t, err)
+		}
+		c := ImportedChat("line", "小明")
+		rows, err := tx.Find(&Query{Text: "藏"}, 9)
+		must(t, err)
+		for _, r := range rows.Rows {
+			must(t, tx.PutMark(&chat.Mark{Chat: c, Target: r.Ref, Kind: chat.MarkHide, Stamp: chat.Stamp{Version: 1}, Value: []byte{1}}, fp(1)))
+		}
+		if n, _, err := tx.Count(&Query{Text: "藏"}); len(rows.Rows) != 2 || n != 0 || err != nil {
+			t.Errorf("%d before, %d found, %v", len(rows.Rows), n, err)
+		}
+		_, _, err = tx.DropImport(numbers[0])
+		must(t, err)
+		if _, err := tx.Chat(c); err != nil {
+			t.Error(err)
+		}
+		_, _, err = tx.DropImport(numbers[1])
+		must(t, err)
+		if _, err := tx.Chat(c); !notFound(err) {
+			t.Errorf("the chat is there: %v", err)
+		}
+		return nil
 	})
 }

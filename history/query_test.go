@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 func sequences(rows []Row) (out []int) {
@@ -89,7 +90,9 @@ func TestFind(t *testing.T) {
 func TestReindex(t *testing.T) {
 	db := openTest(t)
 	db.update(t, func(tx *Tx) error {
-		must(t, tx.put(message(1, "臺灣"), message(2, "高雄")))
+		must(t, tx.put(message(1, "臺灣"), message(2, "高雄"), message(3, "臺中"), message(4, "基隆")))
+		must(t, tx.do(operation(5, 2, &chat.Content{Kind: chat.KindEdit, Text: "花蓮", Edit: &chat.Edit{Target: message(2, "高雄").Link(), Version: 1}}),
+			operation(6, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{message(3, "臺中").Link()}}})))
 		_, err := tx.exec("test", `INSERT INTO word (word) VALUES ('delete-all')`)
 		must(t, err)
 		return tx.SetSetting(settingIndex, []byte("1"))
@@ -97,8 +100,13 @@ func TestReindex(t *testing.T) {
 	must(t, db.Close())
 	db = reopen(t, db.path)
 	db.view(t, func(tx *Tx) error {
-		if rows, err := tx.Search("台", omega.ChatID{}, 9); len(rows) != 1 || err != nil {
-			t.Errorf("%q, %v", texts(rows), err)
+		for text, want := range map[string]int{"台": 1, "花蓮": 1, "高雄": 0, "基隆": 1} {
+			if rows, err := tx.Search(text, omega.ChatID{}, 9); len(rows) != want || err != nil {
+				t.Errorf("%s: %q, %v", text, texts(rows), err)
+			}
+		}
+		if n, _, err := tx.Count(&Query{From: fp(2)}); n != 3 || err != nil {
+			t.Errorf("%d messages of one sender, %v: that which was taken back is none", n, err)
 		}
 		return nil
 	})
