@@ -42,8 +42,11 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		item := looks[ch.ID]
 		item.ID, item.Kind, item.Peer, item.Name = ch.ID, clientrpc.ChatDirect, ch.Peer, ch.Name
 		item.Unread, item.Notice = ch.Unread, worst[ch.Peer]
-		if ch.ID == c.selfChat() {
+		switch {
+		case ch.ID == c.selfChat():
 			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
+		case ch.Imported:
+			item.Kind = clientrpc.ChatImported
 		}
 		if !item.Muted.After(c.cfg.now()) {
 			item.Muted = time.Time{}

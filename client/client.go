@@ -293,7 +293,10 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		if out.Parked, err = tx.CountParkedSince(c.added()); err != nil {
 			return err
 		}
-		out.Notices, err = standing(tx, omega.Fingerprint{})
+		if out.Notices, err = standing(tx, omega.Fingerprint{}); err != nil {
+			return err
+		}
+		out.Backup, out.BackupTried, err = backups(tx)
 		return err
 	})
 	if err != nil {

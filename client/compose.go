@@ -109,10 +109,14 @@ func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, err
 	var peer omega.Fingerprint
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		ch, err := tx.Chat(id)
-		if err == nil {
-			peer = ch.Peer
+		switch {
+		case err != nil:
+			return err
+		case ch.Imported:
+			return fail(clientrpc.CodeRefused, doing, i18n.T("why.imported"), i18n.T("next.list"), nil)
 		}
-		return err
+		peer = ch.Peer
+		return nil
 	})
 	if errors.Is(err, history.ErrNotFound) {
 		return peer, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nochat", to), i18n.T("next.list"), nil)

@@ -2,49 +2,138 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/archive"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/pgp"
 )
 
-// export writes a chat as files that plain gpg verifies: per message ID.txt,
-// the transcript that was signed, and ID.txt.sig, and per sender FPR.asc.
-// Messages that are not verified are counted and left out.
+// export writes a chat, or all, in one of the forms. (spec/archive.md, ARCH-7)
 func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrpc.ExportResult, error) {
 	out := clientrpc.ExportResult{Dir: p.Dir}
 	doing := i18n.T("doing.export", p.Chat)
-	id, err := c.chatID(doing, p.Chat)
+	if p.Chat == "" {
+		doing = i18n.T("doing.exporting")
+	}
+	chats, err := c.exportedChats(ctx, doing, p.Chat)
 	if err != nil {
 		return out, err
 	}
-	var rows []history.Row
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		if _, err := tx.Chat(id); err != nil {
-			return err
+	for i := range chats {
+		switch p.Format {
+		case "", clientrpc.ExportSigned:
+			dir := p.Dir
+			if p.Chat == "" {
+				dir = filepath.Join(dir, chats[i].ID.String())
+			}
+			err = c.exportSigned(ctx, p, chats[i].ID, dir, &out)
+		case clientrpc.ExportHTML, clientrpc.ExportJSON:
+			err = c.exportPage(ctx, p, &chats[i], &out)
+		default:
+			return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.format", p.Format), i18n.T("next.help"), nil)
 		}
+		if err != nil {
+			return out, fileError(doing, p.Dir, err)
+		}
+	}
+	return out, nil
+}
+
+// exportedChats are the one that text means, or all.
+func (c *Client) exportedChats(ctx context.Context, doing i18n.Text, text string) ([]clientrpc.Chat, error) {
+	all, err := c.chats(ctx, clientrpc.None{})
+	if err != nil || text == "" {
+		return all.Chats, err
+	}
+	id, err := c.chatID(doing, text)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all.Chats, func(ch clientrpc.Chat) bool { return ch.ID == id })
+	if i < 0 {
+		return nil, noChat(doing, text, history.ErrNotFound)
+	}
+	return all.Chats[i : i+1], nil
+}
+
+// exportPage writes one chat as one file, which is there as a whole or not at all.
+func (c *Client) exportPage(ctx context.Context, p clientrpc.ExportParams, ch *clientrpc.Chat, out *clientrpc.ExportResult) error {
+	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(p.Dir, ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // fails once it was renamed
+	defer f.Close()
+	page := &archive.Page{Chat: *ch, Exported: c.cfg.now().UTC(), Since: p.Since, Until: p.Until, Zone: time.Local, Lang: i18n.English}
+	if p.Chinese {
+		page.Lang = i18n.Chinese
+	}
+	w, err := archive.NewChatWriter(f, p.Format, page)
+	if err != nil {
+		return err
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		return tx.All(ch.ID, func(r *history.Row) error {
+			if !within(r.Time, p) {
+				return nil
+			}
+			m, err := c.show(tx, r)
+			if err != nil {
+				return err
+			}
+			out.Messages++
+			return w.Message(&m)
+		})
+	})
+	if err = errors.Join(err, w.Close(), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	out.Files++
+	return os.Rename(f.Name(), filepath.Join(p.Dir, ch.ID.String()+"."+p.Format))
+}
+
+// within reports whether a time is in the range of an export.
+func within(t time.Time, p clientrpc.ExportParams) bool {
+	return !t.Before(p.Since) && (p.Until.IsZero() || t.Before(p.Until))
+}
+
+// exportSigned writes a chat as files that plain gpg verifies: per message
+// ID.txt, the transcript that was signed, and ID.txt.sig, and per sender FPR.asc.
+// Messages that are not verified are counted and left out.
+func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id omega.ChatID, dir string, out *clientrpc.ExportResult) error {
+	var rows []history.Row
+	err := c.db.View(ctx, func(tx *history.Tx) error {
 		return tx.All(id, func(r *history.Row) error {
-			rows = append(rows, *r)
+			if within(r.Time, p) {
+				rows = append(rows, *r)
+			}
 			return nil
 		})
 	})
 	if err != nil {
-		return out, noChat(doing, p.Chat, err)
+		return err
 	}
-	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
-		return out, fileError(doing, p.Dir, err)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
 	keys := map[omega.Fingerprint]*pgp.Certificate{}
 	for i := range rows {
-		ok, err := c.exportMessage(ctx, p.Dir, &rows[i], keys)
+		ok, err := c.exportMessage(ctx, dir, &rows[i], keys)
 		switch {
 		case err != nil:
-			return out, fileError(doing, p.Dir, err)
+			return err
 		case ok:
 			out.Messages++
 		default:
@@ -52,12 +141,12 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 		}
 	}
 	for fp, cert := range keys {
-		if err := os.WriteFile(filepath.Join(p.Dir, fp.String()+".asc"), []byte(cert.Armor()), 0o600); err != nil {
-			return out, fileError(doing, p.Dir, err)
+		if err := os.WriteFile(filepath.Join(dir, fp.String()+".asc"), []byte(cert.Armor()), 0o600); err != nil {
+			return err
 		}
 		out.Keys++
 	}
-	return out, nil
+	return nil
 }
 
 // exportMessage writes one message, if it is verified and its device's key is

@@ -255,6 +255,8 @@ func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
 		var need omega.Fingerprint
 		done := 0
 		err := t.c.db.Update(ctx, func(tx *history.Tx) error {
+			done = 0
+			last := map[omega.Fingerprint]*wire.Mail{} // by home
 			for i := range todo {
 				var err error
 				if need, err = t.open(ctx, tx, &todo[i], fresh && i == 0); err != nil {
@@ -264,7 +266,10 @@ func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
 					break
 				}
 				done++
-				if err := t.c.putCursor(tx, &todo[i]); err != nil {
+				last[todo[i].Home] = &todo[i]
+			}
+			for _, m := range last {
+				if err := t.c.putCursor(tx, m); err != nil {
 					return err
 				}
 			}
@@ -283,7 +288,7 @@ func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
 	return nil
 }
 
-// putCursor notes that a mail was taken, in the transaction that took it.
+// putCursor notes that mail up to this one was taken, in the transaction that took it.
 func (c *Client) putCursor(tx *history.Tx, m *wire.Mail) error {
 	c.mu.Lock()
 	h := c.homes[m.Home]

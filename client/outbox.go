@@ -317,25 +317,25 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 		return err
 	}
 	return w.c.db.Update(ctx, func(tx *history.Tx) error {
-		if err := w.c.putFailed(tx, u, why); err != nil {
+		if err := putFailed(tx, w.c.acc.Fingerprint, w.c.acc.Device, u, why.String()); err != nil {
 			return err
 		}
 		return tx.RemoveUnsealed(u.ID)
 	})
 }
 
-// putFailed shows a text whose recipient does not exist or cannot read it.
-func (c *Client) putFailed(tx *history.Tx, u *history.Unsealed, why omega.Code) error {
+// putFailed shows a text of this account that is never sealed as failed.
+func putFailed(tx *history.Tx, account, device omega.Fingerprint, u *history.Unsealed, why string) error {
 	content, err := asideContent(u)
 	if err != nil {
 		return err
 	}
 	_, err = tx.PutMessage(&history.Row{
 		Message: chat.Message{
-			ID: u.ID, Chat: omega.DirectChat(c.acc.Fingerprint, u.To), Peer: u.To, From: c.acc.Fingerprint,
-			Device: c.acc.Device, Time: u.Time, Content: content,
+			ID: u.ID, Chat: omega.DirectChat(account, u.To), Peer: u.To, From: account,
+			Device: device, Time: u.Time, Content: content,
 		},
-		Own: true, State: clientrpc.StateFailed, Why: why.String(), Printed: true,
+		Own: true, State: clientrpc.StateFailed, Why: why, Printed: true,
 	})
 	return err
 }

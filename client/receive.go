@@ -258,6 +258,9 @@ func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (client
 // page reads one page. A message that it should end before and that is not
 // there is another mistake than a chat that is not there.
 func (c *Client) page(tx *history.Tx, doing i18n.Text, id omega.ChatID, p clientrpc.HistoryParams, n int) ([]history.Row, error) {
+	if !p.At.IsZero() {
+		return tx.From(id, p.At, n)
+	}
 	rows, err := tx.Page(id, p.Before, n)
 	if !p.Before.IsZero() && errors.Is(err, history.ErrNotFound) {
 		if _, chatErr := tx.Chat(id); chatErr == nil {
@@ -287,22 +290,6 @@ func inSequence(page []clientrpc.Message) {
 			page[p] = messages[i]
 		}
 	}
-}
-
-// search finds texts.
-func (c *Client) search(ctx context.Context, p clientrpc.SearchParams) (clientrpc.MessagesResult, error) {
-	var id omega.ChatID
-	if p.Chat != "" {
-		var err error
-		if id, err = c.chatID(i18n.T("doing.search", p.Text), p.Chat); err != nil {
-			return clientrpc.MessagesResult{}, err
-		}
-	}
-	n := min(p.Count, pageMax)
-	if n <= 0 {
-		n = 50
-	}
-	return c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Search(p.Text, id, n) })
 }
 
 func (c *Client) list(ctx context.Context, get func(*history.Tx) ([]history.Row, error)) (clientrpc.MessagesResult, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,19 +75,23 @@ func (c *Client) leapFor(tx *history.Tx, why string) error {
 // have sent and does not know of.
 func (c *Client) leap(tx *history.Tx, why string) error {
 	c.cfg.log().Warn("sequences leap", "why", why)
+	return leapAll(tx, c.cfg.rand(), c.cfg.now())
+}
+
+func leapAll(tx *history.Tx, rand io.Reader, now time.Time) error {
 	senders, err := tx.Senders()
 	if err != nil {
 		return err
 	}
 	for _, s := range senders {
-		if err := s.Leap(c.cfg.rand()); err != nil {
+		if err := s.Leap(rand); err != nil {
 			return err
 		}
 		if err := tx.PutSender(s); err != nil {
 			return err
 		}
 	}
-	return setSettingUint(tx, settingLeapt, uint64(max(c.cfg.now().UnixMilli(), 1)))
+	return setSettingUint(tx, settingLeapt, uint64(max(now.UnixMilli(), 1)))
 }
 
 // sender is the state of this device in a chat. In one that it does not know it

@@ -23,6 +23,10 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	for _, a := range r.Reactions {
 		m.Reactions = append(m.Reactions, clientrpc.Reaction{From: a.Account, Emoji: a.Emoji, Time: a.Time})
 	}
+	if r.Import != 0 {
+		m.Name, m.Imported = r.Author, true
+		return m, nil
+	}
 	var err error
 	if m.Name, err = c.nameOf(tx, r.From); err != nil {
 		return m, err

@@ -16,14 +16,15 @@ var (
 
 // Kinds of chats.
 const (
-	ChatDirect = "direct"
-	ChatSaved  = "saved" // the account's with itself: saved messages
+	ChatDirect   = "direct"
+	ChatSaved    = "saved"    // the account's with itself: saved messages
+	ChatImported = "imported" // from a file of another messenger: nobody can write there
 )
 
 // A Chat in the list of chats.
 type Chat struct {
 	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct, saved
+	Kind   string            `json:"kind"` // direct, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
 	Unread int               `json:"unread"` // by this account on any device

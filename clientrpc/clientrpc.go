@@ -41,7 +41,7 @@ var (
 	Confirm = Method[ConfirmParams, None]{"receive.confirm"}
 	Chats   = Method[None, ChatsResult]{"chats"}
 	History = Method[HistoryParams, MessagesResult]{"history"}
-	Search  = Method[SearchParams, MessagesResult]{"search"}
+	Search  = Method[SearchParams, *SearchResult]{"search"}
 	Export  = Method[ExportParams, ExportResult]{"export"}
 	Devices = Method[None, DevicesResult]{"devices"}
 	Approve = Method[ApproveParams, Device]{"device.approve"}
@@ -189,6 +189,10 @@ type Message struct {
 
 	Media []Medium `json:"media,omitempty"` // of kind media
 
+	// Imported: from a file of another messenger. There is no account behind the
+	// name, and nothing is signed.
+	Imported bool `json:"imported,omitempty"`
+
 	Poll *Poll `json:"poll,omitempty"`
 	List *List `json:"list,omitempty"`
 
@@ -201,32 +205,15 @@ type HistoryParams struct {
 	Chat   string   `json:"chat"` // chat id or fingerprint
 	Count  int      `json:"count"`
 	Before omega.ID `json:"before"` // zero: the end
-}
 
-// SearchParams finds texts.
-type SearchParams struct {
-	Text  string `json:"text"`
-	Chat  string `json:"chat,omitempty"`
-	Count int    `json:"count"`
+	// At, instead of Before: the page that begins with the first message at or
+	// after this time, by the clocks of who wrote.
+	At time.Time `json:"at,omitzero"`
 }
 
 // MessagesResult is a page.
 type MessagesResult struct {
 	Messages []Message `json:"messages"`
-}
-
-// ExportParams writes a chat as files that plain gpg verifies.
-type ExportParams struct {
-	Chat string `json:"chat"`
-	Dir  string `json:"dir"` // absolute
-}
-
-// ExportResult counts what was written.
-type ExportResult struct {
-	Messages int    `json:"messages"`
-	Skipped  int    `json:"skipped"` // not verified, therefore not exported
-	Keys     int    `json:"keys"`
-	Dir      string `json:"dir"`
 }
 
 // ApproveParams binds the device of a link text to this account.
@@ -298,6 +285,9 @@ type StatusResult struct {
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
 	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
 	Notices []Notice          `json:"notices,omitempty"` // that are not over
+
+	Backup      time.Time `json:"backup,omitzero"`       // when the last one was made
+	BackupTried time.Time `json:"backup_tried,omitzero"` // when the last one was made that was read again
 }
 
 // HomeStatus is one home of the account.

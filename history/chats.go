@@ -13,6 +13,8 @@ type Chat struct {
 	Name   string // its title, else the peer's name; may be empty
 	Unread int    // messages of others that were not printed here and not read elsewhere
 	Last   *Row   // nil if nothing was ever shown
+
+	Imported bool // from another messenger: nobody can write there
 }
 
 // kindDirect is the only kind of chat of this version.
@@ -34,7 +36,7 @@ func (tx *Tx) chatNumber(c omega.ChatID, peer omega.Fingerprint) (number int64, 
 	return number, err
 }
 
-const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last
+const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last, c.kind
 	FROM chat c LEFT JOIN peer p ON p.fingerprint = c.peer `
 
 // Chats returns all chats, newest message first.
@@ -60,10 +62,11 @@ func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 	err = tx.rows(what, query, args, func(scan func(...any) error) error {
 		var c Chat
 		var id, peer []byte
-		var position int64
-		if err := scan(&id, &peer, &c.Name, &c.Unread, &position); err != nil {
+		var position, kind int64
+		if err := scan(&id, &peer, &c.Name, &c.Unread, &position, &kind); err != nil {
 			return err
 		}
+		c.Imported = kind == kindImported
 		if err := fill(c.ID[:], id); err != nil {
 			return err
 		}

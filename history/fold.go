@@ -1,7 +1,9 @@
 package history
 
 import (
+	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -18,6 +20,15 @@ func variantMap(pairs string) map[rune]rune {
 	return out
 }
 
+// simplified are the characters of the Chinese of Taiwan and Hong Kong that have
+// a simplified form, and that form: TSCharacters of OpenCC (Apache-2.0). Several
+// can have the same: who searches for one of them finds the others too.
+//
+//go:embed simplified.txt
+var simplifiedText string
+
+var simplified = sync.OnceValue(func() map[rune]rune { return variantMap(simplifiedText) })
+
 // foldRune makes characters equal that a person who searches takes for equal:
 // case, full and half width, written variants. It is -1 for what is not seen.
 func foldRune(r rune) rune {
@@ -29,7 +40,13 @@ func foldRune(r rune) rune {
 	case r >= 0xfe00 && r <= 0xfe0f, r >= 0x200b && r <= 0x200d, r == 0x2060, r == 0xfeff:
 		return -1
 	}
+	if r < 0x2e80 {
+		return unicode.ToLower(r)
+	}
 	if v, ok := variants[r]; ok {
+		r = v
+	}
+	if v, ok := simplified()[r]; ok {
 		return v
 	}
 	return unicode.ToLower(r)
@@ -89,11 +106,11 @@ func runs(folded string) (out []run, whole bool) {
 // maxWord cuts words that are none, such as keys and addresses.
 const maxWord = 64
 
-// indexed returns what the index holds of a text: the words, the pairs of
-// each run of CJK, and the last character of the run by itself, so that one
-// character can be found as the start of a word.
-func indexed(text string) string {
-	var b strings.Builder
+// indexed returns what the index holds of a text: the words and the pairs of each
+// run of CJK; and each character of those runs once.
+func indexed(text string) (words, singles string) {
+	var b, single strings.Builder
+	once := map[rune]bool{}
 	found, _ := runs(fold(text))
 	for _, r := range found {
 		if r.class == runWord {
@@ -102,10 +119,15 @@ func indexed(text string) string {
 			continue
 		}
 		writePairs(&b, r.runes)
-		b.WriteString(string(r.runes[len(r.runes)-1:]))
-		b.WriteByte(' ')
+		for _, c := range r.runes {
+			if !once[c] {
+				once[c] = true
+				single.WriteRune(c)
+				single.WriteByte(' ')
+			}
+		}
 	}
-	return strings.TrimSpace(b.String())
+	return strings.TrimSpace(b.String()), strings.TrimSpace(single.String())
 }
 
 func writePairs(b *strings.Builder, runes []rune) {

@@ -127,3 +127,9 @@ func (f finder) FindCertificate(_ context.Context, fp omega.Fingerprint) (*pgp.C
 	}
 	return nil, omega.Errorf(omega.CodeNotFound, "certificate %s", fp)
 }
+
+// Search is Find for a text, in one chat or all.
+func (tx *Tx) Search(text string, c omega.ChatID, n int) ([]Row, error) {
+	found, err := tx.Find(&Query{Text: text, Chat: c}, n)
+	return found.Rows, err
+}

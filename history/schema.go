@@ -70,7 +70,7 @@ func (tx *Tx) migrate(files []schemaFile) error {
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
 		return fmt.Errorf("%w (it belongs to another program)", ErrDamaged)
 	case version == newest:
-		return nil
+		return tx.reindex()
 	}
 	conn := tx.session.conn
 	for _, f := range files {
@@ -86,6 +86,8 @@ func (tx *Tx) migrate(files []schemaFile) error {
 		}
 	}
 	mark := fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, newest)
-	_, err = conn.ExecContext(tx.ctx, mark)
-	return err
+	if _, err = conn.ExecContext(tx.ctx, mark); err != nil {
+		return err
+	}
+	return tx.reindex()
 }

@@ -19,6 +19,9 @@ const (
 
 // body is what a message says, for people, in lines.
 func (a *app) body(m clientrpc.Message) string {
+	if m.Imported {
+		return a.textBody(m)
+	}
 	switch m.Kind {
 	case kindText, kindMedia, "poll", "list":
 		return a.textBody(m)

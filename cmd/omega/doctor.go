@@ -153,6 +153,12 @@ func (a *app) status(st *clientrpc.StatusResult) {
 	if !st.Expires.IsZero() {
 		a.printf("%s %s  %s\n", mark[!expired(st)], a.text("doctor.expires"), a.clock(st.Expires))
 	}
+	switch {
+	case st.Backup.IsZero():
+		a.printf("– %s\n", a.text("doctor.nobackup"))
+	case st.BackupTried.Before(st.Backup):
+		a.printf("– %s\n", a.text("doctor.untried", a.clock(st.Backup)))
+	}
 }
 
 // notice prints one about somebody's account. That somebody has deleted it is no

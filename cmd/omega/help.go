@@ -11,4 +11,7 @@ var helpKeys = []string{
 	"file", "file_send", "file_get", "file_paths", "file_caption", "file_as", "file_emoji", "file_keep", "file_unsigned", "file_progress",
 	"file_id", "file_item", "file_thumb", "file_out",
 	"lookup", "lookup_who", "lookup_public",
+	"search_from", "search_author", "search_kind", "since", "until", "search_next", "search_total", "history_at", "days", "days_month",
+	"import", "import_file", "import_path", "import_zone", "import_list", "import_undo", "import_number", "export_format",
+	"backup", "backup_create", "backup_verify", "backup_restore", "backup_file",
 }

@@ -34,7 +34,13 @@ type cli struct {
 	Chats   chatsCmd   `cmd:"" help:"${help_chats}"`
 	History historyCmd `cmd:"" help:"${help_history}"`
 	Search  searchCmd  `cmd:"" help:"${help_search}"`
+	Days    daysCmd    `cmd:"" help:"${help_days}"`
 	Export  exportCmd  `cmd:"" help:"${help_export}"`
+	Import  struct {
+		File importCmd  `cmd:"" default:"withargs" help:"${help_import_file}"`
+		List importsCmd `cmd:"" help:"${help_import_list}"`
+		Undo undoCmd    `cmd:"" help:"${help_import_undo}"`
+	} `cmd:"" help:"${help_import}"`
 	messageCommands
 	chatCommands
 	scheduledCommands
@@ -57,7 +63,15 @@ type cli struct {
 	Account struct {
 		Listed listedCmd `cmd:"" help:"${help_listed}"`
 		Delete deleteCmd `cmd:"" help:"${help_delete}"`
+
+		Backup  backupCmd  `cmd:"" help:"${help_backup_create}"`
+		Restore restoreCmd `cmd:"" help:"${help_backup_restore}"`
 	} `cmd:"" help:"${help_account}"`
+	Backup struct {
+		Create  backupCmd    `cmd:"" help:"${help_backup_create}"`
+		Verify  tryBackupCmd `cmd:"" help:"${help_backup_verify}"`
+		Restore restoreCmd   `cmd:"" help:"${help_backup_restore}"`
+	} `cmd:"" help:"${help_backup}"`
 	Lookup lookupCmd `cmd:"" help:"${help_lookup}"`
 	Trace  traceCmd  `cmd:"" help:"${help_trace}"`
 	Doctor doctorCmd `cmd:"" help:"${help_doctor}"`

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -135,7 +134,8 @@ func (a *app) sent(to, wait string, r *clientrpc.SendResult) error {
 type historyCmd struct {
 	Chat   string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
 	Count  int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
-	Before string `help:"${help_history_before}" placeholder:"ID"`
+	Before string `help:"${help_history_before}" placeholder:"ID" xor:"place"`
+	At     string `help:"${help_history_at}" placeholder:"DATE" xor:"place"`
 }
 
 func (c *historyCmd) Run(ctx context.Context, a *app) error {
@@ -150,11 +150,23 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		}
 		p.Before = id
 	}
+	var err error
+	if p.At, err = parseDate("--at", c.At); err != nil {
+		return err
+	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	if !p.At.IsZero() {
+		p.Count = c.Count
+		r, err := clientrpc.History.Call(ctx, conn, p)
+		if err != nil {
+			return err
+		}
+		return a.list(r.Messages)
+	}
 	messages, more, err := pages(ctx, conn, p, c.Count)
 	if err != nil {
 		return err
@@ -196,63 +208,6 @@ func (a *app) list(messages []clientrpc.Message) error {
 		} else if err := a.line(m); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-type searchCmd struct {
-	Text  string `arg:"" help:"${help_search_text}"`
-	Chat  string `help:"${help_chat}" placeholder:"CHAT|FPR"`
-	Count int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
-}
-
-func (c *searchCmd) Run(ctx context.Context, a *app) error {
-	if err := checkPage(c.Count); err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Search.Call(ctx, conn, clientrpc.SearchParams{Text: c.Text, Chat: c.Chat, Count: c.Count})
-	if err != nil {
-		return err
-	}
-	if len(r.Messages) == 0 && !a.json {
-		fmt.Fprintf(a.stderr, "%s\n", a.text("search.none", c.Text))
-	}
-	return a.list(r.Messages)
-}
-
-type exportCmd struct {
-	Chat string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
-	Dir  string `required:"" help:"${help_export_dir}" placeholder:"DIR"`
-}
-
-func (c *exportCmd) Run(ctx context.Context, a *app) error {
-	dir, err := filepath.Abs(c.Dir)
-	if err != nil {
-		return err
-	}
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	r, err := clientrpc.Export.Call(ctx, conn, clientrpc.ExportParams{Chat: c.Chat, Dir: dir})
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.line(r)
-	}
-	a.printf("%s\n", a.text("export.done", r.Messages, r.Keys, r.Dir))
-	if r.Skipped > 0 {
-		a.printf("%s\n", a.text("export.skipped", r.Skipped))
-	}
-	if r.Messages > 0 {
-		a.printf("%s\n", a.text("export.verify", quoted(r.Dir)))
 	}
 	return nil
 }

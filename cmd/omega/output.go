@@ -153,7 +153,7 @@ var ticks = map[string]string{
 }
 
 // failures are the words for why a message of one's own could not be sent.
-var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders"}
+var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders", "restored": "why.restored"}
 
 // keyID is the end of a fingerprint, as gpg shows it.
 func keyID(f omega.Fingerprint) string {
@@ -169,6 +169,9 @@ func (a *app) message(m clientrpc.Message) {
 		short = "" // one's own
 	}
 	mark := ticks[m.State]
+	if m.Imported {
+		mark = a.text("label.imported")
+	}
 	if m.State == clientrpc.StateRead {
 		mark += " " + a.text("state.read")
 	}

@@ -12,7 +12,7 @@ var commands = map[string]entry{
 	"help.chats":          {"列出聊天。", "List the chats."},
 	"help.history":        {"顯示一個聊天的紀錄。", "Show the history of a chat."},
 	"help.search":         {"搜尋訊息。", "Search the messages."},
-	"help.export":         {"把聊天匯出成 gpg 可以驗證的檔案。", "Export a chat as files that gpg verifies."},
+	"help.export":         {"把聊天匯出成檔案。", "Export chats as files."},
 	"help.device":         {"管理這個帳號的裝置。", "Manage the devices of this account."},
 	"help.link":           {"在新裝置上執行：加入既有的帳號。", "On a new device: join an existing account."},
 	"help.approve":        {"在持有主金鑰的裝置上執行：核准新裝置。", "On a device with the primary key: approve a new device."},

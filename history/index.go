@@ -1,0 +1,92 @@
+package history
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// An entry is the words of one message for the index, and its single characters.
+type entry struct {
+	position       int64
+	words, singles string
+}
+
+// MarshalJSON writes what index rows are made of.
+func (e entry) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{e.position, e.words, e.singles})
+}
+
+// index makes a shown message findable, by the words of text, when the
+// transaction ends.
+func (tx *Tx) index(position int64, text string) {
+	words, singles := indexed(text)
+	tx.words = append(tx.words, entry{position, words, singles})
+}
+
+// unindex takes a message out of what is found.
+func (tx *Tx) unindex(position int64) error {
+	tx.words = slices.DeleteFunc(tx.words, func(e entry) bool { return e.position == position })
+	_, err := tx.exec("forget the words of a message", `DELETE FROM word WHERE rowid = ?`, position)
+	return err
+}
+
+// insertWords adds the facets to the words. They are hexadecimal, so that each is
+// one word of the index. The single characters are with them: as words of their
+// own a frequent one is found at once, and phrases do not meet them.
+const insertWords = `INSERT INTO word (rowid, body, facet) SELECT m.position, w.value ->> 1,
+	'c' || hex(c.id) || ' k' || hex(m.kind) || strftime(' m%Y%m y%Y', m.time / 1000, 'unixepoch')
+	|| iif(m.account = x'', '', ' a' || hex(m.account)) || iif(m.author = '', '', ' u' || hex(m.author)) || ' ' || (w.value ->> 2)
+	FROM json_each(?) w JOIN message m ON m.position = w.value ->> 0 JOIN chat c ON c.number = m.chat`
+
+// flush writes what index collected, in one statement: the index writes itself
+// out between statements, which for every message costs more than all else.
+func (tx *Tx) flush() error {
+	if len(tx.words) == 0 {
+		return nil
+	}
+	rows, err := json.Marshal(tx.words)
+	if err != nil {
+		return fmt.Errorf("index messages: %w", err)
+	}
+	tx.words = nil
+	_, err = tx.exec("index messages", insertWords, string(rows))
+	return err
+}
+
+// The index is made anew when the program makes it in another way than the one
+// that wrote the database: indexVersion rises with fold, indexed and insertWords.
+const (
+	settingIndex = "search-index"
+	indexVersion = "2"
+)
+
+// reindex makes the index anew if it has to be.
+func (tx *Tx) reindex() error {
+	version, err := tx.Setting(settingIndex)
+	if err != nil || string(version) == indexVersion {
+		return err
+	}
+	if _, err := tx.exec("empty the index", `INSERT INTO word (word) VALUES ('delete-all')`); err != nil {
+		return err
+	}
+	const page = 1000
+	for after := int64(0); ; {
+		rows, err := tx.list("read messages", selectRow+`WHERE m.position > ? AND m.shown = 1 ORDER BY m.position LIMIT ?`, after, page)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			after = rows[i].Position
+			if !rows[i].Deleted {
+				tx.index(after, rows[i].Now().Text)
+			}
+		}
+		if err := tx.flush(); err != nil {
+			return err
+		}
+		if len(rows) < page {
+			return tx.SetSetting(settingIndex, []byte(indexVersion))
+		}
+	}
+}
