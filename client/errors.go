@@ -46,6 +46,11 @@ type dialError struct {
 func (e *dialError) Error() string { return e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
+// A deviceError is the fingerprint of a device in the place of its account's.
+type deviceError struct{ account omega.Fingerprint }
+
+func (e *deviceError) Error() string { return "fingerprint of a device of " + e.account.String() }
+
 // A damagedError is a file of the home that holds something else than it should.
 type damagedError struct {
 	name string
@@ -114,7 +119,10 @@ func explain(doing i18n.Text, err error) error {
 func explainAddress(doing i18n.Text, err error) error {
 	var bad *addressError
 	var dialled *dialError
+	var device *deviceError
 	switch {
+	case errors.As(err, &device):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.devicefpr"), i18n.T("next.accountfpr", device.account), nil)
 	case errors.As(err, &bad):
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.address", bad.text), i18n.T("next.address"), bad.err)
 	case errors.Is(err, transport.ErrServer):

@@ -52,6 +52,9 @@ func (c *Client) takePeer(ctx context.Context, fp omega.Fingerprint, entry wire.
 	if err != nil {
 		return nil, nil, fmt.Errorf("certificate of %s: %w", fp, err)
 	}
+	if _, ok := cert.Device(fp); ok {
+		return nil, nil, &deviceError{cert.Fingerprint()}
+	}
 	if cert.Fingerprint() != fp {
 		return nil, nil, fmt.Errorf("certificate of %s: %w: the server sent that of %s", fp, pgp.ErrMalformed, cert.Fingerprint())
 	}

@@ -387,6 +387,16 @@ func TestLanguage(t *testing.T) {
 			t.Errorf("%q: %v, want %v", header, got, want)
 		}
 	}
+	for chosen, want := range map[string]words{
+		"zh": {i18n.Chinese, true}, "zh-TW": {i18n.Chinese, true}, "zh-Hant-TW": {i18n.Chinese, true}, "EN-gb": {i18n.English, true},
+		"fr": {i18n.English, false}, "": {i18n.English, false},
+	} {
+		r := httptest.NewRequest("GET", "/?lang="+chosen, nil)
+		r.Header.Set("Accept-Language", "en")
+		if got := languageOf(r); got != want {
+			t.Errorf("?lang=%s: %v, want %v", chosen, got, want)
+		}
+	}
 }
 
 // TestLayout: the picture is the same for the same cloud, changes little with

@@ -20,7 +20,8 @@ type words struct {
 // languageOf reads what the reader chose, or what the browser prefers. The source
 // language is for everyone who prefers neither.
 func languageOf(r *http.Request) words {
-	switch r.URL.Query().Get("lang") {
+	tag := strings.ToLower(r.URL.Query().Get("lang"))
+	switch primary, _, _ := strings.Cut(tag, "-"); primary {
 	case "zh":
 		return words{i18n.Chinese, true}
 	case "en":

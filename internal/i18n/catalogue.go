@@ -85,6 +85,8 @@ var catalogue = map[string]entry{
 	"next.devicename":  {"請換一個名稱", "choose another one"},
 	"next.address":     {"位址的形式是「主機:連接埠#指紋」（例如 127.0.0.1:7000#0123…），或「ws://主機:連接埠#指紋」", "an address looks like host:port#FINGERPRINT (for example 127.0.0.1:7000#0123…) or ws://host:port#FINGERPRINT"},
 	"next.update":      {"請更新程式", "update the program"},
+	"why.devicefpr":    {"這是裝置的指紋，不是帳號的", "that is the fingerprint of a device, not of an account"},
+	"next.accountfpr":  {"這部裝置的帳號是 {0}，請確認是這個人再用", "the device's account is {0}; use that if it is who you mean"},
 	"next.fingerprint": {"請用對方「omega id」顯示的 40 位指紋", "use the 40 digits that “omega id” shows on the other side"},
 	"next.queued":      {"訊息已存在寄件匣，連線後會自動傳送", "the message is in the outbox and goes out by itself once connected"},
 	"next.server":      {"請確認伺服器位址與網路，或執行「omega doctor」檢查", "check the server's address and the network, or run “omega doctor”"},
