@@ -23,7 +23,7 @@ const (
 	maxMisses   = 10_000
 	missShare   = 8 // of them, one asker has a part in so many at most
 
-	findInterval = 2500 * time.Microsecond // between look-ups, of all askers, in the long run
+	findInterval = 2500 * time.Microsecond // between look-ups, of all askers, in the long run; the same for newcomers
 	findBurst    = 2000                    // and so many at once
 )
 
@@ -58,7 +58,8 @@ type finds struct {
 	slots chan struct{} // one for each that looks
 
 	mu     sync.Mutex
-	all    gcra                        // guarded by mu
+	all    gcra                        // of look-ups; guarded by mu
+	news   gcra                        // of newcomers; guarded by mu
 	askers map[asker]*asking           // that something is remembered of; guarded by mu
 	under  map[omega.Fingerprint]*find // guarded by mu
 	misses map[omega.Fingerprint]miss  // guarded by mu
@@ -142,21 +143,23 @@ func (f *finds) leave(by asker) {
 	f.of(by).slots--
 }
 
-// pay takes one look-up from the rations of an asker and of all. f.mu is held.
-func (f *finds) pay(by asker, now time.Time) bool {
+// pay takes one look-up from the rations of an asker and of all of its sort.
+// f.mu is held.
+func (f *finds) pay(by asker, all *gcra, now time.Time) bool {
 	r, ns := findRations[by.kind], now.UnixNano()
 	a := f.of(by)
-	if rate := a.rate; !rate.take(ns, int64(r.interval), r.burst) || !f.all.take(ns, int64(findInterval), findBurst) {
+	if rate := a.rate; !rate.take(ns, int64(r.interval), r.burst) || !all.take(ns, int64(findInterval), findBurst) {
 		return false
 	}
 	return a.rate.take(ns, int64(r.interval), r.burst)
 }
 
-// spend takes one look-up that is not to be remembered from the rations.
-func (f *finds) spend(by asker, now time.Time) bool {
+// newcomer takes the question who somebody is that registers from the rations. All
+// newcomers have one of their own: no look-ups keep anybody out.
+func (f *finds) newcomer(fp omega.Fingerprint, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.pay(by, now)
+	return f.pay(asker{forAccount, fp}, &f.news, now)
 }
 
 // errRation is told who has others asked too often.
@@ -173,7 +176,7 @@ func (f *finds) join(fp omega.Fingerprint, by asker, now time.Time) (fd *find, m
 	if fd = f.under[fp]; fd != nil {
 		return fd, false, nil
 	}
-	if !f.pay(by, now) {
+	if !f.pay(by, &f.all, now) {
 		return nil, false, errRation
 	}
 	fd = &find{done: make(chan struct{})}
@@ -257,7 +260,7 @@ func (f *finds) drop(fp omega.Fingerprint) {
 func (f *finds) rest(fp omega.Fingerprint, by asker, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now.UnixMilli() < f.misses[fp].again || !f.pay(by, now) {
+	if now.UnixMilli() < f.misses[fp].again || !f.pay(by, &f.all, now) {
 		return false
 	}
 	f.miss(fp, by, errNowhere, now)

@@ -93,3 +93,25 @@ func TestWhoIsNew(t *testing.T) {
 		}
 	}, placed(3, 1000), byInvitation)
 }
+
+// However much strangers are looked for, whoever is new is asked about.
+// (spec/cloud.md, CLOUD-44)
+func TestLookUpsKeepNobodyOut(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		c.introduce()
+		c.place()
+		p := c.servers[0].proxy
+		for range findBurst { // of as many servers as it takes
+			by := asker{forServer, nobody(t)}
+			if _, mine, err := p.finds.join(nobody(t), by, p.steady()); !mine || err != nil {
+				t.Fatal(mine, err)
+			}
+		}
+		if _, _, err := p.finds.join(nobody(t), asker{forServer, nobody(t)}, p.steady()); codeOf(err) != omega.CodeRateLimited {
+			t.Fatalf("one more look-up: %v", err)
+		}
+		if err := c.servers[0].enter(newPerson(t, 1), c.servers[0]); err != nil {
+			t.Errorf("somebody new is told %v", err)
+		}
+	}, placed(3, 1000))
+}

@@ -91,7 +91,7 @@ func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) error {
 	if len(servers) == 0 {
 		return nil // nobody else keeps anything
 	}
-	if !p.finds.spend(asker{kind: forAccount, fp: fp}, p.steady()) {
+	if !p.finds.newcomer(fp, p.steady()) {
 		return errRation
 	}
 	ctx, cancel := context.WithTimeout(ctx, newcomerTimeout)
