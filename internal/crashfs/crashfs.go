@@ -38,7 +38,8 @@ type Config struct {
 	// when the power is cut.
 	SyncTime time.Duration
 
-	// Rand decides what reaches the disk without being synced. Nil: nothing.
+	// Rand decides what reaches the disk without being synced. It belongs to the
+	// FS from then on, for programs write beside each other. Nil: nothing.
 	Rand *rand.Rand
 }
 

@@ -36,7 +36,7 @@ func powerCuts(t *testing.T, seed uint64) {
 		if boot > 40 {
 			t.Fatalf("seed %d: not all stored after %d starts", seed, boot)
 		}
-		fs := crashfs.New(crashfs.Config{Rand: rng})
+		fs := crashfs.New(crashfs.Config{Rand: rand.New(rand.NewPCG(seed, uint64(boot)))})
 		s, err := disk.Open(disk.Config{Dir: dir, FS: fs, Reserve: -1, SyncEvery: media.ChunkSize, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatalf("seed %d, start %d: %v", seed, boot, err)
