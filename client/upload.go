@@ -281,7 +281,7 @@ func (c *Client) uploadTo(ctx context.Context, s *session, home omega.Fingerprin
 	if err != nil {
 		return err
 	}
-	return c.db.Update(ctx, func(tx *history.Tx) error { return tx.PutUploaded(ref.Name, home, until) })
+	return c.db.Update(ctx, func(tx *history.Tx) error { return tx.PutUploaded(ref, home, until) })
 }
 
 // A pusher is one upload under way.

@@ -146,7 +146,7 @@ func (tx *Tx) settle(what string, s *subject) error {
 	}
 	var edited []byte
 	var editTime int64
-	gone, flags := s.gone, 0
+	gone, flags, deleted := s.gone, 0, false
 	err := tx.rows(what, `SELECT kind, value, time FROM mark WHERE chat = ? AND target = ?`, []any{s.chat, s.link}, func(scan func(...any) error) error {
 		var kind chat.MarkKind
 		var value []byte
@@ -156,7 +156,7 @@ func (tx *Tx) settle(what string, s *subject) error {
 		}
 		switch {
 		case kind == chat.MarkDelete:
-			gone = max(gone, goneDeleted)
+			gone, deleted = max(gone, goneDeleted), true
 		case kind == chat.MarkHide:
 			gone = max(gone, goneHidden)
 		case kind == chat.MarkEdit:
@@ -173,7 +173,12 @@ func (tx *Tx) settle(what string, s *subject) error {
 	switch {
 	case err != nil:
 		return err
-	case gone > 0:
+	case deleted:
+		if err := tx.unname(what, s.position); err != nil {
+			return err
+		}
+	}
+	if gone > 0 {
 		return tx.erase(what, s, gone)
 	}
 	n, err := tx.exec(what, `UPDATE message SET edited = ?1, edit_time = ?2, marks = ?3 WHERE position = ?4 AND (edited <> ?1 OR edit_time <> ?2)`,

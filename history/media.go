@@ -98,10 +98,11 @@ func (tx *Tx) Uploaded(name media.Hash, after time.Time) (out []omega.Fingerprin
 	return out, err
 }
 
-// PutUploaded notes that a server keeps a blob until a time.
-func (tx *Tx) PutUploaded(name media.Hash, server omega.Fingerprint, until time.Time) error {
-	_, err := tx.exec("note where a blob is", `INSERT INTO uploaded (name, server, until) VALUES (?, ?, ?)
-		ON CONFLICT (name, server) DO UPDATE SET until = excluded.until`, name[:], address(server), millis(until))
+// PutUploaded notes that this device had a server keep a blob until a time.
+func (tx *Tx) PutUploaded(ref media.Ref, server omega.Fingerprint, until time.Time) error {
+	_, err := tx.exec("note where a blob is", `INSERT INTO uploaded (name, server, until, size) VALUES (?, ?, ?, ?)
+		ON CONFLICT (name, server) DO UPDATE SET until = excluded.until, size = excluded.size, here = 1`,
+		ref.Name[:], address(server), millis(until), ref.Size)
 	return err
 }
 

@@ -54,6 +54,11 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if r.Own && len(r.Content.Media) > 0 {
+		if err := tx.name(what, position, r); err != nil {
+			return 0, err
+		}
+	}
 	if shown == shownMessage {
 		err = tx.noteMessage(what, number, position, r, read)
 	}

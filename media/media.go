@@ -80,8 +80,8 @@ type Store interface {
 	// finds an open one. If the blob is there the claim is on stable storage when
 	// Claim returns. The same claim again changes nothing. ErrFull if the account
 	// may not have so much, ErrBad if the blob is there with another size, or too
-	// many uploads are open. Taking a claim back ends the account's upload; it is
-	// on stable storage when Claim returns.
+	// many uploads are open. Taking a claim back ends the account's upload, and the
+	// blob if nobody else claims it; it is on stable storage when Claim returns.
 	Claim(ctx context.Context, c Claim) (State, error)
 
 	// Append adds octets at an offset to an open upload of the account: if that is
@@ -100,7 +100,7 @@ type Store interface {
 	// counts octets too; size is that of the blob.
 	Leaves(ctx context.Context, name Hash, offset int64, b []byte) (n int, size int64, err error)
 
-	// Forget takes back all claims of an account and ends its uploads.
+	// Forget takes back all claims of an account, with what that does.
 	Forget(ctx context.Context, account omega.Fingerprint) error
 
 	// Expire drops claims that are over, uploads that nobody goes on with, and

@@ -118,8 +118,8 @@ func (s *Store) noteUpload(k uploadKey, h held) (*upload, error) {
 	return u, s.write(db.NoSync, func(b *db.Batch) { b.Set(accountKey(spaceUpload, k.account, k.name), h.value(), nil) })
 }
 
-// takeBack ends a claim, and the upload if there is one, which the caller shuts.
-// mu is held.
+// takeBack ends a claim, the blob with the last one, and the upload if there is
+// one, which the caller shuts. mu is held.
 func (s *Store) takeBack(k uploadKey, before, h held) (ended []*upload, err error) {
 	if before.issued.After(h.issued) {
 		return nil, nil // claimed again since
@@ -137,7 +137,8 @@ func (s *Store) takeBack(k uploadKey, before, h held) (ended []*upload, err erro
 	}
 	s.stats.Claims--
 	s.use(k.account, -before.size)
-	return ended, nil
+	_, err = s.dropIfOver(k.name)
+	return ended, err
 }
 
 // shutAll ends uploads that are known no more. mu is not held: whoever goes on
@@ -256,10 +257,15 @@ func (s *Store) Expire(ctx context.Context) (dropped int, err error) {
 	return dropped, ctx.Err()
 }
 
-// expireBlob drops what is over of one blob, and the blob if nobody claims it.
 func (s *Store) expireBlob(name media.Hash) (gone bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.dropIfOver(name)
+}
+
+// dropIfOver drops what is over of one blob, and the blob if nobody claims it. mu
+// is held.
+func (s *Store) dropIfOver(name media.Hash) (gone bool, err error) {
 	now, live := s.cfg.Now(), 0
 	over := map[uploadKey]held{}
 	prefix := append([]byte{spaceClaim}, name[:]...)
