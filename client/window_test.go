@@ -15,7 +15,7 @@ func TestPacer(t *testing.T) {
 		way := time.Duration(rapid.IntRange(1, 300).Draw(t, "ms to the server and back")) * time.Millisecond
 		slower := time.Duration(rapid.IntRange(1, 8).Draw(t, "times slower in the end"))
 		p := newPacer()
-		var free time.Duration // when the link is through with what it has
+		var free time.Duration           // when the link is through with what it has
 		var flying, sent []time.Duration // when answers come, and when their parts were sent
 		now, dry := time.Duration(0), time.Duration(0)
 		for n := range 3000 {
