@@ -59,7 +59,7 @@ func publicError(fp omega.Fingerprint, err error) error {
 	case omega.CodeNotFound:
 		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.nopublickey", fp), i18n.T("next.fingerprint"), nil)
 	case omega.CodeRefused, omega.CodeBadRequest:
-		return fail(clientrpc.CodeRefused, doing, i18n.T("why.nofallback"), i18n.T("next.fallback"), nil)
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.nofallback", fp), i18n.T("next.fallback"), nil)
 	case omega.CodeUnavailable:
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.publicsilent", fp), i18n.T("next.retry"), err)
 	}

@@ -148,13 +148,14 @@ func (c *Client) lookup(ctx context.Context, p clientrpc.LookupParams) (clientrp
 	defer cancel()
 	c.waitOnline(wait)
 	cert, _, err := c.peer(ctx, p.Fingerprint, time.Second)
-	if errors.Is(err, errPeerDeleted) {
+	switch {
+	case errors.Is(err, errPeerDeleted):
 		return c.lookupDeleted(ctx, p.Fingerprint)
-	}
-	if unknown := (*omega.Error)(nil); p.Public && errors.As(err, &unknown) && unknown.Code == omega.CodeNotFound {
+	case p.Public && errors.Is(err, &omega.Error{Code: omega.CodeNotFound}):
 		return c.lookupPublic(ctx, p.Fingerprint)
-	}
-	if err != nil {
+	case errors.Is(err, &omega.Error{Code: omega.CodeUnavailable}):
+		return out, fail(clientrpc.CodeOffline, i18n.T("doing.lookup", p.Fingerprint), i18n.T("why.undecided", p.Fingerprint), i18n.T("next.retry"), err)
+	case err != nil:
 		return out, err
 	}
 	out.Certificate = cert.Armor()

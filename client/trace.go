@@ -31,9 +31,6 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 	if len(homes) == 0 {
 		return nil, fail(clientrpc.CodeNotFound, i18n.T("doing.way"), i18n.T("why.nohomes", p.Fingerprint), i18n.T("next.retry"), nil)
 	}
-	if !p.All {
-		homes = homes[:1]
-	}
 	s, err := c.online()
 	if err != nil {
 		return nil, err
@@ -42,6 +39,9 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 	if err != nil {
 		return nil, err
 	}
+	if !p.All {
+		return &clientrpc.TraceResult{Ways: []clientrpc.Way{c.firstWay(ctx, s, homes, near)}}, nil
+	}
 	out := &clientrpc.TraceResult{Ways: make([]clientrpc.Way, len(homes))}
 	var wg sync.WaitGroup
 	for i, h := range homes { // omega.MaxHomes at most, as many as a proxy measures at once
@@ -49,6 +49,23 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 	}
 	wg.Wait()
 	return out, nil
+}
+
+// firstWay is the way that a message takes: to the first of the homes that can be
+// reached. If none can, it is that to the first, with the problem.
+func (c *Client) firstWay(ctx context.Context, s *session, homes []omega.Fingerprint, near time.Duration) clientrpc.Way {
+	first := c.way(ctx, s, homes[0], near)
+	w := first
+	for _, h := range homes[1:] {
+		if w.Problem == nil {
+			return w
+		}
+		w = c.way(ctx, s, h, near)
+	}
+	if w.Problem == nil {
+		return w
+	}
+	return first
 }
 
 // roundTrip measures the way to the proxy and back.

@@ -70,9 +70,26 @@ func TestTrace(t *testing.T) {
 	if total := r.Ways[1].TotalMS; total < 2000 || total > 2000+float64(time.Minute.Milliseconds()) {
 		t.Errorf("%v ms to the far one", total)
 	}
-	r, err = c.trace(t.Context(), clientrpc.TraceParams{Fingerprint: c.acc.Fingerprint})
-	must(t, err)
-	if len(r.Ways) != 1 || r.Ways[0].Home != own {
-		t.Errorf("ways of one: %+v", r.Ways)
+	for _, one := range []struct {
+		homes []omega.Fingerprint
+		want  omega.Fingerprint
+		code  string
+	}{
+		{homes, own, ""},
+		{[]omega.Fingerprint{silent, refused, far}, far, ""}, // as a message does
+		{[]omega.Fingerprint{silent, refused}, silent, clientrpc.CodeOffline},
+	} {
+		c.mu.Lock()
+		c.record.Homes = one.homes
+		c.mu.Unlock()
+		r, err = c.trace(t.Context(), clientrpc.TraceParams{Fingerprint: c.acc.Fingerprint})
+		must(t, err)
+		code := ""
+		if len(r.Ways) == 1 && r.Ways[0].Problem != nil {
+			code = r.Ways[0].Problem.Code
+		}
+		if len(r.Ways) != 1 || r.Ways[0].Home != one.want || code != one.code {
+			t.Errorf("the way to the first of %v: %+v", one.homes, r.Ways)
+		}
 	}
 }

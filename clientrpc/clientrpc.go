@@ -349,10 +349,10 @@ type SetHomesParams struct {
 // TraceParams asks for the way that a message to somebody takes now.
 type TraceParams struct {
 	Fingerprint omega.Fingerprint `json:"fingerprint"`
-	All         bool              `json:"all,omitempty"` // to every home, not the first only
+	All         bool              `json:"all,omitempty"` // to every home, not only to the first that can be reached
 }
 
-// TraceResult has one way per home, in the order of the location record.
+// TraceResult has one way, or one per home in the order of the location record.
 type TraceResult struct {
 	Ways []Way `json:"ways"`
 }

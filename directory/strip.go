@@ -6,7 +6,8 @@ import "fmt"
 // dashed line, which keeps a page of a thousand servers small.
 type strip struct {
 	Label string // of the catalogue
-	Share string // of the time it was up; "" for no data
+	Share string // of the time it was up; "" as long as that is unknown
+	Some  bool   // there are samples, be it too few for a share
 	Width int
 	Runs  []run
 }
@@ -29,7 +30,7 @@ func strips(u uptime) []strip {
 }
 
 func newStrip(label string, s span, each int) strip {
-	out := strip{Label: label, Share: percent(s), Width: len(s.cells) / each * barWidth}
+	out := strip{Label: label, Share: percent(s), Some: s.watched() > 0, Width: len(s.cells) / each * barWidth}
 	for i := 0; i+each <= len(s.cells); i += each {
 		up, total := 0, 0
 		for _, c := range s.cells[i : i+each] {

@@ -16,8 +16,8 @@ const sweepInterval = time.Hour
 // changes nothing. (spec/delivery.md, DELIV-33)
 func (p *Proxy) deleted(ctx context.Context, account omega.Fingerprint) {
 	p.sessions.all(func(s *session) {
-		if s.account == account {
-			s.end(omega.CodeDeleted, "the account was deleted by its owner")
+		if s.account == account && !s.publishes.Load() { // see answered
+			s.endDeleted()
 		}
 	})
 	p.home.evict(account)
@@ -33,6 +33,10 @@ func (p *Proxy) deleted(ctx context.Context, account omega.Fingerprint) {
 		return
 	}
 	p.stats.purged.Add(int64(n))
+}
+
+func (s *session) endDeleted() {
+	s.end(omega.CodeDeleted, "the account was deleted by its owner")
 }
 
 // evict ends all leases of an account.

@@ -21,7 +21,7 @@ func (p *testPerson) tombstone() wire.Entry {
 	return wire.Entry{Certificate: cert.Bytes()}
 }
 
-// One device publishes the tombstone. All sessions and leases of the account
+// One device publishes the tombstone, and is told that it stands. All sessions and leases of the account
 // end, wherever they are, mail that waits at any home is thrown away, and who
 // writes to it is told that it is deleted and not to try again.
 func TestDeletion(t *testing.T) {
@@ -40,11 +40,14 @@ func TestDeletion(t *testing.T) {
 			t.Fatal("the mail does not wait at both homes")
 		}
 		e := bob.tombstone()
-		here.start(wire.TypePublish, wire.AppendEntry(nil, &e))
+		tag := here.start(wire.TypePublish, wire.AppendEntry(nil, &e))
 		for _, s := range []*testClient{here, other} {
 			if err := <-s.served; codeOf(err) != omega.CodeDeleted {
 				t.Errorf("a session of the account ended with %v", err)
 			}
+		}
+		if f := here.answer(tag); f.Type != wire.TypeDone || wire.DecodeStatus(f.Body) != nil {
+			t.Errorf("the device that deleted the account was told %v", f)
 		}
 		for _, home := range []*testServer{one, two} {
 			waitFor(t, time.Minute, "end of leases and mail", func() bool {

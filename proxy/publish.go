@@ -21,6 +21,8 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 	if !s.p.published.may(s.account, s.p.steady().UnixNano(), int64(publishInterval), publishBurst) {
 		return s.done(f.Tag, errPublish)
 	}
+	s.publishes.Store(true)
+	defer s.answered(ctx)
 	s.publishing.Lock() // until it is known what the device has now
 	stands, changed, err := s.p.cfg.Keys.Publish(ctx, s.account, e)
 	if err == nil {
@@ -33,6 +35,15 @@ func (s *session) publish(ctx context.Context, f wire.Frame) error {
 		s.p.announce(stands)
 	}
 	return s.done(f.Tag, err)
+}
+
+// answered ends the session if what stands now is a tombstone: the device that
+// published it was to have the answer first.
+func (s *session) answered(ctx context.Context) {
+	s.publishes.Store(false)
+	if s.p.isDeleted(ctx, s.account) {
+		s.endDeleted()
+	}
 }
 
 // How often an account may publish: every server of the cloud verifies and stores

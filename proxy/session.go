@@ -62,8 +62,9 @@ type session struct {
 	parts   parts        // answers to them
 	gone    atomic.Bool  // serve is about to return
 
-	publishing sync.Mutex // held while the device publishes
-	told       uint64     // entryTag of the account's entry when the session began, or told last; guarded by publishing
+	publishes  atomic.Bool // the device publishes and has no answer yet
+	publishing sync.Mutex  // held while the device publishes
+	told       uint64      // entryTag of the account's entry when the session began, or told last; guarded by publishing
 
 	mu      sync.Mutex
 	why     error         // why this side ended the session; guarded by mu

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -66,13 +67,17 @@ func (a *app) withHomes(ctx context.Context, get func(*client.Local) (*clientrpc
 	a.printf("%s\n", a.text(map[bool]string{true: "homes.chosen", false: "homes.auto"}[r.Chosen]))
 	for _, h := range r.Homes {
 		mark, note := "✓", ""
-		if !h.Attached {
-			mark = "✗"
+		switch {
+		case h.Attached:
+		case h.Code == "": // not asked yet, as after a move, or asked just now
+			mark, note = "…", a.text("homes.connecting")
+		default:
+			mark, note = "✗", client.HomeProblem(h.Server, h.Code).Why.In(a.lang)
 		}
 		if h.Former {
-			note = "  " + a.text("homes.former")
+			note = strings.TrimSpace(note + "  " + a.text("homes.former"))
 		}
-		a.printf("%s %s  %s  %s%s\n", mark, h.Server, safe(h.Name), safe(h.Operator), note)
+		a.columns(mark+" "+h.Server.String(), safe(h.Name), safe(h.Operator), note)
 	}
 	a.fewer(r)
 	return nil

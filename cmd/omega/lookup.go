@@ -33,8 +33,12 @@ func (c *lookupCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(r)
 	}
-	if r.Source == clientrpc.SourcePublic {
+	switch {
+	case r.Source == clientrpc.SourcePublic:
 		a.publicKey(r.Public)
+		return nil
+	case !r.Deleted.IsZero():
+		a.printf("%s\n", a.text("lookup.deleted", r.Fingerprint, a.clock(r.Deleted)))
 		return nil
 	}
 	a.printf("%s\n", a.text("lookup.account", r.Fingerprint))
@@ -43,6 +47,9 @@ func (c *lookupCmd) Run(ctx context.Context, a *app) error {
 	}
 	for _, h := range r.Homes {
 		a.printf("  %s\n", a.text("lookup.home", h))
+	}
+	if c.Public {
+		a.printf("%s\n", a.text("lookup.notasked"))
 	}
 	return nil
 }

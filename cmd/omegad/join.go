@@ -14,6 +14,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/cloud"
+	"github.com/omega-im/omega/internal/help"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/node"
@@ -216,9 +217,9 @@ func (p *printer) candidate(c mesh.Candidate, answers map[omega.Fingerprint]clou
 	switch {
 	case !asked:
 	case a.Err != nil:
-		p.line("join.silent", a.Err)
+		p.line("join.silent", help.Cause(a.Err.Error(), p.lang))
 	case a.Refusal != mesh.RefusalNone:
-		p.line("join.no", p.word("refusal."+a.Refusal.String()), a.Text, a.Retry.Round(time.Millisecond))
+		p.line("join.no", p.word("refusal."+a.Refusal.String()), help.Cause(a.Text, p.lang), a.Retry.Round(time.Millisecond))
 	default:
 		p.line("join.offer")
 	}

@@ -44,7 +44,8 @@ var causes = []struct {
 	{regexp.MustCompile(`no server answers at its admin listener \((\S+)\)`), "cause.notrunning"},
 	{regexp.MustCompile(`no server has run in this directory: `), "cause.neverran"},
 	{regexp.MustCompile(`(?:certify [0-9A-F]+: )?(?:[a-z ]+: )?a key cannot vouch for itself`), "cause.selfvouch"},
-	{regexp.MustCompile(`malformed OpenPGP data[^)）]*`), "cause.notpgp"},
+	{regexp.MustCompile(`members of (\d+) operators certified the key, (\d+) are required`), "cause.vouches"},
+	{regexp.MustCompile(`(?:read certificate: )?malformed OpenPGP data[^)）]*`), "cause.notpgp"},
 	{regexp.MustCompile(`context deadline exceeded`), "cause.late"},
 }
 

@@ -31,7 +31,7 @@ var problems = []struct {
 	{regexp.MustCompile(`^(\S+): "?([^ "]+)"? is not a time such as 36h or 7d$`), "why.parse.life"},
 	{regexp.MustCompile(`^(\S+) and (\S+) can't be used together$`), "why.parse.xor"},
 	{regexp.MustCompile(`^(\S+): expected a float but got "(.*?)"`), "why.parse.number"},
-	{regexp.MustCompile(`^(\S+): not an OpenPGP fingerprint`), "why.parse.fingerprint"},
+	{regexp.MustCompile(`^(\S+)(?: \.\.\.)?: not an OpenPGP fingerprint`), "why.parse.fingerprint"},
 	{regexp.MustCompile(`^expected one of (.+)$`), "why.parse.command"},
 	{regexp.MustCompile(`^(?:expected|missing positional arguments) (.+)$`), "why.parse.argument"},
 }

@@ -18,6 +18,7 @@ func TestProblem(t *testing.T) {
 		{`--config: stat /x/y.toml: no such file or directory`, "--config：沒有檔案 /x/y.toml"},
 		{`--expires: "x" is not a time such as 36h or 7d`, "--expires 必須是時間，例如 36h 或 7d，不是「x」"},
 		{`--config and --server can't be used together`, "--config 與 --server 只能擇一"},
+		{`<fpr> ...: not an OpenPGP fingerprint: 4 hexadecimal digits, want 40 or 64`, "<fpr> 必須是 40 或 64 位的指紋"},
 		{`missing flags: --to=FPR|CHAT`, "缺少選項 --to=FPR|CHAT"},
 	} {
 		if got := Problem(errors.New(tt.english)).In(i18n.Chinese); got != tt.chinese {

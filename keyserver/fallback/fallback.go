@@ -102,7 +102,7 @@ func (f *Finder) ask(ctx context.Context, fp omega.Fingerprint) (host string, ke
 			return s.host, key, nil
 		}
 		if !errors.Is(err, errNone) {
-			f.cfg.Logger.DebugContext(ctx, "public key server did not help", "host", s.host, "err", err)
+			f.cfg.Logger.InfoContext(ctx, "public key server did not help", "host", s.host, "err", err)
 			silent++
 		}
 	}
