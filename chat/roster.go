@@ -37,6 +37,9 @@ func appendMembers(b []byte, members []Member) []byte {
 	return b
 }
 
+// HashMembers is the hash of a member and device list. (spec/chat.md, CHAT-5)
+func HashMembers(members []Member) Hash { return hashMembers(members) }
+
 func hashMembers(members []Member) Hash {
 	return sha256.Sum256(appendMembers([]byte(membersLabel), members))
 }

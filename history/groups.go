@@ -207,3 +207,17 @@ func (tx *Tx) groupAccounts(query string, args ...any) (out []GroupAccount, err 
 	})
 	return out, err
 }
+
+// LastOperation names the operation of a group that was stored last; zero if there
+// is none.
+func (tx *Tx) LastOperation(group chat.Hash) (h chat.Hash, err error) {
+	var b []byte
+	err = tx.row("read group operations", `SELECT hash FROM operation WHERE grp = ? ORDER BY number DESC LIMIT 1`, []any{group[:]}, &b)
+	if notFound(err) {
+		return h, nil
+	}
+	if err == nil {
+		err = fill(h[:], b)
+	}
+	return h, err
+}
