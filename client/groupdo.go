@@ -255,6 +255,9 @@ func (c *Client) reachable(ctx context.Context, doing i18n.Text, accounts []omeg
 	if len(accounts) == 0 || len(accounts) > group.MaxItems {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupaccounts", group.MaxItems), i18n.T("next.fewer"), nil)
 	}
+	wait, cancel := context.WithTimeout(ctx, unknownWait)
+	defer cancel()
+	c.waitOnline(wait) // the process may have begun just now
 	for _, fp := range accounts {
 		_, _, err := c.peer(ctx, fp, memberAge)
 		switch {

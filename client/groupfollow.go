@@ -90,9 +90,15 @@ func (t *taken) tookGroupKey(ctx context.Context, tx *history.Tx, r *chat.Result
 	return t.openParked(ctx, tx, r.Locator)
 }
 
+// groupTimeout bounds what is done for groups after mail was taken. What is not
+// done by then, or when the core ends, is asked for again.
+const groupTimeout = 30 * time.Second
+
 // followGroups does what follows from what was taken of groups and needs the cloud
 // or a transaction of its own.
-func (t *taken) followGroups(ctx context.Context) (errs []error) {
+func (t *taken) followGroups(ending context.Context) (errs []error) {
+	ctx, cancel := context.WithTimeout(ending, groupTimeout)
+	defer cancel()
 	for len(t.unproven) > 0 {
 		in := t.unproven[0]
 		t.unproven = t.unproven[1:]
@@ -106,7 +112,7 @@ func (t *taken) followGroups(ctx context.Context) (errs []error) {
 		errs = append(errs, t.c.db.Update(ctx, func(tx *history.Tx) error { return t.takeGroupOps(ctx, tx, in) }))
 	}
 	for i := range t.groups {
-		errs = append(errs, t.c.welcomeAll(ctx, &t.groups[i]))
+		errs = append(errs, t.c.welcomeAll(ctx, &t.groups[i], t.given))
 	}
 	for _, m := range t.asked {
 		errs = append(errs, t.c.answerGroup(ctx, m, t.given))
@@ -121,10 +127,13 @@ func (t *taken) followGroups(ctx context.Context) (errs []error) {
 }
 
 // welcomeAll gives newcomers who told this device that they accept what they need.
-func (c *Client) welcomeAll(ctx context.Context, g *changedGroup) error {
+func (c *Client) welcomeAll(ctx context.Context, g *changedGroup, given answers) error {
 	var errs []error
 	for _, o := range g.placed {
-		if o.Type == group.TypeAccept && g.from == o.Author.Account && g.from != c.acc.Fingerprint {
+		if o.Type != group.TypeAccept || g.from != o.Author.Account || g.from == c.acc.Fingerprint {
+			continue
+		}
+		if given.may(repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1}, c.cfg.now()) {
 			errs = append(errs, c.welcome(ctx, g.group, o))
 		}
 	}

@@ -21,8 +21,9 @@ type opsIn struct {
 	ops     [][]byte
 	heads   []chat.Hash // that the sender knew
 	heard   time.Time
-	genesis bool // a group that is not known here may begin with them
-	direct  bool // they came in a direct chat
+	genesis bool        // a group that is not known here may begin with them
+	direct  bool        // they came in a direct chat
+	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
 }
@@ -63,6 +64,9 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 	var stay [][]byte
 	for _, b := range in.ops {
 		o, err := group.Parse(b)
+		if err == nil && l != nil && o.Type == group.TypeAccept && o.Author.Account == in.from && l.Has(o.Hash()) {
+			in.again = append(in.again, o) // it was told already, and its author still waits
+		}
 		if err != nil || chat.Hash(o.ID()) != in.group || l != nil && l.Has(o.Hash()) || l == nil && (o.Type != group.TypeGenesis || !in.genesis) {
 			if l == nil && err == nil && chat.Hash(o.ID()) == in.group && in.genesis {
 				stay = append(stay, b) // it may come behind its genesis
@@ -89,7 +93,13 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 			return placed, nil, err
 		}
 	}
-	if in.ops = stay; l == nil {
+	in.ops = stay
+	if len(need) > 0 { // whatever happens until their certificates are here
+		if err := tx.WantOperations(in.group, in.from, c.cfg.now()); err != nil {
+			return placed, need, err
+		}
+	}
+	if l == nil {
 		return placed, need, nil
 	}
 	return placed, need, c.settleGroup(tx, l, in)
@@ -158,6 +168,9 @@ func (c *Client) proveOp(tx *history.Tx, o *group.Op) (unknown omega.Fingerprint
 // groupChanged does what follows from operations, in the transaction that took
 // them: the chat's title, pins, what was taken back, what waited.
 func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, placed []*group.Op) error {
+	if in.direct && len(in.again) > 0 {
+		t.groups = append(t.groups, changedGroup{group: in.group, from: in.from, placed: in.again})
+	}
 	if len(placed) == 0 {
 		return nil
 	}
