@@ -131,7 +131,12 @@ func (c *Client) newGroup(tx *history.Tx, genesis *group.Op, taken time.Time) (*
 		return nil, err
 	}
 	l, id := newGroupLog(log), chat.Hash(genesis.Hash())
-	if err := tx.PutGroup(&history.Group{ID: id}); err != nil {
+	if _, err := tx.KnownGroup(id); errors.Is(err, history.ErrNotFound) { // or it is known by a link
+		err = tx.PutGroup(&history.Group{ID: id})
+		if err != nil {
+			return nil, err
+		}
+	} else if err != nil {
 		return nil, err
 	}
 	if err := tx.AddOperation(id, &history.Operation{Hash: id, Data: genesis.Marshal(), Taken: taken}); err != nil {
