@@ -67,6 +67,7 @@ const (
 	ProblemSignature Problem = "signature" // the signature is not by the device that the key record names
 	ProblemDevice    Problem = "device"    // that device is not bound to the sender, revoked or expired, or another device signed
 	ProblemForwarded Problem = "forwarded" // properly signed, but for other readers or another chat
+	ProblemMember    Problem = "member"    // properly signed, but its sender may not write in the group
 	ProblemReplay    Problem = "replay"    // a second content for one sequence, or an old signature in a new place
 	ProblemClock     Problem = "clock"     // properly signed, but its time cannot be right
 )
@@ -98,9 +99,17 @@ const (
 	// VerdictNeedCert: fetch the newest certificate of Result.Account, then
 	// Open again with Arrival.Fresh set.
 	VerdictNeedCert
+
+	// VerdictGroupKey: Result.GroupKey is known now. Open what was parked under
+	// its locator again.
+	VerdictGroupKey
+
+	// VerdictNeedGroup: operations of Result.Group are missing. Park the envelope
+	// until they come, and ask Result.Account for them.
+	VerdictNeedGroup
 )
 
-var verdictNames = [...]string{"refused", "message", "duplicate", "key", "need key", "need certificate"}
+var verdictNames = [...]string{"refused", "message", "duplicate", "key", "need key", "need certificate", "group key", "need group"}
 
 // String returns the verdict's name.
 func (v Verdict) String() string {

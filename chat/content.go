@@ -38,12 +38,17 @@ const (
 	KindEntry     Kind = "entry"     // a line of a list
 	KindClose     Kind = "close"     // ends a poll or a list
 	KindState     Kind = "state"     // settings, among the devices of one account
+
+	KindGroup       Kind = "group"        // operations of a group, or a request for them
+	KindGroupInvite Kind = "group-invite" // its reader may join a group
+	KindGroupJoin   Kind = "group-join"   // its sender, who has a link, wants to join
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
-	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList:
+	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
+		KindGroup, KindGroupInvite, KindGroupJoin:
 		return true
 	}
 	return k.Operation()
@@ -62,7 +67,11 @@ func (k Kind) Operation() bool {
 // Control reports whether k is between clients only: it is never shown, never
 // answered by a receipt and never counted as unread.
 func (k Kind) Control() bool {
-	return k.Known() && k != KindText && k != KindMedia && k != KindPoll && k != KindList && !k.Operation()
+	switch k {
+	case KindText, KindMedia, KindPoll, KindList, KindGroupInvite:
+		return false
+	}
+	return k.Known() && !k.Operation()
 }
 
 func (k Kind) valid() bool {
@@ -102,6 +111,7 @@ type Content struct {
 	View     *View          // of any kind; set by the sender when it is to be told
 	Media    []MediaItem    // KindMedia
 	Unsigned bool           // KindMedia; the signature says nothing of Media
+	Group    *GroupNews     // of any kind in a group's chat; KindGroup, KindGroupInvite and KindGroupJoin elsewhere
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -112,6 +122,7 @@ type Receipt struct {
 	Device omega.Fingerprint // that sent the messages
 	UpTo   uint32            // all sequences up to this one; 0 if unsaid
 	IDs    []omega.ID        // and these; at most MaxIDs
+	Chat   omega.ChatID      // of the group that it is about; zero: the chat that it travels in
 }
 
 // A ResendRequest asks a device for what did not arrive.
@@ -166,7 +177,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -175,6 +186,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
+	p.Group = c.Group.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 	if c.Unsigned {
 		p.UnsignedMedia = encodeMedia(c.Media)
@@ -233,7 +245,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
-	c.State, c.Media = r.settings(p.State), r.media(p.Media)
+	c.State, c.Media, c.Group = r.settings(p.State), r.media(p.Media), r.group(p.Group)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -286,7 +298,7 @@ func (c *Content) fits() bool {
 		(c.Vote != nil) == (k == KindVote) &&
 		(c.Entry != nil) == (k == KindEntry) &&
 		(c.Close != nil) == (k == KindClose) &&
-		(len(c.State) > 0) == (k == KindState) &&
+		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
 		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0

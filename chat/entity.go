@@ -41,10 +41,11 @@ const (
 	EntityCode      EntityType = 10
 	EntityPre       EntityType = 11 // code in lines of its own
 	EntityQuote     EntityType = 12 // somebody else's words
+	EntityAll       EntityType = 13 // everybody in a group
 )
 
 var entityNames = []string{
-	"", "mention", "hashtag", "link", "command", "bold", "italic", "underline", "strike", "spoiler", "code", "pre", "quote",
+	"", "mention", "hashtag", "link", "command", "bold", "italic", "underline", "strike", "spoiler", "code", "pre", "quote", "all",
 }
 
 // String returns the type's name, which is stable.
@@ -66,7 +67,7 @@ func (t EntityType) known() bool { return t > 0 && int(t) < len(entityNames) }
 // solid entities are one thing and hold no other solid one.
 func (t EntityType) solid() bool {
 	switch t {
-	case EntityMention, EntityHashtag, EntityLink, EntityCommand, EntityCode, EntityPre:
+	case EntityMention, EntityHashtag, EntityLink, EntityCommand, EntityCode, EntityPre, EntityAll:
 		return true
 	}
 	return false

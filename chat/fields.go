@@ -10,6 +10,9 @@ func (r *Receipt) encode() *chatpb.Receipt {
 		return nil
 	}
 	p := &chatpb.Receipt{Device: wireOrNil(r.Device), UpTo: r.UpTo}
+	if r.Chat != (omega.ChatID{}) {
+		p.Chat = r.Chat[:]
+	}
 	for _, id := range r.IDs {
 		p.Ids = append(p.Ids, id[:])
 	}
@@ -77,6 +80,7 @@ func (r *fieldReader) receipt(p *chatpb.Receipt) *Receipt {
 		return nil
 	}
 	out := &Receipt{Device: r.fingerprint(p.Device), UpTo: p.UpTo, IDs: make([]omega.ID, len(p.Ids))}
+	r.fixed(out.Chat[:], p.Chat)
 	for i, id := range p.Ids {
 		r.fixed(out.IDs[i][:], id)
 	}

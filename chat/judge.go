@@ -13,6 +13,7 @@ import (
 type claim struct {
 	transcript *Transcript
 	key        *Key // nil for a message that was sent again
+	group      Hash // whose chat it is of; zero: a direct one
 	message    *Message
 }
 
@@ -76,6 +77,16 @@ func (r *Receiver) judge(ctx context.Context, st Store, a *Arrival, c *claim) (*
 	if m.Problem, err = r.problem(ctx, st, s, c); err != nil {
 		return nil, fmt.Errorf("judge message %s: %w", m.ID, err)
 	}
+	if m.Problem == ProblemNone && c.group != (Hash{}) {
+		switch standing, err := r.standing(ctx, a, c); {
+		case err != nil:
+			return nil, fmt.Errorf("judge message %s: %w", m.ID, err)
+		case standing == StandingUnknown:
+			return needGroup(c), nil
+		case standing == StandingNone:
+			m.Problem = ProblemMember
+		}
+	}
 	if m.Problem == ProblemNone {
 		m.Problem = place.problem(c)
 	}
@@ -98,7 +109,9 @@ func (r *Receiver) take(ctx context.Context, st Store, a *Arrival, c *claim, p *
 	// After a message from the future, by a clock that was wrong for a moment,
 	// the next one is not wrong for being before it.
 	sight.Time = min(sight.Time, a.latest().UnixMilli())
-	p.track.see(sight)
+	if c.key != nil || c.group == (Hash{}) || sight.Sequence >= p.track.Low && p.track.Low > 0 {
+		p.track.see(sight)
+	} // else it is older than what this reader was there for: others are not missed for it
 	if err := st.PutTrack(ctx, p.track, sight); err != nil {
 		return nil, fmt.Errorf("store message %d of device %s: %w", sight.Sequence, c.message.Device, err)
 	}
@@ -186,22 +199,38 @@ func (r *Receiver) openResent(ctx context.Context, st Store, a *Arrival, outer *
 	if !again.Peer.IsZero() {
 		c.message.Peer = again.Peer
 	}
-	if !r.mayResend(outer, c) {
+	may, err := r.mayResend(ctx, a, outer, c)
+	if err != nil {
+		return nil, err
+	}
+	if !may {
 		return refused(malformed("message %s is not of a chat with whom sent it again", t.ID)), nil
 	}
 	return r.judge(ctx, st, a, c)
 }
 
-// mayResend: an author sends again into the same chat, or a device of the
-// reader's own account sends what is in one of the account's chats.
-func (r *Receiver) mayResend(outer, c *claim) bool {
+// mayResend: an author sends again into the same chat, a device of the reader's
+// own account sends what is in one of the account's chats, and who was in a group
+// what is in its chat.
+func (r *Receiver) mayResend(ctx context.Context, a *Arrival, outer, c *claim) (bool, error) {
 	me, m := r.id.Account(), c.message
+	if a.Groups != nil {
+		group, err := a.Groups.Group(ctx, m.Chat)
+		if err != nil {
+			return false, err
+		}
+		if group != (Hash{}) {
+			c.group, m.Peer = group, omega.Fingerprint{}
+			s, err := a.Groups.Standing(ctx, Writing{Group: group, Author: outer.message.From, Kind: KindResent, Time: m.Time, Heard: m.Time})
+			return s == StandingGood, err
+		}
+	}
 	if m.From != me && m.From != m.Peer {
-		return false
+		return false, nil
 	}
 	author := outer.message.From == m.From && outer.message.Chat == m.Chat
 	own := outer.message.From == me && m.Chat == omega.DirectChat(me, m.Peer)
-	return author || own
+	return author || own, nil
 }
 
 // content returns the original content; it must be what the transcript says.

@@ -25,6 +25,7 @@ type Key struct {
 	Commitment Hash
 	Time       time.Time // UTC, milliseconds
 	Profile    string    // the sender's name for itself, sanitised; may be empty
+	Group      *InGroup  // nil in a direct chat; Members is empty in a group's
 
 	Secret  SessionKey // hides itself; Marshal writes it
 	Problem Problem    // of the record; its messages have it too
@@ -54,6 +55,9 @@ const recordVersion = "1"
 //	Time: 2026-11-22T13:20:00.123Z
 //	Profile-Name: text                   (if there is one)
 func (k *Key) Text() []byte {
+	if k.Group != nil {
+		return k.groupText()
+	}
 	hash := k.MembersHash()
 	b := canon.AppendLine(make([]byte, 0, 1024), "Omega-Key-Record", recordVersion)
 	b = canon.AppendHex(b, "Chat", k.Chat[:])
@@ -85,8 +89,11 @@ func (k *Key) MembersHash() Hash {
 }
 
 // Peer returns the direct chat's account that is not me; in the chat of an
-// account with itself it is me.
+// account with itself it is me, in a group nobody.
 func (k *Key) Peer(me omega.Fingerprint) omega.Fingerprint {
+	if k.Group != nil {
+		return omega.Fingerprint{}
+	}
 	for _, m := range k.Members {
 		if m.Account != me {
 			return m.Account
@@ -146,6 +153,10 @@ func (k *Key) setSecret(secret []byte) (bool, error) {
 
 // valid checks what a text cannot show by being canonical.
 func (k *Key) valid() bool {
+	if g := k.Group; g != nil {
+		return k.Epoch > 0 && k.First > 0 && k.Profile == SanitizeName(k.Profile) && validHeads(g.Heads) && g.Group != (Hash{}) &&
+			!k.From.IsZero() && !k.Device.IsZero()
+	}
 	for i, m := range k.Members {
 		if i > 0 && k.Members[i-1].Account.Compare(m.Account) >= 0 {
 			return false
@@ -175,8 +186,12 @@ func (k *Key) Same(other *Key) bool {
 }
 
 // forMe reports whether the key is for this reader: a direct chat of the
-// sender and the reader (or the reader's own device) that lists its device.
+// sender and the reader (or the reader's own device) that lists its device. Whom
+// a group's is for its operations say.
 func (k *Key) forMe(account, device omega.Fingerprint) bool {
+	if k.Group != nil {
+		return true
+	}
 	if len(k.Members) == 0 || len(k.Members) > 2 || !lists(k.Members, account, device) {
 		return false
 	}

@@ -36,24 +36,28 @@ func (l Link) String() string { return hex.EncodeToString(l[:]) }
 // A PayloadKind is the first octet of an envelope's payload.
 type PayloadKind uint8
 
-// Payload kinds. 3 and up are for secure chat and groups.
+// Payload kinds. 3 to 5 are for secure chat.
 const (
-	PayloadKey     PayloadKind = 1 // a sending key, wrapped for devices
-	PayloadMessage PayloadKind = 2 // a message under a sending key
+	PayloadKey         PayloadKind = 1 // a sending key, wrapped for devices
+	PayloadMessage     PayloadKind = 2 // a message under a sending key
+	PayloadGroupKey    PayloadKind = 6 // a group key, wrapped for devices (spec/group.md, GROUP-12)
+	PayloadGroupRecord PayloadKind = 7 // a sending key under a group key (spec/group.md, GROUP-13)
 )
 
 // A Payload is the clear part of an envelope's payload (spec/chat.md, CHAT-2):
 //
-//	0  u8   kind: 1 key record, 2 message
+//	0  u8   kind: 1 key record, 2 message, 6 group key, 7 group record
 //	1  8    locator
-//	9  ...  kind 1: an OpenPGP message
+//	9  ...  kinds 1 and 6: an OpenPGP message
+//	   8    kind 7: locator of the group key
 //	   u32  kind 2: sequence
-//	13 ...  kind 2: AES-256-GCM ciphertext and tag
+//	... ... kinds 2 and 7: AES-256-GCM ciphertext and tag
 type Payload struct {
 	Kind     PayloadKind
 	Locator  Locator
-	Sequence uint32 // of a message; 0 in a key record
-	Body     []byte // in place, not yet checked
+	GroupKey Locator // of a group record
+	Sequence uint32  // of a message; 0 in others
+	Body     []byte  // in place, not yet checked
 }
 
 const (
@@ -78,7 +82,14 @@ func ParsePayload(b []byte) (Payload, error) {
 	}
 	p := Payload{Kind: PayloadKind(b[0]), Locator: Locator(b[1:9]), Body: b[keyHeader:]}
 	switch p.Kind {
-	case PayloadKey:
+	case PayloadKey, PayloadGroupKey:
+		return p, nil
+	case PayloadGroupRecord:
+		if len(b) < keyHeader+len(p.GroupKey)+tagSize {
+			return Payload{}, malformed("group record payload: %d octets", len(b))
+		}
+		p.GroupKey = Locator(p.Body)
+		p.Body = p.Body[len(p.GroupKey):]
 		return p, nil
 	case PayloadMessage:
 		if len(b) < Overhead {

@@ -50,6 +50,9 @@ type Arrival struct {
 	// Fresh: the sender's certificate was fetched just now, so what it does not
 	// show is a problem and not a reason to fetch it.
 	Fresh bool
+
+	// Groups answers about groups; nil: there are none here.
+	Groups Groups
 }
 
 // latest is the latest of the two clocks.
@@ -71,12 +74,16 @@ func (a *Arrival) heard() time.Time {
 // A Result is what became of an arrival. Verdict says which fields are set.
 type Result struct {
 	Verdict Verdict
-	Message *Message          // VerdictMessage, VerdictDuplicate
+	Message *Message          // VerdictMessage, VerdictDuplicate; VerdictNeedGroup, not judged
 	Key     *Key              // VerdictKey
-	Locator Locator           // VerdictKey, VerdictNeedKey
-	Account omega.Fingerprint // VerdictNeedCert
+	Locator Locator           // VerdictKey, VerdictNeedKey, VerdictGroupKey
+	Account omega.Fingerprint // VerdictNeedCert, VerdictNeedGroup
 	Track   *Track            // of the message's device, afterwards; nil if it did not count
-	Reason  error             // VerdictRefused; VerdictNeedKey if there are keys, but none fits
+
+	GroupKey *GroupKey // VerdictGroupKey
+	Group    Hash      // VerdictNeedGroup
+
+	Reason error // VerdictRefused; VerdictNeedKey if there are keys, but none fits
 
 	// Original is what became of the message inside a verified Message of
 	// KindResent: it is treated like one that came by itself.
@@ -109,8 +116,16 @@ func (r *Receiver) Open(ctx context.Context, st Store, a *Arrival) (*Result, err
 	if err != nil {
 		return refused(err), nil
 	}
-	if p.Kind == PayloadKey {
+	switch {
+	case p.Kind == PayloadKey:
 		return r.openKey(ctx, st, a, p)
+	case p.Kind == PayloadMessage:
+	case a.Groups == nil:
+		return refused(malformed("payload: kind %d, and there are no groups here", p.Kind)), nil
+	case p.Kind == PayloadGroupKey:
+		return r.openGroupKey(ctx, a, p)
+	default:
+		return r.openGroupRecord(ctx, st, a, p)
 	}
 	return r.openMessage(ctx, st, a, p)
 }
@@ -276,6 +291,9 @@ func readMessage(k *Key, a *Arrival, sequence uint32, plaintext []byte) (*claim,
 		return nil, err
 	}
 	c := &claim{transcript: t, key: k}
+	if k.Group != nil {
+		c.group = k.Group.Group
+	}
 	c.message = c.newMessage(a, content, in.signature)
 	c.message.ListDiffers = k.ListDiffers
 	return c, nil

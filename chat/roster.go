@@ -37,6 +37,9 @@ func appendMembers(b []byte, members []Member) []byte {
 	return b
 }
 
+// HashMembers is the hash of a member and device list. (spec/chat.md, CHAT-5)
+func HashMembers(members []Member) Hash { return hashMembers(members) }
+
 func hashMembers(members []Member) Hash {
 	return sha256.Sum256(appendMembers([]byte(membersLabel), members))
 }
@@ -70,6 +73,42 @@ type Roster struct {
 	members []Member
 	hash    Hash
 	readers []*pgp.PublicKey // encryption subkeys of all devices but the sender's own
+
+	group *GroupKey // of a group's chat; nil in a direct one
+	heads []Hash    // what the sender knows of the group
+
+	current func(heads []Hash) bool
+}
+
+// NewGroupRoster returns the roster of a group's chat: whoever has the key reads.
+// heads is what the sender knows of the group, and current reports whether the
+// members at other heads were those of now, so that newcomers begin with a sending
+// key of their own time. (spec/group.md, GROUP-19)
+func NewGroupRoster(k *GroupKey, heads []Hash, current func(heads []Hash) bool) *Roster {
+	return &Roster{Chat: k.Chat(), hash: k.MembersHash, group: k, heads: heads, current: current}
+}
+
+// suits reports whether a sending key of a group can be used on.
+func (r *Roster) suits(k *Key) bool {
+	if r.group == nil || k.Group == nil {
+		return (r.group == nil) == (k.Group == nil)
+	}
+	return k.Group.Key == r.group.Locator && (slices.Equal(k.Group.Heads, r.heads) || r.current(k.Group.Heads))
+}
+
+// nameHeads adds the heads to a message in a group where they are others than
+// those of its key. (spec/group.md, GROUP-16)
+func (r *Roster) nameHeads(k *Key, c *Content) *Content {
+	if r.group == nil || c.raw != nil || slices.Equal(k.Group.Heads, r.heads) {
+		return c
+	}
+	with := *c
+	with.Group = &GroupNews{}
+	if c.Group != nil {
+		*with.Group = *c.Group
+	}
+	with.Group.Heads = r.heads
+	return &with
 }
 
 // NewRoster returns the roster of the direct chat of own and peer, as device

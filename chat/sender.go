@@ -158,6 +158,7 @@ func (s *Sender) needsKey(now time.Time, roster *Roster) bool {
 	k := s.state.Key
 	return k == nil ||
 		k.MembersHash() != roster.hash ||
+		!roster.suits(k) ||
 		k.Profile != s.profile ||
 		s.state.Count >= MaxKeyMessages ||
 		now.Sub(k.Time) >= MaxKeyAge ||
@@ -174,6 +175,9 @@ func (s *Sender) renew(ctx context.Context, now time.Time, roster *Roster, next 
 	if s.state.Key != nil {
 		k.Epoch = s.state.Key.Epoch + 1
 	}
+	if g := roster.group; g != nil {
+		k.Group = &InGroup{g.Group, g.Locator, roster.heads, g.MembersHash}
+	}
 	for _, b := range [][]byte{k.Secret[:], k.Locator[:], sealed.KeyID[:]} {
 		if _, err := io.ReadFull(s.rand, b); err != nil {
 			return fmt.Errorf("read randomness: %w", err)
@@ -187,6 +191,11 @@ func (s *Sender) renew(ctx context.Context, now time.Time, roster *Roster, next 
 	if !k.valid() {
 		return errors.New("the roster does not list this device")
 	}
+	if roster.group != nil {
+		record, err := sealGroupRecord(ctx, s.id.Signer, roster.group, k)
+		sealed.KeyRecord, next.Key, next.Count = record, k, 0
+		return err
+	}
 	record, err := pgp.SealRecord(ctx, s.rand, s.id.Signer, roster.readers, k.Secret[:], k.Text(), now)
 	if err != nil {
 		return err
@@ -199,11 +208,12 @@ func (s *Sender) renew(ctx context.Context, now time.Time, roster *Roster, next 
 
 // seal signs and encrypts under next's key.
 func (s *Sender) seal(ctx context.Context, now time.Time, next *SenderState, roster *Roster, id omega.ID, c *Content, sealed *Sealed) error {
+	k := next.Key
+	c = roster.nameHeads(k, c)
 	raw, err := c.Raw()
 	if err != nil {
 		return err
 	}
-	k := next.Key
 	t, err := k.transcript(id, next.Sequence, next.Previous, now, c, raw)
 	if err != nil {
 		return err

@@ -33,6 +33,8 @@ const (
 	SettingHidden   = "hidden"    // chat | link: the message was deleted for this account
 	SettingFolder   = "folder"    // folder, 8 octets: its title
 	SettingInFolder = "in-folder" // folder | chat
+
+	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
 )
 
 // A Setting is one thing that the devices of an account agree on. Of those with
@@ -70,6 +72,8 @@ func (s *Setting) valid() bool {
 		return size == chat+link
 	case SettingFolder:
 		return size == folder && string(s.Value) == SanitizeName(string(s.Value))
+	case SettingGroupLink:
+		return size == len(Hash{})+1 && (len(s.Value) == 0 || len(s.Value) == len(Ticket{}))
 	case SettingInFolder:
 		return size == folder+chat
 	}

@@ -11,15 +11,19 @@ import (
 // client's database and nowhere else.
 const (
 	keyStateVersion    = 1
+	groupStateVersion  = 2 // of a key in a group
 	senderStateVersion = 2
 	trackStateVersion  = 1
 )
 
-var problemCodes = []Problem{ProblemNone, ProblemSignature, ProblemDevice, ProblemForwarded, ProblemReplay, ProblemClock}
+var problemCodes = []Problem{ProblemNone, ProblemSignature, ProblemDevice, ProblemForwarded, ProblemReplay, ProblemClock, ProblemMember}
 
 // Marshal returns the stored form of k, secret included:
 //
 //	u8 version (1) | u8 problem | u8 list differs | 32 secret | text of the record
+//
+// In a group the version is 2, and before the text stand 32 octets: the hash of
+// the members' list.
 func (k *Key) Marshal() []byte {
 	differs := byte(0)
 	if k.ListDiffers {
@@ -27,16 +31,20 @@ func (k *Key) Marshal() []byte {
 	}
 	b := []byte{keyStateVersion, byte(slices.Index(problemCodes, k.Problem)), differs}
 	b = append(b, k.Secret[:]...)
+	if k.Group != nil {
+		b[0] = groupStateVersion
+		b = append(b, k.Group.MembersHash[:]...)
+	}
 	return append(b, k.Text()...)
 }
 
 // UnmarshalKey reads what Key.Marshal wrote.
 func UnmarshalKey(b []byte) (*Key, error) {
 	const head = 3 + 32
-	if len(b) < head || b[0] != keyStateVersion || int(b[1]) >= len(problemCodes) || b[2] > 1 {
+	if len(b) < head || b[0] != keyStateVersion && b[0] != groupStateVersion || int(b[1]) >= len(problemCodes) || b[2] > 1 {
 		return nil, malformed("stored key: %d octets", len(b))
 	}
-	k, err := parseKey(b[head:])
+	k, err := unmarshalKeyText(b[0], b[head:])
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +56,21 @@ func UnmarshalKey(b []byte) (*Key, error) {
 		return nil, malformed("stored key: secret of another key")
 	}
 	return k, nil
+}
+
+func unmarshalKeyText(version byte, b []byte) (*Key, error) {
+	if version == keyStateVersion {
+		return parseKey(b)
+	}
+	var hash Hash
+	if len(b) < len(hash) {
+		return nil, malformed("stored key: %d octets", len(b))
+	}
+	k, err := parseGroupRecord(b[copy(hash[:], b):])
+	if err == nil {
+		k.Group.MembersHash, k.membersHash = hash, hash
+	}
+	return k, err
 }
 
 // Marshal returns the stored form of s, secret included:

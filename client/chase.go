@@ -23,6 +23,9 @@ var chaseAfter = []time.Duration{
 // sent for as long.
 const parkedFor = 90 * 24 * time.Hour
 
+// strayFor is how long keys of unknown groups are kept. (spec/group.md, GROUP-12)
+const strayFor = 40 * 24 * time.Hour
+
 // Bounds of one round: the gaps and parked keys that are looked at, and the
 // requests that are sent. Strangers can make any number of both. What was asked
 // for least often goes first, so they cannot make others wait for long.
@@ -62,15 +65,21 @@ func (c *Client) chase(ctx context.Context) {
 
 // A want is one request that could be sent.
 type want struct {
-	key  string
-	peer omega.Fingerprint
-	req  *chat.ResendRequest
+	key     string
+	peer    omega.Fingerprint
+	content *chat.Content
+}
+
+func resendOf(req *chat.ResendRequest) *chat.Content {
+	return &chat.Content{Kind: chat.KindResend, Resend: req}
 }
 
 // chaseOnce sends the requests that are due and returns when the next one is.
 func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
 	now := c.cfg.now()
-	err = c.db.Update(ctx, func(tx *history.Tx) error { return tx.DropParked(now.Add(-parkedFor)) })
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		return errors.Join(tx.DropParked(now.Add(-parkedFor)), tx.DropStrayKeys(now.Add(-strayFor)))
+	})
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -86,7 +95,7 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 		if _, offline := c.online(); offline != nil {
 			break // a new session notifies
 		}
-		errs = append(errs, c.sendControl(ctx, w.peer, &chat.Content{Kind: chat.KindResend, Resend: w.req}))
+		errs = append(errs, c.sendControl(ctx, w.peer, w.content))
 		p := asked[w.key]
 		p.times++
 		p.next = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)])
@@ -128,13 +137,21 @@ func (c *Client) wants(ctx context.Context) (out []want, err error) {
 			if err != nil {
 				return err
 			}
+			if w.peer.IsZero() {
+				continue // nobody is known who could be asked
+			}
 			out = append(out, w)
 		}
 		keys, err := tx.WantedKeys(maxWanted)
 		for _, k := range keys {
 			req := &chat.ResendRequest{Locator: k.Locator, Sequences: k.Sequences[:min(len(k.Sequences), chat.MaxIDs)]}
-			out = append(out, want{key: fmt.Sprintf("key:%s:%s", k.Sender, k.Locator), peer: k.Sender, req: req})
+			out = append(out, want{key: fmt.Sprintf("key:%s:%s", k.Sender, k.Locator), peer: k.Sender, content: resendOf(req)})
 		}
+		if err != nil {
+			return err
+		}
+		groups, err := c.wantsOfGroups(tx)
+		out = append(out, groups...)
 		return err
 	})
 	return out, err
@@ -143,8 +160,8 @@ func (c *Client) wants(ctx context.Context) (out []want, err error) {
 // wantGap asks the account of the device whose messages are missing.
 func (c *Client) wantGap(tx *history.Tx, t *chat.Track) (want, error) {
 	w := want{
-		key: fmt.Sprintf("gap:%s:%s:%d", t.Chat, t.Device, t.UpTo()),
-		req: &chat.ResendRequest{Device: t.Device, Chat: t.Chat, Sequences: t.MissingSequences(chat.MaxIDs)},
+		key:     fmt.Sprintf("gap:%s:%s:%d", t.Chat, t.Device, t.UpTo()),
+		content: resendOf(&chat.ResendRequest{Device: t.Device, Chat: t.Chat, Sequences: t.MissingSequences(chat.MaxIDs)}),
 	}
 	if _, own := c.certificate().Device(t.Device); own {
 		w.peer = c.acc.Fingerprint
@@ -154,6 +171,8 @@ func (c *Client) wantGap(tx *history.Tx, t *chat.Track) (want, error) {
 	if err != nil {
 		return want{}, err
 	}
-	w.peer = ch.Peer
-	return w, nil
+	if w.peer = ch.Peer; ch.Group {
+		w.peer, err = tx.AccountOf(t.Chat, t.Device)
+	}
+	return w, err
 }

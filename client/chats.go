@@ -47,6 +47,8 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
 		case ch.Imported:
 			item.Kind = clientrpc.ChatImported
+		case ch.Group:
+			item.Kind = clientrpc.ChatGroup
 		}
 		if !item.Muted.After(c.cfg.now()) {
 			item.Muted = time.Time{}
@@ -146,13 +148,19 @@ func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out cl
 		if out.NoRead {
 			seen = nil
 		}
+		if ch.Group && err == nil {
+			var tell bool
+			if tell, err = c.tellsOf(tx, ch.ID, maxRead); !tell {
+				seen = nil
+			}
+		}
 		return err
 	})
 	if err != nil {
 		return out, noChat(doing, p.Chat, err)
 	}
 	for _, s := range seen {
-		content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: s.device, UpTo: s.upTo}}
+		content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: s.device, UpTo: s.upTo, Chat: c.receiptChat(s.lane)}}
 		if err := c.sendControl(ctx, s.peer, content); err != nil {
 			c.cfg.log().Warn("read receipt not sent", "peer", s.peer, "err", err)
 		}
@@ -201,7 +209,13 @@ type seenLane struct {
 func unreadLanes(tx *history.Tx, ch *history.Chat) (out []seenLane, err error) {
 	unread, err := tx.Unread(ch.ID)
 	for device, upTo := range unread {
-		out = append(out, seenLane{lane{ch.ID, ch.Peer, device}, upTo})
+		l := lane{ch.ID, ch.Peer, device}
+		if ch.Group {
+			if l.peer, err = tx.AccountOf(ch.ID, device); err != nil {
+				return out, err
+			}
+		}
+		out = append(out, seenLane{l, upTo})
 	}
 	return out, err
 }

@@ -75,6 +75,9 @@ type Client struct {
 	ownTrusted bool                                    // who did is another device of the account; guarded by mu
 	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
 
+	groupBook  map[chat.Hash]*groupLog // groups; belongs to whoever has the database's writer
+	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
+
 	transfers map[media.Hash]transfer // blobs under way; guarded by mu
 	fetches   map[media.Hash]*fetch   // those on their way in; guarded by mu
 
@@ -124,6 +127,8 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
 		held:  map[int64]loan{},
+
+		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},

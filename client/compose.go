@@ -32,22 +32,22 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 	if err := checkSend(p); err != nil {
 		return nil, err
 	}
-	peer, err := c.resolve(ctx, p.To)
+	d, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
 	}
-	content, err := c.compose(ctx, peer, p)
+	content, err := c.compose(ctx, d, p)
 	if err != nil {
 		return nil, err
 	}
 	if p.At.After(c.cfg.now()) {
-		return c.schedule(ctx, peer, p, content)
+		return c.schedule(ctx, d, p, content)
 	}
-	return c.submit(ctx, peer, letter{p.ID, p.To, content, p.Wait, p.Timeout})
+	return c.submit(ctx, d, letter{p.ID, p.To, content, p.Wait, p.Timeout})
 }
 
-// submit queues a message to a peer and waits as long as the caller wants.
-func (c *Client) submit(ctx context.Context, peer omega.Fingerprint, l letter) (*clientrpc.SendResult, error) {
+// submit queues a message and waits as long as the caller wants.
+func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendResult, error) {
 	if !c.gone().IsZero() {
 		return nil, explain(i18n.T("doing.send", l.to), errDeleted)
 	}
@@ -56,10 +56,14 @@ func (c *Client) submit(ctx context.Context, peer omega.Fingerprint, l letter) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(l.timeout, time.Millisecond))
 	defer cancel()
-	if err := c.queue(ctx, peer, l); err != nil {
+	queue := func() error { return c.queue(ctx, d.peer, l) }
+	if d.peer.IsZero() {
+		queue = func() error { return c.queueGroup(ctx, d.group, l) }
+	}
+	if err := queue(); err != nil {
 		return nil, err
 	}
-	return c.await(ctx, l, omega.DirectChat(c.acc.Fingerprint, peer))
+	return c.await(ctx, l, c.chatAt(d))
 }
 
 // checkSend finds what cannot be sent before anything is made of it.
@@ -94,34 +98,6 @@ func CheckText(doing i18n.Text, text string, size int64) error {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.utf8"), i18n.T("next.text"), nil)
 	}
 	return nil
-}
-
-// resolve finds the account that a fingerprint or chat id means.
-func (c *Client) resolve(ctx context.Context, to string) (omega.Fingerprint, error) {
-	doing := i18n.T("doing.send", to)
-	if fp, err := omega.ParseFingerprint(to); err == nil {
-		return fp, nil
-	}
-	id, err := omega.ParseChatID(to)
-	if err != nil {
-		return omega.Fingerprint{}, fail(clientrpc.CodeUsage, doing, i18n.T("why.notaccount", to), i18n.T("next.fingerprint"), nil)
-	}
-	var peer omega.Fingerprint
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		ch, err := tx.Chat(id)
-		switch {
-		case err != nil:
-			return err
-		case ch.Imported:
-			return fail(clientrpc.CodeRefused, doing, i18n.T("why.imported"), i18n.T("next.list"), nil)
-		}
-		peer = ch.Peer
-		return nil
-	})
-	if errors.Is(err, history.ErrNotFound) {
-		return peer, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nochat", to), i18n.T("next.list"), nil)
-	}
-	return peer, err
 }
 
 // unknownWait is how long a first message to somebody waits for a connection
@@ -298,29 +274,10 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 		return err
 	}
 	sender.Tell(c.view(known))
-	sealed, err := sender.SealAs(ctx, now, roster, id, content)
-	if err != nil {
-		return err
-	}
-	if err := sealed.Remember(ctx, tx); err != nil {
-		return err
-	}
-	if err := tx.PutSender(sender.State()); err != nil {
-		return err
-	}
 	to := c.recipients(roster)
-	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}
-	if len(to) == 0 {
-		row.State = clientrpc.StateStored // a note to oneself, and there is no other device
-	}
-	if _, err := tx.PutMessage(row); err != nil {
+	sealed, err := c.sealWith(ctx, tx, sender, roster, id, content, len(to) == 0)
+	if err != nil || len(to) == 0 {
 		return err
-	}
-	if err := tx.Apply(sealed.Message); err != nil {
-		return err
-	}
-	if len(to) == 0 {
-		return nil
 	}
 	if sealed.KeyRecord != nil {
 		if err := c.post(tx, peer.Fingerprint(), to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
@@ -328,6 +285,29 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 		}
 	}
 	return c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload)
+}
+
+// sealWith seals a message and keeps it, with the sender's state. alone: there is
+// nobody else to send it to.
+func (c *Client) sealWith(ctx context.Context, tx *history.Tx, sender *chat.Sender, roster *chat.Roster, id omega.ID, content *chat.Content, alone bool) (*chat.Sealed, error) {
+	sealed, err := sender.SealAs(ctx, c.cfg.now(), roster, id, content)
+	if err != nil {
+		return nil, err
+	}
+	if err := sealed.Remember(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := tx.PutSender(sender.State()); err != nil {
+		return nil, err
+	}
+	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}
+	if alone {
+		row.State = clientrpc.StateStored // a note to oneself, and there is no other device
+	}
+	if _, err := tx.PutMessage(row); err != nil {
+		return nil, err
+	}
+	return sealed, tx.Apply(sealed.Message)
 }
 
 // recipients lists the accounts to address: this account only if it has

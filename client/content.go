@@ -14,11 +14,16 @@ import (
 )
 
 // compose makes the content of a text.
-func (c *Client) compose(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams) (*chat.Content, error) {
+func (c *Client) compose(ctx context.Context, d dest, p clientrpc.SendParams) (*chat.Content, error) {
 	doing := i18n.T("doing.send", p.To)
 	content, err := textContent(doing, p.Text, p.Entities, p.Markup)
 	if err != nil {
 		return nil, err
+	}
+	if d.peer.IsZero() {
+		if err := c.mention(ctx, d.group, content); err != nil {
+			return nil, err
+		}
 	}
 	if p.Expire < 0 || p.Expire > chat.MaxMessageLife {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.lifetime", chat.MaxMessageLife), i18n.T("next.sooner"), nil)
@@ -27,7 +32,7 @@ func (c *Client) compose(ctx context.Context, peer omega.Fingerprint, p clientrp
 	if content.Silent = p.Silent; p.Reply == nil {
 		return content, nil
 	}
-	target, err := c.target(ctx, doing, omega.DirectChat(c.acc.Fingerprint, peer).String(), p.Reply.Message)
+	target, err := c.target(ctx, doing, c.chatAt(d).String(), p.Reply.Message)
 	if err != nil {
 		return nil, err
 	}

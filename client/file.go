@@ -42,16 +42,16 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 	if !c.gone().IsZero() {
 		return nil, explain(doing, errDeleted)
 	}
-	peer, err := c.resolve(ctx, p.To)
+	d, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.attachFiles(ctx, doing, peer, p); err != nil {
+	if err := c.attachFiles(ctx, doing, d, p); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
 	defer cancel()
-	sent, err := c.await(ctx, letter{id: p.ID, to: p.To, wait: p.Wait, timeout: p.Timeout}, omega.DirectChat(c.acc.Fingerprint, peer))
+	sent, err := c.await(ctx, letter{id: p.ID, to: p.To, wait: p.Wait, timeout: p.Timeout}, c.chatAt(d))
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 
 // attachFiles reads the files and puts the message aside until they are uploaded.
 // The same id again changes nothing.
-func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, peer omega.Fingerprint, p clientrpc.SendFileParams) error {
+func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
 	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, peer omega.Fi
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), err)
 	}
 	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
-		return tx.AddPending(&history.Pending{ID: p.ID, To: peer, Content: raw, Time: c.cfg.now()})
+		return tx.AddPending(&history.Pending{ID: p.ID, To: d.peer, Chat: c.groupChat(d), Content: raw, Time: c.cfg.now()})
 	})
 	c.outward.notify()
 	return err

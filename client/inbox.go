@@ -231,8 +231,19 @@ func (w *inboxWorker) ack(ctx context.Context, s *session, home omega.Fingerprin
 // A lane is one device in one chat.
 type lane struct {
 	chat   omega.ChatID
-	peer   omega.Fingerprint
+	peer   omega.Fingerprint // who is told what was received; the device's account
 	device omega.Fingerprint
+}
+
+func laneOf(m *chat.Message) lane { return lane{m.Chat, m.From, m.Device} }
+
+// receiptChat is the chat that a receipt for a lane names: that of a group, since
+// it travels in the direct chat with the author. (spec/group.md, GROUP-18)
+func (c *Client) receiptChat(l lane) omega.ChatID {
+	if l.chat == omega.DirectChat(c.acc.Fingerprint, l.peer) {
+		return omega.ChatID{}
+	}
+	return l.chat
 }
 
 // taken collects what follows from a batch: receipts to send and requests to
@@ -245,6 +256,11 @@ type taken struct {
 	missing  bool            // there is a gap, or something was parked
 	expires  bool            // something has to be erased later
 	doubt    bool            // somebody spoke of a later record than the one at hand
+
+	unproven []*opsIn        // operations of groups whose signers are not known
+	groups   []changedGroup  // groups that changed
+	asked    []*chat.Message // verified ones that ask for something of a group
+	joins    bool            // an invitation came that was asked for
 }
 
 // store takes mails in, in as few transactions as it can: one is cut where a
@@ -349,7 +365,7 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 		return omega.Fingerprint{}, nil
 	}
 	a := &chat.Arrival{
-		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh,
+		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh, Groups: groupCourt{tx, t.c},
 	}
 	r, err := t.judge(ctx, tx, a, env.Sender())
 	if err != nil || r.Verdict != chat.VerdictNeedCert {
@@ -381,7 +397,24 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	if err != nil {
 		return nil, err
 	}
+	if r.Message != nil && r.Message.Content.Group != nil {
+		if err := t.takeGroupNews(ctx, tx, r); err != nil {
+			return nil, err
+		}
+		if r.Verdict == chat.VerdictNeedGroup { // it may have brought what it needs
+			if r, err = receiver.Open(ctx, tx, a); err != nil {
+				return nil, err
+			}
+		}
+	}
 	switch r.Verdict {
+	case chat.VerdictNeedGroup:
+		t.missing = true
+		if err = tx.WantOperations(r.Group, r.Account, a.Now); err == nil {
+			err = parkFor(tx, a, r, sender)
+		}
+	case chat.VerdictGroupKey:
+		err = t.tookGroupKey(ctx, tx, r)
 	case chat.VerdictNeedKey:
 		t.missing = true
 		err = park(tx, a, r, sender)
@@ -393,48 +426,6 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 		t.c.cfg.log().Warn("message refused", "id", a.ID, "sender", sender, "err", r.Reason)
 	}
 	return r, err
-}
-
-// park keeps a message whose key is not here.
-func park(tx *history.Tx, a *chat.Arrival, r *chat.Result, sender omega.Fingerprint) error {
-	p, err := chat.ParsePayload(a.Payload)
-	if err != nil {
-		return err
-	}
-	parked := &history.Parked{Locator: r.Locator, Sequence: p.Sequence, Sender: sender, ID: a.ID, Payload: a.Payload, Received: a.Received}
-	if a.Received.IsZero() {
-		parked.Received = a.Now // it is kept for a time from then on
-	}
-	return tx.Park(parked)
-}
-
-// maxParked is more than history keeps.
-const maxParked = 1 << 16
-
-// unpark opens what waited for a key. What this one does not open waits on.
-func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
-	k := r.Key
-	fresh := r.Track != nil // an old record that comes again brings an old name
-	if fresh && k.Profile != "" && k.From != t.c.acc.Fingerprint {
-		if err := tx.SetPeerName(k.From, k.Profile); err != nil {
-			return err
-		}
-	}
-	parked, err := tx.Parked(r.Locator, maxParked)
-	if err != nil {
-		return err
-	}
-	for _, p := range parked {
-		a := &chat.Arrival{ID: p.ID, Payload: p.Payload, Now: t.c.cfg.now(), Received: p.Received, Fresh: true}
-		opened, err := t.judge(ctx, tx, a, p.Sender)
-		if err == nil && opened.Verdict != chat.VerdictNeedKey {
-			err = tx.Unpark(p.Position)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // message stores a message that is to be shown and notes what follows from one
@@ -465,6 +456,11 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 		}
 		return t.control(tx, m, own)
 	}
+	if m.Content.Kind == chat.KindGroupInvite && m.Verified {
+		if err := t.invited(tx, m); err != nil {
+			return err
+		}
+	}
 	row := &history.Row{Message: *m, Own: own}
 	if own {
 		row.State = clientrpc.StateStored // another device of this account sent it
@@ -476,6 +472,11 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 		if err := tx.Apply(m); err != nil {
 			return err
 		}
+		if m.Peer.IsZero() {
+			if err := t.c.groupRow(tx, m); err != nil {
+				return err
+			}
+		}
 		if !m.Expires().IsZero() {
 			t.expires = true
 			if _, _, err := tx.Expire(t.c.cfg.now(), maxExpired); err != nil { // it may have come too late
@@ -483,19 +484,26 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 			}
 		}
 	}
-	if !own && m.Verified && r.Track != nil {
-		t.receipt(m, r.Track.UpTo())
+	if own || !m.Verified || r.Track == nil {
+		return nil
 	}
+	if m.Peer.IsZero() {
+		tell, err := t.c.tellsOf(tx, m.Chat, maxDelivered)
+		if err != nil || !tell {
+			return err
+		}
+	}
+	t.receipt(m, r.Track.UpTo())
 	return nil
 }
 
 // receipt notes that a message was taken: all up to one sequence were, and
 // beyond a gap those that are named.
 func (t *taken) receipt(m *chat.Message, upTo uint32) {
-	l := lane{m.Chat, m.Peer, m.Device}
+	l := laneOf(m)
 	r := t.receipts[l]
 	if r == nil {
-		r = &chat.Receipt{Device: m.Device}
+		r = &chat.Receipt{Device: m.Device, Chat: t.c.receiptChat(l)}
 		t.receipts[l] = r
 	}
 	r.UpTo = upTo
@@ -516,11 +524,16 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 			return nil
 		}
 		rc := m.Content.Receipt
+		if rc.Chat != (omega.ChatID{}) {
+			return t.c.reach(tx, m, state)
+		}
 		return tx.MarkUpTo(m.Chat, rc.Device, rc.UpTo, rc.IDs, state)
 	case chat.KindState:
 		if own {
 			return t.c.takeSettings(tx, m)
 		}
+	case chat.KindGroup, chat.KindGroupJoin:
+		t.asked = append(t.asked, m)
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
 	}
@@ -553,7 +566,7 @@ func (t *taken) follow(ending context.Context) error {
 			t.c.cfg.log().Warn("receipt not sent", "peer", l.peer, "err", err)
 		}
 	}
-	var errs []error
+	errs := t.followGroups(ending)
 	for _, m := range t.requests {
 		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)

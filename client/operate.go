@@ -13,7 +13,11 @@ import (
 
 // operate submits an operation to the chat of the message that it is about.
 func (c *Client) operate(ctx context.Context, row *history.Row, id omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
-	return c.submit(ctx, row.Peer, letter{id, row.Chat.String(), content, d.Wait, d.Timeout})
+	to, err := c.destOfRow(ctx, row)
+	if err != nil {
+		return nil, err
+	}
+	return c.submit(ctx, to, letter{id, row.Chat.String(), content, d.Wait, d.Timeout})
 }
 
 // version is that of what this account says next of a message. (spec/chat.md,
@@ -39,7 +43,7 @@ func (c *Client) forward(ctx context.Context, p clientrpc.ForwardParams) (*clien
 	if row.Content.Kind != chat.KindText {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.notatext", p.Message), i18n.T("next.othermessage"), nil)
 	}
-	peer, err := c.resolve(ctx, p.To)
+	to, err := c.resolve(ctx, p.To)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +51,7 @@ func (c *Client) forward(ctx context.Context, p clientrpc.ForwardParams) (*clien
 	if content.Forward, err = c.origin(ctx, row, p.HideOrigin); err != nil {
 		return nil, err
 	}
-	return c.submit(ctx, peer, letter{p.ID, p.To, content, p.Wait, p.Timeout})
+	return c.submit(ctx, to, letter{p.ID, p.To, content, p.Wait, p.Timeout})
 }
 
 // origin is where a text comes from: of one that was sent on before, whoever
@@ -191,6 +195,13 @@ func (c *Client) pin(ctx context.Context, p clientrpc.PinParams) (*clientrpc.Sen
 	row, err := c.target(ctx, doing, p.Chat, p.Message)
 	if err != nil {
 		return nil, err
+	}
+	if row.Peer.IsZero() {
+		d, err := c.destOfRow(ctx, row)
+		if err != nil {
+			return nil, err
+		}
+		return c.pinInGroup(ctx, doing, d.group, p)
 	}
 	v, err := c.version(ctx, row, chat.MarkPin, omega.Fingerprint{})
 	if err != nil {

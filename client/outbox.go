@@ -213,6 +213,9 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 		return nil // the session is over; it stays due
 	}
 	peer, all := w.verdict(a)
+	if a.out.Peer.IsZero() && !all.Retry() {
+		peer = omega.CodeOK // a member whom no home knows any more is no reason for a group's message to fail
+	}
 	if peer == omega.CodeDeleted {
 		w.gone = true
 		if err := tx.ForgetChecked(a.out.Peer); err != nil { // see lookForTombstones
@@ -231,6 +234,9 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 			return err
 		}
 	}
+	if err := reduce(tx, a); err != nil {
+		return err
+	}
 	again := w.c.cfg.now().Add(min(minAgain<<min(a.out.Attempts, 10), maxAgain))
 	switch {
 	case !all.Retry():
@@ -239,6 +245,39 @@ func (w *outboxWorker) note(tx *history.Tx, a answer) error {
 		return tx.RetryOutgoing(a.out.Position, again, all.String())
 	}
 	return tx.RetryAside(a.out.Position, again, all.String()) // only the copy for the own devices is left
+}
+
+// reduce leaves only those recipients of a group's envelope who have to get it
+// still.
+func reduce(tx *history.Tx, a answer) error {
+	if !a.out.Peer.IsZero() || len(a.results) == 0 {
+		return nil
+	}
+	env, err := wire.ParseEnvelope(a.out.Envelope)
+	if err != nil {
+		return nil // it is dropped
+	}
+	var left []omega.Fingerprint
+	again := map[uint16]bool{}
+	for _, r := range a.results {
+		again[r.Index] = r.Code.Retry()
+	}
+	for i, fp := range env.Recipients {
+		if again[uint16(i)] {
+			left = append(left, fp)
+		}
+	}
+	if len(left) == 0 || len(left) == env.NumRecipients() {
+		return nil
+	}
+	less := wire.Envelope{
+		Class: wire.ClassText, ID: env.ID(), Lifetime: omega.DefaultLifetime, Sender: env.Sender(), Recipients: left, Payload: env.Payload(),
+	}
+	b, err := less.AppendTo(nil)
+	if err != nil {
+		return err
+	}
+	return tx.ReduceOutgoing(a.out.Position, b)
 }
 
 // verdict splits an answer: what became of the envelope at other accounts, and
@@ -300,8 +339,11 @@ func (w *outboxWorker) sealAside(ctx context.Context) error {
 
 // sealOne seals one of them, or shows it as failed if it never can be.
 func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
-	cert, _, err := w.c.peer(ctx, u.To, peerAge)
-	if err == nil {
+	var cert *pgp.Certificate
+	var err error
+	if u.To.IsZero() {
+		err = w.c.sealGroupAside(ctx, u)
+	} else if cert, _, err = w.c.peer(ctx, u.To, peerAge); err == nil {
 		err = w.c.db.Update(ctx, func(tx *history.Tx) error { return w.c.sealUnsealed(ctx, tx, cert, u) })
 	}
 	why := omega.CodeNotFound
@@ -311,7 +353,7 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	case isCode(err, omega.CodeNotFound):
 	case errors.Is(err, errPeerDeleted):
 		why = omega.CodeDeleted
-	case errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
+	case errors.Is(err, errNotMember), errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
 		why = omega.CodeRefused
 	default:
 		return err
@@ -332,7 +374,7 @@ func putFailed(tx *history.Tx, account, device omega.Fingerprint, u *history.Uns
 	}
 	_, err = tx.PutMessage(&history.Row{
 		Message: chat.Message{
-			ID: u.ID, Chat: omega.DirectChat(account, u.To), Peer: u.To, From: account,
+			ID: u.ID, Chat: chatAside(account, u.Chat, u.To), Peer: u.To, From: account,
 			Device: device, Time: u.Time, Content: content,
 		},
 		Own: true, State: clientrpc.StateFailed, Why: why, Printed: true,

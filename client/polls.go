@@ -28,18 +28,18 @@ func (c *Client) begin(ctx context.Context, p clientrpc.BeginParams) (*clientrpc
 	return c.begun(ctx, i18n.T("doing.list"), p.ID, p.To, &chat.Content{Kind: chat.KindList, Text: p.Title}, p.Delivery)
 }
 
-func (c *Client) begun(ctx context.Context, doing i18n.Text, id omega.ID, to string, content *chat.Content, d clientrpc.Delivery) (*clientrpc.SendResult, error) {
-	if err := checkLetter(doing, id, d.Wait); err != nil {
+func (c *Client) begun(ctx context.Context, doing i18n.Text, id omega.ID, to string, content *chat.Content, delivery clientrpc.Delivery) (*clientrpc.SendResult, error) {
+	if err := checkLetter(doing, id, delivery.Wait); err != nil {
 		return nil, err
 	}
 	if err := CheckText(doing, content.Text, int64(len(content.Text))); err != nil {
 		return nil, err
 	}
-	peer, err := c.resolve(ctx, to)
+	d, err := c.resolve(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	return c.submit(ctx, peer, letter{id, to, content, d.Wait, d.Timeout})
+	return c.submit(ctx, d, letter{id, to, content, delivery.Wait, delivery.Timeout})
 }
 
 // answerable finds a poll or list that is open.

@@ -153,7 +153,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 			for _, row := range c.confirmed(rows) {
 				printed = append(printed, row.Position)
 				if row.Verified && !row.Content.Kind.Operation() {
-					l := lane{row.Chat, row.Peer, row.Device}
+					l := laneOf(&row.Message)
 					read[l] = append(read[l], id)
 					marks = noteRead(marks, row.Chat, row.Device, row.Sequence)
 				}
@@ -163,6 +163,9 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 			return err
 		}
 		if err := keepToOneself(tx, read); err != nil {
+			return err
+		}
+		if err := c.keepFromMany(tx, read); err != nil {
 			return err
 		}
 		return c.changeIn(ctx, tx, marks)
@@ -179,7 +182,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 	c.changed.notify() // others may wait for these
 	for l, ids := range read {
 		for part := range slices.Chunk(ids, chat.MaxIDs) {
-			content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: l.device, IDs: part}}
+			content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: l.device, IDs: part, Chat: c.receiptChat(l)}}
 			if err := c.sendControl(ctx, l.peer, content); err != nil {
 				c.cfg.log().Warn("read receipt not sent", "peer", l.peer, "err", err)
 			}
@@ -195,6 +198,23 @@ func keepToOneself(tx *history.Tx, read map[lane][]omega.ID) error {
 		maps.DeleteFunc(read, func(l lane, _ []omega.ID) bool { return string(l.chat[:]) == string(s.Subject) })
 	}
 	return err
+}
+
+// keepFromMany leaves out groups that are too large for receipts.
+func (c *Client) keepFromMany(tx *history.Tx, read map[lane][]omega.ID) error {
+	for l := range read {
+		if c.receiptChat(l) == (omega.ChatID{}) {
+			continue
+		}
+		tell, err := c.tellsOf(tx, l.chat, maxRead)
+		if err != nil {
+			return err
+		}
+		if !tell {
+			delete(read, l)
+		}
+	}
+	return nil
 }
 
 // confirmed returns those of the messages with one id that somebody was given and
@@ -221,11 +241,10 @@ func (c *Client) chatID(doing i18n.Text, text string) (omega.ChatID, error) {
 	if fp, err := omega.ParseFingerprint(text); err == nil {
 		return omega.DirectChat(c.acc.Fingerprint, fp), nil
 	}
-	id, err := omega.ParseChatID(text)
-	if err != nil {
-		return id, fail(clientrpc.CodeUsage, doing, i18n.T("why.notaccount", text), i18n.T("next.list"), nil)
+	if id, err := omega.ParseChatID(text); err == nil {
+		return id, nil
 	}
-	return id, nil
+	return c.groupNamed(doing, text)
 }
 
 func noChat(doing i18n.Text, text string, err error) error {

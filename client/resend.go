@@ -8,6 +8,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/history"
 )
 
@@ -72,6 +73,11 @@ func (c *Client) resend(ctx context.Context, m *chat.Message, given answers) err
 		if n, err := tx.CountOutgoing(); err != nil || n > maxBacklog {
 			return err
 		}
+		if !m.Content.Resend.Locator.IsZero() {
+			if err := c.answerLocator(ctx, tx, m, given); err != nil {
+				return err
+			}
+		}
 		rows, err := c.requested(ctx, tx, m)
 		if err != nil {
 			return err
@@ -80,17 +86,7 @@ func (c *Client) resend(ctx context.Context, m *chat.Message, given answers) err
 			if !given.may(repetition{m.Device, row.Chat, row.Sequence}, c.cfg.now()) {
 				continue
 			}
-			content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, m.From))
-			if err != nil {
-				return err
-			}
-			var id omega.ID
-			if _, err := c.cfg.rand().Read(id[:]); err != nil {
-				return err
-			}
-			if err := c.seal(ctx, tx, cert, id, content); errors.Is(err, chat.ErrTooLarge) {
-				continue // the others are still worth sending
-			} else if err != nil {
+			if err := c.sealAgain(ctx, tx, cert, row); err != nil {
 				return err
 			}
 		}
@@ -126,7 +122,7 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 			return nil, err
 		}
 		for _, k := range keys {
-			if k.Device != c.acc.Device || !canRead(k, m.From) {
+			if k.Device != c.acc.Device || k.Group != nil || !canRead(k, m.From) {
 				continue
 			}
 			chatID, device = k.Chat, k.Device
@@ -153,9 +149,29 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 		if len(row.Transcript) == 0 {
 			continue // it was taken back, and nothing of it is here
 		}
-		if row.Peer == m.From || m.From == c.acc.Fingerprint {
+		may := row.Peer == m.From || m.From == c.acc.Fingerprint
+		if row.Peer.IsZero() && !may {
+			if may, err = c.mayHave(ctx, tx, row, m.From); err != nil {
+				return nil, err
+			}
+		}
+		if may {
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
+}
+
+// mayHave reports whether an account was in a group when a message was sent there.
+func (c *Client) mayHave(ctx context.Context, tx *history.Tx, row *history.Row, who omega.Fingerprint) (bool, error) {
+	id, err := tx.Group(ctx, row.Chat)
+	if err != nil || id == (chat.Hash{}) {
+		return false, err
+	}
+	l, err := c.groupIn(tx, id)
+	if err != nil {
+		return false, err
+	}
+	joined := l.joined(who)
+	return l.State().Role(who) > group.RoleNone && !joined.IsZero() && !row.Time.Before(joined.Add(-omega.ClockTolerance)), nil
 }

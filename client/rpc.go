@@ -84,8 +84,31 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Pin, "doing.pinning", (*Client).pin)
 	handle(m, clientrpc.Pinned, "doing.reading", (*Client).pinned)
 	handle(m, clientrpc.Show, "doing.reading", (*Client).message)
+	handleGroups(m)
 	return m
 }()
+
+// handleGroups adds the methods about groups.
+func handleGroups(m map[string]call) {
+	handle(m, clientrpc.CreateGroup, "doing.groups", (*Client).createGroup)
+	handle(m, clientrpc.Groups, "doing.groups", (*Client).listGroups)
+	handle(m, clientrpc.ShowGroup, "doing.groups", (*Client).showGroupInfo)
+	handle(m, clientrpc.InviteGroup, "doing.groupinvite", (*Client).invite)
+	handle(m, clientrpc.AcceptGroup, "doing.groupaccept", (*Client).acceptGroup)
+	handle(m, clientrpc.LeaveGroup, "doing.groupleave", (*Client).leaveGroup)
+	handle(m, clientrpc.RemoveGroup, "doing.groupremove", (*Client).removeMembers)
+	handle(m, clientrpc.UnbanGroup, "doing.groupremove", (*Client).unban)
+	handle(m, clientrpc.RoleGroup, "doing.grouprole", (*Client).setRole)
+	handle(m, clientrpc.ProfileGroup, "doing.groupprofile", (*Client).setProfile)
+	handle(m, clientrpc.PolicyGroup, "doing.grouppolicy", (*Client).setPolicy)
+	handle(m, clientrpc.RedactGroup, "doing.remove", (*Client).redactMessages)
+	handle(m, clientrpc.EndGroup, "doing.groupdissolve", (*Client).endGroup)
+	handle(m, clientrpc.LinkGroup, "doing.grouplink", (*Client).linkGroup)
+	handle(m, clientrpc.JoinGroup, "doing.groupjoin", (*Client).joinGroup)
+	handle(m, clientrpc.GroupRequests, "doing.grouprequests", (*Client).groupRequests)
+	handle(m, clientrpc.ApproveGroup, "doing.grouprequests", (*Client).approveGroup)
+	handle(m, clientrpc.Reach, "doing.reading", (*Client).reached)
+}
 
 // Handle runs one call that came over a pipe.
 func (c *Client) Handle(ctx context.Context, method string, params []byte) (any, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
@@ -14,7 +13,7 @@ import (
 
 // schedule keeps a text until it is to be sent. The outbox seals it then: under
 // the key, and for the devices, of that time.
-func (c *Client) schedule(ctx context.Context, peer omega.Fingerprint, p clientrpc.SendParams, content *chat.Content) (*clientrpc.SendResult, error) {
+func (c *Client) schedule(ctx context.Context, d dest, p clientrpc.SendParams, content *chat.Content) (*clientrpc.SendResult, error) {
 	doing, now := i18n.T("doing.send", p.To), c.cfg.now()
 	if p.At.Sub(now) > clientrpc.MaxAhead {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.farahead", clientrpc.MaxAhead), i18n.T("next.sooner"), nil)
@@ -23,7 +22,7 @@ func (c *Client) schedule(ctx context.Context, peer omega.Fingerprint, p clientr
 	if err != nil {
 		return nil, err
 	}
-	out := &clientrpc.SendResult{ID: p.ID, Chat: omega.DirectChat(c.acc.Fingerprint, peer), State: clientrpc.StateScheduled}
+	out := &clientrpc.SendResult{ID: p.ID, Chat: c.chatAt(d), State: clientrpc.StateScheduled}
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		row, err := tx.Message(p.ID)
 		if err == nil { // the call is repeated, and its time has come
@@ -40,7 +39,7 @@ func (c *Client) schedule(ctx context.Context, peer omega.Fingerprint, p clientr
 		if len(list) >= clientrpc.MaxScheduled {
 			return fail(clientrpc.CodeRefused, doing, i18n.T("why.manyscheduled", clientrpc.MaxScheduled), i18n.T("next.scheduled"), nil)
 		}
-		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: peer, Text: content.Text, Content: raw, Time: now, Due: p.At})
+		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: d.peer, Chat: c.groupChat(d), Text: content.Text, Content: raw, Time: now, Due: p.At})
 	})
 	c.queued.notify() // the outbox looks when the next one is due
 	return out, err
@@ -52,7 +51,7 @@ func (c *Client) scheduled(ctx context.Context, _ clientrpc.None) (clientrpc.Sch
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.Scheduled(c.cfg.now())
 		for _, u := range list {
-			out.Texts = append(out.Texts, clientrpc.ScheduledText{ID: u.ID, To: u.To, Text: u.Text, At: u.Due})
+			out.Texts = append(out.Texts, clientrpc.ScheduledText{ID: u.ID, To: u.To, Chat: chatAside(c.acc.Fingerprint, u.Chat, u.To), Text: u.Text, At: u.Due})
 		}
 		return err
 	})

@@ -37,6 +37,15 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if err := c.showAnswers(tx, r, &m); err != nil {
 		return m, err
 	}
+	if m.Mentioned, err = c.mentioned(tx, r); err != nil {
+		return m, err
+	}
+	if err := c.showReach(tx, r, &m); err != nil {
+		return m, err
+	}
+	if g := r.Content.Group; g != nil && r.Content.Kind == chat.KindGroupInvite {
+		m.Group = g.ID.String()
+	}
 	err = showOperation(tx, r, &m)
 	return m, err
 }

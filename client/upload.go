@@ -115,7 +115,7 @@ func (c *Client) putFailedMedia(tx *history.Tx, p *history.Pending, why omega.Co
 	}
 	_, err = tx.PutMessage(&history.Row{
 		Message: chat.Message{
-			ID: p.ID, Chat: omega.DirectChat(c.acc.Fingerprint, p.To), Peer: p.To, From: c.acc.Fingerprint, Device: c.acc.Device, Time: p.Time, Content: content,
+			ID: p.ID, Chat: chatAside(c.acc.Fingerprint, p.Chat, p.To), Peer: p.To, From: c.acc.Fingerprint, Device: c.acc.Device, Time: p.Time, Content: content,
 		},
 		Own: true, State: clientrpc.StateFailed, Why: why.String(), Printed: true,
 	})
@@ -138,12 +138,16 @@ func (c *Client) uploadMessage(ctx context.Context, s *session, p *history.Pendi
 	for i := range items {
 		items[i].Servers = at[items[i].Ref.Name]
 	}
+	final := chat.NewMedia(content.Text, items, content.Unsigned)
+	if p.To.IsZero() {
+		return c.sealGroupMedia(ctx, p, final)
+	}
 	cert, _, err := c.peer(ctx, p.To, peerAge)
 	if err != nil {
 		return err
 	}
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if err := c.seal(ctx, tx, cert, p.ID, chat.NewMedia(content.Text, items, content.Unsigned)); err != nil {
+		if err := c.seal(ctx, tx, cert, p.ID, final); err != nil {
 			return err
 		}
 		return tx.RemovePending(p.ID)

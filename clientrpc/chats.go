@@ -17,6 +17,7 @@ var (
 // Kinds of chats.
 const (
 	ChatDirect   = "direct"
+	ChatGroup    = "group"    // of a group, or a channel
 	ChatSaved    = "saved"    // the account's with itself: saved messages
 	ChatImported = "imported" // from a file of another messenger: nobody can write there
 )
@@ -24,7 +25,7 @@ const (
 // A Chat in the list of chats.
 type Chat struct {
 	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct, saved, imported
+	Kind   string            `json:"kind"` // direct, group, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
 	Unread int               `json:"unread"` // by this account on any device

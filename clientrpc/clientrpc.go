@@ -154,6 +154,7 @@ type ConfirmParams struct {
 const (
 	ProblemSignature = "signature"
 	ProblemReplay    = "replay"
+	ProblemMember    = "member"
 	ProblemForwarded = "forwarded"
 	ProblemClock     = "clock"
 	ProblemDevice    = "device"
@@ -176,6 +177,11 @@ type Message struct {
 	State    string            `json:"state,omitempty"` // of one's own messages
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
+
+	Mentioned bool   `json:"mentioned,omitempty"` // it calls this account, which is told even in a muted chat
+	Delivered int    `json:"delivered,omitempty"` // of one's own in a group: how many accounts took it
+	ReadBy    int    `json:"read_by,omitempty"`   // and how many read it
+	Group     string `json:"group,omitempty"`     // of an invitation: which group it is to
 
 	Entities  []Entity   `json:"entities,omitempty"`
 	Reply     *Reply     `json:"reply,omitempty"`

@@ -22,7 +22,8 @@ const (
 // A ScheduledText waits for its time.
 type ScheduledText struct {
 	ID   omega.ID          `json:"id"`
-	To   omega.Fingerprint `json:"to"`
+	To   omega.Fingerprint `json:"to"` // empty in a group
+	Chat omega.ChatID      `json:"chat"`
 	Text string            `json:"text"`
 	At   time.Time         `json:"at"`
 }

@@ -15,10 +15,14 @@ type Chat struct {
 	Last   *Row   // nil if nothing was ever shown
 
 	Imported bool // from another messenger: nobody can write there
+	Group    bool // of a group: there is no peer
 }
 
-// kindDirect is the only kind of chat of this version.
-const kindDirect = 1
+// Kinds of chats; that of imported ones is kindImported.
+const (
+	kindDirect = 1
+	kindGroup  = 3
+)
 
 // chatNumber returns the row of a chat and makes it if there is none.
 func (tx *Tx) chatNumber(c omega.ChatID, peer omega.Fingerprint) (number int64, err error) {
@@ -66,7 +70,7 @@ func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 		if err := scan(&id, &peer, &c.Name, &c.Unread, &position, &kind); err != nil {
 			return err
 		}
-		c.Imported = kind == kindImported
+		c.Imported, c.Group = kind == kindImported, kind == kindGroup
 		if err := fill(c.ID[:], id); err != nil {
 			return err
 		}

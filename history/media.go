@@ -10,20 +10,21 @@ import (
 // A Pending message waits until its blobs are at the servers.
 type Pending struct {
 	ID       omega.ID
-	To       omega.Fingerprint
-	Content  []byte // encoded chat.Content
+	To       omega.Fingerprint // zero in a group
+	Chat     omega.ChatID      // of a group; zero: the direct one with To
+	Content  []byte            // encoded chat.Content
 	Time     time.Time
 	Attempts int
 	Next     time.Time // when it is tried again; zero: now
 	Why      string    // code of the last failure
 }
 
-const selectPending = `SELECT id, peer, content, time, attempts, next, why FROM pending `
+const selectPending = `SELECT id, peer, content, time, attempts, next, why, chat FROM pending `
 
 // AddPending appends one; the same id again changes nothing.
 func (tx *Tx) AddPending(p *Pending) error {
-	_, err := tx.exec("keep message "+p.ID.String(), `INSERT INTO pending (id, peer, content, time) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
-		p.ID[:], address(p.To), blob(p.Content), millis(p.Time))
+	_, err := tx.exec("keep message "+p.ID.String(), `INSERT INTO pending (id, peer, content, time, chat) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		p.ID[:], address(p.To), blob(p.Content), millis(p.Time), chatColumn(p.Chat))
 	return err
 }
 
@@ -52,14 +53,17 @@ func (tx *Tx) PendingMessage(id omega.ID) (p Pending, err error) {
 }
 
 func scanPending(scan func(...any) error) (p Pending, err error) {
-	var id, peer []byte
+	var id, peer, group []byte
 	var at, next int64
-	if err = scan(&id, &peer, &p.Content, &at, &p.Attempts, &next, &p.Why); err != nil {
+	if err = scan(&id, &peer, &p.Content, &at, &p.Attempts, &next, &p.Why, &group); err != nil {
 		return p, err
 	}
 	p.Time, p.Next = readTime(at), readTime(next)
 	if err = fill(p.ID[:], id); err == nil {
 		p.To, err = readAddress(peer)
+	}
+	if err == nil {
+		p.Chat, err = readChat(group)
 	}
 	return p, err
 }

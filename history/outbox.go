@@ -86,6 +86,13 @@ func (tx *Tx) RetryAside(position int64, next time.Time, why string) error {
 	return err
 }
 
+// ReduceOutgoing replaces an envelope by one for fewer recipients: those that
+// have it need not get it again.
+func (tx *Tx) ReduceOutgoing(position int64, envelope []byte) error {
+	_, err := tx.exec("reduce envelope", `UPDATE outgoing SET envelope = ? WHERE position = ?`, blob(envelope), position)
+	return err
+}
+
 // RetryAll makes every envelope due.
 func (tx *Tx) RetryAll(now time.Time) error {
 	_, err := tx.exec("make the outbox due", `UPDATE outgoing SET next = ?1 WHERE next > ?1`, millis(now))
@@ -110,7 +117,8 @@ func (tx *Tx) CountOutgoing() (n int, err error) {
 type Unsealed struct {
 	Position int64
 	ID       omega.ID
-	To       omega.Fingerprint
+	To       omega.Fingerprint // zero in a group
+	Chat     omega.ChatID      // of a group; zero: the direct one with To
 	Text     string
 	Content  []byte // encoded; empty if there is nothing but text
 	Time     time.Time
@@ -119,12 +127,27 @@ type Unsealed struct {
 
 // AddUnsealed appends a message; the same id again changes nothing.
 func (tx *Tx) AddUnsealed(u *Unsealed) error {
-	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time, content, due) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time), blob(u.Content), millis(u.Due))
+	_, err := tx.exec("keep message "+u.ID.String(), `INSERT INTO unsealed (id, peer, text, time, content, due, chat) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO NOTHING`, u.ID[:], address(u.To), u.Text, millis(u.Time), blob(u.Content), millis(u.Due), chatColumn(u.Chat))
 	return err
 }
 
-const selectUnsealed = `SELECT position, id, peer, text, time, content, due FROM unsealed `
+// chatColumn is the stored form of a group's chat; none is empty.
+func chatColumn(c omega.ChatID) []byte {
+	if c == (omega.ChatID{}) {
+		return []byte{}
+	}
+	return c[:]
+}
+
+func readChat(b []byte) (c omega.ChatID, err error) {
+	if len(b) > 0 {
+		err = fill(c[:], b)
+	}
+	return c, err
+}
+
+const selectUnsealed = `SELECT position, id, peer, text, time, content, due, chat FROM unsealed `
 
 // Unsealed returns at most n of those that are due, oldest first.
 func (tx *Tx) Unsealed(now time.Time, n int) ([]Unsealed, error) {
@@ -144,9 +167,9 @@ func (tx *Tx) Scheduled(now time.Time) ([]Unsealed, error) {
 func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {
 	err = tx.rows("read messages to seal", query, args, func(scan func(...any) error) error {
 		var u Unsealed
-		var id, peer []byte
+		var id, peer, group []byte
 		var at, due int64
-		if err := scan(&u.Position, &id, &peer, &u.Text, &at, &u.Content, &due); err != nil {
+		if err := scan(&u.Position, &id, &peer, &u.Text, &at, &u.Content, &due, &group); err != nil {
 			return err
 		}
 		u.Time, u.Due = readTime(at), readTime(due)
@@ -154,6 +177,9 @@ func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {
 			return err
 		}
 		if u.To, err = readAddress(peer); err != nil {
+			return err
+		}
+		if u.Chat, err = readChat(group); err != nil {
 			return err
 		}
 		out = append(out, u)

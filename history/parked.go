@@ -56,17 +56,24 @@ func (tx *Tx) trimParked(most, mostBytes int64) error {
 	}
 }
 
-// Parked returns at most n envelopes with this locator, oldest first.
+// Parked returns at most n envelopes that wait for the key of this locator,
+// oldest first.
 func (tx *Tx) Parked(l chat.Locator, n int) (out []Parked, err error) {
-	err = tx.rows("read parked envelopes", `SELECT position, sequence, sender, id, payload, received FROM parked
-		WHERE locator = ? ORDER BY position LIMIT ?`, []any{l[:], n}, func(scan func(...any) error) error {
-		p := Parked{Locator: l}
-		var sender, id []byte
+	return tx.parked(`WHERE locator = ? AND grp = x'' ORDER BY position LIMIT ?`, l[:], n)
+}
+
+func (tx *Tx) parked(where string, args ...any) (out []Parked, err error) {
+	err = tx.rows("read parked envelopes", `SELECT position, locator, sequence, sender, id, payload, received FROM parked `+where, args, func(scan func(...any) error) error {
+		p := Parked{}
+		var locator, sender, id []byte
 		var seq, at int64
-		if err := scan(&p.Position, &seq, &sender, &id, &p.Payload, &at); err != nil {
+		if err := scan(&p.Position, &locator, &seq, &sender, &id, &p.Payload, &at); err != nil {
 			return err
 		}
 		p.Sequence, p.Received = uint32(seq), readTime(at)
+		if err := fill(p.Locator[:], locator); err != nil {
+			return err
+		}
 		if err := fill(p.ID[:], id); err != nil {
 			return err
 		}
@@ -93,7 +100,7 @@ func (tx *Tx) WantedKeys(n int) (out []WantedKey, err error) {
 		locator chat.Locator
 	}
 	at := map[name]int{}
-	err = tx.rows("read wanted keys", `SELECT sender, locator, sequence FROM parked ORDER BY position LIMIT ?`, []any{n}, func(scan func(...any) error) error {
+	err = tx.rows("read wanted keys", `SELECT sender, locator, sequence FROM parked WHERE grp = x'' ORDER BY position LIMIT ?`, []any{n}, func(scan func(...any) error) error {
 		var k name
 		var sender, locator []byte
 		var seq int64

@@ -200,6 +200,7 @@ func (c *core) list() []Device {
 			Added:      s.binding.created,
 			Expires:    earlier(s.binding.expiryOf(s.key), e.binding.expiryOf(e.key)),
 			Revoked:    s.revocation != nil || e.revocation != nil,
+			RevokedAt:  revokedAt(s.revocation, e.revocation),
 		})
 	}
 	slices.SortFunc(list, func(a, b Device) int {
@@ -214,4 +215,14 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// revokedAt is the time of the first revocation that there is.
+func revokedAt(list ...*signature) (at time.Time) {
+	for _, s := range list {
+		if s != nil && (at.IsZero() || s.created.Before(at)) {
+			at = s.created
+		}
+	}
+	return at
 }

@@ -89,6 +89,7 @@ type Device struct {
 	Added      time.Time // creation time of the signing subkey's binding
 	Expires    time.Time // zero: never
 	Revoked    bool      // the primary key revoked either subkey
+	RevokedAt  time.Time // when, by its own word; zero: it did not
 }
 
 // Active reports whether the device may speak for the account at time now.

@@ -26,6 +26,7 @@ type Record struct {
 	Signer    omega.Fingerprint // signing subkey that the signature names
 	Time      time.Time         // when it says that it was made, in seconds
 	Sig       Compact
+	Sealed    []byte // the packet that Key opens, as WrapRecord takes it
 }
 
 // SealRecord signs plaintext with an EdDSA key at time t and encrypts both
@@ -33,9 +34,21 @@ type Record struct {
 // most, and the whole is omega.MaxEnvelope octets at most. gpg -d opens the
 // result and verifies it. (spec/chat.md, CHAT-3)
 func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, key, plaintext []byte, t time.Time) ([]byte, error) {
-	if len(to) > maxRecordWraps {
-		return nil, fmt.Errorf("seal record: %w: %d recipients", ErrPolicy, len(to))
+	wraps, err := wrapKey(rand, to, key)
+	if err != nil {
+		return nil, err
 	}
+	sealed, err := SignRecord(ctx, rand, s, key, plaintext, t)
+	if err != nil {
+		return nil, err
+	}
+	return joinRecord(wraps, sealed)
+}
+
+// SignRecord makes the part of a record that is the same for all who can read
+// it: the packet with the signed text, under the session key. WrapRecord puts
+// the wraps before it, as often as there are new readers.
+func SignRecord(ctx context.Context, rand io.Reader, s Signer, key, plaintext []byte, t time.Time) ([]byte, error) {
 	if s.Public().alg != EdDSA {
 		return nil, fmt.Errorf("seal record: %w: signing key is %s", ErrPolicy, s.Public().alg)
 	}
@@ -43,7 +56,28 @@ func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, 
 	if err != nil {
 		return nil, fmt.Errorf("seal record: %w", err)
 	}
-	msg := make([]byte, 0, len(to)*pkeskSize+len(inner)+seipdOverhead+6)
+	sealed, err := sealSEIPD(nil, rand, key, inner)
+	if err != nil {
+		return nil, fmt.Errorf("seal record: %w", err)
+	}
+	return sealed, nil
+}
+
+// WrapRecord makes a record of the packet that SignRecord made, or that a Record
+// came with, and its session key, wrapped for every key in to.
+func WrapRecord(rand io.Reader, to []*PublicKey, key, sealed []byte) ([]byte, error) {
+	wraps, err := wrapKey(rand, to, key)
+	if err != nil {
+		return nil, err
+	}
+	return joinRecord(wraps, sealed)
+}
+
+func wrapKey(rand io.Reader, to []*PublicKey, key []byte) ([]byte, error) {
+	if len(to) > maxRecordWraps {
+		return nil, fmt.Errorf("seal record: %w: %d recipients", ErrPolicy, len(to))
+	}
+	msg := make([]byte, 0, len(to)*pkeskSize+1024)
 	for _, k := range to {
 		wrap, err := SealSessionKey(rand, k, key)
 		if err != nil {
@@ -51,9 +85,11 @@ func SealRecord(ctx context.Context, rand io.Reader, s Signer, to []*PublicKey, 
 		}
 		msg = append(msg, wrap...)
 	}
-	if msg, err = sealSEIPD(msg, rand, key, inner); err != nil {
-		return nil, fmt.Errorf("seal record: %w", err)
-	}
+	return msg, nil
+}
+
+func joinRecord(wraps, sealed []byte) ([]byte, error) {
+	msg := append(wraps, sealed...)
 	if len(msg) > maxRecord {
 		return nil, fmt.Errorf("seal record: %w: %d octets", ErrPolicy, len(msg))
 	}
@@ -81,7 +117,11 @@ func OpenRecord(ctx context.Context, d Decrypter, msg []byte) (*Record, error) {
 		if err != nil {
 			continue
 		}
-		return readRecord(key, inner)
+		r, err := readRecord(key, inner)
+		if err == nil {
+			r.Sealed = packetOf(msg, sealed)
+		}
+		return r, err
 	}
 	return nil, fmt.Errorf("open record: %w", ErrDecrypt)
 }
@@ -105,6 +145,15 @@ func splitEncrypted(msg []byte, k *PublicKey, max int) (wraps [][]byte, sealed [
 		}
 		msg = rest
 	}
+}
+
+// packetOf returns the last packet of msg, of which body is the body.
+func packetOf(msg, body []byte) []byte {
+	head := appendLength([]byte{0xC0 | tagSEIPD}, len(body))
+	if i := len(msg) - len(body) - len(head); i >= 0 && bytes.Equal(msg[i:i+len(head)], head) {
+		return bytes.Clone(msg[i:])
+	}
+	return append(head, body...) // its length was written in another form
 }
 
 // readRecord reads what was encrypted.

@@ -25,6 +25,8 @@ func (a *app) body(m clientrpc.Message) string {
 	switch m.Kind {
 	case kindText, kindMedia, "poll", "list":
 		return a.textBody(m)
+	case "group-invite":
+		return a.text("message.groupinvite", safe(m.Text), m.Group)
 	case "edit":
 		return a.text("message.edit", targets(m)) + "\n" + safe(m.Text)
 	case "delete":
@@ -69,6 +71,9 @@ func (a *app) textBody(m clientrpc.Message) string {
 		return a.text("message.gone")
 	}
 	var lines []string
+	if m.Mentioned {
+		lines = append(lines, a.text("message.mentioned"))
+	}
 	if f := m.Forward; f != nil {
 		lines = append(lines, a.forwardLine(f))
 	}

@@ -63,7 +63,11 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 	if a.json {
 		return a.line(ch)
 	}
-	parts := []string{ch.ID.String(), ch.Peer.String(), safe(ch.Name)}
+	peer := ch.Peer.String()
+	if ch.Kind == clientrpc.ChatGroup {
+		peer = a.text("chat.group")
+	}
+	parts := []string{ch.ID.String(), peer, safe(ch.Name)}
 	note := func(on bool, text string) {
 		if on {
 			parts = append(parts, text)

@@ -172,7 +172,9 @@ func (a *app) message(m clientrpc.Message) {
 	if m.Imported {
 		mark = a.text("label.imported")
 	}
-	if m.State == clientrpc.StateRead {
+	if m.Delivered > 0 {
+		mark += " " + a.text("message.reach", m.ReadBy, m.Delivered)
+	} else if m.State == clientrpc.StateRead {
 		mark += " " + a.text("state.read")
 	}
 	if m.Problem != "" {

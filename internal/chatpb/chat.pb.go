@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 541e0892e43012b431831713de453ce060c4305539e57a2c52489d7a85bbb939
+// source sha256: ec387016c46615bf8da29c62f628466034f26c29c73feb8974837633825b2d54
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -46,6 +46,7 @@ type Content struct {
 	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`                                  // kind "text"
 	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`                                        // kind "poll": the text asks, lines "Option: …" are the answers
 	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`                                          // kind "pin"
+	Group         *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
 	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
 	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
 	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
@@ -196,6 +197,13 @@ func (x *Content) GetPoll() *Poll {
 func (x *Content) GetPin() *Pin {
 	if x != nil {
 		return x.Pin
+	}
+	return nil
+}
+
+func (x *Content) GetGroup() *Group {
+	if x != nil {
+		return x.Group
 	}
 	return nil
 }
@@ -690,6 +698,7 @@ type Receipt struct {
 	Device        []byte                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`          // fingerprint of the device that sent the messages
 	UpTo          uint32                 `protobuf:"varint,2,opt,name=up_to,json=upTo,proto3" json:"up_to,omitempty"` // everything up to this sequence; 0 if unsaid
 	Ids           [][]byte               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`                // and these, 16 octets each
+	Chat          []byte                 `protobuf:"bytes,4,opt,name=chat,proto3" json:"chat,omitempty"`              // 16: of the group that it is about; empty is the chat that the receipt travels in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -741,6 +750,13 @@ func (x *Receipt) GetUpTo() uint32 {
 func (x *Receipt) GetIds() [][]byte {
 	if x != nil {
 		return x.Ids
+	}
+	return nil
+}
+
+func (x *Receipt) GetChat() []byte {
+	if x != nil {
+		return x.Chat
 	}
 	return nil
 }
@@ -1472,12 +1488,89 @@ func (x *MediaItem) GetThumbSize() uint32 {
 	return 0
 }
 
+// Group is what a message says of a group (spec/group.md, GROUP-16).
+type Group struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                 // 32: the group; empty in its own chat
+	Heads         [][]byte               `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`           // 32 each: what the sender knows of it
+	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"` // as they travel, each after its past
+	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`              // please tell what these heads lack
+	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`         // 16: of the link that the sender joins by
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Group) Reset() {
+	*x = Group{}
+	mi := &file_proto_chat_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Group) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Group) ProtoMessage() {}
+
+func (x *Group) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Group.ProtoReflect.Descriptor instead.
+func (*Group) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Group) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Group) GetHeads() [][]byte {
+	if x != nil {
+		return x.Heads
+	}
+	return nil
+}
+
+func (x *Group) GetOperations() [][]byte {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *Group) GetAsk() bool {
+	if x != nil {
+		return x.Ask
+	}
+	return false
+}
+
+func (x *Group) GetTicket() []byte {
+	if x != nil {
+		return x.Ticket
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xae\a\n" +
+	"omega.chat\"\xe9\a\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1495,7 +1588,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x05media\x18\r \x03(\v2\x15.omega.chat.MediaItemR\x05media\x12-\n" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
 	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
-	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12\x1a\n" +
+	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12'\n" +
+	"\x05group\x18\x13 \x01(\v2\x11.omega.chat.GroupR\x05group\x12\x1a\n" +
 	"\blifetime\x18\x16 \x01(\rR\blifetime\x12$\n" +
 	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
 	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
@@ -1503,7 +1597,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
 	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x12<\n" +
-	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
+	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -1531,11 +1625,12 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x03Pin\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x16\n" +
-	"\x06pinned\x18\x03 \x01(\bR\x06pinned\"H\n" +
+	"\x06pinned\x18\x03 \x01(\bR\x06pinned\"\\\n" +
 	"\aReceipt\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x13\n" +
 	"\x05up_to\x18\x02 \x01(\rR\x04upTo\x12\x10\n" +
-	"\x03ids\x18\x03 \x03(\fR\x03ids\"s\n" +
+	"\x03ids\x18\x03 \x03(\fR\x03ids\x12\x12\n" +
+	"\x04chat\x18\x04 \x01(\fR\x04chat\"s\n" +
 	"\rResendRequest\x12\x16\n" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x12\n" +
 	"\x04chat\x18\x02 \x01(\fR\x04chat\x12\x1c\n" +
@@ -1591,7 +1686,15 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
 	"\n" +
-	"thumb_size\x18\r \x01(\rR\tthumbSizeB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"thumb_size\x18\r \x01(\rR\tthumbSize\"w\n" +
+	"\x05Group\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
+	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
+	"\n" +
+	"operations\x18\x03 \x03(\fR\n" +
+	"operations\x12\x10\n" +
+	"\x03ask\x18\x04 \x01(\bR\x03ask\x12\x16\n" +
+	"\x06ticket\x18\x05 \x01(\fR\x06ticketB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1605,7 +1708,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1627,6 +1730,7 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Entry)(nil),         // 17: omega.chat.Entry
 	(*Close)(nil),         // 18: omega.chat.Close
 	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
+	(*Group)(nil),         // 20: omega.chat.Group
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1641,20 +1745,21 @@ var file_proto_chat_proto_depIdxs = []int32{
 	3,  // 9: omega.chat.Content.forward:type_name -> omega.chat.Forward
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	11, // 12: omega.chat.Content.view:type_name -> omega.chat.View
-	13, // 13: omega.chat.Content.state:type_name -> omega.chat.State
-	16, // 14: omega.chat.Content.vote:type_name -> omega.chat.Vote
-	17, // 15: omega.chat.Content.entry:type_name -> omega.chat.Entry
-	18, // 16: omega.chat.Content.close:type_name -> omega.chat.Close
-	19, // 17: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
-	12, // 18: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 19: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	14, // 20: omega.chat.State.settings:type_name -> omega.chat.Setting
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	20, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
+	11, // 13: omega.chat.Content.view:type_name -> omega.chat.View
+	13, // 14: omega.chat.Content.state:type_name -> omega.chat.State
+	16, // 15: omega.chat.Content.vote:type_name -> omega.chat.Vote
+	17, // 16: omega.chat.Content.entry:type_name -> omega.chat.Entry
+	18, // 17: omega.chat.Content.close:type_name -> omega.chat.Close
+	19, // 18: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
+	12, // 19: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 20: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 21: omega.chat.State.settings:type_name -> omega.chat.Setting
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1668,7 +1773,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

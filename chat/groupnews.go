@@ -1,0 +1,71 @@
+package chat
+
+import (
+	"github.com/omega-im/omega/internal/chatpb"
+)
+
+// Limits of what one message says of a group. (spec/group.md, GROUP-16)
+const (
+	MaxHeads      = 16  // that one message or record names
+	MaxOperations = 256 // that one message carries
+)
+
+// GroupNews is what a message says of a group. (spec/group.md, GROUP-16)
+type GroupNews struct {
+	ID         Hash     // of the group; zero in its own chat
+	Heads      []Hash   // what the sender knows of it; at most MaxHeads
+	Operations [][]byte // as they travel, each after its past; at most MaxOperations
+	Ask        bool     // please tell what these heads lack
+	Ticket     Ticket   // of KindGroupJoin
+}
+
+// A Ticket is what a link to a group proves: whoever has it may ask to join.
+type Ticket [16]byte
+
+func (g *GroupNews) encode() *chatpb.Group {
+	if g == nil {
+		return nil
+	}
+	p := &chatpb.Group{Operations: g.Operations, Ask: g.Ask}
+	if g.ID != (Hash{}) {
+		p.Id = g.ID[:]
+	}
+	for _, h := range g.Heads {
+		p.Heads = append(p.Heads, h[:])
+	}
+	if g.Ticket != (Ticket{}) {
+		p.Ticket = g.Ticket[:]
+	}
+	return p
+}
+
+func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
+	if p == nil {
+		return nil
+	}
+	if len(p.Heads) > MaxHeads || len(p.Operations) > MaxOperations {
+		r.bad = true
+		return nil
+	}
+	out := &GroupNews{Operations: p.Operations, Ask: p.Ask}
+	r.fixed(out.ID[:], p.Id)
+	r.fixed(out.Ticket[:], p.Ticket)
+	for _, h := range p.Heads {
+		r.bad = r.bad || len(h) != len(Hash{})
+		var hash Hash
+		r.fixed(hash[:], h)
+		out.Heads = append(out.Heads, hash)
+	}
+	return out
+}
+
+// fitsGroup holds what a content says of a group to GROUP-16.
+func (c *Content) fitsGroup() bool {
+	switch c.Kind {
+	case KindGroup, KindGroupInvite:
+		return c.Group != nil
+	case KindGroupJoin:
+		return c.Group != nil && c.Group.ID != (Hash{}) && c.Group.Ticket != (Ticket{})
+	}
+	return c.Group == nil || len(c.Group.Heads) <= MaxHeads && len(c.Group.Operations) <= MaxOperations
+}

@@ -1,0 +1,472 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+)
+
+// Up to how many members receipts are sent. (spec/group.md, GROUP-18)
+const (
+	maxDelivered = 50
+	maxRead      = 200
+)
+
+// tellsOf reports whether messages in a group's chat are answered by receipts.
+func (c *Client) tellsOf(tx *history.Tx, at omega.ChatID, most int) (bool, error) {
+	id, err := tx.Group(context.Background(), at)
+	if err != nil || id == (chat.Hash{}) {
+		return false, err
+	}
+	state, err := c.groupState(tx, id)
+	return err == nil && len(state.Members) <= most && state.Role(c.acc.Fingerprint) > group.RoleNone, err
+}
+
+// reach takes a receipt for messages in a group.
+func (c *Client) reach(tx *history.Tx, m *chat.Message, state string) error {
+	rc := m.Content.Receipt
+	id, err := tx.Group(context.Background(), rc.Chat)
+	if err != nil || id == (chat.Hash{}) || m.From == c.acc.Fingerprint {
+		return err
+	}
+	now, err := c.groupState(tx, id)
+	if err != nil || now.Role(m.From) == group.RoleNone {
+		return err
+	}
+	if err := tx.Reach(m.From, rc, state); err != nil {
+		return err
+	}
+	return tx.MarkUpTo(rc.Chat, rc.Device, rc.UpTo, rc.IDs, state)
+}
+
+// takeGroupNews takes what a message says of a group, before it is judged.
+func (t *taken) takeGroupNews(ctx context.Context, tx *history.Tx, r *chat.Result) error {
+	m := r.Message
+	keyGroup, err := tx.Group(ctx, m.Chat)
+	if err != nil {
+		return err
+	}
+	if r.Verdict == chat.VerdictNeedGroup {
+		keyGroup = r.Group
+	}
+	in := groupNews(m, keyGroup)
+	if in.group == (chat.Hash{}) || len(in.ops) == 0 && !m.Verified {
+		return nil
+	}
+	return t.takeGroupOps(ctx, tx, in)
+}
+
+func (t *taken) takeGroupOps(ctx context.Context, tx *history.Tx, in *opsIn) error {
+	placed, need, err := t.c.takeOps(tx, in)
+	if err != nil {
+		return err
+	}
+	if len(need) > 0 {
+		in.need = need
+		t.unproven = append(t.unproven, in)
+	}
+	return t.groupChanged(ctx, tx, in, placed)
+}
+
+// tookGroupKey opens what waited for a group key.
+func (t *taken) tookGroupKey(ctx context.Context, tx *history.Tx, r *chat.Result) error {
+	g, err := tx.KnownGroup(r.GroupKey.Group)
+	if err == nil && !g.Accepted.IsZero() {
+		g.Accepted = time.Time{}
+		err = tx.PutGroup(g)
+	}
+	if err != nil && !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	return t.openParked(ctx, tx, r.Locator)
+}
+
+// groupTimeout bounds what is done for groups after mail was taken. What is not
+// done by then, or when the core ends, is asked for again.
+const groupTimeout = 30 * time.Second
+
+// followGroups does what follows from what was taken of groups and needs the cloud
+// or a transaction of its own.
+func (t *taken) followGroups(ending context.Context) (errs []error) {
+	ctx, cancel := context.WithTimeout(ending, groupTimeout)
+	defer cancel()
+	for len(t.unproven) > 0 {
+		in := t.unproven[0]
+		t.unproven = t.unproven[1:]
+		t.c.fetchAccounts(ctx, in.need)
+		if in.tried == nil {
+			in.tried = map[omega.Fingerprint]bool{}
+		}
+		for _, fp := range in.need {
+			in.tried[fp] = true
+		}
+		errs = append(errs, t.c.db.Update(ctx, func(tx *history.Tx) error { return t.takeGroupOps(ctx, tx, in) }))
+	}
+	for i := range t.groups {
+		errs = append(errs, t.c.welcomeAll(ctx, &t.groups[i], t.given))
+	}
+	for _, m := range t.asked {
+		errs = append(errs, t.c.answerGroup(ctx, m, t.given))
+	}
+	if t.joins {
+		errs = append(errs, t.c.joinInvited(ctx))
+	}
+	if len(t.groups) > 0 {
+		t.c.changed.notify()
+	}
+	return errs
+}
+
+// welcomeAll gives newcomers who told this device that they accept what they need.
+func (c *Client) welcomeAll(ctx context.Context, g *changedGroup, given answers) error {
+	var errs []error
+	for _, o := range g.placed {
+		if o.Type != group.TypeAccept || g.from != o.Author.Account || g.from == c.acc.Fingerprint {
+			continue
+		}
+		if given.may(repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1}, c.cfg.now()) {
+			errs = append(errs, c.welcome(ctx, g.group, o))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// welcome passes an accept on, wraps the group key for the newcomer, and gives the
+// earlier messages that the rules allow. (spec/group.md, GROUP-17)
+func (c *Client) welcome(ctx context.Context, id chat.Hash, accept *group.Op) error {
+	who := accept.Author.Account
+	c.fetchAccounts(ctx, []omega.Fingerprint{who})
+	cert, err := c.knownPeer(ctx, who)
+	if err != nil {
+		return err
+	}
+	c.readyGroup(ctx, id)
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		l, err := c.groupIn(tx, id)
+		if err != nil {
+			return err
+		}
+		state := l.State()
+		if state.Role(who) == group.RoleNone || state.Role(c.acc.Fingerprint) == group.RoleNone || !c.hosts(l, who) {
+			return nil
+		}
+		key, err := c.groupKey(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		reader, _ := c.groupReader(tx, who)
+		if err := c.sendGroupKey(tx, key, []chat.GroupReader{reader}); err != nil {
+			return err
+		}
+		if err := c.tellGroupIn(ctx, tx, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: [][]byte{accept.Marshal()}}}); err != nil {
+			return err
+		}
+		rows, err := c.earlier(tx, state, omega.ChatID(state.Group.Chat()))
+		for i := range rows {
+			if err != nil {
+				return err
+			}
+			err = c.sealAgain(ctx, tx, cert, &rows[i])
+		}
+		return err
+	})
+	c.queued.notify()
+	c.changed.notify()
+	return err
+}
+
+// hosts reports whether it is for this device to give a newcomer the key: its own
+// invitation is the ground, or it was asked in the place of one who does not.
+func (c *Client) hosts(l *groupLog, who omega.Fingerprint) bool {
+	for _, o := range slices.Backward(l.Ops()) {
+		if (o.Type == group.TypeInvite || o.Type == group.TypeRole || o.Type == group.TypeGenesis) && slices.Contains(o.Accounts, who) {
+			return o.Author.Device == c.acc.Device || o.Author.Account != c.acc.Fingerprint
+		}
+	}
+	return false
+}
+
+// maxEarlier is how many earlier messages a newcomer is given at once.
+const maxEarlier = 500
+
+// earlier returns the messages that a newcomer is given, oldest first.
+func (c *Client) earlier(tx *history.Tx, s *group.State, at omega.ChatID) (rows []history.Row, err error) {
+	n := int(s.Rules.History)
+	switch s.Rules.History {
+	case group.HistoryNone:
+		return nil, nil
+	case group.HistoryPins:
+		rows, err = tx.Pinned(at, maxEarlier)
+		slices.Reverse(rows)
+	case group.HistoryAll:
+		n = maxEarlier
+		fallthrough
+	default:
+		rows, err = tx.Page(at, omega.ID{}, min(n, maxEarlier))
+	}
+	if errors.Is(err, history.ErrNotFound) {
+		err = nil
+	}
+	return slices.DeleteFunc(rows, func(r history.Row) bool { return !r.Verified || len(r.Transcript) == 0 || r.Import != 0 }), err
+}
+
+// sealAgain sends a message of a group once more, to one account.
+func (c *Client) sealAgain(ctx context.Context, tx *history.Tx, cert *pgp.Certificate, row *history.Row) error {
+	content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, cert.Fingerprint()))
+	if err != nil {
+		return err
+	}
+	var id omega.ID
+	if _, err := c.cfg.rand().Read(id[:]); err != nil {
+		return err
+	}
+	if err := c.seal(ctx, tx, cert, id, content); !errors.Is(err, chat.ErrTooLarge) {
+		return err
+	}
+	return nil
+}
+
+// answerGroup answers a verified message about a group that wants something.
+func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers) error {
+	g := m.Content.Group
+	if m.Content.Kind == chat.KindGroupJoin {
+		return c.takeJoin(ctx, m)
+	}
+	if !g.Ask || m.Peer.IsZero() {
+		return nil
+	}
+	if !given.may(repetition{m.Device, omega.ChatID(g.ID[:16]), 0}, c.cfg.now()) {
+		return nil
+	}
+	var parts [][][]byte
+	var heads []chat.Hash
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		l, err := c.groupIn(tx, g.ID)
+		if err != nil {
+			return ignoreNotFound(err)
+		}
+		if m.From != c.acc.Fingerprint && !l.named(m.From) {
+			return nil
+		}
+		parts, heads = groupParts(l.Since(groupHeads(g.Heads))), l.heads()
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.sendParts(ctx, m.From, g.ID, parts, heads)
+}
+
+// named reports whether an account has, or had, something to do with the group.
+func (l *groupLog) named(account omega.Fingerprint) bool {
+	return slices.ContainsFunc(l.Ops(), func(o *group.Op) bool {
+		return o.Author.Account == account || slices.Contains(o.Accounts, account)
+	})
+}
+
+// maxPart is how many octets of operations go into one message.
+const maxPart = 60 << 10
+
+// groupParts cuts operations into what messages hold.
+func groupParts(ops []*group.Op) (out [][][]byte) {
+	var part [][]byte
+	size := 0
+	for _, o := range ops {
+		b := o.Marshal()
+		if len(part) > 0 && (size+len(b) > maxPart || len(part) == chat.MaxOperations) {
+			out, part, size = append(out, part), nil, 0
+		}
+		part, size = append(part, b), size+len(b)+8
+	}
+	if len(part) > 0 {
+		out = append(out, part)
+	}
+	return out
+}
+
+// sendParts sends operations of a group to one account, in the direct chat.
+func (c *Client) sendParts(ctx context.Context, to omega.Fingerprint, id chat.Hash, parts [][][]byte, heads []chat.Hash) error {
+	for i, part := range parts {
+		g := &chat.GroupNews{ID: id, Operations: part}
+		if i == len(parts)-1 {
+			g.Heads = heads
+		}
+		if err := c.sendControl(ctx, to, &chat.Content{Kind: chat.KindGroup, Group: g}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acceptContent tells somebody that this account accepts.
+func (c *Client) acceptContent(id chat.Hash, accept *group.Op) *chat.Content {
+	return &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, Operations: [][]byte{accept.Marshal()}}}
+}
+
+// invited takes an invitation: who asked for it by a link joins.
+func (t *taken) invited(tx *history.Tx, m *chat.Message) error {
+	if m.From == t.c.acc.Fingerprint || m.Peer.IsZero() {
+		return nil
+	}
+	g, err := tx.KnownGroup(m.Content.Group.ID)
+	if errors.Is(err, history.ErrNotFound) {
+		g, err = &history.Group{ID: m.Content.Group.ID}, nil
+	}
+	if err != nil {
+		return err
+	}
+	g.Inviter = m.From
+	if err := tx.PutGroup(g); err != nil {
+		return err
+	}
+	t.joins = t.joins || g.Ticket != (chat.Ticket{})
+	return nil
+}
+
+// wantsOfGroups lists what is missing of groups: operations, and keys of those
+// that this account accepted to be in.
+func (c *Client) wantsOfGroups(tx *history.Tx) (out []want, err error) {
+	list, err := tx.WantedOperations(maxWanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range list {
+		g := &chat.GroupNews{ID: w.Group, Ask: true}
+		if l, err := loadGroup(tx, w.Group); err == nil {
+			g.Heads = l.heads()
+		}
+		out = append(out, want{key: "operations:" + w.Group.String() + w.Account.String(), peer: w.Account, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
+	}
+	waiting, err := tx.GroupsWaiting()
+	for i := range waiting {
+		if err != nil {
+			return out, err
+		}
+		var more []want
+		more, err = c.wantKey(tx, &waiting[i])
+		out = append(out, more...)
+	}
+	return out, err
+}
+
+// maxHosts is how many more are asked when who invited does not react.
+const maxHosts = 3
+
+// wantKey tells again that this account accepts: who invited it, and others after
+// a minute. (spec/group.md, GROUP-17)
+func (c *Client) wantKey(tx *history.Tx, g *history.Group) (out []want, err error) {
+	l, err := loadGroup(tx, g.ID)
+	if err != nil {
+		return nil, ignoreNotFound(err)
+	}
+	var accept *group.Op
+	for _, o := range l.Ops() {
+		if o.Type == group.TypeAccept && o.Author.Account == c.acc.Fingerprint {
+			accept = o
+		}
+	}
+	state := l.State()
+	if accept == nil || state.Role(c.acc.Fingerprint) == group.RoleNone {
+		return nil, nil
+	}
+	to := []omega.Fingerprint{g.Inviter}
+	if c.cfg.now().Sub(g.Accepted) >= time.Minute {
+		members := slices.Clone(state.Members)
+		slices.SortStableFunc(members, func(a, b group.Member) int { return int(b.Role) - int(a.Role) })
+		for _, m := range members {
+			if m.Account != g.Inviter && m.Account != c.acc.Fingerprint && len(to) <= maxHosts {
+				to = append(to, m.Account)
+			}
+		}
+	}
+	for _, fp := range to {
+		if !fp.IsZero() {
+			out = append(out, want{key: "accept:" + g.ID.String() + fp.String(), peer: fp, content: c.acceptContent(g.ID, accept)})
+		}
+	}
+	return out, nil
+}
+
+// answerLocator answers a request for a key of a group: the record as it was, and
+// the group key, wrapped for who asks.
+func (c *Client) answerLocator(ctx context.Context, tx *history.Tx, m *chat.Message, given answers) error {
+	want := m.Content.Resend.Locator
+	payload, err := tx.GroupRecord(want)
+	if err != nil {
+		return err
+	}
+	groupKeys, err := tx.GroupKeys(ctx, want)
+	if err != nil {
+		return err
+	}
+	if payload != nil {
+		p, err := chat.ParsePayload(payload)
+		if err != nil {
+			return err
+		}
+		if groupKeys, err = tx.GroupKeys(ctx, p.GroupKey); err != nil {
+			return err
+		}
+	}
+	for _, k := range groupKeys {
+		state, err := c.groupState(tx, k.Group)
+		if err != nil || m.From != c.acc.Fingerprint && state.Role(m.From) == group.RoleNone {
+			return ignoreNotFound(err)
+		}
+		if !given.may(repetition{m.Device, k.Chat(), sequenceOf(want)}, c.cfg.now()) {
+			return nil
+		}
+		reader, _ := c.groupReader(tx, m.From)
+		if err := c.sendGroupKey(tx, k, []chat.GroupReader{reader}); err != nil {
+			return err
+		}
+		if payload == nil {
+			continue
+		}
+		var id omega.ID
+		if _, err := c.cfg.rand().Read(id[:]); err != nil {
+			return err
+		}
+		if err := c.post(tx, omega.Fingerprint{}, []omega.Fingerprint{m.From}, id, omega.ID{}, payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sequenceOf tells repetitions of keys apart from each other.
+func sequenceOf(l chat.Locator) uint32 {
+	return uint32(l[0])<<24 | uint32(l[1])<<16 | uint32(l[2])<<8 | uint32(l[3]) | 1
+}
+
+// reached answers clientrpc.Reach: with whom a message of one's own has come how
+// far.
+func (c *Client) reached(ctx context.Context, p clientrpc.MessageRef) (out clientrpc.ReachResult, err error) {
+	out.Accounts = []clientrpc.Reached{}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		row, err := c.find(tx, i18n.T("doing.reading"), p.Chat, p.Message)
+		if err != nil {
+			return err
+		}
+		list, err := tx.ReachOf(row)
+		for _, r := range list {
+			if err != nil {
+				return err
+			}
+			var name string
+			name, err = c.nameOf(tx, r.Account)
+			out.Accounts = append(out.Accounts, clientrpc.Reached{Account: r.Account, Name: name, State: r.State})
+		}
+		return err
+	})
+	return out, err
+}

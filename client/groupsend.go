@@ -1,0 +1,357 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
+)
+
+// How old certificates of members may be when something is sent to their group,
+// and how many are looked up again at once: a device that was revoked is learned of
+// soon, and a large group does not ask for all at once.
+const (
+	memberAge   = 10 * time.Minute
+	maxRefresh  = 16
+	lookupsOnce = 8
+)
+
+// queueGroup seals a message to a group and puts it into the outbox.
+func (c *Client) queueGroup(ctx context.Context, id chat.Hash, l letter) error {
+	c.readyGroup(ctx, id)
+	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
+		if _, err := tx.Message(l.id); err == nil || !errors.Is(err, history.ErrNotFound) {
+			return err
+		}
+		return c.sealGroup(ctx, tx, id, l.id, l.content)
+	})
+	if errors.Is(err, errNotMember) {
+		return fail(clientrpc.CodeRefused, i18n.T("doing.send", l.to), i18n.T("why.mayntwrite"), i18n.T("next.groupinfo"), nil)
+	}
+	if err != nil {
+		return fmt.Errorf("seal a message to group: %w", err)
+	}
+	c.queued.notify()
+	c.changed.notify()
+	return nil
+}
+
+// sealGroupAside seals a message to a group that waited for its time.
+func (c *Client) sealGroupAside(ctx context.Context, u *history.Unsealed) error {
+	content, err := asideContent(u)
+	if err != nil {
+		return err
+	}
+	return c.sealGroupLater(ctx, u.Chat, u.ID, content, func(tx *history.Tx) error { return tx.RemoveUnsealed(u.ID) })
+}
+
+// sealGroupMedia seals a message to a group whose blobs are at the servers.
+func (c *Client) sealGroupMedia(ctx context.Context, p *history.Pending, content *chat.Content) error {
+	err := c.sealGroupLater(ctx, p.Chat, p.ID, content, func(tx *history.Tx) error { return tx.RemovePending(p.ID) })
+	if errors.Is(err, errNotMember) || errors.Is(err, chat.ErrTooLarge) {
+		return &omega.Error{Code: omega.CodeRefused, Text: err.Error()}
+	}
+	c.queued.notify()
+	c.changed.notify()
+	return err
+}
+
+func (c *Client) sealGroupLater(ctx context.Context, at omega.ChatID, id omega.ID, content *chat.Content, done func(*history.Tx) error) error {
+	var g chat.Hash
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		g, err = tx.Group(ctx, at)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	c.readyGroup(ctx, g)
+	return c.db.Update(ctx, func(tx *history.Tx) error {
+		if err := c.sealGroup(ctx, tx, g, id, content); err != nil {
+			return err
+		}
+		return done(tx)
+	})
+}
+
+// tellGroup sends what is between clients to a group.
+func (c *Client) tellGroup(ctx context.Context, id chat.Hash, content *chat.Content) error {
+	c.readyGroup(ctx, id)
+	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.tellGroupIn(ctx, tx, id, content) })
+	c.queued.notify()
+	c.changed.notify()
+	return err
+}
+
+func (c *Client) tellGroupIn(ctx context.Context, tx *history.Tx, id chat.Hash, content *chat.Content) error {
+	var message omega.ID
+	if _, err := c.cfg.rand().Read(message[:]); err != nil {
+		return err
+	}
+	return c.sealGroup(ctx, tx, id, message, content)
+}
+
+// sealGroup makes the next message of this device in a group, and its envelopes,
+// in one transaction. Certificates are those that are here.
+func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, message omega.ID, content *chat.Content) error {
+	l, err := c.groupIn(tx, id)
+	if err != nil {
+		return err
+	}
+	state := l.State()
+	if state.Dissolved || state.Role(c.acc.Fingerprint) < neededRole(content.Kind, state.Rules) {
+		return errNotMember
+	}
+	key, err := c.groupKey(ctx, tx, l)
+	if err != nil {
+		return err
+	}
+	roster := chat.NewGroupRoster(key, l.heads(), l.sameMembers)
+	before, err := c.sender(tx, roster.Chat)
+	if err != nil {
+		return err
+	}
+	sender, err := chat.NewSender(c.identity(), c.cfg.rand(), c.acc.Name, before)
+	if err != nil {
+		return err
+	}
+	sender.Tell(c.view(nil))
+	to := c.membersToTell(state)
+	sealed, err := c.sealWith(ctx, tx, sender, roster, message, content, len(to) == 0)
+	if err != nil || sealed.KeyRecord == nil && len(to) == 0 {
+		return err
+	}
+	if sealed.KeyRecord != nil {
+		if err := tx.PutGroupRecord(id, sealed.Key.Locator, sealed.KeyRecord); err != nil {
+			return err
+		}
+		if err := c.postAll(tx, to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
+			return err
+		}
+	}
+	return c.postAll(tx, to, message, message, sealed.Payload)
+}
+
+// membersToTell are the accounts to address: this one only if it has another
+// device.
+func (c *Client) membersToTell(s *group.State) (out []omega.Fingerprint) {
+	for _, m := range s.Members {
+		if m.Account != c.acc.Fingerprint || len(c.others()) > 0 {
+			out = append(out, m.Account)
+		}
+	}
+	return out
+}
+
+// postAll puts one payload into the outbox for any number of accounts. It holds up
+// nothing and is held up by nothing: a home that is away must not stop a group.
+func (c *Client) postAll(tx *history.Tx, to []omega.Fingerprint, id, message omega.ID, payload []byte) error {
+	for part := range slices.Chunk(to, omega.MaxRecipients) {
+		if err := c.post(tx, omega.Fingerprint{}, part, id, message, payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupKey returns the key to send under: the latest one that serves, or a new
+// one, which it sends to all members. (spec/group.md, GROUP-14)
+func (c *Client) groupKey(ctx context.Context, tx *history.Tx, l *groupLog) (*chat.GroupKey, error) {
+	now := c.cfg.now()
+	keys, err := tx.GroupKeysOf(chat.Hash(l.ID()), now.Add(-chat.MaxGroupKeyAge))
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range keys {
+		if k.Time.Sub(now) <= omega.ClockTolerance && c.serves(tx, l, k) {
+			return k, nil
+		}
+	}
+	members, readers := c.groupReaders(tx, l.State())
+	k, err := chat.NewGroupKey(ctx, c.cfg.rand(), c.identity(), chat.Hash(l.ID()), l.heads(), members, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.PutGroupKey(ctx, k); err != nil {
+		return nil, err
+	}
+	return k, c.sendGroupKey(tx, k, readers)
+}
+
+// serves reports whether all devices that a key was made for may still read.
+func (c *Client) serves(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
+	if v, ok := l.served[k.Locator]; ok && v.operations == l.Len() && !v.good {
+		return false
+	}
+	good := c.servesNow(tx, l, k)
+	l.served[k.Locator] = servedTo{l.Len(), good}
+	return good
+}
+
+func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
+	then, ok := l.at(k.Heads)
+	if !ok || k.Problem != chat.ProblemNone || then.Role(k.From) == group.RoleNone {
+		return false
+	}
+	state := l.State()
+	for _, o := range l.Since(groupHeads(k.Heads)) {
+		switch o.Type {
+		case group.TypeRemove, group.TypeBan, group.TypeLeave, group.TypeRevert:
+			if _, void := slices.BinarySearchFunc(state.Void, o.Hash(), func(a, b group.Hash) int { return slices.Compare(a[:], b[:]) }); !void {
+				return false
+			}
+		}
+	}
+	lost := false
+	for _, m := range then.Members {
+		if state.Role(m.Account) == group.RoleNone {
+			return false
+		}
+		lost = lost || c.lostDevice(tx, m.Account, k.Time.Add(-memberAge))
+	}
+	if !lost {
+		return true
+	}
+	// The maker may have known of it: then this is the list that it made the key for.
+	members, _ := c.groupReaders(tx, then)
+	return chat.HashMembers(members) == k.MembersHash
+}
+
+// lostDevice reports whether a device of an account was revoked after a time.
+func (c *Client) lostDevice(tx *history.Tx, account omega.Fingerprint, since time.Time) bool {
+	cert := c.certIn(tx, account)
+	if cert == nil {
+		return false
+	}
+	for _, d := range cert.Devices() {
+		if d.Revoked && d.Added.Before(since) && d.RevokedAt.After(since) {
+			return true
+		}
+	}
+	return false
+}
+
+// certIn returns a certificate that is here; nil if there is none that can be used.
+func (c *Client) certIn(tx *history.Tx, account omega.Fingerprint) *pgp.Certificate {
+	if account == c.acc.Fingerprint {
+		return c.certificate()
+	}
+	p, err := tx.Peer(account)
+	if err != nil || !p.Deleted.IsZero() {
+		return nil
+	}
+	cert, err := c.parsePeer(p)
+	if err != nil {
+		return nil
+	}
+	return cert
+}
+
+// groupReaders lists the devices that can read in a group, and those that a key is
+// wrapped for: not this one, and none of accounts of which servers show an older
+// record than there is, which ask later. (spec/group.md, GROUP-22)
+func (c *Client) groupReaders(tx *history.Tx, s *group.State) (members []chat.Member, readers []chat.GroupReader) {
+	for _, m := range s.Members {
+		r, all := c.groupReader(tx, m.Account)
+		if len(all) == 0 {
+			continue
+		}
+		members, readers = append(members, chat.Member{Account: m.Account, Devices: all}), append(readers, r)
+	}
+	return members, readers
+}
+
+func (c *Client) groupReader(tx *history.Tx, account omega.Fingerprint) (r chat.GroupReader, all []omega.Fingerprint) {
+	r.Account = account
+	if p, err := tx.Peer(account); err == nil && p.Behind() {
+		return r, nil
+	}
+	cert := c.certIn(tx, account)
+	if cert == nil || errors.Is(cert.Check(c.cfg.now()), pgp.ErrRevoked) {
+		return r, nil
+	}
+	for _, d := range cert.Active(c.cfg.now()) {
+		fp := d.Signing.Fingerprint()
+		if all = append(all, fp); fp != c.acc.Device {
+			r.Devices = append(r.Devices, d)
+		}
+	}
+	slices.SortFunc(all, omega.Fingerprint.Compare)
+	return r, all
+}
+
+// sendGroupKey wraps a group key, as it is, for readers, and sends it to them.
+func (c *Client) sendGroupKey(tx *history.Tx, k *chat.GroupKey, readers []chat.GroupReader) error {
+	parts, err := k.Parts(c.cfg.rand(), readers)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		var id omega.ID
+		if _, err := c.cfg.rand().Read(id[:]); err != nil {
+			return err
+		}
+		if err := c.post(tx, omega.Fingerprint{}, p.To, id, omega.ID{}, p.Payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readyGroup brings certificates of members here, as far as somebody can be asked:
+// all that are missing, and some of those that are old.
+func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
+	if _, err := c.online(); err != nil {
+		return
+	}
+	var missing, old []omega.Fingerprint
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, id)
+		if err != nil {
+			return err
+		}
+		for _, m := range s.Members {
+			p, err := tx.Peer(m.Account)
+			switch {
+			case m.Account == c.acc.Fingerprint:
+			case errors.Is(err, history.ErrNotFound):
+				missing = append(missing, m.Account)
+			case err != nil:
+				return err
+			case p.Deleted.IsZero() && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
+				old = append(old, m.Account)
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, history.ErrNotFound) {
+		c.cfg.log().Warn("members of a group not looked up", "err", err)
+	}
+	c.fetchAccounts(ctx, append(missing, old...))
+}
+
+// fetchAccounts asks the cloud about accounts, some at once.
+func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint) {
+	turns := make(chan struct{}, lookupsOnce)
+	for _, fp := range list {
+		turns <- struct{}{}
+		go func() {
+			defer func() { <-turns }()
+			if _, _, err := c.peer(ctx, fp, memberAge); err != nil && ctx.Err() == nil {
+				c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
+			}
+		}()
+	}
+	for range lookupsOnce {
+		turns <- struct{}{} // all have ended
+	}
+}

@@ -1,0 +1,246 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// listGroups lists the groups that this account is or was in, or may join.
+func (c *Client) listGroups(ctx context.Context, _ clientrpc.None) (out clientrpc.GroupsResult, err error) {
+	out.Groups = []clientrpc.Group{}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.KnownGroups()
+		for i := range list {
+			if err != nil {
+				return err
+			}
+			var g clientrpc.Group
+			if g, err = c.describe(tx, &list[i], false); err == nil && (g.Role != clientrpc.RoleNone || g.Size > 0) {
+				out.Groups = append(out.Groups, g)
+			}
+		}
+		return err
+	})
+	slices.SortStableFunc(out.Groups, func(a, b clientrpc.Group) int { return cmp.Compare(a.Name, b.Name) })
+	return out, err
+}
+
+// showGroupInfo says everything about one group.
+func (c *Client) showGroupInfo(ctx context.Context, p clientrpc.GroupRef) (out clientrpc.Group, err error) {
+	id, err := c.groupRef(ctx, i18n.T("doing.groups"), p.Group)
+	if err != nil {
+		return out, err
+	}
+	return c.describeGroup(ctx, id)
+}
+
+func (c *Client) describeGroup(ctx context.Context, id chat.Hash) (out clientrpc.Group, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		g, err := tx.KnownGroup(id)
+		if errors.Is(err, history.ErrNotFound) {
+			return noGroup(i18n.T("doing.groups"), id.String())
+		}
+		if err == nil {
+			out, err = c.describe(tx, g, true)
+		}
+		return err
+	})
+	return out, err
+}
+
+// describe says what is known of a group; of a whole one everything.
+func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out clientrpc.Group, err error) {
+	out = clientrpc.Group{ID: g.ID.String(), Chat: g.Chat(), Waiting: !g.Accepted.IsZero()}
+	if g.Ticket != (chat.Ticket{}) {
+		out.Role = clientrpc.RoleAsking
+	}
+	s, err := c.groupState(tx, g.ID)
+	if err != nil {
+		return out, ignoreNotFound(err)
+	}
+	out.Name, out.About, out.Channel, out.Dissolved = s.Profile.Name, s.Profile.About, s.Rules.Channel(), s.Dissolved
+	out.Size, out.Pinned, out.Rules = len(s.Members), s.Pinned, showRules(s.Rules)
+	switch role := s.Role(c.acc.Fingerprint); {
+	case role > group.RoleNone:
+		out.Role = role.String()
+	case slices.Contains(s.Invited, c.acc.Fingerprint):
+		out.Role = clientrpc.RoleInvited
+	}
+	if !g.Inviter.IsZero() {
+		out.Inviter = g.Inviter.String()
+	}
+	if !whole {
+		return out, nil
+	}
+	l, err := loadGroup(tx, g.ID)
+	if err != nil {
+		return out, err
+	}
+	out.Operations = l.Len()
+	for _, h := range l.Heads() {
+		out.Heads = append(out.Heads, h.String())
+	}
+	members := slices.Clone(s.Members)
+	slices.SortStableFunc(members, func(a, b group.Member) int { return cmp.Compare(b.Role, a.Role) })
+	for _, m := range members {
+		if out.Members, err = c.addMember(tx, out.Members, m.Account, m.Role.String()); err != nil {
+			return out, err
+		}
+	}
+	for _, fp := range s.Invited {
+		if out.Invited, err = c.addMember(tx, out.Invited, fp, ""); err != nil {
+			return out, err
+		}
+	}
+	for _, fp := range s.Banned {
+		if out.Banned, err = c.addMember(tx, out.Banned, fp, ""); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (c *Client) addMember(tx *history.Tx, list []clientrpc.GroupMember, fp omega.Fingerprint, role string) ([]clientrpc.GroupMember, error) {
+	name, err := c.nameOf(tx, fp)
+	return append(list, clientrpc.GroupMember{Account: fp, Name: name, Role: role}), err
+}
+
+func showRules(r group.Rules) clientrpc.GroupRules {
+	return clientrpc.GroupRules{
+		Invite: r.Invite.String() + "s", Pin: r.Pin.String() + "s", Profile: r.Profile.String() + "s", Write: r.Write.String() + "s",
+		MentionAll: r.MentionAll.String() + "s", History: r.History.String(),
+	}
+}
+
+// everybody are the words that mention all of a group.
+var everybody = []string{"All", "all", "所有人", "全部"}
+
+// mention finds members and everybody in a text: "@" and a name that only one
+// member has, the longest that fits. The account is what counts. (spec/chat.md,
+// CHAT-37)
+func (c *Client) mention(ctx context.Context, id chat.Hash, content *chat.Content) error {
+	if !strings.Contains(content.Text, "@") {
+		return nil
+	}
+	names := map[string]omega.Fingerprint{}
+	all := false
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, id)
+		if err != nil {
+			return err
+		}
+		all = s.May(c.acc.Fingerprint, s.Rules.MentionAll)
+		twice := map[string]bool{}
+		for _, m := range s.Members {
+			name, err := c.nameOf(tx, m.Account)
+			if err != nil {
+				return err
+			}
+			if _, known := names[name]; known {
+				twice[name] = true
+			}
+			if name != "" {
+				names[name] = m.Account
+			}
+		}
+		for name := range twice {
+			delete(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var found []chat.Entity
+	for i := 0; i < len(content.Text); i++ {
+		if content.Text[i] != '@' {
+			continue
+		}
+		name, account := longest(content.Text[i+1:], names)
+		e := chat.Entity{Type: chat.EntityMention, Offset: uint32(chat.UTF16Len(content.Text[:i])), Length: uint32(1 + chat.UTF16Len(name)), Account: account}
+		if word, ok := startsWith(content.Text[i+1:], everybody); ok && all && len(word) > len(name) {
+			e.Type, e.Account, e.Length = chat.EntityAll, omega.Fingerprint{}, uint32(1+chat.UTF16Len(word))
+		} else if name == "" {
+			continue
+		}
+		found = append(found, e)
+	}
+	for _, e := range found {
+		with := append(slices.Clone(content.Entities), e)
+		chat.SortEntities(with)
+		if chat.ValidEntities(content.Text, with) {
+			content.Entities = with
+		}
+	}
+	return nil
+}
+
+func longest(text string, names map[string]omega.Fingerprint) (name string, account omega.Fingerprint) {
+	for n, fp := range names {
+		if len(n) > len(name) && strings.HasPrefix(text, n) {
+			name, account = n, fp
+		}
+	}
+	return name, account
+}
+
+func startsWith(text string, words []string) (string, bool) {
+	for _, w := range words {
+		if strings.HasPrefix(text, w) {
+			return w, true
+		}
+	}
+	return "", false
+}
+
+// mentioned reports whether a message calls this account: by name, or with
+// everybody else, if its author may do that.
+func (c *Client) mentioned(tx *history.Tx, r *history.Row) (bool, error) {
+	if r.Own || !r.Verified {
+		return false, nil
+	}
+	everybody := false
+	for _, e := range r.Now().Entities {
+		if e.Type == chat.EntityMention && e.Account == c.acc.Fingerprint {
+			return true, nil
+		}
+		everybody = everybody || e.Type == chat.EntityAll
+	}
+	if !everybody || !r.Peer.IsZero() {
+		return false, nil
+	}
+	id, err := tx.Group(context.Background(), r.Chat)
+	if err != nil || id == (chat.Hash{}) {
+		return false, err
+	}
+	s, err := c.groupState(tx, id)
+	return err == nil && s.Role(r.From) >= s.Rules.MentionAll, err
+}
+
+// showReach counts with how many a message of one's own in a group has come how far.
+func (c *Client) showReach(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
+	if !r.Own || !r.Peer.IsZero() || r.Sequence == 0 || r.State == clientrpc.StateFailed {
+		return nil
+	}
+	list, err := tx.ReachOf(r)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	m.Delivered = len(list)
+	for _, a := range list {
+		if a.State == clientrpc.StateRead {
+			m.ReadBy++
+		}
+	}
+	return nil
+}

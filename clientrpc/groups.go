@@ -1,0 +1,193 @@
+package clientrpc
+
+import (
+	"time"
+
+	"github.com/omega-im/omega"
+)
+
+// The methods about groups and channels. A group is named by its id (64
+// hexadecimal digits), the id of its chat, or its name if only one group has it.
+// What is so already changes nothing.
+var (
+	CreateGroup  = Method[CreateGroupParams, Group]{"group.create"}
+	Groups       = Method[None, GroupsResult]{"groups"}
+	ShowGroup    = Method[GroupRef, Group]{"group"}
+	InviteGroup  = Method[GroupAccounts, Group]{"group.invite"}
+	AcceptGroup  = Method[GroupRef, Group]{"group.accept"}
+	LeaveGroup   = Method[GroupRef, Group]{"group.leave"}
+	RemoveGroup  = Method[RemoveGroupParams, Group]{"group.remove"}
+	UnbanGroup   = Method[GroupAccounts, Group]{"group.unban"}
+	RoleGroup    = Method[RoleGroupParams, Group]{"group.role"}
+	ProfileGroup = Method[ProfileGroupParams, Group]{"group.profile"}
+	PolicyGroup  = Method[PolicyGroupParams, Group]{"group.policy"}
+	RedactGroup  = Method[RedactGroupParams, Group]{"group.redact"}
+	EndGroup     = Method[GroupRef, Group]{"group.dissolve"}
+
+	LinkGroup     = Method[LinkGroupParams, GroupLink]{"group.link"}
+	JoinGroup     = Method[JoinGroupParams, Group]{"group.join"}
+	GroupRequests = Method[GroupRef, GroupRequestsResult]{"group.requests"}
+	ApproveGroup  = Method[ApproveGroupParams, GroupRequestsResult]{"group.approve"}
+
+	Reach = Method[MessageRef, ReachResult]{"message.reach"}
+)
+
+// Roles in a group.
+const (
+	RoleOwner   = "owner"
+	RoleAdmin   = "admin"
+	RoleMember  = "member"
+	RoleInvited = "invited" // may accept
+	RoleAsking  = "asking"  // asked to join by a link
+	RoleNone    = ""        // is not, or no longer, in it
+)
+
+// A GroupRef names a group.
+type GroupRef struct {
+	Group string `json:"group"`
+}
+
+// A GroupRules says who may do what: members, admins or owners. History is what
+// newcomers are given: none, pins, all, or a number of messages.
+type GroupRules struct {
+	Invite     string `json:"invite"`
+	Pin        string `json:"pin"`
+	Profile    string `json:"profile"`
+	Write      string `json:"write"` // a channel if that is not members
+	MentionAll string `json:"mention_all"`
+	History    string `json:"history"`
+}
+
+// A Group as this account knows it.
+type Group struct {
+	ID         string        `json:"group"`
+	Chat       omega.ChatID  `json:"chat"`
+	Name       string        `json:"name"`
+	About      string        `json:"about,omitempty"`
+	Channel    bool          `json:"channel,omitempty"`
+	Role       string        `json:"role"` // of this account
+	Size       int           `json:"size"`
+	Members    []GroupMember `json:"members,omitempty"` // of ShowGroup: all; owners first
+	Invited    []GroupMember `json:"invited,omitempty"`
+	Banned     []GroupMember `json:"banned,omitempty"`
+	Rules      GroupRules    `json:"rules"`
+	Pinned     []omega.ID    `json:"pinned,omitempty"`
+	Dissolved  bool          `json:"dissolved,omitempty"`
+	Operations int           `json:"operations"`      // that are known
+	Heads      []string      `json:"heads,omitempty"` // who has the same has the same group
+	Inviter    string        `json:"inviter,omitempty"`
+	Waiting    bool          `json:"waiting,omitempty"` // no key has come yet
+}
+
+// A GroupMember is an account of a group.
+type GroupMember struct {
+	Account omega.Fingerprint `json:"account"`
+	Name    string            `json:"name,omitempty"`
+	Role    string            `json:"role,omitempty"`
+}
+
+// GroupsResult lists the groups that this account is or was in, or may join.
+type GroupsResult struct {
+	Groups []Group `json:"groups"`
+}
+
+// CreateGroupParams makes a group. The caller makes ID: the same again is the same
+// group.
+type CreateGroupParams struct {
+	ID      omega.ID            `json:"id"`
+	Name    string              `json:"name"`
+	About   string              `json:"about,omitempty"`
+	Channel bool                `json:"channel,omitempty"` // only admins write
+	Members []omega.Fingerprint `json:"members,omitempty"` // that are invited
+}
+
+// GroupAccounts names accounts of a group.
+type GroupAccounts struct {
+	GroupRef
+	Accounts []omega.Fingerprint `json:"accounts"`
+}
+
+// RemoveGroupParams ends others' membership.
+type RemoveGroupParams struct {
+	GroupAccounts
+	Ban bool `json:"ban,omitempty"` // they cannot be invited again
+}
+
+// RoleGroupParams makes owners, admins, or plain members of accounts.
+type RoleGroupParams struct {
+	GroupAccounts
+	Role string `json:"role"`
+}
+
+// ProfileGroupParams changes what a group is called. What is nil stays.
+type ProfileGroupParams struct {
+	GroupRef
+	Name  *string `json:"name,omitempty"`
+	About *string `json:"about,omitempty"`
+}
+
+// PolicyGroupParams changes rules. What is empty stays.
+type PolicyGroupParams struct {
+	GroupRef
+	Rules GroupRules `json:"rules"`
+}
+
+// RedactGroupParams takes messages back for all, whoever wrote them.
+type RedactGroupParams struct {
+	GroupRef
+	Messages []omega.ID `json:"messages"`
+}
+
+// LinkGroupParams asks for a link by which others may ask to join. There is one of
+// each kind; a new one takes the place of the old one.
+type LinkGroupParams struct {
+	GroupRef
+	Open  bool `json:"open,omitempty"`  // who has it is let in at once
+	New   bool `json:"new,omitempty"`   // the one that there was is good for nothing any more
+	Close bool `json:"close,omitempty"` // there is none any more
+}
+
+// A GroupLink is a text that a QR code can show as well. It names the account that
+// made it, and the group; whoever has it may ask.
+type GroupLink struct {
+	Link string `json:"link,omitempty"`
+	Open bool   `json:"open,omitempty"`
+}
+
+// JoinGroupParams asks to join by a link.
+type JoinGroupParams struct {
+	Link string `json:"link"`
+	Text string `json:"text,omitempty"` // for those who decide
+}
+
+// A GroupRequest is somebody who wants to join.
+type GroupRequest struct {
+	Account omega.Fingerprint `json:"account"`
+	Name    string            `json:"name,omitempty"`
+	Text    string            `json:"text,omitempty"`
+	Time    time.Time         `json:"time"`
+}
+
+// GroupRequestsResult lists them, the first one first.
+type GroupRequestsResult struct {
+	Requests []GroupRequest `json:"requests"`
+}
+
+// ApproveGroupParams answers requests.
+type ApproveGroupParams struct {
+	GroupAccounts
+	Refuse bool `json:"refuse,omitempty"`
+}
+
+// ReachResult says with whom a message of one's own in a group has come how far.
+// Those who have not said anything are left out.
+type ReachResult struct {
+	Accounts []Reached `json:"accounts"`
+}
+
+// A Reached is one of them.
+type Reached struct {
+	Account omega.Fingerprint `json:"account"`
+	Name    string            `json:"name,omitempty"`
+	State   string            `json:"state"` // delivered, read
+}
