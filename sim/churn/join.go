@@ -142,20 +142,20 @@ func (w *world) survey(i int32) {
 	s := &w.servers[i]
 	s.join.rtt = map[omega.Fingerprint]time.Duration{}
 	sample := w.seenBy(i).ProbeSample(w.joinInput(i), s.rng)
-	w.during(i, s.join, w.measure(i, sample), func() {
-		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample)), func() { w.askAll(i) })
+	w.during(i, s.join, w.measure(i, sample, s.join.rtt), func() {
+		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample), s.join.rtt), func() { w.askAll(i) })
 	})
 }
 
 // measure takes round trips, and returns how long that takes.
-func (w *world) measure(i int32, servers []omega.Fingerprint) (wait time.Duration) {
+func (w *world) measure(i int32, servers []omega.Fingerprint, into map[omega.Fingerprint]time.Duration) (wait time.Duration) {
 	for _, fp := range servers {
 		to := w.pop.index[fp]
 		rtt := w.pop.roundTrip(i, to)
 		if t := &w.servers[to]; !t.alive && t.silent || w.cut(i, to) {
 			rtt = probeWait
 		} else if t.alive && rtt < probeWait {
-			w.servers[i].join.rtt[fp] = rtt
+			into[fp] = rtt
 		}
 		wait = max(wait, min(rtt, probeWait))
 	}
