@@ -35,6 +35,22 @@ type survey struct {
 // probed reports whether all is measured that a plan needs, and begins with it
 // if not.
 func (o *owner) probed(in mesh.JoinInput) bool {
+	if !o.sampled(in) {
+		return false
+	}
+	if o.cfg.Probe != nil && !o.survey.near {
+		o.survey.near = true
+		if near := o.view.ProbeNear(in, o.survey.sample); len(near) > 0 {
+			o.measure(&o.survey, near)
+			return false
+		}
+	}
+	return true
+}
+
+// sampled is the first half of probed. It needs no more than a part of the
+// link-state, so most of that can come meanwhile.
+func (o *owner) sampled(in mesh.JoinInput) bool {
 	if o.cfg.Probe == nil || o.survey.pending {
 		return !o.survey.pending
 	}
@@ -42,13 +58,6 @@ func (o *owner) probed(in mesh.JoinInput) bool {
 		o.survey = survey{at: o.now, sample: o.view.ProbeSample(in, o.rng), rtt: map[omega.Fingerprint]time.Duration{}}
 		o.measure(&o.survey, o.survey.sample)
 		return false
-	}
-	if !o.survey.near {
-		o.survey.near = true
-		if near := o.view.ProbeNear(in, o.survey.sample); len(near) > 0 {
-			o.measure(&o.survey, near)
-			return false
-		}
 	}
 	return true
 }

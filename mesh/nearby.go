@@ -12,14 +12,14 @@ import (
 // CLOUD-49)
 const (
 	// LookMin and LookMax bound how long a server waits between two looks. A look
-	// is 32 connections, which is nothing; but the link that may come of it is
+	// is 64 connections, which is nothing; but the link that may come of it is
 	// announced by both ends, and everybody hears that.
-	LookMin = 2 * time.Hour
-	LookMax = 4 * time.Hour
+	LookMin = 3 * time.Hour
+	LookMax = 5 * time.Hour
 
 	// LookServers is how many servers are measured at a time: some at random, then
 	// those around the nearest of them.
-	LookServers = 16
+	LookServers = 32
 
 	// lookGain is by how much the way through the mesh must be longer than the
 	// round trip, as a divisor: half. At a tenth a third more links are made, and
@@ -36,8 +36,7 @@ func LookGap(rng *rand.Rand) time.Duration {
 
 // LookSample draws servers that Self could have a link to, LookServers at most,
 // for it to measure. It returns none unless Self is a full member that has what
-// it needs and fewer than SurplusLinks links, and nothing in the cloud is to be
-// mended.
+// it needs and fewer than SurplusLinks links, and there is no upheaval.
 func (v *View) LookSample(in PlanInput, rng *rand.Rand) []omega.Fingerprint {
 	pool := newPlanner(v, in, rng).lookPool()
 	n := min(LookServers, len(pool))
@@ -81,7 +80,8 @@ func (v *View) LookAround(in PlanInput, sample []omega.Fingerprint, rng *rand.Ra
 // LookLink returns the server to ask for a link, if there is one: of those that
 // in.RTT knows, the one to which the way through the mesh is the most times as
 // long as the round trip, and more than half as long again. Ways between
-// neighbours that lead through other countries are what makes a mesh slow.
+// neighbours that lead through other countries are what makes a mesh slow. While
+// the cloud has a weak place there is none.
 func (v *View) LookLink(in PlanInput, rng *rand.Rand) (omega.Fingerprint, bool) {
 	p := newPlanner(v, in, rng)
 	best, most := int32(-1), 0.
@@ -95,7 +95,7 @@ func (v *View) LookLink(in PlanInput, rng *rand.Rand) (omega.Fingerprint, bool) 
 			best, most = i, float64(way)/float64(rtt)
 		}
 	}
-	if best < 0 {
+	if best < 0 || p.weak() {
 		return omega.Fingerprint{}, false
 	}
 	return v.Graph.nodes[best], true
@@ -108,11 +108,14 @@ func (p *planner) lookPool() []int32 {
 	if p.State(p.Self) != Full || p.links < TargetLinks || len(p.linked)-1 >= SurplusLinks || p.upheaval() {
 		return nil
 	}
-	if p.Search(p.rng.Uint64); len(*p.gaps) > 0 {
-		return nil
-	}
 	p.pools()
 	return p.freshest(slices.DeleteFunc(slices.Clone(p.near), func(i int32) bool {
 		return p.States[i] != Full || p.degree(i) >= SurplusLinks
 	}))
+}
+
+// weak reports whether there is a bridge, a cut vertex or a pair of cutting links.
+func (p *planner) weak() bool {
+	p.Search(p.rng.Uint64)
+	return len(*p.gaps) > 0
 }

@@ -34,13 +34,14 @@ func (w *world) look(i int32) {
 		in.RTT = func(fp omega.Fingerprint) (time.Duration, bool) { d, ok := rtt[fp]; return d, ok }
 		return in
 	}
-	sample := w.view(i, true).LookSample(input(), s.rng)
+	v := w.view(i, true)
+	sample := v.LookSample(input(), s.rng)
 	if len(sample) == 0 {
 		return
 	}
 	w.tally.looks++
 	w.afterLife(i, w.measure(i, sample, rtt), func() {
-		around := w.view(i, true).LookAround(input(), sample, s.rng)
+		around := v.LookAround(input(), sample, s.rng)
 		w.afterLife(i, w.measure(i, around, rtt), func() {
 			if fp, ok := w.view(i, true).LookLink(input(), s.rng); ok {
 				w.tally.reasons[mesh.ReasonNear]++
