@@ -92,8 +92,9 @@ type Violation struct {
 const (
 	maxViolations = 32
 
-	// settleLimit is how long an event is waited for.
-	settleLimit = 5 * time.Minute
+	// settleLimit is how long an event is waited for. A link that came and went
+	// many times is announced last.
+	settleLimit = maxLinkHold + time.Minute
 
 	wholeEvery = 500 // events between whole searches that nothing asks for
 	foldEvery  = 200
