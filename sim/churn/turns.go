@@ -43,7 +43,7 @@ type Turns struct {
 	LinksMade  int       `json:"links_made"`
 	GivenUp    int       `json:"links_given_up"`
 	Looks      int       `json:"near_looks"`
-	Near       int       `json:"near_links"`
+	Near       int       `json:"near_links_wanted"`
 	Dials      int       `json:"dials"`
 	DeadDials  int       `json:"dials_to_dead"`
 	Announced  int       `json:"announcements"`
