@@ -90,7 +90,9 @@ func (v *View) LookLink(in PlanInput, rng *rand.Rand) (omega.Fingerprint, bool) 
 		if !ok || rtt < time.Microsecond {
 			continue
 		}
-		p.search(unreached)
+		if p.tree == nil {
+			p.search(unreached)
+		}
 		if way, ok := p.way(i); ok && way > rtt+rtt/lookGain && float64(way)/float64(rtt) > most {
 			best, most = i, float64(way)/float64(rtt)
 		}
