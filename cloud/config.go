@@ -29,8 +29,9 @@ const (
 
 	// DefaultLinkHold is how long a link must be up before it is announced,
 	// so that links that come together are announced together. It grows
-	// fourfold with every loss of the link in the last flapMemory, up to
-	// maxLinkHold: links that come and go are worse than none.
+	// fourfold with every loss of the link in the last flapMemory but the first,
+	// up to maxLinkHold: links that come and go are worse than none, and a server
+	// that restarts once is not one of those.
 	DefaultLinkHold = 300 * time.Millisecond
 	maxLinkHold     = 5 * time.Minute
 	flapMemory      = 10 * time.Minute

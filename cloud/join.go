@@ -158,13 +158,15 @@ func (o *owner) joining() bool {
 func (o *owner) planJoin() {
 	o.takeOffers()
 	entry := o.entry()
-	if entry.IsZero() {
-		o.seek()
-		return
-	}
 	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: o.self, Operator: o.facts.Operator, Site: o.facts.Site},
 		Entry:     entry, RTT: o.measured, Skip: o.skipAsking, Block: o.block, Former: o.former,
+	}
+	if entry.IsZero() {
+		if fetching := o.seek(); fetching && o.view.Graph.Len() >= mesh.ProbeEarly {
+			o.sampled(in)
+		}
+		return
 	}
 	if !o.probed(in) {
 		return // it takes less than a second
@@ -223,13 +225,14 @@ func (o *owner) entry() omega.Fingerprint {
 }
 
 // seek connects to a few servers of which the database knows, until one is
-// found that leads into the cloud.
-func (o *owner) seek() {
+// found that leads into the cloud. It reports whether the link-state of one is
+// on its way.
+func (o *owner) seek() (fetching bool) {
 	under := 0
 	for _, n := range o.neighbours {
 		fetching := n.link != nil && !n.link.exchange.synced
 		if fetching && o.now.Sub(n.link.exchange.active) < time.Second {
-			return // it comes
+			return true // it comes
 		}
 		if n.dialling || fetching {
 			under++
@@ -247,6 +250,7 @@ func (o *owner) seek() {
 		n.probe = true
 		o.dial(n, false)
 	}
+	return false
 }
 
 // tickAsked ends a request that nobody answered, and an offer that was not used.

@@ -264,7 +264,7 @@ func (o *owner) firstLinks() time.Time {
 }
 
 func (o *owner) hold(n *neighbour) time.Duration {
-	return min(o.cfg.LinkHold<<(2*min(n.losses, 8)), max(maxLinkHold, o.cfg.LinkHold))
+	return min(o.cfg.LinkHold<<(2*min(max(n.losses-1, 0), 8)), max(maxLinkHold, o.cfg.LinkHold))
 }
 
 // tickNeighbour looks after one neighbour. late: this server was kept from its

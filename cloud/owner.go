@@ -34,6 +34,8 @@ type owner struct {
 	firstOffer time.Time   // to this server while it joins; zero: none
 	joinNeeds  int         // offers that a newcomer waits for
 	survey     survey      // of this server while it joins
+	look       survey      // of a member that looks for a nearer way
+	lookAt     time.Time   // when it looks next; zero: not decided
 	former     []mesh.Link // of its last announcement that had enough of them, and of the one on the disk
 	gaveUp     time.Time   // when it looked last whether there is a link too many
 	dialling   int         // dials under way
@@ -267,17 +269,15 @@ func (o *owner) plan() {
 	o.giveUp()
 	begin := o.cfg.Clock()
 	defer func() { o.planCost += o.cfg.Clock().Sub(begin) }()
-	wants := o.view.Plan(mesh.PlanInput{
-		Links: o.linked(),
-		RTT:   o.measured,
-		Skip:  o.skip,
-		Block: o.block,
-		Quiet: o.now.Sub(o.dbChanged),
-	}, o.rng)
-	for _, w := range wants {
+	for _, w := range o.view.Plan(o.planInput(), o.rng) {
 		o.log.Debug("link wanted", "peer", w.Peer, "for", w.Reason)
 		o.wantLink(w.Peer, w.Reason)
 	}
+	o.lookAround()
+}
+
+func (o *owner) planInput() mesh.PlanInput {
+	return mesh.PlanInput{Links: o.linked(), RTT: o.measured, Skip: o.skip, Block: o.block, Quiet: o.now.Sub(o.dbChanged)}
 }
 
 // linked are the servers that count as linked for planning: up, or being made.

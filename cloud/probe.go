@@ -23,7 +23,7 @@ const (
 	probesStand = time.Minute
 )
 
-// A survey is what a newcomer measured.
+// A survey is what a newcomer, or a member that looks around, measured.
 type survey struct {
 	at      time.Time // of the sample
 	pending bool
@@ -35,35 +35,44 @@ type survey struct {
 // probed reports whether all is measured that a plan needs, and begins with it
 // if not.
 func (o *owner) probed(in mesh.JoinInput) bool {
-	if o.cfg.Probe == nil || o.survey.pending {
-		return !o.survey.pending
-	}
-	if o.survey.at.IsZero() || o.now.Sub(o.survey.at) >= probesStand {
-		o.survey = survey{at: o.now, sample: o.view.ProbeSample(in, o.rng), rtt: map[omega.Fingerprint]time.Duration{}}
-		o.measure(o.survey.sample)
+	if !o.sampled(in) {
 		return false
 	}
-	if !o.survey.near {
+	if o.cfg.Probe != nil && !o.survey.near {
 		o.survey.near = true
 		if near := o.view.ProbeNear(in, o.survey.sample); len(near) > 0 {
-			o.measure(near)
+			o.measure(&o.survey, near)
 			return false
 		}
 	}
 	return true
 }
 
-// measure takes the round trips to servers into the survey, and lets the plan
-// go on then.
-func (o *owner) measure(servers []omega.Fingerprint) {
+// sampled is the first half of probed. It needs no more than a part of the
+// link-state, so most of that can come meanwhile.
+func (o *owner) sampled(in mesh.JoinInput) bool {
+	if o.cfg.Probe == nil || o.survey.pending {
+		return !o.survey.pending
+	}
+	if o.survey.at.IsZero() || o.now.Sub(o.survey.at) >= probesStand {
+		o.survey = survey{at: o.now, sample: o.view.ProbeSample(in, o.rng), rtt: map[omega.Fingerprint]time.Duration{}}
+		o.measure(&o.survey, o.survey.sample)
+		return false
+	}
+	return true
+}
+
+// measure takes the round trips to servers into a survey of the owner's, and
+// lets the plan go on then.
+func (o *owner) measure(s *survey, servers []omega.Fingerprint) {
 	sample := peerAddresses(o.db, servers)
-	o.survey.pending = true
+	s.pending = true
 	o.wg.Go(func() {
 		rtt := probeAll(o.ctx, o.cfg.Probe, sample)
 		o.do(func(o *owner) {
-			o.survey.pending = false
-			if o.survey.rtt != nil { // it did not become a member meanwhile
-				maps.Copy(o.survey.rtt, rtt)
+			s.pending = false
+			if s.rtt != nil { // it did not become a member meanwhile
+				maps.Copy(s.rtt, rtt)
 			}
 			o.log.Debug("servers measured", "asked", len(sample), "answered", len(rtt))
 			o.planAt = o.now

@@ -149,6 +149,11 @@ func (p *JoinPlan) Chosen() []omega.Fingerprint {
 // longer; with none they are four times as long.
 const ProbeServers = 64
 
+// ProbeEarly is how many servers a newcomer must know to draw the first of them
+// while it still fetches the link-state. That comes in no order that means
+// anything, so a part of it is as good to draw from.
+const ProbeEarly = 4 * ProbeServers
+
 // ProbeSample draws servers that a newcomer could ask for a link, ProbeServers
 // at most, for it to measure; none if there are enough of those that it had links
 // to. (spec/cloud.md, CLOUD-11, CLOUD-45)

@@ -33,11 +33,12 @@ const (
 	ReasonRepair                 // the cloud has a weak place, and it is this server's turn
 	ReasonReunion                // a part of the cloud was lost from sight
 	ReasonJoin                   // this server is no member yet
+	ReasonNear                   // it makes a way shorter
 )
 
 // String returns a word for logs.
 func (r Reason) String() string {
-	words := [...]string{"degree", "operator", "repair", "reunion", "join"}
+	words := [...]string{"degree", "operator", "repair", "reunion", "join", "near"}
 	if int(r) >= len(words) {
 		return "unknown"
 	}
@@ -467,6 +468,11 @@ func (p *planner) rtt(i int32) (time.Duration, bool) {
 			return rtt, true
 		}
 	}
+	return p.way(i)
+}
+
+// way is how long the way through the mesh is, as far as it was looked for.
+func (p *planner) way(i int32) (time.Duration, bool) {
 	if p.tree == nil || p.tree.dist[i] == unreached {
 		return 0, false
 	}

@@ -35,6 +35,7 @@ var update = flag.Bool("update", false, "rewrite the expected output of the scen
 //	join N [operator=X] [site=Y] [entry=A] [seed=N] [skip=B,C]    how newcomer N plans to join
 //	judge A N B,C [operator=X]    what A says to N that plans links to B and C
 //	plan A [seed=N] [quiet=D] [skip=B,C] [links=B,C]    whom A dials (links: those announced)
+//	look A [rtt=B:5ms,C:9ms] [skip=B,C] [links=B,C]    whom A, which measured those, asks for a nearer link
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -134,6 +135,8 @@ func (s *scenario) command(verb string, args []string) string {
 		return s.judge(args[0], args[1], args[2], args[3:])
 	case "plan":
 		return s.plan(args[0], args[1:])
+	case "look":
+		return s.look(args[0], args[1:])
 	default:
 		s.t.Fatalf("unknown command %s", verb)
 	}
@@ -269,7 +272,35 @@ func (s *scenario) routes(self string) string {
 }
 
 func (s *scenario) plan(self string, args []string) string {
-	in, seed := PlanInput{}, uint64(1)
+	in, seed := s.input(self, args)
+	v := s.view(self)
+	v.Time = v.Time.Add(DialDeferral) // everyone has had the time to dial
+	var b strings.Builder
+	for _, w := range v.Plan(in, seeded(seed)) {
+		fmt.Fprintf(&b, "%s for %v\n", nameOf(w.Peer), w.Reason)
+	}
+	if b.Len() == 0 {
+		return "nobody\n"
+	}
+	return b.String()
+}
+
+func (s *scenario) look(self string, args []string) string {
+	in, seed := s.input(self, args)
+	v := s.view(self)
+	if peer, ok := v.LookLink(in, seeded(seed)); ok {
+		return nameOf(peer) + "\n"
+	}
+	if len(v.LookSample(in, seeded(seed))) == 0 {
+		return "it does not look\n"
+	}
+	return "nobody\n"
+}
+
+func (s *scenario) input(self string, args []string) (in PlanInput, seed uint64) {
+	seed = 1
+	rtt := map[omega.Fingerprint]time.Duration{}
+	in.RTT = func(f omega.Fingerprint) (time.Duration, bool) { d, ok := rtt[f]; return d, ok }
 	for _, l := range s.servers[self].Links {
 		in.Links = append(in.Links, l.Peer)
 	}
@@ -286,20 +317,16 @@ func (s *scenario) plan(self string, args []string) string {
 			}
 		case "skip":
 			in.Skip = func(f omega.Fingerprint) bool { return slices.Contains(strings.Split(value, ","), nameOf(f)) }
+		case "rtt":
+			for _, pair := range strings.Split(value, ",") {
+				name, d, _ := strings.Cut(pair, ":")
+				rtt[fp(name)] = s.duration(d)
+			}
 		default:
 			s.t.Fatalf("plan %s: %s?", self, arg)
 		}
 	}
-	v := s.view(self)
-	v.Time = v.Time.Add(DialDeferral) // everyone has had the time to dial
-	var b strings.Builder
-	for _, w := range v.Plan(in, seeded(seed)) {
-		fmt.Fprintf(&b, "%s for %v\n", nameOf(w.Peer), w.Reason)
-	}
-	if b.Len() == 0 {
-		return "nobody\n"
-	}
-	return b.String()
+	return in, seed
 }
 
 func deadLinks(args []string) []LinkID {

@@ -34,6 +34,10 @@ var simulation = map[string]entry{
 		"一件一件發生的 {0} 件事，檢查 {1} 次變化：橋 {2} 次、割點 {3} 次、斷開 {4} 次；修復後最少 {5} 條連線，不足 {6} 次，兩部伺服器就能切開 {7} 次",
 		"{0} events one at a time, {1} changes checked: a bridge in {2}, a cut vertex in {3}, a split in {4}; settled with {5} links at least, too few {6} times, two servers could split it {7} times",
 	},
+	"sim.turns.after": {
+		"之後：平均每部 {0} 條連線，走雲端的距離倍數平均 {1}（中位數 {2}）；新伺服器從零到正式成員 {3}／{4} 毫秒（p50／p99）；為了更近的路看了 {5} 次，要求 {6} 條連線",
+		"afterwards: {0} links each on average, ways take {1} times the direct one (median {2}); a newcomer, cold to full member, {3} / {4} ms (p50 / p99); looked for nearer ways {5} times, asked for {6} links",
+	},
 	"sim.converge": {
 		"全部伺服器得知一部伺服器當掉：{0} 毫秒（p99 {1}）；{2} 次無聲消失：{3} 毫秒（p99 {4}）",
 		"Everybody knows of a crash after {0} ms (p99 {1}), of {2} silent deaths after {3} ms (p99 {4})",

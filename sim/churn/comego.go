@@ -17,6 +17,7 @@ func (w *world) churn(d time.Duration) {
 	w.refreshes()
 	w.reunions(end)
 	w.giveUps(end)
+	w.looks()
 	w.departures(end)
 	w.runUntil(end)
 }
@@ -75,6 +76,7 @@ func (w *world) comeBack(i int32) {
 	if a, err := mesh.Decode(s.own.octets); err == nil {
 		s.former = a.Links
 	}
+	w.lookLater(i)
 	w.beginJoin(i)
 }
 
@@ -84,6 +86,7 @@ func (w *world) newcomer() {
 	s := &w.servers[i]
 	w.setAlive(i, true)
 	s.born, s.joined, s.stuck = w.now, w.now, 0
+	w.lookLater(i)
 	w.beginJoin(i)
 }
 

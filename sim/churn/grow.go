@@ -142,8 +142,8 @@ func (w *world) joinAll(fresh []int32) [][]int32 {
 		s.join = &joining{entry: entry, rtt: map[omega.Fingerprint]time.Duration{}}
 		in := w.joinInput(i)
 		sample := append(v.ProbeSample(in, s.rng), w.pop.all[entry].fp)
-		w.measure(i, sample)
-		w.measure(i, v.ProbeNear(in, sample))
+		w.measure(i, sample, s.join.rtt)
+		w.measure(i, v.ProbeNear(in, sample), s.join.rtt)
 		chosen, required := v.ChooseJoin(in, s.rng)
 		s.join.required = required
 		for _, fp := range chosen {

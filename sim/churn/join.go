@@ -105,7 +105,8 @@ func (w *world) fetch(i, from int32, life uint32) {
 	if s.joined > 0 && s.ready == 0 {
 		missed = len(w.servers)
 	}
-	w.during(i, j, w.exchangeTime(missed, w.pop.roundTrip(i, from)), func() {
+	took := w.exchangeTime(missed, w.pop.roundTrip(i, from))
+	w.during(i, j, took, func() {
 		t := &w.servers[from]
 		if !t.alive || t.life != life || w.cut(i, from) || t.join != nil {
 			w.beginJoin(i)
@@ -116,7 +117,7 @@ func (w *world) fetch(i, from int32, life uint32) {
 		if t.stuck >= 0 {
 			s.stuck = t.stuck
 		}
-		w.survey(i)
+		w.survey(i, w.early(missed, took))
 	})
 }
 
@@ -137,25 +138,36 @@ func (w *world) seenBy(i int32) *mesh.View {
 	return w.database(i).seen(w.pop.all[w.servers[i].join.entry].fp, w)
 }
 
-// survey measures a sample, then those that are near the nearest of it.
-func (w *world) survey(i int32) {
+// early is how long before the end of a comparison a server knows enough to
+// measure a sample.
+func (w *world) early(missed int, took time.Duration) time.Duration {
+	lacks := mesh.ProbeEarly - (len(w.servers) - missed)
+	if len(w.servers) < mesh.ProbeEarly {
+		return 0
+	}
+	return took - took*time.Duration(max(lacks, 0))/time.Duration(max(missed, 1))
+}
+
+// survey measures a sample, then those that are near the nearest of it. What is
+// early of the sample's time has gone by already.
+func (w *world) survey(i int32, early time.Duration) {
 	s := &w.servers[i]
 	s.join.rtt = map[omega.Fingerprint]time.Duration{}
 	sample := w.seenBy(i).ProbeSample(w.joinInput(i), s.rng)
-	w.during(i, s.join, w.measure(i, sample), func() {
-		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample)), func() { w.askAll(i) })
+	w.during(i, s.join, max(w.measure(i, sample, s.join.rtt)-early, 0), func() {
+		w.during(i, s.join, w.measure(i, w.seenBy(i).ProbeNear(w.joinInput(i), sample), s.join.rtt), func() { w.askAll(i) })
 	})
 }
 
 // measure takes round trips, and returns how long that takes.
-func (w *world) measure(i int32, servers []omega.Fingerprint) (wait time.Duration) {
+func (w *world) measure(i int32, servers []omega.Fingerprint, into map[omega.Fingerprint]time.Duration) (wait time.Duration) {
 	for _, fp := range servers {
 		to := w.pop.index[fp]
 		rtt := w.pop.roundTrip(i, to)
 		if t := &w.servers[to]; !t.alive && t.silent || w.cut(i, to) {
 			rtt = probeWait
 		} else if t.alive && rtt < probeWait {
-			w.servers[i].join.rtt[fp] = rtt
+			into[fp] = rtt
 		}
 		wait = max(wait, min(rtt, probeWait))
 	}

@@ -135,11 +135,11 @@ func (w *world) raise(i, peer int32, id, delay uint32) {
 }
 
 // hold announces a new link once it has stood for a while, the longer the more
-// often it was lost.
+// often it was lost, but for the first time.
 func (w *world) hold(i, peer int32, id uint32, late time.Duration) {
 	wait := linkHold
 	if p := w.servers[i].past[peer]; p != nil && w.now-p.lost <= flapMemory {
-		wait = min(linkHold<<(2*min(p.losses, 8)), maxLinkHold)
+		wait = min(linkHold<<(2*min(max(p.losses-1, 0), 8)), maxLinkHold)
 	}
 	w.afterLife(i, late+wait, func() {
 		if l := w.servers[i].linkTo(peer); l != nil && l.id == id {

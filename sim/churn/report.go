@@ -70,6 +70,7 @@ type Churn struct {
 	OperatorPlans  int     `json:"links_wanted_for_operators"`
 	RepairPlans    int     `json:"links_wanted_for_repair"`
 	ReunionSuccess int     `json:"links_wanted_for_reunion"`
+	NearPlans      int     `json:"links_wanted_for_near"`
 
 	After Shape `json:"after"`
 }
@@ -152,7 +153,7 @@ func (w *world) churnReport(d time.Duration) *Churn {
 		LinksMade:    t.made, LinksPerEvent: round(float64(t.made)/events, 3), Dials: t.dials,
 		DeadDials: t.deadDials + t.timeouts, Refusals: t.refusals,
 		ReunionDials: round(float64(t.reunions)/d.Seconds(), 2),
-		DegreePlans:  t.reasons[0], OperatorPlans: t.reasons[1], RepairPlans: t.reasons[2], ReunionSuccess: t.reasons[3],
+		DegreePlans:  t.reasons[0], OperatorPlans: t.reasons[1], RepairPlans: t.reasons[2], ReunionSuccess: t.reasons[3], NearPlans: t.reasons[mesh.ReasonNear],
 		After: after,
 	}
 }

@@ -26,6 +26,9 @@ func (r *Report) texts(lang i18n.Lang) []i18n.Text {
 	if t := r.Turns; t != nil {
 		c, s := t.Changes, t.Settled
 		lines = append(lines, i18n.T("sim.turns", t.Events, c.Checks, c.Bridges, c.Vertices, c.Splits, s.LeastLinks, s.Below, s.Pairs))
+		if a := t.After; a != nil {
+			lines = append(lines, i18n.T("sim.turns.after", a.MeanDegree, a.Stretch.Mean, a.Stretch.P50, t.Joined.P50, t.Joined.P99, t.Looks, t.Near))
+		}
 	}
 	if c := r.Churn; c != nil {
 		v := c.Invariant

@@ -23,6 +23,8 @@ type tally struct {
 	ends, dropped, judgedBad                   int
 	reunions                                   int // dials to servers that were lost from sight
 
+	looks int // for nearer ways
+
 	views, graphs, spfs, plans, builds, refused int
 	reasons                                     [8]int // by mesh.Reason; room for later ones
 	mostWants                                   int    // links that one plan wanted

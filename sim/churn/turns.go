@@ -42,6 +42,8 @@ type Turns struct {
 	Joined     Quantiles `json:"cold_to_full_member"`
 	LinksMade  int       `json:"links_made"`
 	GivenUp    int       `json:"links_given_up"`
+	Looks      int       `json:"near_looks"`
+	Near       int       `json:"near_links_wanted"`
 	Dials      int       `json:"dials"`
 	DeadDials  int       `json:"dials_to_dead"`
 	Announced  int       `json:"announcements"`
@@ -90,8 +92,9 @@ type Violation struct {
 const (
 	maxViolations = 32
 
-	// settleLimit is how long an event is waited for.
-	settleLimit = 5 * time.Minute
+	// settleLimit is how long an event is waited for. A link that came and went
+	// many times is announced last.
+	settleLimit = maxLinkHold + time.Minute
 
 	wholeEvery = 500 // events between whole searches that nothing asks for
 	foldEvery  = 200
@@ -122,6 +125,7 @@ func newTurns(w *world) *turns {
 func (t *turns) run(w *world, n, until int) *Turns {
 	t.began = w.now
 	w.refreshes()
+	w.looks()
 	if !t.ledger.survey(w) {
 		t.violate("growth", "the grown cloud is not three-connected")
 	}
@@ -159,6 +163,7 @@ func (t *turns) sum(w *world) {
 	r.Joined = w.tally.joins.quantiles()
 	r.LinksMade, r.GivenUp, r.Dials, r.DeadDials = w.tally.made, w.tally.dropped, w.tally.dials, w.tally.deadDials+w.tally.timeouts
 	r.Announced, r.Plans, r.Views, r.Refused = len(w.tally.issued), w.tally.plans, w.tally.spfs, w.tally.refused
+	r.Looks, r.Near = w.tally.looks, w.tally.reasons[mesh.ReasonNear]
 	r.RepairWant = w.tally.reasons[mesh.ReasonRepair]
 }
 
