@@ -91,6 +91,8 @@ type Client struct {
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 
+	publishing chan struct{} // capacity 1: full while an own record is made and published
+
 	returnAfter time.Duration // before the server of choice is tried again; later and later
 }
 
@@ -124,6 +126,8 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		certs: map[omega.Fingerprint]*pgp.Certificate{},
 		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
 		held:  map[int64]loan{},
+
+		publishing: make(chan struct{}, 1),
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},

@@ -50,19 +50,21 @@ func (c *Client) deleteAccount(ctx context.Context, p clientrpc.DeleteParams) (*
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.waitOnline(ctx)
-	if err != nil {
-		return nil, err
-	}
 	tomb, err := pgp.Delete(ctx, primary, c.certificate(), c.signingTime())
 	if err != nil {
 		return nil, err
 	}
-	err = s.publish(ctx, wire.Entry{Certificate: tomb.Bytes()})
-	// The server may end the session before it answers: then others are asked.
-	seen := c.tombstones(ctx, s.conn.Peer().Account)
-	if err != nil && seen == 0 {
-		return nil, fmt.Errorf("publish the tombstone: %w", err)
+	seen := 0
+	err = c.persist(ctx, func(s *session) error {
+		err := s.publish(ctx, wire.Entry{Certificate: tomb.Bytes()})
+		// The server may end the session before it answers: then others are asked.
+		if seen = c.tombstones(ctx, s.conn.Peer().Account); err != nil && seen == 0 {
+			return fmt.Errorf("publish the tombstone: %w", err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDeleted) { // that is how servers answer the next session
+		return nil, err
 	}
 	if err := c.markDeleted(); err != nil {
 		return nil, err
