@@ -19,19 +19,24 @@ import (
 // account published, repeats what this one published without an answer, and
 // renews the location record when half of its freshness is over.
 func (c *Client) syncOwn(ctx context.Context, s *session) error {
-	entry, err := s.lookup(ctx, c.acc.Fingerprint)
-	if err != nil {
-		return fmt.Errorf("look up the own account: %w", err)
-	}
-	if err := c.takeOwn(ctx, entry); err != nil {
+	if err := c.fetchOwn(ctx, s); err != nil {
 		return err
 	}
-	err = c.publish(ctx, s, c.certificate(), nil)
+	err := c.publish(ctx, s, c.certificate(), nil)
 	if isCode(err, omega.CodeRateLimited) {
 		c.cfg.log().Info("own record not published now", "err", err)
 		return nil // the next look
 	}
 	return err
+}
+
+// fetchOwn takes what the proxy has of the own account.
+func (c *Client) fetchOwn(ctx context.Context, s *session) error {
+	entry, err := s.lookup(ctx, c.acc.Fingerprint)
+	if err != nil {
+		return fmt.Errorf("look up the own account: %w", err)
+	}
+	return c.takeOwn(ctx, entry)
 }
 
 // takeNews takes what the proxy pushed of the own account, if anything. What does

@@ -90,12 +90,8 @@ func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate,
 		if err = c.publishNext(ctx, s, cert, edit, try == 0); !isCode(err, omega.CodeConflict) {
 			break
 		}
-		entry, lookupErr := s.lookup(ctx, c.acc.Fingerprint)
-		if lookupErr != nil {
-			return lookupErr
-		}
-		if lookupErr = c.takeOwn(ctx, entry); lookupErr != nil {
-			return lookupErr
+		if fetchErr := c.fetchOwn(ctx, s); fetchErr != nil {
+			return fetchErr
 		}
 	}
 	if err != nil {
