@@ -67,6 +67,7 @@ type Client struct {
 	acks       map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
 	announced  map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
 	servers    map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
+	tries      uint64                                  // to connect in vain; guarded by mu
 	reading    []omega.Fingerprint                     // servers that the last lease names; guarded by mu
 	news       *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
 	looking    bool                                    // a home went away and its deputies have not been asked yet; guarded by mu

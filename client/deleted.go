@@ -252,7 +252,7 @@ func (c *Client) witnesses(ctx context.Context, fp, but omega.Fingerprint) (out 
 			add(to)
 		}
 	}
-	for _, to := range c.candidates(but, true) {
+	for _, to := range c.candidates(but, true, false) {
 		add(to)
 	}
 	return out

@@ -142,10 +142,10 @@ func (s *session) patience() time.Duration {
 func (c *Client) elsewhere(ctx context.Context, s *session, q *question) *dialled {
 	look, stop := context.WithCancel(ctx)
 	defer stop()
-	for !s.answered(q) {
+	for vain := false; !s.answered(q); vain = true {
 		next := make(chan *dialled, 1)
 		go func() {
-			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true))
+			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true, vain))
 			if err != nil && look.Err() == nil {
 				c.cfg.log().Info("no other server answers", "err", err)
 			}
