@@ -111,6 +111,38 @@ func TestChooseGoesRound(t *testing.T) {
 	}
 }
 
+// The clients of a server that stalls dial others at different moments, and not all
+// the same one: of 200 clients that are equally near to ten servers, none gets
+// more than a fifth, and no tenth of the time more than a quarter of the dials.
+func TestStallIsNoStampede(t *testing.T) {
+	const clients, servers = 200, 10
+	byServer, byTime := map[omega.Fingerprint]int{}, map[time.Duration]int{}
+	for range clients {
+		c := &Client{acc: &account{Server: "192.0.2.1:7000#" + fp(255).String()}, servers: map[omega.Fingerprint]*knownServer{}}
+		for i := range servers {
+			f := manyFP(i)
+			a := &mesh.Announcement{Server: f, Client: fmt.Sprintf("198.51.1.%d:7000", i+1)}
+			c.servers[f] = &knownServer{Server: history.Server{Fingerprint: f, Took: 20 * time.Millisecond}, announced: a}
+		}
+		byServer[c.candidates(fp(255), true, false)[0].addr.Fingerprint]++
+		at := hedge(signWait)
+		if at < signWait/2 || at >= signWait {
+			t.Errorf("dials after %v", at)
+		}
+		byTime[(at-signWait/2)/(signWait/20)]++
+	}
+	for server, n := range byServer {
+		if n > clients/5 {
+			t.Errorf("%d of %d dial %s", n, clients, server)
+		}
+	}
+	for moment, n := range byTime {
+		if n > clients/4 {
+			t.Errorf("%d of %d dial in tenth %d", n, clients, moment)
+		}
+	}
+}
+
 // manyFP is the fingerprint of a server with a number.
 func manyFP(n int) omega.Fingerprint {
 	b := make([]byte, 20)
