@@ -105,12 +105,12 @@ func isTombstone(b []byte, account omega.Fingerprint, now time.Time) bool {
 // errRevoked says that this device was revoked.
 var errRevoked = errors.New("this device was revoked")
 
-// isRevoked reports that servers refuse this device because its owner revoked it:
-// what is in the outbox stays there.
+// isRevoked reports that its owner revoked this device, as far as it knows: what is in the outbox stays there.
 func (c *Client) isRevoked() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.session == nil && errors.Is(c.problem, errRevoked)
+	d, ok := c.id.Certificate.Device(c.acc.Device)
+	return ok && d.Revoked || c.session == nil && errors.Is(c.problem, errRevoked)
 }
 
 // whyRefused looks whether the reason why servers refuse this device is that its
@@ -133,6 +133,9 @@ func (c *Client) whyRefused(ctx context.Context, why error) error {
 			return errors.Join(errDeleted, c.markDeleted())
 		}
 		if d, ok := cert.Device(c.acc.Device); ok && d.Revoked {
+			if err := c.takeOwn(ctx, e); err != nil { // so that the next process knows
+				c.cfg.log().Info("the own revocation is not kept", "err", err)
+			}
 			return errRevoked
 		}
 	}

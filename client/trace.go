@@ -35,6 +35,9 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 		homes = homes[:1]
 	}
 	s, err := c.online()
+	if errors.Is(err, errOffline) { // doctor says why
+		return nil, fail(clientrpc.CodeOffline, i18n.T("doing.way"), i18n.T("why.offline"), i18n.T("next.server"), nil)
+	}
 	if err != nil {
 		return nil, err
 	}

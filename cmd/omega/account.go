@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/omega-im/omega"
@@ -216,6 +217,10 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	before, err := clientrpc.Devices.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
 	d, err := clientrpc.Approve.Call(ctx, conn, clientrpc.ApproveParams{Text: text})
 	if err != nil {
 		return err
@@ -223,7 +228,11 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(d)
 	}
-	a.printf("%s\n", a.text("approve.done"))
+	done := "approve.done"
+	if slices.ContainsFunc(before.Devices, func(o clientrpc.Device) bool { return o.Fingerprint == d.Fingerprint }) {
+		done = "approve.already"
+	}
+	a.printf("%s\n", a.text(done))
 	a.devices([]clientrpc.Device{d})
 	return nil
 }
