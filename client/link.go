@@ -19,7 +19,7 @@ import (
 // new one, which stands beside it.
 const (
 	linkLifetime   = 5 * time.Minute
-	approveTimeout = 30 * time.Second
+	approveTimeout = 2 * time.Minute // somebody may compare fingerprints there
 	publishTimeout = 2 * time.Minute // for who approves, once the new one has answered
 	pollInterval   = 500 * time.Millisecond
 )

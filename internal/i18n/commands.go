@@ -214,6 +214,8 @@ var commands = map[string]entry{
 	"error.cause":          {"（{0}）", "({0})"},
 	"link.next":            {"裝置已加入帳號。之前的訊息不會出現在這部裝置上，從現在起的才會。", "This device has joined the account. It has no messages from before, only those from now on."},
 	"init.next":            {"帳號建好了。把指紋給朋友，然後：\n  omega send --to 對方的指紋 '哈囉'\n  omega recv --follow", "The account is ready. Give the fingerprint to your friends, and then:\n  omega send --to FINGERPRINT 'hello'\n  omega recv --follow"},
+	"link.ask":             {"這是你的帳號嗎？是就輸入 y：", "Is this your account? Type y if it is:"},
+	"why.nolink":           {"你沒有確認這個帳號，所以沒有加入", "you did not confirm the account, so it was not joined"},
 	"approve.already":      {"這部裝置先前就已加入，沒有任何變更：", "This device was in the account already; nothing was changed:"},
 	"wait.connecting":      {"還沒連上伺服器，繼續嘗試中……", "no server is connected yet; still trying…"},
 	"wait.trying":          {"{0}：{1}；繼續嘗試中……", "{0}: {1}; still trying…"},
