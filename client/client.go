@@ -67,6 +67,7 @@ type Client struct {
 	acks       map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
 	announced  map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
 	servers    map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
+	tries      uint64                                  // to connect in vain; guarded by mu
 	reading    []omega.Fingerprint                     // servers that the last lease names; guarded by mu
 	news       *wire.Entry                             // the account's, as the proxy pushed it last; nil: taken; guarded by mu
 	looking    bool                                    // a home went away and its deputies have not been asked yet; guarded by mu
@@ -93,6 +94,8 @@ type Client struct {
 
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
+
+	publishing chan struct{} // capacity 1: full while an own record is made and published
 
 	returnAfter time.Duration // before the server of choice is tried again; later and later
 }
@@ -129,6 +132,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		held:  map[int64]loan{},
 
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
+		publishing: make(chan struct{}, 1),
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},

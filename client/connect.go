@@ -40,6 +40,7 @@ func (c *Client) stayOnline(ctx context.Context) {
 	var avoid omega.Fingerprint // the server of the last session
 	var end ending              // of it
 	next := end.next
+	vain := false // no server was of use since the last that was
 	for ctx.Err() == nil {
 		var err error
 		if !c.gone().IsZero() {
@@ -48,11 +49,12 @@ func (c *Client) stayOnline(ctx context.Context) {
 		}
 		if next == nil {
 			c.pause(ctx, b.pause, isCode(end.why, omega.CodeShutdown))
-			if next, err = c.race(ctx, c.candidates(avoid, false)); err != nil {
+			if next, err = c.race(ctx, c.candidates(avoid, false, vain)); err != nil {
 				err = c.whyRefused(ctx, err)
 				c.offline(err)
 				c.cfg.log().Info("no server answers", "err", err)
 				b.failed()
+				vain = true
 				continue
 			}
 		}
@@ -61,6 +63,9 @@ func (c *Client) stayOnline(ctx context.Context) {
 		c.cfg.log().Info("connected", "proxy", avoid, "took", next.took)
 		end = c.serve(ctx, next, b.slow)
 		next = end.next
+		if vain = !end.settled; vain && ctx.Err() == nil {
+			c.noteDial(avoid, 0, errUseless)
+		}
 		if isCode(end.why, omega.CodeSuperseded) {
 			c.notAlone(ctx)
 		}

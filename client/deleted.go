@@ -50,19 +50,21 @@ func (c *Client) deleteAccount(ctx context.Context, p clientrpc.DeleteParams) (*
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.waitOnline(ctx)
-	if err != nil {
-		return nil, err
-	}
 	tomb, err := pgp.Delete(ctx, primary, c.certificate(), c.signingTime())
 	if err != nil {
 		return nil, err
 	}
-	err = s.publish(ctx, wire.Entry{Certificate: tomb.Bytes()})
-	// The server may end the session before it answers: then others are asked.
-	seen := c.tombstones(ctx, s.conn.Peer().Account)
-	if err != nil && seen == 0 {
-		return nil, fmt.Errorf("publish the tombstone: %w", err)
+	seen := 0
+	err = c.persist(ctx, func(s *session) error {
+		err := s.publish(ctx, wire.Entry{Certificate: tomb.Bytes()})
+		// The server may end the session before it answers: then others are asked.
+		if seen = c.tombstones(ctx, s.conn.Peer().Account); err != nil && seen == 0 {
+			return fmt.Errorf("publish the tombstone: %w", err)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errDeleted) { // that is how servers answer the next session
+		return nil, err
 	}
 	if err := c.markDeleted(); err != nil {
 		return nil, err
@@ -103,12 +105,12 @@ func isTombstone(b []byte, account omega.Fingerprint, now time.Time) bool {
 // errRevoked says that this device was revoked.
 var errRevoked = errors.New("this device was revoked")
 
-// isRevoked reports that servers refuse this device because its owner revoked it:
-// what is in the outbox stays there.
+// isRevoked reports that its owner revoked this device, as far as it knows: what is in the outbox stays there.
 func (c *Client) isRevoked() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.session == nil && errors.Is(c.problem, errRevoked)
+	d, ok := c.id.Certificate.Device(c.acc.Device)
+	return ok && d.Revoked || c.session == nil && errors.Is(c.problem, errRevoked)
 }
 
 // whyRefused looks whether the reason why servers refuse this device is that its
@@ -131,6 +133,9 @@ func (c *Client) whyRefused(ctx context.Context, why error) error {
 			return errors.Join(errDeleted, c.markDeleted())
 		}
 		if d, ok := cert.Device(c.acc.Device); ok && d.Revoked {
+			if err := c.takeOwn(ctx, e); err != nil { // so that the next process knows
+				c.cfg.log().Info("the own revocation is not kept", "err", err)
+			}
 			return errRevoked
 		}
 	}
@@ -250,7 +255,7 @@ func (c *Client) witnesses(ctx context.Context, fp, but omega.Fingerprint) (out 
 			add(to)
 		}
 	}
-	for _, to := range c.candidates(but, true) {
+	for _, to := range c.candidates(but, true, false) {
 		add(to)
 	}
 	return out

@@ -27,6 +27,9 @@ const (
 // errNoServer says that no server is known that could be dialled.
 var errNoServer = errors.New("no other server is known")
 
+// errUseless says of a server that it took this device and no session came of it.
+var errUseless = errors.New("the server took this device and was of no use")
+
 // A candidate is a server to dial.
 type candidate struct {
 	addr transport.Address
@@ -52,14 +55,14 @@ func (c *Client) ownServer() (candidate, error) {
 // candidates lists the servers to try: the account's own first, then homes, near
 // ones and others, with some chance in it, so that the clients of a server that
 // died do not all go to the same. The one to avoid is the last, or, without,
-// not there.
-func (c *Client) candidates(avoid omega.Fingerprint, without bool) []candidate {
+// not there. vain says that no server was of use since the last time.
+func (c *Client) candidates(avoid omega.Fingerprint, without, vain bool) []candidate {
 	own, err := c.ownServer()
 	var out []candidate
 	if err == nil && (avoid.IsZero() || own.addr.Fingerprint != avoid) {
 		out = append(out, own)
 	}
-	out = append(out, c.proxies(avoid, own, maxCandidates-1)...)
+	out = append(out, choose(c.proxies(avoid, own), c.cfg.now(), vain, maxCandidates-1)...)
 	if !without && !avoid.IsZero() {
 		if err == nil && own.addr.Fingerprint == avoid {
 			out = append(out, own)
@@ -70,15 +73,18 @@ func (c *Client) candidates(avoid omega.Fingerprint, without bool) []candidate {
 	return out
 }
 
-// proxies lists at most n of the servers that are known, best first.
-func (c *Client) proxies(avoid omega.Fingerprint, own candidate, n int) []candidate {
-	type ranked struct {
-		candidate
-		worse bool
-		cost  float64
-	}
-	var all []ranked
-	now, private := c.cfg.now(), c.mayBeInside()
+// A prospect is a server that could be dialled.
+type prospect struct {
+	candidate
+	cost    float64   // of being there; less is better
+	crowded bool      // or draining
+	failed  time.Time // when it was of no use, if it was of none since
+	tried   uint64    // in which place of the tries in vain of this process; 0: not among them
+}
+
+// proxies are the servers that are known, but for the one to avoid and the own.
+func (c *Client) proxies(avoid omega.Fingerprint, own candidate) (all []prospect) {
+	private := c.mayBeInside()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for fp, p := range c.servers {
@@ -86,23 +92,40 @@ func (c *Client) proxies(avoid omega.Fingerprint, own candidate, n int) []candid
 		if !ok || fp == avoid || addr == own.addr {
 			continue
 		}
-		r := ranked{candidate: candidate{addr, addr.String()}}
-		r.worse = p.announced.Load >= crowded || p.announced.Flags&mesh.FlagDraining != 0 || young(now, p.Failed, failedFor)
+		r := prospect{candidate: candidate{addr, addr.String()}, failed: p.Failed, tried: p.tried}
+		r.crowded = p.announced.Load >= crowded || p.announced.Flags&mesh.FlagDraining != 0
 		r.cost = float64(cmp.Or(p.Took, unknownTook)) * (0.5 + rand.Float64())
 		if c.record != nil && slices.Contains(c.record.Homes, fp) {
 			r.cost /= 2 // it has the account's mail
 		}
 		all = append(all, r)
 	}
-	slices.SortFunc(all, func(a, b ranked) int {
-		if a.worse != b.worse {
-			return map[bool]int{true: 1, false: -1}[a.worse]
+	return all
+}
+
+// choose returns at most n prospects, best first: those that were of no use lately
+// come after the others. While the search is in vain those come last that were
+// tried last, however near they are, so that each is tried in time: of p that refuse,
+// all within p/n+1 choices. (spec/delivery.md, DELIV-20)
+func choose(all []prospect, now time.Time, vain bool, n int) (out []candidate) {
+	class := func(p *prospect) int {
+		switch {
+		case vain && !p.failed.IsZero():
+			return 2
+		case p.crowded, young(now, p.failed, failedFor):
+			return 1
 		}
-		return cmp.Compare(a.cost, b.cost)
+		return 0
+	}
+	slices.SortFunc(all, func(a, b prospect) int {
+		order := cmp.Compare(class(&a), class(&b))
+		if vain { // by places and not by times: clocks are set
+			order = cmp.Or(cmp.Compare(a.tried, b.tried), order, a.failed.Compare(b.failed))
+		}
+		return cmp.Or(order, cmp.Compare(a.cost, b.cost))
 	})
-	var out []candidate
-	for _, r := range all[:min(len(all), n)] {
-		out = append(out, r.candidate)
+	for _, p := range all[:min(len(all), n)] {
+		out = append(out, p.candidate)
 	}
 	return out
 }

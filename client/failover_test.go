@@ -373,7 +373,7 @@ func TestCandidatesDiffer(t *testing.T) {
 	}
 	firsts := map[string]bool{}
 	for range 200 {
-		list := c.candidates(p.id.Account(), false)
+		list := c.candidates(p.id.Account(), false, false)
 		if len(list) != 5 || list[4].text != p.address {
 			t.Fatalf("%d candidates, the last is %s, want the server to avoid", len(list), list[len(list)-1].text)
 		}
@@ -382,10 +382,10 @@ func TestCandidatesDiffer(t *testing.T) {
 	if len(firsts) != 4 {
 		t.Errorf("%d servers come first, want all 4", len(firsts))
 	}
-	if list := c.candidates(p.id.Account(), true); len(list) != 4 {
+	if list := c.candidates(p.id.Account(), true, false); len(list) != 4 {
 		t.Errorf("%d candidates without it", len(list))
 	}
-	if list := c.candidates(omega.Fingerprint{}, false); list[0].text != p.address {
+	if list := c.candidates(omega.Fingerprint{}, false, false); list[0].text != p.address {
 		t.Errorf("%s comes first, want the server of choice", list[0].text)
 	}
 }

@@ -401,11 +401,16 @@ func (c *Client) hasRecord() bool {
 
 // setHomes answers clientrpc.SetHomes: it moves the account.
 func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*clientrpc.HomesResult, error) {
-	doing := i18n.T("doing.homes")
-	s, err := c.waitOnline(ctx)
+	err := c.persist(ctx, func(s *session) error { return c.setHomesBy(ctx, s, p) })
 	if err != nil {
 		return nil, err
 	}
+	return c.explainedHomes(ctx, clientrpc.None{})
+}
+
+// setHomesBy moves the account through one session.
+func (c *Client) setHomesBy(ctx context.Context, s *session, p clientrpc.SetHomesParams) error {
+	doing := i18n.T("doing.homes")
 	homes := []omega.Fingerprint{}
 	for _, h := range p.Homes {
 		if !slices.Contains(homes, h) {
@@ -413,41 +418,35 @@ func (c *Client) setHomes(ctx context.Context, p clientrpc.SetHomesParams) (*cli
 		}
 	}
 	if len(homes) > omega.MaxHomes {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.homes", len(homes), omega.MaxHomes), i18n.T("next.homes"), nil)
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.homes", len(homes), omega.MaxHomes), i18n.T("next.homes"), nil)
 	}
 	if len(homes) == 0 { // the cloud's choice again
 		c.mu.Lock()
 		homes = slices.Clone(c.record.Homes)
 		c.mu.Unlock()
 		if err := c.moveTo(ctx, s, homes, false); err != nil {
-			return nil, err
+			return err
 		}
-		if err := c.improveHomes(ctx, s); err != nil {
-			return nil, err
-		}
-		return c.explainedHomes(ctx, clientrpc.None{})
+		return c.improveHomes(ctx, s)
 	}
 	offers, err := c.homeOffers(ctx, s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c.seekServers(ctx, s, homes)
 	before, err := c.everHomes(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, h := range homes {
 		b := c.announcements()[h]
 		full := slices.ContainsFunc(offers, func(o wire.HomeOffer) bool { return o.Server == h && o.Flags&wire.HomeFull != 0 })
 		if !full && (b == nil || !c.proves(ctx, s, b)) {
-			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noserver", h), i18n.T("next.homes"), nil)
+			return fail(clientrpc.CodeNotFound, doing, i18n.T("why.noserver", h), i18n.T("next.homes"), nil)
 		}
 		if a, err := mesh.Decode(b); err == nil && a.Registration != mesh.RegistrationOpen && !slices.Contains(before, h) {
-			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.homeclosed", h), i18n.T("next.homes"), nil)
+			return fail(clientrpc.CodeRefused, doing, i18n.T("why.homeclosed", h), i18n.T("next.homes"), nil)
 		}
 	}
-	if err := c.moveTo(ctx, s, homes, true); err != nil {
-		return nil, err
-	}
-	return c.explainedHomes(ctx, clientrpc.None{})
+	return c.moveTo(ctx, s, homes, true)
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -39,7 +40,7 @@ func (c *Client) inbox(ctx context.Context) {
 				batch = append(batch, <-c.mail)
 			}
 			w.batch = batch
-			err := w.take(ctx, batch)
+			err := w.takeAll(ctx, batch)
 			c.arrivals.come(-mails(batch))
 			if err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
@@ -50,6 +51,37 @@ func (c *Client) inbox(ctx context.Context) {
 		}
 	}
 }
+
+// Times between looks for a sender that no server can tell of now.
+const (
+	firstSenderLook = time.Second
+	lastSenderLook  = 30 * time.Second
+)
+
+// takeAll is take, again while a sender's certificate cannot be had now: that is no
+// reason to leave a server, since no other one may know more, and what waits to be
+// sent has nothing to do with it.
+func (w *inboxWorker) takeAll(ctx context.Context, batch []mailIn) error {
+	for wait := firstSenderLook; ; wait = min(2*wait, lastSenderLook) {
+		err := w.take(ctx, batch)
+		var unknown *senderError
+		if !errors.As(err, &unknown) || !sleep(ctx, jitter(wait)) {
+			return err
+		}
+		w.c.cfg.log().Info("sender not known yet", "account", unknown.account, "err", unknown.err)
+	}
+}
+
+// A senderError is a look-up of a sender that a server will answer later.
+type senderError struct {
+	account omega.Fingerprint
+	err     error
+}
+
+func (e *senderError) Error() string {
+	return fmt.Sprintf("look up the sender %s: %v", e.account, e.err)
+}
+func (e *senderError) Unwrap() error { return e.err }
 
 // mails counts those in a batch.
 func mails(batch []mailIn) (n int) {
@@ -81,7 +113,7 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 		return err
 	}
 	t := &taken{c: w.c, given: w.given, receipts: map[lane]*chat.Receipt{}}
-	if err := t.store(ctx, todo); err != nil {
+	if err := t.store(ctx, s, todo); err != nil {
 		return err
 	}
 	var errs []error // what was taken is followed up even if the session is over
@@ -265,7 +297,7 @@ type taken struct {
 
 // store takes mails in, in as few transactions as it can: one is cut where a
 // certificate has to be fetched first.
-func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
+func (t *taken) store(ctx context.Context, s *session, todo []wire.Mail) error {
 	fresh := false // the next mail's sender was looked up just now
 	for len(todo) > 0 {
 		var need omega.Fingerprint
@@ -296,7 +328,7 @@ func (t *taken) store(ctx context.Context, todo []wire.Mail) error {
 		}
 		todo, fresh = todo[done:], false
 		if !need.IsZero() {
-			if fresh, err = t.c.fetchSender(ctx, need); err != nil {
+			if fresh, err = t.c.fetchSender(ctx, s, need); err != nil {
 				return err
 			}
 		}
@@ -317,8 +349,9 @@ func (c *Client) putCursor(tx *history.Tx, m *wire.Mail) error {
 
 // fetchSender brings a sender's certificate into memory, from the database the
 // first time, then from the cloud. It reports that the receiver must judge now:
-// the cloud was asked, or has no such account.
-func (c *Client) fetchSender(ctx context.Context, fp omega.Fingerprint) (bool, error) {
+// the cloud was asked, or has no such account. It asks by the session that the mail
+// came on, which is not in use for anything else at first.
+func (c *Client) fetchSender(ctx context.Context, s *session, fp omega.Fingerprint) (bool, error) {
 	c.mu.Lock()
 	known := c.certs[fp] != nil
 	c.mu.Unlock()
@@ -327,16 +360,13 @@ func (c *Client) fetchSender(ctx context.Context, fp omega.Fingerprint) (bool, e
 		age = 0
 	}
 	if fp == c.acc.Fingerprint {
-		s, err := c.online()
-		if err != nil {
-			return false, err
-		}
-		return true, c.syncOwn(ctx, s)
+		return true, c.fetchOwn(ctx, s)
 	}
-	_, fresh, err := c.peer(ctx, fp, age)
+	_, fresh, err := c.peerBy(ctx, s, fp, age)
+	var server *omega.Error
 	switch {
-	case err == nil && known && !fresh:
-		return false, errOffline // nobody can be asked whether there is a newer one
+	case errors.As(err, &server) && server.Code.Retry():
+		return false, &senderError{fp, err}
 	case err == nil, ctx.Err() != nil, !lasting(err):
 		return fresh, err
 	case !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted):

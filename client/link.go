@@ -19,7 +19,8 @@ import (
 // new one, which stands beside it.
 const (
 	linkLifetime   = 5 * time.Minute
-	approveTimeout = 30 * time.Second
+	approveTimeout = 2 * time.Minute // somebody may compare fingerprints there
+	publishTimeout = 2 * time.Minute // for who approves, once the new one has answered
 	pollInterval   = 500 * time.Millisecond
 )
 
@@ -145,28 +146,12 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	if err != nil {
 		return clientrpc.Device{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, approveTimeout)
+	cross, err := c.meet(ctx, link)
+	if err != nil {
+		return clientrpc.Device{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	defer cancel()
-	m, err := dialMeeting(ctx, c.cfg, link.Server)
-	if err != nil {
-		return clientrpc.Device{}, err
-	}
-	defer m.close()
-	key := c.certificate().Primary().Packet(false)
-	if err := m.drop(ctx, link.handle(stepAccount), link.seal(stepAccount, key)); err != nil {
-		return clientrpc.Device{}, err
-	}
-	blob, err := m.pick(ctx, link.handle(stepCross))
-	if errors.Is(err, context.DeadlineExceeded) {
-		return clientrpc.Device{}, fail(clientrpc.CodeTimeout, i18n.T("doing.approve"), i18n.T("why.linkgone"), i18n.T("next.relink"), nil)
-	}
-	if err != nil {
-		return clientrpc.Device{}, err
-	}
-	cross, err := link.open(stepCross, blob)
-	if err != nil {
-		return clientrpc.Device{}, err
-	}
 	req := &pgp.DeviceRequest{Signing: signing, Encryption: encryption, Name: link.Name, CrossSignature: cross}
 	cert, err := pgp.AddDevice(ctx, primary, c.certificate(), req, c.cfg.now())
 	if err != nil {
@@ -177,6 +162,30 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	}
 	d, _ := cert.Device(signing.Fingerprint())
 	return deviceInfo(d, c.acc.Device, c.cfg.now()), nil
+}
+
+// meet hands the account to the new device and returns what that answers, its
+// cross-signature.
+func (c *Client) meet(ctx context.Context, link *linkText) (cross []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, approveTimeout)
+	defer cancel()
+	m, err := dialMeeting(ctx, c.cfg, link.Server)
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	key := c.certificate().Primary().Packet(false)
+	if err := m.drop(ctx, link.handle(stepAccount), link.seal(stepAccount, key)); err != nil {
+		return nil, err
+	}
+	blob, err := m.pick(ctx, link.handle(stepCross))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fail(clientrpc.CodeTimeout, i18n.T("doing.approve"), i18n.T("why.linkgone"), i18n.T("next.relink"), nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return link.open(stepCross, blob)
 }
 
 // A meeting is a guest connection that is dialled again when its allowance is

@@ -11,20 +11,19 @@ import (
 // account is on is a flag of its location record, which its owner signs.
 // (spec/directory.md, DIR-8)
 func (c *Client) listed(ctx context.Context, p clientrpc.ListedParams) (*clientrpc.ListedResult, error) {
-	s, err := c.waitOnline(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if p.Listed != nil && *p.Listed != c.isListed() {
-		err := c.publish(ctx, s, c.certificate(), func(rec *wire.Record) {
+	err := c.persist(ctx, func(s *session) error {
+		if p.Listed == nil {
+			return nil
+		}
+		return c.publish(ctx, s, c.certificate(), func(rec *wire.Record) {
 			rec.Flags &^= wire.RecordShowProxy
 			if *p.Listed {
 				rec.Flags |= wire.RecordShowProxy
 			}
 		})
-		if err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	return &clientrpc.ListedResult{Listed: c.isListed()}, nil
 }

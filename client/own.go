@@ -16,23 +16,27 @@ import (
 )
 
 // syncOwn fetches the account's own entry, takes what another device of the
-// account published, and renews the location record when half of its
-// freshness is over.
+// account published, repeats what this one published without an answer, and
+// renews the location record when half of its freshness is over.
 func (c *Client) syncOwn(ctx context.Context, s *session) error {
+	if err := c.fetchOwn(ctx, s); err != nil {
+		return err
+	}
+	err := c.publish(ctx, s, c.certificate(), nil)
+	if isCode(err, omega.CodeRateLimited) {
+		c.cfg.log().Info("own record not published now", "err", err)
+		return nil // the next look
+	}
+	return err
+}
+
+// fetchOwn takes what the proxy has of the own account.
+func (c *Client) fetchOwn(ctx context.Context, s *session) error {
 	entry, err := s.lookup(ctx, c.acc.Fingerprint)
 	if err != nil {
 		return fmt.Errorf("look up the own account: %w", err)
 	}
-	if err := c.takeOwn(ctx, entry); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	rec := c.record
-	c.mu.Unlock()
-	if rec != nil && rec.Expires.Sub(c.cfg.now()) > recordLifetime/2 && rec.Certificate == c.certificate().Hash() {
-		return nil
-	}
-	return c.publish(ctx, s, c.certificate(), nil)
+	return c.takeOwn(ctx, entry)
 }
 
 // takeNews takes what the proxy pushed of the own account, if anything. What does
@@ -122,72 +126,6 @@ func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
 	c.mu.Unlock()
 	c.moving.notify()
 	return nil
-}
-
-// publishCertificate makes cert the account's own, here and in the cloud.
-func (c *Client) publishCertificate(ctx context.Context, cert *pgp.Certificate) error {
-	s, err := c.waitOnline(ctx)
-	if err != nil {
-		return err
-	}
-	if err := c.publish(ctx, s, cert, nil); err != nil {
-		return err
-	}
-	if err := saveCertificate(c.cfg.Home, cert); err != nil {
-		return err
-	}
-	return c.useCertificate(cert)
-}
-
-// publishTries is how often a record is made again because another device of
-// the account was faster.
-const publishTries = 3
-
-// publish puts cert with the next location record into the cloud. edit, if not
-// nil, changes homes and flags of the record.
-func (c *Client) publish(ctx context.Context, s *session, cert *pgp.Certificate, edit func(*wire.Record)) (err error) {
-	for range publishTries {
-		rec := c.nextRecord(s)
-		if edit != nil {
-			edit(rec)
-		}
-		id := *c.identity()
-		id.Certificate = cert
-		if err = signRecord(ctx, &id, rec, c.signingTime()); err != nil {
-			return err
-		}
-		err = s.publish(ctx, wire.Entry{Certificate: cert.Bytes(), Record: rec.Bytes()})
-		if err == nil {
-			return c.useRecord(ctx, rec)
-		}
-		if !isCode(err, omega.CodeConflict) {
-			break
-		}
-		entry, lookupErr := s.lookup(ctx, c.acc.Fingerprint)
-		if lookupErr != nil {
-			return lookupErr
-		}
-		if lookupErr = c.takeOwn(ctx, entry); lookupErr != nil {
-			return lookupErr
-		}
-		if cert, lookupErr = pgp.Merge(cert, c.certificate(), c.cfg.now()); lookupErr != nil {
-			return lookupErr
-		}
-	}
-	return fmt.Errorf("publish the own certificate: %w", err)
-}
-
-// nextRecord follows the record at hand; an account without one lives where it
-// is connected.
-func (c *Client) nextRecord(s *session) *wire.Record {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.record == nil {
-		return &wire.Record{Sequence: 1, Homes: []omega.Fingerprint{s.conn.Peer().Account}}
-	}
-	return &wire.Record{
-		Flags: c.record.Flags, Sequence: c.record.Sequence + 1, Previous: c.record.Hash(), Homes: c.record.Homes,
-	}
 }
 
 func signLease(ctx context.Context, id *pgp.Identity, l *wire.Lease, now time.Time) error {

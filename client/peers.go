@@ -68,6 +68,19 @@ func (c *Client) storedPeer(ctx context.Context, fp omega.Fingerprint) (p *histo
 // that is young enough or nobody can be asked, else from the cloud. It reports
 // whether the cloud was asked just now.
 func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Duration) (cert *pgp.Certificate, fresh bool, err error) {
+	s, offline := c.online()
+	if offline != nil {
+		s = nil
+	}
+	if cert, fresh, err = c.peerBy(ctx, s, fp, maxAge); errors.Is(err, errOffline) {
+		err = offline
+	}
+	return cert, fresh, err
+}
+
+// peerBy is peer by a session; nil: nobody can be asked, and the error is
+// errOffline where somebody had to be.
+func (c *Client) peerBy(ctx context.Context, s *session, fp omega.Fingerprint, maxAge time.Duration) (cert *pgp.Certificate, fresh bool, err error) {
 	if fp == c.acc.Fingerprint {
 		return c.certificate(), false, nil
 	}
@@ -81,13 +94,12 @@ func (c *Client) peer(ctx context.Context, fp omega.Fingerprint, maxAge time.Dur
 		}
 		return nil, false, fmt.Errorf("%s: %w", fp, errPeerDeleted)
 	}
-	s, offline := c.online()
-	if stored != nil && (offline != nil || young(c.cfg.now(), stored.Checked, maxAge)) {
+	if stored != nil && (s == nil || young(c.cfg.now(), stored.Checked, maxAge)) {
 		cert, err := c.parsePeer(stored)
 		return cert, false, err
 	}
-	if offline != nil {
-		return nil, false, offline
+	if s == nil {
+		return nil, false, errOffline
 	}
 	cert, err = c.fetchPeer(ctx, s, fp, stored)
 	return cert, err == nil, err

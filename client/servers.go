@@ -34,6 +34,7 @@ type knownServer struct {
 	history.Server
 	announced *mesh.Announcement // what Announcement says; immutable
 	changed   bool               // since it was stored
+	tried     uint64             // which of the tries in vain was the last one here; 0: none since it was of use
 }
 
 // address is where it takes clients, if it says so and may be believed: a device
@@ -176,7 +177,7 @@ func (c *Client) takeServer(ctx context.Context, s *session, a *mesh.Announcemen
 	defer c.mu.Unlock()
 	k := &knownServer{Server: history.Server{Fingerprint: a.Server}, announced: a, changed: true}
 	if old := c.servers[a.Server]; old != nil {
-		k.Took, k.Failed = old.Took, old.Failed
+		k.Took, k.Failed, k.tried = old.Took, old.Failed, old.tried
 	}
 	k.Announcement, k.Certificate = b, cert.Bytes()
 	c.servers[a.Server] = k
@@ -262,9 +263,10 @@ func (c *Client) noteDial(fp omega.Fingerprint, took time.Duration, err error) {
 	k := *old
 	k.changed = true
 	if err != nil {
-		k.Failed = c.cfg.now()
+		c.tries++
+		k.Failed, k.tried = c.cfg.now(), c.tries
 	} else {
-		k.Failed, k.Took = time.Time{}, max(took, time.Millisecond)
+		k.Failed, k.tried, k.Took = time.Time{}, 0, max(took, time.Millisecond)
 	}
 	c.servers[fp] = &k
 }

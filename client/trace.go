@@ -32,6 +32,9 @@ func (c *Client) trace(ctx context.Context, p clientrpc.TraceParams) (*clientrpc
 		return nil, fail(clientrpc.CodeNotFound, i18n.T("doing.way"), i18n.T("why.nohomes", p.Fingerprint), i18n.T("next.retry"), nil)
 	}
 	s, err := c.online()
+	if errors.Is(err, errOffline) { // doctor says why
+		return nil, fail(clientrpc.CodeOffline, i18n.T("doing.way"), i18n.T("why.offline"), i18n.T("next.server"), nil)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/omega-im/omega/wire"
@@ -86,8 +87,8 @@ func (s *session) signDue(keep time.Duration) time.Duration {
 }
 
 // sign asks for a sign of life, and returns another proxy if there was none in
-// time. Others are dialled when half the time is over, so that one is there when
-// all of it is.
+// time. Others are dialled when half the time or more is over, so that one is there
+// when all of it is.
 func (c *Client) sign(ctx context.Context, s *session) *dialled {
 	q := question{asked: s.age(), pieces: s.conn.Pieces(), patience: s.patience()}
 	answered := make(chan struct{})
@@ -98,7 +99,7 @@ func (c *Client) sign(ctx context.Context, s *session) *dialled {
 		close(answered)
 	})
 	defer s.take(tag)
-	timer := time.NewTimer(q.patience / 2)
+	timer := time.NewTimer(hedge(q.patience))
 	defer timer.Stop()
 	select {
 	case <-answered:
@@ -109,6 +110,11 @@ func (c *Client) sign(ctx context.Context, s *session) *dialled {
 	}
 	return c.elsewhere(ctx, s, &q)
 }
+
+// hedge is how long to wait for a sign before others are dialled: half of patience
+// and some more, by chance, so that the clients of a server that stalls for a
+// moment do not all dial in the same one.
+func hedge(patience time.Duration) time.Duration { return patience/2 + rand.N(patience/2) }
 
 // A question is one for a sign of life.
 type question struct {
@@ -142,10 +148,10 @@ func (s *session) patience() time.Duration {
 func (c *Client) elsewhere(ctx context.Context, s *session, q *question) *dialled {
 	look, stop := context.WithCancel(ctx)
 	defer stop()
-	for !s.answered(q) {
+	for vain := false; !s.answered(q); vain = true {
 		next := make(chan *dialled, 1)
 		go func() {
-			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true))
+			d, err := c.race(look, c.candidates(s.conn.Peer().Account, true, vain))
 			if err != nil && look.Err() == nil {
 				c.cfg.log().Info("no other server answers", "err", err)
 			}

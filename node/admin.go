@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"syscall"
+	"time"
 
 	"github.com/omega-im/omega/transport"
 )
@@ -69,8 +70,9 @@ func ask(ctx context.Context, admin, method, path string, in, out any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", typeJSON)
-	resp, err := http.DefaultClient.Do(req)
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	resp, err := adminClient.Do(req)
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" && ctx.Err() == nil {
 		return fmt.Errorf("%w (%s)", ErrNotRunning, admin)
 	}
 	if err != nil {
@@ -89,6 +91,15 @@ func ask(ctx context.Context, admin, method, path string, in, out any) error {
 	}
 	return nil
 }
+
+// adminDial is how long a server that runs takes to accept its operator, at most.
+const adminDial = 1500 * time.Millisecond
+
+// adminClient asks by no proxy: the admin listener is on this machine or one of a
+// private network.
+var adminClient = &http.Client{Transport: &http.Transport{
+	DialContext: (&net.Dialer{Timeout: adminDial}).DialContext, DisableKeepAlives: true,
+}}
 
 const typeJSON = "application/json"
 

@@ -164,6 +164,8 @@ func (t *trial) explain(err error) string {
 	switch {
 	case errors.Is(err, errBusy):
 		return t.text("try.busy", t.dir)
+	case errors.As(err, &sick) && isEmpty(sick.log):
+		return t.text("try.empty", sick.what.In(t.lang))
 	case errors.As(err, &sick):
 		return t.text("try.failed", sick.what.In(t.lang), sick.log)
 	case errors.As(err, &e):
@@ -174,6 +176,12 @@ func (t *trial) explain(err error) string {
 		return t.text("try.nofolder", t.dir, file)
 	}
 	return t.text("try.unknown", err)
+}
+
+// isEmpty reports whether there is nothing in a file that could be read.
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Size() == 0
 }
 
 // A sickError is a failure with a log that tells more.

@@ -3,9 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
@@ -186,16 +190,41 @@ func (c *linkCmd) Run(ctx context.Context, a *app) error {
 		a.printf("%s\n\n%s\n\n%s\n", a.text("link.carry"), text, a.text("link.wait"))
 	}
 	cfg.Confirm = func(account omega.Fingerprint) error {
-		if !a.json {
-			a.printf("%s\n  %s\n", a.text("link.account"), spaced(account))
+		if a.json {
+			return nil
 		}
-		return nil
+		a.printf("%s\n  %s\n", a.text("link.account"), spaced(account))
+		return a.confirmLink(ctx)
 	}
 	info, err := client.Link(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	return a.made(info, a.text("link.next"))
+}
+
+// confirmLink asks whoever sits at a terminal whether the account is theirs: who saw
+// the text to carry could have answered first. Scripts see the fingerprint.
+func (a *app) confirmLink(ctx context.Context) error {
+	in, ok := a.stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil
+	}
+	fmt.Fprintf(a.stderr, "%s ", a.text("link.ask"))
+	said := make(chan string, 1)
+	go func() { // reading a terminal cannot be interrupted: it ends with the process
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		said <- line
+	}()
+	select {
+	case line := <-said:
+		if strings.EqualFold(strings.TrimSpace(line), "y") {
+			return nil
+		}
+		return &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: i18n.T("doing.link"), Why: i18n.T("why.nolink"), Next: i18n.T("next.relink")}
+	case <-ctx.Done():
+		return errQuit
+	}
 }
 
 type approveCmd struct {
@@ -216,6 +245,10 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	before, err := clientrpc.Devices.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
 	d, err := clientrpc.Approve.Call(ctx, conn, clientrpc.ApproveParams{Text: text})
 	if err != nil {
 		return err
@@ -223,7 +256,11 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(d)
 	}
-	a.printf("%s\n", a.text("approve.done"))
+	done := "approve.done"
+	if slices.ContainsFunc(before.Devices, func(o clientrpc.Device) bool { return o.Fingerprint == d.Fingerprint }) {
+		done = "approve.already"
+	}
+	a.printf("%s\n", a.text(done))
 	a.devices([]clientrpc.Device{d})
 	return nil
 }

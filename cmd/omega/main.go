@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -90,6 +91,8 @@ type app struct {
 	stderr io.Writer
 	failed error // the first one of writing to stdout
 
+	waits *time.Timer // until it is said that there is no server yet; nil: no core was asked for
+
 	args    []string // of the command line, as they came
 	sending bool     // a text is on its way: what became of it may be unknown
 }
@@ -123,7 +126,11 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	command.BindTo(ctx, (*context.Context)(nil))
-	if err = command.Run(a); err == nil {
+	err = command.Run(a)
+	if a.waits != nil {
+		a.waits.Stop()
+	}
+	if err == nil {
 		err = a.failed
 	}
 	if interrupted(ctx, err) {
@@ -180,7 +187,28 @@ func (a *app) connect(ctx context.Context) (*client.Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.OpenLocal(ctx, cfg)
+	conn, err := client.OpenLocal(ctx, cfg)
+	if err == nil && !a.json {
+		a.waits = time.AfterFunc(sayAfter, func() { a.sayTrying(ctx, conn) })
+	}
+	return conn, err
+}
+
+// sayAfter is how long a command is silent before it says that it has no server yet.
+const sayAfter = time.Second
+
+// sayTrying says what is being tried, if nobody is connected to. A command that is
+// over by then says nothing.
+func (a *app) sayTrying(ctx context.Context, conn clientrpc.Conn) {
+	st, err := clientrpc.Status.Call(ctx, conn, clientrpc.None{})
+	if err != nil || st.Online || !st.Deleted.IsZero() {
+		return
+	}
+	text := a.text("wait.connecting")
+	if p := st.Problem; p != nil {
+		text = a.text("wait.trying", p.Doing.In(a.lang), p.Why.In(a.lang))
+	}
+	fmt.Fprintf(a.stderr, "omega: %s\n", safe(text))
 }
 
 // interrupted reports that the person ended a command that would have gone on.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -29,6 +31,7 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	defer a.decisions(conn)
 	endless := c.Follow && c.Count == 0
 	deadline := time.Now().Add(c.Timeout)
 	got := 0
@@ -60,6 +63,22 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 		case len(r.Messages) == 0 && !time.Now().Before(deadline):
 			return c.late(got, r.Problem)
 		}
+	}
+}
+
+// decisions tells, beside what came, of people whose key or devices are others
+// now, so that somebody has to decide.
+func (a *app) decisions(conn clientrpc.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	r, err := clientrpc.Notices.Call(ctx, conn, clientrpc.NoticesParams{Standing: true})
+	list := slices.DeleteFunc(r.Notices, func(n clientrpc.Notice) bool { return n.Kind == clientrpc.NoticeDeleted })
+	if err != nil || len(list) == 0 || a.json {
+		return
+	}
+	fmt.Fprintf(a.stderr, "omega: %s\n", a.text("recv.notices", len(list)))
+	for _, n := range list {
+		fmt.Fprintf(a.stderr, "  ⚠ %s  %s  %s\n", n.Account, safe(n.Name), a.text("notice."+n.Kind, n.Sequence))
 	}
 }
 

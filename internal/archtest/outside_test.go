@@ -29,7 +29,7 @@ var askers = []struct {
 	{outside + "/outside.go", []string{"Transport", "Request"}, "public key servers: look-up only"},
 	{"transport/dial_websocket.go", []string{"Transport", "Client", "Request"}, "a session with one of our own servers, over a WebSocket"},
 	{"node/backup.go", []string{"NewRequestWithContext", "DefaultClient"}, "the admin listener of this server"},
-	{"node/admin.go", []string{"NewRequestWithContext", "DefaultClient"}, "the admin listener of this server"},
+	{"node/admin.go", []string{"NewRequestWithContext", "Client", "Transport"}, "the admin listener of this server"},
 	{"cmd/omega-try/cloud.go", []string{"NewRequestWithContext", "DefaultClient"}, "the trial cloud on this machine"},
 	{"sim/bench/ejabberd.go", []string{"NewRequestWithContext", "DefaultClient"}, "the peer under measurement, on this machine"},
 }

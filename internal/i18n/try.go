@@ -40,10 +40,11 @@ var trial = map[string]entry{
 	"try.bye":      {"雲端已關閉。資料都在 {0}，下次還是同一批人。", "Cloud closed. All is kept in {0} for the next time."},
 
 	"try.busy":      {"另一個 make run 正在使用 {0}，請先結束它", "another make run uses {0}; end that one first"},
+	"try.empty":     {"沒有成功：{0}；記錄是空的\n  → 機器可能太忙：稍後再試一次", "This did not work: {0}; the log is empty\n  → the machine may be too busy: try again later"},
 	"try.failed":    {"沒有成功：{0}\n  → 詳情在 {1}", "This did not work: {0}\n  → more in {1}"},
 	"try.afresh":    {"刪掉 {0} 再試，會重新建立一切", "remove {0} and try again; everything is made anew"},
 	"try.nocloud":   {"雲端沒有啟動", "the cloud did not start"},
-	"try.slowcloud": {"雲端在 {0} 內沒有就緒", "the cloud was not ready within {0}"},
+	"try.slowcloud": {"{0}之內雲端沒有就緒", "the cloud was not ready within {0}"},
 	"try.noecho":    {"回聲的程式結束了", "the echo's process ended"},
 	"try.badend":    {"{0} 沒有正常結束：{1}", "{0} did not end well: {1}"},
 	"try.late":      {"「{0}」", "“{0}”"},

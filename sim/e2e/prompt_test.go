@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPassphrasePrompt: questions for a passphrase show nothing of it, and
@@ -81,4 +84,65 @@ func TestInterruptedPinentry(t *testing.T) {
 	// What is typed now goes to whoever runs in the terminal, not to a prompt.
 	term.typeText("hello there")
 	term.await(`hello there`)
+}
+
+// TestLinkAsks: who sits at the new device is asked whether the account that
+// answered is theirs, and joins nothing otherwise.
+func TestLinkAsks(t *testing.T) {
+	noteSources(t)
+	t.Parallel()
+	dir := t.TempDir()
+	omega, server := filepath.Join(bin, "omega"), shared.servers[0].Client
+	run := func(args ...string) error {
+		cmd := exec.Command(omega, args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	}
+	if err := run("--home", "ann", "init", "--name", "ann", "--server", server, "--no-passphrase"); err != nil {
+		t.Fatal(err)
+	}
+	for i, tt := range []struct {
+		lang, question, answer, said string
+		joins                        bool
+	}{
+		{"zh_TW.UTF-8", "這是你的帳號嗎", "n", "你沒有確認這個帳號", false},
+		{"C", "Is this your account", "y", "This device has joined the account", true},
+	} {
+		home := fmt.Sprintf("phone%d", i)
+		link := filepath.Join(dir, home+".link")
+		term := openTerminal(t, 93+i, dir, tt.lang, fmt.Sprintf("%s --home %s device link --server '%s' --name %s --no-passphrase | tee %s", omega, home, server, home, link))
+		text := regexp.MustCompile(`omega-link:\S+`)
+		var found string
+		for deadline := time.Now().Add(time.Minute); found == ""; time.Sleep(20 * time.Millisecond) {
+			b, _ := os.ReadFile(link)
+			if found = text.FindString(string(b)); time.Now().After(deadline) {
+				t.Fatalf("no link text:\n%s", term.screen())
+			}
+		}
+		approved := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		cmd := exec.CommandContext(ctx, omega, "--home", "ann", "device", "approve", found)
+		cmd.Dir = dir
+		go func() { approved <- cmd.Run() }()
+		term.await(tt.question)
+		term.typeText(tt.answer + "\r")
+		term.await(tt.said)
+		_, err := os.Stat(filepath.Join(dir, home, "account.json"))
+		if tt.joins {
+			if approveErr := <-approved; approveErr != nil || err != nil {
+				t.Errorf("not joined: %v, %v", approveErr, err)
+			}
+			continue
+		}
+		cancel()
+		<-approved
+		if err == nil {
+			t.Error("joined without consent")
+		}
+	}
 }
