@@ -65,6 +65,66 @@ func TestPlacementOwners(t *testing.T) {
 	}
 }
 
+// A server that starts again goes by the members that were there when it stopped,
+// until it knows better: they are asked who is new. (spec/keys.md, KEYS-21)
+func TestOwnersAfterRestart(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	self, there, gone := server(t, 1, "a", nil), server(t, 2, "b", nil), server(t, 3, "c", nil)
+	path := filepath.Join(t.TempDir(), "members")
+	open := func(now time.Time) *members {
+		m, err := loadMembers(path, self.Server, 0, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := open(start)
+	m.update([]cloud.Server{self, there, gone}, start)
+	away := gone
+	away.State = mesh.Unreachable
+	for at := start; at.Before(start.Add(3 * time.Hour)); at = at.Add(time.Minute) {
+		m.update([]cloud.Server{self, there, away}, at)
+	}
+	silent := there
+	silent.State = mesh.Unreachable
+	again := start.Add(30 * time.Hour)
+	m = open(again)
+	for _, step := range []struct {
+		name string
+		at   time.Duration
+		want []omega.Fingerprint
+	}{
+		{"it has met nobody yet", time.Second, []omega.Fingerprint{self.Server, there.Server}},
+		{"nor for an hour", time.Hour + time.Minute, []omega.Fingerprint{self.Server}},
+	} {
+		now := again.Add(step.at)
+		m.update([]cloud.Server{self, silent, away}, now)
+		var got []omega.Fingerprint
+		for _, c := range m.owners([]cloud.Server{self, silent, away}, now) {
+			got = append(got, c.Server)
+		}
+		if !slices.Equal(got, step.want) {
+			t.Errorf("%s: owners %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
+// No server takes accounts before it knows whom to ask whether they are new.
+// (spec/keys.md, KEYS-21)
+func TestNobodyNewBeforeOwners(t *testing.T) {
+	a := run(t, "")
+	b := run(t, "[cloud]\nbootstrap = [\""+a.ServerAddress()+"\"]")
+	await(t, "it takes accounts", 20*time.Second, func() bool {
+		if b.joining() {
+			return false
+		}
+		if b.keys.Owners(b.Fingerprint()) == nil {
+			t.Fatal("it takes accounts, and does not know the owners")
+		}
+		return true
+	})
+}
+
 // A tester is an account that signs what a test likes.
 type tester struct {
 	t    *testing.T

@@ -277,6 +277,28 @@ func (l *spoolLane) wake(force bool) {
 	l.running = l.spool.p.spawn(l.run)
 }
 
+// begin makes the caller the one who runs the lane, if nobody does.
+func (l *spoolLane) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running {
+		return false
+	}
+	l.running = true
+	return true
+}
+
+// end undoes begin.
+func (l *spoolLane) end() {
+	l.mu.Lock()
+	again := l.again
+	l.running, l.again = false, false
+	l.mu.Unlock()
+	if again {
+		l.wake(false)
+	}
+}
+
 // run makes passes until one finds nothing new, or the home does not take it.
 func (l *spoolLane) run() {
 	ctx := context.Background()
