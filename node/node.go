@@ -522,7 +522,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err := context.Cause(inner)
 	stop(nil)
 	wg.Wait()
-	return errors.Join(err, n.closeAll())
+	return errors.Join(err, n.disputes.flush(n.opt.Clock()), n.closeAll())
 }
 
 // keysFailed is closed when the key server's storage cannot be trusted any more.

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,6 +233,43 @@ func TestDisputesOfRealServers(t *testing.T) {
 		t.Errorf("after a restart: %v", err)
 	}
 	testDisputesInBackup(t, a)
+}
+
+// What a comparison finds out while the server ends is on disk.
+func TestDisputesAtTheEnd(t *testing.T) {
+	cfg := mustParse(t, "[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n")
+	cfg.Dir, cfg.Cloud.Private = t.TempDir(), true
+	n, err := New(t.Context(), *cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newTester(t)
+	first := x.record(1, nil, n)
+	found := make(chan struct{})
+	n.comparisons.compare = func(context.Context, omega.Fingerprint) error {
+		<-found
+		n.disputes.add(keyserver.Equivocation{Certificate: x.cert, First: x.record(2, first, n), Second: x.record(2, nil, n)})
+		return nil
+	}
+	n.comparisons.look(t.Context(), []omega.Fingerprint{x.cert.Fingerprint()}, time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	cancel()
+	await(t, "nobody listens any more", 20*time.Second, func() bool {
+		c, err := net.Dial("tcp", n.client.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(found)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ReadDisputes(cfg.Dir); err != nil || len(list) != 1 {
+		t.Errorf("%d proofs on disk, %v; want 1", len(list), err)
+	}
 }
 
 // testDisputesInBackup: a backup has the proofs that are not yet on disk, and a
