@@ -150,8 +150,10 @@ var (
 // server than the wanted one. It wraps ErrServer.
 type OtherServer struct{ Says omega.Fingerprint }
 
+// Error implements error.
 func (e *OtherServer) Error() string { return fmt.Sprintf("%v: it says it is %s", ErrServer, e.Says) }
 
+// Unwrap returns ErrServer.
 func (e *OtherServer) Unwrap() error { return ErrServer }
 
 // errAuth is the one answer to every handshake that fails.
