@@ -257,7 +257,10 @@ func TestRelaysLeaveRoom(t *testing.T) {
 			t.Error("other octets")
 		}
 		time.Sleep(relayTimeout + 2*time.Second)
-		if r := &proxy.proxy.blobs.relays; r.bytes != 0 || len(r.by)+len(r.to) != 0 {
+		r := &proxy.proxy.blobs.relays
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.bytes != 0 || len(r.by)+len(r.to) != 0 {
 			t.Errorf("%d octets still count, for %d accounts and %d servers", r.bytes, len(r.by), len(r.to))
 		}
 	}, withBlobs(&stores))

@@ -149,6 +149,8 @@ func TestNetworksShareNewcomers(t *testing.T) {
 			t.Error("a neighbour is kept out for longer than a second")
 		}
 		p.finds.forget(p.steady().Add(time.Hour))
+		p.finds.mu.Lock()
+		defer p.finds.mu.Unlock()
 		if n := len(p.finds.nets); n != 0 {
 			t.Errorf("%d networks are remembered", n)
 		}
