@@ -97,6 +97,20 @@ func ChooseHomes(account omega.Fingerprint, have []omega.Fingerprint, candidates
 	return homes
 }
 
+// StandsAmong reports whether a server is one of the first n that stand for an
+// account among servers.
+func StandsAmong(n int, account, server omega.Fingerprint, servers []omega.Fingerprint) bool {
+	own := weight(account, server)
+	for _, fp := range servers {
+		if w := weight(account, fp); fp != server && (w > own || w == own && bytes.Compare(fp.Wire(), server.Wire()) < 0) {
+			if n--; n == 0 {
+				return false
+			}
+		}
+	}
+	return n > 0
+}
+
 // DeputiesOf returns the servers that keep hints for an account, best first:
 // the highest ranked members that are not its homes. (spec/delivery.md,
 // DELIV-14)

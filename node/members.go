@@ -73,7 +73,25 @@ func loadMembers(path string, self omega.Fingerprint, minAge time.Duration, now 
 		}
 		m.book[fp] = acquaintance{time.Unix(first, 0), time.Unix(last, 0)}
 	}
+	m.resume(now)
 	return m, nil
+}
+
+// resume takes those that were there when the book was saved last for seen now: it
+// is this server that was away. Who does not come back is missed an hour from now.
+func (m *members) resume(now time.Time) {
+	var saved time.Time
+	for _, a := range m.book {
+		if a.last.After(saved) {
+			saved = a.last
+		}
+	}
+	for fp, a := range m.book {
+		if saved.Sub(a.last) < awayOwner && a.last.Before(now) {
+			a.last = now
+			m.book[fp] = a
+		}
+	}
 }
 
 // update takes down who is a full member now, and saves it when that is due. One

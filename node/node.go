@@ -360,8 +360,9 @@ func (n *Node) others() []omega.Fingerprint {
 	return out
 }
 
-// joining reports that this server is on probation in its cloud, or has not
-// reached it yet: it takes no accounts until it is a member. One that was told
+// joining reports that this server is on probation in its cloud, has not reached it
+// yet, or does not know yet which servers to ask who is new: it takes no accounts
+// until it is a member. One that was told
 // of no cloud is one by itself. (spec/delivery.md, DELIV-11)
 func (n *Node) joining() bool {
 	if n.refused() != nil {
@@ -375,7 +376,10 @@ func (n *Node) joining() bool {
 			return true
 		}
 	}
-	return others == 0 && len(n.cfg.Cloud.Bootstrap) > 0
+	if others == 0 {
+		return len(n.cfg.Cloud.Bootstrap) > 0
+	}
+	return n.keys.Owners(n.Fingerprint()) == nil
 }
 
 // apart reports that this server belongs to a cloud none of which it can reach.
@@ -416,7 +420,7 @@ func (n *Node) inUse(e *keyserver.Entry) bool { return n.proxy != nil && n.proxy
 
 // register takes somebody new from the transport.
 func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
-	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite)
+	e, err := n.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite, r.Remote)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -518,7 +522,7 @@ func (n *Node) Run(ctx context.Context) error {
 	err := context.Cause(inner)
 	stop(nil)
 	wg.Wait()
-	return errors.Join(err, n.closeAll())
+	return errors.Join(err, n.disputes.flush(n.opt.Clock()), n.closeAll())
 }
 
 // keysFailed is closed when the key server's storage cannot be trusted any more.

@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +65,66 @@ func TestPlacementOwners(t *testing.T) {
 			t.Errorf("%s: owners %v, want %v", step.name, got, want)
 		}
 	}
+}
+
+// A server that starts again goes by the members that were there when it stopped,
+// until it knows better: they are asked who is new. (spec/keys.md, KEYS-21)
+func TestOwnersAfterRestart(t *testing.T) {
+	start := time.Unix(1_800_000_000, 0)
+	self, there, gone := server(t, 1, "a", nil), server(t, 2, "b", nil), server(t, 3, "c", nil)
+	path := filepath.Join(t.TempDir(), "members")
+	open := func(now time.Time) *members {
+		m, err := loadMembers(path, self.Server, 0, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	m := open(start)
+	m.update([]cloud.Server{self, there, gone}, start)
+	away := gone
+	away.State = mesh.Unreachable
+	for at := start; at.Before(start.Add(3 * time.Hour)); at = at.Add(time.Minute) {
+		m.update([]cloud.Server{self, there, away}, at)
+	}
+	silent := there
+	silent.State = mesh.Unreachable
+	again := start.Add(30 * time.Hour)
+	m = open(again)
+	for _, step := range []struct {
+		name string
+		at   time.Duration
+		want []omega.Fingerprint
+	}{
+		{"it has met nobody yet", time.Second, []omega.Fingerprint{self.Server, there.Server}},
+		{"nor for an hour", time.Hour + time.Minute, []omega.Fingerprint{self.Server}},
+	} {
+		now := again.Add(step.at)
+		m.update([]cloud.Server{self, silent, away}, now)
+		var got []omega.Fingerprint
+		for _, c := range m.owners([]cloud.Server{self, silent, away}, now) {
+			got = append(got, c.Server)
+		}
+		if !slices.Equal(got, step.want) {
+			t.Errorf("%s: owners %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
+// No server takes accounts before it knows whom to ask whether they are new.
+// (spec/keys.md, KEYS-21)
+func TestNobodyNewBeforeOwners(t *testing.T) {
+	a := run(t, "")
+	b := run(t, "[cloud]\nbootstrap = [\""+a.ServerAddress()+"\"]")
+	await(t, "it takes accounts", 20*time.Second, func() bool {
+		if b.joining() {
+			return false
+		}
+		if b.keys.Owners(b.Fingerprint()) == nil {
+			t.Fatal("it takes accounts, and does not know the owners")
+		}
+		return true
+	})
 }
 
 // A tester is an account that signs what a test likes.
@@ -171,6 +233,43 @@ func TestDisputesOfRealServers(t *testing.T) {
 		t.Errorf("after a restart: %v", err)
 	}
 	testDisputesInBackup(t, a)
+}
+
+// What a comparison finds out while the server ends is on disk.
+func TestDisputesAtTheEnd(t *testing.T) {
+	cfg := mustParse(t, "[listen]\nclient = \"127.0.0.1:0\"\npeer = \"127.0.0.1:0\"\nhttp = \"\"\nadmin = \"\"\n[store]\nkind = \"memory\"\n")
+	cfg.Dir, cfg.Cloud.Private = t.TempDir(), true
+	n, err := New(t.Context(), *cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newTester(t)
+	first := x.record(1, nil, n)
+	found := make(chan struct{})
+	n.comparisons.compare = func(context.Context, omega.Fingerprint) error {
+		<-found
+		n.disputes.add(keyserver.Equivocation{Certificate: x.cert, First: x.record(2, first, n), Second: x.record(2, nil, n)})
+		return nil
+	}
+	n.comparisons.look(t.Context(), []omega.Fingerprint{x.cert.Fingerprint()}, time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(ctx) }()
+	cancel()
+	await(t, "nobody listens any more", 20*time.Second, func() bool {
+		c, err := net.Dial("tcp", n.client.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(found)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if list, err := ReadDisputes(cfg.Dir); err != nil || len(list) != 1 {
+		t.Errorf("%d proofs on disk, %v; want 1", len(list), err)
+	}
 }
 
 // testDisputesInBackup: a backup has the proofs that are not yet on disk, and a

@@ -40,7 +40,7 @@ type origin struct {
 func (b *blobs) init() {
 	b.reads.init(jobWorkers - 1)
 	b.writes.init(1)
-	b.relays.m = make(map[uint32]*relay)
+	b.relays.init()
 	b.origins = make(map[origin]omega.Fingerprint)
 }
 

@@ -233,6 +233,78 @@ func TestBlobWindow(t *testing.T) {
 	}, withBlobs(&stores))
 }
 
+// A home that answers nothing, and any number of accounts that ask it, leave room for
+// who asks another one. (spec/delivery.md, DELIV-42)
+func TestRelaysLeaveRoom(t *testing.T) {
+	var stores []media.Store
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		proxy, silent, home := c.servers[0], c.servers[1], c.servers[2]
+		a := newClient(c.register(1, home), 0).connect(proxy)
+		o := mediatest.Octets(1, 1000)
+		a.put(home, o)
+		c.mu.Lock()
+		c.drop = func(_, to int, _ wire.Frame) bool { return to == silent.n }
+		c.mu.Unlock()
+		greedy := wire.AppendBlobGet(nil, &wire.BlobGet{Server: silent.fp(), Name: mediatest.NameOf(o), Length: 10})
+		for range 8 {
+			g := newClient(c.register(1, home), 0).connect(proxy)
+			for i := range maxSessionBlobs {
+				g.conn.write(wire.TypeBlobGet, uint32(1000+i), greedy)
+			}
+		}
+		time.Sleep(time.Second)
+		if got := a.get(home, mediatest.NameOf(o)); !bytes.Equal(got, o) {
+			t.Error("other octets")
+		}
+		time.Sleep(relayTimeout + 2*time.Second)
+		r := &proxy.proxy.blobs.relays
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.bytes != 0 || len(r.by)+len(r.to) != 0 {
+			t.Errorf("%d octets still count, for %d accounts and %d servers", r.bytes, len(r.by), len(r.to))
+		}
+	}, withBlobs(&stores))
+}
+
+// A client that asks for parts of blobs and reads none costs hardly any looks at its
+// connection.
+func TestPartsThatNobodyReads(t *testing.T) {
+	var stores []media.Store
+	inCloud(t, 1, func(t *testing.T, c *testCloud) {
+		home := c.servers[0]
+		a := newClient(c.register(1, home), 0).connect(home)
+		o := mediatest.Octets(1, 4*wire.MaxBlobPart)
+		a.put(home, o)
+		a.conn.handOver()
+		body := wire.AppendBlobGet(nil, &wire.BlobGet{Server: home.fp(), Name: mediatest.NameOf(o), Length: wire.MaxBlobPart})
+		for i := range 4 {
+			a.conn.write(wire.TypeBlobGet, uint32(1000+i), body)
+		}
+		time.Sleep(time.Second)
+		looks := func() int {
+			a.conn.mu.Lock()
+			defer a.conn.mu.Unlock()
+			return a.conn.looks
+		}
+		before := looks()
+		time.Sleep(10 * time.Second)
+		if n := looks() - before; n == 0 || n > 200 {
+			t.Errorf("%d looks in ten seconds", n)
+		}
+		begun := time.Now()
+		for parts := 0; parts < 4; {
+			if f, ok := a.conn.next(true); !ok {
+				t.Fatal("the session ended")
+			} else if f.Type == wire.TypeBlobPart {
+				parts++
+			}
+		}
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("the parts took %v once the client read", took)
+		}
+	}, withBlobs(&stores))
+}
+
 // The claims of a deleted account go with it.
 func TestDeletedAccountLosesBlobs(t *testing.T) {
 	var stores []media.Store

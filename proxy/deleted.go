@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mailbox"
 )
 
 // sweepInterval is how often mailboxes of deleted accounts are looked for again:
@@ -60,7 +62,7 @@ func (p *Proxy) sweep(ctx context.Context) {
 	t := time.NewTicker(sweepInterval)
 	defer t.Stop()
 	for {
-		if err := p.sweepDeleted(ctx); err != nil && ctx.Err() == nil {
+		if err := errors.Join(p.sweepDeleted(ctx), p.spool.sweepDeleted(ctx)); err != nil && ctx.Err() == nil {
 			p.log.ErrorContext(ctx, "mailboxes of deleted accounts not looked for", "err", err)
 		}
 		select {
@@ -94,4 +96,55 @@ func (p *Proxy) sweepDeleted(ctx context.Context) error {
 func (p *Proxy) isDeleted(ctx context.Context, account omega.Fingerprint) bool {
 	r, err := p.cfg.Keys.Route(ctx, account)
 	return err == nil && r.Deleted
+}
+
+// sweepDeleted lets go what is owed for deleted accounts only: a pass over a lane
+// ends where its home does not answer, maybe before it comes to that.
+// (spec/delivery.md, DELIV-33)
+func (s *spool) sweepDeleted(ctx context.Context) error {
+	if s.store == nil {
+		return nil
+	}
+	var after omega.Fingerprint
+	for {
+		page, err := s.store.Waiting(ctx, after, spoolPage)
+		if err != nil {
+			return err
+		}
+		for _, home := range page {
+			if err := s.lane(home).sweepDeleted(ctx); err != nil {
+				return err
+			}
+		}
+		if len(page) < spoolPage {
+			return nil
+		}
+		after = page[len(page)-1]
+	}
+}
+
+// sweepDeleted leaves a lane alone that runs: the next sweep comes.
+func (l *spoolLane) sweepDeleted(ctx context.Context) error {
+	if !l.begin() {
+		return nil
+	}
+	defer l.end()
+	store := l.spool.store
+	for after := uint64(0); ctx.Err() == nil; {
+		mails, err := store.Read(ctx, l.home, after, mailbox.Limit{Messages: spoolWindow, Bytes: spoolBytes})
+		if err != nil || len(mails) == 0 {
+			return err
+		}
+		var over []uint64
+		for i := range mails {
+			after = mails[i].Seq
+			if e, err := readSpooled(mails[i].Envelope); err == nil && l.spool.owesNobody(ctx, &e) {
+				over = append(over, l.done(&mails[i], &e))
+			}
+		}
+		if err := store.Remove(ctx, l.home, over); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }

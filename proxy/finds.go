@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -38,6 +40,18 @@ var findRations = [...]struct {
 	forServer:  {20 * time.Millisecond, 2000},
 }
 
+// newcomerRations are how often the question who somebody is may be asked for
+// newcomers of one network, by how wide it is: who has many addresses has them in
+// few networks, and whoever comes from elsewhere finds room. (spec/keys.md, KEYS-20)
+var newcomerRations = [...]struct {
+	bits4, bits6 int
+	interval     time.Duration // in the long run
+	burst        int64         // at once
+}{
+	{24, 48, 100 * time.Millisecond, 100},
+	{16, 32, 20 * time.Millisecond, 400},
+}
+
 type askerKind uint8
 
 const (
@@ -60,6 +74,7 @@ type finds struct {
 	mu     sync.Mutex
 	all    gcra                        // of look-ups; guarded by mu
 	news   gcra                        // of newcomers; guarded by mu
+	nets   map[netip.Prefix]gcra       // of the networks of newcomers; guarded by mu
 	askers map[asker]*asking           // that something is remembered of; guarded by mu
 	under  map[omega.Fingerprint]*find // guarded by mu
 	misses map[omega.Fingerprint]miss  // guarded by mu
@@ -91,6 +106,7 @@ type find struct {
 func (f *finds) init() {
 	f.slots = make(chan struct{}, findSlots)
 	f.askers = make(map[asker]*asking)
+	f.nets = make(map[netip.Prefix]gcra)
 	f.under = make(map[omega.Fingerprint]*find)
 	f.misses = make(map[omega.Fingerprint]miss)
 }
@@ -154,12 +170,49 @@ func (f *finds) pay(by asker, all *gcra, now time.Time) bool {
 	return a.rate.take(ns, int64(r.interval), r.burst)
 }
 
-// newcomer takes the question who somebody is that registers from the rations. All
-// newcomers have one of their own: no look-ups keep anybody out.
-func (f *finds) newcomer(fp omega.Fingerprint, now time.Time) bool {
+// newcomer takes the question who somebody is that registers from the rations: those
+// of the networks of its address, and that of all newcomers, which no look-ups take
+// anything from. Addresses of this machine, or a proxy in front of it, have none of
+// their own.
+func (f *finds) newcomer(fp omega.Fingerprint, from net.Addr, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.pay(asker{forAccount, fp}, &f.news, now)
+	var next [len(newcomerRations)]gcra
+	nets := networksOf(from)
+	for i, n := range nets {
+		r := newcomerRations[i]
+		if next[i] = f.nets[n]; !next[i].take(now.UnixNano(), int64(r.interval), r.burst) {
+			return false
+		}
+	}
+	if !f.pay(asker{forAccount, fp}, &f.news, now) {
+		return false
+	}
+	for i, n := range nets {
+		f.nets[n] = next[i]
+	}
+	return true
+}
+
+// networksOf are the networks of an address, one for each of newcomerRations; none
+// where it is of no network.
+func networksOf(a net.Addr) (nets []netip.Prefix) {
+	if a == nil {
+		return nil
+	}
+	ap, err := netip.ParseAddrPort(a.String())
+	ip := ap.Addr().Unmap().WithZone("")
+	if err != nil || ip.IsLoopback() {
+		return nil
+	}
+	for _, r := range newcomerRations {
+		bits := r.bits4
+		if ip.Is6() {
+			bits = r.bits6
+		}
+		nets = append(nets, netip.PrefixFrom(ip, bits).Masked())
+	}
+	return nets
 }
 
 // errRation is told who has others asked too often.
@@ -291,6 +344,11 @@ func (f *finds) forget(now time.Time) {
 	for fp, m := range f.misses {
 		if m.again <= ms {
 			f.drop(fp)
+		}
+	}
+	for n, g := range f.nets { // no more of them than f.news has let in
+		if g.paid <= now.UnixNano() {
+			delete(f.nets, n)
 		}
 	}
 	for by, a := range f.askers {

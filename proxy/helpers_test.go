@@ -404,6 +404,7 @@ type testConn struct {
 	closed  bool      // by the server
 	flush   bool      // closed once out is empty
 	left    bool      // by the client
+	looks   int       // how often Queued was called
 	handed  bool      // its usual reader stops: a test reads
 }
 
@@ -456,6 +457,7 @@ func (c *testConn) SendFrame(t wire.Type, tag uint32, body []byte) error {
 func (c *testConn) Queued() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.looks++
 	return len(c.out)
 }
 

@@ -133,9 +133,15 @@ func (p *Proxy) receiveHint(ctx context.Context, from omega.Fingerprint, f wire.
 	}
 }
 
+// deputyRank is among how many members a server has to stand for an account to look
+// for it as its deputy: twice as many as there can be before a deputy where both
+// sides see the same members. (spec/delivery.md, DELIV-40)
+const deputyRank = 2 * (omega.MaxHomes + keyserver.Deputies)
+
 // takeHint keeps a hint after looking for those of its recipients that others
-// keep the entries of: whoever handed it over knows them. It says of whom it has
-// nothing. (spec/delivery.md, DELIV-36)
+// keep the entries of and that this server may be a deputy of: whoever handed it
+// over knows them. It says of whom it has nothing. (spec/delivery.md, DELIV-36,
+// DELIV-40)
 func (p *Proxy) takeHint(ctx context.Context, from omega.Fingerprint, f wire.Frame, home omega.Fingerprint, env wire.EnvelopeView) {
 	keep := func(ctx context.Context) {
 		p.keepHint(ctx, from, home, env, func(kept []uint16, err error) {
@@ -143,9 +149,17 @@ func (p *Proxy) takeHint(ctx context.Context, from omega.Fingerprint, f wire.Fra
 		})
 	}
 	routes, unknown := p.routes(ctx, env)
-	if unknown > 0 && p.finds.start(p, asker{forServer, from}, func() {
+	if unknown == 0 {
+		keep(ctx)
+		return
+	}
+	members := p.reachable()
+	mine := func(account omega.Fingerprint) bool {
+		return keyserver.StandsAmong(deputyRank, account, p.self, members)
+	}
+	if p.finds.start(p, asker{forServer, from}, func() {
 		ctx := context.Background()
-		p.findAll(ctx, asker{forServer, from}, env, routes, from)
+		p.findAll(ctx, asker{forServer, from}, env, routes, from, mine)
 		keep(ctx)
 	}) {
 		return

@@ -249,16 +249,19 @@ func (p *Proxy) take(ctx context.Context, fp omega.Fingerprint, ans answer) (*ke
 	return e, err
 }
 
-// findAll looks around for the recipients of env that have no route, and
-// fills in those that it finds. codes say why the others have none: an account
+// anybody is all whom findAll may look for.
+func anybody(omega.Fingerprint) bool { return true }
+
+// findAll looks around for the recipients of env that have no route and are
+// wanted, and fills in those that it finds. codes say why the others have none: an account
 // is missing for good only when everybody who can know has said so, twice.
 // (spec/delivery.md, DELIV-23)
-func (p *Proxy) findAll(ctx context.Context, by asker, env wire.EnvelopeView, routes []*keyserver.Route, also omega.Fingerprint) (codes []omega.Code) {
+func (p *Proxy) findAll(ctx context.Context, by asker, env wire.EnvelopeView, routes []*keyserver.Route, also omega.Fingerprint, wanted func(omega.Fingerprint) bool) (codes []omega.Code) {
 	codes = make([]omega.Code, len(routes))
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, findEach)
 	for i, account := range env.Recipients {
-		if routes[i] != nil {
+		if routes[i] != nil || !wanted(account) {
 			continue
 		}
 		slots <- struct{}{}

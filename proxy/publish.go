@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"time"
 
@@ -80,8 +81,9 @@ var errUncertain = omega.Errorf(omega.CodeUnavailable, "the servers that would k
 // say so that they are, with this server if it is an owner, half of all owners: one
 // that is away keeps nobody from registering, and one that lags, or came last,
 // does not decide. Otherwise the error is CodeUnavailable, or CodeRateLimited when
-// others cannot be asked now. (spec/keys.md, KEYS-19)
-func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) error {
+// others cannot be asked now. from is its address, nil if that is not known.
+// (spec/keys.md, KEYS-19, KEYS-20)
+func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry, from net.Addr) error {
 	given, err := keyserver.ParseEntry(e, p.now())
 	if err != nil {
 		return nil // whoever takes it says so
@@ -102,7 +104,7 @@ func (p *Proxy) findNewcomer(ctx context.Context, e wire.Entry) error {
 	if len(servers) == 0 {
 		return nil // nobody else keeps anything
 	}
-	if !p.finds.newcomer(fp, p.steady()) {
+	if !p.finds.newcomer(fp, from, p.steady()) {
 		return errRation
 	}
 	ctx, cancel := context.WithTimeout(ctx, newcomerTimeout)
@@ -131,8 +133,9 @@ func statusOf(err error) []byte {
 
 // Register takes an entry that an account, or a server that dials in, shows
 // during its handshake (transport.Config.Register), with the invite of somebody
-// who has one, and publishes it. The error is an *omega.Error.
-func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry, invite *omega.Invite) (stands *keyserver.Entry, err error) {
+// who has one, and publishes it. from is the address it came from, nil if that is
+// not known. The error is an *omega.Error.
+func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry, invite *omega.Invite, from net.Addr) (stands *keyserver.Entry, err error) {
 	var changed bool
 	if role == transport.RoleServer {
 		// Whoever says so is a server, so that is no way around registration.
@@ -141,7 +144,7 @@ func (p *Proxy) Register(ctx context.Context, role transport.Role, e wire.Entry,
 		}
 		stands, changed, err = p.cfg.Keys.Accept(ctx, keyserver.FromServer, e)
 	} else {
-		if err := p.findNewcomer(ctx, e); err != nil {
+		if err := p.findNewcomer(ctx, e, from); err != nil {
 			return nil, err
 		}
 		stands, changed, err = p.cfg.Keys.Register(ctx, e, invite)

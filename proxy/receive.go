@@ -166,12 +166,13 @@ func (p *Proxy) receiveSend(ctx context.Context, from omega.Fingerprint, f wire.
 		}
 	}
 	routes, unknown := p.routes(ctx, env)
-	if unknown > 0 {
-		// The sender's proxy knows what this home has not heard yet.
+	if unknown > 0 && (unknown <= findEach || !p.livesHere(routes)) {
+		// The sender's proxy knows what this home has not heard yet. Of an envelope to
+		// many, nearly all live elsewhere. (spec/delivery.md, DELIV-41)
 		env := wire.EnvelopeView(bytes.Clone(env))
 		if p.finds.start(p, asker{forServer, from}, func() {
 			ctx := context.Background()
-			p.findAll(ctx, asker{forServer, from}, env, routes, from)
+			p.findAll(ctx, asker{forServer, from}, env, routes, from, anybody)
 			p.deliverKnown(ctx, from, f.Tag, env, routes)
 		}) {
 			return true
@@ -179,6 +180,11 @@ func (p *Proxy) receiveSend(ctx context.Context, from omega.Fingerprint, f wire.
 	}
 	p.deliverKnown(ctx, from, f.Tag, env, routes)
 	return true
+}
+
+// livesHere reports whether one of the routes leads here.
+func (p *Proxy) livesHere(routes []*keyserver.Route) bool {
+	return slices.ContainsFunc(routes, func(r *keyserver.Route) bool { return r != nil && slices.Contains(r.Homes, p.self) })
 }
 
 // deliverPeer is deliver for an envelope of another server.

@@ -20,29 +20,53 @@ const (
 // repeated: the client does that.
 type relay struct {
 	to     omega.Fingerprint
-	t      wire.Type // of the question
-	size   int       // octets that it counts as
-	until  int64     // steady ms
+	by     omega.Fingerprint // the account that asks
+	t      wire.Type         // of the question
+	size   int               // octets that it counts as
+	until  int64             // steady ms
 	answer answerer
 }
 
 // relays are under way.
 type relays struct {
 	mu    sync.Mutex
-	m     map[uint32]*relay // by tag; guarded by mu
-	bytes int               // guarded by mu
+	m     map[uint32]*relay         // by tag; guarded by mu
+	bytes int                       // guarded by mu
+	by    map[omega.Fingerprint]int // octets of one account; guarded by mu
+	to    map[omega.Fingerprint]int // octets for one server; guarded by mu
 }
 
-// add keeps r unless there is too much; tag is what it has.
+func (r *relays) init() {
+	r.m = make(map[uint32]*relay)
+	r.by, r.to = make(map[omega.Fingerprint]int), make(map[omega.Fingerprint]int)
+}
+
+// add keeps r unless there is too much, of all, of its account or for its server;
+// tag is what it has. (spec/delivery.md, DELIV-42)
 func (r *relays) add(tag uint32, one *relay) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if tag == 0 || r.m[tag] != nil || r.bytes+one.size > maxRelayBytes {
+	free := maxRelayBytes - r.bytes
+	if tag == 0 || r.m[tag] != nil || r.by[one.by]+one.size > free || r.to[one.to]+one.size > free {
 		return false
 	}
 	r.m[tag] = one
-	r.bytes += one.size
+	r.count(one, one.size)
 	return true
+}
+
+// count counts octets of a relay that comes, or, below zero, goes. mu is held.
+func (r *relays) count(one *relay, n int) {
+	r.bytes += n
+	count(r.by, one.by, n)
+	count(r.to, one.to, n)
+}
+
+// count adds n to what m counts under fp, and forgets what is none.
+func count(m map[omega.Fingerprint]int, fp omega.Fingerprint, n int) {
+	if m[fp] += n; m[fp] == 0 {
+		delete(m, fp)
+	}
 }
 
 // take returns the relay that an answer from a server is for, or nil.
@@ -54,7 +78,7 @@ func (r *relays) take(tag uint32, from omega.Fingerprint, t wire.Type) *relay {
 		return nil
 	}
 	delete(r.m, tag)
-	r.bytes -= one.size
+	r.count(one, -one.size)
 	return one
 }
 
@@ -65,7 +89,7 @@ func (r *relays) late(now int64) (out []*relay) {
 	for tag, one := range r.m {
 		if now >= one.until {
 			delete(r.m, tag)
-			r.bytes -= one.size
+			r.count(one, -one.size)
 			out = append(out, one)
 		}
 	}
@@ -92,7 +116,7 @@ func (s *session) blob(ctx context.Context, f wire.Frame) error {
 		s.p.serveBlob(s.p.self, s.account, f, answer)
 		return nil
 	}
-	s.p.relayBlob(ctx, to, f, answer)
+	s.p.relayBlob(ctx, to, s.account, f, answer)
 	return nil
 }
 
@@ -101,8 +125,13 @@ func (s *session) blob(ctx context.Context, f wire.Frame) error {
 // past them.
 const maxQueuedParts = 64 << 10 // octets
 
-// partsPause is how often a full connection is looked at.
-const partsPause = time.Millisecond
+// How often a full connection is looked at: after a pause that is doubled each time,
+// so that a client that reads slowly waits twice as long as it has to at most, when
+// half of what is queued is still to be sent, and one that reads nothing costs little.
+const (
+	partsPause    = time.Millisecond
+	maxPartsPause = 64 * time.Millisecond
+)
 
 // parts are answers that wait for room in the connection, at most
 // maxSessionBlobs of them. They leave by a goroutine that lives until there is
@@ -125,6 +154,7 @@ func (s *session) postPart(t wire.Type, tag uint32, body []byte) {
 }
 
 func (s *session) sendParts() {
+	pause := partsPause
 	for {
 		s.parts.mu.Lock()
 		if len(s.parts.frames) == 0 || s.gone.Load() {
@@ -135,9 +165,11 @@ func (s *session) sendParts() {
 		frame := s.parts.frames[0]
 		s.parts.mu.Unlock()
 		if s.c.Queued() > maxQueuedParts {
-			time.Sleep(partsPause)
+			time.Sleep(pause)
+			pause = min(2*pause, maxPartsPause)
 			continue
 		}
+		pause = partsPause
 		_ = s.c.Send(frame) // of a connection that has ended nobody waits for it
 		s.blobs.Add(-1)
 		s.parts.mu.Lock()
@@ -164,13 +196,13 @@ func (s *session) blobServer(f wire.Frame) (to omega.Fingerprint, ok bool) {
 	return g.Server, err == nil
 }
 
-// relayBlob passes a frame on and has the answer given to who asked.
-func (p *Proxy) relayBlob(ctx context.Context, to omega.Fingerprint, f wire.Frame, answer answerer) {
+// relayBlob passes a frame of an account on and has the answer given to who asked.
+func (p *Proxy) relayBlob(ctx context.Context, to, by omega.Fingerprint, f wire.Frame, answer answerer) {
 	size := len(f.Body)
 	if f.Type == wire.TypeBlobGet {
 		size = wire.MaxBlobPart
 	}
-	one := &relay{to: to, t: f.Type, size: size, until: p.steady().Add(relayTimeout).UnixMilli(), answer: answer}
+	one := &relay{to: to, by: by, t: f.Type, size: size, until: p.steady().Add(relayTimeout).UnixMilli(), answer: answer}
 	tag := p.requests.next()
 	if !p.blobs.relays.add(tag, one) {
 		p.stats.relaysRefused.Add(1)

@@ -117,7 +117,7 @@ func (p *Proxy) route(ctx context.Context, s *session, tag uint32, env wire.Enve
 	env = bytes.Clone(env)
 	started := p.finds.start(p, s.asker(), func() {
 		ctx := context.Background() // the session may end, the envelope goes on
-		codes := p.findAll(ctx, s.asker(), env, routes, omega.Fingerprint{})
+		codes := p.findAll(ctx, s.asker(), env, routes, omega.Fingerprint{}, anybody)
 		p.fanOut(ctx, s, tag, env, routes, codes)
 	})
 	if !started { // nobody looked for them

@@ -127,10 +127,10 @@ func TestRegister(t *testing.T) {
 	inCloud(t, 2, func(t *testing.T, c *testCloud) {
 		alice := newPerson(t, 1)
 		s := c.servers[0]
-		if _, err := s.proxy.Register(t.Context(), transport.RoleClient, wire.Entry{Certificate: alice.cert.Bytes()}, nil); codeOf(err) != omega.CodeBadRequest {
+		if _, err := s.proxy.Register(t.Context(), transport.RoleClient, wire.Entry{Certificate: alice.cert.Bytes()}, nil, nil); codeOf(err) != omega.CodeBadRequest {
 			t.Errorf("without a record: %v", err)
 		}
-		e, err := s.proxy.Register(t.Context(), transport.RoleClient, alice.entry(s), nil)
+		e, err := s.proxy.Register(t.Context(), transport.RoleClient, alice.entry(s), nil, nil)
 		if err != nil || e.Fingerprint() != alice.fp() {
 			t.Fatalf("register = %v, %v", e, err)
 		}
@@ -140,10 +140,10 @@ func TestRegister(t *testing.T) {
 		}
 		server := newPerson(t, 1)
 		mallory := newPerson(t, 1)
-		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, mallory.entry(s), nil); codeOf(err) != omega.CodeRefused {
+		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, mallory.entry(s), nil, nil); codeOf(err) != omega.CodeRefused {
 			t.Errorf("an account that says it is a server: %v, want refused", err)
 		}
-		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, wire.Entry{Certificate: server.cert.Bytes()}, nil); err != nil {
+		if _, err := s.proxy.Register(t.Context(), transport.RoleServer, wire.Entry{Certificate: server.cert.Bytes()}, nil, nil); err != nil {
 			t.Errorf("a server: %v", err)
 		}
 	})

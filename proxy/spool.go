@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,8 @@ const (
 	spoolMaxWait = 5 * time.Minute  // up to this
 	spoolLook    = 30 * time.Second // between looks for mail of an earlier run
 	spoolPage    = 256              // mailboxes per look
+	spoolGlance  = 1 * time.Second  // between looks who can be reached again
+	spoolReturn  = 10 * time.Second // within which who can be is tried: not by all servers at once
 )
 
 // A spool keeps envelopes for homes that are away, on stable storage, until the
@@ -34,6 +37,7 @@ type spool struct {
 	lanes shardMap[*spoolLane]
 	began time.Time // of this run, by the store's clock
 	look  int64     // when to look for lanes again, steady ms; the ticker's
+	next  int64     // when to look who can be reached again, steady ms; the ticker's
 
 	shares  shares
 	looking atomic.Bool // find runs
@@ -50,6 +54,7 @@ type spoolLane struct {
 	again    bool  // something came while it ran; guarded by mu
 	failures uint  // in a row; guarded by mu
 	due      int64 // not to be tried before, steady ms; guarded by mu
+	away     bool  // it was out of reach since then; guarded by mu
 }
 
 func (s *spool) init(p *Proxy) {
@@ -194,6 +199,10 @@ func (s *spool) tick(now time.Time) {
 			s.lanes.removeIf(l.home, func(x *spoolLane) bool { return x == l })
 		}
 	})
+	if ms >= s.next {
+		s.next = ms + spoolGlance.Milliseconds()
+		s.glance(ms)
+	}
 	if ms >= s.look {
 		s.look = ms + spoolLook.Milliseconds()
 		s.shares.expire(s.p.now())
@@ -204,6 +213,46 @@ func (s *spool) tick(now time.Time) {
 			s.looking.Store(false)
 		}
 	}
+}
+
+// glance brings forward the next try of homes that were out of reach and are not any
+// more: they may have been away for long, and be waited with for minutes.
+// (spec/delivery.md, DELIV-15)
+func (s *spool) glance(ms int64) {
+	var resting []*spoolLane
+	s.lanes.all(func(l *spoolLane) {
+		if l.restsUntil() > ms {
+			resting = append(resting, l)
+		}
+	})
+	if len(resting) == 0 {
+		return
+	}
+	there := make(map[omega.Fingerprint]bool)
+	for _, server := range s.p.reachable() {
+		there[server] = true
+	}
+	for _, l := range resting {
+		l.seen(there[l.home], ms+rand.Int64N(spoolReturn.Milliseconds()))
+	}
+}
+
+// restsUntil is when the lane is to be tried again, steady ms; 0 if it does not rest.
+func (l *spoolLane) restsUntil() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.due
+}
+
+// seen notes whether the home can be reached. One that can be again is tried at a
+// time, if it was not to be sooner.
+func (l *spoolLane) seen(there bool, at int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if there && l.away && l.due > at {
+		l.failures, l.due = 0, at
+	}
+	l.away = !there
 }
 
 // find makes lanes for all homes that have mail here.
@@ -275,6 +324,28 @@ func (l *spoolLane) wake(force bool) {
 	}
 	l.due = 0
 	l.running = l.spool.p.spawn(l.run)
+}
+
+// begin makes the caller the one who runs the lane, if nobody does.
+func (l *spoolLane) begin() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.running {
+		return false
+	}
+	l.running = true
+	return true
+}
+
+// end undoes begin.
+func (l *spoolLane) end() {
+	l.mu.Lock()
+	again := l.again
+	l.running, l.again = false, false
+	l.mu.Unlock()
+	if again {
+		l.wake(false)
+	}
 }
 
 // run makes passes until one finds nothing new, or the home does not take it.

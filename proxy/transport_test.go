@@ -26,7 +26,7 @@ func (s *testServer) listen(t *testing.T, ctx context.Context, ln net.Listener, 
 			return cert, s.keys.Generation(ctx, account), err
 		},
 		Register: func(ctx context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
-			e, err := s.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite)
+			e, err := s.proxy.Register(ctx, r.Role, wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Invite, r.Remote)
 			if err != nil {
 				return nil, 0, err
 			}

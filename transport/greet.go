@@ -43,7 +43,7 @@ func (g *greeting) readHello() error {
 	h, want := g.hello, g.cfg.Address.Fingerprint
 	switch {
 	case !want.IsZero() && h.server != want:
-		return fmt.Errorf("%w: it says it is %s", ErrServer, h.server)
+		return &OtherServer{h.server}
 	case h.modes&uint8(g.bind.mode) == 0:
 		return fmt.Errorf("%w: it does not offer the mode %s", ErrServer, g.bind.mode)
 	case (g.bind.mode == ModeTerminated) != (len(h.ephemeral) == 32):

@@ -146,6 +146,16 @@ var (
 	ErrPlain = errors.New("what answers at this port is no TLS")
 )
 
+// An OtherServer is the error of Dial when whoever answered says that it is another
+// server than the wanted one. It wraps ErrServer.
+type OtherServer struct{ Says omega.Fingerprint }
+
+// Error implements error.
+func (e *OtherServer) Error() string { return fmt.Sprintf("%v: it says it is %s", ErrServer, e.Says) }
+
+// Unwrap returns ErrServer.
+func (e *OtherServer) Unwrap() error { return ErrServer }
+
 // errAuth is the one answer to every handshake that fails.
 var errAuth = &omega.Error{Code: omega.CodeAuth, Text: "authentication failed"}
 

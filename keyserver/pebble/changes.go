@@ -32,7 +32,7 @@ func noteChange(b *db.Batch, item *keyserver.Item) error {
 
 // ChangedOn reads the prefixes of one day.
 func (s *Store) ChangedOn(ctx context.Context, day time.Time, fn func([4]byte) error) (err error) {
-	if err := s.usable(); err != nil {
+	if err := s.guard.Err(); err != nil {
 		return err
 	}
 	n := keyserver.Day(day)

@@ -27,6 +27,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/failstop"
+	"github.com/omega-im/omega/internal/freespace"
 	"github.com/omega-im/omega/keyserver"
 )
 
@@ -63,10 +65,10 @@ type Config struct {
 
 // A Store is a keyserver.Store on disk.
 type Store struct {
-	db     *db.DB
-	log    *slog.Logger
-	failed failure
-	space
+	db    *db.DB
+	dir   string
+	guard *failstop.Guard
+	space *freespace.Watch
 }
 
 var _ keyserver.Store = (*Store)(nil)
@@ -83,11 +85,10 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Reserve == 0 {
-		cfg.Reserve = 256 << 20
+	s := &Store{
+		dir: cfg.Dir, guard: failstop.New(cfg.Logger.With("dir", cfg.Dir), errFailed),
+		space: freespace.NewWatch(cfg.FS, cfg.Dir, freespace.Or(cfg.Reserve, freespace.Reserve{Octets: 256 << 20, Share: 40})),
 	}
-	s := &Store{log: cfg.Logger, space: space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}}
-	s.failed.ch = make(chan struct{})
 	err := s.do(func() (err error) {
 		s.db, err = db.Open(cfg.Dir, s.options(&cfg))
 		return err
@@ -110,9 +111,9 @@ func (s *Store) options(cfg *Config) *db.Options {
 		MemTableStopWritesThreshold: 4,
 		MaxOpenFiles:                256,
 		FormatMajorVersion:          db.FormatNewest,
-		Logger:                      logger{s.log, s.fail},
+		Logger:                      s.guard.Logger(),
 		EventListener: &db.EventListener{
-			DataCorruption: func(i db.DataCorruptionInfo) { s.fail(fmt.Errorf("corrupt file: %s", i)) },
+			DataCorruption: func(i db.DataCorruptionInfo) { s.guard.Fail(fmt.Errorf("corrupt file: %s", i)) },
 		},
 	}
 	for i := range opts.Levels {
@@ -139,7 +140,7 @@ func (s *Store) checkFormat() error {
 
 // get returns a copy of the value of key.
 func (s *Store) get(key []byte) ([]byte, error) {
-	if err := s.usable(); err != nil {
+	if err := s.guard.Err(); err != nil {
 		return nil, err
 	}
 	v, closer, err := s.db.Get(key)
@@ -264,7 +265,7 @@ func (s *Store) RangeLeaf(ctx context.Context, l keyserver.Leaf, fn func(keyserv
 
 // summaries reads those between two keys.
 func (s *Store) summaries(ctx context.Context, lower, upper []byte, fn func(keyserver.Summary) error) (err error) {
-	if err := s.usable(); err != nil {
+	if err := s.guard.Err(); err != nil {
 		return err
 	}
 	it, err := s.db.NewIterWithContext(ctx, &db.IterOptions{LowerBound: lower, UpperBound: upper})

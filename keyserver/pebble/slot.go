@@ -42,7 +42,7 @@ func (s *Store) Sponsored(_ context.Context, slot keyserver.Slot) (omega.Fingerp
 
 // LastSlot finds the last number of a sponsor's day.
 func (s *Store) LastSlot(ctx context.Context, sponsor omega.Fingerprint, day uint32) (number uint32, err error) {
-	if err := s.usable(); err != nil {
+	if err := s.guard.Err(); err != nil {
 		return 0, err
 	}
 	it, err := s.db.NewIterWithContext(ctx, &db.IterOptions{

@@ -22,7 +22,7 @@ const restoreGap = 1 << 40
 func (d *Driver) Checkpoint(dir string) error {
 	done := make(chan error, 1)
 	go func() {
-		done <- d.try(func() error {
+		done <- d.guard.Try(func() error {
 			leave, err := d.enter()
 			if err != nil {
 				return err
@@ -37,8 +37,8 @@ func (d *Driver) Checkpoint(dir string) error {
 			return fmt.Errorf("copy mailboxes of %s: %w", d.cfg.Dir, err)
 		}
 		return nil
-	case <-d.failed.ch:
-		return d.failed.get()
+	case <-d.guard.Failed():
+		return d.guard.Err()
 	}
 }
 

@@ -52,6 +52,8 @@ import (
 	db "github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/omega-im/omega/internal/failstop"
+	"github.com/omega-im/omega/internal/freespace"
 	"github.com/omega-im/omega/mailbox"
 )
 
@@ -95,8 +97,8 @@ type Driver struct {
 	fs     *patientFS
 	log    *slog.Logger
 	state  mailbox.State // as of Open
-	space  space
-	failed failure
+	space  *freespace.Watch
+	guard  *failstop.Guard
 	worker *worker
 	synced chan error // what became of the batches that are applied, in order
 
@@ -124,11 +126,11 @@ func Open(cfg Config) (*Driver, error) {
 		worker: newWorker(), synced: make(chan error, 2),
 	}
 	d.state.Window = cfg.Window
-	d.failed.ch = make(chan struct{})
-	d.fs = &patientFS{FS: cfg.FS, fail: d.fail}
-	d.space = space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve}
+	d.guard = failstop.New(d.log.With("dir", cfg.Dir), nil)
+	d.fs = &patientFS{FS: cfg.FS, fail: d.guard.Fail}
+	d.space = freespace.NewWatch(cfg.FS, cfg.Dir, freespace.Or(cfg.Reserve, freespace.Reserve{Octets: 512 << 20, Share: 20}))
 	if err := d.do(d.open, nil); err != nil {
-		if d.failed.get() == nil {
+		if d.guard.Err() == nil {
 			d.worker.stop()
 		}
 		return nil, fmt.Errorf("open mailboxes in %s: %w", cfg.Dir, err)
@@ -182,7 +184,7 @@ func (d *Driver) options() *db.Options {
 		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       64,
 		LBaseMaxBytes:               64 << 20,
-		Logger:                      logger{d},
+		Logger:                      d.guard.Logger(),
 	}
 	// Envelopes are encrypted: compressing them costs time and saves nothing.
 	opts.ApplyCompressionSettings(func() db.DBCompressionSettings { return db.DBCompressionNone })
@@ -198,7 +200,7 @@ func (d *Driver) options() *db.Options {
 	opts.EventListener = &db.EventListener{
 		// Pebble would try the same flush or compaction again at once, for ever.
 		BackgroundError: func(err error) {
-			d.fail(fmt.Errorf("background: %w", err))
+			d.guard.Fail(fmt.Errorf("background: %w", err))
 			select {}
 		},
 		// Whoever reads the file gets the error; without a listener Pebble ends
@@ -274,20 +276,23 @@ func (d *Driver) State() mailbox.State {
 
 // Room implements mailbox.Driver.
 func (d *Driver) Room() error {
-	if err := d.failed.get(); err != nil {
+	if err := d.guard.Err(); err != nil {
 		return err
 	}
 	if d.fs.waiting.Load() > 0 {
 		return fmt.Errorf("%w: %s", mailbox.ErrDiskFull, d.cfg.Dir)
 	}
-	return d.space.check()
+	if d.space.Low() {
+		return fmt.Errorf("%w: %s has less than its reserve free", mailbox.ErrDiskFull, d.cfg.Dir)
+	}
+	return nil
 }
 
 // DiskBytes returns how much the store takes on disk.
 func (d *Driver) DiskBytes() int64 {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if d.closed || d.failed.get() != nil {
+	if d.closed || d.guard.Err() != nil {
 		return 0
 	}
 	return int64(d.db.Metrics().DiskSpaceUsage())
@@ -303,7 +308,7 @@ func (d *Driver) Close() error {
 		d.closed = true
 		return d.db.Close()
 	}, nil)
-	if failed := d.failed.get(); failed != nil {
+	if failed := d.guard.Err(); failed != nil {
 		return failed
 	}
 	d.worker.stop()

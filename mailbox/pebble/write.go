@@ -11,7 +11,7 @@ import (
 
 // Apply implements mailbox.Driver.
 func (d *Driver) Apply(b *mailbox.Batch) error {
-	if err := d.failed.get(); err != nil {
+	if err := d.guard.Err(); err != nil {
 		return err
 	}
 	batch := d.db.NewBatch()
@@ -33,8 +33,8 @@ func (d *Driver) Sync(*mailbox.Batch) error {
 	select {
 	case err := <-d.synced:
 		return err
-	case <-d.failed.ch:
-		return d.failed.get()
+	case <-d.guard.Failed():
+		return d.guard.Err()
 	}
 }
 

@@ -104,7 +104,7 @@ func (s *Store) noteUpload(k uploadKey, h held) (*upload, error) {
 			s.stats.Refused++
 			return nil, fmt.Errorf("%w: %d uploads are under way", media.ErrFull, open)
 		}
-		if err := errors.Join(s.mayHave(k.account, h.size, h.size), s.space.check()); err != nil {
+		if err := errors.Join(s.mayHave(k.account, h.size, h.size), s.room()); err != nil {
 			return nil, err
 		}
 		u = s.addUpload(k, h)
@@ -121,10 +121,11 @@ func (s *Store) noteUpload(k uploadKey, h held) (*upload, error) {
 // takeBack ends a claim, the blob with the last one, and the upload if there is
 // one, which the caller shuts. mu is held.
 func (s *Store) takeBack(k uploadKey, before, h held) (ended []*upload, err error) {
-	if before.issued.After(h.issued) {
+	u := s.uploads[k]
+	if before.issued.After(h.issued) || u != nil && u.issued.After(h.issued) {
 		return nil, nil // claimed again since
 	}
-	if u := s.uploads[k]; u != nil {
+	if u != nil {
 		ended = append(ended, u)
 		s.removeUpload(u)
 		err = s.discard(k, true)
@@ -176,8 +177,12 @@ func (s *Store) Forget(_ context.Context, account omega.Fingerprint) error {
 		}
 		var before held
 		if before, err = s.claim(name, account); err == nil {
+			k, last := uploadKey{account, name}, held{issued: before.issued}
+			if u := s.uploads[k]; u != nil && u.issued.After(last.issued) {
+				last.issued = u.issued
+			}
 			var u []*upload
-			u, err = s.takeBack(uploadKey{account, name}, before, held{issued: before.issued})
+			u, err = s.takeBack(k, before, last)
 			ended = append(ended, u...)
 		}
 	}

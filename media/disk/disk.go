@@ -33,6 +33,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/failstop"
+	"github.com/omega-im/omega/internal/freespace"
 	"github.com/omega-im/omega/media"
 )
 
@@ -70,12 +72,12 @@ const (
 
 // A Store is a media.Store on disk.
 type Store struct {
-	cfg    Config
-	fs     vfs.FS
-	db     *db.DB
-	log    *slog.Logger
-	failed failure
-	space  space
+	cfg   Config
+	fs    vfs.FS
+	db    *db.DB
+	log   *slog.Logger
+	guard *failstop.Guard
+	space *freespace.Watch
 
 	mu      sync.Mutex
 	closed  bool                        // guarded by mu
@@ -105,10 +107,11 @@ func Open(cfg Config) (*Store, error) {
 	cfg.Room = cmp.Or(cfg.Room, 64<<30)
 	cfg.SyncEvery = cmp.Or(cfg.SyncEvery, 8<<20)
 	s := &Store{
-		cfg: cfg, fs: cfg.FS, log: cfg.Logger, space: space{fs: cfg.FS, dir: cfg.Dir, reserve: cfg.Reserve},
-		used: map[omega.Fingerprint]int64{}, uploads: map[uploadKey]*upload{},
+		cfg: cfg, fs: cfg.FS, log: cfg.Logger,
+		guard: failstop.New(cfg.Logger.With("dir", cfg.Dir), media.ErrFailed),
+		space: freespace.NewWatch(cfg.FS, cfg.Dir, freespace.Or(cfg.Reserve, freespace.Reserve{Octets: 1 << 30, Share: 10})),
+		used:  map[omega.Fingerprint]int64{}, uploads: map[uploadKey]*upload{},
 	}
-	s.failed.ch = make(chan struct{})
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store of blobs %s: %w", cfg.Dir, err), s.Close())
 	}
@@ -139,9 +142,9 @@ func (s *Store) open() error {
 func (s *Store) options() *db.Options {
 	opts := &db.Options{
 		FS: s.fs, CacheSize: 4 << 20, MemTableSize: 1 << 20, MaxOpenFiles: 64, FormatMajorVersion: db.FormatNewest,
-		Logger: logger{s.log, s.fail},
+		Logger: s.guard.Logger(),
 		EventListener: &db.EventListener{
-			DataCorruption: func(i db.DataCorruptionInfo) { s.fail(fmt.Errorf("corrupt file: %s", i)) },
+			DataCorruption: func(i db.DataCorruptionInfo) { s.guard.Fail(fmt.Errorf("corrupt file: %s", i)) },
 		},
 	}
 	for i := range opts.Levels {
@@ -167,7 +170,7 @@ func (s *Store) Close() error {
 		u.over = true
 		u.mu.Unlock()
 	}
-	if err := s.usable(); err != nil {
+	if err := s.guard.Err(); err != nil {
 		return nil // its goroutines stand still; only the end of the process helps
 	}
 	return s.do(s.db.Close)

@@ -90,7 +90,7 @@ func (s *Store) Append(_ context.Context, account omega.Fingerprint, name media.
 	case offset != at:
 		return media.State{Offset: at}, nil
 	}
-	if err := s.space.check(); err != nil {
+	if err := s.room(); err != nil {
 		return media.State{Offset: at}, err
 	}
 	if err := u.write(s, b); err != nil {
@@ -151,11 +151,11 @@ func (u *upload) resume(s *Store) error {
 		return full(err)
 	}
 	u.file, u.hasher, u.synced = file, media.NewHasher(), 0
+	s.opened(u)
 	if err := u.verify(s); err != nil {
 		u.shut(s)
 		return err
 	}
-	s.opened(u)
 	return nil
 }
 
