@@ -31,9 +31,9 @@ func (r *Reader) device() (Device, error) {
 	return Device{}, fmt.Errorf("device %s has no key to wrap for", r.Signing)
 }
 
-func (r *Reader) wrap(rand io.Reader, secret []byte) ([]byte, error) {
+func (r *Reader) wrap(rand io.Reader, w *pgp.Wrapper, secret []byte) ([]byte, error) {
 	if r.Prekey != nil {
-		return r.Prekey.Key.Wrap(rand, secret)
+		return w.Wrap(r.Prekey.Key)
 	}
 	return pgp.SealSessionKey(rand, r.Classic, secret)
 }
@@ -111,6 +111,10 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte
 	if len(readers) == 0 || len(readers) > MaxDevices {
 		return nil, malformed("epoch for %d devices", len(readers))
 	}
+	hybrid, err := pgp.NewWrapper(rand, secret[:])
+	if err != nil {
+		return nil, err
+	}
 	var wraps [][]byte
 	var leaves []Hash
 	for i := range readers {
@@ -118,7 +122,7 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte
 		if err != nil {
 			return nil, err
 		}
-		w, err := readers[i].wrap(rand, secret[:])
+		w, err := readers[i].wrap(rand, hybrid, secret[:])
 		if err != nil {
 			return nil, err
 		}
