@@ -106,7 +106,7 @@ func (p *Prekey) Wrap(rand io.Reader, key []byte) ([]byte, error) {
 // A Wrapper wraps one session key for many prekeys. The ephemeral X25519 key is
 // the same in all its wraps, which is sound because they carry the same secret
 // and each is derived with the reader's own point; ML-KEM is done anew for each.
-// (spec/secure.md, SEC-8)
+// (spec/secure.md, SEC-14)
 type Wrapper struct {
 	key       []byte
 	ephemeral *ecdh.PrivateKey

@@ -20,7 +20,7 @@ func seal(tb testing.TB, e *Epoch, d *device, text string) []byte {
 	return p
 }
 
-// TestDowngradedWrap: a classic wrap passes for nothing else. (SEC-9)
+// TestDowngradedWrap: a classic wrap passes for nothing else. (SEC-15)
 func TestDowngradedWrap(t *testing.T) {
 	devices := people(t, 2, 1, false)
 	opener, reader := devices[0], devices[1]

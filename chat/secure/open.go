@@ -266,7 +266,7 @@ func Accept(payload []byte, w *Wrap, secret []byte, own Device) (*Epoch, error) 
 }
 
 // admits checks what ties a record to one device's wrap. (spec/secure.md, SEC-4
-// and SEC-9)
+// and SEC-15)
 func (r *Record) admits(w *Wrap, commitment Hash, own Device) error {
 	devices := r.Devices()
 	index := r.Index(own.Signing)
