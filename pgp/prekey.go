@@ -96,6 +96,26 @@ func (p *Prekey) Created() time.Time {
 // version 3 (RFC 9580, section 5.1.1; RFC 9980, section 4.3.1). It reads 32
 // octets of rand; ML-KEM takes its randomness from the system.
 func (p *Prekey) Wrap(rand io.Reader, key []byte) ([]byte, error) {
+	w, err := NewWrapper(rand, key)
+	if err != nil {
+		return nil, err
+	}
+	return w.Wrap(p)
+}
+
+// A Wrapper wraps one session key for many prekeys. The ephemeral X25519 key is
+// the same in all its wraps, which is sound because they carry the same secret
+// and each is derived with the reader's own point; ML-KEM is done anew for each.
+// (spec/secure.md, SEC-14)
+type Wrapper struct {
+	key       []byte
+	ephemeral *ecdh.PrivateKey
+	point     []byte
+}
+
+// NewWrapper reads 32 octets of rand. It keeps key, which the caller destroys
+// when everything is wrapped.
+func NewWrapper(rand io.Reader, key []byte) (*Wrapper, error) {
 	if len(key) != sessionKeySize {
 		return nil, fmt.Errorf("wrap session key of %d octets: %w", len(key), ErrPolicy)
 	}
@@ -103,26 +123,37 @@ func (p *Prekey) Wrap(rand io.Reader, key []byte) ([]byte, error) {
 	if _, err := io.ReadFull(rand, scalar[:]); err != nil {
 		return nil, fmt.Errorf("wrap session key: %w", err)
 	}
+	defer clear(scalar[:])
 	ephemeral, err := ecdh.X25519().NewPrivateKey(scalar[:])
 	if err != nil {
 		return nil, fmt.Errorf("wrap session key: %w", err)
 	}
-	classical, err := ephemeral.ECDH(p.x)
+	return &Wrapper{key, ephemeral, ephemeral.PublicKey().Bytes()}, nil
+}
+
+// Wrap returns a whole PKESK packet for p, as Prekey.Wrap does.
+func (w *Wrapper) Wrap(p *Prekey) ([]byte, error) {
+	classical, err := w.ephemeral.ECDH(p.x)
 	if err != nil {
 		return nil, fmt.Errorf("wrap session key: %w: degenerate point", ErrPolicy)
 	}
 	quantum, ciphertext := p.m.Encapsulate()
-	point := ephemeral.PublicKey().Bytes()
-	wrapped, err := keywrap.Wrap(combine(quantum, classical, point, p.x.Bytes()), key)
+	wrapped, err := keywrap.Wrap(combine(quantum, classical, w.point, p.x.Bytes()), w.key)
 	if err != nil {
 		return nil, fmt.Errorf("wrap session key: %w", err)
 	}
 	body := make([]byte, 0, hybridWrapBody)
 	body = append(append(append(body, 3), p.id[:]...), byte(Hybrid))
-	body = append(append(body, point...), ciphertext...)
+	body = append(append(body, w.point...), ciphertext...)
 	body = append(append(body, byte(1+len(wrapped)), cipherAES256), wrapped...)
 	return appendPacket(make([]byte, 0, HybridWrapSize), tagPKESK, body), nil
 }
+
+// Format keeps every verb away from the session key.
+func (w *Wrapper) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "Wrapper(hidden)") }
+
+// LogValue keeps the session key out of logs.
+func (w *Wrapper) LogValue() slog.Value { return slog.StringValue("Wrapper(hidden)") }
 
 // combine derives the key that wraps a session key (RFC 9980, section 4.2.1).
 func combine(quantum, classical, point, public []byte) []byte {

@@ -21,7 +21,8 @@ type Reader struct {
 	Classic *pgp.PublicKey // encryption subkey, for a device without Prekey
 }
 
-func (r *Reader) device() (Device, error) {
+// Device is how a record names the reader: Prekey if it has one, else Classic.
+func (r *Reader) Device() (Device, error) {
 	switch {
 	case r.Prekey != nil:
 		return Device{r.Signing, r.Prekey.Hash(), r.Prekey.Use}, nil
@@ -31,9 +32,9 @@ func (r *Reader) device() (Device, error) {
 	return Device{}, fmt.Errorf("device %s has no key to wrap for", r.Signing)
 }
 
-func (r *Reader) wrap(rand io.Reader, secret []byte) ([]byte, error) {
+func (r *Reader) wrap(rand io.Reader, w *pgp.Wrapper, secret []byte) ([]byte, error) {
 	if r.Prekey != nil {
-		return r.Prekey.Key.Wrap(rand, secret)
+		return w.Wrap(r.Prekey.Key)
 	}
 	return pgp.SealSessionKey(rand, r.Classic, secret)
 }
@@ -111,14 +112,18 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte
 	if len(readers) == 0 || len(readers) > MaxDevices {
 		return nil, malformed("epoch for %d devices", len(readers))
 	}
+	hybrid, err := pgp.NewWrapper(rand, secret[:])
+	if err != nil {
+		return nil, err
+	}
 	var wraps [][]byte
 	var leaves []Hash
 	for i := range readers {
-		d, err := readers[i].device()
+		d, err := readers[i].Device()
 		if err != nil {
 			return nil, err
 		}
-		w, err := readers[i].wrap(rand, secret[:])
+		w, err := readers[i].wrap(rand, hybrid, secret[:])
 		if err != nil {
 			return nil, err
 		}
@@ -228,11 +233,12 @@ func RecordLocator(payload []byte) (Locator, bool) {
 }
 
 // Accept reads an epoch: the record's payload, this device's wrap, and the
-// secret that was in it, which Accept does not keep. It checks everything but
+// secret that was in it, which Accept does not keep; own is this device with
+// the key that opened the wrap. It checks everything but
 // the record's signature, which is VerifyRecord's, and whether chat, parents
 // and members are what they should be, which the caller knows. Failures are
 // ErrMalformed and ErrUnsealed.
-func Accept(payload []byte, w *Wrap, secret []byte, device omega.Fingerprint, key Hash) (*Epoch, error) {
+func Accept(payload []byte, w *Wrap, secret []byte, own Device) (*Epoch, error) {
 	l, ok := RecordLocator(payload)
 	if !ok || len(payload) > omega.MaxEnvelope || len(secret) != len(Secret{}) {
 		return nil, malformed("epoch record payload of %d octets", len(payload))
@@ -253,23 +259,24 @@ func Accept(payload []byte, w *Wrap, secret []byte, device omega.Fingerprint, ke
 		return nil, err
 	}
 	rec.Signature = pgp.Compact(plain)
-	if err := rec.admits(w, ks.commitment, device, key); err != nil {
+	if err := rec.admits(w, ks.commitment, own); err != nil {
 		return nil, err
 	}
 	return newEpoch(rec, Secret(secret))
 }
 
-// admits checks what ties a record to one device's wrap. (spec/secure.md, SEC-4)
-func (r *Record) admits(w *Wrap, commitment Hash, device omega.Fingerprint, key Hash) error {
+// admits checks what ties a record to one device's wrap. (spec/secure.md, SEC-4
+// and SEC-15)
+func (r *Record) admits(w *Wrap, commitment Hash, own Device) error {
 	devices := r.Devices()
-	index := r.Index(device)
+	index := r.Index(own.Signing)
 	switch {
 	case r.Commitment != commitment:
 		return malformed("epoch %s commits to another secret", r.hash)
 	case index < 0 || index != w.Index:
-		return malformed("epoch %s does not list device %s at %d", r.hash, device, w.Index)
-	case devices[index].Key != key:
-		return malformed("epoch %s names another key of device %s", r.hash, device)
+		return malformed("epoch %s does not list device %s at %d", r.hash, own.Signing, w.Index)
+	case devices[index] != own:
+		return malformed("epoch %s names another key or use of device %s", r.hash, own.Signing)
 	}
 	if root, ok := climb(leaf(w.Index, w.Packet), w.Index, len(devices), w.path); !ok || root != r.Wraps {
 		return malformed("epoch %s: the wrap is not the one that all were told of", r.hash)

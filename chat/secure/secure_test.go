@@ -27,6 +27,13 @@ type device struct {
 
 func (d *device) id() omega.Fingerprint { return d.sign.Public().Fingerprint() }
 
+// own is how records name the device.
+func (d *device) own() Device {
+	r := Reader{Signing: d.id(), Prekey: d.signed, Classic: d.classic.Public()}
+	own, _ := r.Device()
+	return own
+}
+
 func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
@@ -78,18 +85,13 @@ func (d *device) accept(o *Opened) (*Epoch, error) {
 	}
 	for i := range wraps {
 		var secret []byte
-		key := Hash{}
 		if d.prekey != nil {
 			secret, err = d.prekey.Open(wraps[i].Packet)
-			key = d.signed.Hash()
 		} else {
 			secret, err = d.classic.OpenSessionKey(nil, wraps[i].Packet) //nolint:staticcheck // software keys need none
-			r := Reader{Classic: d.classic.Public()}
-			own, _ := r.device()
-			key = own.Key
 		}
 		if err == nil {
-			return Accept(o.Record, &wraps[i], secret, d.id(), key)
+			return Accept(o.Record, &wraps[i], secret, d.own())
 		}
 	}
 	return nil, fmt.Errorf("no wrap for %s: %w", d.id(), ErrUnsealed)
@@ -307,13 +309,13 @@ func TestRecordAttacks(t *testing.T) {
 	must(t, err)
 	w := wraps[0]
 	w.Packet = again
-	if _, err := Accept(o.Record, &w, secret, reader.id(), reader.signed.Hash()); !errors.Is(err, ErrMalformed) {
+	if _, err := Accept(o.Record, &w, secret, reader.own()); !errors.Is(err, ErrMalformed) {
 		t.Errorf("a wrap that others were not told of: %v, want ErrMalformed", err)
 	}
-	if _, err := Accept(o.Record, &wraps[0], secret, devices[0].id(), reader.signed.Hash()); !errors.Is(err, ErrMalformed) {
+	if _, err := Accept(o.Record, &wraps[0], secret, Device{devices[0].id(), reader.signed.Hash(), UseOnce}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("for another device: %v, want ErrMalformed", err)
 	}
-	if _, err := Accept(o.Record, &wraps[0], secret, reader.id(), Hash{1}); !errors.Is(err, ErrMalformed) {
+	if _, err := Accept(o.Record, &wraps[0], secret, Device{reader.id(), Hash{1}, UseOnce}); !errors.Is(err, ErrMalformed) {
 		t.Errorf("under another prekey: %v, want ErrMalformed", err)
 	}
 	e := mustAccept(t, reader, o)
