@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -193,6 +194,7 @@ type groupAct struct {
 	make  func(s *group.State) (*group.Op, error) // nil: there is nothing to do
 	alone bool                                    // others are told elsewhere
 	last  bool                                    // it is told before it counts here
+	id    omega.ID                                // of the message that tells it; zero: any
 }
 
 // act makes an operation, keeps it and tells the members.
@@ -221,7 +223,10 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		tell := func() error {
 			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: [][]byte{made.Marshal()}}}
-			return c.tellGroupIn(ctx, tx, a.group, content)
+			if a.id.IsZero() {
+				return c.tellGroupIn(ctx, tx, a.group, content)
+			}
+			return c.sealGroup(ctx, tx, a.group, a.id, content)
 		}
 		if a.last && !a.alone {
 			if err := tell(); err != nil {
@@ -586,7 +591,7 @@ func (c *Client) redactMessages(ctx context.Context, p clientrpc.RedactGroupPara
 
 // pinInGroup pins a message for all of a group, or takes it down.
 func (c *Client) pinInGroup(ctx context.Context, doing i18n.Text, id chat.Hash, p clientrpc.PinParams) (*clientrpc.SendResult, error) {
-	_, err := c.act(ctx, groupAct{doing: doing, group: id, make: func(s *group.State) (*group.Op, error) {
+	made, err := c.act(ctx, groupAct{doing: doing, group: id, id: p.ID, make: func(s *group.State) (*group.Op, error) {
 		if slices.Contains(s.Pinned, p.Message) == p.Pinned {
 			return nil, nil
 		}
@@ -596,5 +601,11 @@ func (c *Client) pinInGroup(ctx context.Context, doing i18n.Text, id chat.Hash, 
 		}
 		return o, nil
 	}})
-	return &clientrpc.SendResult{ID: p.ID, Chat: omega.ChatID(id[:16]), State: clientrpc.StateQueued}, err
+	at := omega.ChatID(id[:16])
+	if err != nil || made == nil {
+		return &clientrpc.SendResult{ID: p.ID, Chat: at, State: clientrpc.StateStored}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
+	defer cancel()
+	return c.await(ctx, letter{id: p.ID, to: at.String(), wait: p.Wait, timeout: p.Timeout}, at)
 }
