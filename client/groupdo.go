@@ -250,6 +250,9 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		return tell()
 	})
+	if errors.Is(err, errNotMember) {
+		err = fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
+	}
 	c.queued.notify()
 	c.changed.notify()
 	return made, err
