@@ -84,15 +84,7 @@ func (c *Client) sealGroupLater(ctx context.Context, at omega.ChatID, id omega.I
 	})
 }
 
-// tellGroup sends what is between clients to a group.
-func (c *Client) tellGroup(ctx context.Context, id chat.Hash, content *chat.Content) error {
-	c.readyGroup(ctx, id)
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.tellGroupIn(ctx, tx, id, content) })
-	c.queued.notify()
-	c.changed.notify()
-	return err
-}
-
+// tellGroupIn sends what is between clients to a group.
 func (c *Client) tellGroupIn(ctx context.Context, tx *history.Tx, id chat.Hash, content *chat.Content) error {
 	var message omega.ID
 	if _, err := c.cfg.rand().Read(message[:]); err != nil {
