@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"testing"
+
+	"github.com/omega-im/omega"
 )
 
 // BenchmarkSend seals texts of 200 octets in a chat that has its key. The
@@ -91,4 +93,29 @@ func BenchmarkStoredKey(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkGroupKey5000 makes a key for a group of 5,000 accounts with one device
+// each, and wraps it for all of them.
+func BenchmarkGroupKey5000(b *testing.B) {
+	w := world{}
+	p := w.person(b, 1, 1)
+	var members []Member
+	var readers []GroupReader
+	for range 5000 {
+		members = append(members, Member{p.fp(), []omega.Fingerprint{p.devices[0].id.Device()}})
+		readers = append(readers, GroupReader{p.fp(), p.cert.Devices()})
+	}
+	size := 0
+	for b.Loop() {
+		k, err := NewGroupKey(b.Context(), seeded(1), p.devices[0].id, Hash{1}, []Hash{{1}}, members, testTime)
+		must(b, err)
+		parts, err := k.Parts(seeded(2), readers)
+		must(b, err)
+		size = 0
+		for _, part := range parts {
+			size += len(part.Payload)
+		}
+	}
+	b.ReportMetric(float64(size), "octets")
 }

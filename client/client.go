@@ -187,6 +187,7 @@ func (c *Client) useCertificate(cert *pgp.Certificate) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.id, c.receiver = id, receiver
+	c.queued.notify() // the outbox greets devices that are new
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -126,23 +127,6 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 	return c.invite(ctx, clientrpc.GroupAccounts{GroupRef: clientrpc.GroupRef{Group: id.String()}, Accounts: p.Members})
 }
 
-// tellDevices gives the other devices of the account all operations of a group.
-func (c *Client) tellDevices(ctx context.Context, id chat.Hash) error {
-	var parts [][][]byte
-	var heads []chat.Hash
-	err := c.db.View(ctx, func(tx *history.Tx) error {
-		l, err := loadGroup(tx, id)
-		if err == nil {
-			parts, heads = groupParts(l.Ops()), l.heads()
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	return c.sendParts(ctx, c.acc.Fingerprint, id, parts, heads)
-}
-
 // A groupAct is an operation that this account wants to make.
 type groupAct struct {
 	doing i18n.Text
@@ -150,6 +134,7 @@ type groupAct struct {
 	make  func(s *group.State) (*group.Op, error) // nil: there is nothing to do
 	alone bool                                    // others are told elsewhere
 	last  bool                                    // it is told before it counts here
+	id    omega.ID                                // of the message that tells it; zero: any
 }
 
 // act makes an operation, keeps it and tells the members.
@@ -178,7 +163,10 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		tell := func() error {
 			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: [][]byte{made.Marshal()}}}
-			return c.tellGroupIn(ctx, tx, a.group, content)
+			if a.id.IsZero() {
+				return c.tellGroupIn(ctx, tx, a.group, content)
+			}
+			return c.sealGroup(ctx, tx, a.group, a.id, content)
 		}
 		if a.last && !a.alone {
 			if err := tell(); err != nil {
@@ -202,6 +190,9 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		return tell()
 	})
+	if errors.Is(err, errNotMember) {
+		err = fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
+	}
 	c.queued.notify()
 	c.changed.notify()
 	return made, err
@@ -543,7 +534,7 @@ func (c *Client) redactMessages(ctx context.Context, p clientrpc.RedactGroupPara
 
 // pinInGroup pins a message for all of a group, or takes it down.
 func (c *Client) pinInGroup(ctx context.Context, doing i18n.Text, id chat.Hash, p clientrpc.PinParams) (*clientrpc.SendResult, error) {
-	_, err := c.act(ctx, groupAct{doing: doing, group: id, make: func(s *group.State) (*group.Op, error) {
+	made, err := c.act(ctx, groupAct{doing: doing, group: id, id: p.ID, make: func(s *group.State) (*group.Op, error) {
 		if slices.Contains(s.Pinned, p.Message) == p.Pinned {
 			return nil, nil
 		}
@@ -553,5 +544,11 @@ func (c *Client) pinInGroup(ctx context.Context, doing i18n.Text, id chat.Hash, 
 		}
 		return o, nil
 	}})
-	return &clientrpc.SendResult{ID: p.ID, Chat: omega.ChatID(id[:16]), State: clientrpc.StateQueued}, err
+	at := omega.ChatID(id[:16])
+	if err != nil || made == nil {
+		return &clientrpc.SendResult{ID: p.ID, Chat: at, State: clientrpc.StateStored}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
+	defer cancel()
+	return c.await(ctx, letter{id: p.ID, to: at.String(), wait: p.Wait, timeout: p.Timeout}, at)
 }

@@ -134,7 +134,11 @@ func (c *Client) welcomeAll(ctx context.Context, g *changedGroup, given answers)
 			continue
 		}
 		if given.may(repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1}, c.cfg.now()) {
-			errs = append(errs, c.welcome(ctx, g.group, o))
+			err := c.welcome(ctx, g.group, o)
+			if err != nil { // who is told again does it then
+				delete(given, repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1})
+			}
+			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
@@ -144,8 +148,9 @@ func (c *Client) welcomeAll(ctx context.Context, g *changedGroup, given answers)
 // earlier messages that the rules allow. (spec/group.md, GROUP-17)
 func (c *Client) welcome(ctx context.Context, id chat.Hash, accept *group.Op) error {
 	who := accept.Author.Account
-	c.fetchAccounts(ctx, []omega.Fingerprint{who})
-	cert, err := c.knownPeer(ctx, who)
+	// A new account's record is often a later one than that at hand: nothing is
+	// sealed for one that is behind (CHAT-20).
+	cert, _, err := c.peer(ctx, who, 0)
 	if err != nil {
 		return err
 	}

@@ -32,12 +32,16 @@ type groupLog struct {
 type servedTo struct {
 	operations int
 	good       bool
+	at         time.Time
 }
 
 // A groupView is what readers of the database are shown of a group.
 type groupView struct {
 	state *group.State
 	last  group.Hash // operation that was stored last
+
+	ready   group.Hash // last operation when certificates of all members were looked for
+	readied time.Time  // when that was
 }
 
 // maxStates bounds the states at heads that are remembered for one group.
@@ -117,9 +121,11 @@ func (c *Client) groupState(tx *history.Tx, id chat.Hash) (*group.State, error) 
 
 // showGroup has readers see a group as it is.
 func (c *Client) showGroup(l *groupLog) {
-	v := groupView{l.State(), l.last}
+	state := l.State()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	v := c.groupViews[chat.Hash(l.ID())]
+	v.state, v.last = state, l.last
 	c.groupViews[chat.Hash(l.ID())] = v
 }
 

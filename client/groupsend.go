@@ -21,6 +21,7 @@ import (
 // soon, and a large group does not ask for all at once.
 const (
 	memberAge   = 10 * time.Minute
+	verdictAge  = 30 * time.Second // of what was found out about all members
 	maxRefresh  = 16
 	lookupsOnce = 8
 )
@@ -83,15 +84,7 @@ func (c *Client) sealGroupLater(ctx context.Context, at omega.ChatID, id omega.I
 	})
 }
 
-// tellGroup sends what is between clients to a group.
-func (c *Client) tellGroup(ctx context.Context, id chat.Hash, content *chat.Content) error {
-	c.readyGroup(ctx, id)
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.tellGroupIn(ctx, tx, id, content) })
-	c.queued.notify()
-	c.changed.notify()
-	return err
-}
-
+// tellGroupIn sends what is between clients to a group.
 func (c *Client) tellGroupIn(ctx context.Context, tx *history.Tx, id chat.Hash, content *chat.Content) error {
 	var message omega.ID
 	if _, err := c.cfg.rand().Read(message[:]); err != nil {
@@ -189,11 +182,12 @@ func (c *Client) groupKey(ctx context.Context, tx *history.Tx, l *groupLog) (*ch
 
 // serves reports whether all devices that a key was made for may still read.
 func (c *Client) serves(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
-	if v, ok := l.served[k.Locator]; ok && v.operations == l.Len() && !v.good {
-		return false
+	now := c.cfg.now()
+	if v, ok := l.served[k.Locator]; ok && v.operations == l.Len() && young(now, v.at, verdictAge) {
+		return v.good
 	}
 	good := c.servesNow(tx, l, k)
-	l.served[k.Locator] = servedTo{l.Len(), good}
+	l.served[k.Locator] = servedTo{l.Len(), good, now}
 	return good
 }
 
@@ -313,6 +307,13 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 	if _, err := c.online(); err != nil {
 		return
 	}
+	c.mu.Lock()
+	v := c.groupViews[id]
+	ready := v.state != nil && v.ready == v.last && young(c.cfg.now(), v.readied, verdictAge)
+	c.mu.Unlock()
+	if ready {
+		return
+	}
 	var missing, old []omega.Fingerprint
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		s, err := c.groupState(tx, id)
@@ -337,6 +338,12 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
 	}
 	c.fetchAccounts(ctx, append(missing, old...))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok := c.groupViews[id]; ok {
+		v.ready, v.readied = v.last, c.cfg.now()
+		c.groupViews[id] = v
+	}
 }
 
 // fetchAccounts asks the cloud about accounts, some at once.

@@ -134,7 +134,7 @@ func (c *Client) greet(ctx context.Context) error {
 		if err := tx.SetSetting(settingTold, now); err != nil || !fresh(told, others) {
 			return err
 		}
-		return c.tellAll(ctx, tx)
+		return errors.Join(c.tellAll(ctx, tx), c.tellGroups(ctx, tx))
 	})
 	if errors.Is(err, chat.ErrNoReaders) {
 		return nil

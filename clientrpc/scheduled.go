@@ -23,9 +23,9 @@ const (
 type ScheduledText struct {
 	ID   omega.ID          `json:"id"`
 	To   omega.Fingerprint `json:"to"` // empty in a group
-	Chat omega.ChatID      `json:"chat"`
 	Text string            `json:"text"`
 	At   time.Time         `json:"at"`
+	Chat omega.ChatID      `json:"chat"`
 }
 
 // ScheduledResult lists them, the next first.

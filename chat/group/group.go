@@ -41,9 +41,11 @@ const (
 	MaxHistory   = 10_000   // messages that a newcomer may be given
 
 	// MaxOperations is how many operations one group may have here, whose
-	// pasts then take 25 MB, and MaxWaiting how many may wait for others.
-	MaxOperations = 20_000
-	MaxWaiting    = 4096
+	// pasts then take 25 MB, MaxWaiting how many may wait for others, and
+	// MaxWaitingShare how many of those one account may have made.
+	MaxOperations   = 20_000
+	MaxWaiting      = 4096
+	MaxWaitingShare = 512
 )
 
 // Grace is how long after a checkpoint operations still count that do not know

@@ -115,6 +115,9 @@ func makesOwner(n *node) bool {
 
 // powerBelow is the power of an operation that has not that of all owners.
 func (c *court) powerBelow(n *node) int {
+	if !c.log.ranked[n.op.Author.Account] {
+		return powerMember
+	}
 	switch c.role(n.op.Author.Account, n.past) {
 	case RoleOwner:
 		return powerOwner
@@ -212,7 +215,7 @@ func (c *court) attacked(n *node) bool {
 
 // weakens reports whether r leaves its target less than n needs.
 func (c *court) weakens(r *node, author omega.Fingerprint, n *node) bool {
-	if !slices.Contains(r.op.Accounts, author) {
+	if !names(r.op, author) {
 		return false
 	}
 	switch r.op.Type {

@@ -14,11 +14,14 @@ type Log struct {
 	nodes   []*node // each after its past
 	byHash  map[Hash]*node
 	heads   map[Hash]*node
-	waiting map[Hash]*Op    // by name
-	wanted  map[Hash][]Hash // missing operation: those that wait for it
-	states  map[Hash]Hash   // checkpoint: hash of the state at its past
+	waiting map[Hash]*Op                 // by name
+	queues  map[omega.Fingerprint][]Hash // names of those that wait, by author, the oldest first
+	wanted  map[Hash][]Hash              // missing operation: those that wait for it
+	states  map[Hash]Hash                // checkpoint: hash of the state at its past
 	byType  map[Type][]*node
-	named   map[omega.Fingerprint][]*node // that name the account, or are its own accepts and leaves
+	named   map[omega.Fingerprint][]*node // that name the account, or are its own leaves
+	accepts map[omega.Fingerprint][]*node // its own
+	ranked  map[omega.Fingerprint]bool    // named by a genesis or role: others are members at most
 
 	state *State // nil when something was added since
 }
@@ -43,6 +46,7 @@ func NewLog(genesis *Op) (*Log, error) {
 	l := &Log{
 		byHash: map[Hash]*node{}, heads: map[Hash]*node{}, waiting: map[Hash]*Op{}, wanted: map[Hash][]Hash{},
 		states: map[Hash]Hash{}, byType: map[Type][]*node{}, named: map[omega.Fingerprint][]*node{},
+		queues: map[omega.Fingerprint][]Hash{}, accepts: map[omega.Fingerprint][]*node{}, ranked: map[omega.Fingerprint]bool{},
 	}
 	l.place(genesis)
 	return l, nil
@@ -111,8 +115,10 @@ func (l *Log) Since(heads []Hash) []*Op {
 
 // Add takes an operation whose signatures were verified and returns those that
 // came to their place by it, each after its past; none if it is here already or
-// waits for parents (Missing). Errors are ErrForeign, ErrStranger and ErrFull:
-// the operation is not kept.
+// waits for parents (Missing). Of those that wait the oldest of the author are
+// forgotten, or of the author who has most of them, when there are too many: they
+// can be asked for again. Errors are ErrForeign, ErrStranger and ErrFull: the
+// operation is not kept.
 func (l *Log) Add(o *Op) ([]*Op, error) {
 	if o.ID() != l.ID() {
 		return nil, ErrForeign
@@ -124,7 +130,8 @@ func (l *Log) Add(o *Op) ([]*Op, error) {
 		return nil, ErrFull
 	}
 	if !l.ready(o) {
-		return nil, l.wait(o)
+		l.wait(o)
+		return nil, nil
 	}
 	if !l.knows(o) {
 		return nil, fmt.Errorf("%s by %s: %w", o.Type, o.Author.Account, ErrStranger)
@@ -136,17 +143,64 @@ func (l *Log) ready(o *Op) bool {
 	return !slices.ContainsFunc(o.Parents, func(h Hash) bool { return l.byHash[h] == nil })
 }
 
-func (l *Log) wait(o *Op) error {
-	if len(l.waiting) >= MaxWaiting {
-		return fmt.Errorf("%d operations wait for others: %w", len(l.waiting), ErrFull)
+func (l *Log) wait(o *Op) {
+	author := o.Author.Account
+	switch {
+	case len(l.queues[author]) >= MaxWaitingShare:
+		l.forget(author)
+	case len(l.waiting) >= MaxWaiting:
+		l.forget(l.greediest())
 	}
 	l.waiting[o.hash] = o
+	l.queues[author] = append(l.queues[author], o.hash)
 	for _, h := range o.Parents {
 		if l.byHash[h] == nil {
 			l.wanted[h] = append(l.wanted[h], o.hash)
 		}
 	}
-	return nil
+}
+
+// greediest is the author of most of the operations that wait.
+func (l *Log) greediest() (out omega.Fingerprint) {
+	for f, q := range l.queues {
+		if n := len(l.queues[out]); len(q) > n || len(q) == n && f.Compare(out) < 0 {
+			out = f
+		}
+	}
+	return out
+}
+
+// forget drops the oldest operation of an author that waits.
+func (l *Log) forget(author omega.Fingerprint) {
+	o := l.waiting[l.queues[author][0]]
+	l.waitsNoMore(o)
+	for _, h := range o.Parents {
+		if left := remove(l.wanted[h], o.hash); len(left) > 0 {
+			l.wanted[h] = left
+		} else {
+			delete(l.wanted, h)
+		}
+	}
+}
+
+func (l *Log) waitsNoMore(o *Op) {
+	if l.waiting[o.hash] == nil {
+		return
+	}
+	delete(l.waiting, o.hash)
+	author := o.Author.Account
+	if left := remove(l.queues[author], o.hash); len(left) > 0 {
+		l.queues[author] = left
+	} else {
+		delete(l.queues, author)
+	}
+}
+
+func remove(list []Hash, h Hash) []Hash {
+	if i := slices.Index(list, h); i >= 0 {
+		return slices.Delete(list, i, i+1)
+	}
+	return list
 }
 
 // settle places o and what waited for it.
@@ -154,7 +208,7 @@ func (l *Log) settle(o *Op) []*Op {
 	var placed []*Op
 	for queue := []*Op{o}; len(queue) > 0; {
 		o, queue = queue[0], queue[1:]
-		delete(l.waiting, o.hash)
+		l.waitsNoMore(o)
 		if len(l.nodes) < MaxOperations && l.knows(o) {
 			l.place(o)
 			placed = append(placed, o)
@@ -173,7 +227,8 @@ func (l *Log) settle(o *Op) []*Op {
 // rest of the world cannot fill a group's log.
 func (l *Log) knows(o *Op) bool {
 	past := l.pastOf(o)
-	return slices.ContainsFunc(l.named[o.Author.Account], func(n *node) bool { return past.has(n.at) })
+	in := func(n *node) bool { return past.has(n.at) }
+	return slices.ContainsFunc(l.named[o.Author.Account], in) || slices.ContainsFunc(l.accepts[o.Author.Account], in)
 }
 
 func (l *Log) pastOf(o *Op) bits {
@@ -195,8 +250,14 @@ func (l *Log) place(o *Op) {
 	l.heads[o.hash] = n
 	for _, f := range o.Accounts {
 		l.named[f] = append(l.named[f], n)
+		if o.Type == TypeGenesis || o.Type == TypeRole {
+			l.ranked[f] = true
+		}
 	}
-	if o.Self() && len(o.Accounts) == 0 {
+	switch o.Type {
+	case TypeAccept:
+		l.accepts[o.Author.Account] = append(l.accepts[o.Author.Account], n)
+	case TypeLeave:
 		l.named[o.Author.Account] = append(l.named[o.Author.Account], n)
 	}
 	l.byType[o.Type] = append(l.byType[o.Type], n)

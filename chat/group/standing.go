@@ -11,6 +11,11 @@ import (
 // role is what an account is at a past.
 func (c *court) role(f omega.Fingerprint, past bits) Role {
 	switch {
+	case !c.log.ranked[f]:
+		if c.member(f, past) == nil {
+			return RoleNone
+		}
+		return RoleMember
 	case c.owner(f, past) != nil:
 		return RoleOwner
 	case c.admin(f, past) != nil:
@@ -23,6 +28,9 @@ func (c *court) role(f omega.Fingerprint, past bits) Role {
 
 // owner returns the ground on which an account is an owner, nil if it is not.
 func (c *court) owner(f omega.Fingerprint, past bits) *node {
+	if !c.log.ranked[f] {
+		return nil
+	}
 	return c.standing(f, past, powerOwners, makesOwner, func(n *node) bool {
 		return n.op.Type == TypeRole && n.op.Role < RoleOwner
 	})
@@ -57,7 +65,7 @@ func isRemoval(n *node) bool { return n.op.Type == TypeRemove || n.op.Type == Ty
 // that takes it away, and than what f gave up itself.
 func (c *court) standing(f omega.Fingerprint, past bits, power int, gives, takes func(*node) bool) *node {
 	h := c.hear(f, past, power, gives, takes)
-	i := slices.IndexFunc(h.grounds, func(g *node) bool { return h.stands(g) && h.accepted(f, g) })
+	i := slices.IndexFunc(h.grounds, func(g *node) bool { return h.stands(g) && c.accepted(&h, f, past, g) })
 	if i < 0 {
 		return nil
 	}
@@ -66,9 +74,9 @@ func (c *court) standing(f omega.Fingerprint, past bits, power int, gives, takes
 
 // A hearing is what there is to say about an account.
 type hearing struct {
-	grounds, accepts []*node
-	removals         []*node // end membership
-	demotions        []*node // end a role only
+	grounds   []*node
+	removals  []*node // end membership
+	demotions []*node // end a role only
 }
 
 func (c *court) hear(f omega.Fingerprint, past bits, power int, gives, takes func(*node) bool) (h hearing) {
@@ -76,13 +84,11 @@ func (c *court) hear(f omega.Fingerprint, past bits, power int, gives, takes fun
 		self := n.op.Author.Account == f && n.op.Self()
 		switch {
 		case self && c.late[n]:
-		case self && n.op.Type == TypeAccept:
-			h.accepts = append(h.accepts, n)
 		case self && n.op.Type == TypeLeave:
 			h.removals = append(h.removals, n)
 		case self && takes(n):
 			h.demotions = append(h.demotions, n)
-		case self || !c.counts[n.at] || !slices.Contains(n.op.Accounts, f):
+		case self || !c.counts[n.at] || !names(n.op, f):
 		case gives(n):
 			h.grounds = append(h.grounds, n)
 		case int(c.power[n.at]) < power:
@@ -103,14 +109,24 @@ func (h *hearing) stands(g *node) bool {
 
 // accepted reports whether f accepted a ground, after all that ended its
 // membership. Who makes a group is in it.
-func (h *hearing) accepted(f omega.Fingerprint, g *node) bool {
+func (c *court) accepted(h *hearing, f omega.Fingerprint, past bits, g *node) bool {
 	if g.op.Type == TypeGenesis && g.op.Author.Account == f {
 		return true
 	}
-	return slices.ContainsFunc(h.accepts, func(a *node) bool {
-		return (g.before(a) || g.op.Type == TypeRole) &&
-			!slices.ContainsFunc(h.removals, func(e *node) bool { return !e.before(a) })
-	})
+	// The latest first: whoever accepts many times is mostly in by the last one.
+	for _, a := range slices.Backward(c.log.accepts[f]) {
+		if past.has(a.at) && c.scope.has(a.at) && !c.late[a] && (g.before(a) || g.op.Type == TypeRole) &&
+			!slices.ContainsFunc(h.removals, func(e *node) bool { return !e.before(a) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// names reports whether an operation names an account; its accounts are in order.
+func names(o *Op, f omega.Fingerprint) bool {
+	_, ok := slices.BinarySearchFunc(o.Accounts, f, omega.Fingerprint.Compare)
+	return ok
 }
 
 // ground reports whether an accept has something to accept: an operation in

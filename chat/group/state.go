@@ -70,7 +70,13 @@ func (c *court) state() *State {
 	s := &State{Group: c.log.ID(), Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
 	for f := range c.log.named {
 		h := c.hear(f, c.scope, powerAdmin, isGround, never)
-		if role := c.role(f, c.scope); role != RoleNone {
+		role := RoleNone
+		if c.log.ranked[f] {
+			role = c.role(f, c.scope)
+		} else if slices.ContainsFunc(h.grounds, func(g *node) bool { return h.stands(g) && c.accepted(&h, f, c.scope, g) }) {
+			role = RoleMember
+		}
+		if role != RoleNone {
 			s.Members = append(s.Members, Member{f, role})
 		} else if slices.ContainsFunc(h.grounds, h.stands) {
 			s.Invited = append(s.Invited, f)

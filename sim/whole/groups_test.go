@@ -413,3 +413,125 @@ func mailOf(t *testing.T, dir string, account omega.Fingerprint) (out [][]byte) 
 	}
 	return out
 }
+
+// TestGroupDevices: a device that is linked later is given the groups, and both
+// devices of an account read and write.
+func TestGroupDevices(t *testing.T) {
+	t.Parallel()
+	p := people(t, cloud, "ann", "bob")
+	ann, bob := p[0], p[1]
+	g := newGroup(t, "兩部裝置", false, ann, bob)
+	ann.say(t, g, "one device each")
+	bob.hears(t, g, "one device each")
+	second := bob.link(t, cloud[3].address())
+	second.awaitGroup(t, g, "known on the new device", func(g clientrpc.Group) bool { return g.Role == "member" && g.Size == 2 })
+	until(t, "ann writes to the new device", func() bool {
+		ann.say(t, g, "two devices")
+		return slices.Contains(second.texts(t, g), "two devices")
+	})
+	second.say(t, g, "from the second")
+	ann.hears(t, g, "from the second")
+	bob.hears(t, g, "from the second")
+	bob.say(t, g, "from the first")
+	second.hears(t, g, "from the first")
+	// A group that one device makes is on the other.
+	made := do(t, second, clientrpc.CreateGroup, clientrpc.CreateGroupParams{ID: newID(), Name: "新的"})
+	bob.awaitGroup(t, made, "made on the other device", func(g clientrpc.Group) bool { return g.Role == "owner" })
+}
+
+// TestGroupTalk: polls, lists, mentions, pins and what admins take back.
+func TestGroupTalk(t *testing.T) {
+	t.Parallel()
+	p := people(t, cloud, "ann", "bob", "cat")
+	ann, bob, cat := p[0], p[1], p[2]
+	g := newGroup(t, "午餐", false, p...)
+	show := func(d *device, id omega.ID) clientrpc.Message {
+		m, err := clientrpc.Show.Call(t.Context(), d.conn, clientrpc.MessageRef{Message: id, Chat: g.Chat.String()})
+		if err != nil {
+			return clientrpc.Message{}
+		}
+		return m
+	}
+	for _, d := range p { // so that everybody knows everybody's name
+		d.say(t, g, "我是 "+d.cfg.Name)
+	}
+	for _, d := range p {
+		d.hears(t, g, "我是 ann", "我是 bob", "我是 cat")
+	}
+
+	poll, list := newID(), newID()
+	do(t, ann, clientrpc.Ask, clientrpc.AskParams{ID: poll, To: g.Chat.String(), Question: "吃什麼？", Options: []string{"麵", "飯"}})
+	do(t, bob, clientrpc.Begin, clientrpc.BeginParams{ID: list, To: g.Chat.String(), Title: "接龍"})
+	for i, d := range p {
+		until(t, "poll and list are here", func() bool { return show(d, poll).Poll != nil && show(d, list).List != nil })
+		do(t, d, clientrpc.Vote, clientrpc.VoteParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: poll}, Options: []int{i % 2}})
+		do(t, d, clientrpc.Line, clientrpc.LineParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: list}, Text: d.cfg.Name + " 一份"})
+	}
+	for _, d := range p {
+		until(t, "all have voted and are on the list", func() bool {
+			m, l := show(d, poll), show(d, list)
+			return m.Poll.Voters == 3 && m.Poll.Options[0].Votes == 2 && len(l.List.Lines) == 3
+		})
+	}
+
+	// Mentions are bound to the account; not everybody may call all.
+	muted := clientrpc.MutedForGood
+	do(t, cat, clientrpc.SetChat, clientrpc.SetChatParams{Chat: g.Chat.String(), Muted: &muted})
+	called, all, none := ann.say(t, g, "@cat 快來"), ann.say(t, g, "@All 開會"), bob.say(t, g, "@All 我也要")
+	cat.hears(t, g, "@cat 快來", "@All 開會", "@All 我也要")
+	bob.hears(t, g, "@All 開會")
+	if m := show(cat, called); !m.Mentioned || len(m.Entities) != 1 || m.Entities[0].Account != cat.account {
+		t.Errorf("%+v", m)
+	}
+	if show(bob, called).Mentioned || !show(bob, all).Mentioned || !show(cat, all).Mentioned || show(cat, none).Mentioned || len(show(cat, none).Entities) != 0 {
+		t.Errorf("who is mentioned: %v %v %v %v", show(bob, called).Mentioned, show(bob, all).Mentioned, show(cat, all).Mentioned, show(cat, none).Mentioned)
+	}
+
+	// Admins pin and take back what others wrote; members do not.
+	_, err := clientrpc.Pin.Call(t.Context(), bob.conn, clientrpc.PinParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: called}, Pinned: true})
+	wantCode(t, err, clientrpc.CodeRefused)
+	do(t, ann, clientrpc.Pin, clientrpc.PinParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: called}, Pinned: true})
+	for _, d := range p {
+		until(t, "pinned", func() bool { return show(d, called).Pinned })
+	}
+	do(t, ann, clientrpc.Pin, clientrpc.PinParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: called}})
+	until(t, "taken down", func() bool { return !show(cat, called).Pinned })
+	_, err = clientrpc.RedactGroup.Call(t.Context(), cat.conn, clientrpc.RedactGroupParams{GroupRef: clientrpc.GroupRef{Group: g.ID}, Messages: []omega.ID{none}})
+	wantCode(t, err, clientrpc.CodeRefused)
+	do(t, ann, clientrpc.RedactGroup, clientrpc.RedactGroupParams{GroupRef: clientrpc.GroupRef{Group: g.ID}, Messages: []omega.ID{none}})
+	for _, d := range p {
+		until(t, "taken back by an admin", func() bool { m := show(d, none); return m.Deleted && m.Text == "" })
+	}
+
+	// A scheduled text and a switch against read marks work as in direct chats.
+	off := true
+	do(t, bob, clientrpc.SetChat, clientrpc.SetChatParams{Chat: g.Chat.String(), NoRead: &off})
+	quiet := ann.say(t, g, "誰讀了？")
+	for _, d := range []*device{bob, cat} {
+		d.hears(t, g, "誰讀了？")
+		d.receiveAll(t, "誰讀了？")
+	}
+	until(t, "cat read it, bob does not say", func() bool {
+		r := do(t, ann, clientrpc.Reach, clientrpc.MessageRef{Message: quiet})
+		i := slices.IndexFunc(r.Accounts, func(a clientrpc.Reached) bool { return a.Account == cat.account && a.State == "read" })
+		j := slices.IndexFunc(r.Accounts, func(a clientrpc.Reached) bool { return a.Account == bob.account && a.State == "delivered" })
+		return i >= 0 && j >= 0
+	})
+	if chats := do(t, cat, clientrpc.Chats, clientrpc.None{}); !slices.ContainsFunc(chats.Chats, func(c clientrpc.Chat) bool {
+		return c.ID == g.Chat && c.Kind == clientrpc.ChatGroup && c.Name == "午餐" && !c.Muted.IsZero() && c.Unread == 0
+	}) {
+		t.Errorf("%+v", chats)
+	}
+}
+
+// receiveAll takes and confirms messages until one with a text comes.
+func (d *device) receiveAll(t *testing.T, last string) {
+	t.Helper()
+	for {
+		for _, m := range d.receive(t, 1) {
+			if m.Text == last {
+				return
+			}
+		}
+	}
+}

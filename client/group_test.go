@@ -1,0 +1,119 @@
+package client
+
+import (
+	"crypto/rand"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/wire"
+)
+
+// A founder makes a group and its operations as the stranger's client would.
+type founder struct {
+	*stranger
+	log *group.Log
+}
+
+func newFounder(t *testing.T, s *stranger, name string) *founder {
+	t.Helper()
+	o, err := group.Genesis(rand.Reader, group.Party{Account: s.id, Device: s.me.Device()}, time.Now(), group.Profile{Name: name}, nil, nil)
+	must(t, err)
+	must(t, o.Sign(t.Context(), s.me.Signer))
+	log, err := group.NewLog(o)
+	must(t, err)
+	return &founder{s, log}
+}
+
+// next makes an operation, signed by whoever; the log has it afterwards.
+func (f *founder) next(t *testing.T, by pgp.Signer, o group.Op) *group.Op {
+	t.Helper()
+	made, err := f.log.Next(group.Party{Account: f.id, Device: f.me.Device()}, time.Now(), o)
+	must(t, err)
+	must(t, made.Sign(t.Context(), by))
+	_, err = f.log.Add(made)
+	must(t, err)
+	return made
+}
+
+// tell makes the mail with operations.
+func (f *founder) tell(t *testing.T, c *Client, kind chat.Kind, ops ...*group.Op) []wire.Mail {
+	t.Helper()
+	g := &chat.GroupNews{ID: chat.Hash(f.log.ID())}
+	for _, o := range ops {
+		g.Operations = append(g.Operations, o.Marshal())
+	}
+	_, mails := f.say(t, c, &chat.Content{Kind: kind, Text: "g", Group: g})
+	return mails
+}
+
+// operations is how many of a group's operations are here.
+func (c *Client) operations(t *testing.T, id group.Hash) (n int) {
+	t.Helper()
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		ops, err := tx.Operations(chat.Hash(id))
+		n = len(ops)
+		return err
+	}))
+	return n
+}
+
+// TestGroupOperationsProve: an operation counts for its signature, whoever sends
+// it; what comes before its past waits and is asked for.
+func TestGroupOperationsProve(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	f := newFounder(t, p.newStranger(t, c, "founder"), "登山社")
+	id := f.log.ID()
+	invite := f.next(t, f.me.Signer, group.Op{Type: group.TypeInvite, Accounts: []omega.Fingerprint{c.acc.Fingerprint}})
+	p.push(t, f.tell(t, c, chat.KindGroupInvite, f.log.Ops()[0], invite)...)
+	until(t, "invited", func() bool {
+		g, err := clientrpc.ShowGroup.Call(t.Context(), c, clientrpc.GroupRef{Group: "登山社"})
+		return err == nil && g.Role == clientrpc.RoleInvited && g.Operations == 2
+	})
+
+	// Somebody else's signature under the founder's name.
+	other := p.newStranger(t, c, "other")
+	forger := &founder{f.stranger, nil}
+	forger.log, _ = group.NewLog(f.log.Ops()[0])
+	forger.log.Add(invite)
+	forged := forger.next(t, other.me.Signer, group.Op{Type: group.TypeDissolve})
+	late := f.next(t, f.me.Signer, group.Op{Type: group.TypeProfile, Profile: group.Profile{Name: "first"}})
+	last := f.next(t, f.me.Signer, group.Op{Type: group.TypeProfile, Profile: group.Profile{Name: "second"}})
+	// The child comes before its parent, by way of somebody who is in nothing.
+	p.push(t, (&founder{other, f.log}).tell(t, c, chat.KindGroup, forged, last)...)
+	until(t, "the missing one is wanted", func() bool {
+		var want []history.GroupAccount
+		must(t, c.db.View(t.Context(), func(tx *history.Tx) (err error) {
+			want, err = tx.WantedOperations(9)
+			return err
+		}))
+		return len(want) == 1 && want[0].Group == chat.Hash(id) && want[0].Account == other.id
+	})
+	p.push(t, f.tell(t, c, chat.KindGroup, late, last)...)
+	until(t, "both are in their place", func() bool { return c.operations(t, id) == 4 })
+	g, err := clientrpc.ShowGroup.Call(t.Context(), c, clientrpc.GroupRef{Group: id.String()})
+	if err != nil || g.Name != "second" || g.Dissolved {
+		t.Errorf("%+v, %v", g, err)
+	}
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		if want, err := tx.WantedOperations(9); err != nil || len(want) != 0 {
+			t.Errorf("still wanted: %v, %v", want, err)
+		}
+		return nil
+	}))
+
+	// What this account may not do is refused and leaves nothing behind.
+	_, err = clientrpc.EndGroup.Call(t.Context(), c, clientrpc.GroupRef{Group: id.String()})
+	wantCode(t, "dissolve", err, clientrpc.CodeRefused)
+	_, err = clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{ID: omega.ID{1}, To: chat.Hash(id).String()[:32], Text: "x"})
+	wantCode(t, "write", err, clientrpc.CodeNotFound)
+	if n := c.operations(t, id); n != 4 {
+		t.Errorf("%d operations", n)
+	}
+}

@@ -1,0 +1,70 @@
+package client
+
+import (
+	"context"
+	"errors"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/history"
+)
+
+// tellDevices gives the other devices of the account all operations of a group.
+func (c *Client) tellDevices(ctx context.Context, id chat.Hash) error {
+	var parts [][][]byte
+	var heads []chat.Hash
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		l, err := loadGroup(tx, id)
+		if err == nil {
+			parts, heads = groupParts(l.Ops()), l.heads()
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.sendParts(ctx, c.acc.Fingerprint, id, parts, heads)
+}
+
+// tellGroups gives the other devices of the account all groups, and the keys that
+// are used now. (spec/group.md, GROUP-14)
+func (c *Client) tellGroups(ctx context.Context, tx *history.Tx) error {
+	list, err := tx.KnownGroups()
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		l, err := c.groupIn(tx, list[i].ID)
+		if errors.Is(err, history.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, part := range groupParts(l.Ops()) {
+			var id omega.ID
+			if _, err := c.cfg.rand().Read(id[:]); err != nil {
+				return err
+			}
+			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: list[i].ID, Operations: part, Heads: l.heads()}}
+			if err := c.seal(ctx, tx, c.certificate(), id, content); err != nil {
+				return err
+			}
+		}
+		keys, err := tx.GroupKeysOf(list[i].ID, c.cfg.now().Add(-chat.MaxGroupKeyAge))
+		if err != nil {
+			return err
+		}
+		reader, _ := c.groupReader(tx, c.acc.Fingerprint)
+		for _, k := range keys[:min(len(keys), maxToldKeys)] {
+			if err := c.sendGroupKey(tx, k, []chat.GroupReader{reader}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// maxToldKeys is how many of a group's keys a new device is given: the others it
+// asks for.
+const maxToldKeys = 4
