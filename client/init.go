@@ -94,7 +94,11 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	if err := writeKeys(cfg.Config, secret, dev, cert); err != nil {
 		return nil, fileError(doing, cfg.Home, err)
 	}
-	if err := register(ctx, cfg.Config, addr, server, cert, dev, invite); err != nil {
+	err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
+	for start := time.Now(); isJoining(err) && time.Since(start) < joiningPatience && sleep(ctx, joiningAgain); {
+		err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
+	}
+	if err != nil {
 		return nil, registrationError(doing, addr, err)
 	}
 	if err := acc.save(cfg.Home); err != nil {
@@ -162,10 +166,24 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "is new") {
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.uncertain", addr.URL()), i18n.T("next.retry"), err)
 	}
-	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "registration") {
+	if isJoining(err) {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.joining", addr.URL()), i18n.T("next.otherserver"), err)
 	}
 	return &dialError{addr, err}
+}
+
+// A server that was just started takes registrations once it knows its cloud, which
+// takes a second or two.
+const (
+	joiningPatience = 10 * time.Second
+	joiningAgain    = 200 * time.Millisecond
+)
+
+// isJoining reports whether a server refused a new account because it is joining its
+// cloud.
+func isJoining(err error) bool {
+	var refused *omega.Error
+	return errors.As(err, &refused) && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "no registration yet")
 }
 
 // inviteProblem is what a server that takes new accounts by invitation says of an
