@@ -17,14 +17,19 @@ import (
 //
 //	 0  64   signature
 //	64  u48  time, ms
-//	70  u8   sent: 0, or as many as the epoch has parents
-//	71  u8*  how many messages the device sent in each parent
+//	70  u8   counts
+//	71  { 32 name of an epoch | u8 messages }*
 //	..  u8   prekeys: 0 or 1
 //	..  1302*
 const innerHead = pgp.CompactSize + 6 + 1 + 1
 
+// MaxCounts is how many epochs one message tells counts of.
+const MaxCounts = 16
+
+const countSize = 32 + 1
+
 // MaxContent is the most octets that the content of a message has.
-const MaxContent = MaxInner - innerHead - MaxParents - PrekeySize
+const MaxContent = MaxInner - innerHead - MaxCounts*countSize - PrekeySize
 
 // A Message is one message of a secure chat. (spec/secure.md, SEC-11)
 type Message struct {
@@ -33,13 +38,20 @@ type Message struct {
 	Device  omega.Fingerprint
 	Number  uint32
 	Time    time.Time // UTC, milliseconds
-	Sent    []uint32  // of the first message: how many the device sent in each parent, in the record's order
+	Sent    []Count   // of the first message in an epoch, by name: how many the device sent in others
 	Next    *Prekey   // for the reader's next epoch in this chat; nil: none told
 	Content []byte    // package chat's, not looked at
 
 	// Text and Signature are what gpg --verify takes.
 	Text      []byte
 	Signature pgp.Compact
+}
+
+// A Count is how many messages a device sent in an epoch that it does not send in any
+// more.
+type Count struct {
+	Epoch Hash
+	Sent  uint32
 }
 
 // ErrSigner says that a message's device is not known, or not as one of its account:
@@ -51,21 +63,15 @@ var ErrSigner = errors.New("key of the sender's device is not at hand")
 type FindKey func(account, device omega.Fingerprint) *pgp.PublicKey
 
 // SealMessage makes the payload of the device's next message, signed by s. It fills
-// in From, Device, Number, Text and Signature of m. sent tells how many messages the
-// device sent in a parent of the epoch; it is asked for the first message only. What
-// changed of e is stored before the payload is sent.
-func (e *Epoch) SealMessage(ctx context.Context, s pgp.Signer, m *Message, sent func(parent Hash) uint32) ([]byte, error) {
+// in From, Device, Number, Text and Signature of m. What changed of e is stored before
+// the payload is sent.
+func (e *Epoch) SealMessage(ctx context.Context, s pgp.Signer, m *Message) ([]byte, error) {
 	m.Device = s.Public().Fingerprint()
 	if err := e.Open(m.Device, m.Time); err != nil {
 		return nil, err
 	}
 	m.From, _ = e.Record.Account(m.Device)
-	m.Number, m.Time, m.Sent = e.Sent(m.Device), milli(m.Time), nil
-	if m.Number == 0 {
-		for _, p := range e.Record.Parents {
-			m.Sent = append(m.Sent, sent(p))
-		}
-	}
+	m.Number, m.Time = e.Sent(m.Device), milli(m.Time)
 	if len(m.Content) > MaxContent {
 		return nil, fmt.Errorf("seal content of %d octets: %w", len(m.Content), ErrMalformed)
 	}
@@ -120,20 +126,18 @@ func (e *Epoch) verify(in *Inner, id omega.ID, find FindKey) (*Message, error) {
 	return m, nil
 }
 
-// admitMessage checks what the record says of a message: its time, and what the first
-// one of a device must state. (spec/secure.md, SEC-6, SEC-7)
+// admitMessage checks what the record says of a message: its time, and that only the
+// first one of a device tells counts. (spec/secure.md, SEC-6, SEC-7)
 func (e *Epoch) admitMessage(m *Message) error {
-	want := 0
-	if m.Number == 0 {
-		want = len(e.Record.Parents)
-	}
 	switch {
 	case m.Time.After(e.Record.Expires):
 		return fmt.Errorf("message of %s in epoch %s: %w at %s", m.Time.Format(time.RFC3339), e.Record.hash, ErrEnded, e.Record.Expires.Format(time.RFC3339))
 	case m.Time.Before(e.Record.Time.Add(-omega.ClockTolerance)):
 		return malformed("message of %s in an epoch of %s", m.Time, e.Record.Time)
-	case len(m.Sent) != want:
-		return malformed("message %d states counts of %d parents, not %d", m.Number, len(m.Sent), want)
+	case m.Number > 0 && len(m.Sent) > 0 || len(m.Sent) > MaxCounts:
+		return malformed("message %d tells %d counts", m.Number, len(m.Sent))
+	case !strictly(m.Sent, func(a, b Count) int { return compareHash(a.Epoch, b.Epoch) }):
+		return malformed("message with counts out of order")
 	case m.Next != nil && m.Next.Use != UseChat:
 		return malformed("message tells a prekey for %q", m.Next.Use)
 	}
@@ -150,8 +154,8 @@ func (e *Epoch) text(m *Message) []byte {
 	b = canon.AppendAddress(b, "Device", m.Device)
 	b = canon.AppendUint(b, "Number", m.Number)
 	b = canon.AppendTime(b, "Time", m.Time)
-	for i, n := range m.Sent {
-		b = canon.AppendLine(b, "Sent", fmt.Sprintf("%s %d", e.Record.Parents[i], n))
+	for _, c := range m.Sent {
+		b = canon.AppendLine(b, "Sent", fmt.Sprintf("%s %d", c.Epoch, c.Sent))
 	}
 	if m.Next != nil {
 		hash := sha256.Sum256(m.Next.Marshal())
@@ -164,8 +168,8 @@ func (e *Epoch) text(m *Message) []byte {
 func (m *Message) inner() []byte {
 	b := append(make([]byte, 0, innerHead+len(m.Content)), m.Signature[:]...)
 	b = append(appendMilli(b, m.Time), byte(len(m.Sent)))
-	for _, n := range m.Sent {
-		b = append(b, byte(n))
+	for _, c := range m.Sent {
+		b = append(append(b, c.Epoch[:]...), byte(c.Sent))
 	}
 	if m.Next == nil {
 		return append(append(b, 0), m.Content...)
@@ -184,17 +188,18 @@ func parseInner(b []byte) (*Message, error) {
 	}
 	b = b[pgp.CompactSize+6:]
 	n := int(b[0])
-	if b = b[1:]; n > MaxParents || len(b) < n+1 {
-		return nil, malformed("message with counts of %d parents", n)
+	if b = b[1:]; n > MaxCounts || len(b) < n*countSize+1 {
+		return nil, malformed("message with counts of %d epochs", n)
 	}
-	for _, c := range b[:n] {
-		if c > MaxLimit {
-			return nil, malformed("message that counts %d", c)
+	for range n {
+		c := Count{Hash(b), uint32(b[32])}
+		if b = b[countSize:]; c.Sent > MaxLimit {
+			return nil, malformed("message that counts %d", c.Sent)
 		}
-		m.Sent = append(m.Sent, uint32(c))
+		m.Sent = append(m.Sent, c)
 	}
-	prekeys := b[n]
-	b = b[n+1:]
+	prekeys := b[0]
+	b = b[1:]
 	switch {
 	case prekeys > 1 || prekeys == 1 && len(b) < PrekeySize:
 		return nil, malformed("message with %d prekeys", prekeys)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,12 +24,10 @@ func finder(devices ...*device) FindKey {
 	}
 }
 
-func never(Hash) uint32 { return 0 }
-
 // say seals a message of a device.
 func (d *device) say(tb testing.TB, e *Epoch, id omega.ID, content string) []byte {
 	tb.Helper()
-	p, err := e.SealMessage(tb.Context(), d.sign, &Message{ID: id, Time: now, Content: []byte(content)}, never)
+	p, err := e.SealMessage(tb.Context(), d.sign, &Message{ID: id, Time: now, Content: []byte(content)})
 	must(tb, err)
 	return p
 }
@@ -43,7 +42,7 @@ func TestMessage(t *testing.T) {
 	told, err := SignPrekey(t.Context(), devices[0].sign, devices[0].account, next.Public(), UseChat, now, now.Add(time.Hour))
 	must(t, err)
 	sent := &Message{ID: omega.ID{5}, Time: now, Next: told, Content: []byte("你好")}
-	p, err := epochs[0].SealMessage(t.Context(), devices[0].sign, sent, never)
+	p, err := epochs[0].SealMessage(t.Context(), devices[0].sign, sent)
 	must(t, err)
 	for i, e := range epochs[1:] {
 		m, err := e.OpenMessage(p, sent.ID, finder(devices...))
@@ -129,37 +128,35 @@ func TestAnotherChat(t *testing.T) {
 	}
 }
 
-// TestCounts: the first message of a device in an epoch with parents states what it
-// sent there, and no other does.
+// TestCounts: only the first message of a device in an epoch tells counts, each once
+// and in order.
 func TestCounts(t *testing.T) {
 	devices := people(t, 2, 1, false)
-	_, first := open(t, devices)
-	pl := plan(devices)
-	pl.Epoch, pl.Parents = 1, []Hash{first[0].Record.Hash()}
-	o, err := Open(t.Context(), rand.NewChaCha8([32]byte{4}), devices[0].sign, pl)
+	_, epochs := open(t, devices)
+	ordered := []Count{{Hash{1}, 42}, {Hash{2}, 0}}
+	seal := func(counts []Count) ([]byte, error) {
+		return epochs[0].SealMessage(t.Context(), devices[0].sign, &Message{ID: omega.ID{1}, Time: now, Sent: counts})
+	}
+	if _, err := seal([]Count{ordered[1], ordered[0]}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("out of order: %v", err)
+	}
+	if _, err := seal(make([]Count, MaxCounts+1)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too many: %v", err)
+	}
+	p, err := seal(ordered)
 	must(t, err)
-	reader, err := devices[1].accept(o)
-	must(t, err)
-	for n, want := range [][]uint32{{42}, nil} {
-		m := &Message{ID: omega.ID{byte(n)}, Time: now}
-		p, err := o.Epoch.SealMessage(t.Context(), devices[0].sign, m, func(h Hash) uint32 {
-			if h != first[0].Record.Hash() {
-				t.Errorf("asked for %s", h)
-			}
-			return 42
-		})
-		must(t, err)
-		got, err := reader.OpenMessage(p, m.ID, finder(devices...))
-		must(t, err)
-		if len(got.Sent) != len(want) || len(want) > 0 && got.Sent[0] != want[0] {
-			t.Errorf("message %d states %v, want %v", n, got.Sent, want)
-		}
+	m, err := epochs[1].OpenMessage(p, omega.ID{1}, finder(devices...))
+	if err != nil || !slices.Equal(m.Sent, ordered) {
+		t.Errorf("told %+v, %v", m, err)
+	}
+	if _, err := seal(ordered); !errors.Is(err, ErrMalformed) {
+		t.Errorf("in the second message: %v", err)
 	}
 }
 
 func FuzzParseInner(f *testing.F) {
 	d := people(f, 1, 1, false)[0]
-	f.Add((&Message{Time: now, Sent: []uint32{1, 100}, Next: d.signed, Content: []byte("x")}).inner())
+	f.Add((&Message{Time: now, Sent: []Count{{Hash{1}, 1}, {Hash{2}, 100}}, Next: d.signed, Content: []byte("x")}).inner())
 	f.Add((&Message{Time: now}).inner())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := parseInner(b)
