@@ -28,6 +28,7 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.uploads(ctx) })
 	wg.Go(func() { c.tendClaims(ctx) })
+	wg.Go(func() { c.tendPrekeys(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 	wg.Go(func() { c.pursueRecords(ctx) })
 

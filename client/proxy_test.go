@@ -146,6 +146,8 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, "")
 	case wire.TypeServers:
 		return wire.TypeServerList, nil
+	case wire.TypePrekeyLook, wire.TypePrekeyPut, wire.TypePrekeyTake:
+		return wire.TypeError, wire.AppendStatus(nil, omega.CodeRefused, "")
 	case wire.TypePing:
 		return wire.TypePong, f.Body
 	}

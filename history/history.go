@@ -145,7 +145,7 @@ func openPool(path string) (*sql.DB, error) {
 	if !vfs.SupportsSharedMemory {
 		name += "&_pragma=locking_mode(exclusive)" // without it there is no log then
 	}
-	name += "&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=synchronous(full)"
+	name += "&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)"
 	return driver.Open(name, fts5.Register)
 }
 

@@ -32,6 +32,7 @@ import (
 	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/prekeys"
 	"github.com/omega-im/omega/proxy"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -66,6 +67,7 @@ type Node struct {
 	mail      *mailbox.Store
 	spool     *mailbox.Store // for other servers
 	media     media.Store
+	prekeys   *prekeys.Store
 	members   *members
 	invites   *invites
 	disputes  *disputes
@@ -207,6 +209,9 @@ func (n *Node) openStores(ctx context.Context) error {
 	if err := n.openMedia(); err != nil {
 		return fmt.Errorf("blobs: %w", err)
 	}
+	if err := n.openPrekeys(); err != nil {
+		return err
+	}
 	if n.members, err = loadMembers(filepath.Join(n.cfg.Dir, "members"), n.Fingerprint(), time.Duration(n.cfg.Homes.MinAge), n.opt.Clock()); err != nil {
 		return err
 	}
@@ -263,7 +268,7 @@ func (n *Node) join() (err error) {
 		return err
 	}
 	n.proxy, err = proxy.New(proxy.Config{
-		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Media: n.media, Forwarder: n.cloud, Servers: n.others,
+		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Media: n.media, Prekeys: n.prekeys, Forwarder: n.cloud, Servers: n.others,
 		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers, Places: n.placesKeys,
 		Announcements: n.cloud.Announcements, Way: n.way, Public: public, Rendezvous: rendezvous,
 		IdleTimeout: time.Duration(n.cfg.Limits.IdleTimeout), SendRate: n.cfg.Limits.SendRate, SendBurst: n.cfg.Limits.SendBurst,

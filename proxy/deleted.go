@@ -65,6 +65,9 @@ func (p *Proxy) sweep(ctx context.Context) {
 		if err := errors.Join(p.sweepDeleted(ctx), p.spool.sweepDeleted(ctx)); err != nil && ctx.Err() == nil {
 			p.log.ErrorContext(ctx, "mailboxes of deleted accounts not looked for", "err", err)
 		}
+		if err := p.sweepPrekeys(ctx); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(ctx, "prekeys without an owner not looked for", "err", err)
+		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():

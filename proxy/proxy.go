@@ -44,6 +44,7 @@ import (
 	"github.com/omega-im/omega/mailbox"
 	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/pgp"
+	"github.com/omega-im/omega/prekeys"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -110,6 +111,10 @@ type Config struct {
 	// Media keeps blobs of the accounts that live here. The caller closes it after
 	// Run has returned. Nil means that this server takes and serves none.
 	Media media.Store
+
+	// Prekeys keeps prekeys of the accounts that live here. Nil means that this
+	// server takes and gives none.
+	Prekeys *prekeys.Store
 
 	// Announcements is what clients get that ask which servers there are
 	// (wire.TypeServers): signed announcements of package mesh. Nil means none.
@@ -296,6 +301,7 @@ func (p *Proxy) entryChanged(e *keyserver.Entry) {
 		}
 		p.home.changed(ctx, e)
 		p.endRevoked(e)
+		p.keepPrekeys(ctx, e)
 		p.tellDevices(e)
 	})
 }

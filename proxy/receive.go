@@ -43,7 +43,8 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		p.receiveAck(ctx, from, f.Type, &a)
 		return true
 	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere,
-		wire.TypeCompared, wire.TypeLeaves, wire.TypeListed, wire.TypeFetched, wire.TypeHeld:
+		wire.TypeCompared, wire.TypeLeaves, wire.TypeListed, wire.TypeFetched, wire.TypeHeld,
+		wire.TypePrekeyCount, wire.TypePrekeys:
 		p.answered(from, f)
 		return true
 	case wire.TypeLeases:
@@ -70,7 +71,8 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 			return true
 		}
 	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave, wire.TypeWhere,
-		wire.TypeCompare, wire.TypeBranch, wire.TypeList, wire.TypeFetch, wire.TypePlace, wire.TypeHold:
+		wire.TypeCompare, wire.TypeBranch, wire.TypeList, wire.TypeFetch, wire.TypePlace, wire.TypeHold,
+		wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
 	default:
 		return false
 	}
@@ -97,6 +99,8 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 		p.receiveHave(ctx, from, f)
 	case wire.TypeWhere:
 		p.receiveWhere(ctx, from, f)
+	case wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
+		p.receivePrekeys(ctx, from, f)
 	default:
 		p.workOnKeys(ctx, from, f)
 	}

@@ -80,6 +80,12 @@ const (
 	TypeWhere Type = 48 // S→H fingerprint of an account: which proxy is it on (spec/directory.md, DIR-8)
 	TypeThere Type = 49 // H→S There
 
+	TypePrekeyPut   Type = 50 // C→P→H PrekeyStock: keep it; answer TypePrekeyCount (spec/secure.md, SEC-8)
+	TypePrekeyLook  Type = 51 // C→P→H PrekeyLook: what is left of it; answer TypePrekeyCount
+	TypePrekeyCount Type = 52 // H→P→C PrekeyCount
+	TypePrekeyTake  Type = 53 // C→P→H PrekeyTake: one for each device of an account (spec/secure.md, SEC-9)
+	TypePrekeys     Type = 54 // H→P→C prekeys
+
 	TypeHello       Type = 64 // link keepalive: u64 ns stamp | u8 flags, 1: counted as a link; answered by TypeHelloAck
 	TypeHelloAck    Type = 65 // the same octets
 	TypeLSA         Type = 66 // link-state announcement (package mesh)
@@ -106,7 +112,7 @@ const (
 	TypeCircuitOffer  Type = 85 // 16 handle | fp asking server
 	TypeCircuitAnswer Type = 86 // u64 nonce | u8 code | 16 handle
 
-	TypeBlobClaim  Type = 91 // C→P→H BlobClaim: keep this blob; opens its upload (spec/media.md, MEDIA-3); this and the four below travel as 16–49 do
+	TypeBlobClaim  Type = 91 // C→P→H BlobClaim: keep this blob; opens its upload (spec/media.md, MEDIA-3); this and the four below travel as 16–54 do
 	TypeBlobAppend Type = 92 // C→P→H BlobAppend: octets of an upload
 	TypeBlobState  Type = 93 // H→P→C BlobState: answer to both
 	TypeBlobGet    Type = 94 // C→P→S BlobGet: a part of a blob (spec/media.md, MEDIA-6)

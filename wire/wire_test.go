@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,6 +71,8 @@ func samples(t testing.TB) map[string][]byte {
 	}
 	sponsored := &Sponsorship{Day: 20775, Number: 12, Account: user, Sponsor: home, Sig: sig}
 	claim := &BlobClaim{User: user, Device: device, Home: home, Name: [32]byte{7}, Size: 65542, Issued: at, Until: at.Add(time.Hour), Sig: sig}
+	prekey := func(n byte) []byte { return bytes.Repeat([]byte{n}, PrekeySize) }
+	stock := &PrekeyStock{Home: home, User: user, Device: device, Made: at, Week: prekey(1), Once: [][]byte{prekey(2), prekey(3)}, Sig: sig}
 	refusal := &LinkRefusal{Nonce: [16]byte{6}, Reason: 2, Retry: time.Minute, Text: "at the cap"}
 	return map[string][]byte{
 		"link request": request, "link offer": offer.Bytes(), "link refusal": refusal.AppendTo(nil),
@@ -108,6 +111,11 @@ func samples(t testing.TB) map[string][]byte {
 		"blob state":           AppendBlobState(nil, BlobState{Code: omega.CodeOK, Flags: BlobStored, Offset: 65542}),
 		"blob get":             AppendBlobGet(nil, &BlobGet{Server: v6, What: BlobLeaves, Name: [32]byte{7}, Offset: 32, Length: 64}),
 		"blob part":            AppendBlobPart(nil, &BlobPart{Code: omega.CodeOK, Size: 65542, Octets: []byte("octets")}),
+		"prekey stock":         stock.Bytes(),
+		"prekey look":          AppendPrekeyLook(nil, PrekeyLook{Home: home, User: user, Device: device}),
+		"prekey count":         AppendPrekeyCount(nil, PrekeyCount{Made: at, Left: MaxStock}),
+		"prekey take":          AppendPrekeyTake(nil, &PrekeyTake{Home: home, User: user, Asker: v6, ID: PrekeyID{7}}),
+		"prekeys":              AppendPrekeys(nil, []DevicePrekey{{device, prekey(2)}, {v6, prekey(1)}}),
 
 		"circuit ask":    AppendCircuitAsk(nil, 7, home),
 		"circuit offer":  AppendCircuitOffer(nil, Handle{4}, home),
@@ -343,7 +351,41 @@ func reencodePlaced(name string, b []byte) ([]byte, error) {
 		}
 		return AppendPlaced(nil, &p), nil
 	}
+	if strings.HasPrefix(name, "prekey") {
+		return reencodePrekeys(name, b)
+	}
 	return reencodeBlob(name, b)
+}
+
+func reencodePrekeys(name string, b []byte) ([]byte, error) {
+	switch name {
+	case "prekey stock":
+		s, err := DecodePrekeyStock(b)
+		if err != nil {
+			return nil, err
+		}
+		return s.Bytes(), nil
+	case "prekey look":
+		l, err := DecodePrekeyLook(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendPrekeyLook(nil, l), nil
+	case "prekey count":
+		c, err := DecodePrekeyCount(b)
+		return AppendPrekeyCount(nil, c), err
+	case "prekey take":
+		t, err := DecodePrekeyTake(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendPrekeyTake(nil, t), nil
+	}
+	list, err := DecodePrekeys(b)
+	if err != nil {
+		return nil, err
+	}
+	return AppendPrekeys(nil, list), nil
 }
 
 func reencodeBlob(name string, b []byte) ([]byte, error) {

@@ -26,6 +26,8 @@ type chain struct {
 	key     [32]byte // of the number next
 	next    uint32
 	skipped map[uint32][32]byte // message keys of numbers below next
+	told    bool                // the device has said, in a child, how many messages it sent
+	sent    uint32              // and that many
 }
 
 // A seat is the place of a message: index of the device and number.
@@ -103,6 +105,15 @@ func (e *Epoch) Drained(counts map[omega.Fingerprint]uint32) bool {
 	return true
 }
 
+// stateCount notes how many messages a device says that it sent; the highest count
+// stands.
+func (e *Epoch) stateCount(device omega.Fingerprint, n uint32) {
+	if i := e.Record.Index(device); i >= 0 {
+		c := &e.chains[i]
+		c.told, c.sent = true, max(c.sent, min(n, e.Record.Limit))
+	}
+}
+
 // Dead reports whether nothing that can still come belongs to the epoch.
 func (e *Epoch) Dead(now time.Time) bool { return now.After(e.Record.Expires.Add(Grave)) }
 
@@ -151,7 +162,7 @@ func (c *chain) step() [32]byte {
 
 // clone is the chain before anything was tried with it.
 func (c *chain) clone() chain {
-	out := chain{key: c.key, next: c.next}
+	out := chain{key: c.key, next: c.next, told: c.told, sent: c.sent}
 	if len(c.skipped) > 0 {
 		out.skipped = make(map[uint32][32]byte, len(c.skipped))
 		for n, k := range c.skipped {

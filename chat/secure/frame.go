@@ -131,6 +131,11 @@ type Inner struct {
 // not, ErrUsed that it was opened before. After any error the epoch is as
 // before: whoever does not have the keys cannot use them up.
 func (e *Epoch) Unseal(payload []byte) (*Inner, error) {
+	return e.unseal(payload, func(*Inner) error { return nil })
+}
+
+// unseal is Unseal that uses up the key only if check agrees with what was inside.
+func (e *Epoch) unseal(payload []byte, check func(*Inner) error) (*Inner, error) {
 	if len(payload) < clearSize+gcmTag+padUnit || len(payload) > omega.MaxEnvelope || payload[0] != PayloadMessage {
 		return nil, malformed("message of %d octets", len(payload))
 	}
@@ -152,9 +157,13 @@ func (e *Epoch) Unseal(payload []byte) (*Inner, error) {
 	if err != nil {
 		return nil, err
 	}
+	in := &Inner{e.devices[s.index].Signing, s.number, octets}
+	if err := check(in); err != nil {
+		return nil, err
+	}
 	e.chains[s.index] = tried
 	e.forget(s)
-	return &Inner{e.devices[s.index].Signing, s.number, octets}, nil
+	return in, nil
 }
 
 // Knows reports whether a payload bears a tag that this epoch waits for. It is

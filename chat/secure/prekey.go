@@ -74,7 +74,10 @@ func (p *Prekey) valid() bool {
 }
 
 // Hash is the SHA-256 of the packet: what records name the prekey by.
-func (p *Prekey) Hash() Hash { return sha256.Sum256(p.Key.Packet()) }
+func (p *Prekey) Hash() Hash { return HashPrekey(p.Key) }
+
+// HashPrekey is the name of a prekey in records.
+func HashPrekey(k *pgp.Prekey) Hash { return sha256.Sum256(k.Packet()) }
 
 func (p *Prekey) text(account, device omega.Fingerprint) []byte {
 	hash := p.Hash()

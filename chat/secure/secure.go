@@ -3,8 +3,8 @@
 // keys that are used once and destroyed; and the sealed frames that travel. It
 // is pure: time and randomness are arguments (ML-KEM alone takes randomness
 // from the system), and what must be remembered, and destroyed, is in plain
-// structs that the caller keeps. Signatures and their judgement are the
-// caller's. The normative text is spec/secure.md.
+// structs that the caller keeps, who also knows which device was whose, and
+// when. The normative text is spec/secure.md.
 package secure
 
 import (

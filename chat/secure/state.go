@@ -14,7 +14,7 @@ const stateVersion = 1
 // can be overwritten.
 //
 //	u8 version (1) | 3 × 32 record, header and tag key | 8 locator | 32 commitment
-//	| { 32 chain key | u8 next | u8 skipped | { u8 number | 32 key }* }*, one per device
+//	| { 32 chain key | u8 next | u8 sent, as told, 255: not told | u8 skipped | { u8 number | 32 key }* }*, one per device
 //	| 64 signature | text of the record, to the end
 //
 // The text's devices say how many chains there are, so u16 their number stands
@@ -28,7 +28,7 @@ func (e *Epoch) Marshal() []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(len(e.chains)))
 	for i := range e.chains {
 		c := &e.chains[i]
-		b = append(append(b, c.key[:]...), byte(c.next), byte(len(c.skipped)))
+		b = append(append(b, c.key[:]...), byte(c.next), c.count(), byte(len(c.skipped)))
 		for _, n := range slices.Sorted(maps.Keys(c.skipped)) {
 			k := c.skipped[n]
 			b = append(append(b, byte(n)), k[:]...)
@@ -76,14 +76,27 @@ func Unmarshal(b []byte) (*Epoch, error) {
 	return e, nil
 }
 
+// notTold stands for a count that the device has not told.
+const notTold = 255
+
+func (c *chain) count() byte {
+	if !c.told {
+		return notTold
+	}
+	return byte(c.sent)
+}
+
 func (c *chain) unmarshal(b []byte) ([]byte, bool) {
-	if len(b) < 34 {
+	if len(b) < 35 {
 		return nil, false
 	}
 	copy(c.key[:], b)
 	c.next = uint32(b[32])
-	n := int(b[33])
-	if b = b[34:]; len(b) < 33*n || c.next > MaxLimit || n > int(c.next) {
+	if c.told = b[33] != notTold; c.told {
+		c.sent = uint32(b[33])
+	}
+	n := int(b[34])
+	if b = b[35:]; len(b) < 33*n || c.next > MaxLimit || n > int(c.next) || c.sent > MaxLimit {
 		return nil, false
 	}
 	for ; n > 0; n, b = n-1, b[33:] {
