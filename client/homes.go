@@ -93,7 +93,16 @@ func (c *Client) improveHomes(ctx context.Context, s *session) error {
 	if len(homes) == 0 || slices.Equal(homes, rec.Homes) {
 		return nil
 	}
-	return c.moveTo(ctx, s, homes, false)
+	err = c.publish(ctx, s, c.certificate(), func(next *wire.Record) {
+		// Meanwhile its owner may have chosen, or another device been faster.
+		if next.Flags&wire.RecordHomesChosen == 0 && slices.Equal(next.Homes, rec.Homes) {
+			next.Homes = homes
+		}
+	})
+	if err == nil {
+		c.changed.notify()
+	}
+	return err
 }
 
 // homeOffers asks the proxy which servers could be homes.
