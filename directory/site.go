@@ -130,7 +130,7 @@ func (d *Directory) sceneLocked() *scene {
 	t := d.cfg.Topology()
 	if s.scene != nil {
 		age := now.Sub(s.scene.made)
-		same := s.scene.topology == t && s.scene.version == d.watch.now()
+		same := s.scene.topology == t && s.scene.version == d.watch.now() && s.scene.clock == d.clockOff()
 		if age >= 0 && (age < sceneAge || same && age < sceneLife) {
 			return s.scene
 		}

@@ -25,6 +25,7 @@ type Status struct {
 	Sessions     int64             `json:"sessions"`
 	Refused      *Refusal          `json:"refused,omitempty"`
 	Unmet        []Entry           `json:"unmet,omitempty"` // the configured members, while it is apart
+	Clock        *ClockOff         `json:"clock,omitempty"` // its clock is wrong
 }
 
 // A Refusal is why a server has no link to its cloud.
@@ -65,6 +66,7 @@ func (n *Node) Status() Status {
 			s.State, s.Links = x.State.String(), len(x.Links)
 		}
 	}
+	s.Clock = n.clockOff()
 	if n.apart() {
 		s.Cloud, s.State, s.Members = stateApart, stateApart, 0
 		for _, u := range n.cloud.Unmet() {
@@ -94,6 +96,13 @@ func (n *Node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	if r := n.refused(); r != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = "refused: " + r.Why.String() + " (" + r.Text + "), by " + r.By.String() + "; omegad status tells what to do\n"
+	}
+	if off := n.clockOff(); off != nil {
+		if text == "ok\n" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			text = ""
+		}
+		text += "clock: " + off.Off().String() + " " + off.Direction() + "; omegad status tells what to do\n"
 	}
 	w.Write([]byte(text))
 }
