@@ -36,7 +36,8 @@ type DevServer struct {
 	Client      string            `json:"client"` // host:port#FINGERPRINT
 	HTTP        string            `json:"http"`
 	Peer        string            `json:"peer"`
-	Admin       string            `json:"admin"` // host:port of /metrics
+	Server      string            `json:"server"` // for cloud.bootstrap of one more server: Peer#FINGERPRINT
+	Admin       string            `json:"admin"`  // host:port of /metrics
 }
 
 // Dev is a development cloud.
@@ -174,7 +175,7 @@ func (d *Dev) Servers() []DevServer {
 	for _, n := range d.nodes {
 		out = append(out, DevServer{
 			Fingerprint: n.Fingerprint(), Name: n.cfg.Name, Client: n.ClientAddress(), HTTP: n.HTTPAddress(),
-			Peer: n.PeerAddress(), Admin: n.cfg.Listen.Admin,
+			Peer: n.PeerAddress(), Server: n.ServerAddress(), Admin: n.cfg.Listen.Admin,
 		})
 	}
 	return out

@@ -107,24 +107,34 @@ func (n *Node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Write([]byte(text))
 }
 
+// refusedFor is how long a server is refused before that is worth a warning: one
+// that joins together with others asks again within seconds.
+const refusedFor = 10 * time.Second
+
 // A lamp logs when a server begins to be refused, or to be let in. It belongs to
 // one goroutine.
-type lamp struct{ last mesh.Refusal }
+type lamp struct {
+	last  mesh.Refusal // that was logged
+	since time.Time    // when the refusals began; zero: there are none
+}
 
 func (l *lamp) look(n *Node) {
-	now := mesh.RefusalNone
 	r := n.refused()
-	if r != nil {
-		now = r.Why
-	}
-	if now == l.last {
+	switch now := time.Now(); {
+	case r == nil:
+		l.since = time.Time{}
+		if l.last != mesh.RefusalNone {
+			n.log.Info("the cloud takes this server now")
+		}
+		l.last = mesh.RefusalNone
+		return
+	case l.since.IsZero():
+		l.since = now
+		return
+	case r.Why == l.last, now.Sub(l.since) < refusedFor:
 		return
 	}
-	l.last = now
-	if r == nil {
-		n.log.Info("the cloud takes this server now")
-		return
-	}
+	l.last = r.Why
 	n.log.Warn("the cloud refuses this server: it is no member and takes no new accounts; omegad status tells what to do",
 		"why", r.Why, "text", r.Text, "by", r.By, "again", r.Again)
 }
