@@ -182,7 +182,7 @@ func (d *Dev) Servers() []DevServer {
 }
 
 // Run runs all servers until ctx ends or one fails. ready is called once, when
-// every server sees every other one as a full member.
+// every server sees every other one as a full member and takes accounts.
 func (d *Dev) Run(ctx context.Context, ready func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -224,7 +224,7 @@ func (d *Dev) awaitFormed(ctx context.Context) bool {
 	}
 }
 
-// formed reports whether this server sees total full members.
+// formed reports whether this server sees total full members and takes accounts.
 func (n *Node) formed(total int) bool {
 	full := 0
 	for _, s := range n.cloud.Servers() {
@@ -232,5 +232,5 @@ func (n *Node) formed(total int) bool {
 			full++
 		}
 	}
-	return full >= total
+	return full >= total && !n.joining()
 }
