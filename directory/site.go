@@ -75,7 +75,7 @@ func (s *site) init() error {
 // funcs are what templates call.
 func (s *site) funcs(w words) template.FuncMap {
 	return template.FuncMap{
-		"t": w.t, "clock": w.clock, "stamp": stamp, "link": w.link,
+		"t": w.t, "clock": w.clock, "stamp": stamp, "link": w.link, "gap": w.gap,
 		"asset": func(name string) (string, error) {
 			b, ok := s.assets[name]
 			if !ok {
