@@ -185,9 +185,12 @@ type ClockError struct {
 	err    error
 }
 
+// Error says by how much the clocks differ.
 func (e *ClockError) Error() string {
 	return fmt.Sprintf("%v (this clock and the server's differ by %v)", e.err, e.Ahead.Abs().Round(time.Second))
 }
+
+// Unwrap returns the refusal.
 func (e *ClockError) Unwrap() error { return e.err }
 
 // finish reads the server's answer to what the transcript ends with and, if it
