@@ -107,8 +107,8 @@ func (n *Node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	w.Write([]byte(text))
 }
 
-// refusedFor is how long a server is refused before that is worth a warning: one
-// that joins together with others asks again within seconds.
+// refusedFor is how long a server is refused for reasons of the moment before that
+// is worth a warning: one that joins together with others asks again within seconds.
 const refusedFor = 10 * time.Second
 
 // A lamp logs when a server begins to be refused, or to be let in. It belongs to
@@ -128,13 +128,16 @@ func (l *lamp) look(n *Node) {
 		}
 		l.last = mesh.RefusalNone
 		return
-	case l.since.IsZero():
+	case l.since.IsZero() && passing(r.Why):
 		l.since = now
 		return
-	case r.Why == l.last, now.Sub(l.since) < refusedFor:
+	case r.Why == l.last, passing(r.Why) && now.Sub(l.since) < refusedFor:
 		return
 	}
 	l.last = r.Why
 	n.log.Warn("the cloud refuses this server: it is no member and takes no new accounts; omegad status tells what to do",
 		"why", r.Why, "text", r.Text, "by", r.By, "again", r.Again)
 }
+
+// passing reports whether a refusal may be over in seconds.
+func passing(why mesh.Refusal) bool { return why == mesh.RefusalBusy || why == mesh.RefusalLinks }
