@@ -59,6 +59,7 @@ func (b *backoff) ended(end ending, lasted time.Duration, now time.Time) {
 		b.slow = min(b.slow+1, maxSlow)
 	}
 	var bye *omega.Error
+	var own *endedError
 	switch {
 	case errors.As(end.why, &bye) && bye.Code == omega.CodeShutdown:
 		b.pause = byeTime(bye.Text)
@@ -66,7 +67,7 @@ func (b *backoff) ended(end ending, lasted time.Duration, now time.Time) {
 		b.failed()
 	case lasted > maxRetry, end.settled && lasted > max(b.pause, minRetry):
 		b.pause = 0
-	case end.settled && !errors.Is(end.why, transport.ErrClosed) && b.move(now):
+	case end.settled && !errors.As(end.why, &own) && !errors.Is(end.why, transport.ErrClosed) && b.move(now):
 		b.pause = 0
 	default:
 		b.failed()

@@ -78,7 +78,7 @@ func resendOf(req *chat.ResendRequest) *chat.Content {
 func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
 	now := c.cfg.now()
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		return errors.Join(tx.DropParked(now.Add(-parkedFor)), tx.DropStrayKeys(now.Add(-strayFor)))
+		return errors.Join(tx.DropParked(now.Add(-parkedFor)), tx.DropOldAside(now.Add(-parkedFor)), tx.DropStrayKeys(now.Add(-strayFor)))
 	})
 	if err != nil {
 		return time.Time{}, err
@@ -87,6 +87,7 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 	if err != nil {
 		return time.Time{}, err
 	}
+	wants = slices.DeleteFunc(wants, func(w want) bool { return c.isUnsure(w.peer) }) // nothing can be sealed for them
 	pursue(asked, wants, now)
 	due := slices.DeleteFunc(slices.Clone(wants), func(w want) bool { return asked[w.key].next.After(now) })
 	slices.SortStableFunc(due, func(a, b want) int { return cmp.Compare(asked[a.key].times, asked[b.key].times) })

@@ -64,6 +64,7 @@ type Client struct {
 	problem    error                                   // why offline; guarded by mu
 	homes      map[omega.Fingerprint]*homeState        // of the session; guarded by mu
 	certs      map[omega.Fingerprint]*pgp.Certificate  // parsed ones of peers and homes; guarded by mu
+	unsure     map[omega.Fingerprint]*pgp.Certificate  // accounts that mail was put aside for, with the certificates that were at hand then or nil; only the inbox changes it; guarded by mu
 	acks       map[omega.Fingerprint]*keyserver.AckKey // by home; guarded by mu
 	announced  map[omega.Fingerprint][]byte            // announcements of servers, not verified; guarded by mu
 	servers    map[omega.Fingerprint]*knownServer      // their elements are immutable; guarded by mu
@@ -91,6 +92,9 @@ type Client struct {
 	doubt   notice // somebody spoke of a later record than the one at hand
 	moving  notice // a home went away or came back, or there are news of the account
 	mail    chan mailIn
+
+	strangers notice                 // a sender has to be looked for
+	resolved  chan omega.Fingerprint // accounts that mail was put aside for and that the cloud answered about; of Run
 
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
@@ -127,15 +131,15 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	c := &Client{
 		cfg: cfg, acc: acc, deleted: acc.Deleted,
 		homes: map[omega.Fingerprint]*homeState{},
-		certs: map[omega.Fingerprint]*pgp.Certificate{},
-		acks:  map[omega.Fingerprint]*keyserver.AckKey{},
-		held:  map[int64]loan{},
+		certs: map[omega.Fingerprint]*pgp.Certificate{}, unsure: map[omega.Fingerprint]*pgp.Certificate{},
+		acks: map[omega.Fingerprint]*keyserver.AckKey{},
+		held: map[int64]loan{},
 
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
 		publishing: make(chan struct{}, 1),
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
-		mail: make(chan mailIn, maxMail), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
+		mail: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err
@@ -303,6 +307,11 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		if out.Parked, err = tx.CountParkedSince(c.added()); err != nil {
 			return err
 		}
+		aside, err := tx.CountAside()
+		if err != nil {
+			return err
+		}
+		out.Parked += aside
 		if out.Notices, err = standing(tx, omega.Fingerprint{}); err != nil {
 			return err
 		}

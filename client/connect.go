@@ -30,6 +30,7 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.tendClaims(ctx) })
 	wg.Go(func() { c.tendPrekeys(ctx) })
 	wg.Go(func() { c.chase(ctx) })
+	wg.Go(func() { c.askForSenders(ctx) })
 	wg.Go(func() { c.pursueRecords(ctx) })
 
 	c.stayOnline(ctx)
@@ -189,6 +190,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.queued.notify()
 	c.outward.notify()
 	c.missing.notify()
+	c.strangers.notify()
 	c.doubt.notify()
 	c.keepTicket(ctx, s.conn.Ticket())
 	return c.maintain(ctx, s)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -66,6 +67,7 @@ func (e *damagedError) Unwrap() error { return e.err }
 func explain(doing i18n.Text, err error) error {
 	var ready *clientrpc.Error
 	var server *omega.Error
+	var clock *transport.ClockError
 	switch {
 	case err == nil:
 		return nil
@@ -88,6 +90,8 @@ func explain(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.peerdeleted"), i18n.T("next.peerdeleted"), nil)
 	case errors.Is(err, errWithheld):
 		return fail(clientrpc.CodeVerify, doing, i18n.T("why.withheld"), i18n.T("next.withheld"), nil)
+	case errors.As(err, &clock):
+		return fail(clientrpc.CodeOffline, doing, i18n.T(clockWords(clock), clock.Ahead.Abs().Round(time.Second)), i18n.T("next.serverclock"), err)
 	case errors.Is(err, errOffline), errors.Is(err, errSessionEnded):
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -112,6 +116,14 @@ func explain(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.offline"), i18n.T("next.server"), err)
 	}
 	return fail(clientrpc.CodeInternal, doing, i18n.T("why.internal"), i18n.T("next.report"), err)
+}
+
+// clockWords says in which direction a server's clock is off.
+func clockWords(e *transport.ClockError) string {
+	if e.Ahead > 0 {
+		return "why.serverbehind"
+	}
+	return "why.serverahead"
 }
 
 // explainAddress is for what an address, or who answers there, is the reason

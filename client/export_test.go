@@ -51,7 +51,8 @@ func TestClockSetBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	clock.move(-year)
-	fresh, err := c.fetchSender(t.Context(), c.at(t, p), s.id)
+	in := &taken{c: c, impatient: new(time.Time)}
+	fresh, err := in.lookUp(t.Context(), c.at(t, p), s.id)
 	if err != nil || !fresh {
 		t.Errorf("the cloud was asked: %v, %v", fresh, err)
 	}

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -11,7 +10,6 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/keyserver"
-	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -32,56 +30,32 @@ const maxBatch = 128
 // inbox takes mail until ctx ends.
 func (c *Client) inbox(ctx context.Context) {
 	w := &inboxWorker{c: c, last: map[omega.Fingerprint]uint64{}, rewound: map[omega.Fingerprint]uint64{}, incarnation: map[omega.Fingerprint][8]byte{}, given: answers{}}
+	if err := c.loadUnsure(ctx); err != nil {
+		c.cfg.log().Error("mail that was put aside not found", "err", err)
+	}
 	for {
 		select {
+		case account := <-c.resolved:
+			if err := w.openAside(ctx, account); err != nil && ctx.Err() == nil {
+				c.cfg.log().Error("mail that was put aside not opened", "account", account, "err", err)
+			}
 		case m := <-c.mail:
 			batch := append(w.batch[:0], m)
 			for len(batch) < maxBatch && len(c.mail) > 0 {
 				batch = append(batch, <-c.mail)
 			}
 			w.batch = batch
-			err := w.takeAll(ctx, batch)
+			err := w.take(ctx, batch)
 			c.arrivals.come(-mails(batch))
 			if err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
-				batch[len(batch)-1].session.conn.Close() // what was not acknowledged comes again
+				batch[len(batch)-1].session.end(err) // what was not acknowledged comes again
 			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
-
-// Times between looks for a sender that no server can tell of now.
-const (
-	firstSenderLook = time.Second
-	lastSenderLook  = 30 * time.Second
-)
-
-// takeAll is take, again while a sender's certificate cannot be had now: that is no
-// reason to leave a server, since no other one may know more, and what waits to be
-// sent has nothing to do with it.
-func (w *inboxWorker) takeAll(ctx context.Context, batch []mailIn) error {
-	for wait := firstSenderLook; ; wait = min(2*wait, lastSenderLook) {
-		err := w.take(ctx, batch)
-		var unknown *senderError
-		if !errors.As(err, &unknown) || !sleep(ctx, jitter(wait)) {
-			return err
-		}
-		w.c.cfg.log().Info("sender not known yet", "account", unknown.account, "err", unknown.err)
-	}
-}
-
-// A senderError is a look-up of a sender that a server will answer later.
-type senderError struct {
-	account omega.Fingerprint
-	err     error
-}
-
-func (e *senderError) Error() string {
-	return fmt.Sprintf("look up the sender %s: %v", e.account, e.err)
-}
-func (e *senderError) Unwrap() error { return e.err }
 
 // mails counts those in a batch.
 func mails(batch []mailIn) (n int) {
@@ -102,6 +76,7 @@ type inboxWorker struct {
 
 	incarnation map[omega.Fingerprint][8]byte // by home: of its store
 	given       answers
+	impatient   time.Time // until then no look-up of a sender is waited for
 	batch       []mailIn
 }
 
@@ -112,7 +87,7 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	if err != nil {
 		return err
 	}
-	t := &taken{c: w.c, given: w.given, receipts: map[lane]*chat.Receipt{}}
+	t := w.newTaken()
 	if err := t.store(ctx, s, todo); err != nil {
 		return err
 	}
@@ -124,6 +99,10 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 	}
 	w.c.changed.notify()
 	return errors.Join(append(errs, t.follow(ctx))...)
+}
+
+func (w *inboxWorker) newTaken() *taken {
+	return &taken{c: w.c, given: w.given, impatient: &w.impatient, receipts: map[lane]*chat.Receipt{}}
 }
 
 // filter leaves out what is a repetition, or comes after a gap, which it asks
@@ -263,13 +242,14 @@ func (w *inboxWorker) ack(ctx context.Context, s *session, home omega.Fingerprin
 // taken collects what follows from a batch: receipts to send and requests to
 // answer. It belongs to the inbox goroutine.
 type taken struct {
-	c        *Client
-	given    answers
-	receipts map[lane]*chat.Receipt
-	requests []*chat.Message // verified ones of chat.KindResend
-	missing  bool            // there is a gap, or something was parked
-	expires  bool            // something has to be erased later
-	doubt    bool            // somebody spoke of a later record than the one at hand
+	c         *Client
+	given     answers
+	impatient *time.Time // the worker's
+	receipts  map[lane]*chat.Receipt
+	requests  []*chat.Message // verified ones of chat.KindResend
+	missing   bool            // there is a gap, or something was parked
+	expires   bool            // something has to be erased later
+	doubt     bool            // somebody spoke of a later record than the one at hand
 
 	unproven []*opsIn        // operations of groups whose signers are not known
 	groups   []changedGroup  // groups that changed
@@ -278,7 +258,8 @@ type taken struct {
 }
 
 // store takes mails in, in as few transactions as it can: one is cut where a
-// certificate has to be fetched first.
+// certificate has to be fetched first. What waits for one that cannot be had now
+// is put aside. (spec/delivery.md, DELIV-43)
 func (t *taken) store(ctx context.Context, s *session, todo []wire.Mail) error {
 	fresh := false // the next mail's sender was looked up just now
 	for len(todo) > 0 {
@@ -310,7 +291,7 @@ func (t *taken) store(ctx context.Context, s *session, todo []wire.Mail) error {
 		}
 		todo, fresh = todo[done:], false
 		if !need.IsZero() {
-			if fresh, err = t.c.fetchSender(ctx, s, need); err != nil {
+			if fresh, err = t.lookUp(ctx, s, need); err != nil {
 				return err
 			}
 		}
@@ -329,46 +310,6 @@ func (c *Client) putCursor(tx *history.Tx, m *wire.Mail) error {
 	return tx.PutCursor(history.Cursor{Home: m.Home, Incarnation: h.incarnation, Seq: m.Seq})
 }
 
-// fetchSender brings a sender's certificate into memory, from the database the
-// first time, then from the cloud. It reports that the receiver must judge now:
-// the cloud was asked, or has no such account. It asks by the session that the mail
-// came on, which is not in use for anything else at first.
-func (c *Client) fetchSender(ctx context.Context, s *session, fp omega.Fingerprint) (bool, error) {
-	c.mu.Lock()
-	known := c.certs[fp] != nil
-	c.mu.Unlock()
-	age := 365 * 24 * time.Hour // whatever the database has
-	if known || fp == c.acc.Fingerprint {
-		age = 0
-	}
-	if fp == c.acc.Fingerprint {
-		return true, c.fetchOwn(ctx, s)
-	}
-	_, fresh, err := c.peerBy(ctx, s, fp, age)
-	var server *omega.Error
-	switch {
-	case errors.As(err, &server) && server.Code.Retry():
-		return false, &senderError{fp, err}
-	case err == nil, ctx.Err() != nil, !lasting(err):
-		return fresh, err
-	case !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted):
-		c.cfg.log().Warn("certificate of a sender cannot be used", "account", fp, "err", err)
-	}
-	return true, nil
-}
-
-// lasting reports whether asking again would give the same error.
-func lasting(err error) bool {
-	var server *omega.Error
-	switch {
-	case errors.As(err, &server):
-		return !server.Code.Retry()
-	case errors.Is(err, pgp.ErrMalformed), errors.Is(err, pgp.ErrPolicy), errors.Is(err, wire.ErrMalformed), errors.Is(err, errPeerDeleted):
-		return true
-	}
-	return false
-}
-
 // open takes in one mail. It returns the account whose certificate it needs.
 func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bool) (omega.Fingerprint, error) {
 	env, err := wire.ParseEnvelope(m.Envelope)
@@ -380,8 +321,11 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh, Groups: groupCourt{tx, t.c},
 	}
 	r, err := t.judge(ctx, tx, a, env.Sender())
-	if err != nil || r.Verdict != chat.VerdictNeedCert {
+	switch {
+	case err != nil || r.Verdict != chat.VerdictNeedCert:
 		return omega.Fingerprint{}, err
+	case t.c.isUnsure(r.Account):
+		return omega.Fingerprint{}, t.putAside(tx, a, r.Account, env.Sender())
 	}
 	return r.Account, nil
 }

@@ -149,7 +149,7 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 	for _, o := range due {
 		if since, ok := w.flying[o.Position]; ok {
 			if w.c.cfg.now().Sub(since) >= answerTimeout {
-				s.conn.Close() // it comes again on the next session
+				s.end(fmt.Errorf("%w: no answer to a message within %v", errSessionEnded, answerTimeout)) // it comes again on the next session
 			}
 			continue
 		}

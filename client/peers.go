@@ -31,7 +31,11 @@ func (f finder) FindCertificate(_ context.Context, fp omega.Fingerprint) (*pgp.C
 	if fp == f.c.acc.Fingerprint {
 		return f.c.id.Certificate, nil
 	}
-	if cert := f.c.certs[fp]; cert != nil {
+	cert, unsure := f.c.unsure[fp]
+	if !unsure {
+		cert = f.c.certs[fp]
+	}
+	if cert != nil {
 		return cert, nil
 	}
 	return nil, omega.Errorf(omega.CodeNotFound, "certificate of %s is not at hand", fp)

@@ -7,10 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
@@ -23,6 +25,8 @@ import (
 type fakeProxy struct {
 	id      *pgp.Identity
 	address string
+
+	skew atomic.Int64 // how wrong the clock is; ns
 
 	mu       sync.Mutex
 	entries  map[omega.Fingerprint]wire.Entry // guarded by mu
@@ -54,7 +58,7 @@ func newFakeProxy(t *testing.T) *fakeProxy {
 	p := &fakeProxy{id: newIdentity(t, "server"), entries: map[omega.Fingerprint]wire.Entry{}, got: map[wire.Type][][]byte{}}
 	p.put(wire.Entry{Certificate: p.id.Certificate.Bytes()}, p.id.Account())
 	p.attached = wire.Attached{Home: p.id.Account(), Incarnation: [8]byte{1}}
-	srv, err := transport.NewServer(transport.Config{Identity: p.id, Find: p.find, Register: p.register, Lookup: p.lookup})
+	srv, err := transport.NewServer(transport.Config{Identity: p.id, Find: p.find, Register: p.register, Lookup: p.lookup, Clock: p.now})
 	must(t, err)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -66,6 +70,8 @@ func newFakeProxy(t *testing.T) *fakeProxy {
 	t.Cleanup(p.stop)
 	return p
 }
+
+func (p *fakeProxy) now() time.Time { return time.Now().Add(time.Duration(p.skew.Load())) }
 
 func (p *fakeProxy) find(_ context.Context, fp omega.Fingerprint) (*pgp.Certificate, uint64, error) {
 	p.mu.Lock()
@@ -289,5 +295,38 @@ func TestShortSessions(t *testing.T) {
 	until(t, "five sessions", func() bool { return len(p.frames(wire.TypeAttach)) > 5 })
 	if d := time.Since(start); d < 2*time.Second {
 		t.Errorf("five sessions in %v", d)
+	}
+}
+
+// TestServerClockOff: a server whose clock is 25 minutes behind refuses this device
+// as from the future. The person is told of the clock, and another server is taken
+// at once. (spec/cloud.md, CLOUD-52)
+func TestServerClockOff(t *testing.T) {
+	first, second := newFakeProxy(t), newFakeProxy(t)
+	cfg := first.newHome(t)
+	first.skew.Store(int64(-25 * time.Minute))
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	own := entryOf(t, c.identity(), first.id.Account(), 1)
+	second.put(own, c.acc.Fingerprint)
+	stop := c.start(t)
+	until(t, "the clock is the reason", func() bool {
+		st, err := clientrpc.Status.Call(t.Context(), c, clientrpc.None{})
+		must(t, err)
+		return st.Problem != nil && st.Problem.Why.Key == "why.serverbehind" && st.Problem.Code == clientrpc.CodeOffline
+	})
+	stop()
+
+	c, err = Open(t.Context(), cfg)
+	must(t, err)
+	c.know(t, second)
+	began := time.Now()
+	defer c.start(t)()
+	until(t, "connected to the other server", func() bool {
+		s, err := c.online()
+		return err == nil && s.server == second.address
+	})
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("after %v", took)
 	}
 }

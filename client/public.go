@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -61,7 +62,17 @@ func publicError(fp omega.Fingerprint, err error) error {
 	case omega.CodeRefused, omega.CodeBadRequest:
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.nofallback", fp), i18n.T("next.fallback"), nil)
 	case omega.CodeUnavailable:
-		return fail(clientrpc.CodeOffline, doing, i18n.T("why.publicsilent", fp), i18n.T("next.retry"), err)
+		return fail(clientrpc.CodeOffline, doing, i18n.T("why.publicsilent", fp, harmless(server.Text)), i18n.T("next.retry"), err)
 	}
 	return err
+}
+
+// harmless leaves out of a server's words what steers a terminal.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if i18n.Harmless(r) {
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(text, ""))
 }

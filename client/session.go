@@ -35,6 +35,7 @@ type session struct {
 	slow   int          // patience is doubled so often, because sessions before this one ended in silence
 
 	mu      sync.Mutex
+	why     error              // this side ended the session; guarded by mu
 	lastTag uint32             // guarded by mu
 	pending map[uint32]request // by tag; guarded by mu; nil once the session is over
 	waiting int                // octets of the bodies of pending; guarded by mu
@@ -69,6 +70,9 @@ func (s *session) run(ctx context.Context) error {
 	s.conn.Close()
 
 	s.mu.Lock()
+	if s.why != nil {
+		err = s.why
+	}
 	pending := s.pending
 	s.pending = nil
 	s.mu.Unlock()
@@ -79,6 +83,22 @@ func (s *session) run(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// An endedError is why this side ended a session.
+type endedError struct{ why error }
+
+func (e *endedError) Error() string { return e.why.Error() }
+func (e *endedError) Unwrap() error { return e.why }
+
+// end ends the session; run reports the first reason that is given.
+func (s *session) end(why error) {
+	s.mu.Lock()
+	if s.why == nil {
+		s.why = &endedError{why}
+	}
+	s.mu.Unlock()
+	s.conn.Close()
 }
 
 func (s *session) read() error {
@@ -208,8 +228,9 @@ func (s *session) request(ctx context.Context, t wire.Type, body []byte) (wire.F
 	case a := <-ch:
 		return a.f, a.err
 	case <-timer.C:
-		s.conn.Close()
-		return wire.Frame{}, fmt.Errorf("%w: no answer within %v", errSessionEnded, requestTimeout)
+		err := fmt.Errorf("%w: no answer within %v", errSessionEnded, requestTimeout)
+		s.end(err)
+		return wire.Frame{}, err
 	case <-ctx.Done():
 		s.take(tag)
 		return wire.Frame{}, context.Cause(ctx)

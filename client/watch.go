@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -164,7 +165,7 @@ func (c *Client) elsewhere(ctx context.Context, s *session, q *question) *dialle
 		case ctx.Err() != nil:
 			return nil
 		case s.age()-q.asked > silence<<s.slow:
-			s.conn.Close()
+			s.end(fmt.Errorf("%w: the server gave no sign of life for %v", errSessionEnded, silence<<s.slow))
 			return nil
 		}
 		select {

@@ -3,6 +3,8 @@ package cloud
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -149,8 +151,7 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 		if err != nil {
 			o.failed(&b.backoff)
 			o.unmets.note(Unmet{Address: b.addr.HostPort, Err: err, Again: b.backoff.until})
-			o.log.Warn("cannot join the cloud by this server", "addr", b.addr.String(), "err", err, "again_in", b.backoff.until.Sub(o.now).Round(time.Second),
-				"check", "cloud.bootstrap wants the port for servers (7001 by default) and that server's fingerprint")
+			o.logUnmet(b, err)
 			return
 		}
 		o.unmets.note(Unmet{Address: b.addr.HostPort})
@@ -178,6 +179,25 @@ func (o *owner) dialBootstrap(b *bootstrap) {
 		}
 		decided(err)
 	})
+}
+
+// patientTries is how often nothing may answer at a configured server before that
+// is worth a warning: servers are started at the same time.
+const patientTries = 3
+
+// logUnmet says why a configured server was not met. That nobody answers in time
+// says nothing about the configuration.
+func (o *owner) logUnmet(b *bootstrap, err error) {
+	level, check := slog.LevelWarn, "cloud.bootstrap wants the port for servers (7001 by default) and that server's fingerprint"
+	var network net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) {
+		check = "the server there has to run, and firewalls have to let its port through"
+		if b.backoff.failures < patientTries {
+			level = slog.LevelInfo
+		}
+	}
+	o.log.Log(o.ctx, level, "cannot join the cloud by this server", "addr", b.addr.String(), "err", err,
+		"again_in", b.backoff.until.Sub(o.now).Round(time.Second), "check", check)
 }
 
 // meet says what a connection to a configured server is for: a newcomer looks

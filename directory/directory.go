@@ -62,6 +62,11 @@ type Config struct {
 	// was not refused. (spec/cloud.md, CLOUD-41)
 	Refused func() *Refusal
 
+	// ClockOff returns how far this server's clock is ahead of the others' (less than
+	// nothing: behind), in whole seconds; 0: it is right. Nil is always right.
+	// (spec/cloud.md, CLOUD-52)
+	ClockOff func() time.Duration
+
 	// Load returns what Save stored last, or an error that is fs.ErrNotExist.
 	// Nil remembers nothing.
 	Load func() ([]byte, error)
@@ -87,6 +92,7 @@ type Directory struct {
 	mapMu  sync.Mutex
 	shown  *mesh.Topology // what cloud shows; guarded by mapMu
 	barred Refusal        // what it says of refusals; zero: of none; guarded by mapMu
+	off    time.Duration  // what it says of this server's clock; guarded by mapMu
 	cloud  *page          // of /api/v1/topology; guarded by mapMu
 }
 
@@ -148,6 +154,7 @@ type (
 		MinDegree    int                 `json:"min_degree"`
 		Connectivity int                 `json:"connectivity"`
 		Refused      *Refusal            `json:"refused,omitempty"`
+		ClockAhead   float64             `json:"clock_ahead_s,omitempty"` // of this server, if it is wrong
 	}
 	server struct {
 		Fingerprint omega.Fingerprint `json:"fingerprint"`
@@ -187,12 +194,14 @@ func (d *Directory) topology() (*page, error) {
 			barred = *r
 		}
 	}
+	off := d.clockOff()
 	d.mapMu.Lock()
 	defer d.mapMu.Unlock()
-	if d.cloud != nil && d.shown == t && d.barred == barred {
+	if d.cloud != nil && d.shown == t && d.barred == barred && d.off == off {
 		return d.cloud, nil
 	}
 	shown := describe(t)
+	shown.ClockAhead = off.Seconds()
 	if barred != (Refusal{}) {
 		shown.bar(d.cfg.Identity.Account(), barred)
 	}
@@ -200,8 +209,15 @@ func (d *Directory) topology() (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.shown, d.barred, d.cloud = t, barred, newPage("application/json", append(b, '\n'))
+	d.shown, d.barred, d.off, d.cloud = t, barred, off, newPage("application/json", append(b, '\n'))
 	return d.cloud, nil
+}
+
+func (d *Directory) clockOff() time.Duration {
+	if d.cfg.ClockOff == nil {
+		return 0
+	}
+	return d.cfg.ClockOff()
 }
 
 // bar shows a server that its cloud refuses as what it is: it sees itself as a

@@ -81,6 +81,7 @@ func (s *scene) drawLinks(b *strings.Builder) {
 // drawEach draws every server by itself, as a link with its name.
 func (s *scene) drawEach(b *strings.Builder, w words) {
 	r := dotSize(len(s.views))
+	labels := s.labels(w, r)
 	for i := range s.views {
 		v := &s.views[i]
 		x, y := place(v.at)
@@ -91,19 +92,69 @@ func (s *scene) drawEach(b *strings.Builder, w words) {
 			fmt.Fprintf(b, `<circle class="cut" cx="%.0f" cy="%.0f" r="%.0f"/>`, x, y, r+6)
 		}
 		fmt.Fprintf(b, `<circle class="node %s" cx="%.0f" cy="%.0f" r="%.0f"/>`, v.kind(), x, y, r)
-		if len(s.views) <= labelled {
-			fmt.Fprintf(b, `<text x="%.0f" y="%.0f">%s</text>`, x, labelY(y, r), name)
+		if labels != nil {
+			fmt.Fprintf(b, `<text x="%.0f" y="%.0f">%s</text>`, x, labels[i], name)
 		}
 		b.WriteString("</a>")
 	}
 }
 
-// labelY puts a name below its server, or above where the picture ends.
-func labelY(y, r float64) float64 {
-	if y > pictureHeight-pictureMargin-10 {
-		return y - r - 9
+// labelSize is the height of names on a phone, where they are largest (site.css).
+const labelSize = 34
+
+// A box is where a name stands.
+type box struct{ left, top, right, bottom float64 }
+
+func (a box) meets(b box) bool {
+	return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+}
+
+// labelBox is where a name stands whose line is at y, about.
+func labelBox(name string, x, y float64) box {
+	wide := 0.0
+	for _, r := range name {
+		if r < 0x1100 {
+			wide += labelSize * 0.58
+		} else {
+			wide += labelSize
+		}
 	}
-	return y + r + 21
+	return box{x - wide/2, y - 0.8*labelSize, x + wide/2, y + 0.2*labelSize}
+}
+
+// labels places the names: each below its server, or above where the picture ends
+// or another name or server stands there. Nil: there are too many servers.
+func (s *scene) labels(w words, r float64) []float64 {
+	if len(s.views) > labelled {
+		return nil
+	}
+	taken := make([]box, 0, 2*len(s.views))
+	for i := range s.views {
+		x, y := place(s.views[i].at)
+		taken = append(taken, box{x - r, y - r, x + r, y + r})
+	}
+	out := make([]float64, len(s.views))
+	for i := range s.views {
+		x, y := place(s.views[i].at)
+		name := w.name(&s.views[i])
+		below, above := y+r+28, y-r-9
+		out[i] = above
+		if at := labelBox(name, x, below); at.bottom <= pictureHeight && (!crowded(at, taken, i) || crowded(labelBox(name, x, above), taken, i)) {
+			out[i] = below
+		}
+		taken = append(taken, labelBox(name, x, out[i]))
+	}
+	return out
+}
+
+// crowded reports whether a name of server i meets another name or server.
+func crowded(at box, taken []box, i int) bool {
+	for j, b := range taken {
+		if j != i && at.meets(b) {
+			return true
+		}
+	}
+	return false
 }
 
 // drawAll draws all servers of a kind at once.

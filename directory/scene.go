@@ -70,6 +70,7 @@ type scene struct {
 	version   uint64 // of what the watch knows
 	topology  *mesh.Topology
 	self      omega.Fingerprint
+	clock     time.Duration             // how far this server's clock is ahead; 0: it is right
 	views     []view                    // ascending by fingerprint, as in topology
 	index     map[omega.Fingerprint]int // of views
 	order     []int                     // of the table, shuffled
@@ -93,7 +94,7 @@ const (
 func (d *Directory) newScene(t *mesh.Topology, l *layout, now time.Time) *scene {
 	w := d.watch
 	said := d.opinions(t, now)
-	s := &scene{made: now, topology: t, self: d.cfg.Identity.Account(), index: make(map[omega.Fingerprint]int, len(t.Servers)), rows: map[words][]template.HTML{}}
+	s := &scene{made: now, topology: t, self: d.cfg.Identity.Account(), clock: d.clockOff(), index: make(map[omega.Fingerprint]int, len(t.Servers)), rows: map[words][]template.HTML{}}
 	places := l.update(t, now)
 	degrees := map[omega.Fingerprint]int{}
 	for _, e := range t.Links {

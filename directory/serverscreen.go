@@ -98,6 +98,9 @@ func (s *scene) issues(w words, v *view) (out []issue) {
 	add := func(class, key string, what []any, do ...any) {
 		out = append(out, issue{class, w.t("issue."+key, what...), w.t("issue."+key+".do", do...)})
 	}
+	if s.clock != 0 && v.Server == s.self {
+		add("bad", "clock", []any{s.clock.Abs()})
+	}
 	switch v.status {
 	case statusLost:
 		add("bad", "lost", nil, cmp.Or(v.Peer, "announce.peer"))

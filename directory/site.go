@@ -75,7 +75,7 @@ func (s *site) init() error {
 // funcs are what templates call.
 func (s *site) funcs(w words) template.FuncMap {
 	return template.FuncMap{
-		"t": w.t, "clock": w.clock, "stamp": stamp, "link": w.link,
+		"t": w.t, "clock": w.clock, "stamp": stamp, "link": w.link, "gap": w.gap,
 		"asset": func(name string) (string, error) {
 			b, ok := s.assets[name]
 			if !ok {
@@ -130,7 +130,7 @@ func (d *Directory) sceneLocked() *scene {
 	t := d.cfg.Topology()
 	if s.scene != nil {
 		age := now.Sub(s.scene.made)
-		same := s.scene.topology == t && s.scene.version == d.watch.now()
+		same := s.scene.topology == t && s.scene.version == d.watch.now() && s.scene.clock == d.clockOff()
 		if age >= 0 && (age < sceneAge || same && age < sceneLife) {
 			return s.scene
 		}

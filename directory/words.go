@@ -55,6 +55,15 @@ func preferred(header string) i18n.Lang {
 	return lang
 }
 
+// gap is what stands between two sentences: nothing after the full width stops of
+// Chinese.
+func (w words) gap() string {
+	if w.lang == i18n.Chinese {
+		return ""
+	}
+	return " "
+}
+
 // Lang is the value of ?lang=, Explicit whether the reader chose it.
 func (w words) Lang() string {
 	if w.lang == i18n.English {

@@ -36,7 +36,8 @@ type DevServer struct {
 	Client      string            `json:"client"` // host:port#FINGERPRINT
 	HTTP        string            `json:"http"`
 	Peer        string            `json:"peer"`
-	Admin       string            `json:"admin"` // host:port of /metrics
+	Server      string            `json:"server"` // for cloud.bootstrap of one more server: Peer#FINGERPRINT
+	Admin       string            `json:"admin"`  // host:port of /metrics
 }
 
 // Dev is a development cloud.
@@ -174,14 +175,14 @@ func (d *Dev) Servers() []DevServer {
 	for _, n := range d.nodes {
 		out = append(out, DevServer{
 			Fingerprint: n.Fingerprint(), Name: n.cfg.Name, Client: n.ClientAddress(), HTTP: n.HTTPAddress(),
-			Peer: n.PeerAddress(), Admin: n.cfg.Listen.Admin,
+			Peer: n.PeerAddress(), Server: n.ServerAddress(), Admin: n.cfg.Listen.Admin,
 		})
 	}
 	return out
 }
 
 // Run runs all servers until ctx ends or one fails. ready is called once, when
-// every server sees every other one as a full member.
+// every server sees every other one as a full member and takes accounts.
 func (d *Dev) Run(ctx context.Context, ready func()) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -223,7 +224,7 @@ func (d *Dev) awaitFormed(ctx context.Context) bool {
 	}
 }
 
-// formed reports whether this server sees total full members.
+// formed reports whether this server sees total full members and takes accounts.
 func (n *Node) formed(total int) bool {
 	full := 0
 	for _, s := range n.cloud.Servers() {
@@ -231,5 +232,5 @@ func (n *Node) formed(total int) bool {
 			full++
 		}
 	}
-	return full >= total
+	return full >= total && !n.joining()
 }

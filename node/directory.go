@@ -25,9 +25,9 @@ func (n *Node) newDirectory() (*directory.Directory, error) {
 	cfg := directory.Config{
 		Identity: n.identity, Topology: n.cloud.Topology, RTT: n.rtts, Clock: n.opt.Clock, Logger: n.log,
 		Private: n.cfg.Cloud.Private, ProbeInterval: time.Duration(n.cfg.Probe.Interval), Announce: f.announce, Where: n.where,
-		Refused: n.refusal,
-		Load:    func() ([]byte, error) { return os.ReadFile(state) },
-		Save:    func(b []byte) error { return writeFile(state, b) },
+		Refused: n.refusal, ClockOff: n.clockOffDuration,
+		Load: func() ([]byte, error) { return os.ReadFile(state) },
+		Save: func(b []byte) error { return writeFile(state, b) },
 	}
 	if cfg.ProbeInterval > 0 {
 		cfg.Probe = n.probe
@@ -42,6 +42,15 @@ func (n *Node) refusal() *directory.Refusal {
 		return nil
 	}
 	return &directory.Refusal{By: r.By, Reason: r.Why.String(), Text: r.Text}
+}
+
+// clockOffDuration is how far this server's clock is ahead of others', for its page.
+func (n *Node) clockOffDuration() time.Duration {
+	off := n.clockOff()
+	if off == nil {
+		return 0
+	}
+	return time.Duration(off.Ahead * float64(time.Second))
 }
 
 // where tells which proxy a user is on who wants that to be known.

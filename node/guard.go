@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/omega-im/omega/cloud"
 	"github.com/omega-im/omega/directory"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/transport"
@@ -49,7 +48,7 @@ func (r *refusals) tell(address string, err error) {
 }
 
 // dialAs connects to another server as the one of an identity.
-func dialAs(ctx context.Context, g *transport.Guard, cfg transport.DialConfig) (cloud.Conn, error) {
+func dialAs(ctx context.Context, g *transport.Guard, cfg transport.DialConfig) (*transport.Conn, error) {
 	a := g.Attempt(cfg.Address.Fingerprint)
 	cfg.Role, cfg.Dialer = transport.RoleServer, a.Dial
 	cfg.Register = func(context.Context) (wire.Entry, error) {
@@ -69,6 +68,9 @@ func (n *Node) probe(ctx context.Context, r *mesh.Record) (time.Duration, error)
 		Address: transport.Address{Network: transport.NetworkTLS, HostPort: r.Client, Fingerprint: r.Server}, Dialer: attempt.Dial,
 	})
 	attempt.Done(err == nil)
+	if err == nil {
+		n.noteClock(g.Server())
+	}
 	switch {
 	case errors.Is(err, transport.ErrResting):
 		return 0, directory.ErrUntried

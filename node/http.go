@@ -69,7 +69,7 @@ func (n *Node) compare(ctx context.Context) error {
 	defer tick.Stop()
 	c := n.comparisons
 	defer c.wait()
-	known, refused, places := introductions{}, lamp{}, &placer{}
+	known, refused, clock, places := introductions{}, lamp{}, clockLamp{}, &placer{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,6 +79,7 @@ func (n *Node) compare(ctx context.Context) error {
 		servers, now := n.cloud.Servers(), n.opt.Clock()
 		n.members.update(servers, now)
 		refused.look(n)
+		clock.look(n)
 		n.place(places, servers, now)
 		if err := n.disputes.save(now); err != nil {
 			n.log.Warn("proofs against devices not saved", "err", err)

@@ -113,7 +113,11 @@ func ExplainJoin(ctx context.Context, cfg *Config) (e *cloud.Explanation, keysMa
 		Identity:     identity,
 		Announcement: mesh.Announcement{Operator: cfg.Operator, Site: cfg.Site},
 		Dial: func(ctx context.Context, to transport.Address) (cloud.Conn, error) {
-			return dialAs(ctx, guard, transport.DialConfig{Address: to, Identity: identity})
+			conn, err := dialAs(ctx, guard, transport.DialConfig{Address: to, Identity: identity})
+			if err != nil {
+				return nil, err // no nil pointer in an interface
+			}
+			return conn, nil
 		},
 		Probe: func(ctx context.Context, to transport.Address) (time.Duration, error) {
 			return guard.Probe(ctx, to)

@@ -73,6 +73,7 @@ type Node struct {
 	disputes  *disputes
 	cloud     *cloud.Cloud
 	guard     *transport.Guard // dials what servers announce
+	clocks    clocks           // of the others
 	proxy     *proxy.Proxy
 	transport *transport.Server
 	directory *directory.Directory

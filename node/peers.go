@@ -46,7 +46,13 @@ func (n *Node) answerCircuit(ctx context.Context, relay string, h wire.Handle) (
 }
 
 func (n *Node) dialServer(ctx context.Context, to transport.Address, circuit *wire.Handle, bulk bool) (cloud.Conn, error) {
-	return dialAs(ctx, n.guard, transport.DialConfig{Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Clock: n.opt.Clock})
+	conn, err := dialAs(ctx, n.guard, transport.DialConfig{Address: to, Circuit: circuit, Bulk: bulk, Identity: n.identity, Clock: n.opt.Clock})
+	if err != nil {
+		n.clocks.noteRefused(err, time.Now())
+		return nil, err
+	}
+	n.noteClock(conn.Peer())
+	return conn, nil
 }
 
 // splice joins two servers that cannot dial each other.

@@ -25,6 +25,7 @@ type Status struct {
 	Sessions     int64             `json:"sessions"`
 	Refused      *Refusal          `json:"refused,omitempty"`
 	Unmet        []Entry           `json:"unmet,omitempty"` // the configured members, while it is apart
+	Clock        *ClockOff         `json:"clock,omitempty"` // its clock is wrong
 }
 
 // A Refusal is why a server has no link to its cloud.
@@ -65,6 +66,7 @@ func (n *Node) Status() Status {
 			s.State, s.Links = x.State.String(), len(x.Links)
 		}
 	}
+	s.Clock = n.clockOff()
 	if n.apart() {
 		s.Cloud, s.State, s.Members = stateApart, stateApart, 0
 		for _, u := range n.cloud.Unmet() {
@@ -95,27 +97,47 @@ func (n *Node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = "refused: " + r.Why.String() + " (" + r.Text + "), by " + r.By.String() + "; omegad status tells what to do\n"
 	}
+	if off := n.clockOff(); off != nil {
+		if text == "ok\n" {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			text = ""
+		}
+		text += "clock: " + off.Off().String() + " " + off.Direction() + "; omegad status tells what to do\n"
+	}
 	w.Write([]byte(text))
 }
 
+// refusedFor is how long a server is refused for reasons of the moment before that
+// is worth a warning: one that joins together with others asks again within seconds.
+const refusedFor = 10 * time.Second
+
 // A lamp logs when a server begins to be refused, or to be let in. It belongs to
 // one goroutine.
-type lamp struct{ last mesh.Refusal }
+type lamp struct {
+	last  mesh.Refusal // that was logged
+	since time.Time    // when the refusals began; zero: there are none
+}
 
 func (l *lamp) look(n *Node) {
-	now := mesh.RefusalNone
 	r := n.refused()
-	if r != nil {
-		now = r.Why
-	}
-	if now == l.last {
+	switch now := time.Now(); {
+	case r == nil:
+		l.since = time.Time{}
+		if l.last != mesh.RefusalNone {
+			n.log.Info("the cloud takes this server now")
+		}
+		l.last = mesh.RefusalNone
+		return
+	case l.since.IsZero() && passing(r.Why):
+		l.since = now
+		return
+	case r.Why == l.last, passing(r.Why) && now.Sub(l.since) < refusedFor:
 		return
 	}
-	l.last = now
-	if r == nil {
-		n.log.Info("the cloud takes this server now")
-		return
-	}
+	l.last = r.Why
 	n.log.Warn("the cloud refuses this server: it is no member and takes no new accounts; omegad status tells what to do",
 		"why", r.Why, "text", r.Text, "by", r.By, "again", r.Again)
 }
+
+// passing reports whether a refusal may be over in seconds.
+func passing(why mesh.Refusal) bool { return why == mesh.RefusalBusy || why == mesh.RefusalLinks }

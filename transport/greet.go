@@ -172,10 +172,26 @@ func (g *greeting) sendCert(ctx context.Context) error {
 func (g *greeting) explain(err error) error {
 	ahead := g.cfg.Clock().Sub(g.hello.time)
 	if errors.Is(err, errRefused) && ahead.Abs() > omega.ClockTolerance {
-		return fmt.Errorf("%w (this clock and the server's differ by %v)", err, ahead.Abs().Round(time.Second))
+		return &ClockError{Server: g.hello.server, Ahead: ahead, err: err}
 	}
 	return err
 }
+
+// A ClockError is a refusal (CodeAuth) by a server whose clock differs from this
+// one by more than honest ones do, which is what it may be for.
+type ClockError struct {
+	Server omega.Fingerprint
+	Ahead  time.Duration // this clock minus the server's
+	err    error
+}
+
+// Error says by how much the clocks differ.
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("%v (this clock and the server's differ by %v)", e.err, e.Ahead.Abs().Round(time.Second))
+}
+
+// Unwrap returns the refusal.
+func (e *ClockError) Unwrap() error { return e.err }
 
 // finish reads the server's answer to what the transcript ends with and, if it
 // is a Welcome, checks that it comes from who could open our secret.

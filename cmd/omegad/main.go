@@ -168,7 +168,7 @@ func (c *devCmd) ready(w io.Writer, dev *node.Dev, log *slog.Logger) {
 		}{true, dev.Servers()})
 	} else {
 		for _, s := range dev.Servers() {
-			if _, err = fmt.Fprintf(w, "%s\n  client  %s\n  http    %s\n  metrics http://%s/metrics\n", s.Name, s.Client, s.HTTP, s.Admin); err != nil {
+			if _, err = fmt.Fprintf(w, "%s\n  client  %s\n  server  %s\n  http    %s\n  metrics http://%s/metrics\n", s.Name, s.Client, s.Server, s.HTTP, s.Admin); err != nil {
 				break
 			}
 		}

@@ -16,8 +16,8 @@ type statusCmd struct {
 	JSON bool `name:"json" help:"${help_json_line}"`
 }
 
-// Run shows how a running server stands. One that is refused, or that cannot meet
-// its cloud, is exit code 1.
+// Run shows how a running server stands. One that is refused, that cannot meet
+// its cloud, or whose clock is wrong, is exit code 1.
 func (c *statusCmd) Run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
 	defer cancel()
@@ -37,6 +37,9 @@ func (c *statusCmd) Run(ctx context.Context) error {
 	}
 	if r := s.Refused; r != nil && err == nil {
 		return &i18n.Error{Text: i18n.T("why.refused", r.By, i18n.T("refusal."+r.Reason).In(lang), harmless(r.Text), i18n.T("refused."+r.Reason, r.By).In(lang))}
+	}
+	if s.Clock != nil && err == nil {
+		return &i18n.Error{Text: i18n.T("why.clock."+s.Clock.Direction(), s.Clock.Off(), s.Clock.Servers)}
 	}
 	if len(s.Unmet) > 0 && err == nil {
 		return &i18n.Error{Text: i18n.T("why.apart", entryLines(s.Unmet, lang))}

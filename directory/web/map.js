@@ -107,10 +107,20 @@
 		g.lineWidth = 4;
 		g.strokeStyle = colours.card;
 		g.fillStyle = colours.ink;
+		// A name stands below its server, or above where the picture ends or another
+		// name or server stands there.
+		const dot = r / pixel;
+		const taken = at.map(([x, y]) => [x / pixel - dot, y / pixel - dot, x / pixel + dot, y / pixel + dot]);
+		const crowded = (b, i) => taken.some((t, j) => j !== i && b[0] < t[2] && t[0] < b[2] && b[1] < t[3] && t[1] < b[3]);
 		cloud.servers.forEach((s, i) => {
-			const x = at[i][0] / pixel, below = at[i][1] < 1 / cloud.aspect - margin - 0.02;
-			const y = at[i][1] / pixel + (below ? r / pixel + 17 : -r / pixel - 8);
+			const x = at[i][0] / pixel, middle = at[i][1] / pixel;
 			const name = s.name || s.fingerprint.slice(0, 8);
+			const half = g.measureText(name).width / 2;
+			const box = (y) => [x - half, y - 12, x + half, y + 4];
+			const below = middle + dot + 17, above = middle - dot - 8;
+			const fits = at[i][1] < 1 / cloud.aspect - margin - 0.02;
+			const y = fits && (!crowded(box(below), i) || crowded(box(above), i)) ? below : above;
+			taken.push(box(y));
 			g.strokeText(name, x, y);
 			g.fillText(name, x, y);
 		});

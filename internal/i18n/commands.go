@@ -53,7 +53,7 @@ var commands = map[string]entry{
 	"next.fallback":       {"請換一部伺服器，或請營運者設定 fallback.servers", "choose another server, or ask its operator to set fallback.servers"},
 	"why.undecided":       {"應該認識 {0} 的伺服器沒有全部回應，還不能確定有沒有這個帳號", "not all servers that would know {0} answer now, so nobody can say yet whether there is such an account"},
 	"why.nopublickey":     {"雲端與公開金鑰伺服器上都沒有 {0}", "neither the cloud nor the public key servers know {0}"},
-	"why.publicsilent":    {"雲端上沒有 {0}，公開金鑰伺服器目前答不出來", "the cloud does not know {0}, and the public key servers could not say now"},
+	"why.publicsilent":    {"雲端上沒有 {0}，公開金鑰伺服器目前答不出來（{1}）", "the cloud does not know {0}, and public key servers could not say now ({1})"},
 	"listed.on":           {"知道你完整指紋的人，查得到你連在哪部伺服器。", "Whoever knows your full fingerprint can look up which server you are on."},
 	"listed.off":          {"沒有人查得到你連在哪部伺服器。", "Nobody can look up which server you are on."},
 	"homes.auto":          {"由程式挑選：", "chosen by the program:"},

@@ -40,7 +40,7 @@ var daemon = map[string]entry{
 	"omegad.help.vouch":           {"為想加入的伺服器的金鑰作保。", "Certify the key of a server that wants to join."},
 	"omegad.help.vouch_config":    {"作保的伺服器的設定檔。", "Configuration file of the server that vouches."},
 	"omegad.help.vouch_cert":      {"想加入的伺服器的 certificate.pgp。", "certificate.pgp of the server that wants to join."},
-	"omegad.help.backup":          {"備份一部伺服器，執行中也可以：信件、金鑰、設定檔。", "Back up a server, running or not: mail, keys, configuration."},
+	"omegad.help.backup":          {"備份一部伺服器，執行中也可以：信件、金鑰、設定檔；不含圖片與檔案。", "Back up a server, running or not: mail, keys, configuration; not pictures and files."},
 	"omegad.help.backup_dir":      {"備份要放的目錄，必須不存在或是空的；裡面有伺服器的私密金鑰。", "Where the backup goes: missing or empty. It holds the server's secret keys."},
 	"omegad.help.backup_config":   {"伺服器的設定檔。", "Configuration file of the server."},
 	"omegad.help.restore":         {"從備份還原一部伺服器，並讓所有裝置重新比對信件。", "Restore a server from a backup, and have all devices list their mail again."},
@@ -81,7 +81,7 @@ var daemon = map[string]entry{
 
 	"why.backup":       {"無法備份：{0}", "cannot back up: {0}"},
 	"why.restore":      {"無法還原：{0}", "cannot restore: {0}"},
-	"backup.done":      {"伺服器 {0} 已備份到 {1}（{2} 的狀態）；裡面有私密金鑰，請妥善保管", "server {0} is backed up to {1}, as of {2}; it holds secret keys, keep it safe"},
+	"backup.done":      {"伺服器 {0} 已備份到 {1}（{2} 的狀態）；裡面有私密金鑰，請妥善保管。不含圖片與檔案（media 目錄），需要時請另外複製", "server {0} is backed up to {1}, as of {2}; it holds secret keys, keep it safe. Pictures and files (directory media) are left out: copy them by other means if they matter"},
 	"restore.done":     {"伺服器 {0} 已還原到 {1}（{2} 的狀態）；現在可以啟動了", "server {0} is restored to {1}, as of {2}; it can be started now"},
 	"backup.is":        {"這個目錄是備份，或還原到一半：請用 omegad restore（{0}）", "the directory is a backup, or was not restored to the end: use omegad restore ({0})"},
 	"backup.none":      {"這個目錄不是完整的備份（{0}）", "the directory is no complete backup ({0})"},

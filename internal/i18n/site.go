@@ -173,6 +173,8 @@ var site = map[string]entry{
 	"site.server.unknown.hint": {"雲端裡沒有 {0}。也許它離開了，或指紋不完整。", "The cloud has no {0}. It may have left, or the fingerprint is not complete."},
 	"site.yes":                 {"是", "yes"},
 
+	"issue.clock":        {"時鐘和其他伺服器差了 {0}", "Its clock is {0} off"},
+	"issue.clock.do":     {"請用 NTP 校時：timedatectl set-ntp true。校正前，裝置和其他伺服器可能無法連線。", "Set it by NTP: timedatectl set-ntp true. Until then devices and other servers may not be able to connect."},
 	"issue.lost":         {"沒有路徑可達", "No way leads to it"},
 	"issue.lost.do":      {"確認 omegad 正在執行、網路正常，防火牆放行 {0}。", "See that omegad runs, the network works, and the firewall lets {0} through."},
 	"issue.blocked":      {"其他伺服器連不上它的用戶端位址", "Others cannot reach its address for clients"},

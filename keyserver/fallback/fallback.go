@@ -11,7 +11,9 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,7 +76,8 @@ func New(cfg Config) (*Finder, error) {
 //	CodeBadRequest   fp is not that of a version 4 key
 //	CodeNotFound     none of the servers has it, or none that can be used
 //	CodeRateLimited  the account, or everybody together, asked too often
-//	CodeUnavailable  not all of them answered, and those that did have none
+//	CodeUnavailable  not all of them answered, and those that did have none; the
+//	                 text names those that did not, and why
 func (f *Finder) Find(ctx context.Context, account, fp omega.Fingerprint) (host string, key *pgp.Stranger, err error) {
 	if fp.Version() != 4 {
 		return "", nil, omega.Errorf(omega.CodeBadRequest, "public key servers are asked for version 4 fingerprints only")
@@ -95,7 +98,7 @@ func (f *Finder) Find(ctx context.Context, account, fp omega.Fingerprint) (host 
 
 // ask goes from server to server until one has the key.
 func (f *Finder) ask(ctx context.Context, fp omega.Fingerprint) (host string, key *pgp.Stranger, err error) {
-	silent := 0
+	var silent []string
 	for _, s := range f.servers {
 		key, err := f.askOne(ctx, s, fp)
 		if err == nil {
@@ -103,11 +106,11 @@ func (f *Finder) ask(ctx context.Context, fp omega.Fingerprint) (host string, ke
 		}
 		if !errors.Is(err, errNone) {
 			f.cfg.Logger.InfoContext(ctx, "public key server did not help", "host", s.host, "err", err)
-			silent++
+			silent = append(silent, fmt.Sprintf("%s: %v", s.host, err))
 		}
 	}
-	if silent > 0 {
-		return "", nil, omega.Errorf(omega.CodeUnavailable, "%d of %d public key servers gave no answer that can be used", silent, len(f.servers))
+	if len(silent) > 0 {
+		return "", nil, omega.Errorf(omega.CodeUnavailable, "%s", strings.Join(silent, "; "))
 	}
 	f.miss(fp)
 	return "", nil, errNowhere

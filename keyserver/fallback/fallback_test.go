@@ -170,6 +170,9 @@ func TestAnswers(t *testing.T) {
 			if code(err) != tt.want || (err == nil) != (tt.want == omega.CodeOK) {
 				t.Errorf("%v, want %v", err, tt.want)
 			}
+			if tt.want == omega.CodeUnavailable && !strings.Contains(err.Error(), p.host+": ") {
+				t.Errorf("%v: does not name %s", err, p.host)
+			}
 		})
 	}
 	if n := len(elsewhere.asked()); n != 0 {
