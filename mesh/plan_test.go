@@ -74,7 +74,7 @@ func TestMembersAskFormerNeighbours(t *testing.T) {
 		in.Former = append(in.Former, Link{v.Graph.nodes[5*i+1], time.Duration(100-i) * time.Millisecond})
 	}
 	in.Former = append(in.Former, Link{fp("gone"), time.Millisecond})
-	in.Links = []omega.Fingerprint{v.Graph.nodes[0], in.Former[9].Peer}
+	in.Links = []omega.Fingerprint{v.Graph.nodes[2], in.Former[9].Peer}
 	refused := in.Former[7].Peer
 	in.Skip = func(f omega.Fingerprint) bool { return f == refused }
 	var got []omega.Fingerprint
