@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega/mesh"
@@ -32,9 +33,7 @@ func (o *owner) announce() {
 	a := o.facts
 	a.Certificate = o.cfg.Identity.Certificate.Hash()
 	a.Links = o.announcedLinks()
-	if len(a.Links) >= mesh.TargetLinks {
-		o.former = a.Links
-	}
+	o.remember(a.Links)
 	before, _ := o.db.Get(o.self)
 	rec, err := o.db.Originate(o.now, a, o.sign)
 	if err != nil {
@@ -46,6 +45,17 @@ func (o *owner) announce() {
 	}
 	o.stats.announced.Add(1)
 	o.flood(rec, before, nil)
+}
+
+// remember keeps links to look for when all are lost. While it looks for former
+// ones others take no place of theirs.
+func (o *owner) remember(links []mesh.Link) {
+	lacks := func(l mesh.Link) bool {
+		return !slices.ContainsFunc(links, func(have mesh.Link) bool { return have.Peer == l.Peer })
+	}
+	if len(links) >= mesh.TargetLinks && (!o.now.Before(o.regains) || !slices.ContainsFunc(o.former, lacks)) {
+		o.former = links
+	}
 }
 
 func (o *owner) announcedLinks() []mesh.Link {

@@ -1,6 +1,8 @@
 package cloud
 
 import (
+	"bytes"
+	"fmt"
 	"time"
 
 	"github.com/omega-im/omega/mesh"
@@ -95,10 +97,46 @@ func (o *owner) heardRequest(l *link, buckets []byte) {
 		return
 	}
 	l.exchange.active = o.now
+	o.sendRecords(l, records)
+	o.sendDigest(l)
+}
+
+// sendRecords sends announcements with their certificates, compressed if the peer
+// takes that, and no more than there is room for: the digest shows what is missing.
+func (o *owner) sendRecords(l *link, records []*mesh.Record) {
+	var batch wire.Batch
 	for _, rec := range records {
-		if !o.sendRecord(l, rec) {
-			break // the queue is full; the digest shows what is missing
+		if cert := o.certs.get(rec.Server); l.batches && cert != nil {
+			if !batch.Room(len(cert.Bytes()), len(rec.Bytes)) && !sendBatch(l, &batch) {
+				return
+			}
+			batch.Add(wire.TypeServerCert, cert.Bytes())
+			batch.Add(wire.TypeLSA, rec.Bytes)
+		} else if !o.sendRecord(l, rec) {
+			return
 		}
 	}
-	o.sendDigest(l)
+	if batch.Len() > 0 {
+		sendBatch(l, &batch)
+	}
+}
+
+// sendBatch sends and empties a batch. It reports whether there was room for it.
+func sendBatch(l *link, batch *wire.Batch) bool {
+	return l.conn.SendFrame(wire.TypeLSBatch, 0, batch.AppendTo(nil)) == nil
+}
+
+// batch has the owner deal with what came compressed as if it had come alone.
+func (c *Cloud) batch(l *link, body []byte) error {
+	frames, err := wire.DecodeBatch(body)
+	if err != nil {
+		return fmt.Errorf("from server %v: %w", l.peer, err)
+	}
+	for _, f := range frames {
+		t, body := f.Type, bytes.Clone(f.Body) // what is kept of it keeps no more than that
+		if !c.do(func(o *owner) { o.control(l, t, body) }) {
+			return ErrStopped
+		}
+	}
+	return nil
 }

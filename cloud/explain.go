@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
@@ -195,19 +196,34 @@ func (x *explainer) fetch(ctx context.Context, v *visit) error {
 		if err := v.conn.SendFrame(wire.TypeLSRequest, 0, ask[:]); err != nil {
 			return err
 		}
-		err := v.until(ctx, func(f wire.Frame) bool {
+		record := func(f wire.Frame) {
 			switch f.Type {
 			case wire.TypeServerCert:
 				cert = bytes.Clone(f.Body)
 			case wire.TypeLSA:
-				x.take(f.Body, cert)
+				x.take(bytes.Clone(f.Body), cert)
 				cert = nil
+			}
+		}
+		var damaged error // what a batch is
+		err := v.until(ctx, func(f wire.Frame) bool {
+			switch f.Type {
+			case wire.TypeServerCert, wire.TypeLSA:
+				record(f)
+			case wire.TypeLSBatch:
+				var frames []wire.Frame
+				if frames, damaged = wire.DecodeBatch(f.Body); damaged != nil {
+					return true
+				}
+				for _, f := range frames {
+					record(f)
+				}
 			case wire.TypeEvidence:
 				x.db.ApplyEvidence(x.cfg.Clock(), f.Body) // what does not verify is left out
 			}
 			return f.Type == wire.TypeLSDigest
 		})
-		if err != nil {
+		if err = cmp.Or(err, damaged); err != nil {
 			return err
 		}
 	}

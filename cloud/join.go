@@ -157,6 +157,7 @@ func (o *owner) joining() bool {
 // planJoin takes the next step of a server without links.
 func (o *owner) planJoin() {
 	o.takeOffers()
+	o.regains = o.now.Add(mesh.FormerTime)
 	entry := o.entry()
 	in := mesh.JoinInput{
 		Applicant: mesh.Applicant{Server: o.self, Operator: o.facts.Operator, Site: o.facts.Site},

@@ -59,6 +59,7 @@ type link struct {
 	bad      int       // announcements that did not verify
 	cert     []byte    // the certificate that came last, for the next announcement
 	exchange exchange
+	batches  bool // the peer takes TypeLSBatch
 }
 
 func newLink(conn Conn, dialled bool) *link {
@@ -103,6 +104,8 @@ func (c *Cloud) read(ctx context.Context, l *link) error {
 			if !c.do(func(o *owner) { o.control(l, t, body) }) {
 				return ErrStopped
 			}
+		case wire.TypeLSBatch:
+			err = c.batch(l, f.Body)
 		default:
 			c.stats.unknown.Add(1) // a later version's; not an error
 		}
@@ -126,16 +129,18 @@ func (l *link) now(c *Cloud) int64 {
 // nanoseconds on a clock of the sender's own, and an octet of flags. Its
 // answer is the same octets. (spec/cloud.md, CLOUD-6)
 const (
-	helloSize = 9
-	helloLink = 1 << 0 // the sender counts this connection as a link of the mesh
+	helloSize  = 9
+	helloLink  = 1 << 0 // the sender counts this connection as a link of the mesh
+	helloBatch = 1 << 1 // the sender takes TypeLSBatch (CLOUD-51)
 )
 
 func appendHello(b []byte, stamp time.Duration, mine bool) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(stamp))
+	word := byte(helloBatch)
 	if mine {
-		return append(b, helloLink)
+		word |= helloLink
 	}
-	return append(b, 0)
+	return append(b, word)
 }
 
 // hello answers at once, so that the answer's time is the network's alone.
@@ -145,7 +150,11 @@ func (c *Cloud) hello(l *link, body []byte) error {
 	}
 	if word := body[8]; word != l.lastWord {
 		l.lastWord = word
-		if !c.do(func(o *owner) { o.heardHello(l, word&helloLink != 0) }) {
+		hear := func(o *owner) {
+			l.batches = word&helloBatch != 0
+			o.heardHello(l, word&helloLink != 0)
+		}
+		if !c.do(hear) {
 			return ErrStopped
 		}
 	}

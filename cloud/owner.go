@@ -37,6 +37,7 @@ type owner struct {
 	look       survey      // of a member that looks for a nearer way
 	lookAt     time.Time   // when it looks next; zero: not decided
 	former     []mesh.Link // of its last announcement that had enough of them, and of the one on the disk
+	regains    time.Time   // until when it looks for those (spec/cloud.md, CLOUD-50)
 	gaveUp     time.Time   // when it looked last whether there is a link too many
 	dialling   int         // dials under way
 	attached   int         // connections
@@ -70,6 +71,7 @@ func newOwner(ctx context.Context, c *Cloud, rng *rand.Rand) *owner {
 		facts:      c.cfg.Announcement,
 		allowance:  mesh.AnnounceBurst,
 	}
+	o.regains = o.now.Add(mesh.FormerTime)
 	o.facts.Links = nil
 	for _, a := range c.cfg.Bootstrap {
 		o.bootstrap = append(o.bootstrap, &bootstrap{addr: a})
@@ -277,7 +279,11 @@ func (o *owner) plan() {
 }
 
 func (o *owner) planInput() mesh.PlanInput {
-	return mesh.PlanInput{Links: o.linked(), RTT: o.measured, Skip: o.skip, Block: o.block, Quiet: o.now.Sub(o.dbChanged)}
+	in := mesh.PlanInput{Links: o.linked(), RTT: o.measured, Skip: o.skip, Block: o.block, Quiet: o.now.Sub(o.dbChanged)}
+	if o.now.Before(o.regains) {
+		in.Former = o.former
+	}
+	return in
 }
 
 // linked are the servers that count as linked for planning: up, or being made.

@@ -54,37 +54,98 @@ func (nd *node) saved() []byte {
 	return nd.disk
 }
 
-// A server that restarts has the links that it had, and measured nobody for that.
-// (spec/cloud.md, CLOUD-45)
+// A server that restarts has the links that it had, as many as it may have in all,
+// and measured nobody for that: also when others look for it before it looks for
+// them, and when some of them are busy at first. (spec/cloud.md, CLOUD-45, CLOUD-50)
 func TestFormerNeighbours(t *testing.T) {
-	inBubble(t, func(t *testing.T, n *testNet) {
-		nodes := n.cloudOf(24, nil)
-		back := nodes[23]
-		var former []mesh.Link
-		n.await("its links are saved", 5*time.Minute, func() bool {
-			parts, _ := decodeState(back.saved())
-			if len(parts) > 0 {
-				former = mesh.FormerLinks(parts[0], back.id.Account())
-			}
-			return len(former) >= mesh.TargetLinks && int64(len(former)) == back.Stats().Links
-		})
-		back.stop()
-		n.await("the rest mends", time.Minute, func() bool { return n.agree(nodes[:23]) })
-		back.edit = func(cfg *Config) {
-			cfg.Probe = func(context.Context, transport.Address) (time.Duration, error) {
-				t.Error("it measures")
-				return 0, errors.New("nobody there")
-			}
-		}
-		back.start()
-		took := n.await("it has its links again", time.Minute, func() bool {
-			return !slices.ContainsFunc(nodes, func(nd *node) bool {
-				was := slices.ContainsFunc(former, func(l mesh.Link) bool { return l.Peer == nd.id.Account() })
-				return was && !n.linked(back, nd)
+	for _, row := range []struct {
+		name   string
+		before func(o *owner) // at a former neighbour, when the server starts
+		meets  bool           // somebody else makes a link with it first
+		within time.Duration
+	}{
+		{"undisturbed", nil, false, 5 * time.Second},
+		{"somebody else is first", nil, true, 20 * time.Second},
+		{"two are busy", func(o *owner) { o.accepts = slices.Repeat([]time.Time{o.now}, maxAccepts) }, false, time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, n *testNet) {
+				nodes := n.cloudOf(24, nil)
+				back := nodes[23]
+				former := n.restOf(back, nodes[:23])
+				back.edit = func(cfg *Config) {
+					cfg.Probe = func(context.Context, transport.Address) (time.Duration, error) {
+						if row.before == nil {
+							t.Error("it measures")
+						}
+						return 0, errors.New("nobody there")
+					}
+				}
+				if row.before != nil {
+					for _, nd := range former[:2] {
+						nd.do(row.before)
+					}
+				}
+				if row.meets {
+					n.meet(nodes, former, back)
+				} else {
+					back.start()
+				}
+				linked := func(nd *node) bool { return n.linked(back, nd) }
+				of := func(nodes []*node) int {
+					return len(slices.DeleteFunc(slices.Clone(nodes), func(nd *node) bool { return !linked(nd) }))
+				}
+				took := n.await("it has its links again", row.within, func() bool {
+					return of(former) == len(former) || of(nodes) >= mesh.SurplusLinks
+				})
+				t.Logf("%d of %d links and %d others, back after %v", of(former), len(former), of(nodes)-of(former), took)
+				if of(former) < mesh.TargetLinks-1 {
+					t.Error("it has others instead")
+				}
 			})
 		})
-		t.Logf("%d links, back after %v", len(former), took)
+	}
+}
+
+// restOf stops a server whose links are saved, and waits for the rest to mend. It
+// returns those that it had links to.
+func (n *testNet) restOf(back *node, rest []*node) (former []*node) {
+	n.t.Helper()
+	n.await("its links are saved", 5*time.Minute, func() bool {
+		former = former[:0]
+		parts, _ := decodeState(back.saved())
+		if len(parts) == 0 {
+			return false
+		}
+		for _, l := range mesh.FormerLinks(parts[0], back.id.Account()) {
+			k := slices.IndexFunc(rest, func(nd *node) bool { return nd.id.Account() == l.Peer })
+			former = append(former, rest[k])
+		}
+		return len(former) >= mesh.TargetLinks && int64(len(former)) == back.Stats().Links
 	})
+	back.stop()
+	n.await("the rest mends", time.Minute, func() bool { return n.agree(rest) })
+	return former
+}
+
+// meet has a server that was no neighbour make a link with one that starts, before
+// that has met anybody else.
+func (n *testNet) meet(nodes, former []*node, back *node) {
+	n.t.Helper()
+	k := slices.IndexFunc(nodes, func(nd *node) bool { return nd != back && !slices.Contains(former, nd) })
+	others := slices.DeleteFunc(slices.Clone(nodes), func(nd *node) bool { return nd == back || nd == nodes[k] })
+	refuse := func(on bool) {
+		for _, nd := range others {
+			n.set(n.refuse, back, nd, on)
+		}
+	}
+	refuse(true)
+	back.start()
+	n.await("somebody else has a link", time.Minute, func() bool {
+		nodes[k].do(func(o *owner) { o.wantLink(back.id.Account(), mesh.ReasonReunion) }) // it may rest
+		return back.Stats().Links > 0
+	})
+	refuse(false)
 }
 
 // A whole cloud that was stopped comes back by itself, whatever the order and

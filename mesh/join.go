@@ -370,13 +370,17 @@ func (j *joiner) chooseFormer() {
 
 // former are those of the pool that there were links to, the nearest first.
 func (j *joiner) former() (out []int32) {
-	links := slices.SortedFunc(slices.Values(j.in.Former), func(x, y Link) int { return cmp.Compare(x.RTT, y.RTT) })
-	for _, l := range links {
+	for _, l := range byDistance(j.in.Former) {
 		if i, known := j.Graph.index[l.Peer]; known && slices.Contains(j.pool, i) {
 			out = append(out, i)
 		}
 	}
 	return out
+}
+
+// byDistance are links with the nearest first.
+func byDistance(links []Link) []Link {
+	return slices.SortedStableFunc(slices.Values(links), func(x, y Link) int { return cmp.Compare(x.RTT, y.RTT) })
 }
 
 // mend takes one server on either side of the first weak place.

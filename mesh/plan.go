@@ -34,11 +34,12 @@ const (
 	ReasonReunion                // a part of the cloud was lost from sight
 	ReasonJoin                   // this server is no member yet
 	ReasonNear                   // it makes a way shorter
+	ReasonFormer                 // there was one before this server started, or lost all
 )
 
 // String returns a word for logs.
 func (r Reason) String() string {
-	words := [...]string{"degree", "operator", "repair", "reunion", "join", "near"}
+	words := [...]string{"degree", "operator", "repair", "reunion", "join", "near", "former"}
 	if int(r) >= len(words) {
 		return "unknown"
 	}
@@ -68,6 +69,10 @@ type PlanInput struct {
 	// gets easily. Nil, or 0: none, or not known. It is called for every server.
 	Block func(omega.Fingerprint) uint64
 
+	// Former are links that this server had before it started or lost all, while
+	// it looks for them; nil: it does not. (spec/cloud.md, CLOUD-50)
+	Former []Link
+
 	// Quiet is how long the database has not changed. Repairs take turns by
 	// it.
 	Quiet time.Duration
@@ -79,6 +84,7 @@ type PlanInput struct {
 // not overlap. (spec/cloud.md, CLOUD-5)
 func (v *View) Plan(in PlanInput, rng *rand.Rand) []Want {
 	p := newPlanner(v, in, rng)
+	p.planFormer()
 	p.planDegree()
 	p.planOperators()
 	p.planRepair()
@@ -246,6 +252,27 @@ func (p *planner) crowded() bool { return len(p.linked)-1 >= LinkCap }
 
 // degree is how many links a server announces.
 func (p *planner) degree(i int32) int { return int(p.traits().links[i]) }
+
+// FormerTime is for how long a server that started, or lost all links, looks for
+// those that it had. Who was busy is not by then, and who is full stays so.
+const FormerTime = 10 * time.Minute
+
+// planFormer asks those again that there were links to, the nearest first, for as
+// many links in all as a newcomer with them would have: what was measured and
+// chosen once is kept also where somebody else was the first to make a link, and
+// by who said no at first. (spec/cloud.md, CLOUD-50)
+func (p *planner) planFormer() {
+	if len(p.in.Former) == 0 || len(p.linked) > SurplusLinks || p.upheaval() {
+		return
+	}
+	p.pools()
+	for _, l := range byDistance(p.in.Former) {
+		i, known := p.Graph.index[l.Peer]
+		if known && slices.Contains(p.near, i) && p.degree(i) < LinkCap && len(p.linked) <= SurplusLinks {
+			p.want(l.Peer, ReasonFormer)
+		}
+	}
+}
 
 // planDegree fills up to the target: the nearest up to two, the rest random.
 func (p *planner) planDegree() {

@@ -63,3 +63,32 @@ func TestNearLinksAreReplacedByNearOnes(t *testing.T) {
 		t.Errorf("who has its near links looks for one of %d far ones", far)
 	}
 }
+
+// A member asks its former neighbours that are in reach and have room, the nearest
+// first and up to eight links in all, before anybody else. (spec/cloud.md, CLOUD-50)
+func TestMembersAskFormerNeighbours(t *testing.T) {
+	db := memberDB(meshGraph(seeded(5), 60, 6))
+	v := db.View(t0, new(Standing))
+	var in PlanInput
+	for i := range 10 {
+		in.Former = append(in.Former, Link{v.Graph.nodes[5*i+1], time.Duration(100-i) * time.Millisecond})
+	}
+	in.Former = append(in.Former, Link{fp("gone"), time.Millisecond})
+	in.Links = []omega.Fingerprint{v.Graph.nodes[2], in.Former[9].Peer}
+	refused := in.Former[7].Peer
+	in.Skip = func(f omega.Fingerprint) bool { return f == refused }
+	var got []omega.Fingerprint
+	for _, w := range v.Plan(in, seeded(1)) {
+		if w.Reason != ReasonFormer {
+			t.Errorf("%v is wanted for %v", nameOf(w.Peer), w.Reason)
+		}
+		got = append(got, w.Peer)
+	}
+	var want []omega.Fingerprint
+	for _, i := range []int{8, 6, 5, 4, 3, 2} {
+		want = append(want, in.Former[i].Peer)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("asks %v, want %v", got, want)
+	}
+}

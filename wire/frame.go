@@ -112,6 +112,8 @@ const (
 	TypeCircuitOffer  Type = 85 // 16 handle | fp asking server
 	TypeCircuitAnswer Type = 86 // u64 nonce | u8 code | 16 handle
 
+	TypeLSBatch Type = 87 // announcements and certificates, compressed: Batch; on links, as 64–79 (spec/cloud.md, CLOUD-51)
+
 	TypeBlobClaim  Type = 91 // C→P→H BlobClaim: keep this blob; opens its upload (spec/media.md, MEDIA-3); this and the four below travel as 16–54 do
 	TypeBlobAppend Type = 92 // C→P→H BlobAppend: octets of an upload
 	TypeBlobState  Type = 93 // H→P→C BlobState: answer to both

@@ -74,7 +74,7 @@ func (w *world) comeBack(i int32) {
 	s.born, s.planned, s.announced, s.allowance = w.now, 0, 0, mesh.AnnounceBurst
 	s.ready = 0
 	if a, err := mesh.Decode(s.own.octets); err == nil {
-		s.former = a.Links
+		s.former, s.regains = a.Links, w.now+mesh.FormerTime
 	}
 	w.lookLater(i)
 	w.beginJoin(i)

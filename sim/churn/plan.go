@@ -62,7 +62,7 @@ func (w *world) plan(i int32, quiet time.Duration) []int32 {
 func (w *world) planInput(i int32, quiet time.Duration) mesh.PlanInput {
 	s := &w.servers[i]
 	return mesh.PlanInput{
-		Links: w.linked(i), Quiet: quiet,
+		Links: w.linked(i), Quiet: quiet, Former: s.lacks(w.now),
 		Skip: skip(w.skipped(i)),
 		RTT: func(fp omega.Fingerprint) (time.Duration, bool) {
 			if len(s.past) == 0 {
@@ -117,6 +117,14 @@ func (w *world) needs(i int32) bool {
 		return true
 	}
 	return w.operatorsOf(i) < 3 && len(w.servers[i].links) < mesh.LinkCap
+}
+
+// lacks are links that a server had before it ended, while it looks for them.
+func (s *server) lacks(now time.Duration) []mesh.Link {
+	if now >= s.regains {
+		return nil
+	}
+	return s.former
 }
 
 func (w *world) operatorsOf(i int32) int {

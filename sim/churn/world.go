@@ -54,6 +54,7 @@ type server struct {
 	loss      bool    // the next one tells of a link that was lost
 
 	former   []mesh.Link             // when it ended last
+	regains  time.Duration           // until when it looks for those
 	join     *joining                // while it looks for its first links
 	accepts  []time.Duration         // of offers within acceptWindow
 	promised map[int32]time.Duration // offers that were not taken yet, and until when they stand
