@@ -118,8 +118,8 @@ func (c *Client) settleGroup(tx *history.Tx, l *groupLog, in *opsIn) error {
 		c.missing.notify()
 		return tx.WantOperations(id, in.from, c.cfg.now())
 	}
-	if !missing {
-		return tx.HaveOperations(id)
+	if !missing && len(in.heads) > 0 {
+		return tx.HaveOperations(id, in.from)
 	}
 	return nil
 }

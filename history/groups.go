@@ -147,9 +147,10 @@ func (tx *Tx) WantOperations(group chat.Hash, account omega.Fingerprint, at time
 
 const maxGroupWants = 4096
 
-// HaveOperations notes that nothing of a group is missing.
-func (tx *Tx) HaveOperations(group chat.Hash) error {
-	_, err := tx.exec("want no group operations", `DELETE FROM group_want WHERE grp = ?`, group[:])
+// HaveOperations notes that nothing is missing of what an account knows of a group;
+// another one may know more.
+func (tx *Tx) HaveOperations(group chat.Hash, account omega.Fingerprint) error {
+	_, err := tx.exec("want no group operations", `DELETE FROM group_want WHERE grp = ? AND account = ?`, group[:], address(account))
 	return err
 }
 

@@ -64,13 +64,13 @@ func TestGroups(t *testing.T) {
 		return nil
 	})
 	db.update(t, func(tx *Tx) error {
-		return errors.Join(tx.HaveOperations(id), tx.RemoveGroupRequest(id, bob), tx.PutGroup(&Group{ID: id}))
+		return errors.Join(tx.WantOperations(id, bob, at), tx.HaveOperations(id, ann), tx.RemoveGroupRequest(id, bob), tx.PutGroup(&Group{ID: id}))
 	})
 	db.view(t, func(tx *Tx) error {
 		want, _ := tx.WantedOperations(9)
 		asked, _ := tx.GroupRequests(id)
 		waiting, _ := tx.GroupsWaiting()
-		if len(want) != 1 || len(asked) != 0 || len(waiting) != 0 {
+		if len(want) != 2 || len(asked) != 0 || len(waiting) != 0 {
 			t.Errorf("%v %v %v", want, asked, waiting)
 		}
 		return nil

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
@@ -41,14 +40,7 @@ func newGroup(t *testing.T, name string, channel bool, all ...*device) clientrpc
 		d.join(t, g)
 	}
 	for _, d := range all {
-		next := time.Now().Add(10 * time.Second)
-		d.awaitGroup(t, g, "all are in it", func(got clientrpc.Group) bool {
-			if time.Now().After(next) { // what somebody says tells who missed something that it did
-				all[0].say(t, g, "who is here?")
-				next = time.Now().Add(10 * time.Second)
-			}
-			return got.Size == len(all) && !got.Waiting
-		})
+		d.awaitGroup(t, g, "all are in it", func(got clientrpc.Group) bool { return got.Size == len(all) && !got.Waiting })
 	}
 	return g
 }
