@@ -143,19 +143,24 @@ func (r *Receiver) takeGroupRecord(ctx context.Context, st Store, a *Arrival, k 
 
 // standing judges whether a message of a group counts. (spec/group.md, GROUP-15)
 func (r *Receiver) standing(ctx context.Context, a *Arrival, c *claim) (Standing, error) {
-	w := Writing{Group: c.group, Author: c.message.From, Kind: c.message.Content.Kind, Time: c.message.Time, Heard: a.heard()}
+	w := Writing{Group: c.group, Author: c.message.From, Kind: c.message.Content.Kind, Time: c.message.Time, Heard: a.heard(), Heads: c.heads()}
+	return a.Groups.Standing(ctx, w)
+}
+
+// heads are the operations of the group that a message rests on.
+func (c *claim) heads() []Hash {
 	switch g := c.message.Content.Group; {
 	case g != nil && len(g.Heads) > 0:
-		w.Heads = g.Heads
+		return g.Heads
 	case c.key != nil:
-		w.Heads = c.key.Group.Heads
+		return c.key.Group.Heads
 	}
-	return a.Groups.Standing(ctx, w)
+	return nil
 }
 
 // needGroup asks for operations that a message rests on.
 func needGroup(c *claim) *Result {
-	return &Result{Verdict: VerdictNeedGroup, Group: c.group, Account: c.message.From, Message: c.message, Locator: c.locator()}
+	return &Result{Verdict: VerdictNeedGroup, Group: c.group, Account: c.message.From, Message: c.message, Locator: c.locator(), Heads: c.heads()}
 }
 
 func (c *claim) locator() (l Locator) {

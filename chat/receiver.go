@@ -82,6 +82,7 @@ type Result struct {
 
 	GroupKey *GroupKey // VerdictGroupKey
 	Group    Hash      // VerdictNeedGroup
+	Heads    []Hash    // the same: operations that the message rests on
 
 	Reason error // VerdictRefused; VerdictNeedKey if there are keys, but none fits
 

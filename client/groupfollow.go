@@ -262,7 +262,9 @@ func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers
 		if m.From != c.acc.Fingerprint && !l.named(m.From) {
 			return nil
 		}
-		parts, heads = groupParts(l.Since(groupHeads(g.Heads))), l.heads()
+		if parts, heads = groupParts(l.Since(groupHeads(g.Heads))), l.heads(); len(parts) == 0 {
+			parts = [][][]byte{nil} // the heads say that there is no more
+		}
 		return nil
 	})
 	if err != nil {

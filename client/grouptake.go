@@ -95,7 +95,7 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 	}
 	in.ops = stay
 	if len(need) > 0 { // whatever happens until their certificates are here
-		if err := tx.WantOperations(in.group, in.from, c.cfg.now()); err != nil {
+		if err := tx.WantOperations(in.group, in.from, c.cfg.now(), nil); err != nil {
 			return placed, need, err
 		}
 	}
@@ -110,18 +110,25 @@ func opRefused(err error) bool {
 	return errors.Is(err, group.ErrStranger) || errors.Is(err, group.ErrForeign) || errors.Is(err, group.ErrFull) || errors.Is(err, group.ErrMalformed)
 }
 
-// settleGroup notes whether operations are missing, and has readers see the rest.
+// settleGroup notes which operations are missing, and which are not any more.
 func (c *Client) settleGroup(tx *history.Tx, l *groupLog, in *opsIn) error {
-	missing := len(l.Missing()) > 0 || slices.ContainsFunc(in.heads, func(h chat.Hash) bool { return !l.Has(group.Hash(h)) })
-	id := chat.Hash(l.ID())
-	if missing && len(in.ops) == 0 {
-		c.missing.notify()
-		return tx.WantOperations(id, in.from, c.cfg.now())
+	id, has := chat.Hash(l.ID()), func(h chat.Hash) bool { return l.Has(group.Hash(h)) }
+	lacks := slices.DeleteFunc(slices.Clone(in.heads), has)
+	knows := in.from
+	if len(in.heads) == 0 || len(lacks) > 0 {
+		knows = omega.Fingerprint{}
 	}
-	if !missing && len(in.heads) > 0 {
-		return tx.HaveOperations(id, in.from)
+	if err := tx.HaveOperations(id, knows, has); err != nil {
+		return err
 	}
-	return nil
+	for _, h := range l.Missing() {
+		lacks = append(lacks, chat.Hash(h))
+	}
+	if len(lacks) == 0 || len(in.ops) > 0 {
+		return nil
+	}
+	c.missing.notify()
+	return tx.WantOperations(id, in.from, c.cfg.now(), lacks)
 }
 
 // newGroup begins a group with its genesis.

@@ -366,7 +366,7 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	switch r.Verdict {
 	case chat.VerdictNeedGroup:
 		t.missing = true
-		if err = tx.WantOperations(r.Group, r.Account, a.Now); err == nil {
+		if err = tx.WantOperations(r.Group, r.Account, a.Now, r.Heads); err == nil {
 			err = parkFor(tx, a, r, sender)
 		}
 	case chat.VerdictGroupKey:

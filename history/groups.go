@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -134,10 +135,17 @@ func (tx *Tx) Operations(group chat.Hash) (out []Operation, err error) {
 	return out, err
 }
 
-// WantOperations notes that an account is to be asked for operations of a group.
-func (tx *Tx) WantOperations(group chat.Hash, account omega.Fingerprint, at time.Time) error {
-	_, err := tx.exec("want group operations", `INSERT INTO group_want (grp, account, since) VALUES (?, ?, ?) ON CONFLICT (grp, account) DO NOTHING`,
-		group[:], address(account), millis(at))
+// WantOperations notes that an account is to be asked for operations of a group:
+// for those that it lacks, as far as they are known by their hashes.
+func (tx *Tx) WantOperations(group chat.Hash, account omega.Fingerprint, at time.Time, lacks []chat.Hash) error {
+	var earlier []byte
+	err := tx.row("want group operations", `SELECT lacks FROM group_want WHERE grp = ? AND account = ?`, []any{group[:], address(account)}, &earlier)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	_, err = tx.exec("want group operations", `INSERT INTO group_want (grp, account, since, lacks) VALUES (?, ?, ?, ?)
+		ON CONFLICT (grp, account) DO UPDATE SET lacks = excluded.lacks`,
+		group[:], address(account), millis(at), blob(joinHashes(lacks, earlier)))
 	if err != nil {
 		return err
 	}
@@ -145,13 +153,53 @@ func (tx *Tx) WantOperations(group chat.Hash, account omega.Fingerprint, at time
 	return err
 }
 
-const maxGroupWants = 4096
+const (
+	maxGroupWants = 4096
+	maxLacks      = 64 // hashes of one want
+)
 
-// HaveOperations notes that nothing is missing of what an account knows of a group;
-// another one may know more.
-func (tx *Tx) HaveOperations(group chat.Hash, account omega.Fingerprint) error {
-	_, err := tx.exec("want no group operations", `DELETE FROM group_want WHERE grp = ? AND account = ?`, group[:], address(account))
+// HaveOperations notes what there is of a group: nobody is asked any more for what
+// has came from somebody else, nor an account that knows no more. knows is one
+// whose heads are all here, or zero; another one may know more.
+func (tx *Tx) HaveOperations(group chat.Hash, knows omega.Fingerprint, has func(chat.Hash) bool) error {
+	var done []omega.Fingerprint
+	err := tx.rows("read what a group lacks", `SELECT account, lacks FROM group_want WHERE grp = ?`, []any{group[:]},
+		func(scan func(...any) error) error {
+			var account, lacks []byte
+			if err := scan(&account, &lacks); err != nil {
+				return err
+			}
+			fp, err := readAddress(account)
+			if fp == knows || len(lacks) > 0 && hasAll(lacks, has) {
+				done = append(done, fp)
+			}
+			return err
+		})
+	for _, fp := range done {
+		if err == nil {
+			_, err = tx.exec("want no group operations", `DELETE FROM group_want WHERE grp = ? AND account = ?`, group[:], address(fp))
+		}
+	}
 	return err
+}
+
+// hasAll reports whether has holds for each of hashes that stand one after the other.
+func hasAll(hashes []byte, has func(chat.Hash) bool) bool {
+	for h := range slices.Chunk(hashes, len(chat.Hash{})) {
+		if !has(chat.Hash(h)) {
+			return false
+		}
+	}
+	return true
+}
+
+// joinHashes puts hashes before earlier ones, at most maxLacks in all.
+func joinHashes(list []chat.Hash, earlier []byte) (out []byte) {
+	for _, h := range list {
+		out = append(out, h[:]...)
+	}
+	out = append(out, earlier...)
+	return out[:min(len(out), maxLacks*len(chat.Hash{}))]
 }
 
 // A GroupAccount is an account and a group.

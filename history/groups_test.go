@@ -25,7 +25,7 @@ func TestGroups(t *testing.T) {
 			tx.AddOperation(id, &Operation{Hash: chat.Hash{5}, Data: []byte("five"), Taken: at}),
 			tx.AddOperation(id, &Operation{Hash: chat.Hash{4}, Data: []byte("four"), Taken: at.Add(time.Second)}),
 			tx.AddOperation(id, &Operation{Hash: chat.Hash{5}, Data: []byte("again"), Taken: at}),
-			tx.WantOperations(id, ann, at), tx.WantOperations(id, ann, at.Add(time.Hour)), tx.WantOperations(chat.Hash{8}, bob, at.Add(time.Minute)),
+			tx.WantOperations(id, ann, at, nil), tx.WantOperations(id, ann, at.Add(time.Hour), nil), tx.WantOperations(chat.Hash{8}, bob, at.Add(time.Minute), nil),
 			tx.PutGroupRequest(&GroupAccount{Group: id, Account: bob, Text: "hi", Time: at}),
 			tx.PutGroupRequest(&GroupAccount{Group: id, Account: bob, Text: "hello", Time: at.Add(time.Second)}),
 		)
@@ -64,7 +64,7 @@ func TestGroups(t *testing.T) {
 		return nil
 	})
 	db.update(t, func(tx *Tx) error {
-		return errors.Join(tx.WantOperations(id, bob, at), tx.HaveOperations(id, ann), tx.RemoveGroupRequest(id, bob), tx.PutGroup(&Group{ID: id}))
+		return errors.Join(tx.WantOperations(id, bob, at, nil), tx.HaveOperations(id, ann, func(chat.Hash) bool { return false }), tx.RemoveGroupRequest(id, bob), tx.PutGroup(&Group{ID: id}))
 	})
 	db.view(t, func(tx *Tx) error {
 		want, _ := tx.WantedOperations(9)
@@ -109,4 +109,40 @@ func TestReach(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What an account was to be asked for is not wanted any more once all of it is
+// here, whoever brought it.
+func TestLacks(t *testing.T) {
+	db := openTest(t)
+	id, a, b, c := chat.Hash{7}, chat.Hash{1}, chat.Hash{2}, chat.Hash{3}
+	ann, bob, cat := fp(1), fp(2), fp(3)
+	here := map[chat.Hash]bool{}
+	wanted := func() (out []omega.Fingerprint) {
+		t.Helper()
+		db.update(t, func(tx *Tx) error {
+			return tx.HaveOperations(id, omega.Fingerprint{}, func(h chat.Hash) bool { return here[h] })
+		})
+		db.view(t, func(tx *Tx) error {
+			list, err := tx.WantedOperations(9)
+			for _, w := range list {
+				out = append(out, w.Account)
+			}
+			return err
+		})
+		return out
+	}
+	db.update(t, func(tx *Tx) error {
+		return errors.Join(tx.WantOperations(id, ann, time.UnixMilli(1), []chat.Hash{a}), tx.WantOperations(id, bob, time.UnixMilli(2), []chat.Hash{b}),
+			tx.WantOperations(id, bob, time.UnixMilli(3), []chat.Hash{c}), tx.WantOperations(id, cat, time.UnixMilli(4), nil))
+	})
+	for _, step := range []struct {
+		comes chat.Hash
+		want  []omega.Fingerprint
+	}{{c, []omega.Fingerprint{ann, bob, cat}}, {a, []omega.Fingerprint{bob, cat}}, {b, []omega.Fingerprint{cat}}} {
+		here[step.comes] = true
+		if got := wanted(); !slices.Equal(got, step.want) {
+			t.Errorf("with %v: %v still asked, want %v", step.comes[0], got, step.want)
+		}
+	}
 }
