@@ -101,7 +101,7 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		if err := o.Sign(ctx, c.identity().Signer); err != nil {
 			return err
 		}
-		l, err := c.newGroup(tx, o, c.cfg.now())
+		l, err := c.newGroup(tx, o, &opsIn{from: c.acc.Fingerprint, heard: c.cfg.now()})
 		if err != nil {
 			return err
 		}

@@ -82,7 +82,7 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 			continue
 		}
 		if l == nil {
-			if l, err = c.newGroup(tx, o, in.heard); err != nil {
+			if l, err = c.newGroup(tx, o, in); err != nil {
 				return placed, nil, err
 			}
 			placed = append(placed, o)
@@ -132,26 +132,40 @@ func (c *Client) settleGroup(tx *history.Tx, l *groupLog, in *opsIn) error {
 }
 
 // newGroup begins a group with its genesis.
-func (c *Client) newGroup(tx *history.Tx, genesis *group.Op, taken time.Time) (*groupLog, error) {
+func (c *Client) newGroup(tx *history.Tx, genesis *group.Op, in *opsIn) (*groupLog, error) {
 	log, err := group.NewLog(genesis)
 	if err != nil {
 		return nil, err
 	}
 	l, id := newGroupLog(log), chat.Hash(genesis.Hash())
-	if _, err := tx.KnownGroup(id); errors.Is(err, history.ErrNotFound) { // or it is known by a link
+	_, err = tx.KnownGroup(id)
+	if errors.Is(err, history.ErrNotFound) { // and it is not known by a link
 		err = tx.PutGroup(&history.Group{ID: id})
-		if err != nil {
-			return nil, err
-		}
-	} else if err != nil {
+	}
+	if err == nil {
+		err = tx.AddOperation(id, &history.Operation{Hash: id, Data: genesis.Marshal(), Taken: in.heard})
+	}
+	if err == nil && in.from != c.acc.Fingerprint {
+		err = c.offerGroup(tx, id, in.from)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := tx.AddOperation(id, &history.Operation{Hash: id, Data: genesis.Marshal(), Taken: taken}); err != nil {
-		return nil, err
-	}
-	l.taken[genesis.Hash()], l.last = taken, genesis.Hash()
+	l.taken[genesis.Hash()], l.last = in.heard, genesis.Hash()
 	c.groupBook[id] = l
 	return l, nil
+}
+
+// offerGroup notes who brought a group; too many are forgotten, also in memory.
+func (c *Client) offerGroup(tx *history.Tx, id chat.Hash, bearer omega.Fingerprint) error {
+	gone, err := tx.OfferGroup(id, bearer)
+	for _, id := range gone {
+		delete(c.groupBook, id)
+		c.mu.Lock()
+		delete(c.groupViews, id)
+		c.mu.Unlock()
+	}
+	return err
 }
 
 // proveOp verifies the signatures of an operation, and that its devices were their
