@@ -104,6 +104,11 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	if state.Dissolved || state.Role(c.acc.Fingerprint) < neededRole(content.Kind, state.Rules) {
 		return errNotMember
 	}
+	merged, err := c.mergeHeads(ctx, tx, l, chat.MaxHeads)
+	if err != nil {
+		return err
+	}
+	content = withOperations(content, merged)
 	key, err := c.groupKey(ctx, tx, l)
 	if err != nil {
 		return err
@@ -132,6 +137,42 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 		}
 	}
 	return c.postAll(tx, to, message, message, sealed.Payload)
+}
+
+// mergeHeads makes operations until a group has no more than most heads, and
+// returns them. (spec/group.md, GROUP-26)
+func (c *Client) mergeHeads(ctx context.Context, tx *history.Tx, l *groupLog, most int) (made [][]byte, err error) {
+	for len(l.Heads()) > most && l.State().Role(c.acc.Fingerprint) > group.RoleNone {
+		o, err := l.Next(c.party(), c.signingTime(), group.Op{Type: group.TypeMerge})
+		if err != nil {
+			return nil, err
+		}
+		if err := o.Sign(ctx, c.identity().Signer); err != nil {
+			return nil, err
+		}
+		if _, err := l.add(tx, o, c.cfg.now()); err != nil {
+			return nil, err
+		}
+		made = append(made, o.Marshal())
+	}
+	if len(made) > 0 {
+		c.showGroup(l)
+	}
+	return made, nil
+}
+
+// withOperations is a content that brings operations of the group too.
+func withOperations(content *chat.Content, ops [][]byte) *chat.Content {
+	if len(ops) == 0 {
+		return content
+	}
+	out, g := *content, chat.GroupNews{}
+	if content.Group != nil {
+		g = *content.Group
+	}
+	g.Operations = append(slices.Clone(g.Operations), ops...)
+	out.Group = &g
+	return &out
 }
 
 // membersToTell are the accounts to address: this one only if it has another
@@ -337,7 +378,7 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
 	}
-	c.fetchAccounts(ctx, append(missing, old...))
+	c.fetchAccounts(ctx, append(missing, old...), memberAge)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v, ok := c.groupViews[id]; ok {
@@ -346,14 +387,15 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 	}
 }
 
-// fetchAccounts asks the cloud about accounts, some at once.
-func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint) {
+// fetchAccounts asks the cloud about accounts, some at once, but for those that it
+// was asked about within an age.
+func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) {
 	turns := make(chan struct{}, lookupsOnce)
 	for _, fp := range list {
 		turns <- struct{}{}
 		go func() {
 			defer func() { <-turns }()
-			if _, _, err := c.peer(ctx, fp, memberAge); err != nil && ctx.Err() == nil {
+			if _, _, err := c.peer(ctx, fp, age); err != nil && ctx.Err() == nil {
 				c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
 			}
 		}()

@@ -47,13 +47,6 @@ func groupNews(m *chat.Message, keyGroup chat.Hash) *opsIn {
 	return in
 }
 
-// A changedGroup is what follows from operations that were taken.
-type changedGroup struct {
-	group  chat.Hash
-	from   omega.Fingerprint // who sent them in a direct chat; zero: they came otherwise
-	placed []*group.Op
-}
-
 // takeOps takes operations in. Those by people whose certificate is not at hand
 // stay, and need says who that is.
 func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []omega.Fingerprint, err error) {
@@ -194,9 +187,6 @@ func (c *Client) proveOp(tx *history.Tx, o *group.Op) (unknown omega.Fingerprint
 // groupChanged does what follows from operations, in the transaction that took
 // them: the chat's title, pins, what was taken back, what waited.
 func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, placed []*group.Op) error {
-	if in.direct && len(in.again) > 0 {
-		t.groups = append(t.groups, changedGroup{group: in.group, from: in.from, placed: in.again})
-	}
 	if len(placed) == 0 {
 		return nil
 	}
@@ -209,11 +199,6 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 	if err := c.noteGroup(tx, l); err != nil {
 		return err
 	}
-	change := changedGroup{group: id, placed: placed}
-	if in.direct {
-		change.from = in.from
-	}
-	t.groups = append(t.groups, change)
 	parked, err := tx.ParkedForGroup(id, maxParked)
 	if err != nil {
 		return err
