@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -388,19 +389,29 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 }
 
 // fetchAccounts asks the cloud about accounts, some at once, but for those that it
-// was asked about within an age.
-func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) {
+// was asked about within an age. It returns those that could not be asked about:
+// it may be tried again.
+func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) (failed []omega.Fingerprint) {
 	turns := make(chan struct{}, lookupsOnce)
+	var mu sync.Mutex // guards failed
 	for _, fp := range list {
 		turns <- struct{}{}
 		go func() {
 			defer func() { <-turns }()
-			if _, _, err := c.peer(ctx, fp, age); err != nil && ctx.Err() == nil {
-				c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
+			_, _, err := c.peer(ctx, fp, age)
+			if err == nil {
+				return
+			}
+			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
+			if !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted) {
+				mu.Lock()
+				failed = append(failed, fp)
+				mu.Unlock()
 			}
 		}()
 	}
 	for range lookupsOnce {
 		turns <- struct{}{} // all have ended
 	}
+	return failed
 }

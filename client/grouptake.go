@@ -26,6 +26,8 @@ type opsIn struct {
 	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
+	tries   int
+	due     time.Time // when signers are looked up again; zero: now
 }
 
 // groupNews is what a message says of a group; nil if that is nothing. Where the

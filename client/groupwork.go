@@ -36,6 +36,8 @@ const (
 	groupTimeout  = 30 * time.Second // for one part of it
 	welcomedOnce  = 32               // newcomers, in one transaction: those of one part of a group key
 	provenAtOnce  = 64               // messages with operations
+	maxTries      = 6                // to look up their signers
+	triesApart    = time.Second      // or more
 	welcomeHeads  = 8                // left after it
 	newcomersKind = 1                // of a repetition; operations are 0
 )
@@ -80,33 +82,61 @@ func (q *chores) take() (w groupWork) {
 	return w
 }
 
+// A groupTender is the state of the goroutine that does the work of groups.
+type groupTender struct {
+	c       *Client
+	given   answers
+	waiting []*opsIn // for another look-up of their signers
+}
+
 // tendGroups does the work of groups until ctx ends.
 func (c *Client) tendGroups(ctx context.Context) {
-	given := answers{}
+	g := &groupTender{c: c, given: answers{}}
 	for {
 		came := c.chores.came.wait()
-		for w := c.chores.take(); !w.empty() && ctx.Err() == nil; w = c.chores.take() {
-			if err := c.doGroupWork(ctx, &w, given); err != nil && ctx.Err() == nil {
-				c.cfg.log().Warn("not all was done for groups", "err", err)
-			}
-			c.changed.notify()
+		if err := g.work(ctx, c.chores.take()); err != nil && ctx.Err() == nil {
+			c.cfg.log().Warn("not all was done for groups", "err", err)
 		}
 		select {
 		case <-came:
+		case <-g.due():
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (c *Client) doGroupWork(ctx context.Context, w *groupWork, given answers) error {
+// due is when something waits no more; never, if nothing waits.
+func (g *groupTender) due() <-chan time.Time {
+	if len(g.waiting) == 0 {
+		return nil
+	}
+	first := slices.MinFunc(g.waiting, func(a, b *opsIn) int { return a.due.Compare(b.due) })
+	return time.After(max(first.due.Sub(g.c.cfg.now()), 10*time.Millisecond))
+}
+
+func (g *groupTender) work(ctx context.Context, w groupWork) error {
+	now := g.c.cfg.now()
+	all := append(g.waiting, w.unproven...)
+	w.unproven, g.waiting = nil, nil
+	for _, in := range all {
+		if in.due.After(now) && len(g.waiting) < maxGroupWork {
+			g.waiting = append(g.waiting, in)
+		} else {
+			w.unproven = append(w.unproven, in)
+		}
+	}
+	if w.empty() {
+		return nil
+	}
+	defer g.c.changed.notify()
 	var errs []error
 	for part := range slices.Chunk(w.unproven, provenAtOnce) {
-		errs = append(errs, c.prove(ctx, part, given))
+		errs = append(errs, g.c.prove(ctx, part, g.given))
 	}
-	errs = append(errs, c.welcomeAll(ctx, w.newcomers, given), c.answerAsked(ctx, w.asked, given))
+	errs = append(errs, g.c.welcomeAll(ctx, w.newcomers, g.given), g.c.answerAsked(ctx, w.asked, g.given))
 	if w.joins {
-		errs = append(errs, c.inTime(ctx, c.joinInvited))
+		errs = append(errs, g.c.inTime(ctx, g.c.joinInvited))
 	}
 	return errors.Join(errs...)
 }
@@ -120,24 +150,19 @@ func (c *Client) inTime(ctx context.Context, do func(context.Context) error) err
 // prove takes operations once more when the certificates of their signers have
 // been looked up.
 func (c *Client) prove(ctx context.Context, list []*opsIn, given answers) error {
-	var need []omega.Fingerprint
+	var need, failed []omega.Fingerprint
 	for _, in := range list {
 		need = append(need, in.need...)
 	}
 	c.inTime(ctx, func(ctx context.Context) error {
-		c.fetchAccounts(ctx, accountsOf(need), memberAge)
+		failed = c.fetchAccounts(ctx, accountsOf(need), memberAge)
 		return nil
 	})
 	t := &taken{c: c, given: given, receipts: map[lane]*chat.Receipt{}}
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		t.groupWork = groupWork{}
 		for _, in := range list {
-			if in.tried == nil {
-				in.tried = map[omega.Fingerprint]bool{}
-			}
-			for _, fp := range in.need {
-				in.tried[fp] = true
-			}
+			in.try(failed, c.cfg.now())
 			if err := t.takeGroupOps(ctx, tx, in); err != nil {
 				return err
 			}
@@ -148,6 +173,20 @@ func (c *Client) prove(ctx context.Context, list []*opsIn, given answers) error 
 		return err
 	}
 	return t.follow(ctx)
+}
+
+// try notes whose certificates were looked up: all that were needed, but for some
+// that are tried again.
+func (in *opsIn) try(failed []omega.Fingerprint, now time.Time) {
+	if in.tried == nil {
+		in.tried = map[omega.Fingerprint]bool{}
+	}
+	in.tries++
+	for _, fp := range in.need {
+		if in.tried[fp] = in.tries >= maxTries || !slices.Contains(failed, fp); !in.tried[fp] {
+			in.due = now.Add(triesApart << in.tries)
+		}
+	}
 }
 
 // noteNewcomers notes whom this device has to welcome.

@@ -48,7 +48,10 @@ func TestGroupOfMany(t *testing.T) {
 	ann.say(t, g, "只給留下的")
 	together(stay, func(d *device) { d.hears(t, g, "只給留下的") })
 	step("all who stay have the third")
-	sameGroup(t, g, stay...)
+	heads := fmt.Sprint(do(t, ann, clientrpc.ShowGroup, clientrpc.GroupRef{Group: g.ID}).Heads)
+	together(stay, func(d *device) {
+		d.awaitGroup(t, g, "has the same operations", func(got clientrpc.Group) bool { return fmt.Sprint(got.Heads) == heads })
+	})
 	for _, text := range last.texts(t, g) {
 		if text == "只給留下的" {
 			t.Error("who was removed reads on")
