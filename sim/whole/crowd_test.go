@@ -10,12 +10,13 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 )
 
-var membersFlag = flag.Int("members", 12, "people in the group of TestGroupOfMany")
+var membersFlag = flag.Int("members", 6, "people in the group of TestGroupOfMany")
 
 // TestGroupOfMany: a group of many, each with a program of its own in the cloud of
 // four. All join, one writes, all have it and one state of the group; somebody who
 // is removed has nothing any more. With -v it says how long each step took.
 func TestGroupOfMany(t *testing.T) {
+	t.Parallel()
 	all := crowd(t, *membersFlag)
 	ann := all[0]
 	step := stopwatch(t)
