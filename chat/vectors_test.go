@@ -124,18 +124,16 @@ type arrivalVector struct {
 	View       string   `json:"view,omitempty"`       // of a verified message: sequence and hash of the own record, and of the peer's
 }
 
-// script is how the vectors are made: an honest start, then one row per problem.
-func script(t *testing.T, w world, alice, bob *person) (out []struct {
+// A noted is an arrival and what it is there to show.
+type noted struct {
 	note string
 	a    *Arrival
-}) {
+}
+
+// script is how the vectors are made: an honest start, then one row per problem.
+func script(t *testing.T, w world, alice, bob *person) (out []noted) {
 	s, roster := alice.sender(t, bob), alice.roster(t, bob)
-	add := func(note string, a *Arrival) {
-		out = append(out, struct {
-			note string
-			a    *Arrival
-		}{note, a})
-	}
+	add := func(note string, a *Arrival) { out = append(out, noted{note, a}) }
 	one := s.text(t, roster, "你好\n\nHello: world\r\n")
 	a := one.arrivals(testTime)
 	add("message before its key record", a[1])
@@ -227,16 +225,9 @@ func TestReadMessageVectors(t *testing.T) {
 		must(t, err)
 		w[cert.Fingerprint()] = cert
 	}
-	_, secrets, err := pgp.UnmarshalSecrets(v.Reader.Secrets, nil)
-	must(t, err)
-	id, err := pgp.NewIdentity(w[v.Reader.Account], secrets)
-	must(t, err)
-	recv, err := NewReceiver(id, w)
-	must(t, err)
-	st := &MemoryStore{}
+	d := v.Reader.device(t, w)
 	for i, want := range v.Arrivals {
-		r, err := recv.Open(t.Context(), st, &Arrival{ID: want.ID, Payload: want.Payload, Now: v.Now})
-		must(t, err)
+		r := d.open(t, &Arrival{ID: want.ID, Payload: want.Payload, Now: v.Now})
 		got := describe(want.Note, &Arrival{ID: want.ID, Payload: want.Payload}, r, &person{cert: w[v.Accounts[0].Fingerprint]})
 		if !equalVector(got, want) {
 			t.Errorf("arrival %d (%s):\n%+v, want\n%+v", i, want.Note, got, want)
@@ -244,7 +235,19 @@ func TestReadMessageVectors(t *testing.T) {
 	}
 }
 
-func equalVector(a, b arrivalVector) bool {
+// device is the one whose secrets these are.
+func (s secretsVector) device(t *testing.T, w world) *device {
+	t.Helper()
+	_, secrets, err := pgp.UnmarshalSecrets(s.Secrets, nil)
+	must(t, err)
+	id, err := pgp.NewIdentity(w[s.Account], secrets)
+	must(t, err)
+	recv, err := NewReceiver(id, w)
+	must(t, err)
+	return &device{id, secrets, recv, &MemoryStore{}}
+}
+
+func equalVector(a, b any) bool {
 	x, _ := json.Marshal(a)
 	y, _ := json.Marshal(b)
 	return bytes.Equal(x, y)

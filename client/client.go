@@ -79,6 +79,7 @@ type Client struct {
 
 	groupBook  map[chat.Hash]*groupLog // groups; belongs to whoever has the database's writer
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
+	chores     chores                  // of groups
 
 	transfers map[media.Hash]transfer // blobs under way; guarded by mu
 	fetches   map[media.Hash]*fetch   // those on their way in; guarded by mu

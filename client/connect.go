@@ -26,6 +26,7 @@ func (c *Client) Run(ctx context.Context) {
 	defer wg.Wait()
 	wg.Go(func() { c.inbox(ctx) })
 	wg.Go(func() { c.outbox(ctx) })
+	wg.Go(func() { c.tendGroups(ctx) })
 	wg.Go(func() { c.uploads(ctx) })
 	wg.Go(func() { c.tendClaims(ctx) })
 	wg.Go(func() { c.tendPrekeys(ctx) })

@@ -2,6 +2,8 @@ package client
 
 import (
 	"crypto/rand"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -116,4 +118,54 @@ func TestGroupOperationsProve(t *testing.T) {
 	if n := c.operations(t, id); n != 4 {
 		t.Errorf("%d operations", n)
 	}
+}
+
+// TestGroupMergesHeads: after more people accepted at once than a message can name,
+// the next message brings what puts them into one past.
+func TestGroupMergesHeads(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	f := newFounder(t, p.newStranger(t, c, "founder"), "里民")
+	id, genesis := f.log.ID(), f.log.Ops()[0]
+	people := []omega.Fingerprint{c.acc.Fingerprint}
+	var guests []*stranger
+	for i := range 36 {
+		s := p.newStranger(t, c, fmt.Sprint("guest ", i))
+		guests, people = append(guests, s), append(people, s.id)
+	}
+	slices.SortFunc(people, omega.Fingerprint.Compare)
+	invite := f.next(t, f.me.Signer, group.Op{Type: group.TypeInvite, Accounts: people})
+	ops := []*group.Op{genesis, invite}
+	for _, s := range guests { // each knows the invitation only
+		apart, err := group.NewLog(genesis)
+		must(t, err)
+		_, err = apart.Add(invite)
+		must(t, err)
+		accept, err := apart.Next(group.Party{Account: s.id, Device: s.me.Device()}, time.Now(), group.Op{Type: group.TypeAccept})
+		must(t, err)
+		must(t, accept.Sign(t.Context(), s.me.Signer))
+		ops = append(ops, accept)
+	}
+	p.push(t, f.tell(t, c, chat.KindGroupInvite, ops...)...)
+	until(t, "all operations are here", func() bool { return c.operations(t, id) == len(ops) })
+	_, err := clientrpc.AcceptGroup.Call(t.Context(), c, clientrpc.GroupRef{Group: id.String()})
+	must(t, err)
+	_, err = clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{ID: omega.ID{7}, To: chat.Hash(id).String()[:32], Text: "大家好", Wait: "none"})
+	must(t, err)
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		l, err := loadGroup(tx, chat.Hash(id))
+		must(t, err)
+		m, err := tx.Message(omega.ID{7})
+		must(t, err)
+		if n := len(l.Heads()); n > chat.MaxHeads {
+			t.Errorf("%d heads", n)
+		}
+		if g := m.Content.Group; g == nil || len(g.Operations) != l.Len()-len(ops)-1 || len(g.Operations) == 0 {
+			t.Errorf("the message brings %+v, made were %d", g, l.Len()-len(ops)-1)
+		}
+		if s := l.State(); s.Role(c.acc.Fingerprint) != group.RoleMember || len(s.Members) != 38 {
+			t.Errorf("%d members", len(s.Members))
+		}
+		return nil
+	}))
 }

@@ -101,7 +101,7 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		if err := o.Sign(ctx, c.identity().Signer); err != nil {
 			return err
 		}
-		l, err := c.newGroup(tx, o, c.cfg.now())
+		l, err := c.newGroup(tx, o, &opsIn{from: c.acc.Fingerprint, heard: c.cfg.now()})
 		if err != nil {
 			return err
 		}
@@ -155,6 +155,10 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		if err != nil || o == nil {
 			return err
 		}
+		merged, err := c.mergeHeads(ctx, tx, l, chat.MaxHeads)
+		if err != nil {
+			return err
+		}
 		if made, err = l.Next(c.party(), c.signingTime(), *o); err != nil {
 			return fail(clientrpc.CodeUsage, a.doing, i18n.T("why.params"), i18n.T("next.groupinfo"), err)
 		}
@@ -162,7 +166,7 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 			return err
 		}
 		tell := func() error {
-			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: [][]byte{made.Marshal()}}}
+			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: append(merged, made.Marshal())}}
 			if a.id.IsZero() {
 				return c.tellGroupIn(ctx, tx, a.group, content)
 			}

@@ -74,6 +74,7 @@ func (t *taken) takeGroupOps(ctx context.Context, tx *history.Tx, in *opsIn) err
 		in.need = need
 		t.unproven = append(t.unproven, in)
 	}
+	t.noteNewcomers(in, placed)
 	return t.groupChanged(ctx, tx, in, placed)
 }
 
@@ -88,105 +89,6 @@ func (t *taken) tookGroupKey(ctx context.Context, tx *history.Tx, r *chat.Result
 		return err
 	}
 	return t.openParked(ctx, tx, r.Locator)
-}
-
-// groupTimeout bounds what is done for groups after mail was taken. What is not
-// done by then, or when the core ends, is asked for again.
-const groupTimeout = 30 * time.Second
-
-// followGroups does what follows from what was taken of groups and needs the cloud
-// or a transaction of its own.
-func (t *taken) followGroups(ending context.Context) (errs []error) {
-	ctx, cancel := context.WithTimeout(ending, groupTimeout)
-	defer cancel()
-	for len(t.unproven) > 0 {
-		in := t.unproven[0]
-		t.unproven = t.unproven[1:]
-		t.c.fetchAccounts(ctx, in.need)
-		if in.tried == nil {
-			in.tried = map[omega.Fingerprint]bool{}
-		}
-		for _, fp := range in.need {
-			in.tried[fp] = true
-		}
-		errs = append(errs, t.c.db.Update(ctx, func(tx *history.Tx) error { return t.takeGroupOps(ctx, tx, in) }))
-	}
-	for i := range t.groups {
-		errs = append(errs, t.c.welcomeAll(ctx, &t.groups[i], t.given))
-	}
-	for _, m := range t.asked {
-		errs = append(errs, t.c.answerGroup(ctx, m, t.given))
-	}
-	if t.joins {
-		errs = append(errs, t.c.joinInvited(ctx))
-	}
-	if len(t.groups) > 0 {
-		t.c.changed.notify()
-	}
-	return errs
-}
-
-// welcomeAll gives newcomers who told this device that they accept what they need.
-func (c *Client) welcomeAll(ctx context.Context, g *changedGroup, given answers) error {
-	var errs []error
-	for _, o := range g.placed {
-		if o.Type != group.TypeAccept || g.from != o.Author.Account || g.from == c.acc.Fingerprint {
-			continue
-		}
-		if given.may(repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1}, c.cfg.now()) {
-			err := c.welcome(ctx, g.group, o)
-			if err != nil { // who is told again does it then
-				delete(given, repetition{o.Author.Device, omega.ChatID(g.group[:16]), 1})
-			}
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// welcome passes an accept on, wraps the group key for the newcomer, and gives the
-// earlier messages that the rules allow. (spec/group.md, GROUP-17)
-func (c *Client) welcome(ctx context.Context, id chat.Hash, accept *group.Op) error {
-	who := accept.Author.Account
-	// A new account's record is often a later one than that at hand: nothing is
-	// sealed for one that is behind (CHAT-20).
-	cert, _, err := c.peer(ctx, who, 0)
-	if err != nil {
-		return err
-	}
-	c.readyGroup(ctx, id)
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		l, err := c.groupIn(tx, id)
-		if err != nil {
-			return err
-		}
-		state := l.State()
-		if state.Role(who) == group.RoleNone || state.Role(c.acc.Fingerprint) == group.RoleNone || !c.hosts(l, who) {
-			return nil
-		}
-		key, err := c.groupKey(ctx, tx, l)
-		if err != nil {
-			return err
-		}
-		reader, _ := c.groupReader(tx, who)
-		if err := c.sendGroupKey(tx, key, []chat.GroupReader{reader}); err != nil {
-			return err
-		}
-		if err := c.tellGroupIn(ctx, tx, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: [][]byte{accept.Marshal()}}}); err != nil {
-			return err
-		}
-		rows, err := c.earlier(tx, state, omega.ChatID(state.Group.Chat()))
-		for i := range rows {
-			if err != nil {
-				return err
-			}
-			err = c.sealAgain(ctx, tx, cert, &rows[i])
-		}
-		return err
-	})
-	c.queued.notify()
-	c.changed.notify()
-	return err
 }
 
 // hosts reports whether it is for this device to give a newcomer the key: its own
@@ -240,12 +142,9 @@ func (c *Client) sealAgain(ctx context.Context, tx *history.Tx, cert *pgp.Certif
 	return nil
 }
 
-// answerGroup answers a verified message about a group that wants something.
+// answerGroup answers a verified message that asks for operations.
 func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers) error {
 	g := m.Content.Group
-	if m.Content.Kind == chat.KindGroupJoin {
-		return c.takeJoin(ctx, m)
-	}
 	if !g.Ask || m.Peer.IsZero() {
 		return nil
 	}

@@ -173,11 +173,11 @@ func (c *Client) joinGroup(ctx context.Context, p clientrpc.JoinGroupParams) (ou
 	return c.describeGroup(ctx, l.Group)
 }
 
-// takeJoin takes a request to join: by an open link it is granted at once.
-func (c *Client) takeJoin(ctx context.Context, m *chat.Message) error {
+// takeJoin takes a request to join and reports whether it is to be granted at once:
+// it came by an open link.
+func (c *Client) takeJoin(ctx context.Context, m *chat.Message) (open bool, err error) {
 	g := m.Content.Group
-	var open bool
-	err := c.db.Update(ctx, func(tx *history.Tx) error {
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		s, err := c.groupState(tx, g.ID)
 		if err != nil || m.From == c.acc.Fingerprint || slices.Contains(s.Banned, m.From) || s.Role(m.From) > group.RoleNone {
 			return ignoreNotFound(err)
@@ -195,11 +195,7 @@ func (c *Client) takeJoin(ctx context.Context, m *chat.Message) error {
 		}
 		return tx.PutGroupRequest(&history.GroupAccount{Group: g.ID, Account: m.From, Text: m.Content.Text, Time: m.Time})
 	})
-	c.changed.notify()
-	if err != nil || !open {
-		return err
-	}
-	return c.grant(ctx, i18n.T("doing.groupjoin"), g.ID, []omega.Fingerprint{m.From})
+	return open && err == nil, err
 }
 
 // grant invites who asked, and forgets that they did.

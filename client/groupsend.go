@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -104,6 +105,11 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	if state.Dissolved || state.Role(c.acc.Fingerprint) < neededRole(content.Kind, state.Rules) {
 		return errNotMember
 	}
+	merged, err := c.mergeHeads(ctx, tx, l, chat.MaxHeads)
+	if err != nil {
+		return err
+	}
+	content = withOperations(content, merged)
 	key, err := c.groupKey(ctx, tx, l)
 	if err != nil {
 		return err
@@ -132,6 +138,42 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 		}
 	}
 	return c.postAll(tx, to, message, message, sealed.Payload)
+}
+
+// mergeHeads makes operations until a group has no more than most heads, and
+// returns them. (spec/group.md, GROUP-26)
+func (c *Client) mergeHeads(ctx context.Context, tx *history.Tx, l *groupLog, most int) (made [][]byte, err error) {
+	for len(l.Heads()) > most && l.State().Role(c.acc.Fingerprint) > group.RoleNone {
+		o, err := l.Next(c.party(), c.signingTime(), group.Op{Type: group.TypeMerge})
+		if err != nil {
+			return nil, err
+		}
+		if err := o.Sign(ctx, c.identity().Signer); err != nil {
+			return nil, err
+		}
+		if _, err := l.add(tx, o, c.cfg.now()); err != nil {
+			return nil, err
+		}
+		made = append(made, o.Marshal())
+	}
+	if len(made) > 0 {
+		c.showGroup(l)
+	}
+	return made, nil
+}
+
+// withOperations is a content that brings operations of the group too.
+func withOperations(content *chat.Content, ops [][]byte) *chat.Content {
+	if len(ops) == 0 {
+		return content
+	}
+	out, g := *content, chat.GroupNews{}
+	if content.Group != nil {
+		g = *content.Group
+	}
+	g.Operations = append(slices.Clone(g.Operations), ops...)
+	out.Group = &g
+	return &out
 }
 
 // membersToTell are the accounts to address: this one only if it has another
@@ -337,7 +379,7 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
 	}
-	c.fetchAccounts(ctx, append(missing, old...))
+	c.fetchAccounts(ctx, append(missing, old...), memberAge)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v, ok := c.groupViews[id]; ok {
@@ -346,19 +388,30 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 	}
 }
 
-// fetchAccounts asks the cloud about accounts, some at once.
-func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint) {
+// fetchAccounts asks the cloud about accounts, some at once, but for those that it
+// was asked about within an age. It returns those that could not be asked about:
+// it may be tried again.
+func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) (failed []omega.Fingerprint) {
 	turns := make(chan struct{}, lookupsOnce)
+	var mu sync.Mutex // guards failed
 	for _, fp := range list {
 		turns <- struct{}{}
 		go func() {
 			defer func() { <-turns }()
-			if _, _, err := c.peer(ctx, fp, memberAge); err != nil && ctx.Err() == nil {
-				c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
+			_, _, err := c.peer(ctx, fp, age)
+			if err == nil {
+				return
+			}
+			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
+			if !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted) {
+				mu.Lock()
+				failed = append(failed, fp)
+				mu.Unlock()
 			}
 		}()
 	}
 	for range lookupsOnce {
 		turns <- struct{}{} // all have ended
 	}
+	return failed
 }

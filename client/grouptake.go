@@ -26,6 +26,8 @@ type opsIn struct {
 	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
+	tries   int
+	due     time.Time // when signers are looked up again; zero: now
 }
 
 // groupNews is what a message says of a group; nil if that is nothing. Where the
@@ -45,13 +47,6 @@ func groupNews(m *chat.Message, keyGroup chat.Hash) *opsIn {
 	in.direct = m.Verified && !m.Peer.IsZero()
 	in.genesis = in.direct
 	return in
-}
-
-// A changedGroup is what follows from operations that were taken.
-type changedGroup struct {
-	group  chat.Hash
-	from   omega.Fingerprint // who sent them in a direct chat; zero: they came otherwise
-	placed []*group.Op
 }
 
 // takeOps takes operations in. Those by people whose certificate is not at hand
@@ -82,7 +77,7 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 			continue
 		}
 		if l == nil {
-			if l, err = c.newGroup(tx, o, in.heard); err != nil {
+			if l, err = c.newGroup(tx, o, in); err != nil {
 				return placed, nil, err
 			}
 			placed = append(placed, o)
@@ -132,26 +127,40 @@ func (c *Client) settleGroup(tx *history.Tx, l *groupLog, in *opsIn) error {
 }
 
 // newGroup begins a group with its genesis.
-func (c *Client) newGroup(tx *history.Tx, genesis *group.Op, taken time.Time) (*groupLog, error) {
+func (c *Client) newGroup(tx *history.Tx, genesis *group.Op, in *opsIn) (*groupLog, error) {
 	log, err := group.NewLog(genesis)
 	if err != nil {
 		return nil, err
 	}
 	l, id := newGroupLog(log), chat.Hash(genesis.Hash())
-	if _, err := tx.KnownGroup(id); errors.Is(err, history.ErrNotFound) { // or it is known by a link
+	_, err = tx.KnownGroup(id)
+	if errors.Is(err, history.ErrNotFound) { // and it is not known by a link
 		err = tx.PutGroup(&history.Group{ID: id})
-		if err != nil {
-			return nil, err
-		}
-	} else if err != nil {
+	}
+	if err == nil {
+		err = tx.AddOperation(id, &history.Operation{Hash: id, Data: genesis.Marshal(), Taken: in.heard})
+	}
+	if err == nil && in.from != c.acc.Fingerprint {
+		err = c.offerGroup(tx, id, in.from)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if err := tx.AddOperation(id, &history.Operation{Hash: id, Data: genesis.Marshal(), Taken: taken}); err != nil {
-		return nil, err
-	}
-	l.taken[genesis.Hash()], l.last = taken, genesis.Hash()
+	l.taken[genesis.Hash()], l.last = in.heard, genesis.Hash()
 	c.groupBook[id] = l
 	return l, nil
+}
+
+// offerGroup notes who brought a group; too many are forgotten, also in memory.
+func (c *Client) offerGroup(tx *history.Tx, id chat.Hash, bearer omega.Fingerprint) error {
+	gone, err := tx.OfferGroup(id, bearer)
+	for _, id := range gone {
+		delete(c.groupBook, id)
+		c.mu.Lock()
+		delete(c.groupViews, id)
+		c.mu.Unlock()
+	}
+	return err
 }
 
 // proveOp verifies the signatures of an operation, and that its devices were their
@@ -180,9 +189,6 @@ func (c *Client) proveOp(tx *history.Tx, o *group.Op) (unknown omega.Fingerprint
 // groupChanged does what follows from operations, in the transaction that took
 // them: the chat's title, pins, what was taken back, what waited.
 func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, placed []*group.Op) error {
-	if in.direct && len(in.again) > 0 {
-		t.groups = append(t.groups, changedGroup{group: in.group, from: in.from, placed: in.again})
-	}
 	if len(placed) == 0 {
 		return nil
 	}
@@ -195,11 +201,6 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 	if err := c.noteGroup(tx, l); err != nil {
 		return err
 	}
-	change := changedGroup{group: id, placed: placed}
-	if in.direct {
-		change.from = in.from
-	}
-	t.groups = append(t.groups, change)
 	parked, err := tx.ParkedForGroup(id, maxParked)
 	if err != nil {
 		return err

@@ -240,7 +240,7 @@ func (w *inboxWorker) ack(ctx context.Context, s *session, home omega.Fingerprin
 }
 
 // taken collects what follows from a batch: receipts to send and requests to
-// answer. It belongs to the inbox goroutine.
+// answer. It belongs to the goroutine that made it.
 type taken struct {
 	c         *Client
 	given     answers
@@ -251,10 +251,7 @@ type taken struct {
 	expires   bool            // something has to be erased later
 	doubt     bool            // somebody spoke of a later record than the one at hand
 
-	unproven []*opsIn        // operations of groups whose signers are not known
-	groups   []changedGroup  // groups that changed
-	asked    []*chat.Message // verified ones that ask for something of a group
-	joins    bool            // an invitation came that was asked for
+	groupWork
 }
 
 // store takes mails in, in as few transactions as it can: one is cut where a
@@ -507,7 +504,10 @@ func (t *taken) follow(ending context.Context) error {
 			t.c.cfg.log().Warn("receipt not sent", "peer", l.peer, "err", err)
 		}
 	}
-	errs := t.followGroups(ending)
+	if !t.c.chores.add(&t.groupWork) {
+		t.c.cfg.log().Warn("too much to do for groups at once")
+	}
+	var errs []error
 	for _, m := range t.requests {
 		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)

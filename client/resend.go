@@ -27,7 +27,7 @@ type answered struct {
 
 // answers are the repetitions of the last minutes: who asks gets what was lost,
 // and cannot have this device send and store without end (spec/chat.md,
-// CHAT-13). They belong to the inbox goroutine.
+// CHAT-13). They belong to one goroutine.
 type answers map[repetition]answered
 
 const (

@@ -146,3 +146,53 @@ func TestLacks(t *testing.T) {
 		}
 	}
 }
+
+// Of groups that somebody brings and this account has nothing to do with, the
+// latest stay; those that it asked for, accepted or was in stay all. (GROUP-25)
+func TestOffers(t *testing.T) {
+	db := openTest(t)
+	ann, bob := fp(1), fp(2)
+	bring := func(n int, by omega.Fingerprint, g Group) (id chat.Hash) {
+		t.Helper()
+		id = chat.Hash{1, byte(n), byte(n >> 8)}
+		g.ID = id
+		db.update(t, func(tx *Tx) error {
+			if err := errors.Join(tx.PutGroup(&g), tx.AddOperation(id, &Operation{Hash: id, Data: []byte("genesis"), Taken: time.UnixMilli(1)})); err != nil {
+				return err
+			}
+			_, err := tx.OfferGroup(id, by)
+			return err
+		})
+		return id
+	}
+	kept := []chat.Hash{bring(0, ann, Group{Ticket: chat.Ticket{1}}), bring(1, ann, Group{Accepted: time.UnixMilli(9)}), bring(2, bob, Group{})}
+	in := bring(3, ann, Group{})
+	db.update(t, func(tx *Tx) error { return tx.PutGroupChat(omega.ChatID(in[:16]), "in it") })
+	kept = append(kept, in)
+	first := bring(4, ann, Group{})
+	for n := range offersByOne {
+		kept = append(kept, bring(5+n, ann, Group{}))
+	}
+	db.view(t, func(tx *Tx) error {
+		all, err := tx.KnownGroups()
+		var got []chat.Hash
+		for _, g := range all {
+			got = append(got, g.ID)
+		}
+		slices.SortFunc(kept, func(a, b chat.Hash) int { return slices.Compare(a[:], b[:]) })
+		if err != nil || !slices.Equal(got, kept) {
+			t.Errorf("%d groups, want %d, %v", len(got), len(kept), err)
+		}
+		if ops, err := tx.Operations(first); err != nil || len(ops) != 0 {
+			t.Errorf("operations of a forgotten group: %v, %v", ops, err)
+		}
+		return nil
+	})
+	db.update(t, func(tx *Tx) error { _, err := tx.forgetOffers(0, ``); return err })
+	db.view(t, func(tx *Tx) error {
+		if all, err := tx.KnownGroups(); err != nil || len(all) != 3 {
+			t.Errorf("%d groups, %v", len(all), err)
+		}
+		return nil
+	})
+}

@@ -38,6 +38,7 @@ var forms = map[Type]form{
 	TypeRedact:     {[]field{messagesField}, (*Op).checkMessages},
 	TypeRevert:     {[]field{operationsField}, func(o *Op) bool { return ordered(o.Operations, compareHash) }},
 	TypeCheckpoint: {[]field{stateField}, func(o *Op) bool { return o.State != Hash{} }},
+	TypeMerge:      {},
 	TypeDissolve:   {},
 }
 

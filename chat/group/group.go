@@ -84,6 +84,7 @@ const (
 	TypeRedact     Type = "redact"
 	TypeRevert     Type = "revert"
 	TypeCheckpoint Type = "checkpoint"
+	TypeMerge      Type = "merge"
 	TypeDissolve   Type = "dissolve"
 )
 

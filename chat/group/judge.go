@@ -186,6 +186,8 @@ func (c *court) lawful(n *node) bool {
 		return power >= int(c.rules(n.past).Pin)
 	case TypeProfile:
 		return power >= int(c.rules(n.past).Profile)
+	case TypeMerge:
+		return true
 	}
 	return false
 }

@@ -27,10 +27,7 @@ func Genesis(rand io.Reader, author Party, now time.Time, profile Profile, rules
 // Next returns the unsigned operation o of author behind everything that the
 // log knows: o's type and what belongs to it are taken, the rest is set here.
 func (l *Log) Next(author Party, now time.Time, o Op) (*Op, error) {
-	o.Group, o.Author, o.Time, o.Parents = l.ID(), author, now, l.Heads()
-	if len(o.Parents) > MaxParents {
-		o.Parents = o.Parents[:MaxParents]
-	}
+	o.Group, o.Author, o.Time, o.Parents = l.ID(), author, now, l.parents(author.Account)
 	o.Accounts, o.Messages = slices.Clone(o.Accounts), slices.Clone(o.Messages)
 	o.Operations, o.Cosigners = slices.Clone(o.Operations), slices.Clone(o.Cosigners)
 	o.Signatures = nil
@@ -40,13 +37,28 @@ func (l *Log) Next(author Party, now time.Time, o Op) (*Op, error) {
 	return &o, nil
 }
 
+// parents are the heads, or as many of them as an operation may have: first those
+// by its author or about it, without which it may be no member in its own past.
+func (l *Log) parents(author omega.Fingerprint) []Hash {
+	heads := l.Heads()
+	if len(heads) <= MaxParents {
+		return heads
+	}
+	concerns := func(h Hash) int {
+		if o := l.byHash[h].op; o.Author.Account == author || names(o, author) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(heads, func(a, b Hash) int { return concerns(a) - concerns(b) })
+	heads = heads[:MaxParents]
+	slices.SortFunc(heads, compareHash)
+	return heads
+}
+
 // Checkpoint returns the unsigned checkpoint of what the log knows.
 func (l *Log) Checkpoint(author Party, now time.Time, cosigners []Party) (*Op, error) {
-	heads := l.Heads()
-	state := l.State()
-	if len(heads) > MaxParents {
-		state, _ = l.StateAt(heads[:MaxParents])
-	}
+	state, _ := l.StateAt(l.parents(author.Account))
 	return l.Next(author, now, Op{Type: TypeCheckpoint, State: state.Hash(), Cosigners: cosigners})
 }
 

@@ -1,6 +1,7 @@
 package whole
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -317,7 +318,8 @@ func TestGroupLinks(t *testing.T) {
 	}
 }
 
-// TestGroupAtServers: the group's id and name are in nothing that servers keep.
+// TestGroupAtServers: the group's id and name are in nothing that servers keep or
+// are told. The same search finds the accounts, which servers know.
 func TestGroupAtServers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -330,8 +332,10 @@ func TestGroupAtServers(t *testing.T) {
 			s.end()
 		}
 	}()
-	p := people(t, own, "ann", "bob", "cat")
-	ann, bob, cat := p[0], p[1], p[2]
+	var said recording
+	ann, bob := newPerson(t, "ann", own[0].webSocket(), said.of), newPerson(t, "bob", own[1].webSocket(), said.of)
+	p := []*device{ann, bob, newPerson(t, "cat", own[0].address())}
+	cat := p[2]
 	const name = "秘密基地-canary-4711"
 	g := newGroup(t, name, false, ann, bob, cat)
 	cat.close(t) // its mail stays at the server
@@ -354,13 +358,25 @@ func TestGroupAtServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := map[string]string{"name": name, "id": string(raw[:16]), "id in digits": g.ID[:32], "id in capitals": strings.ToUpper(g.ID[:32])}
-	files, waiting := 0, 0
+	known := string(ann.account.Wire())
+	files, waiting, found := 0, 0, 0
+	told := said.frames()
+	for what, s := range secrets {
+		if bytes.Contains(told, []byte(s)) {
+			t.Errorf("a server was told the group's %s", what)
+		}
+	}
+	if n := bytes.Count(told, []byte(known)); n < 2 {
+		t.Errorf("ann's account is in %d octets of traffic %d times only", len(told), n)
+	}
 	err = filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		files++
+		if files++; strings.Contains(string(b), known) {
+			found++
+		}
 		for what, s := range secrets {
 			if strings.Contains(string(b), s) {
 				t.Errorf("%s: the group's %s", path, what)
@@ -375,7 +391,9 @@ func TestGroupAtServers(t *testing.T) {
 	for _, s := range own {
 		for _, d := range p {
 			for _, env := range mailOf(t, filepath.Join(s.cfg.Dir, "mail"), d.account) {
-				waiting++
+				if waiting++; strings.Contains(string(env), known) {
+					found++
+				}
 				for what, secret := range secrets {
 					if strings.Contains(string(env), secret) {
 						t.Errorf("mail for %s: the group's %s", d.cfg.Name, what)
@@ -387,8 +405,8 @@ func TestGroupAtServers(t *testing.T) {
 			}
 		}
 	}
-	if files < 10 || waiting < 4 {
-		t.Errorf("looked at %d files and %d envelopes only", files, waiting)
+	if files < 10 || waiting < 4 || found == 0 {
+		t.Errorf("looked at %d files and %d envelopes only, and found an account in %d", files, waiting, found)
 	}
 }
 

@@ -2,14 +2,12 @@ package whole
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -68,50 +66,20 @@ func TestRefusedAccounts(t *testing.T) {
 	}
 }
 
-// A recorder keeps what a client writes.
-type recorder struct {
-	net.Conn
-	mu  sync.Mutex
-	out bytes.Buffer // guarded by mu
-}
-
-func (r *recorder) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	r.out.Write(b)
-	r.mu.Unlock()
-	return r.Conn.Write(b)
-}
-
 // TestReplayedAuth records all that a client says to a server, without TLS in
 // between, and says it again: the server refuses it.
 func TestReplayedAuth(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	var last *recorder
-	record := func(cfg *client.Config) {
-		cfg.Dialer = func(ctx context.Context, network, address string) (net.Conn, error) {
-			c, err := new(net.Dialer).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			last = &recorder{Conn: c}
-			return last, nil
-		}
-	}
+	var said recording
 	// The first session of a core has no ticket: a whole handshake.
-	a := newPerson(t, "a", cloud[0].webSocket(), record)
+	a := newPerson(t, "a", cloud[0].webSocket(), said.of)
 	a.close(t)
-	mu.Lock()
-	said := bytes.Clone(last.out.Bytes())
-	mu.Unlock()
 
 	c, err := net.Dial("tcp", strings.TrimPrefix(cloud[0].node.HTTPAddress(), "http://"))
 	must(t, err)
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(patience))
-	_, err = c.Write(said)
+	_, err = c.Write(said.last())
 	must(t, err)
 	heard, err := io.ReadAll(c)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
