@@ -32,6 +32,7 @@ type fakeProxy struct {
 	entries  map[omega.Fingerprint]wire.Entry // guarded by mu
 	conns    []*transport.Conn                // guarded by mu
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
+	refusals []error                          // of the next registrations; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
 	mute     func(f wire.Frame) bool // what is not answered; guarded by mu
 	stop     func()                  // closes the listener and all connections
@@ -96,6 +97,14 @@ func (p *fakeProxy) lookup(_ context.Context, fp omega.Fingerprint) (wire.Entry,
 }
 
 func (p *fakeProxy) register(_ context.Context, r transport.Registration) (*pgp.Certificate, uint64, error) {
+	p.mu.Lock()
+	if len(p.refusals) > 0 {
+		err := p.refusals[0]
+		p.refusals = p.refusals[1:]
+		p.mu.Unlock()
+		return nil, 0, err
+	}
+	p.mu.Unlock()
 	p.put(wire.Entry{Certificate: r.Certificate.Bytes(), Record: r.Record}, r.Certificate.Fingerprint())
 	return r.Certificate, 1, nil
 }
