@@ -8,8 +8,24 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
+
+// TestInitTriesAgain: a server that is joining its cloud, or could not ask in time
+// whether an account is new, is asked again before the person hears of it.
+func TestInitTriesAgain(t *testing.T) {
+	t.Parallel()
+	p := newFakeProxy(t)
+	p.refusals = []error{
+		omega.Errorf(omega.CodeUnavailable, "no registration yet: this server is joining its cloud"),
+		omega.Errorf(omega.CodeUnavailable, "the servers that would know whether this account is new do not answer; try again"),
+	}
+	p.newHome(t)
+	if len(p.refusals) > 0 {
+		t.Errorf("not tried again after %v", p.refusals[0])
+	}
+}
 
 // TestInitsAtOnce: of several accounts that are made in one home at once, one
 // is, and its files belong together.

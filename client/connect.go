@@ -64,7 +64,7 @@ func (c *Client) stayOnline(ctx context.Context) {
 		start := time.Now()
 		avoid = next.conn.Peer().Account
 		c.cfg.log().Info("connected", "proxy", avoid, "took", next.took)
-		end = c.serve(ctx, next, b.slow)
+		end = c.serve(ctx, next, b.slow, end.settled && !vain)
 		next = end.next
 		if vain = !end.settled; vain && ctx.Err() == nil {
 			c.noteDial(avoid, 0, errUseless)
@@ -116,11 +116,11 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // serve carries a session over a connection until it ends.
-func (c *Client) serve(ctx context.Context, d *dialled, slow int) (end ending) {
+func (c *Client) serve(ctx context.Context, d *dialled, slow int, moved bool) (end ending) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	s := newSession(d)
-	s.slow = slow
+	s.slow, s.moved = slow, moved
 	s.handle = func(f wire.Frame) error { return c.frame(ctx, s, f) }
 	successors := make(chan *dialled, 2)
 	succeed := func(d *dialled, why error) {
@@ -148,24 +148,25 @@ func (c *Client) serve(ctx context.Context, d *dialled, slow int) (end ending) {
 		end.next = d
 	}
 	end.why = context.Cause(ctx)
-	end.settled, end.prompt = c.offline(end.why), s.prompt.Load() >= provesPrompt
+	end.settled, end.prompt = s.settled.Load(), s.prompt.Load() >= provesPrompt
+	c.offline(end.why)
 	return end
 }
 
-// offline forgets the session, and reports whether there was one.
-func (c *Client) offline(why error) (settled bool) {
+// offline forgets the session, and why there is none.
+func (c *Client) offline(why error) {
 	c.mu.Lock()
-	settled = c.session != nil
 	c.session, c.problem, c.reading = nil, why, nil
 	clear(c.homes)
 	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
 	c.changed.notify()
-	return settled
 }
 
 // settle brings a new session into use: the device attaches to its homes, the own
-// entry is compared with the cloud's, and both are renewed in time.
+// entry is compared with the cloud's, and both are renewed in time. What is to be
+// sent waits for the comparison only if the session before was of no use, or there
+// was none: a device that moves has just been told. What is to be published waits.
 func (c *Client) settle(ctx context.Context, s *session) error {
 	c.compareClocks(s)
 	// A device that has lived somewhere before gets its mail at once.
@@ -174,27 +175,44 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	if s.moved {
+		if err := c.use(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := c.syncOwn(ctx, s); err != nil {
 		return err
 	}
+	s.settled.Store(true)
+	if s.moved {
+		c.changed.notify()
+	} else if err := c.use(ctx, s); err != nil {
+		return err
+	}
+	if err := c.follow(ctx, s); err != nil {
+		return err
+	}
+	c.keepTicket(ctx, s.conn.Ticket())
+	return c.maintain(ctx, s)
+}
+
+// use gives the session to all who have something to send or to ask.
+func (c *Client) use(ctx context.Context, s *session) error {
 	// What could not be sent on another session may go on this one.
-	if err := c.db.Update(ctx, func(tx *history.Tx) error { return errors.Join(tx.RetryAll(c.cfg.now()), tx.RetryAllPending()) }); err != nil {
+	err := c.db.Update(ctx, func(tx *history.Tx) error { return errors.Join(tx.RetryAll(c.cfg.now()), tx.RetryAllPending()) })
+	if err != nil {
 		return err
 	}
 	c.mu.Lock()
 	c.session, c.problem = s, nil
 	c.mu.Unlock()
-	if err := c.follow(ctx, s); err != nil {
-		return err
-	}
 	c.changed.notify()
 	c.queued.notify()
 	c.outward.notify()
 	c.missing.notify()
 	c.strangers.notify()
 	c.doubt.notify()
-	c.keepTicket(ctx, s.conn.Ticket())
-	return c.maintain(ctx, s)
+	return nil
 }
 
 // follow attaches to the homes if the lease of this session does not name them:

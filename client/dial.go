@@ -21,7 +21,8 @@ const (
 	raceStagger   = 250 * time.Millisecond // between two dials, as in RFC 8305, section 5
 	failedFor     = time.Minute            // one that was dialled in vain comes after the others
 	crowded       = 900                    // load, per mille, from which on as well
-	unknownTook   = 200 * time.Millisecond // guess for a server that was never dialled
+	unknownTook   = 200 * time.Millisecond // guess for a server of which nothing says how far it is
+	nearTook      = 100 * time.Millisecond // servers nearer than this are as good: or all would go to the nearest
 )
 
 // errNoServer says that no server is known that could be dialled.
@@ -87,6 +88,7 @@ func (c *Client) proxies(avoid omega.Fingerprint, own candidate) (all []prospect
 	private := c.mayBeInside()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	took := handshakes(c.acc.Fingerprint, c.servers)
 	for fp, p := range c.servers {
 		addr, ok := p.address(private)
 		if !ok || fp == avoid || addr == own.addr {
@@ -94,7 +96,7 @@ func (c *Client) proxies(avoid omega.Fingerprint, own candidate) (all []prospect
 		}
 		r := prospect{candidate: candidate{addr, addr.String()}, failed: p.Failed, tried: p.tried}
 		r.crowded = p.announced.Load >= crowded || p.announced.Flags&mesh.FlagDraining != 0
-		r.cost = float64(cmp.Or(p.Took, unknownTook)) * (0.5 + rand.Float64())
+		r.cost = float64(max(cmp.Or(took[fp], unknownTook), nearTook)) * (0.5 + rand.Float64())
 		if c.record != nil && slices.Contains(c.record.Homes, fp) {
 			r.cost /= 2 // it has the account's mail
 		}

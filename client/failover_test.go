@@ -86,6 +86,27 @@ func TestProxyDies(t *testing.T) {
 	}
 }
 
+// What waits is sent to the next server before the own entry has been compared
+// there.
+func TestMoverSendsFirst(t *testing.T) {
+	t.Parallel()
+	first := newFakeProxy(t)
+	c := first.newCore(t)
+	c.at(t, first)
+	second := c.newSecond(t, first.id.Account())
+	own := string(c.acc.Fingerprint.Wire())
+	second.mute = func(f wire.Frame) bool {
+		return f.Type == wire.TypeLookup && string(f.Body) == own && len(second.got[wire.TypeSend]) == 0
+	}
+	first.mu.Lock()
+	first.mute = func(f wire.Frame) bool { return f.Type == wire.TypeSend }
+	first.mu.Unlock()
+	id := c.sendBlank(t)
+	until(t, "it is under way", func() bool { return len(first.frames(wire.TypeSend)) == 1 })
+	first.stop()
+	until(t, "it is sent again", func() bool { return slices.Contains(sentIDs(t, second), id) })
+}
+
 // sentIDs lists the ids of the envelopes that a server got.
 func sentIDs(t *testing.T, p *fakeProxy) (ids []omega.ID) {
 	t.Helper()

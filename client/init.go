@@ -95,7 +95,7 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 		return nil, fileError(doing, cfg.Home, err)
 	}
 	err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
-	for start := time.Now(); isJoining(err) && time.Since(start) < joiningPatience && sleep(ctx, joiningAgain); {
+	for start := time.Now(); (isJoining(err) || isUncertain(err)) && time.Since(start) < joiningPatience && sleep(ctx, joiningAgain); {
 		err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
 	}
 	if err != nil {
@@ -163,7 +163,7 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 	if errors.As(err, &refused) && refused.Code == omega.CodeRefused && strings.Contains(refused.Text, "registration") {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.closed", addr.URL()), i18n.T("next.otherserver"), err)
 	}
-	if refused != nil && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "is new") {
+	if isUncertain(err) {
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.uncertain", addr.URL()), i18n.T("next.retry"), err)
 	}
 	if isJoining(err) {
@@ -173,7 +173,7 @@ func registrationError(doing i18n.Text, addr transport.Address, err error) error
 }
 
 // A server that was just started takes registrations once it knows its cloud, which
-// takes a second or two.
+// takes a second or two; owners of the account's entry that are slow answer later.
 const (
 	joiningPatience = 10 * time.Second
 	joiningAgain    = 200 * time.Millisecond
@@ -184,6 +184,13 @@ const (
 func isJoining(err error) bool {
 	var refused *omega.Error
 	return errors.As(err, &refused) && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "no registration yet")
+}
+
+// isUncertain reports whether a server refused a new account because it could not
+// ask others in time whether it is new. (spec/keys.md, KEYS-19)
+func isUncertain(err error) bool {
+	var refused *omega.Error
+	return errors.As(err, &refused) && refused.Code == omega.CodeUnavailable && strings.Contains(refused.Text, "is new")
 }
 
 // inviteProblem is what a server that takes new accounts by invitation says of an

@@ -224,7 +224,8 @@ func (c *Client) publishCertificate(ctx context.Context, cert *pgp.Certificate) 
 }
 
 // persist runs try on the session at hand, and on the next one whenever that ended
-// before there was an answer, until ctx ends. What is tried can be repeated.
+// before there was an answer, until ctx ends. What is tried can be repeated, but not
+// before a look at what the cloud has. (spec/delivery.md, DELIV-38)
 func (c *Client) persist(ctx context.Context, try func(*session) error) error {
 	var last *session
 	var err error
@@ -234,7 +235,7 @@ func (c *Client) persist(ctx context.Context, try func(*session) error) error {
 		switch {
 		case errors.Is(offline, errDeleted):
 			return offline // for good
-		case offline == nil && s != last:
+		case offline == nil && s != last && s.settled.Load():
 			if err = try(s); !isEnded(err) || ctx.Err() != nil {
 				return err
 			}

@@ -31,8 +31,11 @@ type session struct {
 	last  atomic.Int64 // when an envelope went or came, since started
 	rtt   atomic.Int64 // of this session, about; ns
 
+	settled atomic.Bool // it is of use: the own entry was compared with the cloud's
+
 	prompt atomic.Int64 // answers that came soon, since the last that did not
 	slow   int          // patience is doubled so often, because sessions before this one ended in silence
+	moved  bool         // the session before this one was of use
 
 	mu      sync.Mutex
 	why     error              // this side ended the session; guarded by mu

@@ -93,6 +93,11 @@ func (c *Client) way(ctx context.Context, s *session, home omega.Fingerprint, ne
 		return out
 	}
 	hops := append([]wire.Hop{{Server: proxy}}, way.Hops...)
+	servers := make([]omega.Fingerprint, len(hops))
+	for i, h := range hops {
+		servers[i] = h.Server
+	}
+	c.seekServers(ctx, s, servers) // for their names: a session that has just begun knows none
 	known := c.announcements()
 	out := clientrpc.Way{Home: home, Direct: home == proxy || way.Flags&wire.WayDirect != 0}
 	for _, h := range hops {

@@ -1,12 +1,14 @@
 package client
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -19,10 +21,19 @@ func TestTrace(t *testing.T) {
 	c.at(t, p)
 	own := p.id.Account()
 	far, silent, refused := newFakeProxy(t).id.Account(), newFakeProxy(t).id.Account(), newFakeProxy(t).id.Account()
-	between := newFakeProxy(t).id.Account()
+	middle := newFakeProxy(t)
+	between := middle.id.Account()
+	announced := middle.announcement(t, func(a *mesh.Announcement) { a.Name = "Between" })
 	p.mu.Lock()
 	p.answer = func(f wire.Frame) (wire.Type, []byte) {
-		if f.Type != wire.TypeWay {
+		switch f.Type {
+		case wire.TypeServers: // nothing is known of it unless it is asked for
+			if bytes.Contains(f.Body, between.Wire()) {
+				return wire.TypeServerList, wire.AppendBlobs(nil, [][]byte{announced})
+			}
+			return 0, nil
+		case wire.TypeWay:
+		default:
 			return 0, nil
 		}
 		to, _, err := omega.DecodeFingerprint(f.Body)
@@ -66,6 +77,9 @@ func TestTrace(t *testing.T) {
 		if w.Home != homes[i] || !slices.Equal(hops, want.hops) || w.Direct != want.direct || code != want.code {
 			t.Errorf("way %d: %+v with code %q, want %+v", i, w, code, want)
 		}
+	}
+	if name := r.Ways[1].Hops[1].Name; name != "Between" {
+		t.Errorf("a server on the way is called %q", name)
 	}
 	if total := r.Ways[1].TotalMS; total < 2000 || total > 2000+float64(time.Minute.Milliseconds()) {
 		t.Errorf("%v ms to the far one", total)

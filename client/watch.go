@@ -88,8 +88,8 @@ func (s *session) signDue(keep time.Duration) time.Duration {
 }
 
 // sign asks for a sign of life, and returns another proxy if there was none in
-// time. Others are dialled when half the time or more is over, so that one is there
-// when all of it is.
+// time. Others are dialled when a quarter of the time or more is over, so that one
+// is there when all of it is.
 func (c *Client) sign(ctx context.Context, s *session) *dialled {
 	q := question{asked: s.age(), pieces: s.conn.Pieces(), patience: s.patience()}
 	answered := make(chan struct{})
@@ -112,10 +112,13 @@ func (c *Client) sign(ctx context.Context, s *session) *dialled {
 	return c.elsewhere(ctx, s, &q)
 }
 
-// hedge is how long to wait for a sign before others are dialled: half of patience
-// and some more, by chance, so that the clients of a server that stalls for a
-// moment do not all dial in the same one.
-func hedge(patience time.Duration) time.Duration { return patience/2 + rand.N(patience/2) }
+// hedge is how long to wait for a sign before others are dialled. A quarter of
+// patience is at least a round trip, so a server that lives is not taken for dead;
+// at half of it others are dialled, so that the handshake, four round trips, is
+// through when patience is. In between it is by chance: the clients of a server that
+// stalls and that wait for something dial within an eighth of a second or more, not
+// in one moment, and each dials another server first (candidates).
+func hedge(patience time.Duration) time.Duration { return patience/4 + rand.N(patience/4) }
 
 // A question is one for a sign of life.
 type question struct {

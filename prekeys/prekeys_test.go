@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,21 +197,21 @@ func TestPowerCut(t *testing.T) {
 // A prekey whose mark may not be stable is not given out, then or later.
 func TestDiskFails(t *testing.T) {
 	account, device := fp(t, "A"), fp(t, "B")
-	broken := false
+	var broken atomic.Bool // pebble syncs on goroutines of its own
 	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken && op.Kind == errorfs.OpFileSync {
+		if broken.Load() && op.Kind == errorfs.OpFileSync {
 			return errors.New("input/output error")
 		}
 		return nil
 	}))
 	s := opened(t, fs)
 	s.put(t, stockOf(account, device, made, 2))
-	broken = true
+	broken.Store(true)
 	by := Asker{Account: fp(t, "1"), ID: id(1)}
 	if k, err := s.Take(account, device, by); err == nil || k != nil {
 		t.Errorf("given though its mark is not stable: %v", err)
 	}
-	broken = false
+	broken.Store(false)
 	if k, err := s.Take(account, device, by); !errors.Is(err, ErrFailed) || k != nil {
 		t.Errorf("asked again: %v, want %v", err, ErrFailed)
 	}

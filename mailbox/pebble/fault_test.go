@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,15 +142,16 @@ func TestFullAtEveryWrite(t *testing.T) {
 // usageFS is a file system that tells how much is free.
 type usageFS struct {
 	vfs.FS
-	free uint64
+	free atomic.Uint64 // the database asks on goroutines of its own, too
 }
 
 func (f *usageFS) GetDiskUsage(string) (vfs.DiskUsage, error) {
-	return vfs.DiskUsage{AvailBytes: f.free, TotalBytes: 100 << 30}, nil
+	return vfs.DiskUsage{AvailBytes: f.free.Load(), TotalBytes: 100 << 30}, nil
 }
 
 func TestReserve(t *testing.T) {
-	fs := &usageFS{FS: vfs.NewMem(), free: 1 << 30}
+	fs := &usageFS{FS: vfs.NewMem()}
+	fs.free.Store(1 << 30)
 	d, err := Open(Config{Dir: "mail", FS: fs, Reserve: 1000})
 	if err != nil {
 		t.Fatal(err)
@@ -158,7 +160,7 @@ func TestReserve(t *testing.T) {
 	if err := d.Room(); err != nil {
 		t.Errorf("room = %v", err)
 	}
-	fs.free = 999
+	fs.free.Store(999)
 	for start := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		err := d.Room()
 		if errors.Is(err, mailbox.ErrDiskFull) {

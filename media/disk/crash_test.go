@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -118,10 +119,10 @@ func TestTornUpload(t *testing.T) {
 
 // A full disk is said, nothing is lost, and the upload goes on when there is room.
 func TestDiskFull(t *testing.T) {
-	full := false
+	var full atomic.Bool // pebble writes on goroutines of its own
 	mem := vfs.NewMem()
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if full && op.Kind == errorfs.OpFileWriteAt {
+		if full.Load() && op.Kind == errorfs.OpFileWriteAt {
 			return syscall.ENOSPC
 		}
 		return nil
@@ -134,11 +135,11 @@ func TestDiskFull(t *testing.T) {
 	if _, err := s.Claim(t.Context(), c); err != nil {
 		t.Fatal(err)
 	}
-	full = true
+	full.Store(true)
 	if _, err := s.Append(t.Context(), c.Account, c.Name, 0, o[:1000]); !errors.Is(err, media.ErrDiskFull) {
 		t.Fatalf("append to a full disk: %v", err)
 	}
-	full = false
+	full.Store(false)
 	st, err := s.Claim(t.Context(), c)
 	for err == nil && !st.Stored {
 		n := min(media.MaxPart, len(o)-int(st.Offset))

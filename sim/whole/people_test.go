@@ -152,6 +152,17 @@ func (d *device) receive(t *testing.T, n int) []clientrpc.Message {
 	return out
 }
 
+// catchUp takes all that waits at the homes.
+func (d *device) catchUp(t *testing.T) {
+	t.Helper()
+	until(t, d.cfg.Name+" has all that waits", func() bool {
+		r, err := clientrpc.Receive.Call(t.Context(), d.conn, clientrpc.ReceiveParams{Settle: true, Timeout: time.Second})
+		must(t, err)
+		d.confirm(t, r.Messages)
+		return r.CaughtUp
+	})
+}
+
 func (d *device) confirm(t *testing.T, messages []clientrpc.Message) {
 	t.Helper()
 	var ids []omega.ID
