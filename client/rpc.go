@@ -93,6 +93,7 @@ func handleGroups(m map[string]call) {
 	handle(m, clientrpc.CreateGroup, "doing.groups", (*Client).createGroup)
 	handle(m, clientrpc.Groups, "doing.groups", (*Client).listGroups)
 	handle(m, clientrpc.ShowGroup, "doing.groups", (*Client).showGroupInfo)
+	handle(m, clientrpc.GroupMembers, "doing.groups", (*Client).groupMembers)
 	handle(m, clientrpc.InviteGroup, "doing.groupinvite", (*Client).invite)
 	handle(m, clientrpc.AcceptGroup, "doing.groupaccept", (*Client).acceptGroup)
 	handle(m, clientrpc.LeaveGroup, "doing.groupleave", (*Client).leaveGroup)

@@ -10,7 +10,7 @@ import (
 // the account; it may be set again.
 var (
 	SetChat   = Method[SetChatParams, Chat]{"chat.set"}
-	Folders   = Method[None, FoldersResult]{"folders"}
+	Folders   = Method[Page, FoldersResult]{"folders"}
 	SetFolder = Method[SetFolderParams, FoldersResult]{"folder.set"}
 )
 
@@ -47,6 +47,7 @@ var MutedForGood = time.UnixMilli(253402300799999).UTC()
 // ChatsResult answers Chats: those that stand on top, then the newest first.
 type ChatsResult struct {
 	Chats []Chat `json:"chats"`
+	Rest
 }
 
 // SetChatParams changes how a chat stands in the list. What is nil stays as it is.
@@ -67,9 +68,10 @@ type Folder struct {
 	Chats []omega.ChatID `json:"chats"`
 }
 
-// FoldersResult lists the folders by title.
+// FoldersResult lists the folders by title. SetFolder answers with the first ones.
 type FoldersResult struct {
 	Folders []Folder `json:"folders"`
+	Rest
 }
 
 // SetFolderParams makes or changes a folder. The caller makes its id.

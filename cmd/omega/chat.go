@@ -46,16 +46,14 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Chats.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	for _, ch := range r.Chats {
-		if err := a.chatLine(ch); err != nil {
-			return err
+	return clientrpc.Each(ctx, conn, clientrpc.Chats, clientrpc.Page{}, func(r clientrpc.ChatsResult) error {
+		for _, ch := range r.Chats {
+			if err := a.chatLine(ch); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // chatLine prints one chat of the list.
@@ -189,11 +187,7 @@ func (c *foldersCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Folders.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	return a.folderLines(r)
+	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
 }
 
 func (a *app) folderLines(r clientrpc.FoldersResult) error {
@@ -219,11 +213,10 @@ func (a *app) setFolder(ctx context.Context, p clientrpc.SetFolderParams) error 
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.SetFolder.Call(ctx, conn, p)
-	if err != nil {
+	if _, err := clientrpc.SetFolder.Call(ctx, conn, p); err != nil {
 		return err
 	}
-	return a.folderLines(r)
+	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
 }
 
 type makeFolderCmd struct {
