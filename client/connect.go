@@ -160,6 +160,7 @@ func (c *Client) offline(why error) (settled bool) {
 	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
 	c.changed.notify()
+	c.tellConnection()
 	return settled
 }
 
@@ -183,6 +184,7 @@ func (c *Client) settle(ctx context.Context, s *session) error {
 	c.mu.Lock()
 	c.session, c.problem = s, nil
 	c.mu.Unlock()
+	c.tellConnection()
 	if err := c.follow(ctx, s); err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.SendFile, "doing.sendfile", (*Client).sendFile)
 	handle(m, clientrpc.GetFile, "doing.gotfile", (*Client).getFile)
 	handle(m, clientrpc.FileStatus, "doing.gotfile", (*Client).fileStatus)
+	handle(m, clientrpc.Follow, "doing.events", (*Client).followEvents)
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.Days, "doing.reading", (*Client).days)
 	handle(m, clientrpc.ImportFile, "doing.importing", (*Client).importFile)

@@ -55,6 +55,29 @@ func method[Req, Resp any](m Method[Req, Resp], r Repeat, doc string) Spec {
 	return Spec{Name: m.Name, Req: reflect.TypeFor[Req](), Resp: reflect.TypeFor[Resp](), Repeat: r, Doc: doc}
 }
 
+// event makes a line of the registry.
+func event[T any](e EventOf[T], doc string) Spec {
+	return Spec{Name: e.Name, Resp: reflect.TypeFor[T](), Doc: doc}
+}
+
+// Events returns the registry of events, in order of their names.
+func Events() []Spec {
+	return []Spec{
+		event(ChatChanged, "A chat is new or gone, or stands differently in the list."),
+		event(Connected, "The core reached a server, or lost it."),
+		event(DevicesChanged, "The devices of this account are others now."),
+		event(FoldersChanged, "Folders, or what is in them, changed."),
+		event(GroupChanged, "Who is in a group, its profile, rules or pins changed."),
+		event(MessageChanged, "A message was edited, verified, answered, pinned or reacted to."),
+		event(MessageDeleted, "A message was taken back, or deleted for this account."),
+		event(MessageNew, "A message is here, from others or by this account."),
+		event(MessageState, "A message of one's own is farther, or failed."),
+		event(Noticed, "There is something that a person should know about an account, or it is over."),
+		event(Requested, "Somebody unknown writes, or somebody wants to be let into a group."),
+		event(Transferred, "A file is farther on its way."),
+	}
+}
+
 // Methods returns the registry of methods, in order of their names. What is not
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
@@ -70,6 +93,7 @@ func Methods() []Spec {
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Revoke, Sets, "Takes a device out of this account."),
 		method(Devices, Reads, "The devices of this account."),
+		method(Follow, Reads, "What happened after an event; waits for something to happen."),
 		method(Export, Sets, "Writes a chat, or all, as signed files, pages or JSON."),
 		method(GetFile, Sets, "Brings a file of a message here, checked."),
 		method(SendFile, ByID, "Sends files, several as an album."),

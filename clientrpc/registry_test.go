@@ -90,6 +90,10 @@ func TestRegistryHasEveryMethod(t *testing.T) {
 	sameNames(t, "method", declared(t, "Method"), Methods())
 }
 
+func TestRegistryHasEveryEvent(t *testing.T) {
+	sameNames(t, "event", declared(t, "EventOf"), Events())
+}
+
 // TestRepeating: what is done for each call anew carries the caller's id.
 func TestRepeating(t *testing.T) {
 	for _, s := range Methods() {

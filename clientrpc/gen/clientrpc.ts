@@ -319,6 +319,36 @@ export interface DevicesResult {
   devices: Device[] | null;
 }
 
+/** FollowParams asks for the events behind one. */
+export interface FollowParams {
+  /** of the core that numbered them; empty: the face begins */
+  run?: string;
+  /** number of the last one that the face has */
+  after?: number;
+  /** at most so many; 0: PageMax, which is the most */
+  count?: number;
+  /** wait so long for the first; nanoseconds */
+  timeout: Nanoseconds;
+}
+
+/** FollowResult has the events in order, without a gap: none if nothing happened before the time was over. After a reset there are none. */
+export interface FollowResult {
+  run: string;
+  /** number behind which to go on */
+  last: number;
+  events: Event[] | null;
+  /** why the face has to take a snapshot; empty: it has not */
+  reset?: string;
+}
+
+/** An Event is something that happened in this run of the core. */
+export interface Event {
+  /** 1 higher with each */
+  number: number;
+  event: string;
+  data: unknown;
+}
+
 /** ExportParams writes a chat, or all. */
 export interface ExportParams {
   /** chat id or fingerprint; empty: all */
@@ -1067,6 +1097,69 @@ export interface Hop {
   rtt_ms: number;
 }
 
+/** A ChatEvent is about a chat: how it stands in the list, or the group that it is of. It may be gone. */
+export interface ChatEvent {
+  chat: ChatID;
+}
+
+/** A ConnectionEvent says whether the core reaches a server. */
+export interface ConnectionEvent {
+  online: boolean;
+  server?: string;
+  /** why not */
+  problem?: Error;
+}
+
+/** A MessageEvent is about a message. */
+export interface MessageEvent {
+  chat: ChatID;
+  message: ID;
+}
+
+/** A NewMessageEvent is about one that is here now. Mentioned and Notify are those of the moment at which the event is asked for. */
+export interface NewMessageEvent extends MessageEvent {
+  from: Fingerprint;
+  own?: boolean;
+  /** it calls this account */
+  mentioned?: boolean;
+  /** the person is to be told: the chat is not muted, or it calls this account */
+  notify?: boolean;
+  /** without a sound */
+  silent?: boolean;
+}
+
+/** A StateEvent says how far a message of one's own is now. */
+export interface StateEvent {
+  chat: ChatID;
+  /** zero: it is about counts of messages of this chat, any of them */
+  message?: ID;
+  state?: string;
+  /** as in Message */
+  delivered?: number;
+  read_by?: number;
+}
+
+/** An AccountEvent is about an account. */
+export interface AccountEvent {
+  account: Fingerprint;
+}
+
+/** A RequestEvent is about somebody who wants something that this account decides. */
+export interface RequestEvent {
+  kind: string;
+  chat: ChatID;
+  account: Fingerprint;
+}
+
+/** A TransferEvent says how far a blob is on its way in or out. Done is Total at the end. There are at most four a second of one blob, and the last one. */
+export interface TransferEvent {
+  /** as in Medium */
+  blob: string;
+  /** octets */
+  done: number;
+  total: number;
+}
+
 export const ChatDirect = "direct";
 /** of a group, or a channel */
 export const ChatGroup = "group";
@@ -1106,6 +1199,7 @@ export const ExportHTML = "html";
 export const ExportJSON = "json";
 /** files that plain gpg verifies */
 export const ExportSigned = "signed";
+export const MaxEvents = 4096;
 export const MaxScheduled = 1000;
 export const MinBackupPassphrase = 12;
 /** two records under one sequence */
@@ -1137,6 +1231,16 @@ export const ProblemForwarded = "forwarded";
 export const ProblemMember = "member";
 export const ProblemReplay = "replay";
 export const ProblemSignature = "signature";
+/** somebody wants to be let into a group */
+export const RequestJoin = "join";
+/** somebody writes for the first time, and nobody here wrote there */
+export const RequestStranger = "stranger";
+/** more happened than is kept: the face was too slow, or away */
+export const ResetLate = "late";
+/** another run of the core: its numbers mean nothing */
+export const ResetRun = "run";
+/** the face begins */
+export const ResetStart = "start";
 export const RoleAdmin = "admin";
 /** asked to join by a link */
 export const RoleAsking = "asking";
@@ -1186,6 +1290,8 @@ export interface Calls {
   "device.revoke": { params: RevokeParams; result: Device };
   /** The devices of this account. */
   "devices": { params: None; result: DevicesResult };
+  /** What happened after an event; waits for something to happen. */
+  "events": { params: FollowParams; result: FollowResult };
   /** Writes a chat, or all, as signed files, pages or JSON. */
   "export": { params: ExportParams; result: ExportResult };
   /** Brings a file of a message here, checked. */
@@ -1308,6 +1414,7 @@ export const methods = {
   "device.approve": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
   "devices": { repeat: "reads", paged: false },
+  "events": { repeat: "reads", paged: true },
   "export": { repeat: "sets", paged: false },
   "file.get": { repeat: "sets", paged: false },
   "file.send": { repeat: "id", paged: false },
@@ -1364,8 +1471,39 @@ export const methods = {
   "trace": { repeat: "reads", paged: false },
 } as const satisfies Record<keyof Calls, { repeat: "reads" | "sets" | "id"; paged: boolean }>;
 
+/** What each kind of events carries. */
+export interface Happenings {
+  /** A chat is new or gone, or stands differently in the list. */
+  "chat": ChatEvent;
+  /** The core reached a server, or lost it. */
+  "connection": ConnectionEvent;
+  /** The devices of this account are others now. */
+  "devices": None;
+  /** Folders, or what is in them, changed. */
+  "folders": None;
+  /** Who is in a group, its profile, rules or pins changed. */
+  "group": ChatEvent;
+  /** A message was edited, verified, answered, pinned or reacted to. */
+  "message.changed": MessageEvent;
+  /** A message was taken back, or deleted for this account. */
+  "message.deleted": MessageEvent;
+  /** A message is here, from others or by this account. */
+  "message.new": NewMessageEvent;
+  /** A message of one's own is farther, or failed. */
+  "message.state": StateEvent;
+  /** There is something that a person should know about an account, or it is over. */
+  "notice": AccountEvent;
+  /** Somebody unknown writes, or somebody wants to be let into a group. */
+  "request": RequestEvent;
+  /** A file is farther on its way. */
+  "transfer": TransferEvent;
+}
+
 /** Names of methods. */
 export type Method = keyof Calls;
+
+/** An event whose name tells the type of its data. */
+export type Happening = { [K in keyof Happenings]: { number: number; event: K; data: Happenings[K] } }[keyof Happenings];
 
 /** A way to a core. Failures reject with an Error of the type above. */
 export interface Conn {

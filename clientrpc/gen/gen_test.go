@@ -41,7 +41,7 @@ func TestScriptIsClosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(files["clientrpc/gen/clientrpc.ts"])
-	known := map[string]bool{"string": true, "number": true, "boolean": true, "null": true}
+	known := map[string]bool{"string": true, "number": true, "boolean": true, "null": true, "unknown": true}
 	for _, m := range declares.FindAllStringSubmatch(text, -1) {
 		if known[m[1]] {
 			t.Errorf("%s is declared twice", m[1])

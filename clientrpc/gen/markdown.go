@@ -20,6 +20,16 @@ caller makes, and happen once for each. Calls that answer *in parts* say in ` + 
 nanoseconds, octets Base64, ids and fingerprints hexadecimal. A list that is empty may be ` + "`null`" + `. The same as TypeScript: [clientrpc.ts](../clientrpc/gen/clientrpc.ts).
 `
 
+const eventsHead = `
+## Events
+
+` + "`events`" + ` gives them in order, numbered from 1 in each run of the core. A face begins with nothing, is told *reset*, takes a snapshot by the calls above, and goes on behind ` + "`last`" + `; so it
+does whenever it is told *reset* again: another core, or more happened than is kept for it. Nothing waits for a face that does not come.
+
+| event | when | data |
+|---|---|---|
+`
+
 // markdown writes the documentation of the registry.
 func markdown(w io.Writer, m *model, src *source) {
 	io.WriteString(w, documentHead)
@@ -34,6 +44,10 @@ func markdown(w io.Writer, m *model, src *source) {
 			repeat = string(s.Repeat)
 		}
 		fmt.Fprintf(w, "| `%s` | %s | %s | %s | %s | %s |\n", s.Name, s.Doc, link(s.Req), link(s.Resp), repeat, parts)
+	}
+	io.WriteString(w, eventsHead)
+	for _, s := range clientrpc.Events() {
+		fmt.Fprintf(w, "| `%s` | %s | %s |\n", s.Name, s.Doc, link(s.Resp))
 	}
 	io.WriteString(w, "\n## Types\n")
 	for _, t := range m.structs {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding"
+	"encoding/json"
 	"reflect"
 	"strings"
 	"time"
@@ -24,12 +25,16 @@ func newModel() *model {
 		m.add(s.Req)
 		m.add(s.Resp)
 	}
+	for _, s := range clientrpc.Events() {
+		m.add(s.Resp)
+	}
 	return m
 }
 
 var (
 	timeType     = reflect.TypeFor[time.Time]()
 	durationType = reflect.TypeFor[time.Duration]()
+	rawType      = reflect.TypeFor[json.RawMessage]()
 	textType     = reflect.TypeFor[encoding.TextMarshaler]()
 )
 
@@ -91,6 +96,8 @@ func script(t reflect.Type, optional bool) string {
 		return "Nanoseconds"
 	case t.Kind() == reflect.Pointer:
 		return script(t.Elem(), optional)
+	case t == rawType:
+		return "unknown"
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return "Base64"
 	case t.Kind() == reflect.Slice:

@@ -23,6 +23,9 @@ const scriptTail = `
 /** Names of methods. */
 export type Method = keyof Calls;
 
+/** An event whose name tells the type of its data. */
+export type Happening = { [K in keyof Happenings]: { number: number; event: K; data: Happenings[K] } }[keyof Happenings];
+
 /** A way to a core. Failures reject with an Error of the type above. */
 export interface Conn {
   call<M extends Method>(method: M, params: Calls[M]["params"]): Promise<Calls[M]["result"]>;
@@ -50,6 +53,11 @@ func typescript(w io.Writer, m *model, src *source) {
 		fmt.Fprintf(w, "  %q: { repeat: %q, paged: %v },\n", s.Name, s.Repeat, s.Paged())
 	}
 	io.WriteString(w, "} as const satisfies Record<keyof Calls, { repeat: \"reads\" | \"sets\" | \"id\"; paged: boolean }>;\n")
+	io.WriteString(w, "\n/** What each kind of events carries. */\nexport interface Happenings {\n")
+	for _, s := range clientrpc.Events() {
+		fmt.Fprintf(w, "%s  %q: %s;\n", comment("  ", s.Doc), s.Name, script(s.Resp, true))
+	}
+	io.WriteString(w, "}\n")
 	io.WriteString(w, scriptTail)
 }
 
