@@ -170,6 +170,8 @@ func chatLooks(tx *history.Tx) (map[omega.ChatID]clientrpc.Chat, error) {
 		{chat.SettingMuted, func(c *clientrpc.Chat, s chat.Setting) { c.Muted = chat.MomentOf(s.Value) }},
 		{chat.SettingArchived, func(c *clientrpc.Chat, s chat.Setting) { c.Archived = true }},
 		{chat.SettingNoRead, func(c *clientrpc.Chat, s chat.Setting) { c.NoRead = true }},
+		{chat.SettingPresence, func(c *clientrpc.Chat, s chat.Setting) { c.Hidden = true }},
+		{chat.SettingUnread, func(c *clientrpc.Chat, s chat.Setting) { c.Marked = true }},
 		{chat.SettingTop, func(c *clientrpc.Chat, s chat.Setting) { c.Top = true }},
 		{chat.SettingDraft, func(c *clientrpc.Chat, s chat.Setting) { c.Draft = string(s.Value) }},
 	} {
@@ -215,6 +217,9 @@ func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out cl
 		}
 		if p.Read {
 			if seen, err = unreadLanes(tx, ch); err != nil {
+				return err
+			}
+			if list, err = unmark(tx, list, id); err != nil {
 				return err
 			}
 			for _, s := range seen {
@@ -279,6 +284,8 @@ func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out [
 	}
 	on(chat.SettingArchived, p.Archived, []byte{1})
 	on(chat.SettingNoRead, p.NoRead, []byte{1})
+	on(chat.SettingPresence, p.Hidden, []byte{1})
+	on(chat.SettingUnread, p.Marked, []byte{1})
 	on(chat.SettingTop, p.Top, chat.Moment(c.cfg.now()))
 	if p.Draft != nil {
 		add(chat.SettingDraft, []byte(*p.Draft))
@@ -290,6 +297,15 @@ func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out [
 type seenLane struct {
 	lane
 	upTo uint32
+}
+
+// unmark adds that a chat is not marked as unread any more, if it is.
+func unmark(tx *history.Tx, list []chat.Setting, id omega.ChatID) ([]chat.Setting, error) {
+	marked, err := tx.SettingsOf(chat.SettingUnread)
+	if slices.ContainsFunc(marked, func(s chat.Setting) bool { return string(s.Subject) == string(id[:]) }) {
+		list = append(list, chat.Setting{Name: chat.SettingUnread, Subject: id[:]})
+	}
+	return list, err
 }
 
 func unreadLanes(tx *history.Tx, ch *history.Chat) (out []seenLane, err error) {

@@ -98,6 +98,7 @@ type Client struct {
 	resolved  chan omega.Fingerprint // accounts that mail was put aside for and that the cloud answered about; of Run
 
 	events   *happenings
+	present  presence // who types, and who is there
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 

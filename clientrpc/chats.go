@@ -37,8 +37,10 @@ type Chat struct {
 	Archived bool      `json:"archived,omitempty"`
 	Top      bool      `json:"top,omitempty"` // stands above the others
 	Draft    string    `json:"draft,omitempty"`
-	NoRead   bool      `json:"no_read,omitempty"` // its people are not told what was read
-	Folders  []string  `json:"folders,omitempty"` // ids
+	NoRead   bool      `json:"no_read,omitempty"`     // its people are not told what was read
+	Marked   bool      `json:"marked,omitempty"`      // as unread, by the person
+	Hidden   bool      `json:"no_presence,omitempty"` // its people are not told that this account types, or is there
+	Folders  []string  `json:"folders,omitempty"`     // ids
 }
 
 // MutedForGood is the end of a muting that has none.
@@ -57,8 +59,10 @@ type SetChatParams struct {
 	Archived *bool      `json:"archived,omitempty"`
 	Top      *bool      `json:"top,omitempty"`
 	NoRead   *bool      `json:"no_read,omitempty"`
-	Draft    *string    `json:"draft,omitempty"` // "": none
-	Read     bool       `json:"read,omitempty"`  // everything that is here was read
+	Hidden   *bool      `json:"no_presence,omitempty"`
+	Marked   *bool      `json:"marked,omitempty"` // as unread, until something in it is read
+	Draft    *string    `json:"draft,omitempty"`  // "": none
+	Read     bool       `json:"read,omitempty"`   // everything that is here was read
 }
 
 // A Folder of chats.

@@ -73,8 +73,10 @@ func Events() []Spec {
 		event(MessageNew, "A message is here, from others or by this account."),
 		event(MessageState, "A message of one's own is farther, or failed."),
 		event(Noticed, "There is something that a person should know about an account, or it is over."),
+		event(Present, "The other side of a direct chat looks at it, or does not any more."),
 		event(Requested, "Somebody unknown writes, or somebody wants to be let into a group."),
 		event(Transferred, "A file is farther on its way."),
+		event(SomebodyTypes, "Somebody does something in a chat: writes, records, sends a file."),
 	}
 }
 
@@ -86,9 +88,12 @@ func Methods() []Spec {
 		method(Account, Reads, "Who this account is: fingerprint, name, devices and certificate."),
 		method(Delete, Sets, "Deletes this account for good."),
 		method(Listed, Sets, "Whether anyone may ask which server this account is on; sets that where it is said."),
+		method(SetPresence, Sets, "Whether others may learn that this account types, or is there; sets that where it is said."),
 		method(Backup, Sets, "Writes a backup of account and history, and reads it again."),
 		method(VerifyBackup, Sets, "Tries a backup: reads it whole with its passphrase."),
+		method(Look, Sets, "Says that the person looks at a chat, and what is known of the other side."),
 		method(SetChat, Sets, "Changes how a chat stands in the list: muted, archived, on top, draft, read."),
+		method(Type, Sets, "Says that the person does something in a chat: writes, records, sends a file."),
 		method(Chats, Reads, "The list of chats: those on top, then the newest first."),
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Revoke, Sets, "Takes a device out of this account."),

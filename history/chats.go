@@ -77,6 +77,14 @@ func (tx *Tx) Chat(c omega.ChatID) (*Chat, error) {
 	return &list[0], nil
 }
 
+// Wrote reports whether this account wrote in a chat.
+func (tx *Tx) Wrote(c omega.ChatID) (wrote bool, err error) {
+	err = tx.row("read chat "+c.String(), `SELECT EXISTS (SELECT 1 FROM message INDEXED BY message_state
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND own = 1 AND state > 0 AND shown = 1)`,
+		[]any{c[:]}, &wrote)
+	return wrote, err
+}
+
 func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 	err = tx.rows(what, query, args, func(scan func(...any) error) error {
 		var c Chat

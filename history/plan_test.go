@@ -52,6 +52,7 @@ func TestPlans(t *testing.T) {
 		tx.MarkUpTo(c, fp(4), 5, []omega.ID{id}, "read")
 		tx.Chats()
 		tx.ChatsBehind(Place{}, 5)
+		tx.Wrote(c)
 		tx.Chat(c)
 		tx.AddOutgoing(&Outgoing{Peer: fp(2)})
 		tx.Outgoing(testTime, 0, 5)

@@ -75,6 +75,20 @@ export interface ListedResult {
   listed: boolean;
 }
 
+/** SetPresenceParams says whether others may learn that this account types, or is there. Nil changes nothing. It is the same on all devices; SetChat says so for one chat. */
+export interface SetPresenceParams {
+  shared?: boolean;
+}
+
+/** PresenceResult is what is known of the other side of a direct chat, if presence is shared: who says nothing is told nothing. */
+export interface PresenceResult {
+  shared: boolean;
+  /** looks at this chat now */
+  online?: boolean;
+  /** when it did last, as far as it says */
+  seen?: Time;
+}
+
 /** BackupParams names a backup: to be made, which must not exist, or to be tried. */
 export interface BackupParams {
   /** absolute */
@@ -93,6 +107,11 @@ export interface BackupInfo {
   messages: number;
 }
 
+/** LookParams says that the person looks at a chat. A face says it every 20 to 60 seconds while that is so. In a direct chat the other side is told, and asked for the same: what it answers comes as an event. */
+export interface LookParams {
+  chat: string;
+}
+
 /** SetChatParams changes how a chat stands in the list. What is nil stays as it is. */
 export interface SetChatParams {
   /** chat id or fingerprint */
@@ -102,6 +121,9 @@ export interface SetChatParams {
   archived?: boolean;
   top?: boolean;
   no_read?: boolean;
+  no_presence?: boolean;
+  /** as unread, until something in it is read */
+  marked?: boolean;
   /** "": none */
   draft?: string;
   /** everything that is here was read */
@@ -128,6 +150,10 @@ export interface Chat {
   draft?: string;
   /** its people are not told what was read */
   no_read?: boolean;
+  /** as unread, by the person */
+  marked?: boolean;
+  /** its people are not told that this account types, or is there */
+  no_presence?: boolean;
   /** ids */
   folders?: string[];
 }
@@ -283,6 +309,13 @@ export interface ListLine {
   text: string;
   /** of its last change */
   time: Time;
+}
+
+/** TypeParams says that the person does something in a chat now. A face says it with each key if it likes: the core tells others as often as is good. What was not said to have stopped ends by itself after six seconds. */
+export interface TypeParams {
+  /** chat id, fingerprint or group */
+  chat: string;
+  what: string;
 }
 
 /** A Page asks for a part of a list. It is embedded by the parameters of calls that answer with lists of any length. */
@@ -1144,6 +1177,15 @@ export interface AccountEvent {
   account: Fingerprint;
 }
 
+/** A PresenceEvent says whether the other side of a direct chat looks at it, until then. */
+export interface PresenceEvent {
+  chat: ChatID;
+  account: Fingerprint;
+  online: boolean;
+  until?: Time;
+  seen?: Time;
+}
+
 /** A RequestEvent is about somebody who wants something that this account decides. */
 export interface RequestEvent {
   kind: string;
@@ -1158,6 +1200,14 @@ export interface TransferEvent {
   /** octets */
   done: number;
   total: number;
+}
+
+/** A TypingEvent says what somebody does in a chat, until then. */
+export interface TypingEvent {
+  chat: ChatID;
+  account: Fingerprint;
+  what: string;
+  until?: Time;
 }
 
 export const ChatDirect = "direct";
@@ -1267,6 +1317,14 @@ export const StateRead = "read";
 export const StateScheduled = "scheduled";
 /** ✓ on stable storage at the recipient's homes */
 export const StateStored = "stored";
+/** sends a file */
+export const TypingFile = "file";
+/** none of these any more */
+export const TypingStopped = "stopped";
+/** writes */
+export const TypingText = "text";
+/** records a voice note */
+export const TypingVoice = "voice";
 
 /** What goes into each method, and what comes out. */
 export interface Calls {
@@ -1276,12 +1334,18 @@ export interface Calls {
   "account.delete": { params: DeleteParams; result: DeleteResult };
   /** Whether anyone may ask which server this account is on; sets that where it is said. */
   "account.listed": { params: ListedParams; result: ListedResult };
+  /** Whether others may learn that this account types, or is there; sets that where it is said. */
+  "account.presence": { params: SetPresenceParams; result: PresenceResult };
   /** Writes a backup of account and history, and reads it again. */
   "backup": { params: BackupParams; result: BackupInfo };
   /** Tries a backup: reads it whole with its passphrase. */
   "backup.verify": { params: BackupParams; result: BackupInfo };
+  /** Says that the person looks at a chat, and what is known of the other side. */
+  "chat.look": { params: LookParams; result: PresenceResult };
   /** Changes how a chat stands in the list: muted, archived, on top, draft, read. */
   "chat.set": { params: SetChatParams; result: Chat };
+  /** Says that the person does something in a chat: writes, records, sends a file. */
+  "chat.typing": { params: TypeParams; result: None };
   /** The list of chats: those on top, then the newest first. */
   "chats": { params: Page; result: ChatsResult };
   /** Binds the device of a link text to this account. */
@@ -1407,9 +1471,12 @@ export const methods = {
   "account": { repeat: "reads", paged: false },
   "account.delete": { repeat: "sets", paged: false },
   "account.listed": { repeat: "sets", paged: false },
+  "account.presence": { repeat: "sets", paged: false },
   "backup": { repeat: "sets", paged: false },
   "backup.verify": { repeat: "sets", paged: false },
+  "chat.look": { repeat: "sets", paged: false },
   "chat.set": { repeat: "sets", paged: false },
+  "chat.typing": { repeat: "sets", paged: false },
   "chats": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
@@ -1493,10 +1560,14 @@ export interface Happenings {
   "message.state": StateEvent;
   /** There is something that a person should know about an account, or it is over. */
   "notice": AccountEvent;
+  /** The other side of a direct chat looks at it, or does not any more. */
+  "presence": PresenceEvent;
   /** Somebody unknown writes, or somebody wants to be let into a group. */
   "request": RequestEvent;
   /** A file is farther on its way. */
   "transfer": TransferEvent;
+  /** Somebody does something in a chat: writes, records, sends a file. */
+  "typing": TypingEvent;
 }
 
 /** Names of methods. */

@@ -14,7 +14,7 @@ type faceCommands struct {
 }
 
 // faceHelp are their texts.
-var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count"}
+var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state"}
 
 type eventsCmd struct {
 	Core    string        `name:"run" help:"${help_events_run}" placeholder:"RUN"`

@@ -67,6 +67,8 @@ type cli struct {
 		Listed listedCmd `cmd:"" help:"${help_listed}"`
 		Delete deleteCmd `cmd:"" help:"${help_delete}"`
 
+		Presence presenceCmd `cmd:"" help:"${help_presence}"`
+
 		Backup  backupCmd  `cmd:"" help:"${help_backup_create}"`
 		Restore restoreCmd `cmd:"" help:"${help_backup_restore}"`
 	} `cmd:"" help:"${help_account}"`
