@@ -25,10 +25,17 @@ type presence struct {
 	looked time.Time                  // when the person looked at anything last; guarded by mu
 }
 
-// A saying is a kind of signs in a chat: typing, or being there.
+// A saying is a kind of signs in a chat: typing, being there, or not.
 type saying struct {
 	chat omega.ChatID
-	here bool
+	what chat.What
+}
+
+func sayingOf(id omega.ChatID, what chat.What) saying {
+	if what < chat.Here {
+		what = chat.Typing // whatever the person does
+	}
+	return saying{id, what}
 }
 
 // An otherSide is what the other account of a direct chat said last.
@@ -143,7 +150,7 @@ func (c *Client) sendSign(ctx context.Context, d dest, s *chat.Sign, every time.
 		key = state.Key
 		return err
 	})
-	if err != nil || key == nil || !c.mayTell(saying{id, s.What >= chat.Here}, now, every) {
+	if err != nil || key == nil || !c.mayTell(sayingOf(id, s.What), now, every) {
 		return err
 	}
 	s.Time = now
@@ -210,6 +217,7 @@ func (c *Client) takeSign(ctx context.Context, m *wire.Mail) {
 	var s *chat.Sign
 	var believed bool
 	err = c.db.View(ctx, func(tx *history.Tx) error {
+		c.certIn(tx, env.Sender()) // what is stored comes to where the receiver looks
 		if s, err = receiver.OpenSign(ctx, tx, a); err != nil {
 			return err
 		}

@@ -71,6 +71,9 @@ func TestTyping(t *testing.T) {
 	await(t, r, clientrpc.MessageNew, func(e clientrpc.NewMessageEvent) bool { return !e.Own })
 	acks := len(p.frames(wire.TypeAck))
 	now := time.Now()
+	c.mu.Lock()
+	clear(c.certs) // as after a start
+	c.mu.Unlock()
 	s.sign(t, p, c, &chat.Sign{What: chat.Recording, Time: now})
 	s.sign(t, p, c, &chat.Sign{What: chat.Typing, Time: now})                       // the same moment
 	s.sign(t, p, c, &chat.Sign{What: chat.Typing, Time: now.Add(-3 * time.Minute)}) // an old one
