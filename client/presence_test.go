@@ -154,6 +154,7 @@ func TestPresence(t *testing.T) {
 	if out := look(); !out.Shared || out.Online || !out.Seen.Equal(now.Add(-time.Hour).Truncate(time.Millisecond)) {
 		t.Errorf("%+v", out)
 	}
+	until(t, "told of being here", func() bool { return len(p.signs(t)) == 2 })
 	off := false
 	if out, err := clientrpc.SetPresence.Call(t.Context(), c, clientrpc.SetPresenceParams{Shared: &off}); err != nil || out.Shared {
 		t.Errorf("%+v, %v", out, err)
@@ -162,7 +163,7 @@ func TestPresence(t *testing.T) {
 	if out := look(); out.Shared || !out.Seen.IsZero() {
 		t.Errorf("off: %+v", out)
 	}
-	if n := len(p.signs(t)); n != 1 {
+	if n := len(p.signs(t)); n != 2 { // the answer, and what was looked for
 		t.Errorf("%d signs were sent", n)
 	}
 }
