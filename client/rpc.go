@@ -60,6 +60,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.GetFile, "doing.gotfile", (*Client).getFile)
 	handle(m, clientrpc.FileStatus, "doing.gotfile", (*Client).fileStatus)
 	handle(m, clientrpc.Follow, "doing.events", (*Client).followEvents)
+	handle(m, clientrpc.Commands, "doing.commands", (*Client).listCommands)
+	handle(m, clientrpc.RunCommand, "doing.commands", (*Client).runCommand)
 	handle(m, clientrpc.Type, "doing.presence", (*Client).typing)
 	handle(m, clientrpc.Look, "doing.presence", (*Client).look)
 	handle(m, clientrpc.SetPresence, "doing.presence", (*Client).setPresence)

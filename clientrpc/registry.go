@@ -95,6 +95,8 @@ func Methods() []Spec {
 		method(SetChat, Sets, "Changes how a chat stands in the list: muted, archived, on top, draft, read."),
 		method(Type, Sets, "Says that the person does something in a chat: writes, records, sends a file."),
 		method(Chats, Reads, "The list of chats: those on top, then the newest first."),
+		method(RunCommand, ByID, "Does what a line says that a person typed: a command, or a text to be sent."),
+		method(Commands, Reads, "The commands that begin with what was typed."),
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Revoke, Sets, "Takes a device out of this account."),
 		method(Devices, Reads, "The devices of this account."),

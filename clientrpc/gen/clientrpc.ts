@@ -337,6 +337,82 @@ export interface Rest {
   next?: string;
 }
 
+/** RunCommandParams is a line that a person typed. What is no command is sent as a text, of // the text behind the first /. */
+export interface RunCommandParams extends Delivery {
+  /** of what it sends, if it does; as in SendParams */
+  id: ID;
+  chat: string;
+  text: string;
+  /** the message that the person answers, if any */
+  reply?: ID;
+  /** of a text, as in SendParams */
+  markup?: boolean;
+}
+
+/** A Delivery says how long a call waits, and for what; as in SendParams. */
+export interface Delivery {
+  wait?: string;
+  timeout?: Nanoseconds;
+}
+
+/** CommandResult says what a command did. What does not belong to it is left out. */
+export interface CommandResult {
+  /** name; empty: it was a text */
+  command?: string;
+  /** to be told */
+  done?: Text;
+  sent?: SendResult;
+  commands?: Command[];
+  /** that were found; the first page */
+  messages?: Message[];
+  /** the first page */
+  members?: GroupMember[];
+  link?: string;
+}
+
+/** SendResult says how far the message got. Waiting in vain is no error: the state tells. */
+export interface SendResult {
+  id: ID;
+  chat: ChatID;
+  state: string;
+  /** for failed, and for queued after an error */
+  why?: Error;
+}
+
+/** A Command as faces show it in a menu. */
+export interface Command {
+  name: string;
+  /** the name or alias that begins with what was typed */
+  typed: string;
+  aliases: string[] | null;
+  /** what it is given */
+  arg?: Text;
+  /** what it does */
+  text: Text;
+  /** direct, group, saved, secure, bot */
+  where: string[] | null;
+}
+
+/** A GroupMember is an account of a group. */
+export interface GroupMember {
+  account: Fingerprint;
+  name?: string;
+  role?: string;
+}
+
+/** CommandsParams asks for the commands that begin with what was typed. */
+export interface CommandsParams extends Page {
+  /** of use there; empty: anywhere */
+  chat?: string;
+  /** with or without the mark: /mu, ／靜 */
+  typed?: string;
+}
+
+/** CommandsResult lists them: those by their names first. */
+export interface CommandsResult extends Rest {
+  commands: Command[] | null;
+}
+
 /** ApproveParams binds the device of a link text to this account. */
 export interface ApproveParams {
   text: string;
@@ -457,15 +533,6 @@ export interface SendFileResult extends SendResult {
   urls: string[] | null;
 }
 
-/** SendResult says how far the message got. Waiting in vain is no error: the state tells. */
-export interface SendResult {
-  id: ID;
-  chat: ChatID;
-  state: string;
-  /** for failed, and for queued after an error */
-  why?: Error;
-}
-
 /** FileStatusParams asks how far the files of a message are. It waits until that is more than Done. */
 export interface FileStatusParams {
   id: ID;
@@ -536,13 +603,6 @@ export interface Group {
   inviter?: string;
   /** no key has come yet */
   waiting?: boolean;
-}
-
-/** A GroupMember is an account of a group. */
-export interface GroupMember {
-  account: Fingerprint;
-  name?: string;
-  role?: string;
 }
 
 /** A GroupRules says who may do what: members, admins or owners. History is what newcomers are given: none, pins, all, or a number of messages. */
@@ -769,12 +829,6 @@ export interface BeginParams extends Delivery {
   id: ID;
   to: string;
   title: string;
-}
-
-/** A Delivery says how long a call waits, and for what; as in SendParams. */
-export interface Delivery {
-  wait?: string;
-  timeout?: Nanoseconds;
 }
 
 /** LineParams adds a line to a list, or changes one of one's own. */
@@ -1348,6 +1402,10 @@ export interface Calls {
   "chat.typing": { params: TypeParams; result: None };
   /** The list of chats: those on top, then the newest first. */
   "chats": { params: Page; result: ChatsResult };
+  /** Does what a line says that a person typed: a command, or a text to be sent. */
+  "command.run": { params: RunCommandParams; result: CommandResult };
+  /** The commands that begin with what was typed. */
+  "commands": { params: CommandsParams; result: CommandsResult };
   /** Binds the device of a link text to this account. */
   "device.approve": { params: ApproveParams; result: Device };
   /** Takes a device out of this account. */
@@ -1478,6 +1536,8 @@ export const methods = {
   "chat.set": { repeat: "sets", paged: false },
   "chat.typing": { repeat: "sets", paged: false },
   "chats": { repeat: "reads", paged: true },
+  "command.run": { repeat: "id", paged: false },
+  "commands": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
   "devices": { repeat: "reads", paged: false },

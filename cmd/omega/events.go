@@ -11,10 +11,11 @@ import (
 // faceCommands are what faces have of the core, for scripts.
 type faceCommands struct {
 	Events eventsCmd `cmd:"" help:"${help_events}"`
+	Do     doCmd     `cmd:"" help:"${help_do}"`
 }
 
 // faceHelp are their texts.
-var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state"}
+var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state", "do", "do_reply", "do_menu", "do_text"}
 
 type eventsCmd struct {
 	Core    string        `name:"run" help:"${help_events_run}" placeholder:"RUN"`
