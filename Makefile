@@ -68,8 +68,9 @@ check: ## gofmt, vet, staticcheck, generated files, browser build, vulnerabiliti
 	@tools/vuln.sh
 
 .PHONY: generate
-generate: ## write the Go packages of proto/*.proto
+generate: ## write the Go packages of proto/*.proto, and what clientrpc says in other languages
 	cd tools && $(GO) run ./protogen -root ..
+	$(GO) generate ./clientrpc
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

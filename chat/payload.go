@@ -42,16 +42,17 @@ const (
 	PayloadMessage     PayloadKind = 2 // a message under a sending key
 	PayloadGroupKey    PayloadKind = 6 // a group key, wrapped for devices (spec/group.md, GROUP-12)
 	PayloadGroupRecord PayloadKind = 7 // a sending key under a group key (spec/group.md, GROUP-13)
+	PayloadSign        PayloadKind = 8 // what is true for a moment, under a sending key (CHAT-53)
 )
 
 // A Payload is the clear part of an envelope's payload (spec/chat.md, CHAT-2):
 //
-//	0  u8   kind: 1 key record, 2 message, 6 group key, 7 group record
+//	0  u8   kind: 1 key record, 2 message, 6 group key, 7 group record, 8 sign
 //	1  8    locator
 //	9  ...  kinds 1 and 6: an OpenPGP message
 //	   8    kind 7: locator of the group key
 //	   u32  kind 2: sequence
-//	... ... kinds 2 and 7: AES-256-GCM ciphertext and tag
+//	... ... kinds 2, 7 and 8: AES-256-GCM ciphertext and tag
 type Payload struct {
 	Kind     PayloadKind
 	Locator  Locator
@@ -83,6 +84,11 @@ func ParsePayload(b []byte) (Payload, error) {
 	p := Payload{Kind: PayloadKind(b[0]), Locator: Locator(b[1:9]), Body: b[keyHeader:]}
 	switch p.Kind {
 	case PayloadKey, PayloadGroupKey:
+		return p, nil
+	case PayloadSign:
+		if len(b) != keyHeader+signSize+tagSize {
+			return Payload{}, malformed("sign payload: %d octets", len(b))
+		}
 		return p, nil
 	case PayloadGroupRecord:
 		if len(b) < keyHeader+len(p.GroupKey)+tagSize {

@@ -121,6 +121,8 @@ func (r *Receiver) Open(ctx context.Context, st Store, a *Arrival) (*Result, err
 	case p.Kind == PayloadKey:
 		return r.openKey(ctx, st, a, p)
 	case p.Kind == PayloadMessage:
+	case p.Kind == PayloadSign:
+		return refused(malformed("payload: a sign that was stored")), nil
 	case a.Groups == nil:
 		return refused(malformed("payload: kind %d, and there are no groups here", p.Kind)), nil
 	case p.Kind == PayloadGroupKey:

@@ -24,15 +24,17 @@ const (
 
 // Names of settings. Those of later versions are kept and passed on.
 const (
-	SettingRead     = "read"      // chat | device: its messages were read up to a sequence
-	SettingDraft    = "draft"     // chat: text that is not sent yet
-	SettingMuted    = "muted"     // chat: until when, ms since 1970
-	SettingArchived = "archived"  // chat
-	SettingNoRead   = "no-read"   // chat: its people are not told what was read
-	SettingTop      = "top"       // chat: on top of the list, since when, ms since 1970
-	SettingHidden   = "hidden"    // chat | link: the message was deleted for this account
-	SettingFolder   = "folder"    // folder, 8 octets: its title
-	SettingInFolder = "in-folder" // folder | chat
+	SettingRead     = "read"        // chat | device: its messages were read up to a sequence
+	SettingDraft    = "draft"       // chat: text that is not sent yet
+	SettingMuted    = "muted"       // chat: until when, ms since 1970
+	SettingArchived = "archived"    // chat
+	SettingNoRead   = "no-read"     // chat: its people are not told what was read
+	SettingPresence = "no-presence" // chat, or empty for all: others are not told that this account types, or is there
+	SettingUnread   = "unread"      // chat: the person wants to see it as unread
+	SettingTop      = "top"         // chat: on top of the list, since when, ms since 1970
+	SettingHidden   = "hidden"      // chat | link: the message was deleted for this account
+	SettingFolder   = "folder"      // folder, 8 octets: its title
+	SettingInFolder = "in-folder"   // folder | chat
 
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
 )
@@ -64,7 +66,9 @@ func (s *Setting) valid() bool {
 	switch s.Name {
 	case SettingRead:
 		return size > chat && len(s.Value) == 4
-	case SettingDraft, SettingArchived, SettingNoRead:
+	case SettingPresence:
+		return size == chat || size == 0
+	case SettingDraft, SettingArchived, SettingNoRead, SettingUnread:
 		return size == chat
 	case SettingMuted, SettingTop:
 		return size == chat && (len(s.Value) == 0 || len(s.Value) == 8)

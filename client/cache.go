@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/media"
 )
@@ -158,18 +159,31 @@ func blobsOf(items []chat.MediaItem) (out []media.Ref) {
 type transfer struct {
 	done, total int64
 	at          time.Time // of the last step
+	told        time.Time // when faces were told last
 }
+
+// tellEvery is how often faces are told how far a blob is. (clientrpc.TransferEvent)
+const tellEvery = time.Second / 4
 
 // progress is told how far a blob is.
 func (c *Client) progress(name media.Hash, done, total int64) {
+	now := c.cfg.now()
 	c.mu.Lock()
+	t := transfer{done, total, now, c.transfers[name].told}
+	tell := done >= total || now.Sub(t.told) >= tellEvery
+	if tell {
+		t.told = now
+	}
 	if done >= total {
 		delete(c.transfers, name)
 	} else {
-		c.transfers[name] = transfer{done, total, c.cfg.now()}
+		c.transfers[name] = t
 	}
 	c.mu.Unlock()
 	c.moved.notify()
+	if tell {
+		c.events.add(happening{clientrpc.Transferred.Name, clientrpc.TransferEvent{Blob: name.String(), Done: done, Total: total}})
+	}
 }
 
 func (c *Client) transferOf(name media.Hash) (transfer, bool) {

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -16,15 +18,108 @@ import (
 )
 
 // chats lists the conversations: those on top, then the newest first.
-func (c *Client) chats(ctx context.Context, _ clientrpc.None) (out clientrpc.ChatsResult, err error) {
+func (c *Client) chats(ctx context.Context, p clientrpc.Page) (out clientrpc.ChatsResult, err error) {
+	at, err := parseChatPlace(p.Next)
+	if err != nil {
+		return out, err
+	}
+	n := pageOf(p)
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		list, err := tx.Chats()
-		if err == nil {
-			out.Chats, err = c.showChats(tx, list)
+		list, err := chatsBehind(tx, at, n+1)
+		if err != nil {
+			return err
 		}
+		if len(list) > n {
+			list = list[:n]
+			out.Next = list[n-1].String()
+		}
+		shown := make([]history.Chat, len(list))
+		for i := range list {
+			shown[i] = list[i].Chat
+		}
+		out.Chats, err = c.showChats(tx, shown)
 		return err
 	})
 	return out, err
+}
+
+// A placedChat is a chat in the list of chats.
+type placedChat struct {
+	history.Chat
+	top bool
+}
+
+// String is what names the page behind it.
+func (p *placedChat) String() string {
+	return fmt.Sprintf("%t.%d.%d", p.top, p.Place.Last, p.Place.Number)
+}
+
+// parseChatPlace reads what String wrote; "" is before the first chat.
+func parseChatPlace(text string) (p placedChat, err error) {
+	if text == "" {
+		return placedChat{top: true}, nil
+	}
+	if n, err := fmt.Sscanf(text, "%t.%d.%d", &p.top, &p.Place.Last, &p.Place.Number); err != nil || n != 3 || p.String() != text {
+		return p, badNext(text)
+	}
+	return p, nil
+}
+
+// chatsBehind reads at most n chats behind a place. There are few on top: those are
+// read at once.
+func chatsBehind(tx *history.Tx, at placedChat, n int) (out []placedChat, err error) {
+	marked, err := tx.SettingsOf(chat.SettingTop)
+	if err != nil {
+		return nil, err
+	}
+	top := map[omega.ChatID]bool{}
+	for _, s := range marked {
+		var id omega.ChatID
+		copy(id[:], s.Subject)
+		top[id] = true
+	}
+	if at.top {
+		if out, err = topChats(tx, top, at.Place); err != nil || len(out) >= n {
+			return out[:min(n, len(out))], err
+		}
+		at.Place = history.Place{}
+	}
+	for len(out) < n {
+		list, err := tx.ChatsBehind(at.Place, n)
+		if err != nil || len(list) == 0 {
+			return out, err
+		}
+		for _, ch := range list {
+			if !top[ch.ID] && len(out) < n {
+				out = append(out, placedChat{ch, false})
+			}
+		}
+		at.Place = list[len(list)-1].Place
+	}
+	return out, nil
+}
+
+// topChats reads those on top behind a place, newest message first.
+func topChats(tx *history.Tx, top map[omega.ChatID]bool, at history.Place) (out []placedChat, err error) {
+	for id := range top {
+		ch, err := tx.Chat(id)
+		if errors.Is(err, history.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if at == (history.Place{}) || newer(at, ch.Place) < 0 {
+			out = append(out, placedChat{*ch, true})
+		}
+	}
+	slices.SortFunc(out, func(a, b placedChat) int { return newer(a.Place, b.Place) })
+	return out, nil
+}
+
+// newer orders places, the newest first.
+func newer(a, b history.Place) int {
+	return cmp.Or(cmp.Compare(b.Last, a.Last), cmp.Compare(b.Number, a.Number))
 }
 
 // showChats turns stored chats into what faces get.
@@ -62,16 +157,7 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		}
 		out = append(out, item)
 	}
-	slices.SortStableFunc(out, func(a, b clientrpc.Chat) int { return cmp.Compare(rank(a), rank(b)) })
 	return out, nil
-}
-
-// rank puts chats on top before others.
-func rank(c clientrpc.Chat) int {
-	if c.Top {
-		return 0
-	}
-	return 1
 }
 
 // chatLooks reads what the settings of the account say of chats.
@@ -84,6 +170,8 @@ func chatLooks(tx *history.Tx) (map[omega.ChatID]clientrpc.Chat, error) {
 		{chat.SettingMuted, func(c *clientrpc.Chat, s chat.Setting) { c.Muted = chat.MomentOf(s.Value) }},
 		{chat.SettingArchived, func(c *clientrpc.Chat, s chat.Setting) { c.Archived = true }},
 		{chat.SettingNoRead, func(c *clientrpc.Chat, s chat.Setting) { c.NoRead = true }},
+		{chat.SettingPresence, func(c *clientrpc.Chat, s chat.Setting) { c.Hidden = true }},
+		{chat.SettingUnread, func(c *clientrpc.Chat, s chat.Setting) { c.Marked = true }},
 		{chat.SettingTop, func(c *clientrpc.Chat, s chat.Setting) { c.Top = true }},
 		{chat.SettingDraft, func(c *clientrpc.Chat, s chat.Setting) { c.Draft = string(s.Value) }},
 	} {
@@ -129,6 +217,9 @@ func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out cl
 		}
 		if p.Read {
 			if seen, err = unreadLanes(tx, ch); err != nil {
+				return err
+			}
+			if list, err = unmark(tx, list, id); err != nil {
 				return err
 			}
 			for _, s := range seen {
@@ -193,6 +284,8 @@ func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out [
 	}
 	on(chat.SettingArchived, p.Archived, []byte{1})
 	on(chat.SettingNoRead, p.NoRead, []byte{1})
+	on(chat.SettingPresence, p.Hidden, []byte{1})
+	on(chat.SettingUnread, p.Marked, []byte{1})
 	on(chat.SettingTop, p.Top, chat.Moment(c.cfg.now()))
 	if p.Draft != nil {
 		add(chat.SettingDraft, []byte(*p.Draft))
@@ -204,6 +297,15 @@ func (c *Client) chatSettings(id omega.ChatID, p clientrpc.SetChatParams) (out [
 type seenLane struct {
 	lane
 	upTo uint32
+}
+
+// unmark adds that a chat is not marked as unread any more, if it is.
+func unmark(tx *history.Tx, list []chat.Setting, id omega.ChatID) ([]chat.Setting, error) {
+	marked, err := tx.SettingsOf(chat.SettingUnread)
+	if slices.ContainsFunc(marked, func(s chat.Setting) bool { return string(s.Subject) == string(id[:]) }) {
+		list = append(list, chat.Setting{Name: chat.SettingUnread, Subject: id[:]})
+	}
+	return list, err
 }
 
 func unreadLanes(tx *history.Tx, ch *history.Chat) (out []seenLane, err error) {
@@ -238,15 +340,18 @@ func noteRead(list []chat.Setting, id omega.ChatID, device omega.Fingerprint, se
 }
 
 // folders lists the folders.
-func (c *Client) folders(ctx context.Context, _ clientrpc.None) (out clientrpc.FoldersResult, err error) {
+func (c *Client) folders(ctx context.Context, p clientrpc.Page) (out clientrpc.FoldersResult, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		out.Folders, err = foldersOf(tx)
+		list, err := foldersOf(tx)
+		if err == nil {
+			out.Folders, out.Rest, err = part(list, p, func(f *clientrpc.Folder) string { return f.Title + "\x00" + f.ID })
+		}
 		return err
 	})
 	return out, err
 }
 
-// foldersOf reads the folders by title. A chat in a folder that was deleted is in
+// foldersOf reads the folders. A chat in a folder that was deleted is in
 // none.
 func foldersOf(tx *history.Tx) ([]clientrpc.Folder, error) {
 	titles, err := tx.SettingsOf(chat.SettingFolder)
@@ -267,7 +372,6 @@ func foldersOf(tx *history.Tx) ([]clientrpc.Folder, error) {
 		}
 		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b clientrpc.Folder) int { return cmp.Or(cmp.Compare(a.Title, b.Title), cmp.Compare(a.ID, b.ID)) })
 	return out, nil
 }
 
@@ -305,5 +409,5 @@ func (c *Client) setFolder(ctx context.Context, p clientrpc.SetFolderParams) (cl
 	if err := c.change(ctx, list...); err != nil {
 		return none, err
 	}
-	return c.folders(ctx, clientrpc.None{})
+	return c.folders(ctx, clientrpc.Page{})
 }

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -97,6 +98,8 @@ type Client struct {
 	strangers notice                 // a sender has to be looked for
 	resolved  chan omega.Fingerprint // accounts that mail was put aside for and that the cloud answered about; of Run
 
+	events   *happenings
+	present  presence // who types, and who is there
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 
@@ -134,7 +137,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		homes: map[omega.Fingerprint]*homeState{},
 		certs: map[omega.Fingerprint]*pgp.Certificate{}, unsure: map[omega.Fingerprint]*pgp.Certificate{},
 		acks: map[omega.Fingerprint]*keyserver.AckKey{},
-		held: map[int64]loan{},
+		held: map[int64]loan{}, events: newHappenings(),
 
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
 		publishing: make(chan struct{}, 1),
@@ -148,6 +151,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 	if c.db, err = history.Open(ctx, filepath.Join(cfg.Home, fileHistory)); err != nil {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
+	c.db.OnChange(c.happened)
 	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
@@ -191,6 +195,11 @@ func (c *Client) useCertificate(cert *pgp.Certificate) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.id != nil && !slices.EqualFunc(c.id.Certificate.Devices(), cert.Devices(), func(a, b pgp.Device) bool {
+		return a.Signing.Fingerprint() == b.Signing.Fingerprint() && a.Revoked == b.Revoked
+	}) {
+		c.events.add(happening{clientrpc.DevicesChanged.Name, clientrpc.None{}})
+	}
 	c.id, c.receiver = id, receiver
 	c.queued.notify() // the outbox greets devices that are new
 	return nil

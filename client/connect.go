@@ -161,6 +161,7 @@ func (c *Client) offline(why error) {
 	clear(c.acks) // a home may have new keys when it is back
 	c.mu.Unlock()
 	c.changed.notify()
+	c.tellConnection()
 }
 
 // settle brings a new session into use: the device attaches to its homes, the own
@@ -206,6 +207,7 @@ func (c *Client) use(ctx context.Context, s *session) error {
 	c.mu.Lock()
 	c.session, c.problem = s, nil
 	c.mu.Unlock()
+	c.tellConnection()
 	c.changed.notify()
 	c.queued.notify()
 	c.outward.notify()

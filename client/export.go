@@ -50,19 +50,26 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 
 // exportedChats are the one that text means, or all.
 func (c *Client) exportedChats(ctx context.Context, doing i18n.Text, text string) ([]clientrpc.Chat, error) {
-	all, err := c.chats(ctx, clientrpc.None{})
+	var all []clientrpc.Chat
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Chats()
+		if err == nil {
+			all, err = c.showChats(tx, list)
+		}
+		return err
+	})
 	if err != nil || text == "" {
-		return all.Chats, err
+		return all, err
 	}
 	id, err := c.chatID(doing, text)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all.Chats, func(ch clientrpc.Chat) bool { return ch.ID == id })
+	i := slices.IndexFunc(all, func(ch clientrpc.Chat) bool { return ch.ID == id })
 	if i < 0 {
 		return nil, noChat(doing, text, history.ErrNotFound)
 	}
-	return all.Chats[i : i+1], nil
+	return all[i : i+1], nil
 }
 
 // exportPage writes one chat as one file, which is there as a whole or not at all.

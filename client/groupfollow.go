@@ -112,7 +112,7 @@ func (c *Client) earlier(tx *history.Tx, s *group.State, at omega.ChatID) (rows 
 	case group.HistoryNone:
 		return nil, nil
 	case group.HistoryPins:
-		rows, err = tx.Pinned(at, maxEarlier)
+		rows, err = tx.Pinned(at, 0, maxEarlier)
 		slices.Reverse(rows)
 	case group.HistoryAll:
 		n = maxEarlier
@@ -356,7 +356,7 @@ func sequenceOf(l chat.Locator) uint32 {
 
 // reached answers clientrpc.Reach: with whom a message of one's own has come how
 // far.
-func (c *Client) reached(ctx context.Context, p clientrpc.MessageRef) (out clientrpc.ReachResult, err error) {
+func (c *Client) reached(ctx context.Context, p clientrpc.ReachParams) (out clientrpc.ReachResult, err error) {
 	out.Accounts = []clientrpc.Reached{}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		row, err := c.find(tx, i18n.T("doing.reading"), p.Chat, p.Message)
@@ -364,6 +364,9 @@ func (c *Client) reached(ctx context.Context, p clientrpc.MessageRef) (out clien
 			return err
 		}
 		list, err := tx.ReachOf(row)
+		if err == nil {
+			list, out.Rest, err = part(list, p.Page, func(r *history.Reached) string { return r.Account.String() })
+		}
 		for _, r := range list {
 			if err != nil {
 				return err

@@ -240,7 +240,7 @@ func (c *Client) joinInvited(ctx context.Context) error {
 }
 
 // groupRequests lists who wants to join by a link of this account.
-func (c *Client) groupRequests(ctx context.Context, p clientrpc.GroupRef) (out clientrpc.GroupRequestsResult, err error) {
+func (c *Client) groupRequests(ctx context.Context, p clientrpc.GroupListParams) (out clientrpc.GroupRequestsResult, err error) {
 	id, err := c.groupRef(ctx, i18n.T("doing.grouprequests"), p.Group)
 	if err != nil {
 		return out, err
@@ -248,6 +248,9 @@ func (c *Client) groupRequests(ctx context.Context, p clientrpc.GroupRef) (out c
 	out.Requests = []clientrpc.GroupRequest{}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.GroupRequests(id)
+		if err == nil {
+			list, out.Rest, err = part(list, p.Page, func(r *history.GroupAccount) string { return fmt.Sprintf("%020d %s", r.Time.UnixMilli(), r.Account) })
+		}
 		for _, r := range list {
 			if err != nil {
 				return err
@@ -268,12 +271,16 @@ func (c *Client) approveGroup(ctx context.Context, p clientrpc.ApproveGroupParam
 	if err != nil {
 		return out, err
 	}
-	waiting, err := c.groupRequests(ctx, p.GroupRef)
+	var waiting []history.GroupAccount
+	err = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		waiting, err = tx.GroupRequests(id)
+		return err
+	})
 	if err != nil {
 		return out, err
 	}
 	for _, fp := range p.Accounts {
-		if !slices.ContainsFunc(waiting.Requests, func(r clientrpc.GroupRequest) bool { return r.Account == fp }) {
+		if !slices.ContainsFunc(waiting, func(r history.GroupAccount) bool { return r.Account == fp }) {
 			return out, fail(clientrpc.CodeNotFound, doing, i18n.T("why.norequest", fp), i18n.T("next.grouprequests"), nil)
 		}
 	}
@@ -285,5 +292,5 @@ func (c *Client) approveGroup(ctx context.Context, p clientrpc.ApproveGroupParam
 	if err != nil {
 		return out, err
 	}
-	return c.groupRequests(ctx, p.GroupRef)
+	return c.groupRequests(ctx, clientrpc.GroupListParams{GroupRef: p.GroupRef})
 }

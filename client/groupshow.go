@@ -16,7 +16,7 @@ import (
 )
 
 // listGroups lists the groups that this account is or was in, or may join.
-func (c *Client) listGroups(ctx context.Context, _ clientrpc.None) (out clientrpc.GroupsResult, err error) {
+func (c *Client) listGroups(ctx context.Context, p clientrpc.Page) (out clientrpc.GroupsResult, err error) {
 	out.Groups = []clientrpc.Group{}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.KnownGroups()
@@ -31,8 +31,54 @@ func (c *Client) listGroups(ctx context.Context, _ clientrpc.None) (out clientrp
 		}
 		return err
 	})
-	slices.SortStableFunc(out.Groups, func(a, b clientrpc.Group) int { return cmp.Compare(a.Name, b.Name) })
+	if err == nil {
+		out.Groups, out.Rest, err = part(out.Groups, p, func(g *clientrpc.Group) string { return g.Name + "\x00" + g.ID })
+	}
 	return out, err
+}
+
+// groupMembers lists everybody of a group.
+func (c *Client) groupMembers(ctx context.Context, p clientrpc.GroupListParams) (out clientrpc.GroupMembersResult, err error) {
+	doing := i18n.T("doing.groups")
+	id, err := c.groupRef(ctx, doing, p.Group)
+	if err != nil {
+		return out, err
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, id)
+		if errors.Is(err, history.ErrNotFound) {
+			return noGroup(doing, id.String())
+		}
+		if err == nil {
+			out.Members, out.Rest, err = part(people(s), p.Page, func(m *clientrpc.GroupMember) string { return roleOrder[m.Role] + m.Account.String() })
+		}
+		for i := range out.Members {
+			if err == nil {
+				out.Members[i].Name, err = c.nameOf(tx, out.Members[i].Account)
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// roleOrder is how people of a group are sorted.
+var roleOrder = map[string]string{
+	clientrpc.RoleOwner: "1", clientrpc.RoleAdmin: "2", clientrpc.RoleMember: "3", clientrpc.RoleInvited: "4", clientrpc.RoleBanned: "5",
+}
+
+// people are all of a group, without their names.
+func people(s *group.State) (out []clientrpc.GroupMember) {
+	for _, m := range s.Members {
+		out = append(out, clientrpc.GroupMember{Account: m.Account, Role: m.Role.String()})
+	}
+	for _, fp := range s.Invited {
+		out = append(out, clientrpc.GroupMember{Account: fp, Role: clientrpc.RoleInvited})
+	}
+	for _, fp := range s.Banned {
+		out = append(out, clientrpc.GroupMember{Account: fp, Role: clientrpc.RoleBanned})
+	}
+	return out
 }
 
 // showGroupInfo says everything about one group.
@@ -92,22 +138,31 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	}
 	members := slices.Clone(s.Members)
 	slices.SortStableFunc(members, func(a, b group.Member) int { return cmp.Compare(b.Role, a.Role) })
-	for _, m := range members {
+	for _, m := range first(members, &out.Partial) {
 		if out.Members, err = c.addMember(tx, out.Members, m.Account, m.Role.String()); err != nil {
 			return out, err
 		}
 	}
-	for _, fp := range s.Invited {
+	for _, fp := range first(s.Invited, &out.Partial) {
 		if out.Invited, err = c.addMember(tx, out.Invited, fp, ""); err != nil {
 			return out, err
 		}
 	}
-	for _, fp := range s.Banned {
+	for _, fp := range first(s.Banned, &out.Partial) {
 		if out.Banned, err = c.addMember(tx, out.Banned, fp, ""); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// first is the part of a list that fits into one answer.
+func first[T any](list []T, partial *bool) []T {
+	if len(list) <= clientrpc.PageMax {
+		return list
+	}
+	*partial = true
+	return list[:clientrpc.PageMax]
 }
 
 func (c *Client) addMember(tx *history.Tx, list []clientrpc.GroupMember, fp omega.Fingerprint, role string) ([]clientrpc.GroupMember, error) {

@@ -255,7 +255,7 @@ func (c *Client) redact(tx *history.Tx, at omega.ChatID, id omega.ID) error {
 
 // syncPins pins what the group's operations pin, and nothing else.
 func (c *Client) syncPins(tx *history.Tx, at omega.ChatID, state *group.State) error {
-	pinned, err := tx.Pinned(at, 10000)
+	pinned, err := tx.Pinned(at, 0, 10000)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,12 +112,20 @@ func (c *Client) drop(ctx context.Context, number int64, count *int) error {
 	return nil
 }
 
-func (c *Client) imports(ctx context.Context, _ clientrpc.None) (clientrpc.ImportsResult, error) {
-	out := clientrpc.ImportsResult{Imports: []clientrpc.Import{}}
+func (c *Client) imports(ctx context.Context, p clientrpc.Page) (out clientrpc.ImportsResult, err error) {
+	list, err := c.allImports(ctx)
+	if err == nil {
+		out.Imports, out.Rest, err = part(list, p, func(i *clientrpc.Import) string { return fmt.Sprintf("%020d", i.Number) })
+	}
+	return out, err
+}
+
+func (c *Client) allImports(ctx context.Context) ([]clientrpc.Import, error) {
+	out := []clientrpc.Import{}
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.Imports()
 		for _, i := range list {
-			out.Imports = append(out.Imports, clientrpc.Import{Number: i.Number, Source: i.Source, File: i.File, Time: i.Time, Messages: i.Messages})
+			out = append(out, clientrpc.Import{Number: i.Number, Source: i.Source, File: i.File, Time: i.Time, Messages: i.Messages})
 		}
 		return err
 	})
@@ -124,15 +133,15 @@ func (c *Client) imports(ctx context.Context, _ clientrpc.None) (clientrpc.Impor
 }
 
 func (c *Client) undoImport(ctx context.Context, p clientrpc.UndoImportParams) (*clientrpc.Import, error) {
-	list, err := c.imports(ctx, clientrpc.None{})
+	list, err := c.allImports(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(list.Imports, func(i clientrpc.Import) bool { return i.Number == p.Number })
+	i := slices.IndexFunc(list, func(i clientrpc.Import) bool { return i.Number == p.Number })
 	if i < 0 {
 		return nil, fail(clientrpc.CodeNotFound, i18n.T("doing.undo", p.Number), i18n.T("why.noimport", p.Number), i18n.T("next.imports"), nil)
 	}
-	out := list.Imports[i]
+	out := list[i]
 	out.Messages = 0
 	err = c.drop(ctx, p.Number, &out.Messages)
 	c.changed.notify()

@@ -133,6 +133,8 @@ func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (t
 				return nil, nil, err
 			}
 		case !w.c.isHome(m.mail.Home), m.mail.Device != w.c.acc.Device:
+		case m.mail.Seq == 0: // it is not stored, and nobody misses it
+			w.c.takeSign(ctx, &m.mail)
 		case w.incarnation[m.mail.Home] == [8]byte{}: // before its answer to the lease, which was lost: it comes again
 		default:
 			last := at(m.mail.Home)
@@ -154,11 +156,9 @@ func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (t
 // inTurn reports whether a mail is genuine and the next after last. Where some
 // are missing it asks for them.
 func (w *inboxWorker) inTurn(ctx context.Context, s *session, m *wire.Mail, last uint64) (bool, error) {
-	if m.Seq != 0 { // one that is not stored has no code
-		genuine, err := w.said(ctx, s, m.Home, func(key *keyserver.AckKey) bool { return key.CheckMail(m, w.incarnation[m.Home]) })
-		if err != nil || !genuine {
-			return false, err
-		}
+	genuine, err := w.said(ctx, s, m.Home, func(key *keyserver.AckKey) bool { return key.CheckMail(m, w.incarnation[m.Home]) })
+	if err != nil || !genuine {
+		return false, err
 	}
 	if m.Seq > last && m.Prev > last {
 		return false, w.rewind(s, m.Home, last)

@@ -38,7 +38,7 @@ func TestHandover(t *testing.T) {
 					return
 				}
 				for range 3 {
-					if _, err := clientrpc.Chats.Call(t.Context(), l, clientrpc.None{}); err != nil {
+					if _, err := clientrpc.Chats.Call(t.Context(), l, clientrpc.Page{}); err != nil {
 						t.Errorf("call: %v", err)
 					}
 				}
@@ -76,14 +76,14 @@ func TestCloseDuringCalls(t *testing.T) {
 	if err := <-own; !errors.Is(err, ErrClosed) {
 		t.Errorf("own call: %v", err)
 	}
-	if _, err := clientrpc.Chats.Call(t.Context(), holder, clientrpc.None{}); !errors.Is(err, ErrClosed) {
+	if _, err := clientrpc.Chats.Call(t.Context(), holder, clientrpc.Page{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("call after Close: %v", err)
 	}
 	if err := h.Call(t.Context(), "chats", nil, nil); !errors.Is(err, clientrpc.ErrHandover) {
 		t.Errorf("call of a closed holder: %v", err)
 	}
 	// The other one holds the home now, and its call goes on.
-	if _, err := clientrpc.Chats.Call(t.Context(), other, clientrpc.None{}); err != nil {
+	if _, err := clientrpc.Chats.Call(t.Context(), other, clientrpc.Page{}); err != nil {
 		t.Errorf("call of the next holder: %v", err)
 	}
 	cancel()

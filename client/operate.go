@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -218,11 +219,22 @@ func (c *Client) pinned(ctx context.Context, p clientrpc.PinnedParams) (clientrp
 	if err != nil {
 		return clientrpc.MessagesResult{}, err
 	}
-	n := min(p.Count, pageMax)
-	if n <= 0 {
-		n = 50
+	skip, n := 0, pageOf(p.Page)
+	if p.Next != "" {
+		if skip, err = strconv.Atoi(p.Next); err != nil || skip < 0 {
+			return clientrpc.MessagesResult{}, badNext(p.Next)
+		}
 	}
-	return c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return tx.Pinned(id, n) })
+	more := false
+	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) {
+		rows, err := tx.Pinned(id, skip, n+1)
+		more = len(rows) > n
+		return rows[:min(n, len(rows))], err
+	})
+	if more {
+		out.Next = strconv.Itoa(skip + n)
+	}
+	return out, err
 }
 
 // message returns one message as it is now.

@@ -162,6 +162,12 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 		if err := tx.SetPrinted(printed); err != nil {
 			return err
 		}
+		var err error
+		for l := range read {
+			if marks, err = unmark(tx, marks, l.chat); err != nil {
+				return err
+			}
+		}
 		if err := keepToOneself(tx, read); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/omega-im/omega/chat"
@@ -46,7 +47,7 @@ func (c *Client) schedule(ctx context.Context, d dest, p clientrpc.SendParams, c
 }
 
 // scheduled lists the texts that wait for their time.
-func (c *Client) scheduled(ctx context.Context, _ clientrpc.None) (clientrpc.ScheduledResult, error) {
+func (c *Client) scheduled(ctx context.Context, p clientrpc.Page) (clientrpc.ScheduledResult, error) {
 	out := clientrpc.ScheduledResult{Texts: []clientrpc.ScheduledText{}}
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.Scheduled(c.cfg.now())
@@ -55,6 +56,10 @@ func (c *Client) scheduled(ctx context.Context, _ clientrpc.None) (clientrpc.Sch
 		}
 		return err
 	})
+	if err != nil {
+		return out, err
+	}
+	out.Texts, out.Rest, err = part(out.Texts, p, func(t *clientrpc.ScheduledText) string { return fmt.Sprintf("%020d %s", t.At.UnixMilli(), t.ID) })
 	return out, err
 }
 

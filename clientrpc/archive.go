@@ -9,7 +9,7 @@ import (
 // The methods of files that come from elsewhere.
 var (
 	ImportFile = Method[ImportParams, *Import]{"import"}
-	Imports    = Method[None, ImportsResult]{"import.list"}
+	Imports    = Method[Page, ImportsResult]{"import.list"}
 	UndoImport = Method[UndoImportParams, *Import]{"import.undo"}
 )
 
@@ -34,6 +34,7 @@ type Import struct {
 // ImportsResult lists what was imported, oldest first.
 type ImportsResult struct {
 	Imports []Import `json:"imports"`
+	Rest
 }
 
 // UndoImportParams takes out again what an import added.

@@ -10,7 +10,7 @@ import (
 // the account; it may be set again.
 var (
 	SetChat   = Method[SetChatParams, Chat]{"chat.set"}
-	Folders   = Method[None, FoldersResult]{"folders"}
+	Folders   = Method[Page, FoldersResult]{"folders"}
 	SetFolder = Method[SetFolderParams, FoldersResult]{"folder.set"}
 )
 
@@ -37,8 +37,10 @@ type Chat struct {
 	Archived bool      `json:"archived,omitempty"`
 	Top      bool      `json:"top,omitempty"` // stands above the others
 	Draft    string    `json:"draft,omitempty"`
-	NoRead   bool      `json:"no_read,omitempty"` // its people are not told what was read
-	Folders  []string  `json:"folders,omitempty"` // ids
+	NoRead   bool      `json:"no_read,omitempty"`     // its people are not told what was read
+	Marked   bool      `json:"marked,omitempty"`      // as unread, by the person
+	Hidden   bool      `json:"no_presence,omitempty"` // its people are not told that this account types, or is there
+	Folders  []string  `json:"folders,omitempty"`     // ids
 }
 
 // MutedForGood is the end of a muting that has none.
@@ -47,6 +49,7 @@ var MutedForGood = time.UnixMilli(253402300799999).UTC()
 // ChatsResult answers Chats: those that stand on top, then the newest first.
 type ChatsResult struct {
 	Chats []Chat `json:"chats"`
+	Rest
 }
 
 // SetChatParams changes how a chat stands in the list. What is nil stays as it is.
@@ -56,8 +59,10 @@ type SetChatParams struct {
 	Archived *bool      `json:"archived,omitempty"`
 	Top      *bool      `json:"top,omitempty"`
 	NoRead   *bool      `json:"no_read,omitempty"`
-	Draft    *string    `json:"draft,omitempty"` // "": none
-	Read     bool       `json:"read,omitempty"`  // everything that is here was read
+	Hidden   *bool      `json:"no_presence,omitempty"`
+	Marked   *bool      `json:"marked,omitempty"` // as unread, until something in it is read
+	Draft    *string    `json:"draft,omitempty"`  // "": none
+	Read     bool       `json:"read,omitempty"`   // everything that is here was read
 }
 
 // A Folder of chats.
@@ -67,9 +72,10 @@ type Folder struct {
 	Chats []omega.ChatID `json:"chats"`
 }
 
-// FoldersResult lists the folders by title.
+// FoldersResult lists the folders by title. SetFolder answers with the first ones.
 type FoldersResult struct {
 	Folders []Folder `json:"folders"`
+	Rest
 }
 
 // SetFolderParams makes or changes a folder. The caller makes its id.

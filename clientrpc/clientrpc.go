@@ -39,7 +39,7 @@ var (
 	Send    = Method[SendParams, *SendResult]{"send"}
 	Receive = Method[ReceiveParams, ReceiveResult]{"receive"}
 	Confirm = Method[ConfirmParams, None]{"receive.confirm"}
-	Chats   = Method[None, ChatsResult]{"chats"}
+	Chats   = Method[Page, ChatsResult]{"chats"}
 	History = Method[HistoryParams, MessagesResult]{"history"}
 	Search  = Method[SearchParams, *SearchResult]{"search"}
 	Export  = Method[ExportParams, ExportResult]{"export"}
@@ -220,6 +220,7 @@ type HistoryParams struct {
 // MessagesResult is a page.
 type MessagesResult struct {
 	Messages []Message `json:"messages"`
+	Rest               // of Pinned and Mentions; pages of History are asked for by Before
 }
 
 // ApproveParams binds the device of a link text to this account.

@@ -11,8 +11,9 @@ import (
 // What is so already changes nothing.
 var (
 	CreateGroup  = Method[CreateGroupParams, Group]{"group.create"}
-	Groups       = Method[None, GroupsResult]{"groups"}
+	Groups       = Method[Page, GroupsResult]{"groups"}
 	ShowGroup    = Method[GroupRef, Group]{"group"}
+	GroupMembers = Method[GroupListParams, GroupMembersResult]{"group.members"}
 	InviteGroup  = Method[GroupAccounts, Group]{"group.invite"}
 	AcceptGroup  = Method[GroupRef, Group]{"group.accept"}
 	LeaveGroup   = Method[GroupRef, Group]{"group.leave"}
@@ -26,10 +27,10 @@ var (
 
 	LinkGroup     = Method[LinkGroupParams, GroupLink]{"group.link"}
 	JoinGroup     = Method[JoinGroupParams, Group]{"group.join"}
-	GroupRequests = Method[GroupRef, GroupRequestsResult]{"group.requests"}
-	ApproveGroup  = Method[ApproveGroupParams, GroupRequestsResult]{"group.approve"}
+	GroupRequests = Method[GroupListParams, GroupRequestsResult]{"group.requests"}
+	ApproveGroup  = Method[ApproveGroupParams, GroupRequestsResult]{"group.approve"} // answers with the first ones
 
-	Reach = Method[MessageRef, ReachResult]{"message.reach"}
+	Reach = Method[ReachParams, ReachResult]{"message.reach"}
 )
 
 // Roles in a group.
@@ -45,6 +46,12 @@ const (
 // A GroupRef names a group.
 type GroupRef struct {
 	Group string `json:"group"`
+}
+
+// GroupListParams asks for people of a group.
+type GroupListParams struct {
+	GroupRef
+	Page
 }
 
 // A GroupRules says who may do what: members, admins or owners. History is what
@@ -67,9 +74,10 @@ type Group struct {
 	Channel    bool          `json:"channel,omitempty"`
 	Role       string        `json:"role"` // of this account
 	Size       int           `json:"size"`
-	Members    []GroupMember `json:"members,omitempty"` // of ShowGroup: all; owners first
+	Members    []GroupMember `json:"members,omitempty"` // of ShowGroup: the first ones, owners before others
 	Invited    []GroupMember `json:"invited,omitempty"`
 	Banned     []GroupMember `json:"banned,omitempty"`
+	Partial    bool          `json:"partial,omitempty"` // there are more members, invited or banned accounts than PageMax: GroupMembers has all
 	Rules      GroupRules    `json:"rules"`
 	Pinned     []omega.ID    `json:"pinned,omitempty"`
 	Dissolved  bool          `json:"dissolved,omitempty"`
@@ -86,9 +94,20 @@ type GroupMember struct {
 	Role    string            `json:"role,omitempty"`
 }
 
+// RoleBanned is the role of a banned account in GroupMembersResult.
+const RoleBanned = "banned"
+
+// GroupMembersResult lists everybody of a group: owners, admins, members, invited and
+// banned accounts.
+type GroupMembersResult struct {
+	Members []GroupMember `json:"members"`
+	Rest
+}
+
 // GroupsResult lists the groups that this account is or was in, or may join.
 type GroupsResult struct {
 	Groups []Group `json:"groups"`
+	Rest
 }
 
 // CreateGroupParams makes a group. The caller makes ID: the same again is the same
@@ -171,6 +190,7 @@ type GroupRequest struct {
 // GroupRequestsResult lists them, the first one first.
 type GroupRequestsResult struct {
 	Requests []GroupRequest `json:"requests"`
+	Rest
 }
 
 // ApproveGroupParams answers requests.
@@ -179,10 +199,17 @@ type ApproveGroupParams struct {
 	Refuse bool `json:"refuse,omitempty"`
 }
 
+// ReachParams names a message of one's own in a group.
+type ReachParams struct {
+	MessageRef
+	Page
+}
+
 // ReachResult says with whom a message of one's own in a group has come how far.
 // Those who have not said anything are left out.
 type ReachResult struct {
 	Accounts []Reached `json:"accounts"`
+	Rest
 }
 
 // A Reached is one of them.

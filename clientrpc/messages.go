@@ -122,6 +122,6 @@ type PinParams struct {
 
 // PinnedParams asks for the messages on top of a chat, the newest pin first.
 type PinnedParams struct {
-	Chat  string `json:"chat"`
-	Count int    `json:"count"`
+	Chat string `json:"chat"`
+	Page
 }

@@ -9,7 +9,7 @@ import (
 // The methods about texts that wait for their time. Only the device that was told
 // knows of them.
 var (
-	Scheduled = Method[None, ScheduledResult]{"scheduled"}
+	Scheduled = Method[Page, ScheduledResult]{"scheduled"}
 	Cancel    = Method[CancelParams, None]{"scheduled.cancel"}
 )
 
@@ -31,6 +31,7 @@ type ScheduledText struct {
 // ScheduledResult lists them, the next first.
 type ScheduledResult struct {
 	Texts []ScheduledText `json:"texts"`
+	Rest
 }
 
 // CancelParams names one that is not to be sent.

@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/omega-im/omega"
 )
@@ -16,7 +17,13 @@ type Chat struct {
 
 	Imported bool // from another messenger: nobody can write there
 	Group    bool // of a group: there is no peer
+
+	Place Place
 }
+
+// A Place is where a chat stands among those that are sorted by their newest
+// message.
+type Place struct{ Last, Number int64 }
 
 // Kinds of chats; that of imported ones is kindImported.
 const (
@@ -40,12 +47,21 @@ func (tx *Tx) chatNumber(c omega.ChatID, peer omega.Fingerprint) (number int64, 
 	return number, err
 }
 
-const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last, c.kind
+const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last, c.kind, c.number
 	FROM chat c LEFT JOIN peer p ON p.fingerprint = c.peer `
 
 // Chats returns all chats, newest message first.
 func (tx *Tx) Chats() ([]Chat, error) {
 	return tx.chats("read chats", selectChat+`ORDER BY c.last DESC, c.number DESC`)
+}
+
+// ChatsBehind returns at most n chats behind a place, newest message first; zero:
+// from the first one on.
+func (tx *Tx) ChatsBehind(after Place, n int) ([]Chat, error) {
+	if after == (Place{}) {
+		after.Last = math.MaxInt64
+	}
+	return tx.chats("read chats", selectChat+`WHERE (c.last, c.number) < (?, ?) ORDER BY c.last DESC, c.number DESC LIMIT ?`, after.Last, after.Number, n)
 }
 
 // Chat returns one chat or ErrNotFound.
@@ -61,13 +77,20 @@ func (tx *Tx) Chat(c omega.ChatID) (*Chat, error) {
 	return &list[0], nil
 }
 
+// Wrote reports whether this account wrote in a chat.
+func (tx *Tx) Wrote(c omega.ChatID) (wrote bool, err error) {
+	err = tx.row("read chat "+c.String(), `SELECT EXISTS (SELECT 1 FROM message INDEXED BY message_state
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND own = 1 AND state > 0 AND shown = 1)`,
+		[]any{c[:]}, &wrote)
+	return wrote, err
+}
+
 func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
-	var last []int64
 	err = tx.rows(what, query, args, func(scan func(...any) error) error {
 		var c Chat
 		var id, peer []byte
-		var position, kind int64
-		if err := scan(&id, &peer, &c.Name, &c.Unread, &position, &kind); err != nil {
+		var kind int64
+		if err := scan(&id, &peer, &c.Name, &c.Unread, &c.Place.Last, &kind, &c.Place.Number); err != nil {
 			return err
 		}
 		c.Imported, c.Group = kind == kindImported, kind == kindGroup
@@ -77,14 +100,14 @@ func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 		if c.Peer, err = readAddress(peer); err != nil {
 			return err
 		}
-		out, last = append(out, c), append(last, position)
+		out = append(out, c)
 		return nil
 	})
-	for i, position := range last {
-		if err != nil || position == 0 {
+	for i := range out {
+		if err != nil || out[i].Place.Last == 0 {
 			continue
 		}
-		out[i].Last, err = tx.one(what, selectRow+`WHERE m.position = ?`, position)
+		out[i].Last, err = tx.one(what, selectRow+`WHERE m.position = ?`, out[i].Place.Last)
 	}
 	return out, err
 }

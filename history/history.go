@@ -61,6 +61,8 @@ type DB struct {
 	readers chan *session // the same channel for a database in memory
 	keys    keyCache      // belongs to whoever has the writer
 
+	onChange func([]Change) // nil: nobody looks
+
 	closing sync.Once
 	closed  chan struct{} // closed by Close
 	err     error         // of Close
@@ -93,6 +95,9 @@ func (db *DB) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := w.migrate(ctx); err != nil {
+		return err
+	}
+	if err := w.watch(ctx); err != nil {
 		return err
 	}
 	db.writer <- w
@@ -178,8 +183,17 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 				clear(db.keys) // some may be of the transaction that did not happen
 			}
 		}()
-		err := s.run(ctx, "BEGIN IMMEDIATE", db.keys, fn)
-		committed = err == nil
+		var changes []Change
+		changed := false
+		err := s.run(ctx, "BEGIN IMMEDIATE", db.keys, func(tx *Tx) (err error) {
+			if err = fn(tx); err == nil {
+				changes, changed, err = tx.takeChanges()
+			}
+			return err
+		})
+		if committed = err == nil; committed && changed && db.onChange != nil {
+			db.onChange(changes)
+		}
 		return err
 	})
 }

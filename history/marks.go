@@ -289,12 +289,12 @@ func (tx *Tx) InChat(c omega.ChatID, id omega.ID) ([]Row, error) {
 		AND m.shown = 1 ORDER BY m.verified DESC, m.position`, id[:], c[:])
 }
 
-// Pinned returns at most n messages that are pinned in a chat, the one that was
-// pinned last first.
-func (tx *Tx) Pinned(c omega.ChatID, n int) ([]Row, error) {
+// Pinned returns at most n messages that are pinned in a chat behind the first
+// skip, the one that was pinned last first.
+func (tx *Tx) Pinned(c omega.ChatID, skip, n int) ([]Row, error) {
 	return tx.list("read pinned messages", `SELECT `+columns+` FROM mark k JOIN message m ON m.chat = k.chat AND m.link = k.target
 		JOIN chat c ON c.number = m.chat WHERE k.chat = (SELECT number FROM chat WHERE id = ?) AND k.kind = 4 AND k.value <> x''
-		AND k.waiting = 0 AND m.shown = 1 ORDER BY k.time DESC LIMIT ?`, c[:], n)
+		AND k.waiting = 0 AND m.shown = 1 ORDER BY k.time DESC, k.number DESC LIMIT ? OFFSET ?`, c[:], n, skip)
 }
 
 // dress adds the reactions to rows that have some.

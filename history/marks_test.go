@@ -96,7 +96,7 @@ func TestOperations(t *testing.T) {
 		if r.Now().Text != "第四版" || len(r.Reactions) != 1 || !slices.Equal(r.Reactions[0].Emoji, []string{"推", "❤️"}) || !r.Pinned {
 			t.Errorf("%q %v %v", r.Now().Text, r.Reactions, r.Pinned)
 		}
-		if pins, err := tx.Pinned(c, 9); err != nil || len(pins) != 1 || pins[0].ID != one.ID {
+		if pins, err := tx.Pinned(c, 0, 9); err != nil || len(pins) != 1 || pins[0].ID != one.ID {
 			t.Errorf("pinned %v, %v", pins, err)
 		}
 		must(t, tx.PutMark(&chat.Mark{Chat: c, Target: chat.Link{9}, Kind: chat.MarkPin, Stamp: chat.Stamp{Version: 4294967295}}, fp(2)))

@@ -22,6 +22,10 @@ type chatCommands struct {
 		Draft     draftCmd     `cmd:"" help:"${help_chat_draft}"`
 		Read      readCmd      `cmd:"" help:"${help_chat_read}"`
 		Receipts  receiptsCmd  `cmd:"" help:"${help_chat_receipts}"`
+		Unread    markCmd      `cmd:"" help:"${help_chat_unread}"`
+		Presence  sharedCmd    `cmd:"" help:"${help_chat_presence}"`
+		Typing    typingCmd    `cmd:"" help:"${help_chat_typing}"`
+		Look      lookCmd      `cmd:"" help:"${help_chat_look}"`
 	} `cmd:"" help:"${help_chatset}"`
 	Folder struct {
 		List   foldersCmd      `cmd:"" default:"1" help:"${help_folder_list}"`
@@ -34,7 +38,7 @@ type chatCommands struct {
 
 // chatHelp are their texts.
 var chatHelp = []string{
-	"chatset", "chat_mute", "chat_for", "chat_unmute", "chat_archive", "chat_unarchive", "chat_top", "chat_untop", "chat_draft", "chat_drafttext", "chat_read", "chat_receipts", "chat_onoff",
+	"chatset", "chat_mute", "chat_for", "chat_unmute", "chat_archive", "chat_unarchive", "chat_top", "chat_untop", "chat_draft", "chat_drafttext", "chat_read", "chat_receipts", "chat_onoff", "chat_unread", "chat_presence", "chat_typing", "chat_typingwhat", "chat_look",
 	"folder", "folder_list", "folder_make", "folder_title", "folder_add", "folder_remove", "folder_delete", "folder_id", "folder_chats",
 }
 
@@ -46,16 +50,14 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Chats.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	for _, ch := range r.Chats {
-		if err := a.chatLine(ch); err != nil {
-			return err
+	return clientrpc.Each(ctx, conn, clientrpc.Chats, clientrpc.Page{}, func(r clientrpc.ChatsResult) error {
+		for _, ch := range r.Chats {
+			if err := a.chatLine(ch); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // chatLine prints one chat of the list.
@@ -80,6 +82,8 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 	note(!ch.Muted.IsZero() && !ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muteduntil", a.clock(ch.Muted)))
 	note(ch.Archived, a.text("chat.archived"))
 	note(ch.NoRead, a.text("chat.noread"))
+	note(ch.Marked && ch.Unread == 0, a.text("chat.marked"))
+	note(ch.Hidden, a.text("chat.hidden"))
 	note(ch.Draft != "", a.text("chat.draft"))
 	if ch.Notice != "" {
 		parts = append(parts, a.text("chat."+ch.Notice))
@@ -181,6 +185,22 @@ func (c *receiptsCmd) Run(ctx context.Context, a *app) error {
 	return c.set(ctx, a, clientrpc.SetChatParams{NoRead: &off})
 }
 
+type markCmd struct{ chatArg }
+
+func (c *markCmd) Run(ctx context.Context, a *app) error {
+	return c.set(ctx, a, clientrpc.SetChatParams{Marked: &yes})
+}
+
+type sharedCmd struct {
+	chatArg
+	State string `arg:"" enum:"on,off" help:"${help_chat_onoff}"`
+}
+
+func (c *sharedCmd) Run(ctx context.Context, a *app) error {
+	off := c.State == "off"
+	return c.set(ctx, a, clientrpc.SetChatParams{Hidden: &off})
+}
+
 type foldersCmd struct{}
 
 func (c *foldersCmd) Run(ctx context.Context, a *app) error {
@@ -189,11 +209,7 @@ func (c *foldersCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Folders.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	return a.folderLines(r)
+	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
 }
 
 func (a *app) folderLines(r clientrpc.FoldersResult) error {
@@ -219,11 +235,10 @@ func (a *app) setFolder(ctx context.Context, p clientrpc.SetFolderParams) error 
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.SetFolder.Call(ctx, conn, p)
-	if err != nil {
+	if _, err := clientrpc.SetFolder.Call(ctx, conn, p); err != nil {
 		return err
 	}
-	return a.folderLines(r)
+	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
 }
 
 type makeFolderCmd struct {

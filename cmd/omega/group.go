@@ -61,6 +61,22 @@ func calling[Req, Resp any](ctx context.Context, a *app, m clientrpc.Method[Req,
 	return show(r)
 }
 
+// everyPart makes one call after the other, for a list of any length.
+func everyPart[Req, Resp any, P interface {
+	*Req
+	Behind(string)
+}, R interface {
+	*Resp
+	More() string
+}](ctx context.Context, a *app, m clientrpc.Method[Req, Resp], req Req, show func(Resp) error) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return clientrpc.Each[Req, Resp, P, R](ctx, conn, m, req, show)
+}
+
 // A groupArg names a group.
 type groupArg struct {
 	Chat string `required:"" help:"${help_group_group}" placeholder:"GROUP"`
@@ -128,6 +144,9 @@ func (a *app) groupWhole(g clientrpc.Group) error {
 	r := g.Rules
 	a.printf("    %s\n", a.text("group.rules", r.Invite, r.Pin, r.Profile, r.Write, r.MentionAll, r.History))
 	a.memberLines(g)
+	if g.Partial {
+		a.printf("    %s\n", a.text("group.partial"))
+	}
 	return nil
 }
 
@@ -135,7 +154,7 @@ func (a *app) memberLines(g clientrpc.Group) {
 	for _, part := range []struct {
 		list []clientrpc.GroupMember
 		role string
-	}{{g.Members, ""}, {g.Invited, clientrpc.RoleInvited}, {g.Banned, "banned"}} {
+	}{{g.Members, ""}, {g.Invited, clientrpc.RoleInvited}, {g.Banned, clientrpc.RoleBanned}} {
 		for _, m := range part.list {
 			role := part.role
 			if role == "" {
@@ -149,7 +168,7 @@ func (a *app) memberLines(g clientrpc.Group) {
 type groupsCmd struct{}
 
 func (c *groupsCmd) Run(ctx context.Context, a *app) error {
-	return calling(ctx, a, clientrpc.Groups, clientrpc.None{}, func(r clientrpc.GroupsResult) error {
+	return everyPart(ctx, a, clientrpc.Groups, clientrpc.Page{}, func(r clientrpc.GroupsResult) error {
 		for _, g := range r.Groups {
 			if err := a.groupLine(g); err != nil {
 				return err
@@ -185,14 +204,17 @@ func (c *groupInfoCmd) Run(ctx context.Context, a *app) error {
 type groupMembersCmd struct{ groupArg }
 
 func (c *groupMembersCmd) Run(ctx context.Context, a *app) error {
-	return calling(ctx, a, clientrpc.ShowGroup, c.ref(), func(g clientrpc.Group) error {
-		if !a.json {
-			a.memberLines(g)
-			return nil
-		}
-		for _, m := range g.Members {
-			if err := a.line(m); err != nil {
-				return err
+	p := clientrpc.GroupListParams{GroupRef: c.ref()}
+	return everyPart(ctx, a, clientrpc.GroupMembers, p, func(r clientrpc.GroupMembersResult) error {
+		for _, m := range r.Members {
+			inside := m.Role != clientrpc.RoleInvited && m.Role != clientrpc.RoleBanned
+			switch {
+			case !a.json:
+				a.columns("   ", m.Account.String(), safe(m.Name), a.roleName(m.Role))
+			case inside: // scripts get members only
+				if err := a.line(m); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -363,7 +385,7 @@ func (a *app) requestLines(r clientrpc.GroupRequestsResult) error {
 type groupRequestsCmd struct{ groupArg }
 
 func (c *groupRequestsCmd) Run(ctx context.Context, a *app) error {
-	return calling(ctx, a, clientrpc.GroupRequests, c.ref(), a.requestLines)
+	return everyPart(ctx, a, clientrpc.GroupRequests, clientrpc.GroupListParams{GroupRef: c.ref()}, a.requestLines)
 }
 
 type groupApproveCmd struct{ groupPeople }
@@ -389,7 +411,7 @@ func (c *groupReachCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return calling(ctx, a, clientrpc.Reach, ref, func(r clientrpc.ReachResult) error {
+	return everyPart(ctx, a, clientrpc.Reach, clientrpc.ReachParams{MessageRef: ref}, func(r clientrpc.ReachResult) error {
 		for _, q := range r.Accounts {
 			if a.json {
 				if err := a.line(q); err != nil {

@@ -55,21 +55,22 @@ func (c *importsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Imports.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
-	for _, i := range r.Imports {
-		if !a.json {
-			a.columns(fmt.Sprint(i.Number), a.clock(i.Time), i.Source, fmt.Sprint(i.Messages), safe(i.File))
-		} else if err := a.line(i); err != nil {
-			return err
+	none := true
+	err = clientrpc.Each(ctx, conn, clientrpc.Imports, clientrpc.Page{}, func(r clientrpc.ImportsResult) error {
+		for _, i := range r.Imports {
+			none = false
+			if !a.json {
+				a.columns(fmt.Sprint(i.Number), a.clock(i.Time), i.Source, fmt.Sprint(i.Messages), safe(i.File))
+			} else if err := a.line(i); err != nil {
+				return err
+			}
 		}
-	}
-	if len(r.Imports) == 0 && !a.json {
+		return nil
+	})
+	if err == nil && none && !a.json {
 		fmt.Fprintf(a.stderr, "%s\n", a.text("import.none"))
 	}
-	return nil
+	return err
 }
 
 type undoCmd struct {

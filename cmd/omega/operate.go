@@ -186,9 +186,17 @@ func (c *pinsCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Pinned.Call(ctx, conn, clientrpc.PinnedParams{Chat: c.Chat, Count: c.Count})
-	if err != nil {
-		return err
+	p := clientrpc.PinnedParams{Chat: c.Chat}
+	for left := c.Count; ; {
+		p.Count = min(left, clientrpc.PageMax)
+		r, err := clientrpc.Pinned.Call(ctx, conn, p)
+		if err == nil {
+			err = a.list(r.Messages)
+		}
+		left -= len(r.Messages)
+		if err != nil || r.Next == "" || left <= 0 {
+			return err
+		}
+		p.Next = r.Next
 	}
-	return a.list(r.Messages)
 }

@@ -40,10 +40,10 @@ func (c *scheduledCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	r, err := clientrpc.Scheduled.Call(ctx, conn, clientrpc.None{})
-	if err != nil {
-		return err
-	}
+	return clientrpc.Each(ctx, conn, clientrpc.Scheduled, clientrpc.Page{}, a.scheduledLines)
+}
+
+func (a *app) scheduledLines(r clientrpc.ScheduledResult) error {
 	for _, t := range r.Texts {
 		if a.json {
 			if err := a.line(t); err != nil {

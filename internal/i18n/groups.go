@@ -89,6 +89,7 @@ var groups = map[string]entry{
 	"group.role.banned":     {"已封鎖", "banned"},
 	"group.role.none":       {"不在群組", "not in it"},
 	"group.channel":         {"頻道", "channel"},
+	"group.partial":         {"成員很多，完整名單請用 omega group members", "there are many members: omega group members lists all"},
 	"group.waiting":         {"等待金鑰", "waiting for a key"},
 	"group.dissolved":       {"已解散", "ended"},
 	"group.rules":           {"規則：邀請 {0}・公告 {1}・資料 {2}・發言 {3}・提及所有人 {4}・新成員看得到 {5}", "rules: invite {0}, pin {1}, profile {2}, write {3}, mention all {4}, newcomers get {5}"},

@@ -137,7 +137,7 @@ func TestDeletedAccount(t *testing.T) {
 	}
 	_, err = clientrpc.Send.Call(t.Context(), a.conn, clientrpc.SendParams{ID: newID(), To: b.account.String(), Text: "hello?", Wait: "none"})
 	wantCode(t, err, clientrpc.CodeDeleted)
-	chats, err := clientrpc.Chats.Call(t.Context(), a.conn, clientrpc.None{})
+	chats, err := clientrpc.Chats.Call(t.Context(), a.conn, clientrpc.Page{})
 	if err != nil || len(chats.Chats) != 1 || chats.Chats[0].Notice != clientrpc.NoticeDeleted {
 		t.Errorf("chats %+v, %v", chats, err)
 	}

@@ -280,7 +280,7 @@ func TestGroupLinks(t *testing.T) {
 	}
 	var asked clientrpc.GroupRequestsResult
 	until(t, "both asked", func() bool {
-		asked = do(t, ann, clientrpc.GroupRequests, clientrpc.GroupRef{Group: g.ID})
+		asked = do(t, ann, clientrpc.GroupRequests, clientrpc.GroupListParams{GroupRef: clientrpc.GroupRef{Group: g.ID}})
 		return len(asked.Requests) == 2
 	})
 	if i := slices.IndexFunc(asked.Requests, func(r clientrpc.GroupRequest) bool { return r.Account == cat.account }); i < 0 || asked.Requests[i].Text != "我是 cat" {
@@ -313,7 +313,7 @@ func TestGroupLinks(t *testing.T) {
 	do(t, ann, clientrpc.LinkGroup, clientrpc.LinkGroupParams{GroupRef: clientrpc.GroupRef{Group: ch.ID}, Open: true, Close: true})
 	do(t, cat, clientrpc.JoinGroup, clientrpc.JoinGroupParams{Link: open.Link})
 	cat.send(t, ann, "the link?", "delivered")
-	if r := do(t, ann, clientrpc.GroupRequests, clientrpc.GroupRef{Group: ch.ID}); len(r.Requests) != 0 {
+	if r := do(t, ann, clientrpc.GroupRequests, clientrpc.GroupListParams{GroupRef: clientrpc.GroupRef{Group: ch.ID}}); len(r.Requests) != 0 {
 		t.Errorf("by a link that was closed: %+v", r)
 	}
 }
@@ -530,12 +530,12 @@ func TestGroupTalk(t *testing.T) {
 		d.receiveAll(t, "誰讀了？")
 	}
 	until(t, "cat read it, bob does not say", func() bool {
-		r := do(t, ann, clientrpc.Reach, clientrpc.MessageRef{Message: quiet})
+		r := do(t, ann, clientrpc.Reach, clientrpc.ReachParams{MessageRef: clientrpc.MessageRef{Message: quiet}})
 		i := slices.IndexFunc(r.Accounts, func(a clientrpc.Reached) bool { return a.Account == cat.account && a.State == "read" })
 		j := slices.IndexFunc(r.Accounts, func(a clientrpc.Reached) bool { return a.Account == bob.account && a.State == "delivered" })
 		return i >= 0 && j >= 0
 	})
-	if chats := do(t, cat, clientrpc.Chats, clientrpc.None{}); !slices.ContainsFunc(chats.Chats, func(c clientrpc.Chat) bool {
+	if chats := do(t, cat, clientrpc.Chats, clientrpc.Page{}); !slices.ContainsFunc(chats.Chats, func(c clientrpc.Chat) bool {
 		return c.ID == g.Chat && c.Kind == clientrpc.ChatGroup && c.Name == "午餐" && !c.Muted.IsZero() && c.Unread == 0
 	}) {
 		t.Errorf("%+v", chats)

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// doCmd runs a line as a person types it into a chat. omega send never does: a
+// script's text is a text, whatever it begins with.
+type doCmd struct {
+	Chat    string        `required:"" help:"${help_send_to}" placeholder:"FPR|CHAT"`
+	Reply   string        `help:"${help_do_reply}" placeholder:"ID"`
+	Menu    bool          `help:"${help_do_menu}"`
+	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
+	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
+	Text    string        `arg:"" optional:"" help:"${help_do_text}"`
+}
+
+func (c *doCmd) Run(ctx context.Context, a *app) error {
+	if c.Menu || c.Text == "" {
+		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: c.Text}, a.commandLines)
+	}
+	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: c.Text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	rand.Read(p.ID[:])
+	if c.Reply != "" {
+		id, err := messageID("--reply", c.Reply)
+		if err != nil {
+			return err
+		}
+		p.Reply = id
+	}
+	a.sending = true
+	return calling(ctx, a, clientrpc.RunCommand, p, func(r *clientrpc.CommandResult) error { return a.commandDone(c, r) })
+}
+
+// commandDone prints what a command did.
+func (a *app) commandDone(c *doCmd, r *clientrpc.CommandResult) error {
+	if a.json {
+		if err := a.line(r); err != nil || r.Sent == nil {
+			return err
+		}
+		return a.sent(c.Chat, c.Wait, r.Sent)
+	}
+	if !r.Done.IsZero() {
+		a.printf("%s\n", safe(r.Done.In(a.lang)))
+	}
+	if r.Link != "" {
+		a.printf("%s\n", r.Link)
+	}
+	for _, m := range r.Members {
+		a.columns(m.Account.String(), safe(m.Name), a.roleName(m.Role))
+	}
+	if err := a.list(r.Messages); err != nil {
+		return err
+	}
+	if err := a.commandLines(clientrpc.CommandsResult{Commands: r.Commands}); err != nil || r.Sent == nil {
+		return err
+	}
+	return a.delivery(c.Chat, c.Wait, r.Sent)
+}
+
+// commandLines prints a menu.
+func (a *app) commandLines(r clientrpc.CommandsResult) error {
+	for _, m := range r.Commands {
+		if a.json {
+			if err := a.line(m); err != nil {
+				return err
+			}
+			continue
+		}
+		arg := ""
+		if !m.Arg.IsZero() {
+			arg = " " + m.Arg.In(a.lang)
+		}
+		a.printf("/%s%s  %s\n    %s\n", m.Name, arg, "/"+strings.Join(m.Aliases, " /"), m.Text.In(a.lang))
+	}
+	return a.failed
+}

@@ -1,0 +1,82 @@
+-- What a transaction changed, for those who look at it (changes.go). These are of
+-- the writer's connection only, and not in the file: nothing that writes a table
+-- can forget to tell.
+CREATE TEMP TABLE change (
+  number  INTEGER PRIMARY KEY,
+  what    INTEGER NOT NULL, -- history.What
+  chat    BLOB NOT NULL DEFAULT x'',
+  message BLOB NOT NULL DEFAULT x'',
+  other   BLOB NOT NULL DEFAULT x'' -- account, or group
+) STRICT;
+
+CREATE TEMP TRIGGER message_new AFTER INSERT ON message WHEN NEW.shown = 1 AND NEW.gone = 0 AND NEW.import = 0 BEGIN
+  INSERT INTO change (what, chat, message, other) VALUES (1, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id, iif(NEW.own, x'', NEW.account));
+END;
+
+CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified ON message
+WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.edit_time <> OLD.edit_time OR NEW.verified <> OLD.verified OR NEW.marks <> 0 OR OLD.marks <> 0) BEGIN
+  INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
+END;
+
+CREATE TEMP TRIGGER message_gone AFTER UPDATE OF gone ON message WHEN OLD.shown = 1 AND NEW.gone > OLD.gone BEGIN
+  INSERT INTO change (what, chat, message) VALUES (3, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
+END;
+
+CREATE TEMP TRIGGER message_state AFTER UPDATE OF state, why ON message WHEN NEW.shown = 1 AND (NEW.state <> OLD.state OR NEW.why <> OLD.why) BEGIN
+  INSERT INTO change (what, chat, message) VALUES (4, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
+END;
+
+-- With whom messages of a group have come how far: which ones a receipt up to a
+-- sequence means is not worth a search.
+CREATE TEMP TRIGGER reach_new AFTER INSERT ON reach BEGIN
+  INSERT INTO change (what, chat) VALUES (4, NEW.chat);
+END;
+
+CREATE TEMP TRIGGER reach_more AFTER UPDATE ON reach WHEN NEW.delivered <> OLD.delivered OR NEW.read <> OLD.read BEGIN
+  INSERT INTO change (what, chat) VALUES (4, NEW.chat);
+END;
+
+CREATE TEMP TRIGGER chat_new AFTER INSERT ON chat BEGIN
+  INSERT INTO change (what, chat, other) VALUES (6, NEW.id, iif(NEW.kind = 1, NEW.peer, x''));
+END;
+
+-- That a new message changes its chat need not be said (changes.go).
+CREATE TEMP TRIGGER chat_changed AFTER UPDATE OF title, last, unread ON chat
+WHEN NEW.last <= OLD.last AND (NEW.title <> OLD.title OR NEW.last <> OLD.last OR NEW.unread <> OLD.unread) BEGIN
+  INSERT INTO change (what, chat) VALUES (5, NEW.id);
+END;
+
+CREATE TEMP TRIGGER chat_gone AFTER DELETE ON chat BEGIN
+  INSERT INTO change (what, chat) VALUES (5, OLD.id);
+END;
+
+CREATE TEMP TRIGGER peer_named AFTER UPDATE OF name ON peer WHEN NEW.name <> OLD.name BEGIN
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE peer = NEW.fingerprint;
+END;
+
+-- Settings about a chat begin with its id, but that of a chat in a folder.
+CREATE TEMP TRIGGER setting_new AFTER INSERT ON register BEGIN
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
+  INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+END;
+
+CREATE TEMP TRIGGER setting_changed AFTER UPDATE ON register WHEN NEW.value <> OLD.value BEGIN
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
+  INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+END;
+
+CREATE TEMP TRIGGER group_changed AFTER INSERT ON operation BEGIN
+  INSERT INTO change (what, chat, other) VALUES (8, substr(NEW.grp, 1, 16), NEW.grp);
+END;
+
+CREATE TEMP TRIGGER group_request_new AFTER INSERT ON group_request BEGIN
+  INSERT INTO change (what, chat, other) VALUES (9, substr(NEW.grp, 1, 16), NEW.account);
+END;
+
+CREATE TEMP TRIGGER notice_new AFTER INSERT ON notice BEGIN
+  INSERT INTO change (what, other) VALUES (10, NEW.account);
+END;
+
+CREATE TEMP TRIGGER notice_over AFTER UPDATE OF settled ON notice WHEN NEW.settled <> OLD.settled BEGIN
+  INSERT INTO change (what, other) VALUES (10, NEW.account);
+END;

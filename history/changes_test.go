@@ -1,0 +1,110 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+)
+
+// TestChanges: every writer tells what people can see of it, in the order of the
+// transactions, and nothing else.
+func TestChanges(t *testing.T) {
+	db := openTest(t)
+	var told [][]Change
+	db.OnChange(func(list []Change) { told = append(told, list) })
+	c := message(1, "").Chat
+	group := omega.ChatID{9}
+	changed := Change{What: ChangedChat, Chat: c}
+	of := func(what What, n int) Change { return Change{What: what, Chat: c, Message: message(n, "").ID} }
+	from := func(what What, n int) Change {
+		ch := of(what, n)
+		ch.Account = fp(2)
+		return ch
+	}
+	edit := operation(3, 2, &chat.Content{Kind: chat.KindEdit, Text: "y", Edit: &chat.Edit{Target: message(1, "x").Link(), Version: 1}})
+	react := operation(4, 2, &chat.Content{Kind: chat.KindReaction, Reaction: &chat.Reaction{Target: message(1, "x").Link(), Version: 1, Emoji: []string{"推"}}})
+	gone := operation(5, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{message(1, "x").Link()}}})
+	set := func(name string, subject []byte, value string) func(*Tx) error {
+		return func(tx *Tx) error {
+			_, err := tx.PutSetting(&chat.Setting{Name: name, Subject: subject, Value: []byte(value), Stamp: chat.Stamp{Version: 1, Time: testTime, Device: fp(3)}})
+			return err
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(*Tx) error
+		want []Change
+	}{
+		{"first message", func(tx *Tx) error { return tx.put(message(1, "x")) }, []Change{{What: NewChat, Chat: c, Account: fp(2)}, from(NewMessage, 1), changed}},
+		{"the same again", func(tx *Tx) error { return tx.put(message(1, "x")) }, nil},
+		{"own message", func(tx *Tx) error { return tx.put(mine(2, "z", "queued")) }, []Change{of(NewMessage, 2), changed}},
+		{"state", func(tx *Tx) error { return tx.SetState(message(2, "").ID, "stored", "") }, []Change{of(MessageState, 2)}},
+		{"receipt", func(tx *Tx) error { return tx.MarkUpTo(c, fp(4), 2, nil, "delivered") }, []Change{of(MessageState, 2)}},
+		{"receipt again", func(tx *Tx) error { return tx.MarkUpTo(c, fp(4), 2, nil, "delivered") }, nil},
+		{"receipt by id", func(tx *Tx) error { return tx.MarkUpTo(c, fp(4), 0, []omega.ID{message(2, "").ID}, "read") }, []Change{of(MessageState, 2)}},
+		{"edit", func(tx *Tx) error { return tx.do(edit) }, []Change{of(ChangedMessage, 1)}},
+		{"reaction", func(tx *Tx) error { return tx.do(react) }, []Change{of(ChangedMessage, 1)}},
+		{"printed", func(tx *Tx) error { return tx.SetPrinted([]int64{1}) }, []Change{changed}},
+		{"deleted", func(tx *Tx) error { return tx.do(gone) }, []Change{of(GoneMessage, 1)}},
+		{"name", func(tx *Tx) error {
+			return errors.Join(tx.PutPeer(&Peer{Fingerprint: fp(2)}), tx.SetPeerName(fp(2), "小明"))
+		}, []Change{changed}},
+		{"muted", set(chat.SettingMuted, c[:], "x"), []Change{changed}},
+		{"of a chat that is not here", set(chat.SettingMuted, group[:], "x"), nil},
+		{"folder", set(chat.SettingFolder, []byte("12345678"), "x"), []Change{{What: ChangedFolders}}},
+		{"in a folder", set(chat.SettingInFolder, append([]byte("12345678"), c[:]...), "x"), []Change{{What: ChangedFolders}}},
+		{"group", func(tx *Tx) error {
+			return errors.Join(tx.AddOperation(chat.Hash{9}, &Operation{Hash: chat.Hash{1}, Data: []byte{1}}), tx.AddOperation(chat.Hash{9}, &Operation{Hash: chat.Hash{2}, Data: []byte{1}}))
+		}, []Change{{What: ChangedGroup, Chat: group}}},
+		{"title", func(tx *Tx) error { return tx.PutGroupChat(group, "登山社") }, []Change{{What: NewChat, Chat: group}}},
+		{"reach", func(tx *Tx) error {
+			return tx.Reach(fp(2), &chat.Receipt{Chat: group, Device: fp(4), UpTo: 3}, "read")
+		}, []Change{{What: MessageState, Chat: group}}},
+		{"notice", func(tx *Tx) error {
+			_, err := tx.AddNotice(&Notice{Account: fp(2), Kind: NoticeFork, Time: testTime})
+			return err
+		}, []Change{{What: ChangedNotices, Account: fp(2)}}},
+		{"settled", func(tx *Tx) error { return tx.SettleNotices(fp(2), NoticeFork, 9, testTime) }, []Change{{What: ChangedNotices, Account: fp(2)}}},
+		{"nothing that is seen", func(tx *Tx) error { return tx.SetSetting("x", []byte{1}) }, nil},
+	} {
+		told = nil
+		db.update(t, tt.do)
+		switch {
+		case tt.want == nil && len(told) == 0:
+		case tt.want == nil || len(told) != 1 || !slices.Equal(told[0], tt.want):
+			t.Errorf("%s: %v, want %v", tt.name, told, tt.want)
+		}
+	}
+}
+
+// TestChangesOfOneCommit: what was rolled back is not told, nor with the next
+// transaction; what is too much is told as such.
+func TestChangesOfOneCommit(t *testing.T) {
+	db := openTest(t)
+	calls, last := 0, []Change(nil)
+	db.OnChange(func(list []Change) { calls, last = calls+1, list })
+	if err := db.Update(t.Context(), func(tx *Tx) error { return errors.Join(tx.put(message(1, "x")), context.Canceled) }); err == nil {
+		t.Fatal("committed")
+	}
+	db.update(t, func(tx *Tx) error { return tx.SetSetting("x", nil) })
+	if calls > 0 {
+		t.Fatalf("told %v of what did not happen", last)
+	}
+	db.update(t, func(tx *Tx) error {
+		for n := range MaxChanges {
+			must(t, tx.put(message(n+1, "x")))
+		}
+		return nil
+	})
+	if calls != 1 || last != nil {
+		t.Errorf("told %d times, %d changes", calls, len(last))
+	}
+	db.update(t, func(tx *Tx) error { return tx.put(message(MaxChanges+1, "x")) })
+	if calls != 2 || len(last) != 2 {
+		t.Errorf("told %d times, %v", calls, last)
+	}
+}
