@@ -54,6 +54,9 @@ func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendR
 	if c.isRevoked() {
 		return nil, explain(i18n.T("doing.send", l.to), errRevoked)
 	}
+	if err := c.notBlocked(ctx, i18n.T("doing.send", l.to), d.peer); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, max(l.timeout, time.Millisecond))
 	defer cancel()
 	queue := func() error { return c.queue(ctx, d.peer, l) }
@@ -261,6 +264,9 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
+	if err := c.mayWrite(tx, peer.Fingerprint(), content.Kind); err != nil {
+		return err
+	}
 	roster, err := chat.NewRoster(me.Certificate, me.Device(), peer, now)
 	if err != nil {
 		return err
@@ -284,7 +290,10 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 			return err
 		}
 	}
-	return c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload)
+	if err := c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload); err != nil {
+		return err
+	}
+	return c.befriend(ctx, tx, peer.Fingerprint(), content.Kind)
 }
 
 // sealWith seals a message and keeps it, with the sender's state. alone: there is

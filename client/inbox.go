@@ -409,12 +409,16 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 		}
 		return t.control(tx, m, own)
 	}
+	w, err := t.c.reception(tx, m)
+	if err != nil || w.dropped {
+		return err
+	}
 	if m.Content.Kind == chat.KindGroupInvite && m.Verified {
 		if err := t.invited(tx, m); err != nil {
 			return err
 		}
 	}
-	row := &history.Row{Message: *m, Own: own}
+	row := &history.Row{Message: *m, Own: own, Printed: w.quiet}
 	if own {
 		row.State = clientrpc.StateStored // another device of this account sent it
 	}
@@ -437,7 +441,7 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 			}
 		}
 	}
-	if own || !m.Verified || r.Track == nil {
+	if own || !m.Verified || r.Track == nil || w.quiet {
 		return nil
 	}
 	if m.Peer.IsZero() {

@@ -46,12 +46,35 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if g := r.Content.Group; g != nil && r.Content.Kind == chat.KindGroupInvite {
 		m.Group = g.ID.String()
 	}
+	if m.Inert, err = c.inert(tx, r); err != nil {
+		return m, err
+	}
 	err = showOperation(tx, r, &m)
 	return m, err
 }
 
-// nameOf is how somebody calls themselves, "" if that is not known.
+// inert reports whether links and files of a message must do nothing: its sender is
+// no contact. (spec/chat.md, CHAT-47)
+func (c *Client) inert(tx *history.Tx, r *history.Row) (bool, error) {
+	if r.Own || r.Peer.IsZero() || r.Peer == c.acc.Fingerprint {
+		return false, nil
+	}
+	relation, err := tx.Relation(r.From)
+	return err == nil && relation.Contact != chat.Contact, err
+}
+
+// nameOf is how somebody is called here: as this account's owner says, or as they
+// call themselves; "" if that is not known.
 func (c *Client) nameOf(tx *history.Tx, fp omega.Fingerprint) (string, error) {
+	r, err := tx.Relation(fp)
+	if err != nil || r.Petname != "" {
+		return r.Petname, err
+	}
+	return c.profileName(tx, fp)
+}
+
+// profileName is how somebody calls themselves, "" if that is not known.
+func (c *Client) profileName(tx *history.Tx, fp omega.Fingerprint) (string, error) {
 	if fp == c.acc.Fingerprint {
 		return c.acc.Name, nil
 	}
