@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/term"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/qr"
@@ -239,6 +242,20 @@ func (c *contactVerifyCmd) Run(ctx context.Context, a *app) error {
 	return calling(ctx, a, clientrpc.VerifyContact, p, a.contactLine)
 }
 
+// symbol is a QR code for the standard output: on a terminal in black and white,
+// whatever its colours are.
+func (a *app) symbol(code *qr.Code) string {
+	if out, ok := a.stdout.(*os.File); !ok || !term.IsTerminal(int(out.Fd())) {
+		return code.String()
+	}
+	const colours, plain = "\x1b[38;5;231;48;5;16m", "\x1b[0m"
+	var text strings.Builder
+	for line := range strings.Lines(code.String()) {
+		text.WriteString(colours + strings.TrimSuffix(line, "\n") + plain + "\n")
+	}
+	return text.String()
+}
+
 // showCard prints what others scan to add and verify this account.
 func (a *app) showCard(r *clientrpc.CardResult) error {
 	if a.json {
@@ -248,7 +265,7 @@ func (a *app) showCard(r *clientrpc.CardResult) error {
 	if err != nil {
 		return err
 	}
-	a.printf("%s\n", code)
+	a.printf("%s\n", a.symbol(code))
 	a.account(r.Account)
 	a.printf("  %s\n", r.Link)
 	return nil

@@ -209,21 +209,13 @@ func lineCost(dark func(int) bool, n int) (p int) {
 // quiet is how many light modules stand around a symbol.
 const quiet = 4
 
-// String draws the symbol for a terminal, two rows of modules per line, light on the
-// terminal's dark; with inverse for a terminal of dark letters on light.
-func (c *Code) String() string { return c.draw(false) }
-
-// Inverse is String for a terminal that writes dark on light.
-func (c *Code) Inverse() string { return c.draw(true) }
-
-func (c *Code) draw(inverse bool) string {
+// String draws the symbol for a terminal that writes light on dark, two rows of
+// modules per line.
+func (c *Code) String() string {
 	var out strings.Builder
 	for y := -quiet; y < c.Size+quiet; y += 2 {
 		for x := -quiet; x < c.Size+quiet; x++ {
-			top, bottom := c.Dark(x, y) == inverse, c.Dark(x, y+1) == inverse
-			if y+1 >= c.Size+quiet {
-				bottom = false // below the symbol the terminal shows itself
-			}
+			top, bottom := !c.Dark(x, y), !c.Dark(x, y+1) && y+1 < c.Size+quiet
 			out.WriteString([]string{" ", "▄", "▀", "█"}[2*index(top)+index(bottom)])
 		}
 		out.WriteByte('\n')
