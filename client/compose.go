@@ -191,6 +191,9 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 		}
 		return c.sealText(ctx, tx, peer, id, content)
 	})
+	if fp := peer.Fingerprint(); errors.Is(err, pgp.ErrRevoked) && fp != c.acc.Fingerprint && peer.Revoked() {
+		return fail(clientrpc.CodeKey, i18n.T("doing.send", fp), i18n.T("why.peerrevoked", fp), i18n.T("next.peerkey"), nil)
+	}
 	if errors.Is(err, chat.ErrNoReaders) {
 		fp := peer.Fingerprint()
 		return fail(clientrpc.CodeKey, i18n.T("doing.send", fp), i18n.T("why.nodevices", fp), i18n.T("next.retry"), err)
@@ -389,10 +392,26 @@ func (c *Client) sendState(ctx context.Context, p letter, chatID omega.ChatID) (
 		out.State = row.State
 		if row.Why != "" && order(row.State) <= 0 {
 			out.Why = c.whyError(p.to, row.Why)
+		} else if order(row.State) > 0 {
+			out.Why = c.expiredWhy(tx, p.to, row.Peer)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// expiredWhy says that the key of an account that was written to has expired: it reads
+// what is sent, and cannot answer before it is renewed.
+func (c *Client) expiredWhy(tx *history.Tx, to string, peer omega.Fingerprint) *clientrpc.Error {
+	p, err := tx.Peer(peer)
+	if err != nil {
+		return nil // of a group, or oneself
+	}
+	var out *clientrpc.Error
+	if cert, err := c.parsePeer(p); err == nil && errors.Is(cert.Check(c.cfg.now()), pgp.ErrExpired) {
+		errors.As(fail(clientrpc.CodeKey, i18n.T("doing.send", to), i18n.T("why.peerexpired", peer), i18n.T("next.peerexpired"), nil), &out)
+	}
+	return out
 }
 
 // asideWhy says why a text that is put aside is not sealed, where that is more

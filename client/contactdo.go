@@ -22,6 +22,10 @@ func handleContacts(m map[string]call) {
 	handle(m, clientrpc.BlockContact, "doing.contactblock", (*Client).blockContact)
 	handle(m, clientrpc.ReportContact, "doing.contactreport", (*Client).reportContact)
 	handle(m, clientrpc.VerifyContact, "doing.contactverify", (*Client).verifyContact)
+	handle(m, clientrpc.CertifyContact, "doing.contactcertify", (*Client).certifyContact)
+	handle(m, clientrpc.SucceedContact, "doing.contactsucceed", (*Client).confirmSuccession)
+	handle(m, clientrpc.Inherit, "doing.inherit", (*Client).inherit)
+	handle(m, clientrpc.Succeed, "doing.succeed", (*Client).succeed)
 	handle(m, clientrpc.Card, "doing.account", (*Client).card)
 }
 
@@ -91,7 +95,10 @@ func (c *Client) addContact(ctx context.Context, p clientrpc.AddContactParams) (
 		if p.Petname != "" && p.Petname != r.Petname {
 			list = append(list, contactSetting(fp, chat.SettingPetname, []byte(p.Petname)...))
 		}
-		return c.changeIn(ctx, tx, list)
+		if err := c.changeIn(ctx, tx, list); err != nil || r.Contact == chat.Contact {
+			return err
+		}
+		return c.vouch(ctx, tx, fp)
 	})
 	if err != nil {
 		return nil, err
@@ -195,16 +202,29 @@ func (c *Client) card(context.Context, clientrpc.None) (*clientrpc.CardResult, e
 // exchanged with a blocked account.
 func personal(k chat.Kind) bool { return !k.Control() && k != chat.KindGroupInvite }
 
-// mayWrite is errBlocked where the account that is written to is blocked.
+// mayWrite refuses what is for an account that is blocked, or that goes on as another.
 func (c *Client) mayWrite(tx *history.Tx, to omega.Fingerprint, k chat.Kind) error {
 	if to == c.acc.Fingerprint || !personal(k) {
 		return nil
 	}
 	r, err := tx.Relation(to)
-	if err == nil && r.Blocked {
-		err = errBlocked
+	switch {
+	case err != nil:
+		return err
+	case r.Blocked:
+		return errBlocked
+	}
+	next, err := successor(tx, to)
+	if err == nil && !next.IsZero() {
+		err = &succeededError{to, next}
 	}
 	return err
+}
+
+// unwritable reports whether an error says that an account is not to be written to.
+func unwritable(err error) bool {
+	var s *succeededError
+	return errors.Is(err, errBlocked) || errors.As(err, &s)
 }
 
 // notBlocked refuses what a person wants to send to a blocked account.
@@ -225,7 +245,10 @@ func (c *Client) befriend(ctx context.Context, tx *history.Tx, to omega.Fingerpr
 	if err != nil || r.Contact == chat.Contact {
 		return err
 	}
-	return c.changeIn(ctx, tx, []chat.Setting{contactSetting(to, chat.SettingContact, chat.Contact)})
+	if err := c.changeIn(ctx, tx, []chat.Setting{contactSetting(to, chat.SettingContact, chat.Contact)}); err != nil {
+		return err
+	}
+	return c.vouch(ctx, tx, to)
 }
 
 // A reception is what becomes of a message of another account by what is thought of it.

@@ -170,14 +170,17 @@ func (c *Client) showContact(tx *history.Tx, r *history.Relation, known knownNam
 	if err != nil {
 		return out, ignoreNotFound(err)
 	}
-	out.Key, out.Verified, err = c.trust(peer, r)
+	out.Key, out.Verified, err = c.trust(tx, peer, r)
 	return out, err
 }
 
 // trust is the state of a peer's key, and of its verification. (CHAT-50)
-func (c *Client) trust(peer *history.Peer, r *history.Relation) (key, verified string, err error) {
+func (c *Client) trust(tx *history.Tx, peer *history.Peer, r *history.Relation) (key, verified string, err error) {
 	if len(r.Verified) > 0 {
 		verified = clientrpc.VerifiedChanged
+	}
+	if next, err := successor(tx, peer.Fingerprint); err != nil || !next.IsZero() {
+		return clientrpc.KeySucceeded, verified, err
 	}
 	if !peer.Deleted.IsZero() {
 		return clientrpc.KeyDeleted, verified, nil
@@ -226,6 +229,9 @@ func (c *Client) showWhole(tx *history.Tx, r *history.Relation) (*clientrpc.Cont
 	if out.Notices, err = standing(tx, r.Account); err != nil {
 		return nil, err
 	}
+	if out.Successor, err = successor(tx, r.Account); err != nil {
+		return nil, err
+	}
 	peer, err := tx.Peer(r.Account)
 	if err != nil {
 		return &out, ignoreNotFound(err)
@@ -233,6 +239,9 @@ func (c *Client) showWhole(tx *history.Tx, r *history.Relation) (*clientrpc.Cont
 	cert, err := c.parsePeer(peer)
 	if err != nil {
 		return &out, nil // its key is unknown by that
+	}
+	if out.Certified, err = c.certifiedBy(tx, cert); err != nil {
+		return nil, err
 	}
 	out.Expires = cert.Expires()
 	for _, d := range cert.Devices() {
@@ -372,7 +381,7 @@ func (g *regard) show(ch *history.Chat, item *clientrpc.Chat) (err error) {
 	}
 	peer, err := g.tx.Peer(ch.Peer)
 	if err == nil {
-		_, item.Verified, err = g.c.trust(peer, &r)
+		_, item.Verified, err = g.c.trust(g.tx, peer, &r)
 	}
 	return ignoreNotFound(err)
 }

@@ -99,5 +99,8 @@ func (c *Client) verifiedIn(ctx context.Context, tx *history.Tx, doing i18n.Text
 	if r.Contact != chat.Contact {
 		list = append(list, contactSetting(fp, chat.SettingContact, chat.Contact))
 	}
-	return c.changeIn(ctx, tx, list)
+	if err := c.changeIn(ctx, tx, list); err != nil || r.Contact == chat.Contact {
+		return err
+	}
+	return c.vouch(ctx, tx, fp)
 }

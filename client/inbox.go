@@ -476,6 +476,10 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		}
 	case chat.KindGroup, chat.KindGroupJoin:
 		t.asked = append(t.asked, m)
+	case chat.KindCertification:
+		return t.takeCertifications(tx, m)
+	case chat.KindSuccession:
+		return t.takeSuccession(tx, m)
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
 	}

@@ -18,6 +18,10 @@ var (
 	BlockContact   = Method[BlockContactParams, *Contact]{"contact.block"}
 	ReportContact  = Method[ReportParams, *ReportResult]{"contact.report"}
 	VerifyContact  = Method[VerifyParams, *Contact]{"contact.verify"}
+	CertifyContact = Method[ContactRef, *Contact]{"contact.certify"}       // by the primary key; it must be verified
+	SucceedContact = Method[ContactRef, *Contact]{"contact.succeed"}       // agrees that the account goes on as another, which it shows
+	Inherit        = Method[ContactRef, *Contact]{"account.inherit"}       // this account is the one that another goes on as
+	Succeed        = Method[ContactRef, *SucceedResult]{"account.succeed"} // this account goes on as another
 	Card           = Method[None, *CardResult]{"contact.card"}
 )
 
@@ -42,6 +46,8 @@ const (
 	KeyRevoked = "revoked"
 	KeyDeleted = "deleted" // the owner deleted the account
 	KeyUnknown = "unknown" // no certificate is here
+
+	KeySucceeded = "succeeded" // the account goes on as another one
 )
 
 // A Contact is another account as this one sees it. Of those in a list the fields
@@ -54,7 +60,7 @@ type Contact struct {
 	Name     string            `json:"name,omitempty"`     // how it calls itself, which proves nothing
 	Petname  string            `json:"petname,omitempty"`  // how its contact calls it, which goes before Name
 	Verified string            `json:"verified,omitempty"` // verified, changed
-	Key      string            `json:"key"`                // valid, expired, revoked, deleted, unknown
+	Key      string            `json:"key"`                // valid, expired, revoked, deleted, succeeded, unknown
 	Similar  []NamedAccount    `json:"similar,omitempty"`  // of one that is no contact: whose name a person may take for this one
 
 	Devices    []Device       `json:"devices,omitempty"`
@@ -65,6 +71,8 @@ type Contact struct {
 	Groups     []NamedChat    `json:"groups,omitempty"`      // that both are in
 	Certified  []NamedAccount `json:"certified,omitempty"`   // contacts that certified its key
 	Notices    []Notice       `json:"notices,omitempty"`     // that stand
+
+	Successor omega.Fingerprint `json:"successor,omitzero"` // that the account goes on as
 }
 
 // A NamedAccount is an account, and how it is called here.
@@ -146,4 +154,12 @@ type CardResult struct {
 	Account omega.Fingerprint `json:"fingerprint"`
 	Name    string            `json:"name"`
 	Link    string            `json:"link"` // in capitals it is what the QR code holds
+}
+
+// SucceedResult says that this account goes on as another, and how many contacts are
+// told.
+type SucceedResult struct {
+	Old  omega.Fingerprint `json:"old"`
+	New  omega.Fingerprint `json:"new"`
+	Told int               `json:"told"`
 }

@@ -26,6 +26,8 @@ type contactCommands struct {
 		Unblock  contactUnblockCmd  `cmd:"" help:"${help_contact_unblock}"`
 		Report   contactReportCmd   `cmd:"" help:"${help_contact_report}"`
 		Verify   contactVerifyCmd   `cmd:"" help:"${help_contact_verify}"`
+		Certify  contactCertifyCmd  `cmd:"" help:"${help_contact_certify}"`
+		Succeed  contactSucceedCmd  `cmd:"" help:"${help_contact_succeed}"`
 	} `cmd:"" help:"${help_contact}"`
 }
 
@@ -33,7 +35,7 @@ type contactCommands struct {
 var contactHelp = []string{
 	"contact", "contact_list", "contact_requests", "contact_show", "contact_add", "contact_name", "contact_remove", "contact_decline", "contact_block", "contact_unblock",
 	"contact_report", "contact_verify", "contact_who", "contact_query", "contact_blocked", "contact_declined", "contact_petname", "contact_number", "contact_scan",
-	"contact_off", "contact_dir", "id_qr",
+	"contact_off", "contact_dir", "contact_certify", "contact_succeed", "account_inherit", "account_succeed", "id_qr",
 }
 
 // A contactArg names an account.
@@ -142,6 +144,20 @@ func (a *app) contact(c *clientrpc.Contact) error {
 	for half := range strings.SplitSeq(halves(c.Safety), "\n") {
 		a.printf("      %s\n", half)
 	}
+	var certified []string
+	for _, by := range c.Certified {
+		name := safe(by.Name)
+		if by.This {
+			name = a.text("contact.certifiedself")
+		}
+		certified = append(certified, name)
+	}
+	if len(certified) > 0 {
+		a.printf("    %s\n", a.text("contact.certifiedby", strings.Join(certified, "、")))
+	}
+	if !c.Successor.IsZero() {
+		a.printf("    %s\n", a.text("contact.successor", c.Successor))
+	}
 	for _, d := range c.NewDevices {
 		a.printf("    %s\n", a.text("contact.newdevice", safe(d.Name)+"  "+d.Fingerprint.String()))
 	}
@@ -240,6 +256,54 @@ type contactVerifyCmd struct {
 func (c *contactVerifyCmd) Run(ctx context.Context, a *app) error {
 	p := clientrpc.VerifyParams{ContactRef: c.ref(), Number: c.Number, Scan: c.Scan, Off: c.Off}
 	return calling(ctx, a, clientrpc.VerifyContact, p, a.contactLine)
+}
+
+type contactCertifyCmd struct{ contactArg }
+
+func (c *contactCertifyCmd) Run(ctx context.Context, a *app) error {
+	return calling(ctx, a, clientrpc.CertifyContact, c.ref(), a.contact)
+}
+
+type contactSucceedCmd struct{ contactArg }
+
+func (c *contactSucceedCmd) Run(ctx context.Context, a *app) error {
+	return calling(ctx, a, clientrpc.SucceedContact, c.ref(), a.contactLine)
+}
+
+// inheritCmd runs on the new account, succeedCmd on the old one.
+type inheritCmd struct{ contactArg }
+
+func (c *inheritCmd) Run(ctx context.Context, a *app) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	me, err := clientrpc.Account.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
+	r, err := clientrpc.Inherit.Call(ctx, conn, c.ref())
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		return a.line(r)
+	}
+	a.printf("%s\n", a.text("inherit.done", r.Account, me.Fingerprint))
+	return nil
+}
+
+type succeedCmd struct{ contactArg }
+
+func (c *succeedCmd) Run(ctx context.Context, a *app) error {
+	return calling(ctx, a, clientrpc.Succeed, c.ref(), func(r *clientrpc.SucceedResult) error {
+		if a.json {
+			return a.line(r)
+		}
+		a.printf("%s\n", a.text("succeed.done", r.Told, r.New))
+		return nil
+	})
 }
 
 // symbol is a QR code for the standard output: on a terminal in black and white,

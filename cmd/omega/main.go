@@ -67,6 +67,9 @@ type cli struct {
 		Listed listedCmd `cmd:"" help:"${help_listed}"`
 		Delete deleteCmd `cmd:"" help:"${help_delete}"`
 
+		Inherit inheritCmd `cmd:"" help:"${help_account_inherit}"`
+		Succeed succeedCmd `cmd:"" help:"${help_account_succeed}"`
+
 		Backup  backupCmd  `cmd:"" help:"${help_backup_create}"`
 		Restore restoreCmd `cmd:"" help:"${help_backup_restore}"`
 	} `cmd:"" help:"${help_account}"`
