@@ -194,8 +194,21 @@ func (c *Client) reportContact(ctx context.Context, p clientrpc.ReportParams) (*
 }
 
 // card is what others add and verify this account by.
-func (c *Client) card(context.Context, clientrpc.None) (*clientrpc.CardResult, error) {
-	return &clientrpc.CardResult{Account: c.acc.Fingerprint, Name: c.acc.Name, Link: contactLink(c.acc.Fingerprint)}, nil
+func (c *Client) card(ctx context.Context, _ clientrpc.None) (*clientrpc.CardResult, error) {
+	out := &clientrpc.CardResult{Account: c.acc.Fingerprint, Name: c.acc.Name, Link: contactLink(c.acc.Fingerprint)}
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Certifications(c.acc.Fingerprint)
+		for _, k := range list { // that were verified when they came
+			if err != nil {
+				return err
+			}
+			var name string
+			name, err = c.nameOf(tx, k.Issuer)
+			out.Certified = append(out.Certified, clientrpc.NamedAccount{Account: k.Issuer, Name: name})
+		}
+		return err
+	})
+	return out, err
 }
 
 // personal reports whether a message is from one person to another: such are not

@@ -154,6 +154,8 @@ type CardResult struct {
 	Account omega.Fingerprint `json:"fingerprint"`
 	Name    string            `json:"name"`
 	Link    string            `json:"link"` // in capitals it is what the QR code holds
+
+	Certified []NamedAccount `json:"certified,omitempty"` // who certified its key
 }
 
 // SucceedResult says that this account goes on as another, and how many contacts are
@@ -162,4 +164,14 @@ type SucceedResult struct {
 	Old  omega.Fingerprint `json:"old"`
 	New  omega.Fingerprint `json:"new"`
 	Told int               `json:"told"`
+}
+
+// OfKey reports whether a notice says what the owner of an account did with its key.
+// Others say that somebody does what nobody should.
+func (n Notice) OfKey() bool {
+	switch n.Kind {
+	case NoticeDeleted, NoticeExpired, NoticeRevoked, NoticeSucceeded, NoticeHeir:
+		return true
+	}
+	return false
 }

@@ -144,17 +144,7 @@ func (a *app) contact(c *clientrpc.Contact) error {
 	for half := range strings.SplitSeq(halves(c.Safety), "\n") {
 		a.printf("      %s\n", half)
 	}
-	var certified []string
-	for _, by := range c.Certified {
-		name := safe(by.Name)
-		if by.This {
-			name = a.text("contact.certifiedself")
-		}
-		certified = append(certified, name)
-	}
-	if len(certified) > 0 {
-		a.printf("    %s\n", a.text("contact.certifiedby", strings.Join(certified, "、")))
-	}
+	a.certifiers(c.Certified, "contact.certifiedby")
 	if !c.Successor.IsZero() {
 		a.printf("    %s\n", a.text("contact.successor", c.Successor))
 	}
@@ -169,6 +159,21 @@ func (a *app) contact(c *clientrpc.Contact) error {
 	}
 	a.devices(c.Devices)
 	return nil
+}
+
+// certifiers prints who certified a key.
+func (a *app) certifiers(list []clientrpc.NamedAccount, key string) {
+	var out []string
+	for _, by := range list {
+		name := strings.TrimSpace(safe(by.Name) + " " + keyID(by.Account))
+		if by.This {
+			name = a.text("contact.certifiedself")
+		}
+		out = append(out, name)
+	}
+	if len(out) > 0 {
+		a.printf("    %s\n", a.text(key, strings.Join(out, "、")))
+	}
 }
 
 // halves puts a safety number into two lines of six groups.
@@ -332,5 +337,6 @@ func (a *app) showCard(r *clientrpc.CardResult) error {
 	a.printf("%s\n", a.symbol(code))
 	a.account(r.Account)
 	a.printf("  %s\n", r.Link)
+	a.certifiers(r.Certified, "card.certifiedby")
 	return nil
 }
