@@ -27,10 +27,15 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 		m.Name, m.Imported = r.Author, true
 		return m, nil
 	}
-	var err error
-	if m.Name, err = c.nameOf(tx, r.From); err != nil {
+	sender, err := tx.Relation(r.From)
+	if err != nil {
 		return m, err
 	}
+	if m.Name, err = c.calledBy(tx, sender); err != nil {
+		return m, err
+	}
+	// Links and files of a stranger do nothing. (spec/chat.md, CHAT-47)
+	m.Inert = !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
 	if m.Reply, err = c.showReply(tx, r); err != nil {
 		return m, err
 	}
@@ -46,31 +51,29 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if g := r.Content.Group; g != nil && r.Content.Kind == chat.KindGroupInvite {
 		m.Group = g.ID.String()
 	}
-	if m.Inert, err = c.inert(tx, r); err != nil {
-		return m, err
-	}
 	err = showOperation(tx, r, &m)
 	return m, err
-}
-
-// inert reports whether links and files of a message must do nothing: its sender is
-// no contact. (spec/chat.md, CHAT-47)
-func (c *Client) inert(tx *history.Tx, r *history.Row) (bool, error) {
-	if r.Own || r.Peer.IsZero() || r.Peer == c.acc.Fingerprint {
-		return false, nil
-	}
-	relation, err := tx.Relation(r.From)
-	return err == nil && relation.Contact != chat.Contact, err
 }
 
 // nameOf is how somebody is called here: as this account's owner says, or as they
 // call themselves; "" if that is not known.
 func (c *Client) nameOf(tx *history.Tx, fp omega.Fingerprint) (string, error) {
-	r, err := tx.Relation(fp)
-	if err != nil || r.Petname != "" {
-		return r.Petname, err
+	if fp == c.acc.Fingerprint {
+		return c.acc.Name, nil
 	}
-	return c.profileName(tx, fp)
+	r, err := tx.Relation(fp)
+	if err != nil {
+		return "", err
+	}
+	return c.calledBy(tx, r)
+}
+
+// calledBy is nameOf for an account of which it is known what this one thinks.
+func (c *Client) calledBy(tx *history.Tx, r *history.Relation) (string, error) {
+	if r.Petname != "" {
+		return r.Petname, nil
+	}
+	return c.profileName(tx, r.Account)
 }
 
 // profileName is how somebody calls themselves, "" if that is not known.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -155,19 +156,39 @@ func (c *Client) putSuccession(tx *history.Tx, s *history.Succession) error {
 	return err
 }
 
-// takeSuccession keeps what one of the two accounts says. What is whole is verified
-// once both certificates are here.
+// takeSuccession keeps what one of the two accounts says, if it is to be heard. What is
+// whole is verified once both certificates are here.
 func (t *taken) takeSuccession(tx *history.Tx, m *chat.Message) error {
 	s, me := m.Content.Succession, t.c.acc.Fingerprint
-	if m.From != s.Old && m.From != s.New || m.Peer.IsZero() {
-		return nil
+	heard, err := t.c.hears(tx, m)
+	if err != nil || !heard {
+		return err
 	}
 	t.doubt = t.doubt || len(s.Statement) > 0 && len(s.Answer) > 0
-	err := t.c.putSuccession(tx, &history.Succession{Old: s.Old, New: s.New, Statement: s.Statement, Answer: s.Answer, Time: t.c.cfg.now()})
+	err = t.c.putSuccession(tx, &history.Succession{Old: s.Old, New: s.New, Statement: s.Statement, Answer: s.Answer, Time: t.c.cfg.now()})
 	if err == nil && s.Old == me && m.From == s.New { // its owner decides
 		_, err = tx.AddNotice(&history.Notice{Account: s.New, Kind: history.NoticeHeir, Time: t.c.cfg.now(), Other: s.Answer})
 	}
 	return err
+}
+
+// hears reports whether a word of a succession is its sender's, and of somebody whom
+// this account listens to: nobody else fills the few places that there are.
+func (c *Client) hears(tx *history.Tx, m *chat.Message) (bool, error) {
+	s, me := m.Content.Succession, c.acc.Fingerprint
+	switch {
+	case m.Peer.IsZero():
+		return false, nil
+	case m.From == me: // another device of this account
+		return s.Old == me || s.New == me, nil
+	case m.From == s.Old && s.New == me:
+		list, err := tx.Successions(s.Old)
+		return slices.ContainsFunc(list, func(q history.Succession) bool { return q.New == me }), err
+	case m.From == s.Old, m.From == s.New && s.Old == me:
+		r, err := tx.Relation(m.From)
+		return err == nil && r.Contact == chat.Contact && !r.Blocked, err
+	}
+	return false, nil
 }
 
 // maxUnproven bounds the successions that are verified in one round.

@@ -158,6 +158,10 @@ func TestSuccession(t *testing.T) {
 	tell(old, chat.Succession{Old: old.id, New: next.id, Statement: statement})
 	tell(thief, chat.Succession{Old: old.id, New: next.id, Answer: answer})
 	tell(thief, chat.Succession{Old: old.id, New: thief.id, Statement: statement, Answer: stolen})
+	if n := unproven(); n != 0 {
+		t.Errorf("%d are kept", n)
+	}
+	tell(old, chat.Succession{Old: old.id, New: thief.id, Statement: statement, Answer: stolen})
 	until(t, "it is refused", func() bool { return unproven() == 0 })
 	if got := c.contactOf(t, old.id); !got.Successor.IsZero() || got.Verified != clientrpc.VerifiedYes || got.Key != clientrpc.KeyValid {
 		t.Errorf("%+v", got)
@@ -200,8 +204,18 @@ func TestOwnSuccession(t *testing.T) {
 	wantCode(t, "without an answer", err, clientrpc.CodeRefused)
 	answer, err := pgp.Inherit(t.Context(), next.primary, c.certificate(), time.Now())
 	must(t, err)
-	_, mails := next.say(t, c, &chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: c.acc.Fingerprint, New: next.id, Answer: answer}})
-	p.push(t, mails...)
+	for _, known := range []bool{false, true} { // only a contact is heard
+		if known {
+			_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: next.ref()})
+			must(t, err)
+		}
+		_, mails := next.say(t, c, &chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: c.acc.Fingerprint, New: next.id, Answer: answer}})
+		p.push(t, mails...)
+		until(t, "taken", func() bool { return p.acked(t) == p.pushed })
+		if n := c.contactOf(t, next.id).Notices; !known && len(n) != 0 {
+			t.Errorf("a stranger is heard: %+v", n)
+		}
+	}
 	until(t, "its owner is asked", func() bool {
 		n := c.contactOf(t, next.id).Notices
 		return len(n) == 1 && n[0].Kind == clientrpc.NoticeHeir
