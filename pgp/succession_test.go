@@ -2,9 +2,14 @@ package pgp
 
 import (
 	"bytes"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"os"
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega/spec"
 )
 
 func TestSuccession(t *testing.T) {
@@ -87,5 +92,43 @@ func must(tb testing.TB, err error) {
 	tb.Helper()
 	if err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// TestSuccessionVectors reads spec/vectors/succession.json: two accounts, and the words
+// by which one goes on as the other. Every octet is determined. (KEYS-25, KEYS-26)
+func TestSuccessionVectors(t *testing.T) {
+	old, next := newAccount(t, 1, 1), newAccount(t, 2, 1)
+	statement, err := Succeed(t.Context(), old.primary, next.cert, testTime)
+	must(t, err)
+	answer, err := Inherit(t.Context(), next.primary, old.cert, testTime)
+	must(t, err)
+	const file = "vectors/succession.json"
+	got := map[string]string{
+		"old certificate": hex.EncodeToString(old.cert.Bytes()), "new certificate": hex.EncodeToString(next.cert.Bytes()),
+		"statement": hex.EncodeToString(statement), "answer": hex.EncodeToString(answer), "made at": testTime.Format(time.RFC3339),
+	}
+	if *update {
+		b, err := json.MarshalIndent(got, "", "  ")
+		must(t, err)
+		must(t, os.WriteFile("../spec/"+file, append(b, '\n'), 0o644))
+		return
+	}
+	b, err := spec.Vectors.ReadFile(file)
+	must(t, err)
+	var want map[string]string
+	must(t, json.Unmarshal(b, &want))
+	octets := func(name string) []byte {
+		b, err := hex.DecodeString(want[name])
+		must(t, err)
+		return b
+	}
+	from, to := mustParse(t, octets("old certificate")), mustParse(t, octets("new certificate"))
+	must(t, VerifyStatement(octets("statement"), from, to, testTime))
+	must(t, VerifyAnswer(octets("answer"), from, to, testTime))
+	for name := range want {
+		if got[name] != want[name] {
+			t.Errorf("%s is %s, want %s", name, got[name], want[name])
+		}
 	}
 }
