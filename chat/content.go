@@ -48,7 +48,7 @@ const (
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindCertification, KindSuccession:
 		return true
 	}
 	return k.Operation()
@@ -112,6 +112,9 @@ type Content struct {
 	Media    []MediaItem    // KindMedia
 	Unsigned bool           // KindMedia; the signature says nothing of Media
 	Group    *GroupNews     // of any kind in a group's chat; KindGroup, KindGroupInvite and KindGroupJoin elsewhere
+
+	Certifications []Certification // KindCertification
+	Succession     *Succession     // KindSuccession
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -177,7 +180,8 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil &&
+		len(c.Certifications) == 0 && c.Succession == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -186,7 +190,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
-	p.Group = c.Group.encode()
+	p.Group, p.Certifications, p.Succession = c.Group.encode(), encodeCertifications(c.Certifications), c.Succession.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 	if c.Unsigned {
 		p.UnsignedMedia = encodeMedia(c.Media)
@@ -246,6 +250,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
 	c.State, c.Media, c.Group = r.settings(p.State), r.media(p.Media), r.group(p.Group)
+	c.Certifications, c.Succession = r.certifications(p.Certifications), r.succession(p.Succession)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -268,7 +273,7 @@ func (c *Content) check() error {
 		return malformed("text is not UTF-8")
 	case !c.Kind.valid():
 		return malformed("kind %q", string(c.Kind))
-	case c.Kind.Known() && (!c.fits() || !c.validOperation() || !validSettings(c.State)):
+	case c.Kind.Known() && (!c.fits() || !c.validOperation() || !validSettings(c.State) || !c.validTrust()):
 		return malformed("content does not fit its kind %s", c.Kind)
 	case !ValidEntities(c.Text, c.Entities), !c.Reply.valid(), !c.Forward.valid():
 		return malformed("entities, reply or forward of a %s", c.Kind)
@@ -299,6 +304,7 @@ func (c *Content) fits() bool {
 		(c.Entry != nil) == (k == KindEntry) &&
 		(c.Close != nil) == (k == KindClose) &&
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
+		(len(c.Certifications) > 0) == (k == KindCertification) && (c.Succession != nil) == (k == KindSuccession) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
 		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0

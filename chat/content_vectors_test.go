@@ -9,18 +9,22 @@ import (
 // A contentVector is one line of chat-contents.json: encoded contents, what they
 // say, and what they come to (CHAT-22 to CHAT-30).
 type contentVector struct {
-	Note     string       `json:"note"`
-	Raw      string       `json:"raw"`
-	Verdict  string       `json:"verdict"` // taken, or refused
-	Kind     Kind         `json:"kind,omitempty"`
-	Text     string       `json:"text,omitempty"`
-	Hash     string       `json:"content_hash,omitempty"`
-	Entities []Entity     `json:"entities,omitempty"`
-	Reply    *Reply       `json:"reply,omitempty"`
-	Forward  *Forward     `json:"forward,omitempty"`
-	Lines    []string     `json:"lines,omitempty"`
-	Settings []Setting    `json:"settings,omitempty"`
-	Marks    []markVector `json:"marks,omitempty"`
+	Note     string    `json:"note"`
+	Raw      string    `json:"raw"`
+	Verdict  string    `json:"verdict"` // taken, or refused
+	Kind     Kind      `json:"kind,omitempty"`
+	Text     string    `json:"text,omitempty"`
+	Hash     string    `json:"content_hash,omitempty"`
+	Entities []Entity  `json:"entities,omitempty"`
+	Reply    *Reply    `json:"reply,omitempty"`
+	Forward  *Forward  `json:"forward,omitempty"`
+	Lines    []string  `json:"lines,omitempty"`
+	Settings []Setting `json:"settings,omitempty"`
+
+	Certifications []Certification `json:"certifications,omitempty"`
+	Succession     *Succession     `json:"succession,omitempty"`
+
+	Marks []markVector `json:"marks,omitempty"`
 }
 
 type markVector struct {
@@ -60,6 +64,15 @@ func contents(t *testing.T) (notes []string, raws [][]byte) {
 	encoded("silent", &Content{Kind: KindText, Text: "x", Silent: true})
 	draft := Setting{SettingDraft, make([]byte, 16), []byte("草稿"), Stamp{3, testTime, testAccount(t, 9)}}
 	encoded("settings", &Content{Kind: KindState, State: []Setting{draft}})
+	who := testAccount(t, 7).Wire()
+	stamp := Stamp{1, testTime, testAccount(t, 9)}
+	encoded("what is thought of an account", &Content{Kind: KindState, State: []Setting{
+		{SettingContact, who, []byte{Contact}, stamp}, {SettingPetname, who, []byte("阿明"), stamp}, {SettingBlocked, who, []byte{1}, stamp},
+		{SettingVerified, who, append(testAccount(t, 1).Wire(), testAccount(t, 3).Wire()...), stamp},
+	}})
+	encoded("a certification", &Content{Kind: KindCertification, Certifications: []Certification{{testAccount(t, 7), []byte("packet")}}})
+	encoded("a succession", &Content{Kind: KindSuccession, Succession: &Succession{testAccount(t, 7), testAccount(t, 9), []byte("statement"), []byte("answer")}})
+	add("a certification of nothing", []byte("\x12\x0dcertification"))
 	add("an entity that cuts a character: none is taken", []byte("\x0a\x04\xf0\x9f\x90\xa6\x42\x04\x08\x05\x18\x01"))
 	add("an entity of a later version is left out", []byte("\x0a\x02ab\x42\x04\x08\x05\x18\x01\x42\x04\x08\x63\x18\x09"))
 	add("a reply to half a link is none", []byte("\x0a\x01x\x4a\x03\x0a\x01\x01"))
@@ -86,7 +99,7 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 		return out
 	}
 	out.Verdict, out.Kind, out.Text, out.Entities, out.Reply, out.Forward = "taken", c.Kind, c.Text, c.Entities, c.Reply, c.Forward
-	out.Lines, out.Settings = c.Lines, c.State
+	out.Lines, out.Settings, out.Certifications, out.Succession = c.Lines, c.State, c.Certifications, c.Succession
 	if c.hash != (Hash{}) {
 		out.Hash = c.hash.String()
 	}

@@ -37,6 +37,17 @@ const (
 	SettingInFolder = "in-folder"   // folder | chat
 
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
+
+	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)
+	SettingBlocked  = "blocked"  // account
+	SettingPetname  = "petname"  // account: how this account's owner calls it
+	SettingVerified = "verified" // account: the devices that it had when it was verified
+)
+
+// Values of SettingContact.
+const (
+	Contact  byte = 1
+	Declined byte = 2
 )
 
 // A Setting is one thing that the devices of an account agree on. Of those with
@@ -80,8 +91,39 @@ func (s *Setting) valid() bool {
 		return size == len(Hash{})+1 && (len(s.Value) == 0 || len(s.Value) == len(Ticket{}))
 	case SettingInFolder:
 		return size == folder+chat
+	case SettingContact, SettingBlocked, SettingPetname, SettingVerified:
+		return s.validContact()
 	}
 	return true
+}
+
+// validContact holds what is said of an account to CHAT-46.
+func (s *Setting) validContact() bool {
+	if _, n, err := omega.DecodeFingerprint(s.Subject); err != nil || n != len(s.Subject) {
+		return false
+	}
+	switch s.Name {
+	case SettingContact:
+		return len(s.Value) == 0 || len(s.Value) == 1 && (s.Value[0] == Contact || s.Value[0] == Declined)
+	case SettingPetname:
+		return string(s.Value) == SanitizeName(string(s.Value))
+	case SettingVerified:
+		_, ok := DevicesOf(s.Value)
+		return ok
+	}
+	return true
+}
+
+// DevicesOf reads the value of SettingVerified; no devices for an empty one.
+func DevicesOf(value []byte) (out []omega.Fingerprint, ok bool) {
+	for len(value) > 0 {
+		fp, n, err := omega.DecodeFingerprint(value)
+		if err != nil || len(out) == omega.MaxDevices || len(out) > 0 && out[len(out)-1].Compare(fp) >= 0 {
+			return nil, false
+		}
+		out, value = append(out, fp), value[n:]
+	}
+	return out, true
 }
 
 // A FolderID names a folder of chats; made by chance.

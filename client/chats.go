@@ -132,6 +132,10 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 	if err != nil {
 		return nil, err
 	}
+	people, err := c.regards(tx)
+	if err != nil {
+		return nil, err
+	}
 	out := []clientrpc.Chat{}
 	for _, ch := range list {
 		item := looks[ch.ID]
@@ -144,6 +148,10 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 			item.Kind = clientrpc.ChatImported
 		case ch.Group:
 			item.Kind = clientrpc.ChatGroup
+		default:
+			if err := people.show(&ch, &item); err != nil {
+				return nil, err
+			}
 		}
 		if !item.Muted.After(c.cfg.now()) {
 			item.Muted = time.Time{}

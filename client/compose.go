@@ -54,6 +54,9 @@ func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendR
 	if c.isRevoked() {
 		return nil, explain(i18n.T("doing.send", l.to), errRevoked)
 	}
+	if err := c.notBlocked(ctx, i18n.T("doing.send", l.to), d.peer); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, max(l.timeout, time.Millisecond))
 	defer cancel()
 	queue := func() error { return c.queue(ctx, d.peer, l) }
@@ -188,6 +191,9 @@ func (c *Client) queueText(ctx context.Context, peer *pgp.Certificate, id omega.
 		}
 		return c.sealText(ctx, tx, peer, id, content)
 	})
+	if fp := peer.Fingerprint(); errors.Is(err, pgp.ErrRevoked) && fp != c.acc.Fingerprint && peer.Revoked() {
+		return fail(clientrpc.CodeKey, i18n.T("doing.send", fp), i18n.T("why.peerrevoked", fp), i18n.T("next.peerkey"), nil)
+	}
 	if errors.Is(err, chat.ErrNoReaders) {
 		fp := peer.Fingerprint()
 		return fail(clientrpc.CodeKey, i18n.T("doing.send", fp), i18n.T("why.nodevices", fp), i18n.T("next.retry"), err)
@@ -261,6 +267,9 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
+	if err := c.mayWrite(tx, peer.Fingerprint(), content.Kind); err != nil {
+		return err
+	}
 	roster, err := chat.NewRoster(me.Certificate, me.Device(), peer, now)
 	if err != nil {
 		return err
@@ -284,7 +293,10 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 			return err
 		}
 	}
-	return c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload)
+	if err := c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload); err != nil {
+		return err
+	}
+	return c.befriend(ctx, tx, peer.Fingerprint(), content.Kind)
 }
 
 // sealWith seals a message and keeps it, with the sender's state. alone: there is
@@ -380,10 +392,26 @@ func (c *Client) sendState(ctx context.Context, p letter, chatID omega.ChatID) (
 		out.State = row.State
 		if row.Why != "" && order(row.State) <= 0 {
 			out.Why = c.whyError(p.to, row.Why)
+		} else if order(row.State) > 0 {
+			out.Why = c.expiredWhy(tx, p.to, row.Peer)
 		}
 		return nil
 	})
 	return out, err
+}
+
+// expiredWhy says that the key of an account that was written to has expired: it reads
+// what is sent, and cannot answer before it is renewed.
+func (c *Client) expiredWhy(tx *history.Tx, to string, peer omega.Fingerprint) *clientrpc.Error {
+	p, err := tx.Peer(peer)
+	if err != nil {
+		return nil // of a group, or oneself
+	}
+	var out *clientrpc.Error
+	if cert, err := c.parsePeer(p); err == nil && errors.Is(cert.Check(c.cfg.now()), pgp.ErrExpired) {
+		errors.As(fail(clientrpc.CodeKey, i18n.T("doing.send", to), i18n.T("why.peerexpired", peer), i18n.T("next.peerexpired"), nil), &out)
+	}
+	return out
 }
 
 // asideWhy says why a text that is put aside is not sealed, where that is more

@@ -82,6 +82,9 @@ func (c *Client) resolve(ctx context.Context, to string) (dest, error) {
 		return err
 	})
 	if errors.Is(err, history.ErrNotFound) {
+		if fp, err := c.contactRef(ctx, doing, to); err == nil { // there is no chat yet
+			return dest{peer: fp}, nil
+		}
 		return d, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nochat", to), i18n.T("next.list"), nil)
 	}
 	return d, err

@@ -68,6 +68,7 @@ func explain(doing i18n.Text, err error) error {
 	var ready *clientrpc.Error
 	var server *omega.Error
 	var clock *transport.ClockError
+	var succeeded *succeededError
 	switch {
 	case err == nil:
 		return nil
@@ -88,6 +89,10 @@ func explain(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.linkagain"), nil)
 	case errors.Is(err, errPeerDeleted):
 		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.peerdeleted"), i18n.T("next.peerdeleted"), nil)
+	case errors.As(err, &succeeded):
+		return fail(clientrpc.CodeKey, doing, i18n.T("why.succeeded", succeeded.successor), i18n.T("next.succeeded", succeeded.old), nil)
+	case errors.Is(err, errBlocked):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.blocked"), i18n.T("next.unblock"), nil)
 	case errors.Is(err, errWithheld):
 		return fail(clientrpc.CodeVerify, doing, i18n.T("why.withheld"), i18n.T("next.withheld"), nil)
 	case errors.As(err, &clock):

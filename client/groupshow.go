@@ -153,7 +153,7 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 			return out, err
 		}
 	}
-	return out, nil
+	return out, c.markAlike(tx, out.Members, out.Invited)
 }
 
 // first is the part of a list that fits into one answer.
@@ -197,7 +197,7 @@ func (c *Client) mention(ctx context.Context, id chat.Hash, content *chat.Conten
 		all = s.May(c.acc.Fingerprint, s.Rules.MentionAll)
 		twice := map[string]bool{}
 		for _, m := range s.Members {
-			name, err := c.nameOf(tx, m.Account)
+			name, err := c.profileName(tx, m.Account) // others read it
 			if err != nil {
 				return err
 			}

@@ -409,12 +409,16 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 		}
 		return t.control(tx, m, own)
 	}
+	w, err := t.c.reception(tx, m)
+	if err != nil || w.dropped {
+		return err
+	}
 	if m.Content.Kind == chat.KindGroupInvite && m.Verified {
 		if err := t.invited(tx, m); err != nil {
 			return err
 		}
 	}
-	row := &history.Row{Message: *m, Own: own}
+	row := &history.Row{Message: *m, Own: own, Printed: w.quiet}
 	if own {
 		row.State = clientrpc.StateStored // another device of this account sent it
 	}
@@ -437,7 +441,7 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 			}
 		}
 	}
-	if own || !m.Verified || r.Track == nil {
+	if own || !m.Verified || r.Track == nil || w.quiet {
 		return nil
 	}
 	if m.Peer.IsZero() {
@@ -472,6 +476,10 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		}
 	case chat.KindGroup, chat.KindGroupJoin:
 		t.asked = append(t.asked, m)
+	case chat.KindCertification:
+		return t.takeCertifications(tx, m)
+	case chat.KindSuccession:
+		return t.takeSuccession(tx, m)
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
 	}

@@ -353,7 +353,7 @@ func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	case isCode(err, omega.CodeNotFound):
 	case errors.Is(err, errPeerDeleted):
 		why = omega.CodeDeleted
-	case errors.Is(err, errNotMember), errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
+	case errors.Is(err, errNotMember), unwritable(err), errors.Is(err, pgp.ErrRevoked), errors.Is(err, chat.ErrNoReaders), errors.Is(err, chat.ErrTooLarge):
 		why = omega.CodeRefused
 	default:
 		return err

@@ -250,7 +250,7 @@ func (c *Client) chatID(doing i18n.Text, text string) (omega.ChatID, error) {
 	if id, err := omega.ParseChatID(text); err == nil {
 		return id, nil
 	}
-	return c.groupNamed(doing, text)
+	return c.chatNamed(doing, text)
 }
 
 func noChat(doing i18n.Text, text string, err error) error {

@@ -132,6 +132,9 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 				return err
 			}
 		}
+		if err := c.noteKey(tx, cert); err != nil {
+			return err
+		}
 		return settleNotices(tx, p, now)
 	})
 	if !p.Behind() {
@@ -207,7 +210,7 @@ func (c *Client) lookForRecords(ctx context.Context, asked map[omega.Fingerprint
 	if err != nil {
 		return time.Time{}, nil // a new session tells
 	}
-	err = errors.Join(c.lookForOwn(ctx, s), c.lookForTombstones(ctx, s))
+	err = errors.Join(c.lookForOwn(ctx, s), c.lookForTombstones(ctx, s), c.proveSuccessions(ctx, s))
 	var list []history.Peer
 	viewErr := c.db.View(ctx, func(tx *history.Tx) (err error) {
 		list, err = tx.BehindPeers(maxBehind)

@@ -19,6 +19,9 @@ func (c *Client) schedule(ctx context.Context, d dest, p clientrpc.SendParams, c
 	if p.At.Sub(now) > clientrpc.MaxAhead {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.farahead", clientrpc.MaxAhead), i18n.T("next.sooner"), nil)
 	}
+	if err := c.notBlocked(ctx, doing, d.peer); err != nil {
+		return nil, err
+	}
 	raw, err := content.Raw()
 	if err != nil {
 		return nil, err

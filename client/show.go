@@ -27,10 +27,15 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 		m.Name, m.Imported = r.Author, true
 		return m, nil
 	}
-	var err error
-	if m.Name, err = c.nameOf(tx, r.From); err != nil {
+	sender, err := tx.Relation(r.From)
+	if err != nil {
 		return m, err
 	}
+	if m.Name, err = c.calledBy(tx, sender); err != nil {
+		return m, err
+	}
+	// Links and files of a stranger do nothing. (spec/chat.md, CHAT-47)
+	m.Inert = !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
 	if m.Reply, err = c.showReply(tx, r); err != nil {
 		return m, err
 	}
@@ -50,8 +55,29 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	return m, err
 }
 
-// nameOf is how somebody calls themselves, "" if that is not known.
+// nameOf is how somebody is called here: as this account's owner says, or as they
+// call themselves; "" if that is not known.
 func (c *Client) nameOf(tx *history.Tx, fp omega.Fingerprint) (string, error) {
+	if fp == c.acc.Fingerprint {
+		return c.acc.Name, nil
+	}
+	r, err := tx.Relation(fp)
+	if err != nil {
+		return "", err
+	}
+	return c.calledBy(tx, r)
+}
+
+// calledBy is nameOf for an account of which it is known what this one thinks.
+func (c *Client) calledBy(tx *history.Tx, r *history.Relation) (string, error) {
+	if r.Petname != "" {
+		return r.Petname, nil
+	}
+	return c.profileName(tx, r.Account)
+}
+
+// profileName is how somebody calls themselves, "" if that is not known.
+func (c *Client) profileName(tx *history.Tx, fp omega.Fingerprint) (string, error) {
 	if fp == c.acc.Fingerprint {
 		return c.acc.Name, nil
 	}

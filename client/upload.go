@@ -155,7 +155,7 @@ func (c *Client) uploadMessage(ctx context.Context, s *session, p *history.Pendi
 	if errors.Is(err, errPeerDeleted) {
 		err = &omega.Error{Code: omega.CodeDeleted}
 	}
-	if errors.Is(err, chat.ErrNoReaders) || errors.Is(err, pgp.ErrRevoked) || errors.Is(err, chat.ErrTooLarge) {
+	if unwritable(err) || errors.Is(err, chat.ErrNoReaders) || errors.Is(err, pgp.ErrRevoked) || errors.Is(err, chat.ErrTooLarge) {
 		err = &omega.Error{Code: omega.CodeRefused, Text: err.Error()}
 	}
 	if err == nil {

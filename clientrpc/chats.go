@@ -33,6 +33,12 @@ type Chat struct {
 
 	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
 
+	// Of direct chats: what this account thinks of the peer, as in Contact.
+	Contact  string         `json:"contact,omitempty"`
+	Blocked  bool           `json:"blocked,omitempty"`
+	Verified string         `json:"verified,omitempty"`
+	Similar  []NamedAccount `json:"similar,omitempty"` // of a request
+
 	Muted    time.Time `json:"muted,omitzero"` // until then; MutedForGood without an end
 	Archived bool      `json:"archived,omitempty"`
 	Top      bool      `json:"top,omitempty"` // stands above the others

@@ -166,7 +166,7 @@ type Message struct {
 	Chat     omega.ChatID      `json:"chat"`
 	From     omega.Fingerprint `json:"from"`
 	Device   omega.Fingerprint `json:"device"`
-	Name     string            `json:"name,omitempty"` // the sender's profile name
+	Name     string            `json:"name,omitempty"` // how the sender is called here
 	Time     time.Time         `json:"time"`
 	Received time.Time         `json:"received,omitzero"`
 	Kind     string            `json:"kind"` // text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close
@@ -178,6 +178,7 @@ type Message struct {
 	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence uint32            `json:"sequence,omitempty"`
 
+	Inert     bool   `json:"inert,omitempty"`     // its sender is no contact: links and files in it must do nothing when they are touched
 	Mentioned bool   `json:"mentioned,omitempty"` // it calls this account, which is told even in a muted chat
 	Delivered int    `json:"delivered,omitempty"` // of one's own in a group: how many accounts took it
 	ReadBy    int    `json:"read_by,omitempty"`   // and how many read it
@@ -418,6 +419,11 @@ const (
 	NoticeWithheld = "withheld" // servers show an older record than a device of the account spoke of: texts wait
 	NoticeConflict = "conflict" // two records under one sequence
 	NoticeFork     = "fork"     // a record that does not follow the one before it
+
+	NoticeExpired   = "expired"   // its key has expired
+	NoticeRevoked   = "revoked"   // its key is revoked
+	NoticeSucceeded = "succeeded" // it goes on as another account
+	NoticeHeir      = "heir"      // it says that this account goes on as it
 )
 
 // A Notice is what a person should know about an account, with what proves it.

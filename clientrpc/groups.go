@@ -92,6 +92,7 @@ type GroupMember struct {
 	Account omega.Fingerprint `json:"account"`
 	Name    string            `json:"name,omitempty"`
 	Role    string            `json:"role,omitempty"`
+	Similar []NamedAccount    `json:"similar,omitempty"` // of one that is no contact: whose name a person may take for this one
 }
 
 // RoleBanned is the role of a banned account in GroupMembersResult.

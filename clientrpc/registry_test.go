@@ -121,6 +121,18 @@ var bounded = map[string]string{
 	"group.create": "no members", "group.accept": "no members", "group.invite": "no members", "group.leave": "no members", "group.remove": "no members",
 	"group.unban": "no members", "group.role": "no members", "group.profile": "no members", "group.policy": "the first members",
 	"group.redact": "no members", "group.dissolve": "no members", "group.join": "no members",
+	"account.inherit": "PageMax of each",
+	"contact.add":     "PageMax of each",
+	"contact.block":   "PageMax of each",
+	"contact.certify": "PageMax of each",
+	"contact.decline": "PageMax of each",
+	"contact.name":    "PageMax of each",
+	"contact.remove":  "PageMax of each",
+	"contact.report":  "PageMax of each",
+	"contact.show":    "PageMax of each",
+	"contact.succeed": "PageMax of each",
+	"contact.verify":  "PageMax of each",
+	"contact.card":    "PageMax of each",
 }
 
 // TestListsArePaged wants parts of everything that can be long.

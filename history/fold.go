@@ -1,10 +1,10 @@
 package history
 
 import (
-	_ "embed"
 	"strings"
-	"sync"
 	"unicode"
+
+	"github.com/omega-im/omega/internal/names"
 )
 
 // variants are characters that people in Taiwan write in two ways; the index
@@ -19,15 +19,6 @@ func variantMap(pairs string) map[rune]rune {
 	}
 	return out
 }
-
-// simplified are the characters of the Chinese of Taiwan and Hong Kong that have
-// a simplified form, and that form: TSCharacters of OpenCC (Apache-2.0). Several
-// can have the same: who searches for one of them finds the others too.
-//
-//go:embed simplified.txt
-var simplifiedText string
-
-var simplified = sync.OnceValue(func() map[rune]rune { return variantMap(simplifiedText) })
 
 // foldRune makes characters equal that a person who searches takes for equal:
 // case, full and half width, written variants. It is -1 for what is not seen.
@@ -46,7 +37,7 @@ func foldRune(r rune) rune {
 	if v, ok := variants[r]; ok {
 		r = v
 	}
-	if v, ok := simplified()[r]; ok {
+	if v := names.Simplified(r); v != r {
 		return v
 	}
 	return unicode.ToLower(r)

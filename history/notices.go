@@ -12,6 +12,11 @@ const (
 	NoticeWithheld = "withheld" // servers show an older record than a signed message spoke of
 	NoticeConflict = "conflict" // two records under one sequence
 	NoticeFork     = "fork"     // a record that does not follow the one before it
+
+	NoticeExpired   = "expired"   // its key has expired
+	NoticeRevoked   = "revoked"   // its key is revoked
+	NoticeSucceeded = "succeeded" // it goes on as another account
+	NoticeHeir      = "heir"      // it says that this account goes on as it
 )
 
 // A Notice is what a person should know about an account, with what proves it.

@@ -65,6 +65,78 @@ export interface DeleteResult {
   servers?: number;
 }
 
+/** ContactRef names an account: by its fingerprint, its link (omega:contact/…), or the name that one contact has. */
+export interface ContactRef {
+  account: string;
+}
+
+/** A Contact is another account as this one sees it. Of those in a list the fields from Devices on are left out. */
+export interface Contact {
+  fingerprint: Fingerprint;
+  chat: ChatID;
+  /** contact, request, declined, stranger */
+  state: string;
+  blocked?: boolean;
+  /** how it calls itself, which proves nothing */
+  name?: string;
+  /** how its contact calls it, which goes before Name */
+  petname?: string;
+  /** verified, changed */
+  verified?: string;
+  /** valid, expired, revoked, deleted, succeeded, unknown */
+  key: string;
+  /** of one that is no contact: whose name a person may take for this one */
+  similar?: NamedAccount[];
+  devices?: Device[];
+  /** active ones, added since it was verified */
+  new_devices?: Device[];
+  /** of the key */
+  expires?: Time;
+  /** number of the two accounts: twelve groups of five digits */
+  safety?: string;
+  /** by which others add it */
+  link?: string;
+  /** that both are in */
+  groups?: NamedChat[];
+  /** contacts that certified its key */
+  certified?: NamedAccount[];
+  /** that stand */
+  notices?: Notice[];
+  /** that the account goes on as */
+  successor?: Fingerprint;
+}
+
+/** A NamedAccount is an account, and how it is called here. */
+export interface NamedAccount {
+  fingerprint: Fingerprint;
+  name?: string;
+  /** it is this one */
+  this?: boolean;
+}
+
+/** A NamedChat is a chat with its name. */
+export interface NamedChat {
+  chat: ChatID;
+  name: string;
+}
+
+/** A Notice is what a person should know about an account, with what proves it. */
+export interface Notice {
+  number: number;
+  account: Fingerprint;
+  name?: string;
+  kind: string;
+  /** of the location record that it is about */
+  sequence?: number;
+  time: Time;
+  /** when it was over */
+  settled?: Time;
+  /** the record that a server showed, in wire form */
+  served?: Base64;
+  /** what speaks against it: a record or certificate, or 64 octets of signature and the transcript */
+  other?: Base64;
+}
+
 /** ListedParams says whether anyone may ask which proxy the account is on. Nil changes nothing. */
 export interface ListedParams {
   listed?: boolean;
@@ -87,6 +159,13 @@ export interface PresenceResult {
   online?: boolean;
   /** when it did last, as far as it says */
   seen?: Time;
+}
+
+/** SucceedResult says that this account goes on as another, and how many contacts are told. */
+export interface SucceedResult {
+  old: Fingerprint;
+  new: Fingerprint;
+  told: number;
 }
 
 /** BackupParams names a backup: to be made, which must not exist, or to be tried. */
@@ -142,6 +221,12 @@ export interface Chat {
   last?: Message;
   /** kind of the worst one about the peer that stands */
   notice?: string;
+  /** Of direct chats: what this account thinks of the peer, as in Contact. */
+  contact?: string;
+  blocked?: boolean;
+  verified?: string;
+  /** of a request */
+  similar?: NamedAccount[];
   /** until then; MutedForGood without an end */
   muted?: Time;
   archived?: boolean;
@@ -164,7 +249,7 @@ export interface Message {
   chat: ChatID;
   from: Fingerprint;
   device: Fingerprint;
-  /** the sender's profile name */
+  /** how the sender is called here */
   name?: string;
   time: Time;
   received?: Time;
@@ -179,6 +264,8 @@ export interface Message {
   /** code of the reason why it failed */
   why?: string;
   sequence?: number;
+  /** its sender is no contact: links and files in it must do nothing when they are touched */
+  inert?: boolean;
   /** it calls this account, which is told even in a muted chat */
   mentioned?: boolean;
   /** of one's own in a group: how many accounts took it */
@@ -398,6 +485,8 @@ export interface GroupMember {
   account: Fingerprint;
   name?: string;
   role?: string;
+  /** of one that is no contact: whose name a person may take for this one */
+  similar?: NamedAccount[];
 }
 
 /** CommandsParams asks for the commands that begin with what was typed. */
@@ -411,6 +500,64 @@ export interface CommandsParams extends Page {
 /** CommandsResult lists them: those by their names first. */
 export interface CommandsResult extends Rest {
   commands: Command[] | null;
+}
+
+/** AddContactParams makes a contact of an account, or of a stranger who wrote. */
+export interface AddContactParams extends ContactRef {
+  petname?: string;
+}
+
+/** BlockContactParams blocks an account, or does so no more. */
+export interface BlockContactParams extends ContactRef {
+  off?: boolean;
+}
+
+/** CardResult is what others add and verify this account by. */
+export interface CardResult {
+  fingerprint: Fingerprint;
+  name: string;
+  /** in capitals it is what the QR code holds */
+  link: string;
+  /** who certified its key */
+  certified?: NamedAccount[];
+}
+
+/** NameContactParams sets how a contact is called; empty: as it calls itself. */
+export interface NameContactParams extends ContactRef {
+  petname: string;
+}
+
+/** ReportParams blocks an account and writes what it sent, with its signatures, to a folder, if one is named. Nobody is told by it. */
+export interface ReportParams extends ContactRef {
+  /** absolute */
+  dir?: string;
+}
+
+/** ReportResult says what was written. */
+export interface ReportResult {
+  contact: Contact;
+  dir?: string;
+  messages: number;
+}
+
+/** VerifyParams says that an account was verified: by its safety number, or by what was scanned from its owner's screen. One of them must be right. Off takes it back. */
+export interface VerifyParams extends ContactRef {
+  /** white space does not matter */
+  number?: string;
+  scan?: string;
+  off?: boolean;
+}
+
+/** ContactsParams asks for accounts in one state, all contacts if none is named, or the blocked ones. Query is how somebody types a name: characters, pinyin or 注音 initials. */
+export interface ContactsParams extends Page {
+  state?: string;
+  blocked?: boolean;
+  query?: string;
+}
+
+/** ContactsResult lists them by name. */
+export interface ContactsResult extends Rest {
+  contacts: Contact[] | null;
 }
 
 /** ApproveParams binds the device of a link text to this account. */
@@ -885,23 +1032,6 @@ export interface PublicKey {
   unverified_user_ids: string[] | null;
 }
 
-/** A Notice is what a person should know about an account, with what proves it. */
-export interface Notice {
-  number: number;
-  account: Fingerprint;
-  name?: string;
-  kind: string;
-  /** of the location record that it is about */
-  sequence?: number;
-  time: Time;
-  /** when it was over */
-  settled?: Time;
-  /** the record that a server showed, in wire form */
-  served?: Base64;
-  /** what speaks against it: a record or certificate, or 64 octets of signature and the transcript */
-  other?: Base64;
-}
-
 /** RemoveParams deletes messages of one chat: one's own for all, or any for this account only. */
 export interface RemoveParams extends Delivery {
   id: ID;
@@ -1297,12 +1427,28 @@ export const CodeTimeout = "timeout";
 export const CodeUsage = "usage";
 /** something that must verify does not */
 export const CodeVerify = "verify";
+/** what it writes is kept and told to nobody */
+export const ContactDeclined = "declined";
+/** it wrote, and nobody has answered or added it */
+export const ContactRequest = "request";
+/** none of these */
+export const ContactStranger = "stranger";
+export const ContactYes = "contact";
 /** CHAT.html, for people */
 export const ExportHTML = "html";
 /** CHAT.json, for programs */
 export const ExportJSON = "json";
 /** files that plain gpg verifies */
 export const ExportSigned = "signed";
+/** the owner deleted the account */
+export const KeyDeleted = "deleted";
+export const KeyExpired = "expired";
+export const KeyRevoked = "revoked";
+/** the account goes on as another one */
+export const KeySucceeded = "succeeded";
+/** no certificate is here */
+export const KeyUnknown = "unknown";
+export const KeyValid = "valid";
 export const MaxEvents = 4096;
 export const MaxScheduled = 1000;
 export const MinBackupPassphrase = 12;
@@ -1310,8 +1456,16 @@ export const MinBackupPassphrase = 12;
 export const NoticeConflict = "conflict";
 /** its owner deleted the account */
 export const NoticeDeleted = "deleted";
+/** its key has expired */
+export const NoticeExpired = "expired";
 /** a record that does not follow the one before it */
 export const NoticeFork = "fork";
+/** it says that this account goes on as it */
+export const NoticeHeir = "heir";
+/** its key is revoked */
+export const NoticeRevoked = "revoked";
+/** it goes on as another account */
+export const NoticeSucceeded = "succeeded";
 /** servers show an older record than a device of the account spoke of: texts wait */
 export const NoticeWithheld = "withheld";
 export const PageMax = 200;
@@ -1379,6 +1533,10 @@ export const TypingStopped = "stopped";
 export const TypingText = "text";
 /** records a voice note */
 export const TypingVoice = "voice";
+/** it was; a device is new since then, or the key is none any more */
+export const VerifiedChanged = "changed";
+/** in person, and nothing changed since */
+export const VerifiedYes = "verified";
 
 /** What goes into each method, and what comes out. */
 export interface Calls {
@@ -1386,10 +1544,14 @@ export interface Calls {
   "account": { params: None; result: AccountInfo };
   /** Deletes this account for good. */
   "account.delete": { params: DeleteParams; result: DeleteResult };
+  /** Agrees that this account is the one that another goes on as. */
+  "account.inherit": { params: ContactRef; result: Contact };
   /** Whether anyone may ask which server this account is on; sets that where it is said. */
   "account.listed": { params: ListedParams; result: ListedResult };
   /** Whether others may learn that this account types, or is there; sets that where it is said. */
   "account.presence": { params: SetPresenceParams; result: PresenceResult };
+  /** Says that this account goes on as another. */
+  "account.succeed": { params: ContactRef; result: SucceedResult };
   /** Writes a backup of account and history, and reads it again. */
   "backup": { params: BackupParams; result: BackupInfo };
   /** Tries a backup: reads it whole with its passphrase. */
@@ -1406,6 +1568,30 @@ export interface Calls {
   "command.run": { params: RunCommandParams; result: CommandResult };
   /** The commands that begin with what was typed. */
   "commands": { params: CommandsParams; result: CommandsResult };
+  /** Makes somebody a contact, or accepts who asked to be heard. */
+  "contact.add": { params: AddContactParams; result: Contact };
+  /** Hears nothing more of an account, or hears it again. */
+  "contact.block": { params: BlockContactParams; result: Contact };
+  /** This account's link and its code to be scanned. */
+  "contact.card": { params: None; result: CardResult };
+  /** Certifies the key of a verified contact with the primary key. */
+  "contact.certify": { params: ContactRef; result: Contact };
+  /** Puts what a stranger writes aside. */
+  "contact.decline": { params: ContactRef; result: Contact };
+  /** Gives a contact a name of one's own. */
+  "contact.name": { params: NameContactParams; result: Contact };
+  /** Makes a contact none any more. */
+  "contact.remove": { params: ContactRef; result: Contact };
+  /** Makes a report of what an account wrote, to be given to others. */
+  "contact.report": { params: ReportParams; result: ReportResult };
+  /** Another account: state, trust, devices and who certified it. */
+  "contact.show": { params: ContactRef; result: Contact };
+  /** Agrees that a contact goes on as another account, which it shows. */
+  "contact.succeed": { params: ContactRef; result: Contact };
+  /** Compares a safety number or scanned code, and notes that it is right. */
+  "contact.verify": { params: VerifyParams; result: Contact };
+  /** Other people: contacts, requests of strangers, blocked ones. */
+  "contacts": { params: ContactsParams; result: ContactsResult };
   /** Binds the device of a link text to this account. */
   "device.approve": { params: ApproveParams; result: Device };
   /** Takes a device out of this account. */
@@ -1528,8 +1714,10 @@ export interface Calls {
 export const methods = {
   "account": { repeat: "reads", paged: false },
   "account.delete": { repeat: "sets", paged: false },
+  "account.inherit": { repeat: "sets", paged: false },
   "account.listed": { repeat: "sets", paged: false },
   "account.presence": { repeat: "sets", paged: false },
+  "account.succeed": { repeat: "sets", paged: false },
   "backup": { repeat: "sets", paged: false },
   "backup.verify": { repeat: "sets", paged: false },
   "chat.look": { repeat: "sets", paged: false },
@@ -1538,6 +1726,18 @@ export const methods = {
   "chats": { repeat: "reads", paged: true },
   "command.run": { repeat: "id", paged: false },
   "commands": { repeat: "reads", paged: true },
+  "contact.add": { repeat: "sets", paged: false },
+  "contact.block": { repeat: "sets", paged: false },
+  "contact.card": { repeat: "reads", paged: false },
+  "contact.certify": { repeat: "sets", paged: false },
+  "contact.decline": { repeat: "sets", paged: false },
+  "contact.name": { repeat: "sets", paged: false },
+  "contact.remove": { repeat: "sets", paged: false },
+  "contact.report": { repeat: "sets", paged: false },
+  "contact.show": { repeat: "reads", paged: false },
+  "contact.succeed": { repeat: "sets", paged: false },
+  "contact.verify": { repeat: "sets", paged: false },
+  "contacts": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
   "devices": { repeat: "reads", paged: false },

@@ -114,9 +114,14 @@ func deviceName(asked string) string {
 	return host
 }
 
-type idCmd struct{}
+type idCmd struct {
+	QR bool `name:"qr" help:"${help_id_qr}"`
+}
 
 func (c *idCmd) Run(ctx context.Context, a *app) error {
+	if c.QR {
+		return calling(ctx, a, clientrpc.Card, clientrpc.None{}, a.showCard)
+	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 		}
 	}
 	note(ch.Kind == clientrpc.ChatSaved, a.text("chat.saved"))
+	note(ch.Contact == clientrpc.ContactRequest || ch.Contact == clientrpc.ContactDeclined, a.text("contact."+ch.Contact))
+	note(ch.Blocked, a.text("contact.blocked"))
+	note(ch.Verified != "", a.text("contact."+ch.Verified))
 	note(ch.Top, "📌")
 	note(ch.Unread > 0, a.text("label.unread", ch.Unread))
 	note(ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muted"))
@@ -89,6 +92,7 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 		parts = append(parts, a.text("chat."+ch.Notice))
 	}
 	a.columns(parts...)
+	a.similar(ch.Similar)
 	return nil
 }
 

@@ -165,7 +165,7 @@ func (a *app) status(st *clientrpc.StatusResult) {
 // fault.
 func (a *app) notice(n clientrpc.Notice) {
 	mark := "⚠"
-	if n.Kind == clientrpc.NoticeDeleted {
+	if n.OfKey() {
 		mark = "–"
 	}
 	a.printf("%s %s  %s  %s  %s\n", mark, n.Account, safe(n.Name), a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence))
@@ -174,7 +174,7 @@ func (a *app) notice(n clientrpc.Notice) {
 // warnings counts the notices that something is wrong.
 func warnings(st *clientrpc.StatusResult) (n int) {
 	for _, x := range st.Notices {
-		if x.Kind != clientrpc.NoticeDeleted {
+		if !x.OfKey() {
 			n++
 		}
 	}

@@ -161,6 +161,7 @@ func (a *app) memberLines(g clientrpc.Group) {
 				role = m.Role
 			}
 			a.columns("   ", m.Account.String(), safe(m.Name), a.roleName(role))
+			a.similar(m.Similar)
 		}
 	}
 }

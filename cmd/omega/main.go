@@ -48,6 +48,7 @@ type cli struct {
 	pollCommands
 	groupCommands
 	faceCommands
+	contactCommands
 	File struct {
 		Send fileSendCmd `cmd:"" help:"${help_file_send}"`
 		Get  fileGetCmd  `cmd:"" help:"${help_file_get}"`
@@ -68,6 +69,8 @@ type cli struct {
 		Delete deleteCmd `cmd:"" help:"${help_delete}"`
 
 		Presence presenceCmd `cmd:"" help:"${help_presence}"`
+		Inherit  inheritCmd  `cmd:"" help:"${help_account_inherit}"`
+		Succeed  succeedCmd  `cmd:"" help:"${help_account_succeed}"`
 
 		Backup  backupCmd  `cmd:"" help:"${help_backup_create}"`
 		Restore restoreCmd `cmd:"" help:"${help_backup_restore}"`
@@ -108,7 +111,7 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp)),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}

@@ -189,6 +189,10 @@ func (a *app) message(m clientrpc.Message) {
 	for l := range strings.SplitSeq(a.body(m), "\n") {
 		a.printf("    %s\n", l)
 	}
+	links := slices.ContainsFunc(m.Entities, func(e clientrpc.Entity) bool { return e.Type == "link" })
+	if m.Inert && (links || len(m.Media) > 0) {
+		a.printf("    ⚠ %s\n", a.text("contact.inert"))
+	}
 }
 
 // columns prints what is not empty.

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: ec387016c46615bf8da29c62f628466034f26c29c73feb8974837633825b2d54
+// source sha256: 9cb65be18c00e217e4a3783cdc393ee67747e85e568f887cac074d32dd4bd325
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -29,34 +29,36 @@ const (
 
 // Content is the body of one message.
 type Content struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                                         // of a message for people; UTF-8, at most 64 KiB
-	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                         // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
-	Seen          []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`                                         // 16: id of the last message that the sender had seen; empty if unsaid
-	Line          []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`                                         // additional transcript lines, "Name: value"
-	Receipt       *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`                                   // kinds "delivered" and "read"
-	Resend        *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`                                     // kind "resend"
-	Resent        *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`                                     // kind "resent"
-	Entities      []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`                                 // kinds "text" and "edit": what parts of the text are
-	Reply         *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`                                       // kind "text"
-	Edit          *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`                                        // kind "edit": text and entities are the new ones
-	Delete        *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`                                    // kind "delete"
-	Reaction      *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`                                // kind "reaction"
-	Media         []*MediaItem           `protobuf:"bytes,13,rep,name=media,proto3" json:"media,omitempty"`                                      // kind "media"
-	Forward       *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`                                  // kind "text"
-	Poll          *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`                                        // kind "poll": the text asks, lines "Option: …" are the answers
-	Pin           *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`                                          // kind "pin"
-	Group         *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
-	Lifetime      uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
-	View          *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
-	State         *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
-	Silent        bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`                                   // kind "text": readers are told of it without a sound
-	Vote          *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`                                        // kind "vote"
-	Entry         *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`                                      // kind "entry": the text is the line
-	Close         *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`                                      // kind "close"
-	UnsignedMedia []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // of kind "media" where it is not signed: Content-Hash leaves this field out
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Text           string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                                         // of a message for people; UTF-8, at most 64 KiB
+	Kind           string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                                         // empty is "text"; [a-z][a-z0-9-]*, at most 32 octets
+	Seen           []byte                 `protobuf:"bytes,3,opt,name=seen,proto3" json:"seen,omitempty"`                                         // 16: id of the last message that the sender had seen; empty if unsaid
+	Line           []string               `protobuf:"bytes,4,rep,name=line,proto3" json:"line,omitempty"`                                         // additional transcript lines, "Name: value"
+	Receipt        *Receipt               `protobuf:"bytes,5,opt,name=receipt,proto3" json:"receipt,omitempty"`                                   // kinds "delivered" and "read"
+	Resend         *ResendRequest         `protobuf:"bytes,6,opt,name=resend,proto3" json:"resend,omitempty"`                                     // kind "resend"
+	Resent         *Resent                `protobuf:"bytes,7,opt,name=resent,proto3" json:"resent,omitempty"`                                     // kind "resent"
+	Entities       []*Entity              `protobuf:"bytes,8,rep,name=entities,proto3" json:"entities,omitempty"`                                 // kinds "text" and "edit": what parts of the text are
+	Reply          *Reply                 `protobuf:"bytes,9,opt,name=reply,proto3" json:"reply,omitempty"`                                       // kind "text"
+	Edit           *Edit                  `protobuf:"bytes,10,opt,name=edit,proto3" json:"edit,omitempty"`                                        // kind "edit": text and entities are the new ones
+	Delete         *Delete                `protobuf:"bytes,11,opt,name=delete,proto3" json:"delete,omitempty"`                                    // kind "delete"
+	Reaction       *Reaction              `protobuf:"bytes,12,opt,name=reaction,proto3" json:"reaction,omitempty"`                                // kind "reaction"
+	Media          []*MediaItem           `protobuf:"bytes,13,rep,name=media,proto3" json:"media,omitempty"`                                      // kind "media"
+	Forward        *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`                                  // kind "text"
+	Poll           *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`                                        // kind "poll": the text asks, lines "Option: …" are the answers
+	Pin            *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`                                          // kind "pin"
+	Group          *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
+	Certifications []*Certification       `protobuf:"bytes,40,rep,name=certifications,proto3" json:"certifications,omitempty"`                    // kind "certification"
+	Succession     *Succession            `protobuf:"bytes,41,opt,name=succession,proto3" json:"succession,omitempty"`                            // kind "succession"
+	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	View           *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
+	State          *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
+	Silent         bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`                                   // kind "text": readers are told of it without a sound
+	Vote           *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`                                        // kind "vote"
+	Entry          *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`                                      // kind "entry": the text is the line
+	Close          *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`                                      // kind "close"
+	UnsignedMedia  []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // of kind "media" where it is not signed: Content-Hash leaves this field out
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Content) Reset() {
@@ -204,6 +206,20 @@ func (x *Content) GetPin() *Pin {
 func (x *Content) GetGroup() *Group {
 	if x != nil {
 		return x.Group
+	}
+	return nil
+}
+
+func (x *Content) GetCertifications() []*Certification {
+	if x != nil {
+		return x.Certifications
+	}
+	return nil
+}
+
+func (x *Content) GetSuccession() *Succession {
+	if x != nil {
+		return x.Succession
 	}
 	return nil
 }
@@ -1565,12 +1581,134 @@ func (x *Group) GetTicket() []byte {
 	return nil
 }
 
+// Certification is what somebody says of a key: that it is whose they think.
+type Certification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`       // fingerprint of the key that is certified
+	Packet        []byte                 `protobuf:"bytes,2,opt,name=packet,proto3" json:"packet,omitempty"` // OpenPGP signature packet, at most 1024 octets (IDENT-12)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Certification) Reset() {
+	*x = Certification{}
+	mi := &file_proto_chat_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Certification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Certification) ProtoMessage() {}
+
+func (x *Certification) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Certification.ProtoReflect.Descriptor instead.
+func (*Certification) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Certification) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Certification) GetPacket() []byte {
+	if x != nil {
+		return x.Packet
+	}
+	return nil
+}
+
+// Succession says that an account goes on as another one.
+type Succession struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Old           []byte                 `protobuf:"bytes,1,opt,name=old,proto3" json:"old,omitempty"`             // fingerprint
+	Successor     []byte                 `protobuf:"bytes,2,opt,name=successor,proto3" json:"successor,omitempty"` // fingerprint
+	Statement     []byte                 `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"` // of the old key (KEYS-25); empty: not made yet
+	Answer        []byte                 `protobuf:"bytes,4,opt,name=answer,proto3" json:"answer,omitempty"`       // of the new key (KEYS-26); empty: not made yet
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Succession) Reset() {
+	*x = Succession{}
+	mi := &file_proto_chat_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Succession) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Succession) ProtoMessage() {}
+
+func (x *Succession) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Succession.ProtoReflect.Descriptor instead.
+func (*Succession) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Succession) GetOld() []byte {
+	if x != nil {
+		return x.Old
+	}
+	return nil
+}
+
+func (x *Succession) GetSuccessor() []byte {
+	if x != nil {
+		return x.Successor
+	}
+	return nil
+}
+
+func (x *Succession) GetStatement() []byte {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+func (x *Succession) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xe9\a\n" +
+	"omega.chat\"\xea\b\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1589,7 +1727,11 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\aforward\x18\x0e \x01(\v2\x13.omega.chat.ForwardR\aforward\x12$\n" +
 	"\x04poll\x18\x0f \x01(\v2\x10.omega.chat.PollR\x04poll\x12!\n" +
 	"\x03pin\x18\x10 \x01(\v2\x0f.omega.chat.PinR\x03pin\x12'\n" +
-	"\x05group\x18\x13 \x01(\v2\x11.omega.chat.GroupR\x05group\x12\x1a\n" +
+	"\x05group\x18\x13 \x01(\v2\x11.omega.chat.GroupR\x05group\x12A\n" +
+	"\x0ecertifications\x18( \x03(\v2\x19.omega.chat.CertificationR\x0ecertifications\x126\n" +
+	"\n" +
+	"succession\x18) \x01(\v2\x16.omega.chat.SuccessionR\n" +
+	"succession\x12\x1a\n" +
 	"\blifetime\x18\x16 \x01(\rR\blifetime\x12$\n" +
 	"\x04view\x18\x17 \x01(\v2\x10.omega.chat.ViewR\x04view\x12'\n" +
 	"\x05state\x18\x18 \x01(\v2\x11.omega.chat.StateR\x05state\x12\x16\n" +
@@ -1597,7 +1739,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
 	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x12<\n" +
-	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10@\"\x9c\x01\n" +
+	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10(J\x04\b*\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -1694,7 +1836,16 @@ const file_proto_chat_proto_rawDesc = "" +
 	"operations\x18\x03 \x03(\fR\n" +
 	"operations\x12\x10\n" +
 	"\x03ask\x18\x04 \x01(\bR\x03ask\x12\x16\n" +
-	"\x06ticket\x18\x05 \x01(\fR\x06ticketB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x06ticket\x18\x05 \x01(\fR\x06ticket\"9\n" +
+	"\rCertification\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
+	"\x06packet\x18\x02 \x01(\fR\x06packet\"r\n" +
+	"\n" +
+	"Succession\x12\x10\n" +
+	"\x03old\x18\x01 \x01(\fR\x03old\x12\x1c\n" +
+	"\tsuccessor\x18\x02 \x01(\fR\tsuccessor\x12\x1c\n" +
+	"\tstatement\x18\x03 \x01(\fR\tstatement\x12\x16\n" +
+	"\x06answer\x18\x04 \x01(\fR\x06answerB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1708,7 +1859,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1731,6 +1882,8 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Close)(nil),         // 18: omega.chat.Close
 	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
 	(*Group)(nil),         // 20: omega.chat.Group
+	(*Certification)(nil), // 21: omega.chat.Certification
+	(*Succession)(nil),    // 22: omega.chat.Succession
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1746,20 +1899,22 @@ var file_proto_chat_proto_depIdxs = []int32{
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
 	20, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	11, // 13: omega.chat.Content.view:type_name -> omega.chat.View
-	13, // 14: omega.chat.Content.state:type_name -> omega.chat.State
-	16, // 15: omega.chat.Content.vote:type_name -> omega.chat.Vote
-	17, // 16: omega.chat.Content.entry:type_name -> omega.chat.Entry
-	18, // 17: omega.chat.Content.close:type_name -> omega.chat.Close
-	19, // 18: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
-	12, // 19: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 20: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	14, // 21: omega.chat.State.settings:type_name -> omega.chat.Setting
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	21, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	22, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
+	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
+	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
+	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
+	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
+	19, // 20: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
+	12, // 21: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 22: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 23: omega.chat.State.settings:type_name -> omega.chat.Setting
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1773,7 +1928,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -130,9 +130,16 @@ func counted(form, begin, number string) string {
 	return before + number + " " + noun + after
 }
 
-// find looks through the parts of the catalogue; no key stands in two.
+// parts of the catalogue; no key stands in two.
+var parts = []map[string]entry{
+	catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends,
+	messaging, files, archives, groups, faces,
+	contacts,
+}
+
+// find looks through the parts of the catalogue.
 func find(key string) (e entry, ok bool) {
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends, messaging, files, archives, groups, faces} {
+	for _, part := range parts {
 		if e, ok = part[key]; ok {
 			break
 		}

@@ -1,0 +1,67 @@
+package history
+
+import (
+	"testing"
+	"time"
+)
+
+func TestCertifications(t *testing.T) {
+	db := openTest(t)
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	db.update(t, func(tx *Tx) error {
+		for i := byte(1); i <= 4; i++ {
+			kept, err := tx.PutCertification(&Certification{fp(9), fp(i), []byte{i}, at.Add(time.Duration(i))}, 3)
+			if err != nil || kept != (i <= 3) {
+				t.Errorf("%d: kept %v, %v", i, kept, err)
+			}
+		}
+		if kept, err := tx.PutCertification(&Certification{fp(9), fp(2), []byte("again"), at.Add(time.Hour)}, 3); err != nil || !kept {
+			t.Errorf("again: %v, %v", kept, err)
+		}
+		list, err := tx.Certifications(fp(9))
+		if err != nil || len(list) != 3 || list[0].Issuer != fp(2) || string(list[0].Packet) != "again" || !list[0].Time.Equal(at.Add(time.Hour)) {
+			t.Errorf("%+v, %v", list, err)
+		}
+		if list, err := tx.Certifications(fp(8)); err != nil || len(list) != 0 {
+			t.Errorf("%+v, %v", list, err)
+		}
+		return nil
+	})
+}
+
+func TestSuccessions(t *testing.T) {
+	db := openTest(t)
+	at := time.UnixMilli(1_700_000_000_000).UTC()
+	db.update(t, func(tx *Tx) error {
+		put := func(s Succession) {
+			t.Helper()
+			if kept, err := tx.PutSuccession(&s); err != nil || !kept {
+				t.Errorf("%+v: %v, %v", s, kept, err)
+			}
+		}
+		put(Succession{Old: fp(1), New: fp(2), Answer: []byte("yes"), Time: at})
+		if list, err := tx.UnprovenSuccessions(9); err != nil || len(list) != 0 {
+			t.Errorf("half of one: %+v, %v", list, err)
+		}
+		put(Succession{Old: fp(1), New: fp(2), Statement: []byte("goes"), Time: at.Add(time.Hour)})
+		list, err := tx.UnprovenSuccessions(9)
+		if err != nil || len(list) != 1 || string(list[0].Statement) != "goes" || string(list[0].Answer) != "yes" || !list[0].Time.Equal(at) {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		put(Succession{Old: fp(1), New: fp(2), Proven: at})
+		put(Succession{Old: fp(1), New: fp(2), Statement: []byte("other"), Answer: []byte("no")})
+		must(t, tx.DropSuccession(fp(1), fp(2)))
+		if list, err = tx.Successions(fp(1)); err != nil || len(list) != 1 || string(list[0].Statement) != "goes" || !list[0].Proven.Equal(at) {
+			t.Errorf("proven: %+v, %v", list, err)
+		}
+		for i := range byte(maxSuccessions - 1) {
+			put(Succession{Old: fp(1), New: fp(10 + i), Statement: []byte("x"), Answer: []byte("x")})
+		}
+		if kept, err := tx.PutSuccession(&Succession{Old: fp(1), New: fp(99), Statement: []byte("x")}); err != nil || kept {
+			t.Errorf("one too many: %v, %v", kept, err)
+		}
+		must(t, tx.DropSuccession(fp(1), fp(10)))
+		put(Succession{Old: fp(1), New: fp(99), Statement: []byte("x")})
+		return nil
+	})
+}
