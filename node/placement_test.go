@@ -310,7 +310,7 @@ func TestServersShareEntries(t *testing.T) {
 	}
 	await(t, "all are members of one cloud", 60*time.Second, func() bool {
 		for _, n := range nodes {
-			if len(n.members.owners(n.cloud.Servers(), time.Now())) != servers {
+			if len(n.members.owners(n.cloud.Servers(), time.Now())) != servers || n.joining() {
 				return false
 			}
 		}

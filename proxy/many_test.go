@@ -65,6 +65,7 @@ func TestSpread(t *testing.T) {
 			readers = append(readers, newClient(people[i], 0).attach(c.servers[i%2], home))
 		}
 		a, b := newClient(c.register(1, home), 0).connect(home), newClient(c.register(1, other), 0).connect(other)
+		synctest.Wait() // all leases are live: the pumps have seen that nothing waits
 		want := make(map[string]bool)
 		var wg sync.WaitGroup
 		for _, sender := range []*testClient{a, b} {

@@ -323,7 +323,7 @@ func TestClientStays(t *testing.T) {
 		w.grow(*serversFlag)
 		k := w.talk()
 		defer k.close()
-		for range 5 {
+		for range 3 {
 			k.run(2 * time.Second)
 			at := k.writer.proxy()
 			at.silence()

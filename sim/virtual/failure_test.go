@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/mesh"
 )
 
 // A failure is something that happens to a server, or between two.
@@ -112,13 +113,32 @@ func busiest[K comparable](w *world, streams []*stream, of func(way []*server) [
 	return most, concerned
 }
 
-// strangers are two servers without a connection between them, nil where all
-// are connected.
+// strangers are two servers without a link between them, nil where all are linked.
+// They may have a connection that carries packets.
 func (w *world) strangers() (a, b *server) {
+	linked := map[mesh.LinkID]bool{}
+	for _, s := range w.servers {
+		for _, l := range s.part.Topology().Links {
+			linked[mesh.LinkBetween(l.A, l.B)] = true
+		}
+	}
+	return w.pair(func(a, b *server) bool { return !linked[mesh.LinkBetween(a.id, b.id)] })
+}
+
+// unmet are two servers without a connection between them, nil where there are none.
+func (w *world) unmet() (a, b *server) {
+	return w.pair(func(a, b *server) bool { return !a.direct(b) && !b.direct(a) })
+}
+
+// direct reports whether a server has a connection of its own to another.
+func (s *server) direct(to *server) bool { return s.part.Trace(to.id).Direct }
+
+// pair is one of the pairs that are as wanted, nil where there are none.
+func (w *world) pair(wanted func(a, b *server) bool) (a, b *server) {
 	var pairs [][2]*server
 	for _, a := range w.servers {
 		for _, b := range w.servers {
-			if a != b && !a.part.Trace(b.id).Direct && !b.part.Trace(a.id).Direct {
+			if a != b && wanted(a, b) {
 				pairs = append(pairs, [2]*server{a, b})
 			}
 		}
@@ -146,6 +166,7 @@ func apart(w *world) (streams []*stream) {
 			break
 		}
 		w.net.Cut(a.host, b.host)
+		w.until("they have no connection", 10*time.Second, 50*time.Millisecond, func() bool { return !a.direct(b) && !b.direct(a) })
 		streams = append(streams, &stream{from: w.join(a, a), to: w.join(b, b)})
 	}
 	return streams

@@ -107,7 +107,7 @@ func TestStretch(t *testing.T) {
 		inWorld(t, *seedFlag+uint64(i), func(w *world) {
 			w.grow(*serversFlag)
 			for range 12 {
-				a, b := w.strangers()
+				a, b := w.unmet()
 				if a == nil {
 					break
 				}
