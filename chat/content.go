@@ -42,13 +42,16 @@ const (
 	KindGroup       Kind = "group"        // operations of a group, or a request for them
 	KindGroupInvite Kind = "group-invite" // its reader may join a group
 	KindGroupJoin   Kind = "group-join"   // its sender, who has a link, wants to join
+
+	KindSecureResend Kind = "secure-resend" // asks for what is missing of a secure chat
+	KindSecureEnd    Kind = "secure-end"    // its sender destroyed the keys of this secure chat
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindSecureResend, KindSecureEnd:
 		return true
 	}
 	return k.Operation()
@@ -112,6 +115,7 @@ type Content struct {
 	Media    []MediaItem    // KindMedia
 	Unsigned bool           // KindMedia; the signature says nothing of Media
 	Group    *GroupNews     // of any kind in a group's chat; KindGroup, KindGroupInvite and KindGroupJoin elsewhere
+	Ask      *SecureAsk     // KindSecureResend
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -177,7 +181,7 @@ func (c *Content) Raw() ([]byte, error) {
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil && c.Ask == nil
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -186,7 +190,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
-	p.Group = c.Group.encode()
+	p.Group, p.SecureAsk = c.Group.encode(), c.Ask.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 	if c.Unsigned {
 		p.UnsignedMedia = encodeMedia(c.Media)
@@ -245,7 +249,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
-	c.State, c.Media, c.Group = r.settings(p.State), r.media(p.Media), r.group(p.Group)
+	c.State, c.Media, c.Group, c.Ask = r.settings(p.State), r.media(p.Media), r.group(p.Group), r.secureAsk(p.SecureAsk)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -298,6 +302,7 @@ func (c *Content) fits() bool {
 		(c.Vote != nil) == (k == KindVote) &&
 		(c.Entry != nil) == (k == KindEntry) &&
 		(c.Close != nil) == (k == KindClose) &&
+		(c.Ask != nil) == (k == KindSecureResend) &&
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
