@@ -178,6 +178,14 @@ func (c *Content) Raw() ([]byte, error) {
 	return raw, nil
 }
 
+// With returns the content with a view, and additional transcript lines, as the first
+// message of an epoch of a secure chat has them.
+func (c *Content) With(v *View, lines ...string) *Content {
+	with := *c
+	with.raw, with.View, with.Lines = nil, v, append(slices.Clone(c.Lines), lines...)
+	return &with
+}
+
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&

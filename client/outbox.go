@@ -68,8 +68,8 @@ func (c *Client) outbox(ctx context.Context) {
 	}
 }
 
-// flush waits until nothing in the outbox is due, as long as there is a
-// connection that could carry it.
+// flush waits until nothing in the outbox is due, and a home has prekeys, as long as
+// there is a connection that could carry it.
 func (c *Client) flush(timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -83,7 +83,7 @@ func (c *Client) flush(timeout time.Duration) {
 			due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
 			return err
 		})
-		if err != nil || len(due) == 0 {
+		if err != nil || len(due) == 0 && !c.stockless.Load() {
 			return
 		}
 		select {

@@ -91,6 +91,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Pinned, "doing.reading", (*Client).pinned)
 	handle(m, clientrpc.Show, "doing.reading", (*Client).message)
 	handleGroups(m)
+	handleSecure(m)
 	return m
 }()
 

@@ -94,6 +94,12 @@ func (tx *Tx) DropOldPrekeys(replaced, made time.Time) (int64, error) {
 	return tx.exec("destroy old prekeys", `DELETE FROM prekey WHERE replaced > 0 AND replaced < ? OR made < ?`, millis(replaced), millis(made))
 }
 
+// HasPrekeys reports whether there are any.
+func (tx *Tx) HasPrekeys() (any bool, err error) {
+	err = tx.row("look for prekeys", `SELECT EXISTS (SELECT 1 FROM prekey)`, nil, &any)
+	return any, err
+}
+
 // CountPrekeys returns how many of those that were put at a home at made are here.
 func (tx *Tx) CountPrekeys(home omega.Fingerprint, made time.Time) (n int, err error) {
 	err = tx.row("count prekeys", `SELECT count(*) FROM prekey WHERE home = ? AND made = ?`, []any{address(home), millis(made)}, &n)

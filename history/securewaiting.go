@@ -119,3 +119,21 @@ func (tx *Tx) DropOldWaiting(before time.Time) error {
 func (tx *Tx) UnsealedIn(c omega.ChatID, now time.Time) ([]Unsealed, error) {
 	return tx.unsealed(selectUnsealed+`WHERE chat = ? AND due <= ? ORDER BY position`, c[:], millis(now))
 }
+
+// UnsealedSecure returns at most n messages that wait to be sealed in any secure chat
+// and are due, oldest first.
+func (tx *Tx) UnsealedSecure(now time.Time, n int) ([]Unsealed, error) {
+	return tx.unsealed(selectUnsealed+`WHERE due <= ? AND chat IN (SELECT chat FROM secure_chat) ORDER BY position LIMIT ?`, millis(now), n)
+}
+
+// KeptInChat returns the messages of a chat with an id, those between clients too.
+func (tx *Tx) KeptInChat(c omega.ChatID, id omega.ID) ([]Row, error) {
+	return tx.list("read message "+id.String(), selectRow+`WHERE m.id = ? AND +m.chat = (SELECT number FROM chat WHERE id = ?)`, id[:], c[:])
+}
+
+// KeptWithSequence returns those of a device with a sequence; in secure chats there may
+// be several.
+func (tx *Tx) KeptWithSequence(c omega.ChatID, device omega.Fingerprint, sequence uint32) ([]Row, error) {
+	return tx.list("read messages of device "+device.String(), selectRow+`WHERE m.chat = (SELECT number FROM chat WHERE id = ?)
+		AND m.sequence = ? AND m.device = ?`, c[:], int64(sequence), address(device))
+}

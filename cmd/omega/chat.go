@@ -76,6 +76,7 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 		}
 	}
 	note(ch.Kind == clientrpc.ChatSaved, a.text("chat.saved"))
+	note(ch.Kind == clientrpc.ChatSecure, "🔒"+a.text("secure.mark"))
 	note(ch.Top, "📌")
 	note(ch.Unread > 0, a.text("label.unread", ch.Unread))
 	note(ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muted"))
