@@ -98,7 +98,11 @@ func (b *secureBook) store(tx *history.Tx, now time.Time) (spent bool, err error
 		spent = spent || changed
 	}
 	for name, r := range b.Gone {
-		if locator, now := locators[name]; now {
+		locator, fresh := locators[name]
+		if old, stored := b.was[name]; stored {
+			locator, fresh = old.Locator, !old.Gone
+		}
+		if fresh {
 			if _, err := b.put(tx, r, history.SecureEpoch{Chat: b.Chat, Locator: locator, Gone: true, State: r.Marshal()}); err != nil {
 				return false, err
 			}

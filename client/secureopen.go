@@ -342,5 +342,6 @@ func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *se
 	if err := t.secureMessage(ctx, tx, b, e, m, a); err != nil {
 		return false, err
 	}
+	t.missing = t.missing || len(e.Gaps(t.c.acc.Device)) > 0
 	return true, t.storeBook(tx, b)
 }

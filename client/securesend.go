@@ -253,6 +253,9 @@ func (c *Client) sealIn(ctx context.Context, tx *history.Tx, b *secureBook, e *s
 	if err != nil {
 		return err
 	}
+	if now.Before(e.Record.Time) {
+		now = e.Record.Time // a reader that took the epoch takes it; this clock is slow
+	}
 	m := &secure.Message{ID: id, Time: now, Content: raw}
 	if e.Sent(c.acc.Device) == 0 {
 		if m.Next, err = c.nextPrekey(ctx, tx, b.Chat, now); err != nil {
@@ -295,7 +298,10 @@ func (c *Client) openEpoch(ctx context.Context, cert *pgp.Certificate, need *nee
 			return c.noteLacking(ctx, b, now)
 		}
 	}
-	if _, _, wait := b.Next(b.view(devices), now); !wait.IsZero() {
+	keyed := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool {
+		return keys[d.fp()] == nil && !slices.ContainsFunc(b.Epochs, func(e *secure.Epoch) bool { return e.Record.Index(d.fp()) >= 0 })
+	})
+	if _, _, wait := b.Next(b.view(keyed), now); !wait.IsZero() {
 		return &pauseError{wait}
 	}
 	err := c.db.View(ctx, func(tx *history.Tx) error {
@@ -326,7 +332,7 @@ func (c *Client) openEpoch(ctx context.Context, cert *pgp.Certificate, need *nee
 			_, err = b.store(tx, c.cfg.now())
 			return err
 		}
-		return c.makeEpoch(ctx, tx, b, devices, readers, now)
+		return c.makeEpoch(ctx, tx, b, readers, now)
 	})
 	c.spent.notify()
 	c.queued.notify()
@@ -345,8 +351,12 @@ func (c *Client) noteLacking(ctx context.Context, b *secureBook, now time.Time) 
 	})
 }
 
-func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, devices []secureDevice, readers []secure.Reader, now time.Time) error {
-	number, parents, wait := b.Next(b.view(devices), now)
+func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, readers []secure.Reader, now time.Time) error {
+	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Avoid: b.shut}
+	for _, r := range readers {
+		v.Devices[r.Signing] = true
+	}
+	number, parents, wait := b.Next(v, now)
 	if !wait.IsZero() {
 		return &pauseError{wait}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // OpenPause is how long a device waits before it opens another epoch, unless
-// somebody left, or it cannot send in this one any more. (spec/secure.md, SEC-6)
+// somebody left or was added, or it cannot send in this one any more. (spec/secure.md, SEC-6)
 const OpenPause = 10 * time.Minute
 
 // ErrKnown says that an epoch is here, or was and has been destroyed: what comes of
@@ -131,11 +131,12 @@ func (b *Book) Sending(v *View, now time.Time) (*Epoch, error) {
 }
 
 // Next returns the number and the parents of the epoch that the device may open now,
-// or until when it has to wait.
+// or until when it has to wait. v has only devices for which there is a key, or that
+// had one.
 func (b *Book) Next(v *View, now time.Time) (number uint32, parents []Hash, wait time.Time) {
 	free := false
 	for _, r := range Leaves(b.leaves()) {
-		free = free || v.strangers(r) > 0 || v.Avoid[r.hash] || b.Epoch(r.hash).Sent(b.Device) >= r.Limit
+		free = free || v.strangers(r) > 0 || len(r.Devices()) < len(v.Devices) || v.Avoid[r.hash] || b.Epoch(r.hash).Sent(b.Device) >= r.Limit
 		parents = append(parents, r.hash)
 		number = max(number, r.Epoch+1)
 	}
