@@ -312,6 +312,26 @@ func TestSecureDevices(t *testing.T) {
 	}
 }
 
+// TestSecureDeviceLate: what is sent before a new device has prekeys it is given when it
+// asks.
+func TestSecureDeviceLate(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	ann.say(t, bob, "before", clientrpc.StateDelivered)
+	bob2 := bob.second(t)
+	p.edit(func() { delete(p.stocks, bob2.acc.Device) })
+	ann.look(t, bob.acc.Fingerprint)
+	ann.say(t, bob, "too early for the second", clientrpc.StateDelivered)
+	if n := len(ann.epochs(t, bob)); n != 1 {
+		t.Fatalf("%d epochs", n)
+	}
+	s, err := bob2.online()
+	must(t, err)
+	must(t, bob2.tendStock(t.Context(), s, p.id.Account()))
+	until(t, "the new device has it", func() bool { return slices.Equal(bob2.secretTexts(t, ann), []string{"too early for the second"}) })
+	bob.hasSecret(t, ann, "before", "too early for the second")
+}
+
 // TestSecureKeysDie: an epoch ends by its time; when both sides have said so, and all is
 // read, its keys are gone, from the database and from its log.
 func TestSecureKeysDie(t *testing.T) {
@@ -383,10 +403,14 @@ func TestSecureEnd(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	until(t, "the other side has ended it too", func() bool { i := bob.info(t, ann); return len(i.Epochs) == 0 && !i.Ended.IsZero() })
+	p.edit(func() { // other homes have it as well
+		b := p.boxes[bob.acc.Device]
+		b.mails = append(b.mails, b.mails...)
+	})
 	until(t, "the keys are gone", func() bool { return !bob.onDisk(t, key) && !ann.onDisk(t, key) })
 	bob.say(t, ann, "two", clientrpc.StateDelivered)
 	ann.hasSecret(t, bob, "one", "two")
-	if i := ann.info(t, bob); !i.Open || !i.Ended.IsZero() {
+	if i := ann.info(t, bob); !i.Open || !i.Ended.IsZero() || bob.info(t, ann).Waiting != 0 {
 		t.Errorf("%+v", i)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -169,7 +170,11 @@ func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprin
 	}
 	now := c.cfg.now()
 	for _, e := range b.Epochs {
-		if !has(ask.Have, e.Locator()) && !b.mustPause(now) {
+		switch {
+		case has(ask.Have, e.Locator()):
+		case e.Record.Index(m.Device) < 0:
+			b.chat.Asked = time.Time{} // it has a key by now, who asks
+		case !b.mustPause(now):
 			b.shut[e.Record.Hash()] = true // the asking device has not got it
 		}
 	}

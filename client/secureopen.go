@@ -301,6 +301,9 @@ func (t *taken) openWaiting(ctx context.Context, tx *history.Tx, peer omega.Fing
 // openSecure opens a message with an epoch of the chat with its sender, or of any
 // other; false: it waits.
 func (t *taken) openSecure(ctx context.Context, tx *history.Tx, a *secureArrival) (bool, error) {
+	if seen, err := tx.SeenSecure(a.Payload); err != nil || seen {
+		return seen, err
+	}
 	chats, err := tx.SecureChats()
 	if err != nil {
 		return false, err
@@ -343,5 +346,8 @@ func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *se
 		return false, err
 	}
 	t.missing = t.missing || len(e.Gaps(t.c.acc.Device)) > 0
+	if err := tx.SawSecure(a.Payload, a.heard()); err != nil {
+		return false, err
+	}
 	return true, t.storeBook(tx, b)
 }

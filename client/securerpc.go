@@ -111,6 +111,7 @@ func (c *Client) readySecure(ctx context.Context, peer omega.Fingerprint) error 
 		return err
 	}
 	now := c.signingTime()
+	b.chat.Asked = time.Time{} // who had no key may have one now
 	if _, err := b.sending(c.secureDevices(cert, now), now); err == nil {
 		return nil
 	}

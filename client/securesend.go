@@ -266,6 +266,9 @@ func (c *Client) sealIn(ctx context.Context, tx *history.Tx, b *secureBook, e *s
 	if err != nil {
 		return fmt.Errorf("seal a secure message: %w", err)
 	}
+	if err := tx.SawSecure(payload, c.cfg.now()); err != nil { // this account's homes send it back
+		return err
+	}
 	row := b.secureKept(e, m, content)
 	if _, err := tx.PutMessage(row); err != nil {
 		return err

@@ -108,10 +108,28 @@ func (tx *Tx) DropMessage(id omega.ID) error {
 	return err
 }
 
-// DropOldWaiting forgets what came before a time.
+// DropOldWaiting forgets what came before a time, and was opened before it.
 func (tx *Tx) DropOldWaiting(before time.Time) error {
-	_, err := tx.exec("forget payloads that wait", `DELETE FROM secure_waiting WHERE received < ?`, millis(before))
+	const what = "forget payloads that wait"
+	if _, err := tx.exec(what, `DELETE FROM secure_seen WHERE received < ?`, millis(before)); err != nil {
+		return err
+	}
+	_, err := tx.exec(what, `DELETE FROM secure_waiting WHERE received < ?`, millis(before))
 	return err
+}
+
+// SawSecure notes that a message was opened.
+func (tx *Tx) SawSecure(payload []byte, received time.Time) error {
+	digest := sha256.Sum256(payload)
+	_, err := tx.exec("note a message", `INSERT INTO secure_seen (digest, received) VALUES (?, ?) ON CONFLICT (digest) DO NOTHING`, digest[:16], millis(received))
+	return err
+}
+
+// SeenSecure reports whether a message was opened before.
+func (tx *Tx) SeenSecure(payload []byte) (seen bool, err error) {
+	digest := sha256.Sum256(payload)
+	err = tx.row("look for a message", `SELECT count(*) > 0 FROM secure_seen WHERE digest = ?`, []any{digest[:16]}, &seen)
+	return seen, err
 }
 
 // UnsealedIn returns the messages that wait to be sealed in a secure chat and are due,

@@ -12,7 +12,7 @@ import (
 )
 
 // OpenPause is how long a device waits before it opens another epoch, unless
-// somebody left or was added, or it cannot send in this one any more. (spec/secure.md, SEC-6)
+// somebody left or was added, or there is none that it can send in any more. (spec/secure.md, SEC-6)
 const OpenPause = 10 * time.Minute
 
 // ErrKnown says that an epoch is here, or was and has been destroyed: what comes of
@@ -134,8 +134,9 @@ func (b *Book) Sending(v *View, now time.Time) (*Epoch, error) {
 // or until when it has to wait. v has only devices for which there is a key, or that
 // had one.
 func (b *Book) Next(v *View, now time.Time) (number uint32, parents []Hash, wait time.Time) {
-	free := false
-	for _, r := range Leaves(b.leaves()) {
+	leaves := Leaves(b.leaves())
+	free := len(leaves) == 0
+	for _, r := range leaves {
 		free = free || v.strangers(r) > 0 || len(r.Devices()) < len(v.Devices) || v.Avoid[r.hash] || b.Epoch(r.hash).Sent(b.Device) >= r.Limit
 		parents = append(parents, r.hash)
 		number = max(number, r.Epoch+1)

@@ -55,6 +55,15 @@ CREATE TABLE secure_waiting (
 CREATE INDEX secure_waiting_locator ON secure_waiting (locator, kind) WHERE locator <> x'';
 CREATE INDEX secure_waiting_account ON secure_waiting (account, kind, position);
 
+-- Messages that were opened: first 16 octets of their payloads' SHA-256. They come again
+-- from other homes.
+CREATE TABLE secure_seen (
+  digest   BLOB    NOT NULL PRIMARY KEY,
+  received INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX secure_seen_received ON secure_seen (received);
+
 -- Own prekeys that were told in a chat.
 ALTER TABLE prekey ADD COLUMN chat BLOB NOT NULL DEFAULT x'';  -- it opens wraps of this chat only; empty: of any
 ALTER TABLE prekey ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it opened one; 0: it has not
