@@ -256,7 +256,7 @@ func TestSecureWithoutPrekeys(t *testing.T) {
 		delete(p.stocks, bob.acc.Device)
 		p.mute = func(f wire.Frame) bool { return f.Type == wire.TypePrekeyPut }
 	})
-	params := clientrpc.SendParams{ID: omega.ID{1}, To: bob.acc.Fingerprint.String(), Text: "x", Secure: true, Timeout: time.Second}
+	params := clientrpc.SendParams{ID: omega.ID{1}, To: bob.acc.Fingerprint.String(), Text: "x", Secure: true, Timeout: time.Minute}
 	before := len(p.frames(wire.TypeSend))
 	wantCode(t, "without a key", callOf(ann.Client, clientrpc.Send, params)(), clientrpc.CodeKey)
 	if n := len(p.frames(wire.TypeSend)); n != before {
