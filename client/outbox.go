@@ -341,7 +341,9 @@ func (w *outboxWorker) sealAside(ctx context.Context) error {
 func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	var cert *pgp.Certificate
 	var err error
-	if u.To.IsZero() {
+	if !u.To.IsZero() && u.Chat != (omega.ChatID{}) {
+		return nil // of a secure chat: never by the keys of the normal one
+	} else if u.To.IsZero() {
 		err = w.c.sealGroupAside(ctx, u)
 	} else if cert, _, err = w.c.peer(ctx, u.To, peerAge); err == nil {
 		err = w.c.db.Update(ctx, func(tx *history.Tx) error { return w.c.sealUnsealed(ctx, tx, cert, u) })

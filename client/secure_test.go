@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -427,4 +428,78 @@ func TestSecureCopy(t *testing.T) {
 	if e := ann.info(t, bob).Epochs; e[0].Epoch != 1 || !e[0].Current {
 		t.Errorf("%+v", e)
 	}
+}
+
+// TestSecureBothBegin: both begin at once. All is read, and they go on in one epoch.
+func TestSecureBothBegin(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	var held [][]byte // what each sends the other first
+	p.edit(func() {
+		p.pass = func(_ omega.Fingerprint, env []byte) [][]byte {
+			held = append(held, env)
+			return nil
+		}
+	})
+	ann.say(t, bob, "from ann", clientrpc.StateStored)
+	bob.say(t, ann, "from bob", clientrpc.StateStored)
+	p.edit(func() {
+		p.pass = nil
+		for _, env := range held {
+			v, err := wire.ParseEnvelope(env)
+			must(t, err)
+			p.file(v, env)
+		}
+	})
+	p.deliver(wire.Frame{}, nil)
+	until(t, "both have both", func() bool { return len(ann.secretTexts(t, bob)) == 2 && len(bob.secretTexts(t, ann)) == 2 })
+	ann.say(t, bob, "next of ann", clientrpc.StateDelivered)
+	bob.say(t, ann, "next of bob", clientrpc.StateDelivered)
+	current := func(s, with *somebody) string {
+		for _, e := range s.info(t, with).Epochs {
+			if e.Current {
+				return e.Name
+			}
+		}
+		return ""
+	}
+	if a, b := current(ann, bob), current(bob, ann); a != b || a == "" {
+		t.Errorf("they send in %s and %s", a, b)
+	}
+}
+
+// TestSecureCount: after as many messages as an epoch has there is another one, at once.
+func TestSecureCount(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	var want []string
+	for i := range secure.MaxLimit + 5 {
+		want = append(want, fmt.Sprint("text ", i))
+		ann.say(t, bob, want[i], waitNone)
+	}
+	bob.hasSecret(t, ann, want...)
+	if e := ann.info(t, bob).Epochs; e[0].Epoch != 1 || !e[0].Current {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestSecureScheduled: what is to be sent later in a secure chat is never sent in the
+// normal one.
+func TestSecureScheduled(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	r, err := clientrpc.Send.Call(t.Context(), ann.Client, clientrpc.SendParams{
+		ID: omega.ID{1}, To: bob.acc.Fingerprint.String(), Text: "later", Secure: true, At: time.Now().Add(time.Second),
+	})
+	if err != nil || r.State != clientrpc.StateScheduled || r.Chat != ann.secureChat(bob.acc.Fingerprint) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	bob.hasSecret(t, ann, "later")
+	p.edit(func() {
+		for _, env := range p.got[wire.TypeSend] {
+			if k := kindOf(env); k < secure.PayloadWrap || k > secure.PayloadMessage {
+				t.Errorf("a payload of kind %d travelled", k)
+			}
+		}
+	})
 }

@@ -140,7 +140,7 @@ func (c *Client) answerSecure(ctx context.Context, m *chat.Message, given answer
 // where there is none to send with messages.
 func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprint) error {
 	b, err := c.secureBookOf(tx, peer)
-	if err != nil || len(b.was) == 0 {
+	if err != nil || len(b.was) == 0 || !b.chat.Ended.IsZero() {
 		return err
 	}
 	ask := m.Content.Ask
@@ -168,7 +168,7 @@ func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprin
 	if err != nil || len(rows) == 0 && len(ask.Lost) == 0 {
 		return err
 	}
-	now := c.cfg.now()
+	now := c.signingTime()
 	for _, e := range b.Epochs {
 		switch {
 		case has(ask.Have, e.Locator()):

@@ -269,7 +269,7 @@ func (c *Client) usedPrekey(tx *history.Tx, k *history.Prekey, name secure.Hash)
 }
 
 func (t *taken) storeBook(tx *history.Tx, b *secureBook) error {
-	spent, err := b.store(tx, t.c.cfg.now())
+	spent, err := b.store(tx, t.c.signingTime())
 	t.spent = t.spent || spent
 	t.sealing = true // an epoch may be what somebody waits for
 	return err

@@ -90,12 +90,11 @@ func (c *Client) startSecure(ctx context.Context, p clientrpc.StartSecureParams)
 
 // readySecure opens an epoch for all devices of the chat with peer, if there is none.
 func (c *Client) readySecure(ctx context.Context, peer omega.Fingerprint) error {
-	select {
-	case c.sealer <- struct{}{}:
-		defer func() { <-c.sealer }()
-	case <-ctx.Done():
-		return ctx.Err()
+	unlock, err := c.lockSealer(ctx)
+	if err != nil {
+		return err
 	}
+	defer unlock()
 	cert, err := c.secureCert(ctx, peer)
 	if err != nil {
 		return err
@@ -224,6 +223,12 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 	if err != nil {
 		return out, err
 	}
+	unlock, err := c.lockSealer(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer unlock()
+	c.failSecure(ctx, peer, omega.CodeRefused) // what waits for keys is not to begin it again
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		if _, err := tx.SecureChat(c.secureChat(peer)); err != nil {
 			return ignoreNotFound(err)
@@ -237,7 +242,7 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 		}
 		b.End(func(*secure.Epoch) bool { return true })
 		b.chat.Ended = c.cfg.now()
-		if _, err := b.store(tx, c.cfg.now()); err != nil {
+		if _, err := b.store(tx, c.signingTime()); err != nil {
 			return err
 		}
 		return tx.ForgetSecure(b.Chat)

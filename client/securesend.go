@@ -41,12 +41,17 @@ func (c *Client) queueSecure(ctx context.Context, peer omega.Fingerprint, l lett
 	case unfitForSecure(l.content):
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
 	}
-	if err := c.awaitSealing(context.WithoutCancel(ctx), peer, l); err != nil {
+	// Nobody else tries it before its sender was told what is wrong with it.
+	unlock, lockErr := c.lockSealer(ctx)
+	if lockErr == nil {
+		defer unlock()
+	}
+	if err := c.awaitSealing(context.WithoutCancel(ctx), peer, l); err != nil || lockErr != nil {
 		return err
 	}
-	err := c.sealSecure(ctx, peer)
-	code := c.secureCode(err)
-	if code == omega.CodeOK {
+	err := c.sealLocked(ctx, peer)
+	c.noteTrouble(peer, err)
+	if c.secureCode(err) == omega.CodeOK {
 		return nil // it is sealed, or waits
 	}
 	// It waits for nothing that could come by itself.
@@ -100,12 +105,25 @@ func (c *Client) beginSecure(tx *history.Tx, peer omega.Fingerprint) error {
 // sealSecure seals what waits for the secure chat with an account, and opens epochs as
 // it needs them. One goroutine does that at a time.
 func (c *Client) sealSecure(ctx context.Context, peer omega.Fingerprint) error {
+	unlock, err := c.lockSealer(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return c.sealLocked(ctx, peer)
+}
+
+// lockSealer makes this goroutine the one that opens epochs and seals in them.
+func (c *Client) lockSealer(ctx context.Context) (unlock func(), err error) {
 	select {
 	case c.sealer <- struct{}{}:
-		defer func() { <-c.sealer }()
+		return func() { <-c.sealer }, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
+}
+
+func (c *Client) sealLocked(ctx context.Context, peer omega.Fingerprint) error {
 	cert, err := c.secureCert(ctx, peer)
 	if err != nil {
 		return err
@@ -176,7 +194,7 @@ func (c *Client) sealWaiting(ctx context.Context, cert *pgp.Certificate) error {
 			}
 			spent = spent || sealed
 		}
-		_, err = b.store(tx, c.cfg.now())
+		_, err = b.store(tx, c.signingTime())
 		return err
 	})
 	if spent {
@@ -209,6 +227,9 @@ func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, ce
 	}
 	now := c.signingTime()
 	e, err := b.sending(c.secureDevices(cert, now), now)
+	if !b.chat.Ended.IsZero() && content.Kind.Control() {
+		return false, tx.RemoveUnsealed(u.ID) // nothing begins again for it
+	}
 	if content.Receipt != nil && (err == nil && e.Sent(c.acc.Device)+receiptReserve >= e.Record.Limit || err != nil && b.mustPause(now)) {
 		return false, tx.RemoveUnsealed(u.ID) // a later one tells more
 	}
@@ -332,7 +353,7 @@ func (c *Client) openEpoch(ctx context.Context, cert *pgp.Certificate, need *nee
 			b.chat.Asked = now
 		}
 		if _, err := b.sending(devices, now); err == nil { // it came meanwhile
-			_, err = b.store(tx, c.cfg.now())
+			_, err = b.store(tx, c.signingTime())
 			return err
 		}
 		return c.makeEpoch(ctx, tx, b, readers, now)
@@ -376,7 +397,7 @@ func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, r
 	if err := tx.SpendPrekeys(b.Chat); err != nil {
 		return err
 	}
-	if _, err := b.store(tx, c.cfg.now()); err != nil {
+	if _, err := b.store(tx, c.signingTime()); err != nil {
 		return err
 	}
 	p := &history.EpochPayloads{Locator: o.Epoch.Locator(), Record: o.Record, Theirs: o.Wraps[b.chat.Peer], Ours: o.Wraps[c.acc.Fingerprint]}

@@ -201,8 +201,9 @@ func (c *Client) tendSecrets(ctx context.Context) {
 // sweepSecrets destroys what is of no use any more, and returns when it is to be done
 // again, and how many secure chats there are.
 func (c *Client) sweepSecrets(ctx context.Context) (next time.Time, n int, err error) {
-	now := c.cfg.now()
+	now := c.signingTime()
 	next = now.Add(secureLook)
+	_, offline := c.online() // then nobody has said that this clock is right
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		_, used, err := tx.DropUsedPrekeys(now.Add(-usedPrekeyFor))
 		if err != nil {
@@ -214,6 +215,9 @@ func (c *Client) sweepSecrets(ctx context.Context) (next time.Time, n int, err e
 		chats, err := tx.SecureChats()
 		if n = len(chats); err != nil {
 			return err
+		}
+		if offline != nil {
+			return nil
 		}
 		for _, s := range chats {
 			b, err := c.secureBookOf(tx, s.Peer)
