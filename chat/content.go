@@ -42,13 +42,16 @@ const (
 	KindGroup       Kind = "group"        // operations of a group, or a request for them
 	KindGroupInvite Kind = "group-invite" // its reader may join a group
 	KindGroupJoin   Kind = "group-join"   // its sender, who has a link, wants to join
+
+	KindSecureResend Kind = "secure-resend" // asks for what is missing of a secure chat
+	KindSecureEnd    Kind = "secure-end"    // its sender destroyed the keys of this secure chat
 )
 
 // Known reports whether this version understands k.
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin, KindCertification, KindSuccession:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindCertification, KindSuccession, KindSecureResend, KindSecureEnd:
 		return true
 	}
 	return k.Operation()
@@ -112,6 +115,7 @@ type Content struct {
 	Media    []MediaItem    // KindMedia
 	Unsigned bool           // KindMedia; the signature says nothing of Media
 	Group    *GroupNews     // of any kind in a group's chat; KindGroup, KindGroupInvite and KindGroupJoin elsewhere
+	Ask      *SecureAsk     // KindSecureResend
 
 	Certifications []Certification // KindCertification
 	Succession     *Succession     // KindSuccession
@@ -177,10 +181,18 @@ func (c *Content) Raw() ([]byte, error) {
 	return raw, nil
 }
 
+// With returns the content with a view, and additional transcript lines, as the first
+// message of an epoch of a secure chat has them.
+func (c *Content) With(v *View, lines ...string) *Content {
+	with := *c
+	with.raw, with.View, with.Lines = nil, v, append(slices.Clone(c.Lines), lines...)
+	return &with
+}
+
 // plain reports whether all of a new content stands readable in the transcript.
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
-		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil &&
+		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil && c.Ask == nil &&
 		len(c.Certifications) == 0 && c.Succession == nil
 }
 
@@ -190,7 +202,7 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Receipt, p.Resend, p.Resent, p.View = c.Receipt.encode(), c.Resend.encode(), c.Resent.encode(), c.View.encode()
 	p.Edit, p.Delete, p.Reaction, p.Pin = c.Edit.encode(), c.Delete.encode(), c.Reaction.encode(), c.Pin.encode()
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
-	p.Group, p.Certifications, p.Succession = c.Group.encode(), encodeCertifications(c.Certifications), c.Succession.encode()
+	p.Group, p.Certifications, p.Succession, p.SecureAsk = c.Group.encode(), encodeCertifications(c.Certifications), c.Succession.encode(), c.Ask.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
 	if c.Unsigned {
 		p.UnsignedMedia = encodeMedia(c.Media)
@@ -249,7 +261,7 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Receipt, c.Resend, c.Resent, c.View = r.receipt(p.Receipt), r.resend(p.Resend), r.resent(p.Resent), r.view(p.View)
 	c.Edit, c.Delete, c.Reaction, c.Pin = r.edit(p.Edit), r.delete(p.Delete), r.reaction(p.Reaction), r.pin(p.Pin)
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
-	c.State, c.Media, c.Group = r.settings(p.State), r.media(p.Media), r.group(p.Group)
+	c.State, c.Media, c.Group, c.Ask = r.settings(p.State), r.media(p.Media), r.group(p.Group), r.secureAsk(p.SecureAsk)
 	c.Certifications, c.Succession = r.certifications(p.Certifications), r.succession(p.Succession)
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
@@ -303,6 +315,7 @@ func (c *Content) fits() bool {
 		(c.Vote != nil) == (k == KindVote) &&
 		(c.Entry != nil) == (k == KindEntry) &&
 		(c.Close != nil) == (k == KindClose) &&
+		(c.Ask != nil) == (k == KindSecureResend) &&
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Certifications) > 0) == (k == KindCertification) && (c.Succession != nil) == (k == KindSuccession) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&

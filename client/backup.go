@@ -201,6 +201,9 @@ func settleRestored(ctx context.Context, cfg Config, info *clientrpc.BackupInfo,
 	err = db.Update(ctx, func(tx *history.Tx) error {
 		for {
 			waiting, err := tx.Unsealed(cfg.now(), 100)
+			if err == nil && len(waiting) == 0 {
+				waiting, err = tx.UnsealedSecure(cfg.now(), 100)
+			}
 			if err != nil || len(waiting) == 0 {
 				return errors.Join(err, leapAll(tx, cfg.rand(), cfg.now()))
 			}

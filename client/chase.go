@@ -152,7 +152,11 @@ func (c *Client) wants(ctx context.Context) (out []want, err error) {
 			return err
 		}
 		groups, err := c.wantsOfGroups(tx)
-		out = append(out, groups...)
+		if out = append(out, groups...); err != nil {
+			return err
+		}
+		secrets, err := c.wantsOfSecure(tx)
+		out = append(out, secrets...)
 		return err
 	})
 	return out, err

@@ -146,6 +146,8 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
 		case ch.Imported:
 			item.Kind = clientrpc.ChatImported
+		case ch.Secure:
+			item.Kind = clientrpc.ChatSecure
 		case ch.Group:
 			item.Kind = clientrpc.ChatGroup
 		default:
@@ -260,7 +262,7 @@ func (c *Client) setChat(ctx context.Context, p clientrpc.SetChatParams) (out cl
 	}
 	for _, s := range seen {
 		content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: s.device, UpTo: s.upTo, Chat: c.receiptChat(s.lane)}}
-		if err := c.sendControl(ctx, s.peer, content); err != nil {
+		if err := c.tellLane(ctx, s.lane, content); err != nil {
 			c.cfg.log().Warn("read receipt not sent", "peer", s.peer, "err", err)
 		}
 	}

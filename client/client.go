@@ -13,6 +13,7 @@
 //	outbox     outbox.go    sends what waits, in order
 //	uploads    upload.go    sends messages with media once their blobs are at the servers
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
+//	secrets    securetend.go seals what waits for secure chats; destroys their old keys
 //	renew      connect.go   renews lease and location record
 //
 // Every one of them ends when Run's context does, and Run waits for them. The
@@ -29,6 +30,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -91,6 +93,8 @@ type Client struct {
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox
 	missing notice // something has to be asked for again
+	sealing notice // something waits to be sealed in a secure chat, or an epoch came
+	spent   notice // keys of secure chats were destroyed
 	doubt   notice // somebody spoke of a later record than the one at hand
 	moving  notice // a home went away or came back, or there are news of the account
 	mail    chan mailIn
@@ -102,6 +106,11 @@ type Client struct {
 	present  presence // who types, and who is there
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
+
+	stockless atomic.Bool // no stock of prekeys was ever put at a home
+
+	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
+	trouble map[omega.ChatID]error // why nothing is sealed in a secure chat; guarded by mu
 
 	publishing chan struct{} // capacity 1: full while an own record is made and published
 
@@ -140,7 +149,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		held: map[int64]loan{}, events: newHappenings(),
 
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
-		publishing: make(chan struct{}, 1),
+		publishing: make(chan struct{}, 1), sealer: make(chan struct{}, 1), trouble: map[omega.ChatID]error{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
@@ -152,7 +161,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
 	c.db.OnChange(c.happened)
-	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx)); err != nil {
+	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx), c.noteStockless(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}
@@ -312,6 +321,10 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 		waiting, err := tx.Unsealed(c.cfg.now(), 1000)
 		out.Outbox += len(waiting)
 		if err != nil {
+			return err
+		}
+		secret, err := c.secureOutbox(tx)
+		if out.Outbox += secret; err != nil {
 			return err
 		}
 		if out.Parked, err = tx.CountParkedSince(c.added()); err != nil {

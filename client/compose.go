@@ -33,6 +33,9 @@ func (c *Client) send(ctx context.Context, p clientrpc.SendParams) (*clientrpc.S
 		return nil, err
 	}
 	d, err := c.resolve(ctx, p.To)
+	if err == nil && p.Secure {
+		d, err = c.secureDest(i18n.T("doing.send", p.To), d)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +63,11 @@ func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendR
 	ctx, cancel := context.WithTimeout(ctx, max(l.timeout, time.Millisecond))
 	defer cancel()
 	queue := func() error { return c.queue(ctx, d.peer, l) }
-	if d.peer.IsZero() {
+	switch {
+	case d.peer.IsZero():
 		queue = func() error { return c.queueGroup(ctx, d.group, l) }
+	case d.secure:
+		queue = func() error { return c.queueSecure(ctx, d.peer, l) }
 	}
 	if err := queue(); err != nil {
 		return nil, err
@@ -384,6 +390,9 @@ func (c *Client) sendState(ctx context.Context, p letter, chatID omega.ChatID) (
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		row, err := tx.Message(p.id)
 		if errors.Is(err, history.ErrNotFound) {
+			if out.Why = c.secureWhy(p, chatID); out.Why != nil {
+				return nil
+			}
 			return c.asideWhy(tx, p, out) // put aside
 		}
 		if err != nil {

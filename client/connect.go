@@ -31,6 +31,8 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.tendClaims(ctx) })
 	wg.Go(func() { c.tendPrekeys(ctx) })
 	wg.Go(func() { c.chase(ctx) })
+	wg.Go(func() { c.sealSecrets(ctx) })
+	wg.Go(func() { c.tendSecrets(ctx) })
 	wg.Go(func() { c.askForSenders(ctx) })
 	wg.Go(func() { c.pursueRecords(ctx) })
 

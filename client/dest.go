@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -13,30 +14,36 @@ import (
 
 // A dest is where messages go: to an account, or to a group.
 type dest struct {
-	peer  omega.Fingerprint // zero: to the group
-	group chat.Hash
+	peer   omega.Fingerprint // zero: to the group
+	group  chat.Hash
+	secure bool // the secure chat with peer
 }
 
 // chatAt is the chat with a dest.
 func (c *Client) chatAt(d dest) omega.ChatID {
-	if d.peer.IsZero() {
+	switch {
+	case d.peer.IsZero():
 		return omega.ChatID(d.group[:16])
+	case d.secure:
+		return c.secureChat(d.peer)
 	}
 	return omega.DirectChat(c.acc.Fingerprint, d.peer)
 }
 
-// groupChat is how messages that wait name the chat of a group; zero for others.
-func (c *Client) groupChat(d dest) (out omega.ChatID) {
-	if d.peer.IsZero() {
+// namedChat is how messages that wait name a chat that is none of two accounts, or a
+// secure one; zero for others.
+func (c *Client) namedChat(d dest) (out omega.ChatID) {
+	if d.peer.IsZero() || d.secure {
 		out = c.chatAt(d)
 	}
 	return out
 }
 
-// chatAside is the chat of a message that waits: that of a group, or the direct one.
-func chatAside(account omega.Fingerprint, group omega.ChatID, to omega.Fingerprint) omega.ChatID {
-	if to.IsZero() {
-		return group
+// chatAside is the chat of a message that waits: the one that it names, or the direct
+// one.
+func chatAside(account omega.Fingerprint, named omega.ChatID, to omega.Fingerprint) omega.ChatID {
+	if named != (omega.ChatID{}) {
+		return named
 	}
 	return omega.DirectChat(account, to)
 }
@@ -53,7 +60,7 @@ func (c *Client) destOfRow(ctx context.Context, row *history.Row) (d dest, err e
 // destOf is where a stored chat leads.
 func (c *Client) destOf(ctx context.Context, tx *history.Tx, id omega.ChatID, peer omega.Fingerprint) (dest, error) {
 	if !peer.IsZero() {
-		return dest{peer: peer}, nil
+		return dest{peer: peer, secure: id == c.secureChat(peer)}, nil
 	}
 	group, err := tx.Group(ctx, id)
 	return dest{group: group}, err
@@ -62,6 +69,11 @@ func (c *Client) destOf(ctx context.Context, tx *history.Tx, id omega.ChatID, pe
 // resolve finds what a fingerprint, a chat id, or the name of a group means.
 func (c *Client) resolve(ctx context.Context, to string) (dest, error) {
 	doing := i18n.T("doing.send", to)
+	if peer, ok := strings.CutPrefix(to, securePrefix); ok {
+		if fp, err := omega.ParseFingerprint(peer); err == nil {
+			return c.secureDest(doing, dest{peer: fp})
+		}
+	}
 	if fp, err := omega.ParseFingerprint(to); err == nil {
 		return dest{peer: fp}, nil
 	}

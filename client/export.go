@@ -117,7 +117,8 @@ func within(t time.Time, p clientrpc.ExportParams) bool {
 }
 
 // exportSigned writes a chat as files that plain gpg verifies: per message
-// ID.txt, the transcript that was signed, and ID.txt.sig, and per sender FPR.asc.
+// ID.txt, the transcript that was signed, and ID.txt.sig, of a secure chat also
+// ID.content, whose hash stands in the transcript, and per sender FPR.asc.
 // Messages that are not verified are counted and left out.
 func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id omega.ChatID, dir string, out *clientrpc.ExportResult) error {
 	var rows []history.Row
@@ -179,6 +180,15 @@ func (c *Client) exportMessage(ctx context.Context, dir string, r *history.Row, 
 		return false, fmt.Errorf("signature of %s", r.ID)
 	}
 	name := filepath.Join(dir, r.ID.String()+".txt")
+	if r.Secure { // its transcript has only the hash of what it says
+		raw, err := r.Content.Raw()
+		if err != nil {
+			return false, err
+		}
+		if err := os.WriteFile(filepath.Join(dir, r.ID.String()+".content"), raw, 0o600); err != nil {
+			return false, err
+		}
+	}
 	if err := os.WriteFile(name, r.Transcript, 0o600); err != nil {
 		return false, err
 	}

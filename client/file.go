@@ -46,6 +46,9 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 	if err != nil {
 		return nil, err
 	}
+	if d.secure {
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
+	}
 	if err := c.attachFiles(ctx, doing, d, p); err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), err)
 	}
 	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
-		return tx.AddPending(&history.Pending{ID: p.ID, To: d.peer, Chat: c.groupChat(d), Content: raw, Time: c.cfg.now()})
+		return tx.AddPending(&history.Pending{ID: p.ID, To: d.peer, Chat: c.namedChat(d), Content: raw, Time: c.cfg.now()})
 	})
 	c.outward.notify()
 	return err

@@ -138,17 +138,17 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	}
 	members := slices.Clone(s.Members)
 	slices.SortStableFunc(members, func(a, b group.Member) int { return cmp.Compare(b.Role, a.Role) })
-	for _, m := range first(members, &out.Partial) {
+	for _, m := range firstPage(members, &out.Partial) {
 		if out.Members, err = c.addMember(tx, out.Members, m.Account, m.Role.String()); err != nil {
 			return out, err
 		}
 	}
-	for _, fp := range first(s.Invited, &out.Partial) {
+	for _, fp := range firstPage(s.Invited, &out.Partial) {
 		if out.Invited, err = c.addMember(tx, out.Invited, fp, ""); err != nil {
 			return out, err
 		}
 	}
-	for _, fp := range first(s.Banned, &out.Partial) {
+	for _, fp := range firstPage(s.Banned, &out.Partial) {
 		if out.Banned, err = c.addMember(tx, out.Banned, fp, ""); err != nil {
 			return out, err
 		}
@@ -156,8 +156,8 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	return out, c.markAlike(tx, out.Members, out.Invited)
 }
 
-// first is the part of a list that fits into one answer.
-func first[T any](list []T, partial *bool) []T {
+// firstPage is the part of a list that fits into one answer.
+func firstPage[T any](list []T, partial *bool) []T {
 	if len(list) <= clientrpc.PageMax {
 		return list
 	}

@@ -250,6 +250,9 @@ type taken struct {
 	missing   bool            // there is a gap, or something was parked
 	expires   bool            // something has to be erased later
 	doubt     bool            // somebody spoke of a later record than the one at hand
+	sealing   bool            // something came by which more may be sealed in a secure chat
+	spent     bool            // keys of secure chats were destroyed
+	asks      []*chat.Message // verified ones of chat.KindSecureResend
 
 	groupWork
 }
@@ -346,6 +349,9 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	t.c.mu.Lock()
 	receiver := t.c.receiver
 	t.c.mu.Unlock()
+	if isSecure(a.Payload) {
+		return t.judgeSecure(ctx, tx, a, sender)
+	}
 	r, err := receiver.Open(ctx, tx, a)
 	if err != nil {
 		return nil, err
@@ -482,6 +488,8 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		return t.takeSuccession(tx, m)
 	case chat.KindResend:
 		t.requests = append(t.requests, m)
+	case chat.KindSecureResend:
+		t.asks = append(t.asks, m)
 	}
 	return nil
 }
@@ -502,13 +510,19 @@ func (t *taken) follow(ending context.Context) error {
 	if t.expires {
 		t.c.queued.notify() // the outbox looks when that is
 	}
+	if t.sealing {
+		t.c.sealing.notify()
+	}
+	if t.spent {
+		t.c.spent.notify()
+	}
 	// The mail does not come again, so its receipts are written even when the
 	// core is ending.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ending), followTimeout)
 	defer cancel()
 	for l, receipt := range t.receipts {
 		content := &chat.Content{Kind: chat.KindDelivered, Receipt: receipt}
-		if err := t.c.sendControl(ctx, l.peer, content); err != nil {
+		if err := t.c.tellLane(ctx, l, content); err != nil {
 			t.c.cfg.log().Warn("receipt not sent", "peer", l.peer, "err", err)
 		}
 	}
@@ -520,6 +534,9 @@ func (t *taken) follow(ending context.Context) error {
 		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)
 		}
+	}
+	for _, m := range t.asks {
+		errs = append(errs, t.c.answerSecure(ctx, m, t.given))
 	}
 	if err := errors.Join(errs...); err != nil {
 		t.c.cfg.log().Warn("request to send again not answered", "err", err)

@@ -48,6 +48,9 @@ func (c *Client) forward(ctx context.Context, p clientrpc.ForwardParams) (*clien
 	if err != nil {
 		return nil, err
 	}
+	if row.Secure && !to.secure {
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.forwardsecure"), i18n.T("next.forwardsecure"), nil)
+	}
 	content := &chat.Content{Kind: chat.KindText, Text: row.Now().Text, Entities: row.Now().Entities}
 	if content.Forward, err = c.origin(ctx, row, p.HideOrigin); err != nil {
 		return nil, err

@@ -68,8 +68,8 @@ func (c *Client) outbox(ctx context.Context) {
 	}
 }
 
-// flush waits until nothing in the outbox is due, as long as there is a
-// connection that could carry it.
+// flush waits until nothing in the outbox is due, and a home has prekeys, as long as
+// there is a connection that could carry it.
 func (c *Client) flush(timeout time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -83,7 +83,7 @@ func (c *Client) flush(timeout time.Duration) {
 			due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
 			return err
 		})
-		if err != nil || len(due) == 0 {
+		if err != nil || len(due) == 0 && !c.stockless.Load() {
 			return
 		}
 		select {
@@ -341,7 +341,9 @@ func (w *outboxWorker) sealAside(ctx context.Context) error {
 func (w *outboxWorker) sealOne(ctx context.Context, u *history.Unsealed) error {
 	var cert *pgp.Certificate
 	var err error
-	if u.To.IsZero() {
+	if !u.To.IsZero() && u.Chat != (omega.ChatID{}) {
+		return nil // of a secure chat: never by the keys of the normal one
+	} else if u.To.IsZero() {
 		err = w.c.sealGroupAside(ctx, u)
 	} else if cert, _, err = w.c.peer(ctx, u.To, peerAge); err == nil {
 		err = w.c.db.Update(ctx, func(tx *history.Tx) error { return w.c.sealUnsealed(ctx, tx, cert, u) })

@@ -21,7 +21,7 @@ const (
 	prekeysLook   = time.Hour
 	prekeysAgain  = 10 * time.Minute // for a home that could not answer
 	prekeysWait   = 30 * time.Second // for one answer
-	prekeysBefore = time.Second      // that a session lasts before anything is looked at
+	prekeysBefore = time.Second      // that a session lasts before anything is looked at, but for the first time
 )
 
 // The sizes that both sides know are one.
@@ -37,7 +37,9 @@ func (c *Client) tendPrekeys(ctx context.Context) {
 			<-ctx.Done() // or the account is deleted
 			return
 		}
-		sleep(ctx, prekeysBefore)
+		if !c.stockless.Load() {
+			sleep(ctx, prekeysBefore)
+		}
 		moved := c.moving.wait()
 		next := time.Now().Add(prekeysLook)
 		for _, home := range c.ownHomes() {
@@ -143,7 +145,19 @@ func (c *Client) putStock(ctx context.Context, s *session, home omega.Fingerprin
 	if !count.Made.Equal(made) {
 		return omega.Errorf(omega.CodeSuperseded, "the home has a stock of %s", count.Made.Format(time.RFC3339))
 	}
+	c.stockless.Store(false)
+	c.changed.notify()
 	return c.db.Update(ctx, func(tx *history.Tx) error { return tx.ReplacePrekeys(home, made, c.cfg.now()) })
+}
+
+// noteStockless notes whether this device never made prekeys: then others cannot begin
+// a secure chat, and it is worth a moment even of a command that is over.
+func (c *Client) noteStockless(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *history.Tx) error {
+		any, err := tx.HasPrekeys()
+		c.stockless.Store(!any)
+		return err
+	})
 }
 
 // dropOldPrekeys destroys secrets for which no mail can come any more.

@@ -34,10 +34,11 @@ type fakeProxy struct {
 	got      map[wire.Type][][]byte           // bodies of all frames; guarded by mu
 	refusals []error                          // of the next registrations; guarded by mu
 	answer   func(f wire.Frame) (wire.Type, []byte)
-	mute     func(f wire.Frame) bool // what is not answered; guarded by mu
-	stop     func()                  // closes the listener and all connections
-	attached wire.Attached           // what leases are answered with
-	pushed   uint64                  // sequence of the last mail of push; of the test's goroutine
+	mute     func(f wire.Frame) bool               // what is not answered; guarded by mu
+	after    func(f wire.Frame, c *transport.Conn) // called after each frame; guarded by mu
+	stop     func()                                // closes the listener and all connections
+	attached wire.Attached                         // what leases are answered with
+	pushed   uint64                                // sequence of the last mail of push; of the test's goroutine
 }
 
 func newIdentity(tb testing.TB, name string) *pgp.Identity {
@@ -129,6 +130,12 @@ func (p *fakeProxy) session(ctx context.Context, c *transport.Conn) {
 		typ, body := p.reply(f)
 		if typ != 0 {
 			c.SendFrame(typ, f.Tag, body)
+		}
+		p.mu.Lock()
+		after := p.after
+		p.mu.Unlock()
+		if after != nil {
+			after(f, c)
 		}
 	}
 }

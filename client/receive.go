@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -189,7 +190,7 @@ func (c *Client) confirm(ctx context.Context, p clientrpc.ConfirmParams) (client
 	for l, ids := range read {
 		for part := range slices.Chunk(ids, chat.MaxIDs) {
 			content := &chat.Content{Kind: chat.KindRead, Receipt: &chat.Receipt{Device: l.device, IDs: part, Chat: c.receiptChat(l)}}
-			if err := c.sendControl(ctx, l.peer, content); err != nil {
+			if err := c.tellLane(ctx, l, content); err != nil {
 				c.cfg.log().Warn("read receipt not sent", "peer", l.peer, "err", err)
 			}
 		}
@@ -242,8 +243,16 @@ func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
 	return rows[i : i+1]
 }
 
+// securePrefix before a fingerprint means the secure chat with that account.
+const securePrefix = "secure:"
+
 // chatID finds the chat that a chat id or the fingerprint of an account means.
 func (c *Client) chatID(doing i18n.Text, text string) (omega.ChatID, error) {
+	if peer, ok := strings.CutPrefix(text, securePrefix); ok {
+		if fp, err := omega.ParseFingerprint(peer); err == nil {
+			return c.secureChat(fp), nil
+		}
+	}
 	if fp, err := omega.ParseFingerprint(text); err == nil {
 		return omega.DirectChat(c.acc.Fingerprint, fp), nil
 	}

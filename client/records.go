@@ -295,7 +295,7 @@ func (c *Client) newest(tx *history.Tx, cert *pgp.Certificate, content *chat.Con
 	if err != nil {
 		return cert, nil, ignoreNotFound(err)
 	}
-	harmless := content.Receipt != nil || content.Resend != nil
+	harmless := content.Receipt != nil || content.Resend != nil || content.Ask != nil
 	switch {
 	case !p.Deleted.IsZero():
 		return nil, nil, fmt.Errorf("%s: %w", fp, errPeerDeleted)

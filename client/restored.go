@@ -91,6 +91,9 @@ func leapAll(tx *history.Tx, rand io.Reader, now time.Time) error {
 			return err
 		}
 	}
+	if err := tx.ShutEpochs(); err != nil { // a copy may have used their keys (spec/secure.md, SEC-19)
+		return err
+	}
 	return setSettingUint(tx, settingLeapt, uint64(max(now.UnixMilli(), 1)))
 }
 

@@ -92,6 +92,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Show, "doing.reading", (*Client).message)
 	handleGroups(m)
 	handleContacts(m)
+	handleSecure(m)
 	return m
 }()
 

@@ -43,7 +43,12 @@ func (c *Client) schedule(ctx context.Context, d dest, p clientrpc.SendParams, c
 		if len(list) >= clientrpc.MaxScheduled {
 			return fail(clientrpc.CodeRefused, doing, i18n.T("why.manyscheduled", clientrpc.MaxScheduled), i18n.T("next.scheduled"), nil)
 		}
-		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: d.peer, Chat: c.groupChat(d), Text: content.Text, Content: raw, Time: now, Due: p.At})
+		if d.secure {
+			if err := c.beginSecure(tx, d.peer); err != nil {
+				return err
+			}
+		}
+		return tx.AddUnsealed(&history.Unsealed{ID: p.ID, To: d.peer, Chat: c.namedChat(d), Text: content.Text, Content: raw, Time: now, Due: p.At})
 	})
 	c.queued.notify() // the outbox looks when the next one is due
 	return out, err

@@ -19,13 +19,14 @@ const (
 	ChatDirect   = "direct"
 	ChatGroup    = "group"    // of a group, or a channel
 	ChatSaved    = "saved"    // the account's with itself: saved messages
+	ChatSecure   = "secure"   // the secure one with an account
 	ChatImported = "imported" // from a file of another messenger: nobody can write there
 )
 
 // A Chat in the list of chats.
 type Chat struct {
 	ID     omega.ChatID      `json:"chat"`
-	Kind   string            `json:"kind"` // direct, group, saved, imported
+	Kind   string            `json:"kind"` // direct, group, secure, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
 	Unread int               `json:"unread"` // by this account on any device

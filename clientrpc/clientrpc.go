@@ -107,6 +107,7 @@ type SendParams struct {
 	Markup   bool     `json:"markup,omitempty"` // Text is as a person typed it: chat.ParseMarkup makes text and entities
 	Reply    *ReplyTo `json:"reply,omitempty"`
 	Silent   bool     `json:"silent,omitempty"` // the other side is told without a sound
+	Secure   bool     `json:"secure,omitempty"` // in the secure chat with the account that To means
 
 	Expire time.Duration `json:"expire,omitempty"` // it is erased everywhere so long after it was sent; whole seconds; 0: it stays
 

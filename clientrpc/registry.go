@@ -3,7 +3,9 @@ package clientrpc
 //go:generate go run ./gen
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
 
 	"github.com/omega-im/omega"
 )
@@ -84,13 +86,18 @@ func Events() []Spec {
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
 func Methods() []Spec {
+	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods())
+	slices.SortFunc(all, func(a, b Spec) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// coreMethods are about the account, its chats and messages.
+func coreMethods() []Spec {
 	return []Spec{
 		method(Account, Reads, "Who this account is: fingerprint, name, devices and certificate."),
 		method(Delete, Sets, "Deletes this account for good."),
-		method(Inherit, Sets, "Agrees that this account is the one that another goes on as."),
 		method(Listed, Sets, "Whether anyone may ask which server this account is on; sets that where it is said."),
 		method(SetPresence, Sets, "Whether others may learn that this account types, or is there; sets that where it is said."),
-		method(Succeed, Sets, "Says that this account goes on as another."),
 		method(Backup, Sets, "Writes a backup of account and history, and reads it again."),
 		method(VerifyBackup, Sets, "Tries a backup: reads it whole with its passphrase."),
 		method(Look, Sets, "Says that the person looks at a chat, and what is known of the other side."),
@@ -99,18 +106,6 @@ func Methods() []Spec {
 		method(Chats, Reads, "The list of chats: those on top, then the newest first."),
 		method(RunCommand, ByID, "Does what a line says that a person typed: a command, or a text to be sent."),
 		method(Commands, Reads, "The commands that begin with what was typed."),
-		method(AddContact, Sets, "Makes somebody a contact, or accepts who asked to be heard."),
-		method(BlockContact, Sets, "Hears nothing more of an account, or hears it again."),
-		method(Card, Reads, "This account's link and its code to be scanned."),
-		method(CertifyContact, Sets, "Certifies the key of a verified contact with the primary key."),
-		method(DeclineContact, Sets, "Puts what a stranger writes aside."),
-		method(NameContact, Sets, "Gives a contact a name of one's own."),
-		method(RemoveContact, Sets, "Makes a contact none any more."),
-		method(ReportContact, Sets, "Makes a report of what an account wrote, to be given to others."),
-		method(ShowContact, Reads, "Another account: state, trust, devices and who certified it."),
-		method(SucceedContact, Sets, "Agrees that a contact goes on as another account, which it shows."),
-		method(VerifyContact, Sets, "Compares a safety number or scanned code, and notes that it is right."),
-		method(Contacts, Reads, "Other people: contacts, requests of strangers, blocked ones."),
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Revoke, Sets, "Takes a device out of this account."),
 		method(Devices, Reads, "The devices of this account."),
@@ -121,24 +116,6 @@ func Methods() []Spec {
 		method(FileStatus, Reads, "How far the files of a message are; waits until that is farther."),
 		method(SetFolder, Sets, "Makes, changes or deletes a folder of chats."),
 		method(Folders, Reads, "The folders of chats, by title."),
-		method(ShowGroup, Reads, "One group: its rules, profile and first members."),
-		method(AcceptGroup, Sets, "Accepts an invitation to a group."),
-		method(ApproveGroup, Sets, "Lets in, or refuses, who asked to join a group."),
-		method(CreateGroup, ByID, "Makes a group or a channel."),
-		method(EndGroup, Sets, "Ends a group for everybody."),
-		method(InviteGroup, Sets, "Invites accounts to a group."),
-		method(JoinGroup, Sets, "Asks to join a group by a link."),
-		method(LeaveGroup, Sets, "Leaves a group."),
-		method(LinkGroup, Sets, "The link by which others may ask to join; makes or closes it."),
-		method(GroupMembers, Reads, "Everybody of a group: owners, admins, members, invited and banned accounts."),
-		method(PolicyGroup, Sets, "Changes who may do what in a group."),
-		method(ProfileGroup, Sets, "Changes what a group is called."),
-		method(RedactGroup, Sets, "Takes messages of a group back for all, whoever wrote them."),
-		method(RemoveGroup, Sets, "Takes accounts out of a group, or bans them."),
-		method(GroupRequests, Reads, "Who asks to join a group, the first one first."),
-		method(RoleGroup, Sets, "Makes owners, admins or plain members of accounts of a group."),
-		method(UnbanGroup, Sets, "Lets banned accounts be invited again."),
-		method(Groups, Reads, "The groups that this account is or was in, or may join."),
 		method(History, Reads, "A page of a chat, the newest first."),
 		method(Days, Reads, "The days on which somebody wrote in a chat."),
 		method(Homes, Reads, "The servers that keep this account's mail."),
@@ -169,5 +146,59 @@ func Methods() []Spec {
 		method(Send, ByID, "Sends a text."),
 		method(Status, Reads, "How the core is doing: connection, homes, what waits."),
 		method(Trace, Reads, "The way that a message to somebody takes now."),
+	}
+}
+
+// contactMethods are about other people.
+func contactMethods() []Spec {
+	return []Spec{
+		method(Inherit, Sets, "Agrees that this account is the one that another goes on as."),
+		method(Succeed, Sets, "Says that this account goes on as another."),
+		method(AddContact, Sets, "Makes somebody a contact, or accepts who asked to be heard."),
+		method(BlockContact, Sets, "Hears nothing more of an account, or hears it again."),
+		method(Card, Reads, "This account's link and its code to be scanned."),
+		method(CertifyContact, Sets, "Certifies the key of a verified contact with the primary key."),
+		method(DeclineContact, Sets, "Puts what a stranger writes aside."),
+		method(NameContact, Sets, "Gives a contact a name of one's own."),
+		method(RemoveContact, Sets, "Makes a contact none any more."),
+		method(ReportContact, Sets, "Makes a report of what an account wrote, to be given to others."),
+		method(ShowContact, Reads, "Another account: state, trust, devices and who certified it."),
+		method(SucceedContact, Sets, "Agrees that a contact goes on as another account, which it shows."),
+		method(VerifyContact, Sets, "Compares a safety number or scanned code, and notes that it is right."),
+		method(Contacts, Reads, "Other people: contacts, requests of strangers, blocked ones."),
+	}
+}
+
+// groupMethods are about groups.
+func groupMethods() []Spec {
+	return []Spec{
+		method(ShowGroup, Reads, "One group: its rules, profile and first members."),
+		method(AcceptGroup, Sets, "Accepts an invitation to a group."),
+		method(ApproveGroup, Sets, "Lets in, or refuses, who asked to join a group."),
+		method(CreateGroup, ByID, "Makes a group or a channel."),
+		method(EndGroup, Sets, "Ends a group for everybody."),
+		method(InviteGroup, Sets, "Invites accounts to a group."),
+		method(JoinGroup, Sets, "Asks to join a group by a link."),
+		method(LeaveGroup, Sets, "Leaves a group."),
+		method(LinkGroup, Sets, "The link by which others may ask to join; makes or closes it."),
+		method(GroupMembers, Reads, "Everybody of a group: owners, admins, members, invited and banned accounts."),
+		method(PolicyGroup, Sets, "Changes who may do what in a group."),
+		method(ProfileGroup, Sets, "Changes what a group is called."),
+		method(RedactGroup, Sets, "Takes messages of a group back for all, whoever wrote them."),
+		method(RemoveGroup, Sets, "Takes accounts out of a group, or bans them."),
+		method(GroupRequests, Reads, "Who asks to join a group, the first one first."),
+		method(RoleGroup, Sets, "Makes owners, admins or plain members of accounts of a group."),
+		method(UnbanGroup, Sets, "Lets banned accounts be invited again."),
+		method(Groups, Reads, "The groups that this account is or was in, or may join."),
+	}
+}
+
+// secureMethods are about secure chats.
+func secureMethods() []Spec {
+	return []Spec{
+		method(ShowSecure, Reads, "One secure chat: its epochs, and the devices that read it."),
+		method(SecureChats, Reads, "The secure chats, each with how it stands."),
+		method(EndSecure, Sets, "Ends a secure chat: its keys are destroyed on both sides."),
+		method(StartSecure, Sets, "Begins a secure chat with an account, or makes new keys for it."),
 	}
 }

@@ -17,6 +17,7 @@ type Chat struct {
 
 	Imported bool // from another messenger: nobody can write there
 	Group    bool // of a group: there is no peer
+	Secure   bool // the secure one with the peer
 
 	Place Place
 }
@@ -25,7 +26,7 @@ type Chat struct {
 // message.
 type Place struct{ Last, Number int64 }
 
-// Kinds of chats; that of imported ones is kindImported.
+// Kinds of chats; those of imported and of secure ones are kindImported and kindSecure.
 const (
 	kindDirect = 1
 	kindGroup  = 3
@@ -93,7 +94,7 @@ func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 		if err := scan(&id, &peer, &c.Name, &c.Unread, &c.Place.Last, &kind, &c.Place.Number); err != nil {
 			return err
 		}
-		c.Imported, c.Group = kind == kindImported, kind == kindGroup
+		c.Imported, c.Group, c.Secure = kind == kindImported, kind == kindGroup, kind == kindSecure
 		if err := fill(c.ID[:], id); err != nil {
 			return err
 		}

@@ -118,7 +118,7 @@ type Unsealed struct {
 	Position int64
 	ID       omega.ID
 	To       omega.Fingerprint // zero in a group
-	Chat     omega.ChatID      // of a group; zero: the direct one with To
+	Chat     omega.ChatID      // of a group, or the secure one with To; zero: the direct one
 	Text     string
 	Content  []byte // encoded; empty if there is nothing but text
 	Time     time.Time
@@ -149,14 +149,16 @@ func readChat(b []byte) (c omega.ChatID, err error) {
 
 const selectUnsealed = `SELECT position, id, peer, text, time, content, due, chat FROM unsealed `
 
-// Unsealed returns at most n of those that are due, oldest first.
+// Unsealed returns at most n of those that are due, oldest first; not those of
+// secure chats.
 func (tx *Tx) Unsealed(now time.Time, n int) ([]Unsealed, error) {
-	return tx.unsealed(selectUnsealed+`WHERE due <= ? ORDER BY position LIMIT ?`, millis(now), n)
+	return tx.unsealed(selectUnsealed+`WHERE due <= ? AND chat NOT IN (SELECT chat FROM secure_chat) ORDER BY position LIMIT ?`, millis(now), n)
 }
 
-// UnsealedTo returns those to one account that are due, oldest first.
+// UnsealedTo returns those of the direct chat with an account that are due, oldest
+// first.
 func (tx *Tx) UnsealedTo(peer omega.Fingerprint, now time.Time) ([]Unsealed, error) {
-	return tx.unsealed(selectUnsealed+`WHERE peer = ? AND due <= ? ORDER BY position`, address(peer), millis(now))
+	return tx.unsealed(selectUnsealed+`WHERE peer = ? AND chat = x'' AND due <= ? ORDER BY position`, address(peer), millis(now))
 }
 
 // Scheduled returns those that wait for their time, the next first.

@@ -18,7 +18,7 @@ func newPrekeys(t *testing.T, home omega.Fingerprint, made time.Time, n int) (ou
 	for range n {
 		k, err := pgp.GeneratePrekey(rand.Reader, made)
 		must(t, err)
-		out = append(out, Prekey{k, secure.UseOnce, home, made})
+		out = append(out, Prekey{k, secure.UseOnce, home, omega.ChatID{}, made})
 	}
 	return out
 }

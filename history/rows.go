@@ -22,6 +22,7 @@ type Row struct {
 	Printed      bool   // Unprinted returned it and the caller confirmed
 	Import       int64  // number of the import that added it, unsigned as it was; 0: it came as mail
 	Author       string // of an imported message: who wrote it, as the file says
+	Secure       bool   // of a secure chat; set when it is read
 
 	Ref       chat.Link     // what operations name it by
 	Edited    *chat.Content // text and entities that its author put in its place; nil: none
@@ -63,7 +64,7 @@ func shown(k chat.Kind) int {
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
 	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed,
-	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author`
+	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, c.kind`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
@@ -73,14 +74,14 @@ type stored struct {
 	chat, peer, id, account, device, content, head, signature, link, edited []byte
 	epoch, sequence, time, received, editTime                               int64
 	kind, text, problem                                                     string
-	state, gone                                                             int
+	state, gone, chatKind                                                   int
 }
 
 func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
 		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
-		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author)
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &s.chatKind)
 	if err != nil {
 		return nil, err
 	}
@@ -109,8 +110,12 @@ func (s *stored) fill(r *Row) (err error) {
 	r.Epoch, r.Sequence = uint32(s.epoch), uint32(s.sequence)
 	r.Time, r.Received = readTime(s.time), readTime(s.received)
 	r.Problem, r.State = chat.Problem(s.problem), stateName(s.state)
+	r.Secure = s.chatKind == kindSecure
 	if len(s.head) > 0 {
-		r.Transcript = append(s.head, s.text...)
+		r.Transcript = s.head
+		if !r.Secure { // there it has the text's hash in it, and not the text
+			r.Transcript = append(s.head, s.text...)
+		}
 	}
 	r.EditTime, r.Deleted, r.Pinned = readTime(s.editTime), s.gone == goneDeleted, r.marks&markedPin != 0
 	if len(s.edited) > 0 {

@@ -7,7 +7,8 @@ import (
 )
 
 // Snapshot writes a copy of the database of one moment to a file that must not
-// exist, without the secrets that have to be destroyed: prekeys. Who wants to write
+// exist, without the secrets that have to be destroyed: prekeys
+// and epochs of secure chats. Who wants to write
 // waits for it; a sync of the file is up to the caller.
 func (db *DB) Snapshot(ctx context.Context, path string) error {
 	return db.run(ctx, db.writer, func(s *session) error {
@@ -26,7 +27,8 @@ func (s *session) leaveOut(ctx context.Context, path string) error {
 	if _, err := s.conn.ExecContext(ctx, "ATTACH ? AS copy", path); err != nil {
 		return err
 	}
-	_, err := s.conn.ExecContext(ctx, "PRAGMA copy.secure_delete = 1; DELETE FROM copy.prekey")
+	_, err := s.conn.ExecContext(ctx, `PRAGMA copy.secure_delete = 1; DELETE FROM copy.prekey;
+		DELETE FROM copy.secure_epoch; DELETE FROM copy.secure_told; DELETE FROM copy.secure_waiting`)
 	_, detached := s.conn.ExecContext(ctx, "DETACH copy")
 	return errors.Join(err, detached)
 }

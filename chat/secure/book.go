@@ -12,7 +12,7 @@ import (
 )
 
 // OpenPause is how long a device waits before it opens another epoch, unless
-// somebody left. (spec/secure.md, SEC-6)
+// somebody left or was added, or there is none that it can send in any more. (spec/secure.md, SEC-6)
 const OpenPause = 10 * time.Minute
 
 // ErrKnown says that an epoch is here, or was and has been destroyed: what comes of
@@ -131,15 +131,17 @@ func (b *Book) Sending(v *View, now time.Time) (*Epoch, error) {
 }
 
 // Next returns the number and the parents of the epoch that the device may open now,
-// or until when it has to wait.
+// or until when it has to wait. v has only devices for which there is a key, or that
+// had one.
 func (b *Book) Next(v *View, now time.Time) (number uint32, parents []Hash, wait time.Time) {
-	left := false
-	for _, r := range Leaves(b.leaves()) {
-		left = left || v.strangers(r) > 0
+	leaves := Leaves(b.leaves())
+	free := len(leaves) == 0
+	for _, r := range leaves {
+		free = free || v.strangers(r) > 0 || len(r.Devices()) < len(v.Devices) || v.Avoid[r.hash] || b.Epoch(r.hash).Sent(b.Device) >= r.Limit
 		parents = append(parents, r.hash)
 		number = max(number, r.Epoch+1)
 	}
-	if until := b.Opened.Add(OpenPause); !b.Opened.IsZero() && !left && now.Before(until) && !now.Before(b.Opened) {
+	if until := b.Opened.Add(OpenPause); !b.Opened.IsZero() && !free && now.Before(until) && !now.Before(b.Opened) {
 		return 0, nil, until
 	}
 	return number, parents, time.Time{}
@@ -223,8 +225,19 @@ func (b *Book) untold(but *Epoch) (out []Count) {
 // Sweep destroys the epochs that are of no use any more and returns their names;
 // what was stored of them is the caller's to overwrite. (spec/secure.md, SEC-7)
 func (b *Book) Sweep(now time.Time) (destroyed []Hash) {
+	destroyed = b.End(func(e *Epoch) bool { return e.Dead(now) || b.done(e) })
+	for name, r := range b.Gone {
+		if now.After(r.Expires.Add(Grave)) {
+			delete(b.Gone, name) // Add refuses it for its age from now on
+		}
+	}
+	return destroyed
+}
+
+// End destroys those of the epochs that which agrees to, and returns their names.
+func (b *Book) End(which func(*Epoch) bool) (destroyed []Hash) {
 	b.Epochs = slices.DeleteFunc(b.Epochs, func(e *Epoch) bool {
-		if !e.Dead(now) && !b.done(e) {
+		if !which(e) {
 			return false
 		}
 		if b.Gone == nil {
@@ -235,11 +248,6 @@ func (b *Book) Sweep(now time.Time) (destroyed []Hash) {
 		e.Destroy()
 		return true
 	})
-	for name, r := range b.Gone {
-		if now.After(r.Expires.Add(Grave)) {
-			delete(b.Gone, name) // Add refuses it for its age from now on
-		}
-	}
 	return destroyed
 }
 

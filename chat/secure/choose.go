@@ -14,6 +14,9 @@ type View struct {
 
 	// Owners are the accounts that own the group; nil in a chat of two.
 	Owners map[omega.Fingerprint]bool
+
+	// Avoid are epochs that the device does not send in any more.
+	Avoid map[Hash]bool
 }
 
 // Choose returns the epoch to send in out of all that are known, nil if a new
@@ -75,5 +78,5 @@ func (v *View) strangers(r *Record) int {
 }
 
 func (v *View) fits(r *Record) bool {
-	return v.strangers(r) == 0 && len(r.Devices()) == len(v.Devices)
+	return v.strangers(r) == 0 && len(r.Devices()) == len(v.Devices) && !v.Avoid[r.hash]
 }

@@ -3,6 +3,8 @@ package secure
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -103,6 +105,44 @@ func (e *Epoch) Drained(counts map[omega.Fingerprint]uint32) bool {
 		}
 	}
 	return true
+}
+
+// A Gap is messages of one device that have not come.
+type Gap struct {
+	Device  omega.Fingerprint
+	Numbers []uint32 // ascending
+}
+
+// Gaps lists what is missing before numbers that came, and before what devices say
+// that they sent; not of the device but.
+func (e *Epoch) Gaps(but omega.Fingerprint) (out []Gap) {
+	for i, d := range e.devices {
+		if d.Signing == but {
+			continue
+		}
+		c := &e.chains[i]
+		numbers := slices.Sorted(maps.Keys(c.skipped))
+		for n := c.next; c.told && n < c.sent; n++ {
+			numbers = append(numbers, n)
+		}
+		if len(numbers) > 0 {
+			out = append(out, Gap{d.Signing, numbers})
+		}
+	}
+	return out
+}
+
+// Forget destroys the key of a message that came another way. A number that it
+// cannot have changes nothing.
+func (e *Epoch) Forget(device omega.Fingerprint, number uint32) {
+	i := e.Record.Index(device)
+	if i < 0 || number >= e.Record.Limit {
+		return
+	}
+	if key, err := e.chains[i].take(number, e.Record.Limit); err == nil {
+		clear(key[:])
+		e.forget(seat{i, number})
+	}
 }
 
 // stateCount notes how many messages a device says that it sent; the highest count

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"github.com/omega-im/omega"
 )
 
 func FuzzParseWraps(f *testing.F) {
@@ -95,4 +97,19 @@ func BenchmarkSeal(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func FuzzReadText(f *testing.F) {
+	devices := people(f, 2, 1, false)
+	_, epochs := open(f, devices)
+	for _, sent := range [][]Count{nil, {{Hash{1}, 3}}} {
+		m := &Message{ID: omega.ID{7}, Time: now, Content: []byte("content"), Sent: sent, Device: devices[0].id(), From: devices[0].account}
+		f.Add(epochs[0].text(m))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := ReadText(b)
+		if err == nil && s.Number >= MaxLimit {
+			t.Fatalf("number %d", s.Number)
+		}
+	})
 }

@@ -146,23 +146,29 @@ func (e *Epoch) admitMessage(m *Message) error {
 
 // text is what the signature of a message covers.
 func (e *Epoch) text(m *Message) []byte {
-	b := canon.AppendLine(make([]byte, 0, 640), "Omega-Secure-Message", "1")
-	b = canon.AppendHex(b, "Id", m.ID[:])
-	b = canon.AppendHex(b, "Chat", e.Record.Chat[:])
-	b = canon.AppendHex(b, "Epoch", e.Record.hash[:])
-	b = canon.AppendAddress(b, "From", m.From)
-	b = canon.AppendAddress(b, "Device", m.Device)
-	b = canon.AppendUint(b, "Number", m.Number)
-	b = canon.AppendTime(b, "Time", m.Time)
-	for _, c := range m.Sent {
-		b = canon.AppendLine(b, "Sent", fmt.Sprintf("%s %d", c.Epoch, c.Sent))
-	}
+	b := appendHead(make([]byte, 0, 640), m.ID, e.Record.Chat, e.Record.hash, m.From, m.Device, m.Number, m.Time, m.Sent)
 	if m.Next != nil {
 		hash := sha256.Sum256(m.Next.Marshal())
 		b = canon.AppendHex(b, "Next-Prekey", hash[:])
 	}
 	hash := sha256.Sum256(m.Content)
 	return canon.AppendHex(b, "Content-Hash", hash[:])
+}
+
+// appendHead appends the lines before those of prekey and content.
+func appendHead(b []byte, id omega.ID, chat omega.ChatID, epoch Hash, from, device omega.Fingerprint, number uint32, at time.Time, sent []Count) []byte {
+	b = canon.AppendLine(b, "Omega-Secure-Message", "1")
+	b = canon.AppendHex(b, "Id", id[:])
+	b = canon.AppendHex(b, "Chat", chat[:])
+	b = canon.AppendHex(b, "Epoch", epoch[:])
+	b = canon.AppendAddress(b, "From", from)
+	b = canon.AppendAddress(b, "Device", device)
+	b = canon.AppendUint(b, "Number", number)
+	b = canon.AppendTime(b, "Time", at)
+	for _, c := range sent {
+		b = canon.AppendLine(b, "Sent", fmt.Sprintf("%s %d", c.Epoch, c.Sent))
+	}
+	return b
 }
 
 func (m *Message) inner() []byte {

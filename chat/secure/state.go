@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -109,4 +110,44 @@ func (c *chain) unmarshal(b []byte) ([]byte, bool) {
 		c.skipped[uint32(b[0])] = [32]byte(b[1:])
 	}
 	return b, true
+}
+
+// Marshal returns the stored form of a record, that of a destroyed epoch: 64 signature
+// | text.
+func (r *Record) Marshal() []byte {
+	return append(append(make([]byte, 0, pgp.CompactSize+len(r.text)), r.Signature[:]...), r.text...)
+}
+
+// UnmarshalRecord reads what Record.Marshal wrote.
+func UnmarshalRecord(b []byte) (*Record, error) {
+	if len(b) < pgp.CompactSize {
+		return nil, malformed("stored record of %d octets", len(b))
+	}
+	r, err := parseRecord(b[pgp.CompactSize:])
+	if err == nil {
+		r.Signature = pgp.Compact(b)
+	}
+	return r, err
+}
+
+// MarshalTold returns the stored form of counts: { fp device | 32 epoch | u8 sent }*.
+func MarshalTold(list []Told) (b []byte) {
+	for _, t := range list {
+		b = append(append(t.Device.AppendTo(b), t.Epoch[:]...), byte(t.Sent))
+	}
+	return b
+}
+
+// UnmarshalTold reads what MarshalTold wrote.
+func UnmarshalTold(b []byte) (out []Told, err error) {
+	for len(b) > 0 {
+		device, n, err := omega.DecodeFingerprint(b)
+		if err != nil || len(b) < n+countSize || len(out) == maxAhead {
+			return nil, malformed("stored counts")
+		}
+		b = b[n:]
+		out = append(out, Told{device, Count{Hash(b), uint32(b[32])}})
+		b = b[countSize:]
+	}
+	return out, nil
 }

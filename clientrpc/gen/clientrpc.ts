@@ -212,7 +212,7 @@ export interface SetChatParams {
 /** A Chat in the list of chats. */
 export interface Chat {
   chat: ChatID;
-  /** direct, group, saved, imported */
+  /** direct, group, secure, saved, imported */
   kind: string;
   peer: Fingerprint;
   name: string;
@@ -1216,6 +1216,72 @@ export interface Span {
   length: number;
 }
 
+/** A SecureRef names a secure chat. */
+export interface SecureRef {
+  /** fingerprint of the other account, or chat id */
+  peer: string;
+}
+
+/** A SecureChat as this device knows it. */
+export interface SecureChat {
+  chat: ChatID;
+  peer: Fingerprint;
+  name?: string;
+  /** this device has keys to send with */
+  open: boolean;
+  /** as agreed */
+  classic: boolean;
+  /** by one of the two */
+  ended?: Time;
+  /** whose keys are here, the newest first */
+  epochs: SecureEpoch[] | null;
+  /** of both accounts that are active now */
+  devices: SecureDevice[] | null;
+  /** payloads that cannot be opened yet */
+  waiting: number;
+  /** messages that wait for keys */
+  unsent?: number;
+  /** they do */
+  why?: Error;
+}
+
+/** A SecureEpoch is a time with keys of its own. */
+export interface SecureEpoch {
+  epoch: number;
+  /** 64 hexadecimal digits */
+  name: string;
+  /** device that made the keys */
+  opener: Fingerprint;
+  time: Time;
+  /** nothing is sent in it later */
+  expires: Time;
+  /** messages by this device */
+  sent: number;
+  limit: number;
+  /** this device sends in it */
+  current: boolean;
+}
+
+/** A SecureDevice is one of the two accounts' devices. */
+export interface SecureDevice {
+  account: Fingerprint;
+  device: Fingerprint;
+  name?: string;
+  /** how it was given those of the current epoch: once, week, chat, classic; "": it was not, and cannot read */
+  keys: string;
+}
+
+/** SecureChatsResult lists the secure chats. */
+export interface SecureChatsResult extends Rest {
+  chats: SecureChat[] | null;
+}
+
+/** StartSecureParams begins a secure chat: keys for every device of both accounts are there when the answer comes. */
+export interface StartSecureParams extends SecureRef {
+  /** Classic agrees that a device without a prekey is given keys by its encryption subkey: neither forward secret, nor safe against who keeps them for a quantum computer. Nil changes nothing. */
+  classic?: boolean;
+}
+
 /** SendParams sends one text. */
 export interface SendParams {
   /** made by the caller; the same id again is the same message */
@@ -1233,6 +1299,8 @@ export interface SendParams {
   reply?: ReplyTo;
   /** the other side is told without a sound */
   silent?: boolean;
+  /** in the secure chat with the account that To means */
+  secure?: boolean;
   /** it is erased everywhere so long after it was sent; whole seconds; 0: it stays */
   expire?: Nanoseconds;
   /** At is when it is to be sent, by this device; what is not later than now is sent now. Until then the state is StateScheduled, and nothing is waited for. */
@@ -1401,6 +1469,8 @@ export const ChatGroup = "group";
 export const ChatImported = "imported";
 /** the account's with itself: saved messages */
 export const ChatSaved = "saved";
+/** the secure one with an account */
+export const ChatSecure = "secure";
 /** the account, of this device or of the other side, was deleted by its owner */
 export const CodeDeleted = "deleted";
 /** there is one already */
@@ -1702,6 +1772,14 @@ export interface Calls {
   "scheduled.cancel": { params: CancelParams; result: None };
   /** Messages that have all of some words, the newest first. */
   "search": { params: SearchParams; result: SearchResult };
+  /** One secure chat: its epochs, and the devices that read it. */
+  "secure": { params: SecureRef; result: SecureChat };
+  /** The secure chats, each with how it stands. */
+  "secure.chats": { params: Page; result: SecureChatsResult };
+  /** Ends a secure chat: its keys are destroyed on both sides. */
+  "secure.end": { params: SecureRef; result: SecureChat };
+  /** Begins a secure chat with an account, or makes new keys for it. */
+  "secure.start": { params: StartSecureParams; result: SecureChat };
   /** Sends a text. */
   "send": { params: SendParams; result: SendResult };
   /** How the core is doing: connection, homes, what waits. */
@@ -1793,6 +1871,10 @@ export const methods = {
   "scheduled": { repeat: "reads", paged: true },
   "scheduled.cancel": { repeat: "sets", paged: false },
   "search": { repeat: "reads", paged: true },
+  "secure": { repeat: "reads", paged: false },
+  "secure.chats": { repeat: "reads", paged: true },
+  "secure.end": { repeat: "sets", paged: false },
+  "secure.start": { repeat: "sets", paged: false },
   "send": { repeat: "id", paged: false },
   "status": { repeat: "reads", paged: false },
   "trace": { repeat: "reads", paged: false },

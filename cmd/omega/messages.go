@@ -21,6 +21,7 @@ type sendCmd struct {
 	Quote   string        `help:"${help_send_quote}"`
 	Markup  bool          `help:"${help_send_markup}"`
 	Silent  bool          `help:"${help_send_silent}"`
+	Secure  bool          `help:"${help_send_secure}"`
 	At      string        `help:"${help_send_at}"`
 	Expire  time.Duration `help:"${help_send_expire}"`
 	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
@@ -36,7 +37,7 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout, Markup: c.Markup, Silent: c.Silent, Expire: c.Expire}
+	p := clientrpc.SendParams{To: c.To, Text: text, Wait: c.Wait, Timeout: c.Timeout, Markup: c.Markup, Silent: c.Silent, Secure: c.Secure, Expire: c.Expire}
 	if p.At, err = moment(c.At, time.Now()); err != nil {
 		return err
 	}

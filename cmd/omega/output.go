@@ -185,7 +185,11 @@ func (a *app) message(m clientrpc.Message) {
 	} else if m.Why != "" {
 		mark += " " + a.text("why.server", m.Why)
 	}
-	a.columns(a.clock(m.Time), safe(m.Name), short, mark)
+	secret := ""
+	if m.Secure {
+		secret = "🔒" + a.text("secure.mark")
+	}
+	a.columns(a.clock(m.Time), secret, safe(m.Name), short, mark)
 	for l := range strings.SplitSeq(a.body(m), "\n") {
 		a.printf("    %s\n", l)
 	}

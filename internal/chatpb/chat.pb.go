@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 9cb65be18c00e217e4a3783cdc393ee67747e85e568f887cac074d32dd4bd325
+// source sha256: 01550666a17fb75026a6ffb64b8ab684531340f23c1945aa3d8db8b88f181ccd
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -56,6 +56,7 @@ type Content struct {
 	Vote           *Vote                  `protobuf:"bytes,26,opt,name=vote,proto3" json:"vote,omitempty"`                                        // kind "vote"
 	Entry          *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`                                      // kind "entry": the text is the line
 	Close          *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`                                      // kind "close"
+	SecureAsk      *SecureAsk             `protobuf:"bytes,31,opt,name=secure_ask,json=secureAsk,proto3" json:"secure_ask,omitempty"`             // kind "secure-resend"
 	UnsignedMedia  []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // of kind "media" where it is not signed: Content-Hash leaves this field out
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -269,6 +270,13 @@ func (x *Content) GetEntry() *Entry {
 func (x *Content) GetClose() *Close {
 	if x != nil {
 		return x.Close
+	}
+	return nil
+}
+
+func (x *Content) GetSecureAsk() *SecureAsk {
+	if x != nil {
+		return x.SecureAsk
 	}
 	return nil
 }
@@ -1703,12 +1711,150 @@ func (x *Succession) GetAnswer() []byte {
 	return nil
 }
 
+// SecureAsk asks for what is missing of a secure chat (spec/chat.md, CHAT-39).
+type SecureAsk struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Chat          []byte                 `protobuf:"bytes,1,opt,name=chat,proto3" json:"chat,omitempty"` // 16
+	Have          [][]byte               `protobuf:"bytes,2,rep,name=have,proto3" json:"have,omitempty"` // 8 each: locators of epochs that are here
+	Lost          [][]byte               `protobuf:"bytes,3,rep,name=lost,proto3" json:"lost,omitempty"` // 8 each: of those whose wraps do not open
+	Ids           [][]byte               `protobuf:"bytes,4,rep,name=ids,proto3" json:"ids,omitempty"`   // 16 each: envelopes that no epoch opens
+	Gaps          []*SecureGap           `protobuf:"bytes,5,rep,name=gaps,proto3" json:"gaps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecureAsk) Reset() {
+	*x = SecureAsk{}
+	mi := &file_proto_chat_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecureAsk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecureAsk) ProtoMessage() {}
+
+func (x *SecureAsk) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
+func (*SecureAsk) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SecureAsk) GetChat() []byte {
+	if x != nil {
+		return x.Chat
+	}
+	return nil
+}
+
+func (x *SecureAsk) GetHave() [][]byte {
+	if x != nil {
+		return x.Have
+	}
+	return nil
+}
+
+func (x *SecureAsk) GetLost() [][]byte {
+	if x != nil {
+		return x.Lost
+	}
+	return nil
+}
+
+func (x *SecureAsk) GetIds() [][]byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *SecureAsk) GetGaps() []*SecureGap {
+	if x != nil {
+		return x.Gaps
+	}
+	return nil
+}
+
+// SecureGap is messages of one device that are missing in one epoch.
+type SecureGap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Locator       []byte                 `protobuf:"bytes,1,opt,name=locator,proto3" json:"locator,omitempty"` // 8: of the epoch
+	Device        []byte                 `protobuf:"bytes,2,opt,name=device,proto3" json:"device,omitempty"`   // fingerprint
+	Numbers       []uint32               `protobuf:"varint,3,rep,packed,name=numbers,proto3" json:"numbers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecureGap) Reset() {
+	*x = SecureGap{}
+	mi := &file_proto_chat_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecureGap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecureGap) ProtoMessage() {}
+
+func (x *SecureGap) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
+func (*SecureGap) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SecureGap) GetLocator() []byte {
+	if x != nil {
+		return x.Locator
+	}
+	return nil
+}
+
+func (x *SecureGap) GetDevice() []byte {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *SecureGap) GetNumbers() []uint32 {
+	if x != nil {
+		return x.Numbers
+	}
+	return nil
+}
+
 var File_proto_chat_proto protoreflect.FileDescriptor
 
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xea\b\n" +
+	"omega.chat\"\xac\t\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -1738,8 +1884,10 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x06silent\x18\x19 \x01(\bR\x06silent\x12$\n" +
 	"\x04vote\x18\x1a \x01(\v2\x10.omega.chat.VoteR\x04vote\x12'\n" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
-	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x12<\n" +
-	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10(J\x04\b*\x10@\"\x9c\x01\n" +
+	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x124\n" +
+	"\n" +
+	"secure_ask\x18\x1f \x01(\v2\x15.omega.chat.SecureAskR\tsecureAsk\x12<\n" +
+	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10\x1eJ\x04\b\x1e\x10\x1fJ\x04\b \x10(J\x04\b*\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\rR\x06offset\x12\x16\n" +
@@ -1845,7 +1993,17 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x03old\x18\x01 \x01(\fR\x03old\x12\x1c\n" +
 	"\tsuccessor\x18\x02 \x01(\fR\tsuccessor\x12\x1c\n" +
 	"\tstatement\x18\x03 \x01(\fR\tstatement\x12\x16\n" +
-	"\x06answer\x18\x04 \x01(\fR\x06answerB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
+	"\x06answer\x18\x04 \x01(\fR\x06answer\"\x84\x01\n" +
+	"\tSecureAsk\x12\x12\n" +
+	"\x04chat\x18\x01 \x01(\fR\x04chat\x12\x12\n" +
+	"\x04have\x18\x02 \x03(\fR\x04have\x12\x12\n" +
+	"\x04lost\x18\x03 \x03(\fR\x04lost\x12\x10\n" +
+	"\x03ids\x18\x04 \x03(\fR\x03ids\x12)\n" +
+	"\x04gaps\x18\x05 \x03(\v2\x15.omega.chat.SecureGapR\x04gaps\"W\n" +
+	"\tSecureGap\x12\x18\n" +
+	"\alocator\x18\x01 \x01(\fR\alocator\x12\x16\n" +
+	"\x06device\x18\x02 \x01(\fR\x06device\x12\x18\n" +
+	"\anumbers\x18\x03 \x03(\rR\anumbersB+Z)github.com/omega-im/omega/internal/chatpbb\x06proto3"
 
 var (
 	file_proto_chat_proto_rawDescOnce sync.Once
@@ -1859,7 +2017,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -1884,6 +2042,8 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Group)(nil),         // 20: omega.chat.Group
 	(*Certification)(nil), // 21: omega.chat.Certification
 	(*Succession)(nil),    // 22: omega.chat.Succession
+	(*SecureAsk)(nil),     // 23: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 24: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -1906,15 +2066,17 @@ var file_proto_chat_proto_depIdxs = []int32{
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	19, // 20: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
-	12, // 21: omega.chat.View.own:type_name -> omega.chat.RecordRef
-	12, // 22: omega.chat.View.peer:type_name -> omega.chat.RecordRef
-	14, // 23: omega.chat.State.settings:type_name -> omega.chat.Setting
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	23, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
+	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
+	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
+	14, // 24: omega.chat.State.settings:type_name -> omega.chat.Setting
+	24, // 25: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -1928,7 +2090,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

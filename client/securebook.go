@@ -1,0 +1,181 @@
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat/secure"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
+)
+
+// A secureBook is what this device has of a secure chat, for one transaction. Whoever
+// changes it stores it in that.
+type secureBook struct {
+	*secure.Book
+	chat history.SecureChat
+	shut map[secure.Hash]bool // epochs that this device does not send in any more
+
+	was    map[secure.Hash]history.SecureEpoch // as they are stored
+	before history.SecureChat                  // the same
+	stored bool                                // it is
+}
+
+// same reports whether nothing has to be stored of a chat.
+func same(a, b *history.SecureChat) bool {
+	return a.Opened.Equal(b.Opened) && a.Classic == b.Classic && a.Asked.Equal(b.Asked) && a.Ended.Equal(b.Ended) && slices.Equal(a.Ahead, b.Ahead)
+}
+
+// secureBookOf reads a secure chat, or begins one.
+func (c *Client) secureBookOf(tx *history.Tx, peer omega.Fingerprint) (*secureBook, error) {
+	id := c.secureChat(peer)
+	b := &secureBook{
+		Book: &secure.Book{Chat: id, Device: c.acc.Device, Gone: map[secure.Hash]*secure.Record{}},
+		chat: history.SecureChat{Chat: id, Peer: peer}, shut: map[secure.Hash]bool{}, was: map[secure.Hash]history.SecureEpoch{},
+	}
+	stored, err := tx.SecureChat(id)
+	switch {
+	case errors.Is(err, history.ErrNotFound):
+		return b, nil
+	case err != nil:
+		return nil, err
+	}
+	b.chat, b.before, b.stored, b.Opened, b.Ahead = *stored, *stored, true, stored.Opened, slices.Clone(stored.Ahead)
+	epochs, err := tx.SecureEpochs(id)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range epochs {
+		if err := b.read(&e); err != nil {
+			return nil, fmt.Errorf("%w (epoch %s: %w)", history.ErrDamaged, e.Locator, err)
+		}
+	}
+	return b, nil
+}
+
+func (b *secureBook) read(e *history.SecureEpoch) error {
+	b.was[e.Name] = *e
+	if e.Gone {
+		r, err := secure.UnmarshalRecord(e.State)
+		b.Gone[e.Name] = r
+		return err
+	}
+	if e.Shut {
+		b.shut[e.Name] = true
+	}
+	epoch, err := secure.Unmarshal(e.State)
+	b.Epochs = append(b.Epochs, epoch)
+	return err
+}
+
+// store keeps what changed, and destroys what is of no use any more. It reports
+// whether a key was overwritten.
+func (b *secureBook) store(tx *history.Tx, now time.Time) (spent bool, err error) {
+	locators := map[secure.Hash]secure.Locator{}
+	for _, e := range b.Epochs {
+		locators[e.Record.Hash()] = e.Locator()
+	}
+	b.Sweep(now)
+	if !b.chat.Ended.IsZero() {
+		b.End(func(e *secure.Epoch) bool { return b.shut[e.Record.Hash()] && len(e.Gaps(b.Device)) == 0 })
+	}
+	b.chat.Opened, b.chat.Ahead = b.Opened, b.Ahead
+	if !b.stored || !same(&b.chat, &b.before) {
+		if err := tx.PutSecureChat(&b.chat); err != nil {
+			return false, err
+		}
+	}
+	for _, e := range b.Epochs {
+		row := history.SecureEpoch{Chat: b.Chat, Locator: e.Locator(), State: e.Marshal()}
+		changed, err := b.put(tx, e.Record, row)
+		if err != nil {
+			return false, err
+		}
+		spent = spent || changed
+	}
+	for name, r := range b.Gone {
+		locator, fresh := locators[name]
+		if old, stored := b.was[name]; stored {
+			locator, fresh = old.Locator, !old.Gone
+		}
+		if fresh {
+			if _, err := b.put(tx, r, history.SecureEpoch{Chat: b.Chat, Locator: locator, Gone: true, State: r.Marshal()}); err != nil {
+				return false, err
+			}
+			spent = true
+		}
+	}
+	return spent, nil
+}
+
+func (b *secureBook) put(tx *history.Tx, r *secure.Record, row history.SecureEpoch) (changed bool, err error) {
+	row.Name, row.Expires, row.Shut = r.Hash(), r.Expires, b.shut[r.Hash()]
+	old, stored := b.was[row.Name]
+	if stored && old.Gone == row.Gone && old.Shut == row.Shut && bytes.Equal(old.State, row.State) {
+		return false, nil
+	}
+	b.was[row.Name] = row
+	return stored, tx.PutSecureEpoch(&row)
+}
+
+// secureChat is the secure chat with an account.
+func (c *Client) secureChat(peer omega.Fingerprint) omega.ChatID {
+	return secure.Direct(c.acc.Fingerprint, peer)
+}
+
+// A secureDevice is one that is in a secure chat now.
+type secureDevice struct {
+	account omega.Fingerprint
+	pgp.Device
+}
+
+func (d secureDevice) fp() omega.Fingerprint { return d.Signing.Fingerprint() }
+
+// secureDevices are the active devices of both accounts.
+func (c *Client) secureDevices(peer *pgp.Certificate, now time.Time) (out []secureDevice) {
+	for _, cert := range []*pgp.Certificate{c.certificate(), peer} {
+		for _, d := range cert.Active(now) {
+			out = append(out, secureDevice{cert.Fingerprint(), d})
+		}
+	}
+	return out
+}
+
+// noKeysFor is for how long a device that had no key is not asked for again.
+const noKeysFor = secure.OpenPause
+
+// sending is the epoch to send in; secure.ErrEnded says that one must be opened.
+// (spec/secure.md, SEC-17)
+func (b *secureBook) sending(devices []secureDevice, now time.Time) (*secure.Epoch, error) {
+	e, err := b.Sending(b.view(devices), now)
+	if err == nil || b.chat.Asked.IsZero() || !young(now, b.chat.Asked, noKeysFor) {
+		return e, err
+	}
+	return b.least(devices, now)
+}
+
+// least is an epoch to send in that lacks some of the devices, and lists no others.
+func (b *secureBook) least(devices []secureDevice, now time.Time) (*secure.Epoch, error) {
+	for _, leaf := range b.Epochs {
+		in := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool { return leaf.Record.Index(d.fp()) < 0 })
+		if len(in) == len(devices) || !slices.ContainsFunc(in, func(d secureDevice) bool { return d.account == b.chat.Peer }) {
+			continue
+		}
+		if e, err := b.Sending(b.view(in), now); err == nil {
+			return e, nil
+		}
+	}
+	return nil, secure.ErrEnded
+}
+
+func (b *secureBook) view(devices []secureDevice) *secure.View {
+	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Avoid: b.shut}
+	for _, d := range devices {
+		v.Devices[d.fp()] = true
+	}
+	return v
+}

@@ -1,0 +1,353 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/secure"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
+)
+
+// isSecure reports whether a payload is of a secure chat.
+func isSecure(payload []byte) bool {
+	return len(payload) > 0 && payload[0] >= secure.PayloadWrap && payload[0] <= secure.PayloadMessage
+}
+
+// A secureArrival is a payload of a secure chat as it came.
+type secureArrival struct {
+	*chat.Arrival
+	sender omega.Fingerprint // as the server said
+	need   omega.Fingerprint // whose certificate is wanted; zero: nobody's
+}
+
+// heard is when a server had it first.
+func (a *secureArrival) heard() time.Time {
+	if a.Received.IsZero() {
+		return a.Now
+	}
+	return a.Received
+}
+
+// latest is the later of the two clocks.
+func (a *secureArrival) latest() time.Time {
+	if a.Received.After(a.Now) {
+		return a.Received
+	}
+	return a.Now
+}
+
+// key finds the key of a device that was active when the payload came. What only a
+// newer certificate can tell it notes as a need.
+func (t *taken) key(ctx context.Context, a *secureArrival, account, device omega.Fingerprint) *pgp.PublicKey {
+	cert, err := finder{t.c}.FindCertificate(ctx, account)
+	if err == nil {
+		if d, ok := cert.Device(device); ok && cert.Check(a.heard()) == nil && d.Active(a.heard()) {
+			return d.Signing
+		}
+	}
+	if !a.Fresh {
+		a.need = account
+	}
+	return nil
+}
+
+// judgeSecure opens a payload of a secure chat, or keeps it until it can be opened.
+// Nothing of it is changed where it needs a certificate first.
+func (t *taken) judgeSecure(ctx context.Context, tx *history.Tx, arrival *chat.Arrival, sender omega.Fingerprint) (*chat.Result, error) {
+	a := &secureArrival{Arrival: arrival, sender: sender}
+	var opened bool
+	var err error
+	if a.Payload[0] == secure.PayloadMessage {
+		opened, err = t.openSecure(ctx, tx, a)
+	} else {
+		opened, err = t.openEpoch(ctx, tx, a)
+	}
+	switch {
+	case !a.need.IsZero():
+		return &chat.Result{Verdict: chat.VerdictNeedCert, Account: a.need}, nil
+	case errors.Is(err, errRefused):
+		t.c.cfg.log().Warn("secure message refused", "id", a.ID, "sender", sender, "err", err)
+		return &chat.Result{Verdict: chat.VerdictRefused, Reason: err}, nil
+	case err != nil:
+		return nil, err
+	case opened:
+		return &chat.Result{Verdict: chat.VerdictDuplicate}, nil // there is nothing more to do with it
+	}
+	return &chat.Result{Verdict: chat.VerdictNeedKey}, nil
+}
+
+// errRefused is the error of a payload that is never of use.
+var errRefused = errors.New("refused")
+
+func refusedf(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errRefused, fmt.Errorf(format, args...))
+}
+
+// wait keeps a payload until what it lacks comes.
+func (t *taken) wait(tx *history.Tx, a *secureArrival, l secure.Locator, lost bool) error {
+	t.missing = true
+	return tx.AwaitSecure(&history.SecureWaiting{
+		Kind: a.Payload[0], Locator: l, Account: a.sender, ID: a.ID, Payload: a.Payload, Received: a.heard(), Lost: lost,
+	})
+}
+
+// openEpoch takes wraps or a record. When both are here, and hold, the epoch is.
+func (t *taken) openEpoch(ctx context.Context, tx *history.Tx, a *secureArrival) (bool, error) {
+	if len(a.Payload) < 9 {
+		return false, refusedf("%d octets", len(a.Payload))
+	}
+	l := secure.Locator(a.Payload[1:9])
+	if known, err := tx.HasLocator(l); err != nil || known {
+		return known, err
+	}
+	record, other := a.Payload[0] == secure.PayloadRecord, byte(secure.PayloadRecord)
+	if record {
+		other = secure.PayloadWrap
+	}
+	parts, err := tx.WaitingEpoch(l, other)
+	if err != nil {
+		return false, err
+	}
+	lost := false
+	if !record {
+		w, err := t.c.openWraps(ctx, tx, a.Payload)
+		if errors.Is(err, errRefused) {
+			return false, err
+		}
+		if lost = err == nil && w == nil; err != nil {
+			return false, err
+		}
+	}
+	for _, p := range parts {
+		text, wraps := p.Payload, a.Payload
+		if record {
+			text, wraps = a.Payload, p.Payload
+		}
+		opened, err := t.acceptEpoch(ctx, tx, a, text, wraps)
+		if err != nil && !errors.Is(err, errRefused) || opened || !a.need.IsZero() {
+			return opened, err
+		}
+	}
+	return false, t.wait(tx, a, l, lost)
+}
+
+// An openedWrap is the wrap for this device, opened.
+type openedWrap struct {
+	wrap   secure.Wrap
+	secret []byte
+	own    secure.Device
+	prekey *history.Prekey // nil: it was for the encryption subkey
+}
+
+// openWraps opens the one of the wraps that is for this device; nil: none opens.
+func (c *Client) openWraps(ctx context.Context, tx *history.Tx, payload []byte) (*openedWrap, error) {
+	wraps, err := secure.ParseWraps(payload)
+	if err != nil {
+		return nil, refusedf("%w", err)
+	}
+	for _, w := range wraps {
+		if id, ok := pgp.WrapKeyID(w.Packet); ok {
+			keys, err := tx.Prekeys(id)
+			if err != nil {
+				return nil, err
+			}
+			for i := range keys {
+				if secret, err := keys[i].Secret.Open(w.Packet); err == nil {
+					own := secure.Device{Signing: c.acc.Device, Key: secure.HashPrekey(keys[i].Secret.Public()), Use: keys[i].Use}
+					return &openedWrap{w, secret, own, &keys[i]}, nil
+				}
+			}
+			continue
+		}
+		if secret, err := c.identity().Decrypter.OpenSessionKey(ctx, w.Packet); err == nil {
+			r := secure.Reader{Signing: c.acc.Device, Classic: c.identity().Decrypter.Public()}
+			own, err := r.Device()
+			return &openedWrap{w, secret, own, nil}, err
+		}
+	}
+	return nil, nil
+}
+
+// acceptEpoch takes an epoch in whose parts are here, and opens what waited for it.
+func (t *taken) acceptEpoch(ctx context.Context, tx *history.Tx, a *secureArrival, record, wraps []byte) (bool, error) {
+	c := t.c
+	w, err := c.openWraps(ctx, tx, wraps)
+	if err != nil || w == nil {
+		return false, err
+	}
+	defer clear(w.secret)
+	e, err := secure.Accept(record, &w.wrap, w.secret, w.own)
+	if err != nil {
+		return false, refusedf("%w", err)
+	}
+	peer, err := t.admitEpoch(ctx, a, e.Record, w.prekey)
+	if err != nil || !a.need.IsZero() {
+		return false, err
+	}
+	b, err := c.secureBookOf(tx, peer)
+	if err != nil {
+		return false, err
+	}
+	if err := b.Add(e, a.latest()); err != nil {
+		return false, refusedf("%w", err)
+	}
+	b.chat.Ended = time.Time{}
+	if err := c.usedPrekey(tx, w.prekey, w.own.Key); err != nil {
+		return false, err
+	}
+	if err := tx.DropEpochParts(e.Locator()); err != nil {
+		return false, err
+	}
+	if err := t.storeBook(tx, b); err != nil {
+		return false, err
+	}
+	c.cfg.log().Info("epoch of a secure chat", "epoch", e.Locator(), "peer", peer, "by", e.Record.Device)
+	return true, t.openWaiting(ctx, tx, peer)
+}
+
+// admitEpoch judges who made an epoch and for whom, and returns the other account.
+// (spec/secure.md, SEC-12)
+func (t *taken) admitEpoch(ctx context.Context, a *secureArrival, r *secure.Record, prekey *history.Prekey) (peer omega.Fingerprint, err error) {
+	c := t.c
+	signer := t.key(ctx, a, r.Opener, r.Device)
+	if signer == nil {
+		if !a.need.IsZero() {
+			return peer, nil
+		}
+		return peer, refusedf("epoch by device %s, which was not active in account %s", r.Device, r.Opener)
+	}
+	if err := r.VerifyRecord(signer); err != nil {
+		return peer, refusedf("%w", err)
+	}
+	own := slices.IndexFunc(r.Members, func(m secure.Member) bool { return m.Account == c.acc.Fingerprint })
+	if len(r.Members) != 2 || own < 0 {
+		return peer, refusedf("epoch of %d accounts", len(r.Members))
+	}
+	if peer = r.Members[1-own].Account; r.Chat != c.secureChat(peer) {
+		return peer, refusedf("epoch of another chat than that with %s", peer)
+	}
+	if prekey != nil && prekey.Chat != (omega.ChatID{}) && prekey.Chat != r.Chat {
+		return peer, refusedf("epoch wrapped for a prekey of another chat")
+	}
+	for _, m := range r.Members {
+		cert, err := finder{c}.FindCertificate(ctx, m.Account)
+		bound := func(d secure.Device) bool {
+			if err != nil {
+				return false
+			}
+			_, ok := cert.Device(d.Signing)
+			return ok
+		}
+		if slices.ContainsFunc(m.Devices, func(d secure.Device) bool { return !bound(d) }) {
+			if !a.Fresh {
+				a.need = m.Account
+				return peer, nil
+			}
+			return peer, refusedf("epoch with a device that is not of account %s", m.Account)
+		}
+	}
+	return peer, nil
+}
+
+// usedPrekey destroys a prekey for one wrap, or has it destroyed soon. (spec/secure.md,
+// SEC-1 and SEC-13)
+func (c *Client) usedPrekey(tx *history.Tx, k *history.Prekey, name secure.Hash) error {
+	switch {
+	case k == nil:
+	case k.Use == secure.UseOnce:
+		return tx.DropPrekey(name)
+	case k.Use == secure.UseChat:
+		return tx.UsePrekey(name, c.cfg.now())
+	}
+	return nil
+}
+
+func (t *taken) storeBook(tx *history.Tx, b *secureBook) error {
+	spent, err := b.store(tx, t.c.signingTime())
+	t.spent = t.spent || spent
+	t.sealing = true // an epoch may be what somebody waits for
+	return err
+}
+
+// openWaiting opens messages that waited for an epoch of the chat with peer.
+func (t *taken) openWaiting(ctx context.Context, tx *history.Tx, peer omega.Fingerprint) error {
+	for _, account := range []omega.Fingerprint{peer, t.c.acc.Fingerprint} {
+		list, err := tx.WaitingMessages(account)
+		if err != nil {
+			return err
+		}
+		for _, w := range list {
+			a := &secureArrival{Arrival: &chat.Arrival{ID: w.ID, Payload: w.Payload, Now: t.c.cfg.now(), Received: w.Received, Fresh: true}, sender: w.Account}
+			opened, err := t.openSecure(ctx, tx, a)
+			if err != nil && !errors.Is(err, errRefused) {
+				return err
+			}
+			if opened || err != nil {
+				if err := tx.DropWaiting(w.Position); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// openSecure opens a message with an epoch of the chat with its sender, or of any
+// other; false: it waits.
+func (t *taken) openSecure(ctx context.Context, tx *history.Tx, a *secureArrival) (bool, error) {
+	if seen, err := tx.SeenSecure(a.Payload); err != nil || seen {
+		return seen, err
+	}
+	chats, err := tx.SecureChats()
+	if err != nil {
+		return false, err
+	}
+	slices.SortStableFunc(chats, func(x, y history.SecureChat) int { return first(y.Peer == a.sender) - first(x.Peer == a.sender) })
+	for _, s := range chats {
+		b, err := t.c.secureBookOf(tx, s.Peer)
+		if err != nil {
+			return false, err
+		}
+		opened, err := t.readIn(ctx, tx, b, a)
+		if opened || err != nil || !a.need.IsZero() {
+			return opened, err
+		}
+	}
+	return false, t.wait(tx, a, secure.Locator{}, false)
+}
+
+func first(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// readIn opens a message in one chat; false: it is of none of its epochs.
+func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *secureArrival) (bool, error) {
+	m, e, err := b.Read(a.Payload, a.ID, func(account, device omega.Fingerprint) *pgp.PublicKey { return t.key(ctx, a, account, device) })
+	switch {
+	case errors.Is(err, secure.ErrUnsealed):
+		return false, nil
+	case !a.need.IsZero():
+		return false, nil
+	case errors.Is(err, secure.ErrUsed):
+		return true, nil // it was here
+	case err != nil:
+		return false, refusedf("%w", err)
+	}
+	if err := t.secureMessage(ctx, tx, b, e, m, a); err != nil {
+		return false, err
+	}
+	t.missing = t.missing || len(e.Gaps(t.c.acc.Device)) > 0
+	if err := tx.SawSecure(a.Payload, a.heard()); err != nil {
+		return false, err
+	}
+	return true, t.storeBook(tx, b)
+}

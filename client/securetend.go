@@ -1,0 +1,234 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omega-im/omega"
+
+	"github.com/omega-im/omega/chat/secure"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+)
+
+// Times of secure chats.
+const (
+	secureAgain   = 15 * time.Second // after something could not be sealed
+	secureLook    = time.Hour        // between looks at epochs whose time may be over
+	secureTry     = 40 * time.Second // for one chat: what has no answer holds up the others so long
+	usedPrekeyFor = 10 * time.Minute // after a prekey that was told opened a wrap (SEC-13)
+	cutOffAfter   = time.Second      // that destroyed keys may stand in the log
+	waitingFor    = secure.Grave     // of what lacks something
+)
+
+// sealSecrets seals what waits for secure chats until ctx ends. What stops one chat
+// does not stop the others.
+func (c *Client) sealSecrets(ctx context.Context) {
+	again := map[omega.Fingerprint]time.Time{} // when a chat is tried again
+	var last *session
+	for {
+		sealing, queued := c.sealing.wait(), c.queued.wait()
+		if s, err := c.online(); err == nil && s != last {
+			clear(again)
+			last = s
+		}
+		next := c.sealDue(ctx, again)
+		timer := time.NewTimer(secureLook)
+		if !next.IsZero() {
+			timer.Reset(max(next.Sub(c.cfg.now()), 100*time.Millisecond))
+		}
+		select {
+		case <-sealing:
+		case <-queued:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// sealDue seals in every chat where something waits, and returns when it is tried
+// again; zero: nothing waits.
+func (c *Client) sealDue(ctx context.Context, again map[omega.Fingerprint]time.Time) (next time.Time) {
+	peers, next := c.secureDue(ctx)
+	for _, peer := range peers {
+		if at := again[peer]; c.cfg.now().Before(at) {
+			next = sooner(next, at)
+			continue
+		}
+		try, cancel := context.WithTimeout(ctx, secureTry)
+		err := c.sealSecure(try, peer)
+		cancel()
+		c.noteTrouble(peer, err)
+		if ctx.Err() != nil {
+			return next
+		}
+		if err == nil {
+			delete(again, peer)
+			continue
+		}
+		c.cfg.log().Info("secure message not sealed yet", "peer", peer, "err", err)
+		if code := c.secureCode(err); code != omega.CodeOK {
+			c.failSecure(ctx, peer, code)
+			continue
+		}
+		again[peer] = c.cfg.now().Add(secureAgain)
+		var pause *pauseError
+		if errors.As(err, &pause) {
+			again[peer] = pause.until
+		}
+		next = sooner(next, again[peer])
+	}
+	return next
+}
+
+// secureDue lists the accounts in whose secure chats something waits to be sealed, and
+// when the next of what is scheduled is due.
+func (c *Client) secureDue(ctx context.Context) (peers []omega.Fingerprint, next time.Time) {
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		chats, err := tx.SecureChats()
+		if err != nil {
+			return err
+		}
+		for _, s := range chats {
+			waiting, err := tx.UnsealedIn(s.Chat, c.cfg.now())
+			if err != nil {
+				return err
+			}
+			if len(waiting) > 0 {
+				peers = append(peers, s.Peer)
+			}
+		}
+		scheduled, err := tx.Scheduled(c.cfg.now())
+		if len(scheduled) > 0 {
+			next = scheduled[0].Due
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		c.cfg.log().Error("secure messages not read", "err", err)
+	}
+	return peers, next
+}
+
+// failSecure shows messages that can never be sealed as failed.
+func (c *Client) failSecure(ctx context.Context, peer omega.Fingerprint, code omega.Code) {
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		waiting, err := tx.UnsealedIn(c.secureChat(peer), c.cfg.now())
+		for i := range waiting {
+			content, err := asideContent(&waiting[i])
+			if err != nil {
+				return err
+			}
+			if !content.Kind.Control() {
+				if err := putFailed(tx, c.acc.Fingerprint, c.acc.Device, &waiting[i], code.String()); err != nil {
+					return err
+				}
+			}
+			if err := tx.RemoveUnsealed(waiting[i].ID); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		c.cfg.log().Error("secure messages not marked as failed", "err", err)
+	}
+	c.changed.notify()
+}
+
+// noteTrouble keeps why nothing is sealed in a chat, for who waits for it.
+func (c *Client) noteTrouble(peer omega.Fingerprint, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		delete(c.trouble, c.secureChat(peer))
+		return
+	}
+	c.trouble[c.secureChat(peer)] = err
+}
+
+// secureWhy says why nothing is sealed in a chat; nil: nothing is known.
+func (c *Client) secureWhy(p letter, id omega.ChatID) *clientrpc.Error {
+	c.mu.Lock()
+	err := c.trouble[id]
+	c.mu.Unlock()
+	var out *clientrpc.Error
+	if err != nil {
+		errors.As(explainSealing(p.to, err), &out)
+	}
+	return out
+}
+
+// tendSecrets destroys keys whose time is over, and cuts off the log in which those
+// that were destroyed may stand, until ctx ends. (spec/secure.md, SEC-20)
+func (c *Client) tendSecrets(ctx context.Context) {
+	for ctx.Err() == nil {
+		spent := c.spent.wait()
+		next, chats, err := c.sweepSecrets(ctx)
+		if err != nil && ctx.Err() == nil {
+			c.cfg.log().Error("old keys not destroyed", "err", err)
+			next = c.cfg.now().Add(secureAgain)
+		}
+		done := chats == 0
+		if !done {
+			if done, err = c.db.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+				c.cfg.log().Error("log of the database not cut off", "err", err)
+			}
+		}
+		pause := min(next.Sub(c.cfg.now()), secureLook)
+		if !done {
+			pause = cutOffAfter
+		}
+		timer := time.NewTimer(max(pause, cutOffAfter))
+		select {
+		case <-spent:
+			timer.Reset(cutOffAfter) // more may come
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// sweepSecrets destroys what is of no use any more, and returns when it is to be done
+// again, and how many secure chats there are.
+func (c *Client) sweepSecrets(ctx context.Context) (next time.Time, n int, err error) {
+	now := c.signingTime()
+	next = now.Add(secureLook)
+	_, offline := c.online() // then nobody has said that this clock is right
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		_, used, err := tx.DropUsedPrekeys(now.Add(-usedPrekeyFor))
+		if err != nil {
+			return err
+		}
+		if !used.IsZero() {
+			next = earlier(next, used.Add(usedPrekeyFor))
+		}
+		chats, err := tx.SecureChats()
+		if n = len(chats); err != nil {
+			return err
+		}
+		if offline != nil {
+			return nil
+		}
+		for _, s := range chats {
+			b, err := c.secureBookOf(tx, s.Peer)
+			if err != nil {
+				return err
+			}
+			if _, err := b.store(tx, now); err != nil {
+				return err
+			}
+		}
+		return errors.Join(tx.DropRecords(now.Add(-secure.Grave)), tx.DropOldWaiting(now.Add(-waitingFor)))
+	})
+	return next, n, err
+}

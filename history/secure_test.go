@@ -1,0 +1,108 @@
+package history
+
+import (
+	"bytes"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat/secure"
+)
+
+// TestSecureWaiting: what waits has bounds, for one account and for all; what comes twice
+// is kept once.
+func TestSecureWaiting(t *testing.T) {
+	db := openTest(t)
+	must(t, db.Update(t.Context(), func(tx *Tx) error {
+		for i := range maxSecureEach + 10 {
+			w := &SecureWaiting{Kind: secure.PayloadMessage, Account: fp(1), ID: omega.ID{byte(i), byte(i >> 8)}, Payload: []byte{5, byte(i), byte(i >> 8)}, Received: time.UnixMilli(int64(i + 1))}
+			must(t, tx.AwaitSecure(w))
+			must(t, tx.AwaitSecure(w))
+		}
+		w := &SecureWaiting{Kind: secure.PayloadWrap, Locator: secure.Locator{9}, Account: fp(2), ID: omega.ID{1}, Payload: []byte{3}, Received: time.UnixMilli(9), Lost: true}
+		must(t, tx.AwaitSecure(w))
+		list, err := tx.WaitingMessages(fp(1))
+		must(t, err)
+		if len(list) != maxSecureEach || list[0].Received.UnixMilli() != 11 {
+			t.Errorf("%d wait, the first since %v", len(list), list[0].Received)
+		}
+		parts, err := tx.WaitingEpoch(secure.Locator{9}, secure.PayloadWrap)
+		if err != nil || len(parts) != 1 || !parts[0].Lost || parts[0].Account != fp(2) {
+			t.Errorf("%+v, %v", parts, err)
+		}
+		must(t, tx.DropMessage(list[0].ID))
+		must(t, tx.DropEpochParts(secure.Locator{9}))
+		must(t, tx.DropOldWaiting(time.UnixMilli(100)))
+		all, err := tx.AllWaiting()
+		if err != nil || len(all) != maxSecureEach+10-99 {
+			t.Errorf("%d are left, %v", len(all), err)
+		}
+		must(t, tx.SawSecure([]byte("x"), time.UnixMilli(50)))
+		if seen, err := tx.SeenSecure([]byte("x")); err != nil || !seen {
+			t.Errorf("seen %v, %v", seen, err)
+		}
+		must(t, tx.DropOldWaiting(time.UnixMilli(100)))
+		if seen, err := tx.SeenSecure([]byte("x")); err != nil || seen {
+			t.Errorf("seen %v after its time, %v", seen, err)
+		}
+		return nil
+	}))
+}
+
+// TestSecureErased: a key that was overwritten is in no file of the database once its log
+// was cut off, and a snapshot has none at all.
+func TestSecureErased(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "history.db")
+	db, err := Open(t.Context(), path)
+	must(t, err)
+	defer db.Close()
+	key := make([]byte, 32)
+	rand.Read(key)
+	name := secure.Hash{1}
+	id := omega.ChatID{7}
+	put := func(state []byte, gone bool) {
+		must(t, db.Update(t.Context(), func(tx *Tx) error {
+			must(t, tx.PutSecureChat(&SecureChat{Chat: id, Peer: fp(1)}))
+			return tx.PutSecureEpoch(&SecureEpoch{Name: name, Chat: id, Locator: secure.Locator{2}, Expires: time.UnixMilli(1e12), Gone: gone, State: state})
+		}))
+	}
+	has := func(files ...string) (n int) {
+		for _, f := range files {
+			if b, err := os.ReadFile(f); err == nil {
+				n += bytes.Count(b, key)
+			}
+		}
+		return n
+	}
+	put(append(bytes.Repeat([]byte("record "), 2000), key...), false)
+	files := []string{path, path + "-wal", path + "-shm"}
+	if has(files...) == 0 {
+		t.Fatal("the search does not find a key that is there")
+	}
+	must(t, db.Snapshot(t.Context(), filepath.Join(dir, "copy")))
+	if n := has(filepath.Join(dir, "copy")); n != 0 {
+		t.Errorf("the key is in a snapshot %d times", n)
+	}
+	put([]byte("record"), true)
+	if done, err := db.Checkpoint(t.Context()); err != nil || !done {
+		t.Fatalf("cut off: %v, %v", done, err)
+	}
+	if n := has(files...); n != 0 {
+		t.Errorf("the key is there %d times", n)
+	}
+	must(t, db.Update(t.Context(), func(tx *Tx) error {
+		list, err := tx.SecureEpochs(id)
+		if err != nil || len(list) != 1 || !list[0].Gone || string(list[0].State) != "record" {
+			t.Errorf("%+v, %v", list, err)
+		}
+		must(t, tx.DropRecords(time.UnixMilli(1e12+1)))
+		if known, err := tx.HasLocator(secure.Locator{2}); err != nil || known {
+			t.Errorf("known %v, %v", known, err)
+		}
+		return nil
+	}))
+}
