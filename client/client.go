@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -322,6 +323,10 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if err != nil {
 		return nil, err
 	}
+	if out.News, err = c.unseenNews(ctx, 0); err != nil {
+		return nil, err
+	}
+	out.News = slices.DeleteFunc(out.News, func(n clientrpc.DeviceNews) bool { return !n.Own })
 	if exposed(c.cfg.Home) {
 		out.Exposed = c.cfg.Home
 	}

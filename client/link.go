@@ -160,6 +160,9 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	if err := c.publishCertificate(ctx, cert); err != nil {
 		return clientrpc.Device{}, err
 	}
+	if err := c.knowDevice(ctx, signing.Fingerprint()); err != nil {
+		return clientrpc.Device{}, err
+	}
 	d, _ := cert.Device(signing.Fingerprint())
 	return deviceInfo(d, c.acc.Device, c.cfg.now()), nil
 }

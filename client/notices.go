@@ -82,7 +82,7 @@ func standing(tx *history.Tx, account omega.Fingerprint) (out []clientrpc.Notice
 
 // worstNotices is the kind of the worst notice that stands, by account.
 func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
-	order := []string{history.NoticeFork, history.NoticeConflict, history.NoticeWithheld, history.NoticeDeleted}
+	order := []string{history.NoticeRollback, history.NoticeFork, history.NoticeConflict, history.NoticeWithheld, history.NoticeDeleted}
 	out := map[omega.Fingerprint]string{}
 	list, err := tx.Notices(0, true, maxNotices)
 	for i := range list {

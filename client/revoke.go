@@ -34,6 +34,9 @@ func (c *Client) revoke(ctx context.Context, p clientrpc.RevokeParams) (clientrp
 	if err := c.publishCertificate(ctx, cert); err != nil {
 		return clientrpc.Device{}, err
 	}
+	if err := c.knowDevice(ctx, p.Device); err != nil {
+		return clientrpc.Device{}, err
+	}
 	d, _ = c.certificate().Device(p.Device)
 	return deviceInfo(d, c.acc.Device, c.cfg.now()), nil
 }

@@ -50,6 +50,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Devices, "doing.account", (*Client).devices)
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
 	handle(m, clientrpc.Revoke, "doing.revoking", (*Client).revoke)
+	handle(m, clientrpc.DeviceNewsOf, "doing.notices", (*Client).deviceNews)
+	handle(m, clientrpc.DeviceNewsSeen, "doing.notices", (*Client).seenNews)
 	handle(m, clientrpc.Status, "doing.account", (*Client).status)
 	handle(m, clientrpc.Lookup, "doing.lookingup", (*Client).lookup)
 	handle(m, clientrpc.Homes, "doing.homes", (*Client).explainedHomes)

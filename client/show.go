@@ -31,6 +31,10 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if m.Name, err = c.nameOf(tx, r.From); err != nil {
 		return m, err
 	}
+	if r.Service {
+		m.Service, m.Verified = true, true // the account's primary key said so
+		return m, nil
+	}
 	if m.Reply, err = c.showReply(tx, r); err != nil {
 		return m, err
 	}

@@ -50,6 +50,9 @@ var (
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
 
+	DeviceNewsOf   = Method[DeviceNewsParams, DeviceNewsResult]{"device.news"}
+	DeviceNewsSeen = Method[DeviceNewsSeenParams, None]{"device.news.seen"}
+
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
@@ -130,6 +133,11 @@ type ReceiveParams struct {
 	Count   int           `json:"count"`   // at most so many; 0 means 100
 	Timeout time.Duration `json:"timeout"` // wait so long for the first; nanoseconds
 	Settle  bool          `json:"settle"`  // answer also, with none, once everything that waits at the homes has come
+
+	// News: answer also, perhaps with no message, when there are news of devices
+	// that nobody has seen, with numbers above NewsAfter.
+	News      bool  `json:"news,omitempty"`
+	NewsAfter int64 `json:"news_after,omitempty"`
 }
 
 // ReceiveResult holds the messages, oldest first. They are this caller's for
@@ -137,8 +145,10 @@ type ReceiveParams struct {
 // again. Until then others get nothing that came later from the same device.
 type ReceiveResult struct {
 	Messages []Message `json:"messages"`
-	CaughtUp bool      `json:"caught_up,omitempty"` // the answer to Settle
-	Problem  *Error    `json:"problem,omitempty"`   // why none could come, when the time was over
+
+	News     []DeviceNews `json:"news,omitempty"`
+	CaughtUp bool         `json:"caught_up,omitempty"` // the answer to Settle
+	Problem  *Error       `json:"problem,omitempty"`   // why none could come, when the time was over
 }
 
 // ReceiveHold is how long received messages wait for Confirm.
@@ -194,6 +204,10 @@ type Message struct {
 	Reactions []Reaction `json:"reactions,omitempty"`
 
 	Media []Medium `json:"media,omitempty"` // of kind media
+
+	// Service: nobody said it, this program noted it. Kind is device-added or
+	// device-revoked, From the account, Device the device, Text its name.
+	Service bool `json:"service,omitempty"`
 
 	// Imported: from a file of another messenger. There is no account behind the
 	// name, and nothing is signed.
@@ -291,6 +305,8 @@ type StatusResult struct {
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
 	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
 	Notices []Notice          `json:"notices,omitempty"` // that are not over
+
+	News []DeviceNews `json:"news,omitempty"` // of devices of this account that nobody has seen
 
 	Backup      time.Time `json:"backup,omitzero"`       // when the last one was made
 	BackupTried time.Time `json:"backup_tried,omitzero"` // when the last one was made that was read again
@@ -417,6 +433,7 @@ const (
 	NoticeWithheld = "withheld" // servers show an older record than a device of the account spoke of: texts wait
 	NoticeConflict = "conflict" // two records under one sequence
 	NoticeFork     = "fork"     // a record that does not follow the one before it
+	NoticeRollback = "rollback" // a server shows an older record than this device has seen
 )
 
 // A Notice is what a person should know about an account, with what proves it.

@@ -132,7 +132,7 @@ func counted(form, begin, number string) string {
 
 // find looks through the parts of the catalogue; no key stands in two.
 func find(key string) (e entry, ok bool) {
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends, messaging, files, archives, groups} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends, messaging, files, archives, groups, devices} {
 		if e, ok = part[key]; ok {
 			break
 		}

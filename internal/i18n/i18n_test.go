@@ -13,7 +13,7 @@ import (
 // all is the whole catalogue.
 func all() map[string]entry {
 	out := map[string]entry{}
-	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends, messaging, files, archives, groups} {
+	for _, part := range []map[string]entry{catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends, messaging, files, archives, groups, devices} {
 		for k, e := range part {
 			out[k] = e
 		}
@@ -27,7 +27,7 @@ var (
 )
 
 func TestBothLanguagesSayTheSame(t *testing.T) {
-	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(configuration)+len(site)+len(ends)+len(messaging)+len(files)+len(archives)+len(groups); got != want {
+	if got, want := len(all()), len(catalogue)+len(commands)+len(trial)+len(tracing)+len(servers)+len(simulation)+len(daemon)+len(configuration)+len(site)+len(ends)+len(messaging)+len(files)+len(archives)+len(groups)+len(devices); got != want {
 		t.Errorf("%d keys stand in two parts", want-got)
 	}
 	for key, e := range all() {
