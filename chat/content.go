@@ -48,7 +48,7 @@ const (
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindHistory:
 		return true
 	}
 	return k.Operation()
@@ -73,6 +73,9 @@ func (k Kind) Control() bool {
 	}
 	return k.Known() && !k.Operation()
 }
+
+// ValidKind reports whether s has the form of a kind.
+func ValidKind(s string) bool { return Kind(s).valid() }
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {

@@ -12,6 +12,7 @@
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
 //	uploads    upload.go    sends messages with media once their blobs are at the servers
+//	handovers  handover.go  gives other devices of the account a history, and takes one
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
 //	renew      connect.go   renews lease and location record
 //
@@ -87,6 +88,7 @@ type Client struct {
 
 	outward notice // there is a message with media to be sent
 	moved   notice // blobs went on
+	handing notice // a history is to be handed over, or was offered
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox

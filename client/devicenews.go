@@ -61,6 +61,22 @@ func (c *Client) knowDevice(ctx context.Context, device omega.Fingerprint) error
 	return err
 }
 
+// ownDevice finds a device of this account; one that is not known here may have been
+// added by another one just now.
+func (c *Client) ownDevice(ctx context.Context, fp omega.Fingerprint) (pgp.Device, bool) {
+	if d, ok := c.certificate().Device(fp); ok {
+		return d, true
+	}
+	wait, cancel := context.WithTimeout(ctx, unknownWait)
+	defer cancel()
+	if s, err := c.waitOnline(wait); err == nil {
+		if err := c.fetchOwn(ctx, s); err != nil {
+			c.cfg.log().Info("own entry not fetched", "err", err)
+		}
+	}
+	return c.certificate().Device(fp)
+}
+
 // deviceNews answers clientrpc.DeviceNews.
 func (c *Client) deviceNews(ctx context.Context, p clientrpc.DeviceNewsParams) (clientrpc.DeviceNewsResult, error) {
 	var deadline <-chan time.Time

@@ -51,6 +51,8 @@ var (
 	Homes   = Method[None, *HomesResult]{"homes"}
 
 	DeviceNewsOf   = Method[DeviceNewsParams, DeviceNewsResult]{"device.news"}
+	GiveHistory    = Method[GiveHistoryParams, Handover]{"device.history.give"}
+	Handovers      = Method[None, HandoversResult]{"device.history"}
 	DeviceNewsSeen = Method[DeviceNewsSeenParams, None]{"device.news.seen"}
 
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
@@ -80,6 +82,10 @@ type Device struct {
 	Added       time.Time         `json:"added"`
 	Status      string            `json:"status"` // active, revoked, expired
 	This        bool              `json:"this,omitempty"`
+
+	// Undated: it was revoked by what the primary key signed before, so that nobody
+	// knows when. Revoking it with the primary key says so.
+	Undated bool `json:"undated,omitempty"`
 }
 
 // DevicesResult answers Devices.
@@ -238,7 +244,8 @@ type MessagesResult struct {
 
 // ApproveParams binds the device of a link text to this account.
 type ApproveParams struct {
-	Text string `json:"text"`
+	Text    string `json:"text"`
+	History bool   `json:"history,omitempty"` // give it what is here, as GiveHistory does
 }
 
 // RevokeParams takes a device out of this account, by its fingerprint.

@@ -44,3 +44,38 @@ type DeviceNewsSeenParams struct {
 	Numbers []int64             `json:"numbers,omitempty"`
 	Devices []omega.Fingerprint `json:"devices,omitempty"`
 }
+
+// GiveHistoryParams has another device of this account get what is here. The same
+// again changes nothing while that is under way.
+type GiveHistoryParams struct {
+	Device omega.Fingerprint `json:"device"`
+}
+
+// HandoversResult answers Handovers.
+type HandoversResult struct {
+	Handovers []Handover `json:"handovers"`
+	CaughtUp  bool       `json:"caught_up,omitempty"` // everything that waited at the homes is here: no offer is on its way
+}
+
+// States of a handover.
+const (
+	HandoverAsked   = "asked"   // being made and uploaded
+	HandoverOffered = "offered" // the other device may fetch it, or this one does
+	HandoverDone    = "done"
+	HandoverExpired = "expired" // nobody took it
+)
+
+// A Handover is a history that goes to another device of this account, or comes
+// from one.
+type Handover struct {
+	Device     omega.Fingerprint `json:"device"` // the other one
+	DeviceName string            `json:"device_name"`
+	Gives      bool              `json:"gives"` // this device gives
+	State      string            `json:"state"`
+	Since      time.Time         `json:"since"`
+	Messages   int               `json:"messages"`
+	Taken      int               `json:"taken"`           // of them, about
+	Size       int64             `json:"size,omitempty"`  // octets on the way; 0: not known yet
+	Moved      int64             `json:"moved,omitempty"` // of them, while they move
+	Why        string            `json:"why,omitempty"`   // code of the last failure; it is tried again
+}

@@ -58,6 +58,7 @@ type cli struct {
 		Revoke  revokeCmd  `cmd:"" help:"${help_revoke}"`
 
 		Confirm deviceConfirmCmd `cmd:"" help:"${help_device_confirm}"`
+		History deviceHistoryCmd `cmd:"" help:"${help_device_history}"`
 	} `cmd:"" help:"${help_device}"`
 	Homes struct {
 		Show homesCmd    `cmd:"" default:"1" help:"${help_homes_show}"`

@@ -33,5 +33,8 @@ func (c *revokeCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text("revoke.done"))
 	a.devices([]clientrpc.Device{d})
+	if d.Undated {
+		a.printf("%s\n", a.text("revoke.undated"))
+	}
 	return nil
 }
