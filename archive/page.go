@@ -188,6 +188,8 @@ func (h *htmlChat) Message(m *clientrpc.Message) error {
 	switch {
 	case m.Deleted:
 		body = h.text("message.gone")
+	case m.Service:
+		body = h.text("line."+m.Kind, body, m.Device)
 	case body == "":
 		body = h.text("page.other", m.Kind)
 	}
@@ -201,6 +203,8 @@ func (h *htmlChat) proof(m *clientrpc.Message) string {
 	switch {
 	case m.Imported:
 		return `<span class="warn">` + h.text("page.unsigned") + `</span>`
+	case m.Service:
+		return `<span class="warn">` + h.text("page.service") + `</span>`
 	case m.Verified:
 		return `<span class="ok">` + h.text("page.verified") + `</span>`
 	case m.Problem != "":

@@ -51,7 +51,7 @@ const (
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin, KindCertification, KindSuccession, KindSecureResend, KindSecureEnd:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindHistory, KindCertification, KindSuccession, KindSecureResend, KindSecureEnd:
 		return true
 	}
 	return k.Operation()
@@ -76,6 +76,9 @@ func (k Kind) Control() bool {
 	}
 	return k.Known() && !k.Operation()
 }
+
+// ValidKind reports whether s has the form of a kind.
+func ValidKind(s string) bool { return Kind(s).valid() }
 
 func (k Kind) valid() bool {
 	for i, c := range []byte(k) {

@@ -36,6 +36,8 @@ const (
 	SettingFolder   = "folder"      // folder, 8 octets: its title
 	SettingInFolder = "in-folder"   // folder | chat
 
+	SettingRevocation = "revocation" // device, 21 or 33 octets: what revokes it (spec/keys.md, KEYS-23)
+
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
 
 	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)

@@ -125,13 +125,22 @@ func (c *Client) noteBlob(ctx context.Context, ref media.Ref) error {
 	return err
 }
 
-// neededBlobs are those that have to be uploaded yet.
+// neededBlobs are those that have to be uploaded yet, or fetched by another device.
 func neededBlobs(tx *history.Tx) (map[media.Hash]bool, error) {
 	list, err := tx.Pending()
 	if err != nil {
 		return nil, err
 	}
 	out := map[media.Hash]bool{}
+	handed, err := tx.Handovers()
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range handed {
+		if h.Gives && h.Ref.Size > 0 && (h.State == history.HandoverAsked || h.State == history.HandoverOffered) {
+			out[h.Ref.Name] = true
+		}
+	}
 	for _, p := range list {
 		content, err := chat.DecodeContent(p.Content)
 		if err != nil {

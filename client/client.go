@@ -12,6 +12,7 @@
 //	inbox      inbox.go     opens, judges and stores mail; acknowledges it
 //	outbox     outbox.go    sends what waits, in order
 //	uploads    upload.go    sends messages with media once their blobs are at the servers
+//	handovers  handover.go  gives other devices of the account a history, and takes one
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
 //	secrets    securetend.go seals what waits for secure chats; destroys their old keys
 //	renew      connect.go   renews lease and location record
@@ -89,6 +90,7 @@ type Client struct {
 
 	outward notice // there is a message with media to be sent
 	moved   notice // blobs went on
+	handing notice // a history is to be handed over, or was offered
 
 	changed notice // something in the database or the session changed
 	queued  notice // something is in the outbox
@@ -344,6 +346,10 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if err != nil {
 		return nil, err
 	}
+	if out.News, err = c.unseenNews(ctx, 0); err != nil {
+		return nil, err
+	}
+	out.News = slices.DeleteFunc(out.News, func(n clientrpc.DeviceNews) bool { return !n.Own })
 	if exposed(c.cfg.Home) {
 		out.Exposed = c.cfg.Home
 	}

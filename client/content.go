@@ -95,6 +95,8 @@ func (c *Client) target(ctx context.Context, doing i18n.Text, where string, id o
 	switch {
 	case err != nil:
 		return nil, err
+	case row.Service:
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.service"), i18n.T("next.othermessage"), nil)
 	case row.Import != 0:
 		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.imported"), i18n.T("next.othermessage"), nil)
 	case row.Deleted:

@@ -123,7 +123,7 @@ func (c *Client) earlier(tx *history.Tx, s *group.State, at omega.ChatID) (rows 
 	if errors.Is(err, history.ErrNotFound) {
 		err = nil
 	}
-	return slices.DeleteFunc(rows, func(r history.Row) bool { return !r.Verified || len(r.Transcript) == 0 || r.Import != 0 }), err
+	return slices.DeleteFunc(rows, func(r history.Row) bool { return !r.Verified || len(r.Transcript) == 0 || r.Import != 0 || r.Service }), err
 }
 
 // sealAgain sends a message of a group once more, to one account.

@@ -262,14 +262,15 @@ func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 	return chat.HashMembers(members) == k.MembersHash
 }
 
-// lostDevice reports whether a device of an account was revoked after a time.
+// lostDevice reports whether a device of an account was, or may have been, revoked
+// after a time.
 func (c *Client) lostDevice(tx *history.Tx, account omega.Fingerprint, since time.Time) bool {
 	cert := c.certIn(tx, account)
 	if cert == nil {
 		return false
 	}
 	for _, d := range cert.Devices() {
-		if d.Revoked && d.Added.Before(since) && d.RevokedAt.After(since) {
+		if d.Revoked && d.Added.Before(since) && (d.RevokedAt.IsZero() || d.RevokedAt.After(since)) {
 			return true
 		}
 	}

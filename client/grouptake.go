@@ -164,7 +164,7 @@ func (c *Client) offerGroup(tx *history.Tx, id chat.Hash, bearer omega.Fingerpri
 }
 
 // proveOp verifies the signatures of an operation, and that its devices were their
-// accounts' then. unknown is an account whose certificate is not here, or does not
+// accounts' then, as far as a revocation says when (KEYS-24). unknown is an account whose certificate is not here, or does not
 // show the device. (spec/group.md, GROUP-2)
 func (c *Client) proveOp(tx *history.Tx, o *group.Op) (unknown omega.Fingerprint, err error) {
 	err = o.Verify(func(p group.Party) (*pgp.PublicKey, error) {
@@ -178,7 +178,7 @@ func (c *Client) proveOp(tx *history.Tx, o *group.Op) (unknown omega.Fingerprint
 			unknown = p.Account
 			return nil, fmt.Errorf("%s is no device of %s", p.Device, p.Account)
 		}
-		if d.Revoked && !o.Time.Before(d.RevokedAt) || !d.Expires.IsZero() && o.Time.After(d.Expires) {
+		if d.Revoked && !d.RevokedAt.IsZero() && !o.Time.Before(d.RevokedAt) || !d.Expires.IsZero() && o.Time.After(d.Expires) {
 			return nil, fmt.Errorf("device %s was not active", p.Device)
 		}
 		return d.Signing, nil

@@ -254,6 +254,8 @@ type taken struct {
 	spent     bool            // keys of secure chats were destroyed
 	asks      []*chat.Message // verified ones of chat.KindSecureResend
 
+	handed []history.Handover // histories that another device said something of
+
 	groupWork
 }
 
@@ -480,6 +482,10 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 		if own {
 			return t.c.takeSettings(tx, m)
 		}
+	case chat.KindHistory:
+		if own {
+			return t.heardHistory(tx, m)
+		}
 	case chat.KindGroup, chat.KindGroupJoin:
 		t.asked = append(t.asked, m)
 	case chat.KindCertification:
@@ -529,7 +535,7 @@ func (t *taken) follow(ending context.Context) error {
 	if !t.c.chores.add(&t.groupWork) {
 		t.c.cfg.log().Warn("too much to do for groups at once")
 	}
-	var errs []error
+	errs := []error{t.followHistory(ctx)}
 	for _, m := range t.requests {
 		if err := t.c.resend(ctx, m, t.given); err != nil {
 			errs = append(errs, err)

@@ -297,5 +297,5 @@ func deviceInfo(d pgp.Device, this omega.Fingerprint, now time.Time) clientrpc.D
 		status = "expired"
 	}
 	fp := d.Signing.Fingerprint()
-	return clientrpc.Device{Fingerprint: fp, Name: d.Name, Added: d.Added.UTC(), Status: status, This: fp == this}
+	return clientrpc.Device{Fingerprint: fp, Name: d.Name, Added: d.Added.UTC(), Status: status, This: fp == this, Undated: d.Revoked && d.RevokedAt.IsZero()}
 }

@@ -140,7 +140,7 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 		return clientrpc.Device{}, err
 	}
 	if d, ok := c.certificate().Device(signing.Fingerprint()); ok {
-		return deviceInfo(d, c.acc.Device, c.cfg.now()), nil // the same call again
+		return deviceInfo(d, c.acc.Device, c.cfg.now()), c.alsoHistory(ctx, p, signing.Fingerprint()) // the same call again
 	}
 	primary, err := c.primary(ctx)
 	if err != nil {
@@ -160,8 +160,23 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	if err := c.publishCertificate(ctx, cert); err != nil {
 		return clientrpc.Device{}, err
 	}
+	if err := c.prepareRevocations(ctx, primary); err != nil { // the device is in all the same
+		c.cfg.log().Warn("revocations for an emergency not made", "err", err)
+	}
+	if err := c.knowDevice(ctx, signing.Fingerprint()); err != nil {
+		return clientrpc.Device{}, err
+	}
 	d, _ := cert.Device(signing.Fingerprint())
-	return deviceInfo(d, c.acc.Device, c.cfg.now()), nil
+	return deviceInfo(d, c.acc.Device, c.cfg.now()), c.alsoHistory(ctx, p, signing.Fingerprint())
+}
+
+// alsoHistory gives a device that was approved the history, if it was so said.
+func (c *Client) alsoHistory(ctx context.Context, p clientrpc.ApproveParams, device omega.Fingerprint) error {
+	if !p.History || device == c.acc.Device {
+		return nil
+	}
+	_, err := c.giveHistory(ctx, clientrpc.GiveHistoryParams{Device: device})
+	return err
 }
 
 // meet hands the account to the new device and returns what that answers, its

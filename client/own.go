@@ -65,10 +65,14 @@ func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
 	if cert.Fingerprint() == own.Fingerprint() && cert.Deleted() {
 		return errors.Join(errDeleted, c.markDeleted())
 	}
+	served := cert
 	if cert, err = pgp.Merge(own, cert, c.cfg.now()); err != nil {
 		return fmt.Errorf("own certificate in the cloud: %w", err)
 	}
 	if cert.Hash() != own.Hash() {
+		if err := c.db.Update(ctx, func(tx *history.Tx) error { return c.noteDevices(tx, own, cert) }); err != nil {
+			return err
+		}
 		if err := saveCertificate(c.cfg.Home, cert); err != nil {
 			return err
 		}
@@ -83,7 +87,43 @@ func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
 	if err != nil {
 		return fmt.Errorf("own location record in the cloud: %w", err)
 	}
+	if err := c.noteOwnRecord(ctx, served, rec); err != nil {
+		return err
+	}
 	return c.useRecord(ctx, rec)
+}
+
+// noteOwnRecord takes down what is wrong with the record that a server shows of
+// this account. Two devices that write at once make two records under one sequence:
+// only those of one device contradict each other. (spec/chat.md, CHAT-43)
+func (c *Client) noteOwnRecord(ctx context.Context, served *pgp.Certificate, rec *wire.Record) error {
+	c.mu.Lock()
+	old := c.record
+	c.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	cert, now := c.certificate(), c.cfg.now()
+	var notices []history.Notice
+	if n := rolledBack(cert, old.Bytes(), served, rec, now); n != nil {
+		notices = append(notices, *n)
+	} else if checkRecord(cert, rec, now) == nil && (rec.Sequence > old.Sequence || rec.Device == old.Device) {
+		notices = succeed(&history.Peer{Record: old.Bytes(), Sequence: old.Sequence}, rec)
+	}
+	return c.db.Update(ctx, func(tx *history.Tx) error {
+		for i := range notices {
+			notices[i].Account, notices[i].Time = c.acc.Fingerprint, now
+			if _, err := tx.AddNotice(&notices[i]); err != nil {
+				return err
+			}
+		}
+		if rec.Sequence < old.Sequence {
+			return nil
+		}
+		return errors.Join(
+			tx.SettleNotices(c.acc.Fingerprint, history.NoticeRollback, rec.Sequence, now),
+			tx.SettleNotices(c.acc.Fingerprint, history.NoticeFork, rec.Sequence-1, now))
+	})
 }
 
 // useRecord keeps rec if it is newer than the one at hand and signed by one of

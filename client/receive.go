@@ -35,8 +35,12 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 		changed := c.changed.wait()
 		left, attached := c.caughtUp() // before the look: what came until then is seen
 		out, again, err := c.unprinted(ctx, n)
-		if err != nil || len(out) > 0 || p.Timeout <= 0 {
-			return clientrpc.ReceiveResult{Messages: out}, err
+		var news []clientrpc.DeviceNews
+		if err == nil && p.News {
+			news, err = c.unseenNews(ctx, p.NewsAfter)
+		}
+		if err != nil || len(out) > 0 || len(news) > 0 || p.Timeout <= 0 {
+			return clientrpc.ReceiveResult{Messages: out, News: news}, err
 		}
 		if again.IsZero() && !c.gone().IsZero() {
 			return clientrpc.ReceiveResult{}, explain(i18n.T("doing.receive"), errDeleted)

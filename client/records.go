@@ -59,9 +59,11 @@ func (c *Client) takePeer(ctx context.Context, fp omega.Fingerprint, entry wire.
 		return nil, nil, fmt.Errorf("certificate of %s: %w: the server sent that of %s", fp, pgp.ErrMalformed, cert.Fingerprint())
 	}
 	p := &history.Peer{Fingerprint: fp}
+	look := &look{served: cert}
 	if old != nil {
 		*p = *old
 		if before, err := pgp.ParseCertificate(old.Certificate, now); err == nil {
+			look.before = before
 			if cert, err = pgp.Merge(before, cert, now); err != nil {
 				return nil, nil, fmt.Errorf("certificate of %s: %w", fp, err)
 			}
@@ -74,15 +76,45 @@ func (c *Client) takePeer(ctx context.Context, fp omega.Fingerprint, entry wire.
 		return nil, nil, errors.Join(fmt.Errorf("%s: %w", fp, errPeerDeleted), c.notePeerDeleted(ctx, cert, old))
 	}
 	p.Certificate, p.Checked = cert.Bytes(), now
-	var notices []history.Notice
-	if rec, err := wire.DecodeRecord(entry.Record); err == nil && checkRecord(cert, rec, now) == nil {
-		notices = succeed(p, rec)
+	if rec, err := wire.DecodeRecord(entry.Record); err == nil {
+		if n := rolledBack(cert, p.Record, look.served, rec, now); n != nil {
+			look.notices = append(look.notices, *n)
+		} else if checkRecord(cert, rec, now) == nil {
+			look.current = rec.Sequence >= p.Sequence
+			look.notices = append(look.notices, succeed(p, rec)...)
+		}
 	}
 	c.keepCert(cert) // before the database says that nothing is withheld any more: see seal
-	if err := c.storePeer(ctx, p, cert, notices); err != nil {
+	if err := c.storePeer(ctx, p, cert, look); err != nil {
 		return nil, nil, err
 	}
 	return cert, p, nil
+}
+
+// A look is what one answer of a server about an account said.
+type look struct {
+	served  *pgp.Certificate
+	before  *pgp.Certificate // what was known until then; nil: nothing was
+	notices []history.Notice
+	current bool // its record is at least the one at hand
+}
+
+// travelled is how long a record may take from server to server: key servers
+// compare every ten minutes. (spec/keys.md, KEYS-9)
+const travelled = 30 * time.Minute
+
+// rolledBack returns what to say of a record that a server shows although a later
+// one, known, stands and had time to travel; nil if it is not so. The record shown
+// is judged by the certificate that came with it. (spec/chat.md, CHAT-43)
+func rolledBack(cert *pgp.Certificate, known []byte, served *pgp.Certificate, rec *wire.Record, now time.Time) *history.Notice {
+	later, err := wire.DecodeRecord(known)
+	if err != nil || rec.Sequence >= later.Sequence || !now.After(later.Issued.Add(travelled)) {
+		return nil
+	}
+	if checkRecord(cert, later, now) != nil || checkRecord(served, rec, now) != nil {
+		return nil // whose device was revoked does not count any more
+	}
+	return &history.Notice{Kind: history.NoticeRollback, Sequence: later.Sequence, Served: rec.Bytes(), Other: known}
 }
 
 // succeed puts rec in the place of the record of p if it comes after it, and
@@ -107,8 +139,9 @@ func succeed(p *history.Peer, rec *wire.Record) (out []history.Notice) {
 }
 
 // storePeer stores what is known of an account now, and what follows from it.
-func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certificate, notices []history.Notice) error {
+func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certificate, look *look) error {
 	now := c.cfg.now()
+	notices := look.notices
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		if err := tx.PutPeer(p); err != nil {
 			return err
@@ -134,6 +167,16 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 		}
 		if err := c.noteKey(tx, cert); err != nil {
 			return err
+		}
+		if look.before != nil {
+			if err := c.noteDevices(tx, look.before, cert); err != nil {
+				return err
+			}
+		}
+		if look.current {
+			if err := tx.SettleNotices(p.Fingerprint, history.NoticeRollback, p.Sequence, now); err != nil {
+				return err
+			}
 		}
 		return settleNotices(tx, p, now)
 	})

@@ -136,3 +136,42 @@ func TestProxyShowsOldRecord(t *testing.T) {
 		t.Errorf("notices %+v, %v", n, err)
 	}
 }
+
+// A server that shows an older record than this device has seen is told of, but not
+// before that one had time to travel, nor while what is known does not hold any more.
+func TestRolledBack(t *testing.T) {
+	who, clock := newIdentity(t, "first"), time.Now()
+	rec := func(seq uint64, issued time.Time) *wire.Record {
+		r := &wire.Record{
+			Sequence: seq, User: who.Account(), Homes: []omega.Fingerprint{who.Account()}, Issued: issued, Expires: issued.Add(time.Hour),
+		}
+		if err := signRecord(t.Context(), who, r, issued); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	old, late := rec(1, clock), rec(2, clock)
+	forged := rec(1, clock)
+	forged.Sig.Bytes[0] ^= 1
+	for _, tt := range []struct {
+		name  string
+		known *wire.Record
+		shown *wire.Record
+		after time.Duration
+		want  bool
+	}{
+		{"an older one, late", late, old, travelled + time.Second, true},
+		{"an older one, at once", late, old, time.Second, false},
+		{"the same", late, late, travelled + time.Second, false},
+		{"a later one", old, late, travelled + time.Second, false},
+		{"one that nobody signed", late, forged, travelled + time.Second, false},
+	} {
+		n := rolledBack(who.Certificate, tt.known.Bytes(), who.Certificate, tt.shown, clock.Add(tt.after))
+		if (n != nil) != tt.want {
+			t.Errorf("%s: %+v", tt.name, n)
+		}
+		if n != nil && (n.Kind != history.NoticeRollback || n.Sequence != tt.known.Sequence || string(n.Other) != string(tt.known.Bytes()) || string(n.Served) != string(tt.shown.Bytes())) {
+			t.Errorf("%s: %+v", tt.name, n)
+		}
+	}
+}

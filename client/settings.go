@@ -107,6 +107,11 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 		return nil
 	}
 	for i := range m.Content.State {
+		if m.Content.State[i].Name == chat.SettingRevocation {
+			if err := c.keepRevocation(tx, &m.Content.State[i]); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.PutSetting(&m.Content.State[i]); err != nil {
 			return err
 		}
@@ -129,6 +134,9 @@ func (c *Client) greet(ctx context.Context) error {
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		told, err := tx.Setting(settingTold)
 		if err != nil || string(told) == string(now) {
+			return err
+		}
+		if err := c.keepRevocations(tx); err != nil {
 			return err
 		}
 		if err := tx.SetSetting(settingTold, now); err != nil || !fresh(told, others) {

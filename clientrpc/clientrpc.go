@@ -50,6 +50,11 @@ var (
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
 
+	DeviceNewsOf   = Method[DeviceNewsParams, DeviceNewsResult]{"device.news"}
+	GiveHistory    = Method[GiveHistoryParams, Handover]{"device.history.give"}
+	Handovers      = Method[None, HandoversResult]{"device.history"}
+	DeviceNewsSeen = Method[DeviceNewsSeenParams, None]{"device.news.seen"}
+
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
@@ -77,6 +82,10 @@ type Device struct {
 	Added       time.Time         `json:"added"`
 	Status      string            `json:"status"` // active, revoked, expired
 	This        bool              `json:"this,omitempty"`
+
+	// Undated: it was revoked by what the primary key signed before, so that nobody
+	// knows when. Revoking it with the primary key says so.
+	Undated bool `json:"undated,omitempty"`
 }
 
 // DevicesResult answers Devices.
@@ -131,6 +140,11 @@ type ReceiveParams struct {
 	Count   int           `json:"count"`   // at most so many; 0 means 100
 	Timeout time.Duration `json:"timeout"` // wait so long for the first; nanoseconds
 	Settle  bool          `json:"settle"`  // answer also, with none, once everything that waits at the homes has come
+
+	// News: answer also, perhaps with no message, when there are news of devices
+	// that nobody has seen, with numbers above NewsAfter.
+	News      bool  `json:"news,omitempty"`
+	NewsAfter int64 `json:"news_after,omitempty"`
 }
 
 // ReceiveResult holds the messages, oldest first. They are this caller's for
@@ -138,8 +152,10 @@ type ReceiveParams struct {
 // again. Until then others get nothing that came later from the same device.
 type ReceiveResult struct {
 	Messages []Message `json:"messages"`
-	CaughtUp bool      `json:"caught_up,omitempty"` // the answer to Settle
-	Problem  *Error    `json:"problem,omitempty"`   // why none could come, when the time was over
+
+	News     []DeviceNews `json:"news,omitempty"`
+	CaughtUp bool         `json:"caught_up,omitempty"` // the answer to Settle
+	Problem  *Error       `json:"problem,omitempty"`   // why none could come, when the time was over
 }
 
 // ReceiveHold is how long received messages wait for Confirm.
@@ -197,6 +213,10 @@ type Message struct {
 
 	Media []Medium `json:"media,omitempty"` // of kind media
 
+	// Service: nobody said it, this program noted it. Kind is device-added or
+	// device-revoked, From the account, Device the device, Text its name.
+	Service bool `json:"service,omitempty"`
+
 	// Imported: from a file of another messenger. There is no account behind the
 	// name, and nothing is signed.
 	Imported bool `json:"imported,omitempty"`
@@ -227,7 +247,8 @@ type MessagesResult struct {
 
 // ApproveParams binds the device of a link text to this account.
 type ApproveParams struct {
-	Text string `json:"text"`
+	Text    string `json:"text"`
+	History bool   `json:"history,omitempty"` // give it what is here, as GiveHistory does
 }
 
 // RevokeParams takes a device out of this account, by its fingerprint.
@@ -294,6 +315,8 @@ type StatusResult struct {
 	Problem *Error            `json:"problem,omitempty"` // why it is not online
 	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
 	Notices []Notice          `json:"notices,omitempty"` // that are not over
+
+	News []DeviceNews `json:"news,omitempty"` // of devices of this account that nobody has seen
 
 	Backup      time.Time `json:"backup,omitzero"`       // when the last one was made
 	BackupTried time.Time `json:"backup_tried,omitzero"` // when the last one was made that was read again
@@ -420,6 +443,7 @@ const (
 	NoticeWithheld = "withheld" // servers show an older record than a device of the account spoke of: texts wait
 	NoticeConflict = "conflict" // two records under one sequence
 	NoticeFork     = "fork"     // a record that does not follow the one before it
+	NoticeRollback = "rollback" // a server shows an older record than this device has seen
 
 	NoticeExpired   = "expired"   // its key has expired
 	NoticeRevoked   = "revoked"   // its key is revoked

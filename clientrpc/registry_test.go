@@ -133,6 +133,7 @@ var bounded = map[string]string{
 	"contact.succeed": "PageMax of each",
 	"contact.verify":  "PageMax of each",
 	"contact.card":    "PageMax of each",
+	"secure":          "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
 }
 
 // TestListsArePaged wants parts of everything that can be long.

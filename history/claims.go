@@ -17,7 +17,12 @@ type Claim struct {
 
 // name notes what a message of this account names, and where that is.
 func (tx *Tx) name(what string, position int64, r *Row) error {
-	until := millis(r.Time.Add(media.DefaultClaim))
+	return tx.nameUntil(what, position, r, r.Time.Add(media.DefaultClaim))
+}
+
+// nameUntil is name for what is kept until about a time.
+func (tx *Tx) nameUntil(what string, position int64, r *Row, end time.Time) error {
+	until := millis(end)
 	for i := range r.Content.Media {
 		item := &r.Content.Media[i]
 		for _, ref := range []media.Ref{item.Ref, item.Thumb} {

@@ -12,6 +12,7 @@ const (
 	NoticeWithheld = "withheld" // servers show an older record than a signed message spoke of
 	NoticeConflict = "conflict" // two records under one sequence
 	NoticeFork     = "fork"     // a record that does not follow the one before it
+	NoticeRollback = "rollback" // a server shows an older record than this device has seen
 
 	NoticeExpired   = "expired"   // its key has expired
 	NoticeRevoked   = "revoked"   // its key is revoked

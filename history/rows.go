@@ -23,6 +23,8 @@ type Row struct {
 	Import       int64  // number of the import that added it, unsigned as it was; 0: it came as mail
 	Author       string // of an imported message: who wrote it, as the file says
 	Secure       bool   // of a secure chat; set when it is read
+	Service      bool   // nobody said it: PutService did
+	Read         bool   // of others: this account read it on another device
 
 	Ref       chat.Link     // what operations name it by
 	Edited    *chat.Content // text and entities that its author put in its place; nil: none
@@ -64,7 +66,7 @@ func shown(k chat.Kind) int {
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
 	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed,
-	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, c.kind`
+	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, c.kind, m.service, m.read`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
@@ -81,7 +83,7 @@ func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
 		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
-		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &s.chatKind)
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &s.chatKind, &r.Service, &r.Read)
 	if err != nil {
 		return nil, err
 	}

@@ -88,8 +88,8 @@ func compareAge(a, b *signature) int {
 }
 
 // worse returns the revocation that stands: one that deletes before one that
-// does not, a hard one before a soft one, then the earliest, then the one with
-// the lower bytes.
+// does not, a hard one before a soft one, one that was made for a reason before one
+// that was made before, then the earliest, then the one with the lower bytes.
 func worse(a, b *signature) *signature {
 	if a == nil || b == nil {
 		return either(a, b)
@@ -110,6 +110,12 @@ func compareRevocations(a, b *signature) int {
 	}
 	if a.hard() != b.hard() {
 		if a.hard() {
+			return -1
+		}
+		return 1
+	}
+	if a.before != b.before {
+		if b.before {
 			return -1
 		}
 		return 1

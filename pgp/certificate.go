@@ -217,10 +217,11 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// revokedAt is the time of the first revocation that there is.
+// revokedAt is the time of the first revocation that there is; zero if those that
+// there are were made before there was a reason.
 func revokedAt(list ...*signature) (at time.Time) {
 	for _, s := range list {
-		if s != nil && (at.IsZero() || s.created.Before(at)) {
+		if s != nil && !s.before && (at.IsZero() || s.created.Before(at)) {
 			at = s.created
 		}
 	}

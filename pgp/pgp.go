@@ -89,7 +89,7 @@ type Device struct {
 	Added      time.Time // creation time of the signing subkey's binding
 	Expires    time.Time // zero: never
 	Revoked    bool      // the primary key revoked either subkey
-	RevokedAt  time.Time // when, by its own word; zero: it did not
+	RevokedAt  time.Time // when, by its own word; zero: it is not, or nobody knows when (RevokeBefore)
 }
 
 // Active reports whether the device may speak for the account at time now.

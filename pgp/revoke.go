@@ -23,6 +23,48 @@ const (
 // RevokeDevice returns cert with both subkeys of a device revoked. Nothing
 // takes that back; merging with an older copy keeps it.
 func RevokeDevice(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, why Reason, now time.Time) (*Certificate, error) {
+	return revokeDevice(ctx, primary, cert, signing, appendSub(nil, subReason, byte(why)), now)
+}
+
+// RevokeBefore makes the revocation of a device for the day when the primary key is
+// not at hand: a key block of the primary key and the device's subkeys with their
+// revocations, which Certificate.Update and gpg --import take. Whoever has it can
+// revoke that device, and nothing else. (spec/keys.md, KEYS-23)
+func RevokeBefore(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, now time.Time) ([]byte, error) {
+	subs := appendSubNotation(appendSub(nil, subReason, byte(ReasonRetired)), notationBefore, "1")
+	revoked, err := revokeDevice(ctx, primary, cert, signing, subs, now)
+	if err != nil {
+		return nil, err
+	}
+	block := cert.primary.Packet(false)
+	for i := range revoked.subkeys {
+		if s := &revoked.subkeys[i]; s.owner() == signing {
+			block = append(block, s.key.Packet(true)...)
+			block = appendSig(block, s.binding, cert.primary)
+			block = appendSig(block, s.revocation, cert.primary)
+		}
+	}
+	return block, nil
+}
+
+// RevokedBy returns cert with a device revoked by what RevokeBefore made. The error is
+// ErrPolicy if that does not revoke this device.
+func RevokedBy(cert *Certificate, signing omega.Fingerprint, block []byte, now time.Time) (*Certificate, error) {
+	own, _, err := Own(block)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := cert.Update(own, now)
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := revoked.Device(signing); !ok || !d.Revoked {
+		return nil, fmt.Errorf("revoke device %s: %w: the revocation is of another one", signing, ErrPolicy)
+	}
+	return revoked, nil
+}
+
+func revokeDevice(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, subs []byte, now time.Time) (*Certificate, error) {
 	if err := cert.checkSigner(primary); err != nil {
 		return nil, fmt.Errorf("revoke device %s: %w", signing, err)
 	}
@@ -36,7 +78,7 @@ func RevokeDevice(ctx context.Context, primary Signer, cert *Certificate, signin
 			continue
 		}
 		t := latest(now, cert.primary.created, s.key.created)
-		r, err := sign(ctx, primary, sigRevokeSubkey, t, appendSub(nil, subReason, byte(why)), coverSubkey(c.primary, s.key))
+		r, err := sign(ctx, primary, sigRevokeSubkey, t, subs, coverSubkey(c.primary, s.key))
 		if err != nil {
 			return nil, fmt.Errorf("revoke device %s: %w", signing, err)
 		}

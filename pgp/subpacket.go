@@ -43,6 +43,10 @@ const (
 	// notationDeleted in the revocation of a primary key says that the account
 	// is deleted: its devices are forgotten (IDENT-13).
 	notationDeleted = "deleted@omega-im.github.io"
+
+	// notationBefore in the revocation of a subkey says that it was made before
+	// there was a reason: its creation time means nothing (spec/keys.md, KEYS-24).
+	notationBefore = "made-before@omega-im.github.io"
 )
 
 // Key flags (RFC 9580, section 5.2.3.29).
@@ -88,6 +92,7 @@ type facts struct {
 	reason     byte   // revocation reason; hasReason says whether it stood there
 	hasReason  bool
 	deleted    bool
+	before     bool // a revocation that was made before there was a reason
 }
 
 // parseFacts reads a hashed area (RFC 9580, section 5.2.3.7). Subpackets that
@@ -223,7 +228,9 @@ func (f *facts) takeNotation(critical bool, b []byte) error {
 		f.deviceKey = fp
 	case name == notationDeleted && !f.deleted:
 		f.deleted = true
-	case name == notationDevice, name == notationKey, name == notationDeleted:
+	case name == notationBefore && !f.before:
+		f.before = true
+	case name == notationDevice, name == notationKey, name == notationDeleted, name == notationBefore:
 		return fmt.Errorf("%w: two notations %s", ErrMalformed, name)
 	case critical:
 		return fmt.Errorf("%w: unknown critical notation", ErrPolicy)

@@ -48,6 +48,8 @@ export interface Device {
   /** active, revoked, expired */
   status: string;
   this?: boolean;
+  /** Undated: it was revoked by what the primary key signed before, so that nobody knows when. Revoking it with the primary key says so. */
+  undated?: boolean;
 }
 
 /** DeleteParams deletes this account, for good: it is named by its fingerprint so that nobody deletes another one than he thinks. */
@@ -288,6 +290,8 @@ export interface Message {
   reactions?: Reaction[];
   /** of kind media */
   media?: Medium[];
+  /** Service: nobody said it, this program noted it. Kind is device-added or device-revoked, From the account, Device the device, Text its name. */
+  service?: boolean;
   /** Imported: from a file of another messenger. There is no account behind the name, and nothing is signed. */
   imported?: boolean;
   poll?: Poll;
@@ -563,6 +567,73 @@ export interface ContactsResult extends Rest {
 /** ApproveParams binds the device of a link text to this account. */
 export interface ApproveParams {
   text: string;
+  /** give it what is here, as GiveHistory does */
+  history?: boolean;
+}
+
+/** HandoversResult answers Handovers. */
+export interface HandoversResult {
+  handovers: Handover[] | null;
+  /** everything that waited at the homes is here: no offer is on its way */
+  caught_up?: boolean;
+}
+
+/** A Handover is a history that goes to another device of this account, or comes from one. */
+export interface Handover {
+  /** the other one */
+  device: Fingerprint;
+  device_name: string;
+  /** this device gives */
+  gives: boolean;
+  state: string;
+  since: Time;
+  messages: number;
+  /** of them, about */
+  taken: number;
+  /** octets on the way; 0: not known yet */
+  size?: number;
+  /** of them, while they move */
+  moved?: number;
+  /** code of the last failure; it is tried again */
+  why?: string;
+}
+
+/** GiveHistoryParams has another device of this account get what is here. The same again changes nothing while that is under way. */
+export interface GiveHistoryParams {
+  device: Fingerprint;
+}
+
+/** DeviceNewsParams asks for news of devices that no person has seen, with numbers above After, oldest first. Where there is none it waits. */
+export interface DeviceNewsParams {
+  after: number;
+  /** wait so long for the first; nanoseconds */
+  timeout: Nanoseconds;
+}
+
+/** DeviceNewsResult answers DeviceNewsOf. */
+export interface DeviceNewsResult {
+  news: DeviceNews[] | null;
+}
+
+/** DeviceNews is that a device came to an account, or went: a contact's, or this account's own. What another device of the account did is news until the person says that it is known: nobody else can. */
+export interface DeviceNews {
+  number: number;
+  /** DeviceAdded, DeviceRevoked */
+  kind: string;
+  account: Fingerprint;
+  own?: boolean;
+  /** of the account */
+  name?: string;
+  device: Fingerprint;
+  device_name: string;
+  /** by the word of the account */
+  time: Time;
+}
+
+/** DeviceNewsSeenParams says that a person has seen news, by their numbers, or knows devices of this account. */
+export interface DeviceNewsSeenParams {
+  numbers?: number[];
+  devices?: Fingerprint[];
 }
 
 /** RevokeParams takes a device out of this account, by its fingerprint. */
@@ -1135,11 +1206,15 @@ export interface ReceiveParams {
   timeout: Nanoseconds;
   /** answer also, with none, once everything that waits at the homes has come */
   settle: boolean;
+  /** News: answer also, perhaps with no message, when there are news of devices that nobody has seen, with numbers above NewsAfter. */
+  news?: boolean;
+  news_after?: number;
 }
 
 /** ReceiveResult holds the messages, oldest first. They are this caller's for ReceiveHold or until its pipe ends; what is not confirmed by then comes again. Until then others get nothing that came later from the same device. */
 export interface ReceiveResult {
   messages: Message[] | null;
+  news?: DeviceNews[];
   /** the answer to Settle */
   caught_up?: boolean;
   /** why none could come, when the time was over */
@@ -1337,6 +1412,8 @@ export interface StatusResult {
   deleted?: Time;
   /** that are not over */
   notices?: Notice[];
+  /** of devices of this account that nobody has seen */
+  news?: DeviceNews[];
   /** when the last one was made */
   backup?: Time;
   /** when the last one was made that was read again */
@@ -1504,12 +1581,21 @@ export const ContactRequest = "request";
 /** none of these */
 export const ContactStranger = "stranger";
 export const ContactYes = "contact";
+export const DeviceAdded = "device-added";
+export const DeviceRevoked = "device-revoked";
 /** CHAT.html, for people */
 export const ExportHTML = "html";
 /** CHAT.json, for programs */
 export const ExportJSON = "json";
 /** files that plain gpg verifies */
 export const ExportSigned = "signed";
+/** being made and uploaded */
+export const HandoverAsked = "asked";
+export const HandoverDone = "done";
+/** nobody took it */
+export const HandoverExpired = "expired";
+/** the other device may fetch it, or this one does */
+export const HandoverOffered = "offered";
 /** the owner deleted the account */
 export const KeyDeleted = "deleted";
 export const KeyExpired = "expired";
@@ -1534,6 +1620,8 @@ export const NoticeFork = "fork";
 export const NoticeHeir = "heir";
 /** its key is revoked */
 export const NoticeRevoked = "revoked";
+/** a server shows an older record than this device has seen */
+export const NoticeRollback = "rollback";
 /** it goes on as another account */
 export const NoticeSucceeded = "succeeded";
 /** servers show an older record than a device of the account spoke of: texts wait */
@@ -1664,6 +1752,14 @@ export interface Calls {
   "contacts": { params: ContactsParams; result: ContactsResult };
   /** Binds the device of a link text to this account. */
   "device.approve": { params: ApproveParams; result: Device };
+  /** Histories that devices of this account gave or are given, and how far they are. */
+  "device.history": { params: None; result: HandoversResult };
+  /** Gives another device of this account what this one has of chats and messages. */
+  "device.history.give": { params: GiveHistoryParams; result: Handover };
+  /** Devices of this account that came or went, and were not seen yet. */
+  "device.news": { params: DeviceNewsParams; result: DeviceNewsResult };
+  /** The person has seen which devices came or went. */
+  "device.news.seen": { params: DeviceNewsSeenParams; result: None };
   /** Takes a device out of this account. */
   "device.revoke": { params: RevokeParams; result: Device };
   /** The devices of this account. */
@@ -1817,6 +1913,10 @@ export const methods = {
   "contact.verify": { repeat: "sets", paged: false },
   "contacts": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
+  "device.history": { repeat: "reads", paged: false },
+  "device.history.give": { repeat: "sets", paged: false },
+  "device.news": { repeat: "reads", paged: true },
+  "device.news.seen": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
   "devices": { repeat: "reads", paged: false },
   "events": { repeat: "reads", paged: true },

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -233,8 +234,13 @@ func (a *app) confirmLink(ctx context.Context) error {
 }
 
 type approveCmd struct {
-	Text string `arg:"" help:"${help_approve_text}"`
+	Text    string `arg:"" help:"${help_approve_text}"`
+	History *bool  `negatable:"" help:"${help_approve_history}"`
 }
+
+// approveWait is how long approving waits for the upload of the history, which goes on
+// with the next command otherwise.
+const approveWait = 10 * time.Minute
 
 func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	text := c.Text
@@ -254,12 +260,20 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	d, err := clientrpc.Approve.Call(ctx, conn, clientrpc.ApproveParams{Text: text})
+	p := clientrpc.ApproveParams{Text: text}
+	if p.History, err = a.wantsHistory(ctx, c.History); err != nil {
+		return err
+	}
+	d, err := clientrpc.Approve.Call(ctx, conn, p)
 	if err != nil {
 		return err
 	}
 	if a.json {
-		return a.line(d)
+		if err := a.line(d); err != nil || !p.History {
+			return err
+		}
+		_, err := a.awaitHandovers(ctx, conn, approveWait)
+		return err
 	}
 	done := "approve.done"
 	if slices.ContainsFunc(before.Devices, func(o clientrpc.Device) bool { return o.Fingerprint == d.Fingerprint }) {
@@ -267,5 +281,12 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text(done))
 	a.devices([]clientrpc.Device{d})
-	return nil
+	if !p.History {
+		return nil
+	}
+	list, err := a.awaitHandovers(ctx, conn, approveWait)
+	if err == nil && moving(list) {
+		a.printf("%s\n", a.text("handover.later"))
+	}
+	return err
 }

@@ -22,6 +22,9 @@ func (a *app) body(m clientrpc.Message) string {
 	if m.Imported {
 		return a.textBody(m)
 	}
+	if m.Service {
+		return a.text("line."+m.Kind, safe(m.Text), m.Device)
+	}
 	switch m.Kind {
 	case kindText, kindMedia, "poll", "list":
 		return a.textBody(m)

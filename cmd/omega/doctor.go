@@ -150,6 +150,11 @@ func (a *app) status(st *clientrpc.StatusResult) {
 	for _, n := range st.Notices {
 		a.notice(n)
 	}
+	for _, n := range st.News {
+		if n.Kind == clientrpc.DeviceAdded {
+			a.columns("⚠ "+a.text("doctor.device"), n.Device.String(), a.clock(n.Time), safe(n.DeviceName))
+		}
+	}
 	if !st.Expires.IsZero() {
 		a.printf("%s %s  %s\n", mark[!expired(st)], a.text("doctor.expires"), a.clock(st.Expires))
 	}

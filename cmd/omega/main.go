@@ -59,6 +59,9 @@ type cli struct {
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
 		Revoke  revokeCmd  `cmd:"" help:"${help_revoke}"`
+
+		Confirm deviceConfirmCmd `cmd:"" help:"${help_device_confirm}"`
+		History deviceHistoryCmd `cmd:"" help:"${help_device_history}"`
 	} `cmd:"" help:"${help_device}"`
 	Homes struct {
 		Show homesCmd    `cmd:"" default:"1" help:"${help_homes_show}"`
@@ -112,7 +115,7 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp)),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	if len(args) == 0 {
 		args = []string{"--help"}

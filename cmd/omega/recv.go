@@ -34,10 +34,10 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 	defer a.decisions(conn)
 	endless := c.Follow && c.Count == 0
 	deadline := time.Now().Add(c.Timeout)
-	got := 0
+	got, news := 0, int64(0)
 	for {
 		p := clientrpc.ReceiveParams{
-			Count: c.Count - got, Timeout: max(0, time.Until(deadline)), Settle: c.Count == 0 && !c.Follow && got > 0,
+			Count: c.Count - got, Timeout: max(0, time.Until(deadline)), Settle: c.Count == 0 && !c.Follow && got > 0, News: !a.json, NewsAfter: news,
 		}
 		if endless {
 			p.Timeout = time.Minute
@@ -50,6 +50,9 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		if err := a.received(ctx, conn, r.Messages); err != nil {
+			return err
+		}
+		if news, err = a.deviceNews(ctx, conn, r.News, news); err != nil {
 			return err
 		}
 		got += len(r.Messages)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // revokeCmd takes a device out of the account.
@@ -16,7 +15,7 @@ type revokeCmd struct {
 func (c *revokeCmd) Run(ctx context.Context, a *app) error {
 	fp, err := omega.ParseFingerprint(c.Device)
 	if err != nil {
-		return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.revoke", c.Device), Why: i18n.T("why.nodevice"), Next: i18n.T("next.devices")}
+		return noDevice(c.Device)
 	}
 	conn, err := a.connect(ctx)
 	if err != nil {
@@ -34,5 +33,8 @@ func (c *revokeCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text("revoke.done"))
 	a.devices([]clientrpc.Device{d})
+	if d.Undated {
+		a.printf("%s\n", a.text("revoke.undated"))
+	}
 	return nil
 }

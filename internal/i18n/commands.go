@@ -216,7 +216,7 @@ var commands = map[string]entry{
 	"next.gpg.offline":     {"請在有私鑰的電腦上執行，或先把它帶到這裡", "do this where the secret is, or bring it here first"},
 	"next.gpg.card":        {"請插入卡片，並確認「gpg --card-status」看得到它", "insert the card and see that this shows it: gpg --card-status"},
 	"error.cause":          {"（{0}）", "({0})"},
-	"link.next":            {"裝置已加入帳號。之前的訊息不會出現在這部裝置上，從現在起的才會。", "This device has joined the account. It has no messages from before, only those from now on."},
+	"link.next":            {"裝置已加入帳號，從現在起的訊息都會出現在這裡。舊裝置如果把之前的聊天紀錄交給它，執行 omega device history 就會收下。", "This device has joined the account and gets all messages from now on. If the old device gives it the history from before, omega device history takes it."},
 	"init.next":            {"帳號建好了。把指紋給朋友，然後：\n  omega send --to 對方的指紋 '哈囉'\n  omega recv --follow", "The account is ready. Give the fingerprint to your friends, and then:\n  omega send --to FINGERPRINT 'hello'\n  omega recv --follow"},
 	"link.ask":             {"這是你的帳號嗎？是就輸入 y：", "Is this your account? Type y if it is:"},
 	"why.nolink":           {"你沒有確認這個帳號，所以沒有加入", "you did not confirm the account, so it was not joined"},

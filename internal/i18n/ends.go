@@ -34,7 +34,7 @@ var ends = map[string]entry{
 	"next.devices":       {"請用「omega device list」列出的 40 位指紋", "use the 40 digits that “omega device list” shows"},
 	"why.thisdevice":     {"這是你正在用的裝置", "this is the device that you are using"},
 	"next.otherdevice":   {"請在另一部持有主金鑰的裝置上撤銷它；要結束整個帳號，用「omega account delete」", "revoke it on another device that holds the primary key; “omega account delete” ends the whole account"},
-	"help.revoke":        {"在持有主金鑰的裝置上執行：撤銷遺失或不再使用的裝置，無法復原。", "On a device with the primary key: revoke a device that is lost or out of use. It cannot be undone."},
+	"help.revoke":        {"撤銷遺失或不再使用的裝置，無法復原；主金鑰不在這裡也可以。", "Revoke a device that is lost or out of use, also where the primary key is not. It cannot be undone."},
 	"help.revoke_device": {"裝置的指紋，「omega device list」會列出。", "Fingerprint of the device, as “omega device list” shows it."},
 	"revoke.done":        {"裝置已撤銷：", "The device is revoked:"},
 	"help.delete":        {"刪除這個帳號：每部伺服器上的名字、信箱與信都清除，無法復原，同一把金鑰不能再註冊。", "Delete this account: names, mailboxes and mail go on every server. It cannot be undone, and the key cannot be registered again."},

@@ -24,10 +24,11 @@ const patience = 3 * time.Minute
 
 // A server is one server that can be stopped and started again.
 type server struct {
-	cfg  node.Config
-	node *node.Node
-	stop context.CancelFunc
-	done chan error
+	cfg   node.Config
+	clock func() time.Time // nil is time.Now
+	node  *node.Node
+	stop  context.CancelFunc
+	done  chan error
 }
 
 // cloud is the four servers that most tests share; tests that stop one start
@@ -119,7 +120,7 @@ func (s *server) start() (err error) {
 	if os.Getenv("OMEGA_TEST_LOG") != "" {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", s.cfg.Name)
 	}
-	if s.node, err = node.New(context.Background(), s.cfg, node.Options{Logger: log}); err != nil {
+	if s.node, err = node.New(context.Background(), s.cfg, node.Options{Logger: log, Clock: s.clock}); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())

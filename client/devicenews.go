@@ -1,0 +1,133 @@
+package client
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
+)
+
+// maxNews bounds one answer.
+const maxNews = 200
+
+// noteDevices puts a line into the chat with an account for each device that it
+// has now and had not, and for each that was revoked since. Nobody is told of the
+// devices that an account had when it was met first, nor of accounts without a
+// direct chat. (spec/chat.md, CHAT-42)
+func (c *Client) noteDevices(tx *history.Tx, before, after *pgp.Certificate) error {
+	account := after.Fingerprint()
+	id := omega.DirectChat(c.acc.Fingerprint, account)
+	if account != c.acc.Fingerprint {
+		if _, err := tx.Chat(id); err != nil {
+			return ignoreNotFound(err)
+		}
+	}
+	now := c.cfg.now()
+	for _, d := range after.Devices() {
+		old, known := before.Device(d.Signing.Fingerprint())
+		line := history.Service{
+			Chat: id, Peer: account, Account: account, Device: d.Signing.Fingerprint(), Text: d.Name, Noted: now,
+			Seen: d.Signing.Fingerprint() == c.acc.Device, // it knows about itself
+		}
+		if !known {
+			line.Kind, line.Time = history.ServiceDeviceAdded, d.Added
+			if err := tx.PutService(&line); err != nil {
+				return err
+			}
+		}
+		if !d.Revoked || known && old.Revoked {
+			continue
+		}
+		if err := tx.SeeServicesOf(account, line.Device); err != nil { // whose device it was is no question any more
+			return err
+		}
+		if line.Kind, line.Time = history.ServiceDeviceRevoked, d.RevokedAt; line.Time.IsZero() {
+			line.Time = now
+		}
+		if err := tx.PutService(&line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knowDevice notes that the person at this device did it.
+func (c *Client) knowDevice(ctx context.Context, device omega.Fingerprint) error {
+	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error { return tx.SeeServicesOf(c.acc.Fingerprint, device) })
+	c.changed.notify()
+	return err
+}
+
+// ownDevice finds a device of this account; one that is not known here may have been
+// added by another one just now.
+func (c *Client) ownDevice(ctx context.Context, fp omega.Fingerprint) (pgp.Device, bool) {
+	if d, ok := c.certificate().Device(fp); ok {
+		return d, true
+	}
+	wait, cancel := context.WithTimeout(ctx, unknownWait)
+	defer cancel()
+	if s, err := c.waitOnline(wait); err == nil {
+		if err := c.fetchOwn(ctx, s); err != nil {
+			c.cfg.log().Info("own entry not fetched", "err", err)
+		}
+	}
+	return c.certificate().Device(fp)
+}
+
+// deviceNews answers clientrpc.DeviceNews.
+func (c *Client) deviceNews(ctx context.Context, p clientrpc.DeviceNewsParams) (clientrpc.DeviceNewsResult, error) {
+	var deadline <-chan time.Time
+	if p.Timeout > 0 {
+		deadline = time.After(p.Timeout)
+	}
+	for {
+		changed := c.changed.wait()
+		list, err := c.unseenNews(ctx, p.After)
+		if err != nil || len(list) > 0 || p.Timeout <= 0 {
+			return clientrpc.DeviceNewsResult{News: list}, err
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			return clientrpc.DeviceNewsResult{News: list}, nil
+		case <-ctx.Done():
+			return clientrpc.DeviceNewsResult{}, context.Cause(ctx)
+		}
+	}
+}
+
+func (c *Client) unseenNews(ctx context.Context, after int64) (out []clientrpc.DeviceNews, err error) {
+	out = []clientrpc.DeviceNews{}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Services(after, maxNews)
+		for _, s := range list {
+			if err != nil {
+				return err
+			}
+			n := clientrpc.DeviceNews{
+				Number: s.Position, Kind: s.Kind, Account: s.Account, Own: s.Account == c.acc.Fingerprint, Device: s.Device, DeviceName: s.Text, Time: s.Time,
+			}
+			n.Name, err = c.nameOf(tx, s.Account)
+			out = append(out, n)
+		}
+		return err
+	})
+	return out, err
+}
+
+// seenNews answers clientrpc.DeviceNewsSeen.
+func (c *Client) seenNews(ctx context.Context, p clientrpc.DeviceNewsSeenParams) (clientrpc.None, error) {
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		for _, fp := range p.Devices {
+			if err := tx.SeeServicesOf(c.acc.Fingerprint, fp); err != nil {
+				return err
+			}
+		}
+		return tx.SeeServices(p.Numbers)
+	})
+	c.changed.notify()
+	return clientrpc.None{}, err
+}
