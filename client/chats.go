@@ -158,6 +158,11 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		if !item.Muted.After(c.cfg.now()) {
 			item.Muted = time.Time{}
 		}
+		if ch.Unread > 0 {
+			if item.Calls, err = tx.CountMentions(ch.ID); err != nil {
+				return nil, err
+			}
+		}
 		if ch.Last != nil {
 			m, err := c.show(tx, ch.Last)
 			if err != nil {

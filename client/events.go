@@ -162,9 +162,7 @@ func (c *Client) lookAtNew(tx *history.Tx, e clientrpc.NewMessageEvent, muted ma
 		return e, err
 	}
 	r := &rows[i]
-	if e.Mentioned, err = c.mentioned(tx, r); err != nil {
-		return e, err
-	}
+	e.Mentioned = r.Mentioned
 	e.Notify = !r.Printed && (e.Mentioned || !muted[e.Chat])
 	e.Silent = e.Notify && r.Content.Silent
 	return e, nil

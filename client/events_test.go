@@ -33,6 +33,12 @@ func follow(t *testing.T, conn clientrpc.Conn) *reader {
 	return r
 }
 
+// from has r begin where another reader is, which keeps its events.
+func (r *reader) from(o *reader) *reader {
+	r.run, r.last = o.run, o.last
+	return r
+}
+
 // read takes one part of the events.
 func (r *reader) read(t *testing.T, wait time.Duration) {
 	t.Helper()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -175,111 +174,6 @@ func showRules(r group.Rules) clientrpc.GroupRules {
 		Invite: r.Invite.String() + "s", Pin: r.Pin.String() + "s", Profile: r.Profile.String() + "s", Write: r.Write.String() + "s",
 		MentionAll: r.MentionAll.String() + "s", History: r.History.String(),
 	}
-}
-
-// everybody are the words that mention all of a group.
-var everybody = []string{"All", "all", "所有人", "全部"}
-
-// mention finds members and everybody in a text: "@" and a name that only one
-// member has, the longest that fits. The account is what counts. (spec/chat.md,
-// CHAT-37)
-func (c *Client) mention(ctx context.Context, id chat.Hash, content *chat.Content) error {
-	if !strings.Contains(content.Text, "@") {
-		return nil
-	}
-	names := map[string]omega.Fingerprint{}
-	all := false
-	err := c.db.View(ctx, func(tx *history.Tx) error {
-		s, err := c.groupState(tx, id)
-		if err != nil {
-			return err
-		}
-		all = s.May(c.acc.Fingerprint, s.Rules.MentionAll)
-		twice := map[string]bool{}
-		for _, m := range s.Members {
-			name, err := c.profileName(tx, m.Account) // others read it
-			if err != nil {
-				return err
-			}
-			if _, known := names[name]; known {
-				twice[name] = true
-			}
-			if name != "" {
-				names[name] = m.Account
-			}
-		}
-		for name := range twice {
-			delete(names, name)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var found []chat.Entity
-	for i := 0; i < len(content.Text); i++ {
-		if content.Text[i] != '@' {
-			continue
-		}
-		name, account := longest(content.Text[i+1:], names)
-		e := chat.Entity{Type: chat.EntityMention, Offset: uint32(chat.UTF16Len(content.Text[:i])), Length: uint32(1 + chat.UTF16Len(name)), Account: account}
-		if word, ok := startsWith(content.Text[i+1:], everybody); ok && all && len(word) > len(name) {
-			e.Type, e.Account, e.Length = chat.EntityAll, omega.Fingerprint{}, uint32(1+chat.UTF16Len(word))
-		} else if name == "" {
-			continue
-		}
-		found = append(found, e)
-	}
-	for _, e := range found {
-		with := append(slices.Clone(content.Entities), e)
-		chat.SortEntities(with)
-		if chat.ValidEntities(content.Text, with) {
-			content.Entities = with
-		}
-	}
-	return nil
-}
-
-func longest(text string, names map[string]omega.Fingerprint) (name string, account omega.Fingerprint) {
-	for n, fp := range names {
-		if len(n) > len(name) && strings.HasPrefix(text, n) {
-			name, account = n, fp
-		}
-	}
-	return name, account
-}
-
-func startsWith(text string, words []string) (string, bool) {
-	for _, w := range words {
-		if strings.HasPrefix(text, w) {
-			return w, true
-		}
-	}
-	return "", false
-}
-
-// mentioned reports whether a message calls this account: by name, or with
-// everybody else, if its author may do that.
-func (c *Client) mentioned(tx *history.Tx, r *history.Row) (bool, error) {
-	if r.Own || !r.Verified {
-		return false, nil
-	}
-	everybody := false
-	for _, e := range r.Now().Entities {
-		if e.Type == chat.EntityMention && e.Account == c.acc.Fingerprint {
-			return true, nil
-		}
-		everybody = everybody || e.Type == chat.EntityAll
-	}
-	if !everybody || !r.Peer.IsZero() {
-		return false, nil
-	}
-	id, err := tx.Group(context.Background(), r.Chat)
-	if err != nil || id == (chat.Hash{}) {
-		return false, err
-	}
-	s, err := c.groupState(tx, id)
-	return err == nil && s.Role(r.From) >= s.Rules.MentionAll, err
 }
 
 // showReach counts with how many a message of one's own in a group has come how far.

@@ -430,6 +430,9 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 	if own {
 		row.State = clientrpc.StateStored // another device of this account sent it
 	}
+	if row.Mentioned, err = t.c.mentions(tx, row); err != nil {
+		return err
+	}
 	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}

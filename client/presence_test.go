@@ -100,6 +100,9 @@ func TestTyping(t *testing.T) {
 	c.forgetSaid()
 	typing(clientrpc.TypingFile)
 	s.sign(t, p, c, &chat.Sign{What: chat.Typing, Time: now.Add(2 * time.Second)})
+	behind, mails := s.say(t, c, &chat.Content{Kind: chat.KindText, Text: "y"})
+	p.push(t, mails...) // once this is here, the sign was taken
+	await(t, follow(t, c).from(r), clientrpc.MessageNew, func(e clientrpc.NewMessageEvent) bool { return e.Message == behind.ID })
 	_, err = clientrpc.SetChat.Call(t.Context(), c, clientrpc.SetChatParams{Chat: s.id.String(), Hidden: &on})
 	must(t, err)
 	s.sign(t, p, c, &chat.Sign{What: chat.Recording, Time: now.Add(3 * time.Second)})

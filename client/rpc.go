@@ -66,6 +66,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Follow, "doing.events", (*Client).followEvents)
 	handle(m, clientrpc.Commands, "doing.commands", (*Client).listCommands)
 	handle(m, clientrpc.RunCommand, "doing.commands", (*Client).runCommand)
+	handle(m, clientrpc.Mentions, "doing.mentions", (*Client).listMentions)
+	handle(m, clientrpc.CompleteMention, "doing.mentions", (*Client).completeMention)
 	handle(m, clientrpc.Type, "doing.presence", (*Client).typing)
 	handle(m, clientrpc.Look, "doing.presence", (*Client).look)
 	handle(m, clientrpc.SetPresence, "doing.presence", (*Client).setPresence)

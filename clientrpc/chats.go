@@ -29,7 +29,8 @@ type Chat struct {
 	Kind   string            `json:"kind"` // direct, group, secure, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
-	Unread int               `json:"unread"` // by this account on any device
+	Unread int               `json:"unread"`             // by this account on any device
+	Calls  int               `json:"mentions,omitempty"` // how many of them call it
 	Last   *Message          `json:"last,omitempty"`
 
 	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands

@@ -130,6 +130,8 @@ func coreMethods() []Spec {
 		method(Begin, ByID, "Begins a list that everybody adds lines to (接龍)."),
 		method(Line, ByID, "Adds a line to a list, or changes one of one's own."),
 		method(Lookup, Reads, "Somebody's certificate, devices and homes."),
+		method(CompleteMention, Reads, "The members of a group whose name begins with what was typed."),
+		method(Mentions, Reads, "Messages that call this account and were not read, the oldest first."),
 		method(Show, Reads, "One message."),
 		method(Remove, ByID, "Deletes messages: one's own for all, or any for this account."),
 		method(Edit, ByID, "Puts another text in the place of one of one's own."),

@@ -147,6 +147,9 @@ func openPool(path string) (*sql.DB, error) {
 		separator = "&"
 	}
 	name += fmt.Sprintf("%s_pragma=busy_timeout(%d)", separator, busyTimeout)
+	if !vfs.SupportsFileLocking {
+		name += "&nolock=1" // in a browser; whoever has the home keeps others out
+	}
 	if !vfs.SupportsSharedMemory {
 		name += "&_pragma=locking_mode(exclusive)" // without it there is no log then
 	}

@@ -40,13 +40,13 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	}
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires, mentioned)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
-		received = excluded.received, differs = excluded.differs WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
+		received = excluded.received, differs = excluded.differs, mentioned = excluded.mentioned WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
 		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires}, &position)
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires, r.Mentioned && shown == shownMessage}, &position)
 	if notFound(err) { // nothing changed
 		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
 		return position, err
@@ -177,6 +177,24 @@ func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 // confirmed, oldest position first.
 func (tx *Tx) Unprinted(n int) ([]Row, error) {
 	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown > 0 AND m.service = 0 ORDER BY m.position LIMIT ?`, n)
+}
+
+// isMention finds messages that call this account and were not read.
+const isMention = `m.mentioned = 1 AND m.printed = 0 AND m.read = 0`
+
+// Mentions returns at most n messages that call this account and were not read, in
+// one chat or, for none, in all, behind a position, oldest first.
+func (tx *Tx) Mentions(c omega.ChatID, after int64, n int) ([]Row, error) {
+	if c == (omega.ChatID{}) {
+		return tx.list("read mentions", selectRow+`WHERE `+isMention+` AND m.position > ? ORDER BY m.position LIMIT ?`, after, n)
+	}
+	return tx.list("read mentions", selectRow+`WHERE m.chat = (SELECT number FROM chat WHERE id = ?) AND `+isMention+` AND m.position > ? ORDER BY m.position LIMIT ?`, c[:], after, n)
+}
+
+// CountMentions counts those of one chat.
+func (tx *Tx) CountMentions(c omega.ChatID) (n int, err error) {
+	err = tx.row("count mentions", `SELECT count(*) FROM message m WHERE m.chat = (SELECT number FROM chat WHERE id = ?) AND `+isMention, []any{c[:]}, &n)
+	return n, err
 }
 
 // WithID returns the messages of others with an id, oldest position first: ids

@@ -12,7 +12,7 @@ import (
 var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // allowedStep reads only what it returns, or only the end of an index.
-var allowedStep = regexp.MustCompile(`USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_page \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
+var allowedStep = regexp.MustCompile(`USING (COVERING )?INDEX message_mention |USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_page \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
 
 // TestPlans wants an index behind every query that a large history would make
 // slow. It uses everything, and then asks SQLite how it did it.
@@ -53,6 +53,9 @@ func TestPlans(t *testing.T) {
 		tx.Chats()
 		tx.ChatsBehind(Place{}, 5)
 		tx.Wrote(c)
+		tx.Mentions(c, 0, 5)
+		tx.Mentions(omega.ChatID{}, 0, 5)
+		tx.CountMentions(c)
 		tx.Chat(c)
 		tx.AddOutgoing(&Outgoing{Peer: fp(2)})
 		tx.Outgoing(testTime, 0, 5)

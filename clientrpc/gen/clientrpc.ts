@@ -220,6 +220,8 @@ export interface Chat {
   name: string;
   /** by this account on any device */
   unread: number;
+  /** how many of them call it */
+  mentions?: number;
   last?: Message;
   /** kind of the worst one about the peer that stands */
   notice?: string;
@@ -1103,6 +1105,37 @@ export interface PublicKey {
   unverified_user_ids: string[] | null;
 }
 
+/** CompleteMentionParams asks for the members of a group whose name begins with what was typed: as they call themselves, or as this account calls them. */
+export interface CompleteMentionParams extends GroupRef, Page {
+  /** with or without @ or ＠ */
+  typed?: string;
+}
+
+/** CompleteMentionResult lists them. */
+export interface CompleteMentionResult extends Rest {
+  people: Callable[] | null;
+}
+
+/** A Callable is somebody who can be called. */
+export interface Callable {
+  account?: Fingerprint;
+  /** as this account knows it */
+  name?: string;
+  role?: string;
+  /** to be put into the text: others read it */
+  insert: string;
+  /** the text alone does not say who: send an Entity of type mention with Account */
+  ambiguous?: boolean;
+  /** everybody in the group */
+  all?: boolean;
+}
+
+/** MentionsParams asks for messages that call this account and were not read, the oldest first. */
+export interface MentionsParams extends Page {
+  /** empty: of all chats */
+  chat?: string;
+}
+
 /** RemoveParams deletes messages of one chat: one's own for all, or any for this account only. */
 export interface RemoveParams extends Delivery {
   id: ID;
@@ -1834,6 +1867,10 @@ export interface Calls {
   "list.line": { params: LineParams; result: SendResult };
   /** Somebody's certificate, devices and homes. */
   "lookup": { params: LookupParams; result: LookupResult };
+  /** The members of a group whose name begins with what was typed. */
+  "mention.complete": { params: CompleteMentionParams; result: CompleteMentionResult };
+  /** Messages that call this account and were not read, the oldest first. */
+  "mentions": { params: MentionsParams; result: MessagesResult };
   /** One message. */
   "message": { params: MessageRef; result: Message };
   /** Deletes messages: one's own for all, or any for this account. */
@@ -1954,6 +1991,8 @@ export const methods = {
   "list.begin": { repeat: "id", paged: false },
   "list.line": { repeat: "id", paged: false },
   "lookup": { repeat: "reads", paged: false },
+  "mention.complete": { repeat: "reads", paged: true },
+  "mentions": { repeat: "reads", paged: true },
   "message": { repeat: "reads", paged: false },
   "message.delete": { repeat: "id", paged: false },
   "message.edit": { repeat: "id", paged: false },

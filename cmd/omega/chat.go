@@ -82,6 +82,7 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 	note(ch.Verified != "", a.text("contact."+ch.Verified))
 	note(ch.Top, "📌")
 	note(ch.Unread > 0, a.text("label.unread", ch.Unread))
+	note(ch.Calls > 0, a.text("label.mentions", ch.Calls))
 	note(ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muted"))
 	note(!ch.Muted.IsZero() && !ch.Muted.Equal(clientrpc.MutedForGood), a.text("chat.muteduntil", a.clock(ch.Muted)))
 	note(ch.Archived, a.text("chat.archived"))

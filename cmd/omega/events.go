@@ -10,12 +10,13 @@ import (
 
 // faceCommands are what faces have of the core, for scripts.
 type faceCommands struct {
-	Events eventsCmd `cmd:"" help:"${help_events}"`
-	Do     doCmd     `cmd:"" help:"${help_do}"`
+	Events   eventsCmd   `cmd:"" help:"${help_events}"`
+	Do       doCmd       `cmd:"" help:"${help_do}"`
+	Mentions mentionsCmd `cmd:"" help:"${help_mentions}"`
 }
 
 // faceHelp are their texts.
-var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state", "do", "do_reply", "do_menu", "do_text"}
+var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state", "do", "do_reply", "do_menu", "do_text", "mentions", "group_who", "group_whotyped"}
 
 type eventsCmd struct {
 	Core    string        `name:"run" help:"${help_events_run}" placeholder:"RUN"`

@@ -16,6 +16,7 @@ type groupCommands struct {
 		Create   groupCreateCmd   `cmd:"" help:"${help_group_create}"`
 		Info     groupInfoCmd     `cmd:"" help:"${help_group_info}"`
 		Members  groupMembersCmd  `cmd:"" help:"${help_group_members}"`
+		Who      groupWhoCmd      `cmd:"" help:"${help_group_who}"`
 		Invite   groupInviteCmd   `cmd:"" help:"${help_group_invite}"`
 		Accept   groupAcceptCmd   `cmd:"" help:"${help_group_accept}"`
 		Join     groupJoinCmd     `cmd:"" help:"${help_group_join}"`
