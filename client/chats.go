@@ -147,6 +147,9 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		case ch.Imported:
 			item.Kind = clientrpc.ChatImported
 		case ch.Secure:
+			if err := people.show(&ch, &item); err != nil {
+				return nil, err
+			}
 			item.Kind = clientrpc.ChatSecure
 		case ch.Group:
 			item.Kind = clientrpc.ChatGroup

@@ -147,14 +147,16 @@ func (c *Client) contactState(tx *history.Tx, r *history.Relation) (string, erro
 	case chat.Declined:
 		return clientrpc.ContactDeclined, nil
 	}
-	ch, err := tx.Chat(omega.DirectChat(c.acc.Fingerprint, r.Account))
-	switch {
-	case errors.Is(err, history.ErrNotFound), err == nil && ch.Last == nil:
-		return clientrpc.ContactStranger, nil
-	case err != nil:
-		return "", err
+	for _, id := range []omega.ChatID{omega.DirectChat(c.acc.Fingerprint, r.Account), c.secureChat(r.Account)} {
+		ch, err := tx.Chat(id)
+		switch {
+		case err == nil && ch.Last != nil:
+			return clientrpc.ContactRequest, nil
+		case err != nil && !errors.Is(err, history.ErrNotFound):
+			return "", err
+		}
 	}
-	return clientrpc.ContactRequest, nil
+	return clientrpc.ContactStranger, nil
 }
 
 // showContact is an account as lists show it.

@@ -95,3 +95,50 @@ func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 	}
 	return out, err
 }
+
+// noticesBeside lists the notices about the peer of a chat that stand between the
+// messages of one page, of which there may be n. (spec/chat.md, CHAT-50)
+func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc.HistoryParams, page []clientrpc.Message, n int) (out []clientrpc.Notice, err error) {
+	from, to := time.UnixMilli(0), time.UnixMilli(maxReceived)
+	if len(page) >= n || !p.At.IsZero() {
+		from = noted(&page[0])
+	}
+	if !p.At.IsZero() && len(page) >= n {
+		to = noted(&page[len(page)-1])
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		ch, err := tx.Chat(id)
+		if err != nil || !c.isDirect(ch) {
+			return err
+		}
+		if !p.Before.IsZero() {
+			rows, err := tx.InChat(id, p.Before)
+			if err != nil || len(rows) == 0 {
+				return err
+			}
+			to = rows[0].Time
+			if !rows[0].Received.IsZero() {
+				to = rows[0].Received
+			}
+		}
+		list, err := tx.NoticesOf(ch.Peer, from, to, maxNotices)
+		for i := range list {
+			if err != nil {
+				return err
+			}
+			var shown clientrpc.Notice
+			shown, err = showNotice(tx, &list[i])
+			out = append(out, shown)
+		}
+		return err
+	})
+	return out, err
+}
+
+// noted is when a message came, as far as that is known.
+func noted(m *clientrpc.Message) time.Time {
+	if m.Received.IsZero() {
+		return m.Time
+	}
+	return m.Received
+}

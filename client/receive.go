@@ -290,6 +290,9 @@ func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (client
 	} else {
 		inSequence(out.Messages[1:]) // the first one is what the next page is asked for by
 	}
+	if err == nil {
+		out.Notices, err = c.noticesBeside(ctx, id, p, out.Messages, n)
+	}
 	return out, noChat(doing, p.Chat, err)
 }
 

@@ -297,7 +297,10 @@ func (c *Client) sealIn(ctx context.Context, tx *history.Tx, b *secureBook, e *s
 	if err := tx.Apply(&row.Message); err != nil {
 		return err
 	}
-	return c.post(tx, b.chat.Peer, c.bothAccounts(b.chat.Peer), id, id, payload)
+	if err := c.post(tx, b.chat.Peer, c.bothAccounts(b.chat.Peer), id, id, payload); err != nil {
+		return err
+	}
+	return c.befriend(ctx, tx, b.chat.Peer, content.Kind)
 }
 
 // bothAccounts are those to address in the chat with peer: this one only if it has

@@ -267,6 +267,18 @@ func TestExpiredContact(t *testing.T) {
 	if err != nil || r.State != clientrpc.StateStored || r.Why == nil || r.Why.Why.Key != "why.peerexpired" {
 		t.Errorf("%+v, %v", r, err)
 	}
+	page, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: o.id.String(), Count: 1})
+	if err != nil || len(page.Messages) != 1 || len(page.Notices) != 0 {
+		t.Errorf("the page after it: %+v, %v", page.Notices, err)
+	}
+	page, err = clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: o.id.String(), Count: 1, Before: page.Messages[0].ID})
+	if err != nil || len(page.Messages) != 0 || len(page.Notices) != 1 || page.Notices[0].Kind != clientrpc.NoticeExpired {
+		t.Errorf("the page before: %+v, %v", page, err)
+	}
+	page, err = clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: o.id.String()})
+	if err != nil || len(page.Messages) != 1 || len(page.Notices) != 1 {
+		t.Errorf("all: %+v, %v", page, err)
+	}
 	cert, err := pgp.Renew(t.Context(), o.primary, o.me.Certificate, time.Now().Add(time.Hour), time.Now())
 	must(t, err)
 	o.publish(t, cert)

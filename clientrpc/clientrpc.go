@@ -243,6 +243,10 @@ type HistoryParams struct {
 type MessagesResult struct {
 	Messages []Message `json:"messages"`
 	Rest               // of Pinned and Mentions; pages of History are asked for by Before
+
+	// Notices about the other account of a direct chat that came up in the time of
+	// this page of its history: they stand between the messages.
+	Notices []Notice `json:"notices,omitempty"`
 }
 
 // ApproveParams binds the device of a link text to this account.

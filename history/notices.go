@@ -52,9 +52,18 @@ func (tx *Tx) SettleNotices(account omega.Fingerprint, kind string, upTo uint64,
 
 // Notices returns at most limit notices with numbers above after, in order; only
 // those that stand, if standing says so.
-func (tx *Tx) Notices(after int64, standing bool, limit int) (out []Notice, err error) {
-	err = tx.rows("read notices", `SELECT number, account, kind, sequence, time, settled, served, other FROM notice
-		WHERE number > ? AND (settled = 0 OR NOT ?) ORDER BY number LIMIT ?`, []any{after, standing, limit},
+func (tx *Tx) Notices(after int64, standing bool, limit int) ([]Notice, error) {
+	return tx.notices(`number > ? AND (settled = 0 OR NOT ?) ORDER BY number LIMIT ?`, after, standing, limit)
+}
+
+// NoticesOf returns at most limit notices about an account that came up in a time, the
+// end of which does not belong to it, in order.
+func (tx *Tx) NoticesOf(account omega.Fingerprint, from, to time.Time, limit int) ([]Notice, error) {
+	return tx.notices(`account = ? AND time >= ? AND time < ? ORDER BY number LIMIT ?`, address(account), millis(from), millis(to), limit)
+}
+
+func (tx *Tx) notices(where string, args ...any) (out []Notice, err error) {
+	err = tx.rows("read notices", `SELECT number, account, kind, sequence, time, settled, served, other FROM notice WHERE `+where, args,
 		func(scan func(...any) error) error {
 			var n Notice
 			var fp []byte

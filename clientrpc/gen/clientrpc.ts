@@ -948,6 +948,8 @@ export interface HistoryParams {
 /** MessagesResult is a page. */
 export interface MessagesResult extends Rest {
   messages: Message[] | null;
+  /** Notices about the other account of a direct chat that came up in the time of this page of its history: they stand between the messages. */
+  notices?: Notice[];
 }
 
 /** DaysParams asks for the days from Since until before Until on which somebody wrote in a chat, a year at most. Days are those of the zone of Since. */

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -166,13 +167,13 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		if err != nil {
 			return err
 		}
-		return a.list(r.Messages)
+		return a.page(r.Messages, r.Notices)
 	}
-	messages, more, err := pages(ctx, conn, p, c.Count)
+	messages, notices, more, err := pages(ctx, conn, p, c.Count)
 	if err != nil {
 		return err
 	}
-	if err := a.list(messages); err != nil || !more || a.json {
+	if err := a.page(messages, notices); err != nil || !more || a.json {
 		return err
 	}
 	fmt.Fprintf(a.stderr, "%s\n", a.text("history.more", messages[0].ID))
@@ -181,7 +182,7 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 
 // pages reads up to n messages, in as many pages as that takes. more: there are
 // older ones.
-func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, n int) (out []clientrpc.Message, more bool, err error) {
+func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, n int) (out []clientrpc.Message, notices []clientrpc.Notice, more bool, err error) {
 	for {
 		p.Count = n - len(out)
 		more = p.Count <= 0
@@ -191,15 +192,38 @@ func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, 
 		r, err := clientrpc.History.Call(ctx, conn, p)
 		switch {
 		case err != nil:
-			return nil, false, err
+			return nil, nil, false, err
 		case len(r.Messages) == 0:
-			return out, false, nil
+			return out, append(r.Notices, notices...), false, nil // what came up before anybody wrote
 		case more:
-			return out, true, nil
+			return out, notices, true, nil
 		}
-		out = append(r.Messages, out...)
+		out, notices = append(r.Messages, out...), append(r.Notices, notices...)
 		p.Before = r.Messages[0].ID
 	}
+}
+
+// page prints messages, and what came up about the other account between them.
+func (a *app) page(messages []clientrpc.Message, notices []clientrpc.Notice) error {
+	if a.json {
+		return a.list(messages)
+	}
+	for i := range messages {
+		for len(notices) > 0 && notices[0].Time.Before(cmp.Or(messages[i].Received, messages[i].Time)) {
+			a.between(notices[0])
+			notices = notices[1:]
+		}
+		a.message(messages[i])
+	}
+	for _, n := range notices {
+		a.between(n)
+	}
+	return nil
+}
+
+// between prints what came up about the other account of a chat.
+func (a *app) between(n clientrpc.Notice) {
+	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence)))
 }
 
 func (a *app) list(messages []clientrpc.Message) error {

@@ -74,6 +74,7 @@ var contacts = map[string]entry{
 	"next.peerexpired":      {"提醒對方展期金鑰", "remind them to renew it"},
 	"why.peerrevoked":       {"{0} 的金鑰已被本人撤銷", "the owner of {0} revoked its key"},
 	"contact.certifiedby":   {"✓ 你的聯絡人認證過這把金鑰：{0}", "✓ your contacts certified this key: {0}"},
+	"history.notice":        {"—— {0}　{1} ——", "—— {0}  {1} ——"},
 	"card.certifiedby":      {"認證過你金鑰的人：{0}", "who certified your key: {0}"},
 	"contact.certifiedself": {"你自己", "you"},
 	"contact.successor":     {"⚠ 改用新帳號 {0}；向本人確認後執行 omega contact succeed", "⚠ goes on as {0}; ask the person, then run omega contact succeed"},
