@@ -109,7 +109,7 @@ type Client struct {
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 
-	stockless atomic.Bool // no stock of prekeys was ever put at a home
+	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
 
 	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
 	trouble map[omega.ChatID]error // why nothing is sealed in a secure chat; guarded by mu

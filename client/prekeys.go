@@ -56,6 +56,9 @@ func (c *Client) tendPrekeys(ctx context.Context) {
 				}
 			}
 			next = earlier(next, looked[home])
+			if c.stockless.Swap(false) { // nobody waits for a home that does not take it
+				c.changed.notify()
+			}
 		}
 		c.dropOldPrekeys(ctx)
 		timer := time.NewTimer(time.Until(next))
@@ -145,12 +148,10 @@ func (c *Client) putStock(ctx context.Context, s *session, home omega.Fingerprin
 	if !count.Made.Equal(made) {
 		return omega.Errorf(omega.CodeSuperseded, "the home has a stock of %s", count.Made.Format(time.RFC3339))
 	}
-	c.stockless.Store(false)
-	c.changed.notify()
 	return c.db.Update(ctx, func(tx *history.Tx) error { return tx.ReplacePrekeys(home, made, c.cfg.now()) })
 }
 
-// noteStockless notes whether this device never made prekeys: then others cannot begin
+// noteStockless notes whether this device has no prekeys: then others cannot begin
 // a secure chat, and it is worth a moment even of a command that is over.
 func (c *Client) noteStockless(ctx context.Context) error {
 	return c.db.View(ctx, func(tx *history.Tx) error {

@@ -503,3 +503,21 @@ func TestSecureScheduled(t *testing.T) {
 		}
 	})
 }
+
+// TestSecureBlocked: what a blocked account sends in secret is not kept and has no
+// receipt, and nothing is sent to it.
+func TestSecureBlocked(t *testing.T) {
+	p := newPost(t)
+	ann, bob, cat := p.newSomebody(t, "ann"), p.newSomebody(t, "bob"), p.newSomebody(t, "cat")
+	ann.say(t, bob, "one", clientrpc.StateDelivered)
+	block := clientrpc.BlockContactParams{ContactRef: clientrpc.ContactRef{Account: ann.acc.Fingerprint.String()}}
+	must(t, callOf(bob.Client, clientrpc.BlockContact, block)())
+	id := ann.say(t, bob, "two", clientrpc.StateStored)
+	cat.say(t, bob, "hello", clientrpc.StateDelivered) // and what came before was taken
+	bob.hasSecret(t, ann, "one")
+	if m, err := ann.shown(id); err != nil || m.State != clientrpc.StateStored {
+		t.Errorf("%+v, %v", m, err)
+	}
+	wantCode(t, "write to the blocked", callOf(bob.Client, clientrpc.Send, clientrpc.SendParams{ID: omega.ID{1}, To: ann.acc.Fingerprint.String(), Text: "x", Secure: true})(), clientrpc.CodeRefused)
+	wantCode(t, "begin with the blocked", callOf(bob.Client, clientrpc.StartSecure, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: ann.acc.Fingerprint.String()}})(), clientrpc.CodeRefused)
+}

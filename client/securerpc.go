@@ -63,6 +63,9 @@ func explainSealing(to string, err error) error {
 // startSecure begins a secure chat, or changes what its user agreed to.
 func (c *Client) startSecure(ctx context.Context, p clientrpc.StartSecureParams) (out clientrpc.SecureChat, err error) {
 	peer, err := c.securePeer(ctx, p.Peer)
+	if err == nil {
+		err = c.notBlocked(ctx, i18n.T("doing.secure"), peer)
+	}
 	if err != nil {
 		return out, err
 	}

@@ -64,7 +64,7 @@ func (c *Client) queueSecure(ctx context.Context, peer omega.Fingerprint, l lett
 // secureCode is the code of what cannot be sealed for good; CodeOK: it is tried again.
 func (c *Client) secureCode(err error) omega.Code {
 	switch {
-	case errors.Is(err, errNoSecureKey), errors.Is(err, chat.ErrTooLarge), errors.Is(err, pgp.ErrRevoked):
+	case unwritable(err), errors.Is(err, errNoSecureKey), errors.Is(err, chat.ErrTooLarge), errors.Is(err, pgp.ErrRevoked):
 		return omega.CodeRefused
 	case errors.Is(err, errPeerDeleted):
 		return omega.CodeDeleted
@@ -211,7 +211,7 @@ func (c *Client) sealWaiting(ctx context.Context, cert *pgp.Certificate) error {
 // stays reports whether an error is a reason to stop, and none to undo what was sealed.
 func stays(err error) bool {
 	var need *needEpoch
-	return errors.As(err, &need) || errors.Is(err, errWithheld) || errors.Is(err, errPeerDeleted)
+	return errors.As(err, &need) || errors.Is(err, errWithheld) || errors.Is(err, errPeerDeleted) || unwritable(err)
 }
 
 // sealNext seals one message that waits, unless it is a receipt for which there is no
@@ -223,6 +223,9 @@ func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, ce
 	}
 	cert, known, err := c.newest(tx, cert, content)
 	if err != nil {
+		return false, err
+	}
+	if err := c.mayWrite(tx, b.chat.Peer, content.Kind); err != nil {
 		return false, err
 	}
 	now := c.signingTime()
@@ -240,6 +243,9 @@ func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, ce
 		content = c.introduced(content, known)
 	}
 	if err := c.sealIn(ctx, tx, b, e, u.ID, content, now); err != nil {
+		return false, err
+	}
+	if err := c.befriend(ctx, tx, b.chat.Peer, content.Kind); err != nil {
 		return false, err
 	}
 	return true, tx.RemoveUnsealed(u.ID)

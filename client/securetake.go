@@ -66,7 +66,7 @@ func (b *secureBook) endKnown(at time.Time) {
 // unfitForSecure are the contents that are refused in secure chats.
 func unfitForSecure(c *chat.Content) bool {
 	switch c.Kind {
-	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend:
+	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory:
 		return true
 	}
 	return c.Group != nil || len(c.Media) > 0
@@ -87,10 +87,14 @@ func (t *taken) secureContent(tx *history.Tx, m *chat.Message, a *secureArrival)
 	if err := t.message(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
 		return err
 	}
-	if m.Verified && m.From != t.c.acc.Fingerprint && !m.Content.Kind.Control() {
+	if !m.Verified || m.From == t.c.acc.Fingerprint || m.Content.Kind.Control() {
+		return nil
+	}
+	w, err := t.c.reception(tx, m)
+	if err == nil && !w.dropped && !w.quiet {
 		t.receipt(m, 0)
 	}
-	return nil
+	return err
 }
 
 // secureResent judges a message that was sent again by its own signature.

@@ -155,6 +155,8 @@ func (c *Client) slashScope(ctx context.Context, doing i18n.Text, text string) (
 		return slash.Group, id, nil
 	case d.peer == c.acc.Fingerprint:
 		return slash.Saved, id, nil
+	case d.secure:
+		return slash.Secure, id, nil
 	}
 	return slash.Direct, id, nil
 }
@@ -184,7 +186,7 @@ func showCommand(m slash.Match) clientrpc.Command {
 	for _, s := range []struct {
 		scope slash.Scope
 		name  string
-	}{{slash.Direct, clientrpc.ChatDirect}, {slash.Group, clientrpc.ChatGroup}, {slash.Saved, clientrpc.ChatSaved}, {slash.Secure, "secure"}, {slash.Bot, "bot"}} {
+	}{{slash.Direct, clientrpc.ChatDirect}, {slash.Group, clientrpc.ChatGroup}, {slash.Saved, clientrpc.ChatSaved}, {slash.Secure, clientrpc.ChatSecure}, {slash.Bot, "bot"}} {
 		if m.Scope&s.scope != 0 {
 			out.Where = append(out.Where, s.name)
 		}
