@@ -62,7 +62,8 @@ var runs = map[string]func(*Client, context.Context, *typed, *clientrpc.CommandR
 	"link":    (*Client).slashLink,
 	"members": (*Client).slashMembers,
 
-	"help": (*Client).slashHelp,
+	"secure": (*Client).slashSecure,
+	"help":   (*Client).slashHelp,
 }
 
 var yes, no = true, false
@@ -157,6 +158,9 @@ func (c *Client) slashScope(ctx context.Context, doing i18n.Text, text string) (
 		return slash.Saved, id, nil
 	case d.secure:
 		return slash.Secure, id, nil
+	}
+	if d.secure {
+		return slash.Direct | slash.Secure, id, nil
 	}
 	return slash.Direct, id, nil
 }
@@ -474,6 +478,11 @@ func (c *Client) slashLeave(ctx context.Context, t *typed, _ *clientrpc.CommandR
 func (c *Client) slashLink(ctx context.Context, t *typed, out *clientrpc.CommandResult) error {
 	l, err := c.linkGroup(ctx, clientrpc.LinkGroupParams{GroupRef: t.group()})
 	out.Link = l.Link
+	return err
+}
+
+func (c *Client) slashSecure(ctx context.Context, t *typed, _ *clientrpc.CommandResult) error {
+	_, err := c.startSecure(ctx, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: t.Chat}})
 	return err
 }
 

@@ -75,6 +75,7 @@ var commands = []Command{
 	{"receipts", []string{"已讀回條"}, ArgOnOff, Direct | Group},
 	{"remove", []string{"移除", "踢", "kick"}, ArgPeople, Group},
 	{"search", []string{"搜尋", "找"}, ArgText, Everywhere},
+	{"secure", []string{"加密", "秘密聊天"}, ArgNone, Direct},
 	{"silent", []string{"無聲", "悄悄說"}, ArgText, Everywhere},
 	{"title", []string{"群組名稱", "改名"}, ArgText, Group},
 	{"top", []string{"置頂"}, ArgNone, Everywhere},

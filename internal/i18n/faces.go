@@ -121,4 +121,6 @@ var faces = map[string]entry{
 	"label.mentions":       {"{0} 則提到你", "{0 mention}"},
 	"mention.all":          {"所有人", "everybody"},
 	"mention.ambiguous":    {"同名", "name not unique"},
+	"slash.secure":         {"開始加密聊天。", "Begin a secure chat with this person."},
+	"slash.done.secure":    {"加密聊天開始了", "the secure chat began"},
 }
