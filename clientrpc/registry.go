@@ -109,7 +109,7 @@ func coreMethods() []Spec {
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Handovers, Reads, "Histories that devices of this account gave or are given, and how far they are."),
 		method(GiveHistory, Sets, "Gives another device of this account what this one has of chats and messages."),
-		method(DeviceNewsOf, Reads, "Devices of this account that came or went, and were not seen yet."),
+		method(DeviceNewsOf, Reads, "Devices of this account and of contacts that came or went, and were not seen yet."),
 		method(DeviceNewsSeen, Sets, "The person has seen which devices came or went."),
 		method(Revoke, Sets, "Takes a device out of this account."),
 		method(Devices, Reads, "The devices of this account."),

@@ -1791,7 +1791,7 @@ export interface Calls {
   "device.history": { params: None; result: HandoversResult };
   /** Gives another device of this account what this one has of chats and messages. */
   "device.history.give": { params: GiveHistoryParams; result: Handover };
-  /** Devices of this account that came or went, and were not seen yet. */
+  /** Devices of this account and of contacts that came or went, and were not seen yet. */
   "device.news": { params: DeviceNewsParams; result: DeviceNewsResult };
   /** The person has seen which devices came or went. */
   "device.news.seen": { params: DeviceNewsSeenParams; result: None };
