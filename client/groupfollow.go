@@ -75,6 +75,9 @@ func (t *taken) takeGroupOps(ctx context.Context, tx *history.Tx, in *opsIn) err
 		t.unproven = append(t.unproven, in)
 	}
 	t.noteNewcomers(in, placed)
+	if err := t.noteJoins(tx, in.group, placed); err != nil {
+		return err
+	}
 	return t.groupChanged(ctx, tx, in, placed)
 }
 

@@ -201,6 +201,19 @@ func (t *taken) noteNewcomers(in *opsIn, placed []*group.Op) {
 	}
 }
 
+// noteJoins notes that a group that this account asked to join changed: the
+// invitation may be among what came last.
+func (t *taken) noteJoins(tx *history.Tx, id chat.Hash, placed []*group.Op) error {
+	if len(placed) == 0 {
+		return nil
+	}
+	g, err := tx.KnownGroup(id)
+	if err == nil {
+		t.joins = t.joins || g.Ticket != (chat.Ticket{})
+	}
+	return ignoreNotFound(err)
+}
+
 // welcomeAll gives newcomers what they need, those of one group together.
 func (c *Client) welcomeAll(ctx context.Context, list []newcomer, given answers) error {
 	var errs []error
