@@ -325,3 +325,16 @@ func TestContactRefs(t *testing.T) {
 		t.Errorf("%+v, %v", card, err)
 	}
 }
+
+// TestHistoryBehindTheEnd: a day after the last message has none, and no notices.
+func TestHistoryBehindTheEnd(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	friend := p.newStranger(t, c, "阿明")
+	p.push(t, friend.seal(t, c, "hi")...)
+	until(t, "it is here", func() bool { return c.chatWith(t, friend.id) != nil })
+	r, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: friend.id.String(), At: time.Now().AddDate(1, 0, 0)})
+	if err != nil || len(r.Messages) != 0 || len(r.Notices) != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}

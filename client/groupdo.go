@@ -156,6 +156,9 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 			return err
 		}
 		merged, err := c.mergeHeads(ctx, tx, l, chat.MaxHeads)
+		if err == nil {
+			merged, err = c.tellMerges(ctx, tx, a.group, merged)
+		}
 		if err != nil {
 			return err
 		}

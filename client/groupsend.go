@@ -109,6 +109,9 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	if err != nil {
 		return err
 	}
+	if merged, err = c.tellMerges(ctx, tx, id, merged); err != nil {
+		return err
+	}
 	content = withOperations(content, merged)
 	key, err := c.groupKey(ctx, tx, l)
 	if err != nil {
@@ -160,6 +163,23 @@ func (c *Client) mergeHeads(ctx context.Context, tx *history.Tx, l *groupLog, mo
 		c.showGroup(l)
 	}
 	return made, nil
+}
+
+// maxMerges is how many merges go with what a member says; more of them go before
+// it, in messages of their own, since one may be as long as a message already.
+const maxMerges = 8
+
+// tellMerges sends merges to the group and returns those that go with what follows.
+func (c *Client) tellMerges(ctx context.Context, tx *history.Tx, id chat.Hash, merged [][]byte) ([][]byte, error) {
+	if len(merged) <= maxMerges {
+		return merged, nil
+	}
+	for part := range slices.Chunk(merged, 4*maxMerges) {
+		if err := c.tellGroupIn(ctx, tx, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: part}}); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // withOperations is a content that brings operations of the group too.

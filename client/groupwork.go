@@ -92,6 +92,7 @@ type groupTender struct {
 // tendGroups does the work of groups until ctx ends.
 func (c *Client) tendGroups(ctx context.Context) {
 	g := &groupTender{c: c, given: answers{}}
+	c.chores.add(&groupWork{joins: true}) // an invitation may have come when the process ended
 	for {
 		came := c.chores.came.wait()
 		if err := g.work(ctx, c.chores.take()); err != nil && ctx.Err() == nil {
@@ -288,7 +289,11 @@ func (c *Client) welcomeIn(ctx context.Context, tx *history.Tx, id chat.Hash, ac
 		return err
 	}
 	parts := groupParts(told)
-	parts[len(parts)-1] = append(parts[len(parts)-1], merged...)
+	if len(merged) <= maxMerges {
+		parts[len(parts)-1] = append(parts[len(parts)-1], merged...)
+	} else {
+		parts = slices.AppendSeq(parts, slices.Chunk(merged, 4*maxMerges))
+	}
 	for _, part := range parts {
 		if err := c.tellGroupIn(ctx, tx, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: part}}); err != nil {
 			return err

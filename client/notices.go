@@ -99,6 +99,9 @@ func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 // noticesBeside lists the notices about the peer of a chat that stand between the
 // messages of one page, of which there may be n. (spec/chat.md, CHAT-50)
 func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc.HistoryParams, page []clientrpc.Message, n int) (out []clientrpc.Notice, err error) {
+	if len(page) == 0 && !p.At.IsZero() {
+		return nil, nil
+	}
 	from, to := time.UnixMilli(0), time.UnixMilli(maxReceived)
 	if len(page) >= n || !p.At.IsZero() {
 		from = noted(&page[0])

@@ -173,6 +173,9 @@ func (c *Client) signedTo(tx *history.Tx, d dest) (to []omega.Fingerprint, err e
 		if err != nil || !wrote {
 			return nil, err
 		}
+		if known, err := c.onSpeakingTerms(tx, d.peer); err != nil || !known {
+			return nil, err
+		}
 		return []omega.Fingerprint{d.peer}, nil
 	}
 	s, err := c.groupState(tx, d.group)
@@ -253,8 +256,17 @@ func (c *Client) believes(tx *history.Tx, s *chat.Sign) (bool, error) {
 		if err != nil || state.Role(s.From) == group.RoleNone || s.What >= chat.Here {
 			return false, ignoreNotFound(err)
 		}
+	} else if known, err := c.onSpeakingTerms(tx, s.From); err != nil || !known {
+		return false, err
 	}
 	return sharesIn(tx, s.Chat)
+}
+
+// onSpeakingTerms reports whether an account is neither blocked nor declined: such
+// are told nothing, and what they do is not shown. (spec/chat.md, CHAT-46)
+func (c *Client) onSpeakingTerms(tx *history.Tx, fp omega.Fingerprint) (bool, error) {
+	r, err := tx.Relation(fp)
+	return err == nil && !r.Blocked && r.Contact != chat.Declined, err
 }
 
 // hears reports whether a sign is later than the device's last one in the chat by

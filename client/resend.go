@@ -146,8 +146,8 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 		if err != nil {
 			return nil, err
 		}
-		if len(row.Transcript) == 0 {
-			continue // it was taken back, and nothing of it is here
+		if len(row.Transcript) == 0 || row.Secure {
+			continue // it was taken back, and nothing of it is here; or it has keys of its own
 		}
 		may := row.Peer == m.From || m.From == c.acc.Fingerprint
 		if row.Peer.IsZero() && !may {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/secure"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
@@ -520,4 +521,24 @@ func TestSecureBlocked(t *testing.T) {
 	}
 	wantCode(t, "write to the blocked", callOf(bob.Client, clientrpc.Send, clientrpc.SendParams{ID: omega.ID{1}, To: ann.acc.Fingerprint.String(), Text: "x", Secure: true})(), clientrpc.CodeRefused)
 	wantCode(t, "begin with the blocked", callOf(bob.Client, clientrpc.StartSecure, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: ann.acc.Fingerprint.String()}})(), clientrpc.CodeRefused)
+}
+
+// TestSecureIsNotGivenNormally: whoever asks in the normal chat for what was written in
+// secret is given nothing: it would come under other keys.
+func TestSecureIsNotGivenNormally(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	id := ann.say(t, bob, "one", clientrpc.StateDelivered)
+	must(t, ann.db.View(t.Context(), func(tx *history.Tx) error {
+		row, err := tx.Message(id)
+		must(t, err)
+		for _, from := range []omega.Fingerprint{bob.acc.Fingerprint, ann.acc.Fingerprint} {
+			ask := &chat.ResendRequest{Chat: row.Chat, Device: ann.acc.Device, Sequences: []uint32{row.Sequence}}
+			rows, err := ann.requested(t.Context(), tx, &chat.Message{From: from, Content: &chat.Content{Kind: chat.KindResend, Resend: ask}})
+			if err != nil || len(rows) != 0 {
+				t.Errorf("%s would get %d messages, %v", from, len(rows), err)
+			}
+		}
+		return nil
+	}))
 }

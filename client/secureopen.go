@@ -91,6 +91,9 @@ func refusedf(format string, args ...any) error {
 
 // wait keeps a payload until what it lacks comes.
 func (t *taken) wait(tx *history.Tx, a *secureArrival, l secure.Locator, lost bool) error {
+	if r, err := tx.Relation(a.sender); err != nil || r.Blocked {
+		return err
+	}
 	t.missing = true
 	return tx.AwaitSecure(&history.SecureWaiting{
 		Kind: a.Payload[0], Locator: l, Account: a.sender, ID: a.ID, Payload: a.Payload, Received: a.heard(), Lost: lost,
@@ -194,6 +197,13 @@ func (t *taken) acceptEpoch(ctx context.Context, tx *history.Tx, a *secureArriva
 	if err != nil {
 		return false, err
 	}
+	most, err := mostEpochs(tx, peer)
+	if err != nil {
+		return false, err
+	}
+	if len(b.Epochs) >= most {
+		return false, refusedf("more than %d epochs", most)
+	}
 	if err := b.Add(e, a.latest()); err != nil {
 		return false, refusedf("%w", err)
 	}
@@ -209,6 +219,16 @@ func (t *taken) acceptEpoch(ctx context.Context, tx *history.Tx, a *secureArriva
 	}
 	c.cfg.log().Info("epoch of a secure chat", "epoch", e.Locator(), "peer", peer, "by", e.Record.Device)
 	return true, t.openWaiting(ctx, tx, peer)
+}
+
+// mostEpochs is how many epochs of one chat are kept at once. A device that says
+// nothing keeps those of 46 days from being over.
+func mostEpochs(tx *history.Tx, peer omega.Fingerprint) (int, error) {
+	r, err := tx.Relation(peer)
+	if err != nil || r.Contact != chat.Contact {
+		return 64, err
+	}
+	return 1024, nil
 }
 
 // admitEpoch judges who made an epoch and for whom, and returns the other account.

@@ -232,7 +232,7 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 		return out, err
 	}
 	defer unlock()
-	c.failSecure(ctx, peer, omega.CodeRefused) // what waits for keys is not to begin it again
+	c.failSecure(ctx, peer, omega.CodeRefused, time.UnixMilli(maxReceived)) // what waits for keys is not to begin it again
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		if _, err := tx.SecureChat(c.secureChat(peer)); err != nil {
 			return ignoreNotFound(err)

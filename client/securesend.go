@@ -234,7 +234,7 @@ func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, ce
 		return false, tx.RemoveUnsealed(u.ID) // nothing begins again for it
 	}
 	if content.Receipt != nil && (err == nil && e.Sent(c.acc.Device)+receiptReserve >= e.Record.Limit || err != nil && b.mustPause(now)) {
-		return false, tx.RemoveUnsealed(u.ID) // a later one tells more
+		return false, nil // it goes with the next epoch
 	}
 	if err != nil {
 		return false, &needEpoch{b}

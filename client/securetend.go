@@ -72,7 +72,7 @@ func (c *Client) sealDue(ctx context.Context, again map[omega.Fingerprint]time.T
 		}
 		c.cfg.log().Info("secure message not sealed yet", "peer", peer, "err", err)
 		if code := c.secureCode(err); code != omega.CodeOK {
-			c.failSecure(ctx, peer, code)
+			c.failSecure(ctx, peer, code, c.cfg.now())
 			continue
 		}
 		again[peer] = c.cfg.now().Add(secureAgain)
@@ -115,9 +115,9 @@ func (c *Client) secureDue(ctx context.Context) (peers []omega.Fingerprint, next
 }
 
 // failSecure shows messages that can never be sealed as failed.
-func (c *Client) failSecure(ctx context.Context, peer omega.Fingerprint, code omega.Code) {
+func (c *Client) failSecure(ctx context.Context, peer omega.Fingerprint, code omega.Code, due time.Time) {
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
-		waiting, err := tx.UnsealedIn(c.secureChat(peer), c.cfg.now())
+		waiting, err := tx.UnsealedIn(c.secureChat(peer), due)
 		for i := range waiting {
 			content, err := asideContent(&waiting[i])
 			if err != nil {

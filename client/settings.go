@@ -51,6 +51,10 @@ func (c *Client) tell(ctx context.Context, tx *history.Tx, list []chat.Setting) 
 	if len(c.others()) == 0 {
 		return nil
 	}
+	list, err := withoutSecret(tx, list)
+	if err != nil {
+		return err
+	}
 	for _, part := range portions(list) {
 		var id omega.ID
 		if _, err := c.cfg.rand().Read(id[:]); err != nil {
@@ -62,6 +66,24 @@ func (c *Client) tell(ctx context.Context, tx *history.Tx, list []chat.Setting) 
 		}
 	}
 	return nil
+}
+
+// withoutSecret leaves out drafts of secure chats: they would travel under the keys
+// of the normal chat. They stay at this device.
+func withoutSecret(tx *history.Tx, list []chat.Setting) (out []chat.Setting, err error) {
+	for _, s := range list {
+		if s.Name == chat.SettingDraft && len(s.Subject) == len(omega.ChatID{}) {
+			_, err := tx.SecureChat(omega.ChatID(s.Subject))
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, history.ErrNotFound) {
+				return nil, err
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // maxPortion is how many octets of settings go into one message, about: half of

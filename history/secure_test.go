@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/secure"
 )
 
@@ -17,6 +18,9 @@ import (
 func TestSecureWaiting(t *testing.T) {
 	db := openTest(t)
 	must(t, db.Update(t.Context(), func(tx *Tx) error {
+		if _, err := tx.PutSetting(&chat.Setting{Name: chat.SettingContact, Subject: fp(1).Wire(), Value: []byte{chat.Contact}, Stamp: chat.Stamp{Version: 1}}); err != nil {
+			return err
+		}
 		for i := range maxSecureEach + 10 {
 			w := &SecureWaiting{Kind: secure.PayloadMessage, Account: fp(1), ID: omega.ID{byte(i), byte(i >> 8)}, Payload: []byte{5, byte(i), byte(i >> 8)}, Received: time.UnixMilli(int64(i + 1))}
 			must(t, tx.AwaitSecure(w))
@@ -28,6 +32,12 @@ func TestSecureWaiting(t *testing.T) {
 		must(t, err)
 		if len(list) != maxSecureEach || list[0].Received.UnixMilli() != 11 {
 			t.Errorf("%d wait, the first since %v", len(list), list[0].Received)
+		}
+		for i := range maxSecureUnknown + 9 { // of one that is no contact
+			must(t, tx.AwaitSecure(&SecureWaiting{Kind: secure.PayloadMessage, Account: fp(3), ID: omega.ID{3, byte(i)}, Payload: []byte{5, 3, byte(i)}, Received: time.UnixMilli(int64(i + 1))}))
+		}
+		if list, err := tx.WaitingMessages(fp(3)); err != nil || len(list) != maxSecureUnknown {
+			t.Errorf("%d of a stranger wait, %v", len(list), err)
 		}
 		parts, err := tx.WaitingEpoch(secure.Locator{9}, secure.PayloadWrap)
 		if err != nil || len(parts) != 1 || !parts[0].Lost || parts[0].Account != fp(2) {

@@ -5,13 +5,15 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/secure"
 )
 
 // How much may wait: anybody can send what belongs to nothing. (spec/secure.md, SEC-18)
 const (
-	maxSecureEach = 512 // of one account
-	maxSecureAll  = 4096
+	maxSecureEach    = 512 // of one account
+	maxSecureUnknown = 64  // of one that is no contact
+	maxSecureAll     = 4096
 )
 
 // A SecureWaiting is a payload of a secure chat that cannot be opened yet.
@@ -27,9 +29,15 @@ type SecureWaiting struct {
 }
 
 // AwaitSecure keeps a payload; the same again changes nothing. Where there is too much
-// the oldest of the account, or of all, is forgotten.
+// the oldest of the account is forgotten, or of all, first of those who are no contacts.
 func (tx *Tx) AwaitSecure(w *SecureWaiting) error {
 	const what = "keep a payload that waits"
+	each := maxSecureEach
+	if r, err := tx.Relation(w.Account); err != nil {
+		return err
+	} else if r.Contact != chat.Contact {
+		each = maxSecureUnknown
+	}
 	digest := sha256.Sum256(w.Payload)
 	locator := []byte{}
 	if w.Locator != (secure.Locator{}) {
@@ -41,10 +49,11 @@ func (tx *Tx) AwaitSecure(w *SecureWaiting) error {
 		return err
 	}
 	if _, err = tx.exec(what, `DELETE FROM secure_waiting WHERE position IN (SELECT position FROM secure_waiting WHERE account = ?
-		ORDER BY position DESC LIMIT -1 OFFSET ?)`, address(w.Account), maxSecureEach); err != nil {
+		ORDER BY position DESC LIMIT -1 OFFSET ?)`, address(w.Account), each); err != nil {
 		return err
 	}
-	_, err = tx.exec(what, `DELETE FROM secure_waiting WHERE position IN (SELECT position FROM secure_waiting ORDER BY position DESC LIMIT -1 OFFSET ?)`, maxSecureAll)
+	_, err = tx.exec(what, `DELETE FROM secure_waiting WHERE position IN (SELECT position FROM secure_waiting ORDER BY
+		account IN (SELECT subject FROM register WHERE name = 'contact' AND value = x'01') DESC, position DESC LIMIT -1 OFFSET ?)`, maxSecureAll)
 	return err
 }
 
@@ -60,9 +69,9 @@ func (tx *Tx) WaitingMessages(account omega.Fingerprint) ([]SecureWaiting, error
 	return tx.waiting(selectWaiting+`WHERE account = ? AND kind = ? ORDER BY position`, address(account), secure.PayloadMessage)
 }
 
-// AllWaiting returns everything that waits.
+// AllWaiting returns everything that waits, without the payloads.
 func (tx *Tx) AllWaiting() ([]SecureWaiting, error) {
-	return tx.waiting(selectWaiting + `ORDER BY position`)
+	return tx.waiting(`SELECT position, kind, locator, account, id, x'', received, lost FROM secure_waiting ORDER BY position`)
 }
 
 func (tx *Tx) waiting(query string, args ...any) (out []SecureWaiting, err error) {
