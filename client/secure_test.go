@@ -490,7 +490,7 @@ func TestSecureScheduled(t *testing.T) {
 	p := newPost(t)
 	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
 	r, err := clientrpc.Send.Call(t.Context(), ann.Client, clientrpc.SendParams{
-		ID: omega.ID{1}, To: bob.acc.Fingerprint.String(), Text: "later", Secure: true, At: time.Now().Add(time.Second),
+		ID: omega.ID{1}, To: bob.acc.Fingerprint.String(), Text: "later", Secure: true, At: time.Now().Add(4 * time.Second),
 	})
 	if err != nil || r.State != clientrpc.StateScheduled || r.Chat != ann.secureChat(bob.acc.Fingerprint) {
 		t.Fatalf("%+v, %v", r, err)

@@ -251,7 +251,7 @@ func TestOwnSuccession(t *testing.T) {
 func TestExpiredContact(t *testing.T) {
 	p := newFakeProxy(t)
 	c := p.newCore(t)
-	o := p.newOwner(t, c, "o", time.Now().Add(3*time.Second))
+	o := p.newOwner(t, c, "o", time.Now().Add(8*time.Second))
 	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: o.ref()})
 	must(t, err)
 	until(t, "expired", func() bool { return c.contactOf(t, o.id).Key == clientrpc.KeyExpired })
