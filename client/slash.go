@@ -159,9 +159,6 @@ func (c *Client) slashScope(ctx context.Context, doing i18n.Text, text string) (
 	case d.secure:
 		return slash.Secure, id, nil
 	}
-	if d.secure {
-		return slash.Direct | slash.Secure, id, nil
-	}
 	return slash.Direct, id, nil
 }
 

@@ -21,6 +21,9 @@ func TestCoreInNode(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("node is not there; nothing is skipped in CI")
+		}
 		t.Skip("node is not there")
 	}
 	dir := t.TempDir()
