@@ -27,6 +27,7 @@ type Spec struct {
 	Req, Resp reflect.Type // as in Method; Resp is what an event carries
 	Repeat    Repeat       // of methods
 	Doc       string       // what it does, in one sentence
+	Before    bool         // served where there is no core yet (setup.go)
 }
 
 // Paged reports whether a call gives a part of a list: such methods embed Page in
@@ -86,7 +87,7 @@ func Events() []Spec {
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
 func Methods() []Spec {
-	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods())
+	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods())
 	slices.SortFunc(all, func(a, b Spec) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

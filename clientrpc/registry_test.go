@@ -133,7 +133,9 @@ var bounded = map[string]string{
 	"contact.succeed": "PageMax of each",
 	"contact.verify":  "PageMax of each",
 	"contact.card":    "PageMax of each",
-	"secure":          "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
+	"setup":           "addresses on a command line", "setup.servers": "32", "setup.keys": "32", "setup.create": "devices in a certificate",
+	"setup.unlock": "as setup",
+	"secure":       "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
 }
 
 // TestListsArePaged wants parts of everything that can be long.

@@ -134,7 +134,7 @@ func counted(form, begin, number string) string {
 var parts = []map[string]entry{
 	catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends,
 	messaging, files, archives, groups, faces,
-	contacts, secrets, devices,
+	contacts, secrets, devices, browser,
 }
 
 // find looks through the parts of the catalogue.
