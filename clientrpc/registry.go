@@ -102,6 +102,7 @@ func coreMethods() []Spec {
 		method(Backup, Sets, "Writes a backup of account and history, and reads it again."),
 		method(VerifyBackup, Sets, "Tries a backup: reads it whole with its passphrase."),
 		method(Look, Sets, "Says that the person looks at a chat, and what is known of the other side."),
+		method(OneChat, Reads, "One chat as it stands in the list."),
 		method(SetChat, Sets, "Changes how a chat stands in the list: muted, archived, on top, draft, read."),
 		method(Type, Sets, "Says that the person does something in a chat: writes, records, sends a file."),
 		method(Chats, Reads, "The list of chats: those on top, then the newest first."),

@@ -188,27 +188,10 @@ export interface BackupInfo {
   messages: number;
 }
 
-/** LookParams says that the person looks at a chat. A face says it every 20 to 60 seconds while that is so. In a direct chat the other side is told, and asked for the same: what it answers comes as an event. */
-export interface LookParams {
-  chat: string;
-}
-
-/** SetChatParams changes how a chat stands in the list. What is nil stays as it is. */
-export interface SetChatParams {
+/** A ChatRef names a chat. */
+export interface ChatRef {
   /** chat id or fingerprint */
   chat: string;
-  /** the zero time: not any more */
-  muted?: Time;
-  archived?: boolean;
-  top?: boolean;
-  no_read?: boolean;
-  no_presence?: boolean;
-  /** as unread, until something in it is read */
-  marked?: boolean;
-  /** "": none */
-  draft?: string;
-  /** everything that is here was read */
-  read?: boolean;
 }
 
 /** A Chat in the list of chats. */
@@ -402,6 +385,29 @@ export interface ListLine {
   text: string;
   /** of its last change */
   time: Time;
+}
+
+/** LookParams says that the person looks at a chat. A face says it every 20 to 60 seconds while that is so. In a direct chat the other side is told, and asked for the same: what it answers comes as an event. */
+export interface LookParams {
+  chat: string;
+}
+
+/** SetChatParams changes how a chat stands in the list. What is nil stays as it is. */
+export interface SetChatParams {
+  /** chat id or fingerprint */
+  chat: string;
+  /** the zero time: not any more */
+  muted?: Time;
+  archived?: boolean;
+  top?: boolean;
+  no_read?: boolean;
+  no_presence?: boolean;
+  /** as unread, until something in it is read */
+  marked?: boolean;
+  /** "": none */
+  draft?: string;
+  /** everything that is here was read */
+  read?: boolean;
 }
 
 /** TypeParams says that the person does something in a chat now. A face says it with each key if it likes: the core tells others as often as is good. What was not said to have stopped ends by itself after six seconds. */
@@ -943,6 +949,8 @@ export interface HistoryParams {
   before: ID;
   /** At, instead of Before: the page that begins with the first message at or after this time, by the clocks of who wrote. */
   at?: Time;
+  /** After, instead of Before: the page behind this message. */
+  after?: ID;
 }
 
 /** MessagesResult is a page. */
@@ -1866,6 +1874,8 @@ export interface Calls {
   "backup": { params: BackupParams; result: BackupInfo };
   /** Tries a backup: reads it whole with its passphrase. */
   "backup.verify": { params: BackupParams; result: BackupInfo };
+  /** One chat as it stands in the list. */
+  "chat": { params: ChatRef; result: Chat };
   /** Says that the person looks at a chat, and what is known of the other side. */
   "chat.look": { params: LookParams; result: PresenceResult };
   /** Changes how a chat stands in the list: muted, archived, on top, draft, read. */
@@ -2064,6 +2074,7 @@ export const methods = {
   "account.succeed": { repeat: "sets", paged: false },
   "backup": { repeat: "sets", paged: false },
   "backup.verify": { repeat: "sets", paged: false },
+  "chat": { repeat: "reads", paged: false },
   "chat.look": { repeat: "sets", paged: false },
   "chat.set": { repeat: "sets", paged: false },
   "chat.typing": { repeat: "sets", paged: false },
