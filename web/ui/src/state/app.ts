@@ -2,7 +2,7 @@
 // chats and which of them is open. One owner per thing: only this file writes here.
 import { createSignal, batch } from "solid-js";
 import { createStore, produce, reconcile } from "solid-js/store";
-import type { AccountInfo, Chat, ChatID, Error as CoreError, SetupState } from "@rpc";
+import type { AccountInfo, Chat, ChatID, Contact, Error as CoreError, SetupState } from "@rpc";
 import { Core } from "../rpc";
 import { explain } from "../words";
 
@@ -50,6 +50,14 @@ export function putChats(list: Chat[]) {
   });
 }
 
+/** Opens the chat with somebody, also where nobody has written yet. */
+export function openContact(c: Contact) {
+  if (!chats.by[c.chat]) {
+    putChats([{ chat: c.chat, kind: "direct", peer: c.fingerprint, name: c.petname || c.name || "", unread: 0, contact: c.state, verified: c.verified }]);
+  }
+  setOpen(c.chat);
+}
+
 /** Takes a chat out of the list. */
 export function dropChat(id: ChatID) {
   setChats(produce((s) => {
@@ -60,6 +68,8 @@ export function dropChat(id: ChatID) {
 
 /** Replaces the list by the first part of a new one. */
 export function resetChats(list: Chat[], next?: string) {
+  const shown = open() && chats.by[open()!];
+  if (shown && !list.some((c) => c.chat === shown.chat)) list = [...list, shown];
   const by = Object.fromEntries(list.map((c) => [c.chat, c]));
   batch(() => {
     setChats("by", reconcile(by, { key: null }));

@@ -4,6 +4,7 @@ import { createSignal, batch } from "solid-js";
 import { createStore, reconcile, unwrap } from "solid-js/store";
 import type { ChatID, ID, Message } from "@rpc";
 import { noID } from "../ids";
+import { Refused } from "../rpc";
 import { core, failed } from "./app";
 
 const pageSize = 60;
@@ -51,7 +52,7 @@ export async function show(chat: ChatID, unread: number, kept?: Message[]) {
       if (unread > 0) setFirstUnread(list.filter((m) => !m.state)[Math.max(0, list.filter((m) => !m.state).length - unread)]?.id);
     });
   } catch (e) {
-    failed(e);
+    if (!(e instanceof Refused && e.code === "not_found")) failed(e); // nobody has written there yet
   }
 }
 

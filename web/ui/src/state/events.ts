@@ -98,7 +98,7 @@ async function refreshChats(ids: Set<ChatID>) {
     try {
       putChats([await core.call("chat", { chat })]);
     } catch {
-      dropChat(chat);
+      if (chat !== open()) dropChat(chat);
     }
   }));
 }

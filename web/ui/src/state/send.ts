@@ -18,11 +18,17 @@ export async function send(chat: ChatID, text: string, reply?: ReplyTo): Promise
       if (r.done?.key) toast(coreText(r.done));
       return;
     }
-    await core.call("send", { id, to: chat, text, markup: true, reply, wait: "none", timeout: 0 });
+    await core.call("send", { id, ...addressee(chat), text, markup: true, reply, wait: "none", timeout: 0 });
   } catch (e) {
     if (!command) patch(id, { state: "failed", why: e instanceof Refused ? e.code : "internal" });
     failed(e);
   }
+}
+
+/** Whom a message of a chat is for: of a chat of two the account, since there may be no chat yet. */
+export function addressee(chat: ChatID): { to: string; secure?: boolean } {
+  const c = chats.by[chat];
+  return c?.kind === "direct" || c?.kind === "secure" ? { to: c.peer, secure: c.kind === "secure" || undefined } : { to: chat };
 }
 
 function draft(chat: ChatID, id: ID, text: string, reply?: ReplyTo): Message {

@@ -1,6 +1,7 @@
 import { For, Match, onCleanup, onMount, Show, Switch, type JSX } from "solid-js";
 import { composing } from "../ime";
 import { online, open, phase, problem, setOpen, toasts, up } from "../state/app";
+import { unwind } from "../state/layers";
 import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
 import { Conversation } from "./Conversation";
@@ -14,7 +15,7 @@ export function App(): JSX.Element {
     const key = (e: KeyboardEvent) => {
       if (composing(e)) return;
       if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); search?.focus(); search?.select(); }
-      else if (e.key === "Escape") { if (query()) setQuery(""); else setOpen(undefined); }
+      else if (e.key === "Escape" && !unwind()) { if (query()) setQuery(""); else setOpen(undefined); }
     };
     window.addEventListener("keydown", key);
     onCleanup(() => window.removeEventListener("keydown", key));

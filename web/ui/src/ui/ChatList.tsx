@@ -10,6 +10,7 @@ import { Avatar, Icon, Ticks, type IconName } from "./icons";
 import { clean } from "./text";
 import { preview } from "./preview";
 import { matches } from "../state/find";
+import { latest } from "../state/latest";
 
 export const rowHeight = 72;
 
@@ -80,22 +81,22 @@ function Empty() {
 const pictures: Partial<Record<string, IconName>> = { saved: "star", group: "group" };
 
 function Row(p: { id: ChatID }) {
-  const c = () => chats.by[p.id];
+  const c = latest(() => chats.by[p.id]);
   return (
-    <Show when={c()}>{(c) => (
+    <Show when={c()}>
       <div role="listitem" class="item">
-        <button class="row" classList={{ on: open() === c().chat, secure: c().kind === "secure" }} data-chat={c().chat} aria-current={open() === c().chat ? "true" : undefined} onClick={() => setOpen(c().chat)}>
-          <Avatar name={chatName(c())} id={c().kind === "group" ? c().chat : c().peer} icon={pictures[c().kind]} />
+        <button class="row" classList={{ on: open() === c()!.chat, secure: c()!.kind === "secure" }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => setOpen(c()!.chat)}>
+          <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictures[c()!.kind]} />
           <span class="body">
             <span class="line">
-              <span class="name"><Show when={c().kind === "secure"}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c())}</bdi><Show when={muted(c())}><Icon name="mute" size={14} /></Show></span>
-              <Last chat={c()} />
+              <span class="name"><Show when={c()!.kind === "secure"}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c()!)}</bdi><Show when={muted(c()!)}><Icon name="mute" size={14} /></Show></span>
+              <Last chat={c()!} />
             </span>
-            <span class="line second"><Second chat={c()} /><Badges chat={c()} /></span>
+            <span class="line second"><Second chat={c()!} /><Badges chat={c()!} /></span>
           </span>
         </button>
       </div>
-    )}</Show>
+    </Show>
   );
 }
 

@@ -6,8 +6,8 @@ import { upload } from "../rpc";
 import { core, failed, me } from "../state/app";
 import { conversation } from "../state/conversation";
 import { editOf, nothing, replyTo, tasks } from "../state/compose";
-import { send } from "../state/send";
-import { coreText, t } from "../words";
+import { addressee, send } from "../state/send";
+import { coreText, lang, t } from "../words";
 import { Icon } from "./icons";
 import { clean } from "./text";
 
@@ -15,7 +15,7 @@ const draftAfter = 1500; // ms of quiet
 const typingEvery = 4000; // ms
 const drafts = new Map<ChatID, string>(); // as they are on the screen
 
-interface Choice { key: string; label: string; hint: string; insert: string }
+interface Choice { key: string; label: string; hint: () => string; insert: string }
 
 /** Where a text is written. The field is the browser's: nothing is written into it while somebody composes. */
 export function Composer(p: { chat: Chat }): JSX.Element {
@@ -45,7 +45,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const keepDraft = (chat: ChatID, text = drafts.get(chat)) => {
     clearTimeout(timer);
     if (text === undefined) return;
-    void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, failed);
+    void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
   };
   onCleanup(() => keepDraft(p.chat.chat));
 
@@ -139,7 +139,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     try {
       const names: string[] = [];
       for (const f of all) names.push(await upload(f, f.name, setSending));
-      await core.call("file.send", { id: newID(), to: p.chat.chat, paths: names, caption: "", as: "", emoji: "", keep: false, unsigned: false, wait: "none", timeout: 0 });
+      await core.call("file.send", { id: newID(), ...addressee(p.chat.chat), paths: names, caption: "", as: "", emoji: "", keep: false, unsigned: false, wait: "none", timeout: 0 });
     } catch (e) { failed(e); } finally { setSending(undefined); }
   };
   const paste = (e: ClipboardEvent) => {
@@ -152,7 +152,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
       <Show when={choices().length}>
         <ul class="choices" role="listbox" id="choices" aria-label={t("message.placeholder")}>
           <For each={choices()}>{(c, i) => (
-            <li role="option" id={`choice-${i()}`} aria-selected={i() === at()} classList={{ on: i() === at() }} onMouseDown={(e) => { e.preventDefault(); choose(c); }}><b>{clean(c.label)}</b> <span>{clean(c.hint)}</span></li>
+            <li role="option" id={`choice-${i()}`} aria-selected={i() === at()} classList={{ on: i() === at() }} onMouseDown={(e) => { e.preventDefault(); choose(c); }}><b>{clean(c.label)}</b> <span>{clean(c.hint())}</span></li>
           )}</For>
         </ul>
       </Show>
@@ -174,5 +174,10 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 }
 
 const touch = () => matchMedia("(pointer: coarse)").matches;
-const person = (c: Callable): Choice => ({ key: c.account ?? "all", label: c.name || c.insert, hint: c.role ?? "", insert: c.insert });
-const command = (c: Command): Choice => ({ key: c.name, label: c.typed, hint: coreText(c.text), insert: c.typed });
+const person = (c: Callable): Choice => ({ key: c.account ?? "all", label: c.name || c.insert, hint: () => c.role ?? "", insert: c.insert });
+// A command shows its name in the person's language, unless another one was being typed.
+const command = (c: Command): Choice => {
+  const ours = lang() === "en" ? c.name : c.aliases?.find((a) => /\p{Script=Han}/u.test(a)) ?? c.name;
+  const name = c.typed === c.name ? ours : c.typed;
+  return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" — "), insert: "/" + name };
+};

@@ -3,6 +3,7 @@ import { VList, type VListHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
 import { chats, core, failed, me, open, setOpen } from "../state/app";
 import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
+import { latest } from "../state/latest";
 import { typing } from "../state/typing";
 import { dayKey, dayOf } from "../time";
 import { t } from "../words";
@@ -15,16 +16,17 @@ import { Composer } from "./Composer";
 /** The chat that is open. */
 export function Conversation(): JSX.Element {
   const chat = createMemo(() => (open() ? chats.by[open()!] : undefined));
+  const last = latest(chat);
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
-    <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>{(c) => (
-      <section class="conversation" classList={{ secure: c().kind === "secure" }} aria-label={chatName(c())}>
-        <Head chat={c()} />
-        <FirstContact chat={c()} />
-        <History chat={c()} />
-        <Show when={c().kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={c()} /></Show>
+    <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
+      <section class="conversation" classList={{ secure: last()!.kind === "secure" }} aria-label={chatName(last()!)}>
+        <Head chat={last()!} />
+        <FirstContact chat={last()!} />
+        <History chat={last()!} />
+        <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
       </section>
-    )}</Show>
+    </Show>
   );
 }
 
@@ -55,7 +57,7 @@ function FirstContact(p: { chat: Chat }) {
   return (
     <>
       <Show when={stranger()}>
-        <div class="first" role="note">
+        <div class="contact-note" role="note">
           <p>{t("chat.request", clean(p.chat.name) || p.chat.peer.slice(-8))}</p>
           <code>{p.chat.peer.replace(/(.{4})/g, "$1 ").trim()}</code>
           <Show when={p.chat.similar?.[0]}>{(s) => <p class="warn">⚠ {t("chat.similar", clean(s().name ?? ""))}</p>}</Show>
@@ -66,7 +68,7 @@ function FirstContact(p: { chat: Chat }) {
           </div>
         </div>
       </Show>
-      <Show when={p.chat.verified === "changed"}><div class="first warn" role="alert">⚠ {t("key.changed")}</div></Show>
+      <Show when={p.chat.verified === "changed"}><div class="contact-note warn" role="alert">⚠ {t("key.changed")}</div></Show>
     </>
   );
 }

@@ -3,7 +3,7 @@ import { createResource, createSignal, For, Match, Show, Switch, type JSX } from
 import type { CardResult, SetupKey, SetupLinkState, SetupServer } from "@rpc";
 import { seconds } from "../ids";
 import { upload } from "../rpc";
-import { core, failed, setPhase, setSetup, setup, toast } from "../state/app";
+import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
 import { coreText, explain, t } from "../words";
 import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
@@ -216,9 +216,10 @@ function FirstContact(p: { done: () => void }) {
   const add = async (e: Event) => {
     e.preventDefault();
     try {
-      await core.call("contact.add", { account: theirs().trim() });
+      const c = await core.call("contact.add", { account: theirs().trim() });
       toast(t("contact.added"));
       p.done();
+      openContact(c);
     } catch (e) { failed(e); }
   };
   return (

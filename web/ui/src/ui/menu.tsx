@@ -2,6 +2,7 @@ import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js"
 import type { Chat, Message } from "@rpc";
 import { newID } from "../ids";
 import { core, failed, toast } from "../state/app";
+import { useLayer } from "../state/layers";
 import { editOf, replyTo } from "../state/compose";
 import { t } from "../words";
 import { react } from "./Bubble";
@@ -53,13 +54,13 @@ function Open(p: { menu: Menu }) {
   const items = () => [...box.querySelectorAll<HTMLElement>("button")];
   const key = (e: KeyboardEvent) => {
     const list = items(), i = list.indexOf(document.activeElement as HTMLElement);
-    if (e.key === "Escape") close();
-    else if (e.key === "ArrowDown") list[(i + 1) % list.length]?.focus();
+    if (e.key === "ArrowDown") list[(i + 1) % list.length]?.focus();
     else if (e.key === "ArrowUp") list[(i + list.length - 1) % list.length]?.focus();
     else return;
     e.preventDefault();
     e.stopPropagation();
   };
+  useLayer(close);
   onMount(() => {
     const r = box.getBoundingClientRect();
     box.style.left = `${Math.max(8, Math.min(p.menu.x, innerWidth - r.width - 8))}px`;
