@@ -72,6 +72,10 @@ generate: ## write the Go packages of proto/*.proto, and what clientrpc says in 
 	cd tools && $(GO) run ./protogen -root ..
 	$(GO) generate ./clientrpc
 
+.PHONY: web
+web: ## build the pages of the web face (web/ui) into web/dist; needs Node
+	cd web/ui && npm ci --no-audit --no-fund && npm run build
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -43,6 +43,27 @@ func (c *Client) chats(ctx context.Context, p clientrpc.Page) (out clientrpc.Cha
 	return out, err
 }
 
+// oneChat shows a chat as the list does.
+func (c *Client) oneChat(ctx context.Context, p clientrpc.ChatRef) (out clientrpc.Chat, err error) {
+	doing := i18n.T("doing.chat")
+	id, err := c.chatID(doing, p.Chat)
+	if err != nil {
+		return out, err
+	}
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		ch, err := tx.Chat(id)
+		if err != nil {
+			return err
+		}
+		shown, err := c.showChats(tx, []history.Chat{*ch})
+		if err == nil {
+			out = shown[0]
+		}
+		return err
+	})
+	return out, noChat(doing, p.Chat, err)
+}
+
 // A placedChat is a chat in the list of chats.
 type placedChat struct {
 	history.Chat

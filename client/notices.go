@@ -99,14 +99,15 @@ func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 // noticesBeside lists the notices about the peer of a chat that stand between the
 // messages of one page, of which there may be n. (spec/chat.md, CHAT-50)
 func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc.HistoryParams, page []clientrpc.Message, n int) (out []clientrpc.Notice, err error) {
-	if len(page) == 0 && !p.At.IsZero() {
+	onward := !p.At.IsZero() || !p.After.IsZero()
+	if len(page) == 0 && onward {
 		return nil, nil
 	}
 	from, to := time.UnixMilli(0), time.UnixMilli(maxReceived)
-	if len(page) >= n || !p.At.IsZero() {
+	if len(page) >= n || onward {
 		from = noted(&page[0])
 	}
-	if !p.At.IsZero() && len(page) >= n {
+	if onward && len(page) >= n {
 		to = noted(&page[len(page)-1])
 	}
 	err = c.db.View(ctx, func(tx *history.Tx) error {

@@ -302,10 +302,14 @@ func (c *Client) page(tx *history.Tx, doing i18n.Text, id omega.ChatID, p client
 	if !p.At.IsZero() {
 		return tx.From(id, p.At, n)
 	}
-	rows, err := tx.Page(id, p.Before, n)
-	if !p.Before.IsZero() && errors.Is(err, history.ErrNotFound) {
+	read, end := tx.Page, p.Before
+	if !p.After.IsZero() {
+		read, end = tx.PageAfter, p.After
+	}
+	rows, err := read(id, end, n)
+	if !end.IsZero() && errors.Is(err, history.ErrNotFound) {
 		if _, chatErr := tx.Chat(id); chatErr == nil {
-			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nomessage", p.Before), i18n.T("next.before"), nil)
+			return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nomessage", end), i18n.T("next.before"), nil)
 		}
 	}
 	return rows, err

@@ -79,6 +79,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Backup, "doing.backingup", (*Client).backup)
 	handle(m, clientrpc.VerifyBackup, "doing.backingup", (*Client).verifyBackup)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
+	handle(m, clientrpc.OneChat, "doing.chat", (*Client).oneChat)
 	handle(m, clientrpc.SetChat, "doing.chat", (*Client).setChat)
 	handle(m, clientrpc.Ask, "doing.poll", (*Client).ask)
 	handle(m, clientrpc.Vote, "doing.poll", (*Client).vote)

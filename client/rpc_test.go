@@ -13,7 +13,11 @@ func TestEveryMethodIsServed(t *testing.T) {
 	var known []string
 	for _, s := range clientrpc.Methods() {
 		known = append(known, s.Name)
-		if _, served := calls[s.Name]; !served {
+		_, served := calls[s.Name]
+		if s.Before {
+			_, served = entryCalls[s.Name]
+		}
+		if !served {
 			t.Errorf("%s is in the registry and nobody serves it", s.Name)
 		}
 	}

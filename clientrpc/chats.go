@@ -9,10 +9,16 @@ import (
 // The methods about chats as a whole. What they set is the same on all devices of
 // the account; it may be set again.
 var (
+	OneChat   = Method[ChatRef, Chat]{"chat"}
 	SetChat   = Method[SetChatParams, Chat]{"chat.set"}
 	Folders   = Method[Page, FoldersResult]{"folders"}
 	SetFolder = Method[SetFolderParams, FoldersResult]{"folder.set"}
 )
+
+// A ChatRef names a chat.
+type ChatRef struct {
+	Chat string `json:"chat"` // chat id or fingerprint
+}
 
 // Kinds of chats.
 const (

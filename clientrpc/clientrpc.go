@@ -237,6 +237,9 @@ type HistoryParams struct {
 	// At, instead of Before: the page that begins with the first message at or
 	// after this time, by the clocks of who wrote.
 	At time.Time `json:"at,omitzero"`
+
+	// After, instead of Before: the page behind this message.
+	After omega.ID `json:"after,omitzero"`
 }
 
 // MessagesResult is a page.

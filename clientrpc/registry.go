@@ -27,6 +27,7 @@ type Spec struct {
 	Req, Resp reflect.Type // as in Method; Resp is what an event carries
 	Repeat    Repeat       // of methods
 	Doc       string       // what it does, in one sentence
+	Before    bool         // served where there is no core yet (setup.go)
 }
 
 // Paged reports whether a call gives a part of a list: such methods embed Page in
@@ -86,7 +87,7 @@ func Events() []Spec {
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
 func Methods() []Spec {
-	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods())
+	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods())
 	slices.SortFunc(all, func(a, b Spec) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -101,6 +102,7 @@ func coreMethods() []Spec {
 		method(Backup, Sets, "Writes a backup of account and history, and reads it again."),
 		method(VerifyBackup, Sets, "Tries a backup: reads it whole with its passphrase."),
 		method(Look, Sets, "Says that the person looks at a chat, and what is known of the other side."),
+		method(OneChat, Reads, "One chat as it stands in the list."),
 		method(SetChat, Sets, "Changes how a chat stands in the list: muted, archived, on top, draft, read."),
 		method(Type, Sets, "Says that the person does something in a chat: writes, records, sends a file."),
 		method(Chats, Reads, "The list of chats: those on top, then the newest first."),

@@ -115,7 +115,7 @@ var bounded = map[string]string{
 	"homes": "omega.MaxHomes", "homes.set": "omega.MaxHomes", "status": "omega.MaxHomes, and notices that stand",
 	"trace": "hops of a way", "lookup": "devices and homes of an account", "receive": "Count, and Confirm moves on",
 	"history.days": "a year", "message": "one message", "group": "PageMax of each",
-	"folder.set": "the first page of folders", "group.approve": "the first page of requests", "chat.set": "one chat",
+	"folder.set": "the first page of folders", "group.approve": "the first page of requests", "chat": "one chat", "chat.set": "one chat",
 	"command.run": "the first page of what it lists",
 	"import":      "chats of one file", "import.undo": "chats of one import", "file.send": "an album", "file.get": "servers of a blob",
 	"group.create": "no members", "group.accept": "no members", "group.invite": "no members", "group.leave": "no members", "group.remove": "no members",
@@ -133,7 +133,9 @@ var bounded = map[string]string{
 	"contact.succeed": "PageMax of each",
 	"contact.verify":  "PageMax of each",
 	"contact.card":    "PageMax of each",
-	"secure":          "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
+	"setup":           "addresses on a command line", "setup.servers": "32", "setup.keys": "32", "setup.create": "devices in a certificate",
+	"setup.unlock": "as setup",
+	"secure":       "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
 }
 
 // TestListsArePaged wants parts of everything that can be long.

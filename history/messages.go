@@ -139,15 +139,33 @@ func (tx *Tx) Page(c omega.ChatID, before omega.ID, n int) ([]Row, error) {
 		return nil, err
 	}
 	if !before.IsZero() {
-		err := tx.row(what+" before message "+before.String(), `SELECT max(position) FROM message WHERE +chat = ? AND id = ? HAVING count(*) > 0`,
-			[]any{number, before[:]}, &end)
-		if err != nil {
+		if err := tx.position(what+" before message ", number, before, &end); err != nil {
 			return nil, err
 		}
 	}
 	out, err := tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.position < ? ORDER BY m.position DESC LIMIT ?`, number, end, n)
 	slices.Reverse(out)
 	return out, err
+}
+
+// position reads where a message stands in its chat.
+func (tx *Tx) position(what string, chat int64, id omega.ID, at *int64) error {
+	return tx.row(what+id.String(), `SELECT max(position) FROM message WHERE +chat = ? AND id = ? HAVING count(*) > 0`, []any{chat, id[:]}, at)
+}
+
+// PageAfter returns at most n messages of a chat behind the message after, oldest
+// first. ErrNotFound if there is no such chat or message.
+func (tx *Tx) PageAfter(c omega.ChatID, after omega.ID, n int) ([]Row, error) {
+	number, err := tx.numberOf(c)
+	if err != nil {
+		return nil, err
+	}
+	var at int64
+	what := "read chat " + c.String()
+	if err := tx.position(what+" behind message ", number, after, &at); err != nil {
+		return nil, err
+	}
+	return tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.position > ? ORDER BY m.position LIMIT ?`, number, at, n)
 }
 
 // All calls fn for every message of a chat, oldest first. fn may read through

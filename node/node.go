@@ -248,7 +248,7 @@ var registrations = map[string]struct {
 func (n *Node) join() (err error) {
 	rendezvous := transport.NewRendezvous(0, 0, n.opt.Clock)
 	n.transport, err = transport.NewServer(transport.Config{
-		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Rendezvous: rendezvous,
+		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Servers: n.serverList, Rendezvous: rendezvous,
 		Terminated: n.http != nil, Clock: n.opt.Clock, Logger: n.log,
 		Limits: transport.Limits{
 			HalfOpen: n.cfg.Limits.HalfOpen, HalfOpenPerHost: n.cfg.Limits.HalfPerHost,
@@ -432,6 +432,9 @@ func (n *Node) register(ctx context.Context, r transport.Registration) (*pgp.Cer
 	}
 	return e.Certificate, n.keys.Generation(ctx, e.Fingerprint()), nil
 }
+
+// serverList tells guests which servers there are.
+func (n *Node) serverList(query []byte) ([]byte, error) { return n.proxy.ServerList(query) }
 
 // lookup answers guests. Servers are found among those of the cloud as well:
 // their certificates travel with their announcements.

@@ -12,16 +12,25 @@ import (
 // others that chance chooses, as many as are wanted and fit. (spec/delivery.md,
 // DELIV-20)
 func (s *session) servers(f wire.Frame) error {
-	q, err := wire.DecodeServersQuery(f.Body)
+	list, err := s.p.ServerList(f.Body)
 	if err != nil {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "question for servers")
 	}
-	var list [][]byte
-	if s.p.cfg.Announcements != nil {
-		list = chooseServers(s.p.cfg.Announcements(), q)
-	}
-	_ = s.c.SendFrame(wire.TypeServerList, f.Tag, wire.AppendBlobs(nil, list))
+	_ = s.c.SendFrame(wire.TypeServerList, f.Tag, list)
 	return nil
+}
+
+// ServerList answers a body of wire.TypeServers with one of wire.TypeServerList.
+func (p *Proxy) ServerList(query []byte) ([]byte, error) {
+	q, err := wire.DecodeServersQuery(query)
+	if err != nil {
+		return nil, omega.Errorf(omega.CodeBadRequest, "question for servers")
+	}
+	var list [][]byte
+	if p.cfg.Announcements != nil {
+		list = chooseServers(p.cfg.Announcements(), q)
+	}
+	return wire.AppendBlobs(nil, list), nil
 }
 
 // chooseServers chooses announcements for an answer. all is in the order of

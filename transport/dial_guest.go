@@ -80,6 +80,16 @@ func (g *Guest) Pick(ctx context.Context, handle Handle) ([]byte, error) {
 	return bytes.Clone(body), nil
 }
 
+// Servers asks which servers there are, and returns a body of wire.TypeServerList.
+// The caller checks every announcement in it.
+func (g *Guest) Servers(ctx context.Context, query []byte) ([]byte, error) {
+	body, err := g.ask(ctx, wire.TypeServers, wire.TypeServerList, query)
+	if err != nil {
+		return nil, fmt.Errorf("ask for servers: %w", err)
+	}
+	return bytes.Clone(body), nil
+}
+
 // ask sends one request and waits for its answer of type want.
 func (g *Guest) ask(ctx context.Context, t, want wire.Type, parts ...[]byte) ([]byte, error) {
 	defer context.AfterFunc(ctx, func() { _ = g.conn.Close() })()

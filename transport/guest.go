@@ -11,7 +11,7 @@ import (
 )
 
 func isGuest(t wire.Type) bool {
-	return t == wire.TypeLookup || t == wire.TypeDrop || t == wire.TypePick
+	return t == wire.TypeLookup || t == wire.TypeDrop || t == wire.TypePick || t == wire.TypeServers
 }
 
 // serveGuest answers a visitor until he leaves, asks too much, or his time is
@@ -30,7 +30,7 @@ func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s.guests.Add(1)
 	l := s.cfg.Limits
 	_ = h.conn.link.SetReadDeadline(time.Now().Add(l.GuestLifetime))
-	left := map[wire.Type]int{wire.TypeLookup: l.GuestLookups, wire.TypeDrop: l.GuestDrops, wire.TypePick: l.GuestPicks}
+	left := map[wire.Type]int{wire.TypeLookup: l.GuestLookups, wire.TypeDrop: l.GuestDrops, wire.TypePick: l.GuestPicks, wire.TypeServers: l.GuestLists}
 	for {
 		if left[f.Type]--; left[f.Type] < 0 {
 			// Types that are no guest's have nothing left from the start.
@@ -72,6 +72,12 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		}
 		err := h.server.cfg.Rendezvous.Drop(h.visitor(), Handle(f.Body), f.Body[HandleSize:])
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, ""), err
+	case wire.TypeServers:
+		if h.server.cfg.Servers == nil {
+			return 0, nil, omega.Errorf(omega.CodeNotFound, "no servers are known here")
+		}
+		body, err := h.server.cfg.Servers(f.Body)
+		return wire.TypeServerList, body, err
 	default:
 		if len(f.Body) != HandleSize {
 			return 0, nil, omega.Errorf(omega.CodeBadRequest, "pick: no handle")

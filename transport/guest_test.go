@@ -55,6 +55,28 @@ func TestGuest(t *testing.T) {
 	}
 }
 
+func TestGuestServers(t *testing.T) {
+	w := newWorld(t, func(c *Config) {
+		c.Servers = func(query []byte) ([]byte, error) {
+			if len(query) > 0 {
+				return nil, omega.Errorf(omega.CodeBadRequest, "question for servers")
+			}
+			return []byte("list"), nil
+		}
+	}, newPerson(t))
+	g := w.guest()
+	if list, err := g.Servers(t.Context(), nil); err != nil || string(list) != "list" {
+		t.Errorf("servers = %q, %v", list, err)
+	}
+	_, err := g.Servers(t.Context(), []byte("x"))
+	wantCode(t, err, omega.CodeBadRequest)
+	_, err = g.Servers(t.Context(), nil) // the third time
+	wantCode(t, err, omega.CodeRateLimited)
+
+	_, err = newWorld(t, nil, newPerson(t)).guest().Servers(t.Context(), nil)
+	wantCode(t, err, omega.CodeNotFound)
+}
+
 func TestGuestLimits(t *testing.T) {
 	alice := newPerson(t)
 	w := newWorld(t, func(c *Config) { c.Limits.Guests = 3 }, alice)

@@ -24,6 +24,7 @@ type Limits struct {
 	GuestLookups     int           // per guest; 8
 	GuestDrops       int           // per guest; 8
 	GuestPicks       int           // per guest; 64
+	GuestLists       int           // of servers, per guest; 2
 }
 
 // noLimit stands for limits that are taken away.
@@ -41,6 +42,7 @@ func (l Limits) withDefaults() Limits {
 	l.GuestLookups = limit(l.GuestLookups, 8, noLimit)
 	l.GuestDrops = limit(l.GuestDrops, 8, noLimit)
 	l.GuestPicks = limit(l.GuestPicks, 64, noLimit)
+	l.GuestLists = limit(l.GuestLists, 2, noLimit)
 	return l
 }
 

@@ -62,6 +62,10 @@ type Config struct {
 	// knows nobody.
 	Lookup func(ctx context.Context, fp omega.Fingerprint) (wire.Entry, error)
 
+	// Servers answers guests that ask which servers there are: a body of
+	// wire.TypeServers goes in, one of wire.TypeServerList comes out. nil knows none.
+	Servers func(query []byte) ([]byte, error)
+
 	// Rendezvous is where guests leave blobs for each other; nil makes one.
 	Rendezvous *Rendezvous
 

@@ -188,27 +188,10 @@ export interface BackupInfo {
   messages: number;
 }
 
-/** LookParams says that the person looks at a chat. A face says it every 20 to 60 seconds while that is so. In a direct chat the other side is told, and asked for the same: what it answers comes as an event. */
-export interface LookParams {
-  chat: string;
-}
-
-/** SetChatParams changes how a chat stands in the list. What is nil stays as it is. */
-export interface SetChatParams {
+/** A ChatRef names a chat. */
+export interface ChatRef {
   /** chat id or fingerprint */
   chat: string;
-  /** the zero time: not any more */
-  muted?: Time;
-  archived?: boolean;
-  top?: boolean;
-  no_read?: boolean;
-  no_presence?: boolean;
-  /** as unread, until something in it is read */
-  marked?: boolean;
-  /** "": none */
-  draft?: string;
-  /** everything that is here was read */
-  read?: boolean;
 }
 
 /** A Chat in the list of chats. */
@@ -402,6 +385,29 @@ export interface ListLine {
   text: string;
   /** of its last change */
   time: Time;
+}
+
+/** LookParams says that the person looks at a chat. A face says it every 20 to 60 seconds while that is so. In a direct chat the other side is told, and asked for the same: what it answers comes as an event. */
+export interface LookParams {
+  chat: string;
+}
+
+/** SetChatParams changes how a chat stands in the list. What is nil stays as it is. */
+export interface SetChatParams {
+  /** chat id or fingerprint */
+  chat: string;
+  /** the zero time: not any more */
+  muted?: Time;
+  archived?: boolean;
+  top?: boolean;
+  no_read?: boolean;
+  no_presence?: boolean;
+  /** as unread, until something in it is read */
+  marked?: boolean;
+  /** "": none */
+  draft?: string;
+  /** everything that is here was read */
+  read?: boolean;
 }
 
 /** TypeParams says that the person does something in a chat now. A face says it with each key if it likes: the core tells others as often as is good. What was not said to have stopped ends by itself after six seconds. */
@@ -943,6 +949,8 @@ export interface HistoryParams {
   before: ID;
   /** At, instead of Before: the page that begins with the first message at or after this time, by the clocks of who wrote. */
   at?: Time;
+  /** After, instead of Before: the page behind this message. */
+  after?: ID;
 }
 
 /** MessagesResult is a page. */
@@ -1424,6 +1432,111 @@ export interface ReplyTo {
   quote?: string;
 }
 
+/** A SetupState says how the home stands. */
+export interface SetupState {
+  state: string;
+  account?: Fingerprint;
+  /** the directory */
+  home: string;
+  /** what this machine calls itself */
+  device: string;
+  /** addresses at which to begin, as the program was told */
+  servers?: string[];
+}
+
+/** SetupCreateParams makes an account. */
+export interface SetupCreateParams {
+  name: string;
+  /** empty: SetupState.Device */
+  device_name?: string;
+  server?: string;
+  invite?: string;
+  /** fingerprint of a key of GnuPG; empty: a new one is made */
+  key?: string;
+  passphrase?: string;
+}
+
+/** SetupKeysResult lists keys of GnuPG on this machine that have a secret: at most 32. */
+export interface SetupKeysResult {
+  keys: SetupKey[] | null;
+  /** why none could be looked for */
+  problem?: Error;
+}
+
+/** A SetupKey is a primary key that may become an account. */
+export interface SetupKey {
+  fingerprint: Fingerprint;
+  user_id: string;
+  /** of key, as people know it */
+  kind: string;
+  expires?: Time;
+  /** why it may not */
+  problem?: Error;
+}
+
+/** SetupLinkParams makes this home a device of an account that exists. The first call answers with the text to carry to another device; further ones wait for what comes next, and one with Confirm says that the account is one's own. It goes on while it is asked about. */
+export interface SetupLinkParams {
+  server: string;
+  device_name?: string;
+  passphrase?: string;
+  /** that the face knows: waits until there is another */
+  step?: string;
+  /** the account */
+  confirm?: Fingerprint;
+  /** ends it */
+  cancel?: boolean;
+  /** how long to wait; nanoseconds */
+  timeout: Nanoseconds;
+}
+
+/** A SetupLinkState says how far linking is. */
+export interface SetupLinkState {
+  step: string;
+  text?: string;
+  account?: Fingerprint;
+  problem?: Error;
+}
+
+/** SetupRestoreParams makes this home the one of a backup. */
+export interface SetupRestoreParams {
+  /** absolute */
+  path: string;
+  passphrase: string;
+}
+
+/** SetupServersParams asks which servers there are, as one of them tells. */
+export interface SetupServersParams {
+  /** address or link of an invite */
+  server: string;
+}
+
+/** SetupServersResult lists servers, those that answered soonest first: at most 32. What each says of itself was verified, as far as it answered. */
+export interface SetupServersResult {
+  servers: SetupServer[] | null;
+}
+
+/** A SetupServer is a server at which an account may begin. */
+export interface SetupServer {
+  address: string;
+  fingerprint: Fingerprint;
+  name?: string;
+  operator?: string;
+  site?: string;
+  /** open, invite, closed; empty: it did not say */
+  registration?: string;
+  /** about */
+  users?: number;
+  /** to connect, handshake included; nanoseconds */
+  took?: Nanoseconds;
+  /** why it is of no use now */
+  problem?: Error;
+}
+
+/** SetupUnlockParams opens the secrets. */
+export interface SetupUnlockParams {
+  passphrase: string;
+}
+
 /** StatusResult is how the core is doing: what doctor prints. */
 export interface StatusResult {
   online: boolean;
@@ -1640,6 +1753,12 @@ export const KeySucceeded = "succeeded";
 /** no certificate is here */
 export const KeyUnknown = "unknown";
 export const KeyValid = "valid";
+/** Text is to be brought to the other device */
+export const LinkCarry = "carry";
+/** Account answered: is that the person's own? */
+export const LinkConfirm = "confirm";
+export const LinkDone = "done";
+export const LinkFailed = "failed";
 export const MaxEvents = 4096;
 export const MaxScheduled = 1000;
 export const MinBackupPassphrase = 12;
@@ -1702,6 +1821,12 @@ export const RoleMember = "member";
 /** is not, or no longer, in it */
 export const RoleNone = "";
 export const RoleOwner = "owner";
+/** there is no account */
+export const SetupEmpty = "empty";
+/** the secrets wait for their passphrase */
+export const SetupLocked = "locked";
+/** every other method may be called */
+export const SetupReady = "ready";
 /** an account; its certificate is verified */
 export const SourceCloud = "cloud";
 /** a public key server: no account, see PublicKey */
@@ -1749,6 +1874,8 @@ export interface Calls {
   "backup": { params: BackupParams; result: BackupInfo };
   /** Tries a backup: reads it whole with its passphrase. */
   "backup.verify": { params: BackupParams; result: BackupInfo };
+  /** One chat as it stands in the list. */
+  "chat": { params: ChatRef; result: Chat };
   /** Says that the person looks at a chat, and what is known of the other side. */
   "chat.look": { params: LookParams; result: PresenceResult };
   /** Changes how a chat stands in the list: muted, archived, on top, draft, read. */
@@ -1917,6 +2044,20 @@ export interface Calls {
   "secure.start": { params: StartSecureParams; result: SecureChat };
   /** Sends a text. */
   "send": { params: SendParams; result: SendResult };
+  /** How this home stands: without an account, locked, or ready. */
+  "setup": { params: None; result: SetupState };
+  /** Makes an account in this home. */
+  "setup.create": { params: SetupCreateParams; result: AccountInfo };
+  /** Keys of GnuPG that may become an account. */
+  "setup.keys": { params: None; result: SetupKeysResult };
+  /** Makes this home a device of an account that exists, step by step. */
+  "setup.link": { params: SetupLinkParams; result: SetupLinkState };
+  /** Makes this home the one of a backup. */
+  "setup.restore": { params: SetupRestoreParams; result: BackupInfo };
+  /** Servers at which an account may begin, the nearest first. */
+  "setup.servers": { params: SetupServersParams; result: SetupServersResult };
+  /** Opens the secrets of this home with their passphrase. */
+  "setup.unlock": { params: SetupUnlockParams; result: SetupState };
   /** How the core is doing: connection, homes, what waits. */
   "status": { params: None; result: StatusResult };
   /** The way that a message to somebody takes now. */
@@ -1933,6 +2074,7 @@ export const methods = {
   "account.succeed": { repeat: "sets", paged: false },
   "backup": { repeat: "sets", paged: false },
   "backup.verify": { repeat: "sets", paged: false },
+  "chat": { repeat: "reads", paged: false },
   "chat.look": { repeat: "sets", paged: false },
   "chat.set": { repeat: "sets", paged: false },
   "chat.typing": { repeat: "sets", paged: false },
@@ -2017,6 +2159,13 @@ export const methods = {
   "secure.end": { repeat: "sets", paged: false },
   "secure.start": { repeat: "sets", paged: false },
   "send": { repeat: "id", paged: false },
+  "setup": { repeat: "reads", paged: false },
+  "setup.create": { repeat: "sets", paged: false },
+  "setup.keys": { repeat: "reads", paged: false },
+  "setup.link": { repeat: "sets", paged: false },
+  "setup.restore": { repeat: "sets", paged: false },
+  "setup.servers": { repeat: "reads", paged: false },
+  "setup.unlock": { repeat: "sets", paged: false },
   "status": { repeat: "reads", paged: false },
   "trace": { repeat: "reads", paged: false },
 } as const satisfies Record<keyof Calls, { repeat: "reads" | "sets" | "id"; paged: boolean }>;

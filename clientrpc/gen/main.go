@@ -1,14 +1,17 @@
 // Command gen writes what the registry of package clientrpc says for those who
 // cannot read Go: TypeScript types with a table of calls (clientrpc.ts, beside
-// this file) and docs/clientrpc.md. Types come from reflection, comments and
+// this file), docs/clientrpc.md, and the words of the core for the web face. Types come from reflection, comments and
 // constants from the source. `go generate ./clientrpc` runs it.
 package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 func main() {
@@ -39,5 +42,11 @@ func render(root string) (map[string][]byte, error) {
 	var ts, md bytes.Buffer
 	typescript(&ts, m, src)
 	markdown(&md, m, src)
-	return map[string][]byte{"clientrpc/gen/clientrpc.ts": ts.Bytes(), "docs/clientrpc.md": md.Bytes()}, nil
+	words, err := json.MarshalIndent(i18n.Entries("doing.", "why.", "next.", "slash."), "", " ")
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{
+		"clientrpc/gen/clientrpc.ts": ts.Bytes(), "docs/clientrpc.md": md.Bytes(), "web/ui/src/gen/core.json": append(words, '\n'),
+	}, nil
 }

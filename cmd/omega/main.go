@@ -28,6 +28,7 @@ type cli struct {
 	Home string `env:"OMEGA_HOME" help:"${help_home}" placeholder:"DIR" type:"path"`
 	JSON bool   `name:"json" help:"${help_json}"`
 
+	Web     webCmd     `cmd:"" default:"withargs" help:"${help_web}"`
 	Init    initCmd    `cmd:"" help:"${help_init}"`
 	ID      idCmd      `cmd:"" name:"id" help:"${help_id}"`
 	Send    sendCmd    `cmd:"" help:"${help_send}"`
@@ -115,11 +116,8 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp)),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp, webHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
 	command, err := parser.Parse(args)
 	if exited >= 0 {
 		return exited // help or version was printed

@@ -31,6 +31,7 @@ var askers = []struct {
 	{"node/backup.go", []string{"NewRequestWithContext", "DefaultClient"}, "the admin listener of this server"},
 	{"node/admin.go", []string{"NewRequestWithContext", "Client", "Transport"}, "the admin listener of this server"},
 	{"cmd/omega-try/cloud.go", []string{"NewRequestWithContext", "DefaultClient"}, "the trial cloud on this machine"},
+	{"web/running.go", []string{"NewRequestWithContext", "DefaultClient"}, "the web face of the same home, on this machine"},
 	{"sim/bench/ejabberd.go", []string{"NewRequestWithContext", "DefaultClient"}, "the peer under measurement, on this machine"},
 }
 

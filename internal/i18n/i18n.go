@@ -134,7 +134,23 @@ func counted(form, begin, number string) string {
 var parts = []map[string]entry{
 	catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends,
 	messaging, files, archives, groups, faces,
-	contacts, secrets, devices,
+	contacts, secrets, devices, browser,
+}
+
+// Entries returns the entries whose keys begin with one of some prefixes, for faces that
+// put texts of the core into words themselves: Chinese, then English, by key.
+func Entries(prefixes ...string) map[string][2]string {
+	out := map[string][2]string{}
+	for _, part := range parts {
+		for key, e := range part {
+			for _, p := range prefixes {
+				if strings.HasPrefix(key, p) {
+					out[key] = [2]string{e.zh, e.en}
+				}
+			}
+		}
+	}
+	return out
 }
 
 // find looks through the parts of the catalogue.

@@ -63,6 +63,48 @@ func (a *Agent) Key(ctx context.Context, name string) (*Key, error) {
 	return k, nil
 }
 
+// maxOffers bounds the keys that Offers looks at; who has more names one.
+const maxOffers = 32
+
+// An Offer is a key of the owner that has a secret.
+type Offer struct {
+	Fingerprint string // upper-case hexadecimal digits
+	UserID      string
+	Kind        string    // algorithm as people know it
+	Expires     time.Time // zero: never
+	Refused     error     // a *KeyError: why it cannot be adopted; nil: it can
+}
+
+// Offers lists the keys of the owner's keyring that have a secret, with what Key
+// would say of each: the first maxOffers as gpg has them. Nothing is asked of the
+// owner.
+func (a *Agent) Offers(ctx context.Context) (out []Offer, err error) {
+	if ok, err := a.hasKeyring(); err != nil || !ok {
+		return nil, err
+	}
+	list, err := a.gpgRead(ctx, maxListing, "--with-colons", "--fixed-list-mode", "--with-keygrip", "--list-secret-keys")
+	if errors.Is(err, errNoPublicKey) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list GnuPG keys: %w", err)
+	}
+	keys, err := parseListing(list)
+	if err != nil {
+		return nil, fmt.Errorf("list GnuPG keys: %w", err)
+	}
+	for _, k := range keys[:min(len(keys), maxOffers)] {
+		o := Offer{Fingerprint: k.fingerprint, UserID: k.userID, Kind: k.kind(), Expires: k.expires}
+		_, o.Refused = a.Key(ctx, k.fingerprint)
+		var known *KeyError
+		if o.Refused != nil && !errors.As(o.Refused, &known) {
+			return nil, o.Refused
+		}
+		out = append(out, o)
+	}
+	return out, nil
+}
+
 // cleanName returns name as gpg takes it on its command line.
 func cleanName(name string) (string, error) {
 	if fp, err := omega.ParseFingerprint(name); err == nil {

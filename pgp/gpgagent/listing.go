@@ -43,13 +43,13 @@ func parseListing(b []byte) ([]listed, error) {
 	for line := range bytes.Lines(b) {
 		f := strings.Split(strings.TrimRight(string(line), "\r\n"), ":")
 		switch field(f, fieldType) {
-		case "pub":
+		case "pub", "sec":
 			k, err := parsePub(f)
 			if err != nil {
 				return nil, err
 			}
 			keys, primary = append(keys, k), true
-		case "sub":
+		case "sub", "ssb":
 			primary = false
 		}
 		if len(keys) > 0 {

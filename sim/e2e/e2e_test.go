@@ -65,9 +65,9 @@ func noteSources(t *testing.T) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && slices.Contains([]string{".git", "bin", "run", "testdata"}, name):
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "run", "testdata", "node_modules"}, name):
 			return fs.SkipDir
-		case slices.Contains([]string{".go", ".toml", ".sql", ".mod"}, filepath.Ext(name)):
+		case slices.Contains([]string{".go", ".toml", ".sql", ".mod", ".html"}, filepath.Ext(name)):
 			_, err := os.Stat(path)
 			return err
 		}

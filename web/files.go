@@ -1,0 +1,290 @@
+package web
+
+import (
+	"archive/zip"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// Bounds of what waits in the directory.
+const (
+	maxUploads = 256
+	maxUpload  = 4 << 30       // octets of one file, which is the most that media may have
+	keepUpload = 6 * time.Hour // a page that was left sends nothing
+)
+
+// files are on their way between pages and the core, each under a name by chance.
+// Pages know these names and never a path.
+type files struct {
+	dir string
+	now func() time.Time
+
+	mu  sync.Mutex
+	all map[string]time.Time // by name, since when; guarded by mu
+}
+
+func newFiles(dir string, now func() time.Time) (*files, error) {
+	f := &files{dir: dir, now: now, all: map[string]time.Time{}}
+	if err := f.clear(); err != nil {
+		return nil, err
+	}
+	return f, os.MkdirAll(dir, 0o700)
+}
+
+// clear takes everything away.
+func (f *files) clear() error { return os.RemoveAll(f.dir) }
+
+// place makes a directory for one file, and forgets those that were left.
+func (f *files) place() (name string, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for n, since := range f.all {
+		if f.now().Sub(since) > keepUpload {
+			delete(f.all, n)
+			os.RemoveAll(filepath.Join(f.dir, n))
+		}
+	}
+	if len(f.all) >= maxUploads {
+		return "", errors.New("too many files wait to be sent")
+	}
+	name = hex.EncodeToString(random(16))
+	f.all[name] = f.now()
+	return name, os.MkdirAll(filepath.Join(f.dir, name), 0o700)
+}
+
+// drop forgets one.
+func (f *files) drop(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.all[name]; ok {
+		delete(f.all, name)
+		os.RemoveAll(filepath.Join(f.dir, name))
+	}
+}
+
+// path is where the one file or directory of a name is.
+func (f *files) path(name string) (string, bool) {
+	f.mu.Lock()
+	_, ok := f.all[name]
+	f.mu.Unlock()
+	if !ok {
+		return "", false
+	}
+	dir := filepath.Join(f.dir, name)
+	inside, err := os.ReadDir(dir)
+	if err != nil || len(inside) != 1 {
+		return "", false
+	}
+	return filepath.Join(dir, inside[0].Name()), true
+}
+
+// upload takes a file of a page: the body is the file, the query has its name.
+func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
+	name, err := s.files.place()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInsufficientStorage)
+		return
+	}
+	path := filepath.Join(s.files.dir, name, fileName(r.URL.Query().Get("name")))
+	if err := write(path, http.MaxBytesReader(w, r.Body, maxUpload)); err != nil {
+		s.files.drop(name)
+		http.Error(w, "the file did not arrive: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	json.NewEncoder(w).Encode(map[string]string{"upload": name})
+}
+
+func write(path string, r io.Reader) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	return errors.Join(err, f.Close())
+}
+
+// fileName is what of a name may be one here.
+func fileName(name string) string {
+	name = filepath.Base(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || strings.ContainsRune(`/\`, r) {
+			return '_'
+		}
+		return r
+	}, name))
+	for len(name) > 200 {
+		name = name[len(name)-200:]
+		name = strings.ToValidUTF8(name, "")
+	}
+	if name == "" || name == "." || name == ".." {
+		return "file"
+	}
+	return name
+}
+
+// Which parameters of which methods are files: ins come from uploads, outs are made
+// here and downloaded.
+var (
+	ins  = map[string]string{"file.send": "paths", "import": "path", "setup.restore": "path", "backup.verify": "path"}
+	outs = map[string]struct{ param, name string }{"backup": {"path", "omega-backup.pgp"}, "export": {"dir", "omega-export"}}
+)
+
+// translate puts paths of this machine in the place of names of files. done, if there
+// is one, puts names in the place of paths that the core answers with.
+func (f *files) translate(q *request) (done func(json.RawMessage) (json.RawMessage, error), err error) {
+	in, isIn := ins[q.Method]
+	out, isOut := outs[q.Method]
+	isGet := q.Method == clientrpc.GetFile.Name
+	if !isIn && !isOut && !isGet {
+		return nil, nil
+	}
+	params := map[string]json.RawMessage{}
+	if err := json.Unmarshal(q.Params, &params); err != nil {
+		return nil, badFile(q.Method, err)
+	}
+	switch {
+	case isGet: // pages read media by HTTP
+		delete(params, "path")
+		done = hidePath
+	case isIn:
+		params[in], err = f.uploaded(params[in])
+	case isOut:
+		var name string
+		if name, err = f.place(); err == nil {
+			params[out.param], err = json.Marshal(filepath.Join(f.dir, name, out.name))
+			done = func(json.RawMessage) (json.RawMessage, error) {
+				return json.Marshal(map[string]string{"download": name})
+			}
+		}
+	}
+	if err != nil {
+		return nil, badFile(q.Method, err)
+	}
+	q.Params, err = json.Marshal(params)
+	return done, err
+}
+
+func badFile(method string, err error) error {
+	return &clientrpc.Error{
+		Code: clientrpc.CodeUsage, Doing: i18n.T("doing.call", method), Why: i18n.T("why.upload"), Next: i18n.T("next.upload"), Cause: err.Error(),
+	}
+}
+
+// uploaded turns a name, or a list of names, into paths.
+func (f *files) uploaded(names json.RawMessage) (json.RawMessage, error) {
+	var one string
+	if json.Unmarshal(names, &one) == nil {
+		path, ok := f.path(one)
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return json.Marshal(path)
+	}
+	var many []string
+	if err := json.Unmarshal(names, &many); err != nil {
+		return nil, err
+	}
+	for i, name := range many {
+		path, ok := f.path(name)
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		many[i] = path
+	}
+	return json.Marshal(many)
+}
+
+// hidePath takes the path out of an answer.
+func hidePath(b json.RawMessage) (json.RawMessage, error) {
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, err
+	}
+	delete(fields, "path")
+	return json.Marshal(fields)
+}
+
+// download gives what the core made: a file, or a directory as a zip archive. It is
+// gone afterwards.
+func (s *Server) download(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	path, ok := s.files.path(id)
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	defer s.files.drop(id)
+	info, err := os.Stat(path)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	if !info.IsDir() {
+		attach(w.Header(), filepath.Base(path))
+		http.ServeFile(w, r, path)
+		return
+	}
+	attach(w.Header(), filepath.Base(path)+".zip")
+	z := zip.NewWriter(w)
+	if err := errors.Join(z.AddFS(os.DirFS(path)), z.Close()); err != nil {
+		panic(http.ErrAbortHandler) // half an archive must not look whole
+	}
+}
+
+func attach(h http.Header, name string) {
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+}
+
+// shown are the types that a page may show itself; of anything else a browser would
+// make more than a picture, a film or a sound.
+var shown = map[string]bool{
+	"image/jpeg": true, "image/png": true, "image/gif": true, "image/webp": true, "image/avif": true, "image/apng": true,
+	"video/mp4": true, "video/webm": true, "video/quicktime": true,
+	"audio/ogg": true, "audio/mpeg": true, "audio/mp4": true, "audio/webm": true, "audio/wav": true, "audio/aac": true, "audio/flac": true,
+}
+
+// mediaTimeout is how long a page waits for a file of others; the core goes on.
+const mediaTimeout = 10 * time.Minute
+
+// media gives a file of a message, checked, by ranges.
+func (s *Server) media(w http.ResponseWriter, r *http.Request) {
+	var id omega.ID
+	var item int
+	if json.Unmarshal([]byte(`"`+r.PathValue("message")+`"`), &id) != nil || json.Unmarshal([]byte(r.PathValue("item")), &item) != nil {
+		http.NotFound(w, r)
+		return
+	}
+	q := r.URL.Query()
+	got, err := clientrpc.GetFile.Call(r.Context(), s.cfg.Core, clientrpc.GetFileParams{ID: id, Item: item, Thumb: q.Has("thumb"), Timeout: mediaTimeout})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	kind := got.Type
+	if q.Has("thumb") {
+		kind = "image/jpeg"
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cache-Control", "private, max-age=31536000, immutable")
+	if !shown[kind] || q.Has("save") {
+		attach(h, fileName(got.Name))
+		kind = "application/octet-stream"
+	}
+	h.Set("Content-Type", kind)
+	http.ServeFile(w, r, got.Path)
+}

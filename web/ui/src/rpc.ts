@@ -1,0 +1,119 @@
+// The way to the core: calls of clientrpc over one WebSocket, which is opened again
+// when it breaks. Calls may be repeated (clientrpc says which how), so what was under
+// way then is asked again.
+import type { Calls, Error as CoreError, Method, Text } from "@rpc";
+
+/** What a call that the core refused rejects with. */
+export class Refused extends Error {
+  code: string;
+  doing?: Text;
+  why?: Text;
+  next?: Text;
+  constructor(e: CoreError) {
+    super(e.cause || e.why?.key || e.code);
+    this.code = e.code;
+    this.doing = e.doing;
+    this.why = e.why;
+    this.next = e.next;
+  }
+}
+
+interface Waiting {
+  text: string;
+  done: (result: unknown) => void;
+  failed: (why: unknown) => void;
+}
+
+type Answer = { id: number; result?: unknown; error?: CoreError };
+
+const again = "again"; // the core went away before it answered
+const firstPause = 100, longestPause = 5000;
+
+export class Core {
+  private socket?: WebSocket;
+  private waiting = new Map<number, Waiting>();
+  private last = 0;
+  private pause = firstPause;
+  private over = false;
+
+  /** told is called when the connection comes or goes. */
+  constructor(private url: string, private told: (up: boolean) => void) {}
+
+  /** Connects, once this browser may. What was called before waits for it. */
+  start() {
+    if (!this.socket) this.open();
+  }
+
+  /** Calls a method. A signal ends it early. */
+  call<M extends Method>(method: M, params: Calls[M]["params"], signal?: AbortSignal): Promise<Calls[M]["result"]> {
+    const id = ++this.last;
+    return new Promise((done, failed) => {
+      if (signal?.aborted) return failed(signal.reason);
+      const text = JSON.stringify({ id, method, params });
+      this.waiting.set(id, { text, done: done as (r: unknown) => void, failed });
+      signal?.addEventListener("abort", () => {
+        if (!this.waiting.delete(id)) return;
+        this.say(JSON.stringify({ id, cancel: true }));
+        failed(signal.reason);
+      }, { once: true });
+      this.say(text);
+    });
+  }
+
+  close() {
+    this.over = true;
+    this.socket?.close();
+  }
+
+  private say(text: string) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(text);
+  }
+
+  private open() {
+    const s = new WebSocket(this.url, "omega.v1");
+    this.socket = s;
+    s.onopen = () => {
+      this.pause = firstPause;
+      for (const w of this.waiting.values()) s.send(w.text);
+      this.told(true);
+    };
+    s.onmessage = (e) => this.take(JSON.parse(e.data as string) as Answer);
+    s.onclose = () => {
+      this.told(false);
+      if (this.over) return;
+      setTimeout(() => this.open(), this.pause);
+      this.pause = Math.min(this.pause * 2, longestPause);
+    };
+  }
+
+  private take(a: Answer) {
+    const w = this.waiting.get(a.id);
+    if (!w) return;
+    if (a.error?.code === again) {
+      setTimeout(() => this.say(w.text), firstPause);
+      return;
+    }
+    this.waiting.delete(a.id);
+    if (a.error) w.failed(new Refused(a.error));
+    else w.done(a.result);
+  }
+}
+
+/** Trades the token of the address for a cookie; says whether this browser may ask. */
+export async function enter(token: string): Promise<boolean> {
+  const r = await fetch("/session", { method: "POST", body: JSON.stringify({ token }) });
+  return r.ok;
+}
+
+/** Brings a file to the program on this machine; its name is what clientrpc calls take. */
+export function upload(file: Blob, name: string, progress?: (part: number) => void): Promise<string> {
+  return new Promise((done, failed) => {
+    const q = new XMLHttpRequest(); // fetch does not tell how far it is
+    q.open("POST", "/upload?name=" + encodeURIComponent(name));
+    q.responseType = "json";
+    if (progress) q.upload.onprogress = (e) => progress(e.loaded / Math.max(e.total, 1));
+    q.onload = () => (q.status === 200 ? done(q.response.upload) : failed(new Error(`HTTP ${q.status}`)));
+    q.onerror = () => failed(new Error("the program does not answer"));
+    q.send(file);
+  });
+}

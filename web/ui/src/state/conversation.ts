@@ -1,0 +1,158 @@
+// The messages of the open chat that are at hand: one run of its history without gaps,
+// oldest first. What lies before or behind is fetched when it comes near the screen.
+import { createSignal, batch } from "solid-js";
+import { createStore, reconcile, unwrap } from "solid-js/store";
+import type { ChatID, ID, Message } from "@rpc";
+import { noID } from "../ids";
+import { Refused } from "../rpc";
+import { core, failed } from "./app";
+
+const pageSize = 60;
+const shownKinds = new Set(["edit", "delete", "reaction", "pin", "vote", "entry", "close", "receipt", "state"]); // that are no bubbles
+
+interface Conversation {
+  chat?: ChatID;
+  list: Message[];
+  before?: string; // id before which there is more; undefined: it begins here
+  atEnd: boolean; // the newest message is at hand
+}
+
+export const [conversation, set] = createStore<Conversation>({ list: [], atEnd: true });
+/** True while messages are put before the others, so that nothing moves. */
+export const [prepending, setPrepending] = createSignal(false);
+/** How many came in while the person read further up. */
+export const [below, setBelow] = createSignal(0);
+/** The first message that was unread when the chat was opened. */
+export const [firstUnread, setFirstUnread] = createSignal<ID>();
+
+/** The message to bring into sight and to mark. */
+export const [target, setTarget] = createSignal<ID>();
+
+const bubbles = (list: Message[] | null) => (list ?? []).filter((m) => !shownKinds.has(m.kind));
+// A page that is not full ends the history; else the next one is asked for by its first message.
+const beyond = (list: Message[] | null) => (list?.length === pageSize ? list[0]!.id : undefined);
+
+let turn = 0; // of opening: answers for a chat that was left are dropped
+
+/** Shows a chat: what is kept of it at once, then what the core has. */
+export async function show(chat: ChatID, unread: number, kept?: Message[]) {
+  const mine = ++turn;
+  batch(() => {
+    setBelow(0);
+    setFirstUnread(undefined);
+    set({ chat, list: kept ?? [], before: undefined, atEnd: true });
+  });
+  try {
+    const r = await core.call("history", { chat, count: pageSize, before: noID });
+    if (mine !== turn) return;
+    const list = bubbles(r.messages);
+    batch(() => {
+      set("list", reconcile(merged(list), { key: "id" }));
+      set({ before: beyond(r.messages), atEnd: true });
+      if (unread > 0) setFirstUnread(list.filter((m) => !m.state)[Math.max(0, list.filter((m) => !m.state).length - unread)]?.id);
+    });
+  } catch (e) {
+    if (!(e instanceof Refused && e.code === "not_found")) failed(e); // nobody has written there yet
+  }
+}
+
+/** Shows the part of the chat around a message, or around a time. */
+export async function jump(chat: ChatID, to: { message: ID } | { at: string }) {
+  const mine = ++turn;
+  try {
+    const behind = await ("message" in to
+      ? core.call("history", { chat, count: pageSize, before: noID, after: to.message })
+      : core.call("history", { chat, count: pageSize, before: noID, at: to.at }));
+    const from = "message" in to ? to.message : behind.messages?.[0]?.id;
+    if (!from) return;
+    const ahead = await core.call("history", { chat, count: pageSize, before: from });
+    const itself = "message" in to ? [await core.call("message", { chat, message: to.message })] : [];
+    if (mine !== turn) return;
+    batch(() => {
+      setBelow(0);
+      set({
+        chat, list: [...bubbles(ahead.messages), ...itself, ...bubbles(behind.messages)],
+        before: beyond(ahead.messages), atEnd: (behind.messages?.length ?? 0) < pageSize,
+      });
+      setTarget(from);
+    });
+  } catch (e) {
+    failed(e);
+  }
+}
+
+/** Fetches what lies behind, after a jump. */
+export async function later() {
+  const chat = conversation.chat, last = conversation.list.at(-1);
+  if (fetching || !chat || !last || conversation.atEnd) return;
+  fetching = true;
+  try {
+    const r = await core.call("history", { chat, count: pageSize, before: noID, after: last.id });
+    if (conversation.chat !== chat) return;
+    set({ list: [...unwrap(conversation.list), ...bubbles(r.messages)], atEnd: (r.messages?.length ?? 0) < pageSize });
+  } catch (e) {
+    failed(e);
+  } finally {
+    fetching = false;
+  }
+}
+
+/** Keeps messages that were sent while the page came. */
+function merged(list: Message[]): Message[] {
+  const ids = new Set(list.map((m) => m.id));
+  const waiting = unwrap(conversation.list).filter((m) => m.sequence === undefined && m.state === "queued" && !ids.has(m.id));
+  return [...list, ...waiting];
+}
+
+let fetching = false;
+/** Fetches what lies before. */
+export async function earlier() {
+  const chat = conversation.chat, before = conversation.before;
+  if (fetching || !chat || !before) return;
+  fetching = true;
+  try {
+    const r = await core.call("history", { chat, count: pageSize, before });
+    if (conversation.chat !== chat) return;
+    batch(() => {
+      setPrepending(true);
+      set({ list: [...bubbles(r.messages), ...unwrap(conversation.list)], before: beyond(r.messages) });
+    });
+    queueMicrotask(() => setPrepending(false));
+  } catch (e) {
+    failed(e);
+  } finally {
+    fetching = false;
+  }
+}
+
+const at = (id: ID) => conversation.list.findLastIndex((m) => m.id === id);
+
+/** Puts a message in its place: a new one at the end. */
+export function put(m: Message, reading: boolean) {
+  if (m.chat !== conversation.chat || shownKinds.has(m.kind)) return;
+  const i = at(m.id);
+  if (i >= 0) return set("list", i, reconcile(m));
+  if (!conversation.atEnd) return setBelow((n) => n + 1);
+  set("list", conversation.list.length, m);
+  if (!reading && !m.state) setBelow((n) => n + 1);
+}
+
+/** Changes what is known of a message. */
+export function patch(id: ID, part: Partial<Message>) {
+  const i = at(id);
+  if (i >= 0) set("list", i, part);
+}
+
+/** Takes a message away. */
+export function drop(id: ID) {
+  const i = at(id);
+  if (i >= 0) set("list", unwrap(conversation.list).filter((m) => m.id !== id));
+}
+
+/** Leaves the chat. */
+export function leave() {
+  turn++;
+  set({ chat: undefined, list: [], before: undefined, atEnd: true });
+}
+
+export const has = (id: ID) => at(id) >= 0;

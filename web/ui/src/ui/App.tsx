@@ -1,0 +1,51 @@
+import { For, Match, onCleanup, onMount, Show, Switch, type JSX } from "solid-js";
+import { composing } from "../ime";
+import { online, open, phase, problem, setOpen, toasts, up } from "../state/app";
+import { unwind } from "../state/layers";
+import { coreText, t } from "../words";
+import { ChatList, query, setQuery } from "./ChatList";
+import { Conversation } from "./Conversation";
+import { MenuLayer } from "./menu";
+import { Setup } from "./Setup";
+import { Icon } from "./icons";
+
+export function App(): JSX.Element {
+  let search: HTMLInputElement | undefined;
+  onMount(() => {
+    const key = (e: KeyboardEvent) => {
+      if (composing(e)) return;
+      if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); search?.focus(); search?.select(); }
+      else if (e.key === "Escape" && !unwind()) { if (query()) setQuery(""); else setOpen(undefined); }
+    };
+    window.addEventListener("keydown", key);
+    onCleanup(() => window.removeEventListener("keydown", key));
+  });
+  return (
+    <>
+      <Switch fallback={<div class="start"><img src="/icon.svg" alt="" width="96" height="96" /></div>}>
+        <Match when={phase() === "denied"}><div class="start"><h1>{t("denied.title")}</h1><p>{t("denied.text")}</p></div></Match>
+        <Match when={phase() === "setup"}><Setup /></Match>
+        <Match when={phase() === "ready"}>
+          <div class="panes" classList={{ inside: !!open() }}>
+            <nav class="left">
+              <div class="top"><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label></div>
+              <Connection />
+              <ChatList />
+            </nav>
+            <main class="middle"><Conversation /></main>
+          </div>
+        </Match>
+      </Switch>
+      <MenuLayer />
+      <div class="toasts" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>
+    </>
+  );
+}
+
+function Connection() {
+  return (
+    <Show when={!up() || !online()}>
+      <div class="offline" role="status">{up() ? t("offline") : t("reconnecting")}<Show when={up() && problem()?.why}>{(x) => <small>{coreText(x())}</small>}</Show></div>
+    </Show>
+  );
+}

@@ -1,0 +1,158 @@
+import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
+import { VList, type VListHandle } from "virtua/solid";
+import type { Chat, Message } from "@rpc";
+import { chats, core, failed, me, open, setOpen } from "../state/app";
+import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
+import { latest } from "../state/latest";
+import { typing } from "../state/typing";
+import { dayKey, dayOf } from "../time";
+import { t } from "../words";
+import { Avatar, Icon } from "./icons";
+import { chatName } from "./ChatList";
+import { clean } from "./text";
+import { Bubble } from "./Bubble";
+import { Composer } from "./Composer";
+
+/** The chat that is open. */
+export function Conversation(): JSX.Element {
+  const chat = createMemo(() => (open() ? chats.by[open()!] : undefined));
+  const last = latest(chat);
+  createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
+  return (
+    <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
+      <section class="conversation" classList={{ secure: last()!.kind === "secure" }} aria-label={chatName(last()!)}>
+        <Head chat={last()!} />
+        <FirstContact chat={last()!} />
+        <History chat={last()!} />
+        <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
+      </section>
+    </Show>
+  );
+}
+
+function Head(p: { chat: Chat }) {
+  const busy = () => Object.entries(typing[p.chat.chat] ?? {})[0];
+  const line = () => {
+    const b = busy();
+    if (b) return b[1].what === "voice" ? t("typing.voice") : b[1].what === "file" ? t("typing.file") : t("typing.direct");
+    if (p.chat.kind === "secure") return t("chat.secure");
+    if (p.chat.kind === "imported") return t("chat.imported");
+    return t("chat.normal");
+  };
+  return (
+    <header class="head">
+      <button class="icon-button back" aria-label={t("back")} onClick={() => setOpen(undefined)}><Icon name="back" /></button>
+      <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={p.chat.kind === "saved" ? "star" : p.chat.kind === "group" ? "group" : undefined} />
+      <span class="title">
+        <h1><Show when={p.chat.kind === "secure"}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
+        <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
+      </span>
+    </header>
+  );
+}
+
+function FirstContact(p: { chat: Chat }) {
+  const stranger = () => p.chat.kind === "direct" && p.chat.contact === "request";
+  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).catch(failed);
+  return (
+    <>
+      <Show when={stranger()}>
+        <div class="contact-note" role="note">
+          <p>{t("chat.request", clean(p.chat.name) || p.chat.peer.slice(-8))}</p>
+          <code>{p.chat.peer.replace(/(.{4})/g, "$1 ").trim()}</code>
+          <Show when={p.chat.similar?.[0]}>{(s) => <p class="warn">⚠ {t("chat.similar", clean(s().name ?? ""))}</p>}</Show>
+          <div class="actions">
+            <button class="primary" onClick={() => act("contact.add")}>{t("chat.accept")}</button>
+            <button onClick={() => act("contact.decline")}>{t("chat.decline")}</button>
+            <button class="danger" onClick={() => act("contact.block")}>{t("chat.block")}</button>
+          </div>
+        </div>
+      </Show>
+      <Show when={p.chat.verified === "changed"}><div class="contact-note warn" role="alert">⚠ {t("key.changed")}</div></Show>
+    </>
+  );
+}
+
+function History(p: { chat: Chat }) {
+  let list: VListHandle | undefined, box: HTMLDivElement | undefined;
+  const [bottom, setBottom] = createSignal(true);
+  const near = 240; // px from an end at which more is fetched
+  const scrolled = () => {
+    if (!list) return;
+    const left = list.scrollSize - list.scrollOffset - list.viewportSize;
+    setBottom(conversation.atEnd && left < 48);
+    if (bottom()) { setBelow(0); read(); }
+    if (list.scrollOffset < near) void earlier();
+    if (left < near) void later();
+  };
+  const down = () => {
+    setBelow(0);
+    if (!conversation.atEnd) return void show(p.chat.chat, 0);
+    list?.scrollToIndex(conversation.list.length - 1, { align: "end" });
+  };
+  // What is at the bottom stays there; who reads further up is not moved.
+  createEffect(on(() => [conversation.chat, conversation.list.length] as const, ([id], before) => {
+    const fresh = before?.[0] !== id;
+    if ((fresh || untrack(bottom)) && !untrack(target)) requestAnimationFrame(() => {
+      const at = firstUnread() ? conversation.list.findIndex((m) => m.id === firstUnread()) : -1;
+      if (fresh && at > 0) list?.scrollToIndex(at, { align: "start" });
+      else list?.scrollToIndex(conversation.list.length - 1, { align: "end" });
+    });
+  }));
+  createEffect(on(target, (id) => {
+    const i = id ? conversation.list.findIndex((m) => m.id === id) : -1;
+    if (i < 0) return;
+    requestAnimationFrame(() => list?.scrollToIndex(i, { align: "center" }));
+    setTimeout(() => setTarget(undefined), 1500);
+  }));
+  // Everything of the chat that is here was read once the person looks at its end.
+  const read = () => {
+    if (document.hasFocus() && (p.chat.unread > 0 || p.chat.marked)) void core.call("chat.set", { chat: p.chat.chat, read: true }).catch(failed);
+  };
+  createEffect(on(() => [p.chat.chat, p.chat.unread] as const, () => { if (bottom()) read(); }));
+  onMount(() => {
+    window.addEventListener("focus", read);
+    const keys = (e: KeyboardEvent) => page(e, list);
+    window.addEventListener("keydown", keys);
+    onCleanup(() => { window.removeEventListener("focus", read); window.removeEventListener("keydown", keys); });
+  });
+  return (
+    <div class="history" ref={box} role="log" aria-label={t("chats")} aria-live="off">
+      <VList ref={(h) => (list = h)} data={conversation.list as Message[]} shift={prepending()} onScroll={scrolled} class="messages">
+        {(m, i) => <Entry message={m} before={conversation.list[i() - 1]} after={conversation.list[i() + 1]} chat={p.chat} />}
+      </VList>
+      <Show when={!bottom()}>
+        <button class="jump" aria-label={below() ? t("message.newbelow", below()) : t("message.down")} onClick={down}><Icon name="down" /><Show when={below()}>{(n) => <b class="count">{n()}</b>}</Show></button>
+      </Show>
+    </div>
+  );
+}
+
+/** PgUp, PgDn, Home and End scroll the history, wherever the caret is; Home and End only where it is nowhere. */
+function page(e: KeyboardEvent, list?: VListHandle) {
+  if (e.isComposing || e.keyCode === 229 || !list || e.ctrlKey || e.altKey || e.metaKey) return;
+  const typingIn = e.target instanceof HTMLTextAreaElement || e.target instanceof HTMLInputElement;
+  const step = list.viewportSize * 0.9;
+  switch (e.key) {
+    case "PageUp": list.scrollBy(-step); break;
+    case "PageDown": list.scrollBy(step); break;
+    case "Home": if (typingIn) return; list.scrollTo(0); break;
+    case "End": if (typingIn) return; list.scrollTo(list.scrollSize); break;
+    default: return;
+  }
+  e.preventDefault();
+}
+
+const together = 5 * 60_000; // ms between messages of one person that stand as one block
+
+function Entry(p: { message: Message; before?: Message; after?: Message; chat: Chat }) {
+  const day = () => !p.before || dayKey(p.before.time) !== dayKey(p.message.time);
+  const same = (a?: Message, b?: Message) => !!a && !!b && a.from === b.from && !a.service && !b.service && Math.abs(Date.parse(b.time) - Date.parse(a.time)) < together && dayKey(a.time) === dayKey(b.time);
+  return (
+    <div class="entry" data-id={p.message.id}>
+      <Show when={day()}><div class="day"><span>{dayOf(p.message.time)}</span></div></Show>
+      <Show when={firstUnread() === p.message.id}><div class="unread"><span>{t("message.unread")}</span></div></Show>
+      <Bubble message={p.message} chat={p.chat} own={p.message.from === me()?.fingerprint && !p.message.imported} first={!same(p.before, p.message)} last={!same(p.message, p.after)} />
+    </div>
+  );
+}

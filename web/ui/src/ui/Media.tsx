@@ -1,0 +1,52 @@
+import { For, Match, Show, Switch, createSignal, type JSX } from "solid-js";
+import type { Medium, Message } from "@rpc";
+import { t } from "../words";
+import { clean } from "./text";
+import { Icon } from "./icons";
+
+/** Where a file of a message is had: from the program on this machine, which has checked it. */
+export const mediaURL = (m: Message, item: number, how = "") => `/media/${m.id}/${item}${how}`;
+
+const largest = 360; // px, the longer side of a picture in a bubble
+
+/** How large a picture is on the screen, known before it is here. */
+function box(x: Medium) {
+  const w = x.width || 240, h = x.height || 240, scale = Math.min(1, largest / Math.max(w, h));
+  return { width: `${Math.max(80, Math.round(w * scale))}px`, "aspect-ratio": `${w} / ${h}` };
+}
+
+const units = ["B", "kB", "MB", "GB"];
+export function bytes(n: number): string {
+  const i = n < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(n) / 3));
+  return `${(n / 1000 ** i).toFixed(i && n / 1000 ** i < 10 ? 1 : 0)} ${units[i]}`;
+}
+
+/** The files of a message. */
+export function Media(p: { message: Message }): JSX.Element {
+  return <div class="media" classList={{ album: (p.message.media?.length ?? 0) > 1 }}><For each={p.message.media ?? []}>{(x, i) => <One message={p.message} item={i()} medium={x} />}</For></div>;
+}
+
+function One(p: { message: Message; item: number; medium: Medium }) {
+  const [wanted, want] = createSignal(!p.message.inert);
+  return (
+    <Show when={wanted()} fallback={<button class="file" onClick={() => want(true)}><Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span></button>}>
+      <Switch fallback={<FileLink {...p} />}>
+        <Match when={p.medium.what === "photo" || p.medium.what === "sticker"}>
+          <a href={mediaURL(p.message, p.item)} target="_blank" rel="noopener" class="picture" style={box(p.medium)}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" /></a>
+        </Match>
+        <Match when={p.medium.what === "video"}>
+          <video class="picture" style={box(p.medium)} controls preload="none" poster={p.medium.thumb ? mediaURL(p.message, p.item, "?thumb") : undefined} src={mediaURL(p.message, p.item)} />
+        </Match>
+        <Match when={p.medium.what === "voice"}><audio controls preload="none" src={mediaURL(p.message, p.item)} /></Match>
+      </Switch>
+    </Show>
+  );
+}
+
+function FileLink(p: { message: Message; item: number; medium: Medium }) {
+  return (
+    <a class="file" href={mediaURL(p.message, p.item, "?save")} download={p.medium.name || "file"}>
+      <Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span>
+    </a>
+  );
+}

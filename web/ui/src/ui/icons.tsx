@@ -1,0 +1,59 @@
+import type { JSX } from "solid-js";
+
+const paths = {
+  lock: "M6 10V8a6 6 0 0 1 12 0v2h1a1 1 0 0 1 1 1v9a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1h1zm2 0h8V8a4 4 0 0 0-8 0v2z",
+  send: "M3 20.5 22 12 3 3.5v6.6l11 1.9-11 1.9z",
+  clip: "M16.5 6v10.5a4.5 4.5 0 0 1-9 0V5.5a3 3 0 0 1 6 0V15a1.5 1.5 0 0 1-3 0V6H9v9a3 3 0 0 0 6 0V5.5a4.5 4.5 0 0 0-9 0v11a6 6 0 0 0 12 0V6z",
+  smile: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM8.5 9a1.3 1.3 0 1 1 0 2.6 1.3 1.3 0 0 1 0-2.6zm7 0a1.3 1.3 0 1 1 0 2.6 1.3 1.3 0 0 1 0-2.6zM7.5 14h9a4.7 4.7 0 0 1-9 0z",
+  back: "M15.4 5.4 14 4l-8 8 8 8 1.4-1.4L8.8 12z",
+  down: "M12 16.6 5.4 10 4 11.4l8 8 8-8L18.6 10z",
+  search: "M10.5 4a6.5 6.5 0 1 0 4.1 11.6l5 5 1.4-1.4-5-5A6.5 6.5 0 0 0 10.5 4zm0 2a4.5 4.5 0 1 1 0 9 4.5 4.5 0 0 1 0-9z",
+  pen: "M4 16.5V20h3.5L18 9.5 14.5 6zM20.3 7.2a1 1 0 0 0 0-1.4l-2.1-2.1a1 1 0 0 0-1.4 0L15.2 5.3l3.5 3.5z",
+  more: "M12 5.5a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4zm0 8.2a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4zm0 8.2a1.7 1.7 0 1 0 0-3.4 1.7 1.7 0 0 0 0 3.4z",
+  close: "M18.3 5.7 12 12l6.3 6.3-1.4 1.4L10.6 13.4 4.3 19.7l-1.4-1.4L9.2 12 2.9 5.7l1.4-1.4 6.3 6.3 6.3-6.3z",
+  pin: "M16 3H8v2l1 1v5l-2 2v2h4v6h2v-6h4v-2l-2-2V6l1-1z",
+  mute: "M12 3 7 8H3v8h4l5 5zM16 9l5 6m0-6-5 6",
+  menu: "M3 6h18v2H3zm0 5h18v2H3zm0 5h18v2H3z",
+  reply: "M10 8V4L2 12l8 8v-4.5c5 0 9 1.5 11 5.5 0-7-4-13-11-13z",
+  check: "M9 16.2 4.8 12l-1.4 1.4L9 19 21 7l-1.4-1.4z",
+  person: "M12 12a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zm0 2c-5 0-9 2.5-9 6v1h18v-1c0-3.5-4-6-9-6z",
+  group: "M9 11.5a3.8 3.8 0 1 0 0-7.6 3.8 3.8 0 0 0 0 7.6zm7.5.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM9 13.5c-4 0-7 2-7 5V20h14v-1.5c0-3-3-5-7-5zm7.5.5c-.6 0-1.2.1-1.8.2 2 1 3.3 2.6 3.3 4.5V20H22v-1c0-2.8-2.4-5-5.5-5z",
+  star: "m12 3 2.7 5.8 6.3.7-4.7 4.3 1.3 6.2-5.6-3.2-5.6 3.2 1.3-6.2L3 9.5l6.3-.7z",
+  gear: "M12 8.2a3.8 3.8 0 1 0 0 7.6 3.8 3.8 0 0 0 0-7.6zm8.7 5.4.1-1.6-.1-1.6 2-1.5-2-3.5-2.4 1a8 8 0 0 0-2.7-1.6L15.2 2h-4l-.4 2.8A8 8 0 0 0 8 6.4l-2.4-1-2 3.5 2 1.5-.1 1.6.1 1.6-2 1.5 2 3.5 2.4-1a8 8 0 0 0 2.7 1.6l.4 2.8h4l.4-2.8a8 8 0 0 0 2.7-1.6l2.4 1 2-3.5z",
+} as const;
+
+export type IconName = keyof typeof paths;
+
+/** A picture beside words, or one whose button says what it is. */
+export function Icon(p: { name: IconName; size?: number }): JSX.Element {
+  return <svg class="icon" width={p.size ?? 22} height={p.size ?? 22} viewBox="0 0 24 24" aria-hidden="true"><path d={paths[p.name]} fill="currentColor" /></svg>;
+}
+
+/** How far a message of one's own is. */
+export function Ticks(p: { state?: string; title: string }): JSX.Element {
+  const path = () => ({
+    queued: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm.6 2.5v3.3l2.3 1.4-.6 1-2.9-1.8V4.500z",
+    scheduled: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zm.6 2.5v3.3l2.3 1.4-.6 1-2.9-1.8V4.500z",
+    stored: "m6.500 11.300-3-3 .9-.9 2.100 2.100 5.300-5.300.9.9z",
+    delivered: "m5 11.300-3-3 .9-.9L5 9.500l5.300-5.300.9.9zm3.500 0-.9-.9.7-.7.2.2 5.300-5.300.9.9z",
+    read: "m5 11.300-3-3 .9-.9L5 9.500l5.300-5.300.9.9zm3.500 0-.9-.9.7-.7.2.2 5.300-5.300.9.9z",
+    failed: "M8 1.500a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM7.300 4.500h1.400v5H7.300zm0 6h1.400V12H7.300z",
+  })[p.state ?? ""] ?? "";
+  return <svg class={`ticks ${p.state ?? ""}`} width="16" height="16" viewBox="0 0 16 16" role="img" aria-label={p.title}><title>{p.title}</title><path d={path()} fill="currentColor" /></svg>;
+}
+
+const hues = [4, 28, 45, 150, 175, 205, 225, 265, 320];
+
+/** A round picture of the first letter, in a colour that belongs to the id. */
+export function Avatar(p: { name: string; id: string; size?: number; icon?: IconName }): JSX.Element {
+  const hue = () => hues[parseInt(p.id.slice(0, 4) || "0", 16) % hues.length];
+  const letter = () => [...new Intl.Segmenter("zh-TW").segment(p.name.trim())][0]?.segment ?? "?";
+  return (
+    <svg class="avatar" width={p.size ?? 48} height={p.size ?? 48} viewBox="0 0 48 48" aria-hidden="true">
+      <circle cx="24" cy="24" r="24" fill={`hsl(${hue()} 55% 45%)`} />
+      {p.icon
+        ? <path d={paths[p.icon]} transform="translate(10 10) scale(1.166)" fill="#fff" />
+        : <text x="24" y="24" dy=".36em" text-anchor="middle" font-size="21" fill="#fff">{letter()}</text>}
+    </svg>
+  );
+}

@@ -1,0 +1,82 @@
+import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js";
+import type { Chat, Message } from "@rpc";
+import { newID } from "../ids";
+import { core, failed, toast } from "../state/app";
+import { useLayer } from "../state/layers";
+import { editOf, replyTo } from "../state/compose";
+import { t } from "../words";
+import { react } from "./Bubble";
+
+export interface Action { key: string; label: string; danger?: boolean; run: () => void }
+interface Menu { x: number; y: number; actions: Action[]; emoji?: Message; back: Element | null }
+
+const [menu, setMenu] = createSignal<Menu>();
+const quick = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
+
+/** What can be done with a message. */
+export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
+  if (m.deleted) return [remove(m, true)];
+  const can = chat.kind !== "imported";
+  const list: Action[] = [];
+  if (can) list.push({ key: "reply", label: t("message.reply"), run: () => replyTo(m) });
+  if (own && can && m.kind === "text") list.push({ key: "edit", label: t("message.edit"), run: () => editOf(m) });
+  if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => void navigator.clipboard.writeText(m.text).then(() => toast(t("copied")), failed) });
+  if (can) list.push({ key: "pin", label: t("message.pin"), run: () => void core.call("message.pin", { id: newID(), chat: m.chat, message: m.id, pinned: true }).catch(failed) });
+  if (own && can) list.push(remove(m, false));
+  list.push(remove(m, true));
+  return list.map((a) => ({ ...a, emojiFor: m })) as Action[];
+}
+
+const remove = (m: Message, forMe: boolean): Action => ({
+  key: forMe ? "forget" : "delete", label: t(forMe ? "message.delete.me" : "message.delete.all"), danger: true,
+  run: () => void core.call("message.delete", { id: newID(), chat: m.chat, messages: [m.id], for_me: forMe }).catch(failed),
+});
+
+/** Opens a menu where the person pointed. */
+export function openMenu(e: MouseEvent, actions: Action[]) {
+  e.preventDefault();
+  const m = (actions[0] as { emojiFor?: Message } | undefined)?.emojiFor;
+  const box = (e.currentTarget as Element).getBoundingClientRect();
+  setMenu({ x: e.clientX || box.left, y: e.clientY || box.bottom, actions, emoji: m, back: document.activeElement });
+}
+
+/** The menu that is open, if one is. */
+export function MenuLayer(): JSX.Element {
+  return <Show when={menu()} keyed>{(m) => <Open menu={m} />}</Show>;
+}
+
+function Open(p: { menu: Menu }) {
+  let box!: HTMLDivElement;
+  const close = () => {
+    setMenu(undefined);
+    (p.menu.back as HTMLElement | null)?.focus?.();
+  };
+  const items = () => [...box.querySelectorAll<HTMLElement>("button")];
+  const key = (e: KeyboardEvent) => {
+    const list = items(), i = list.indexOf(document.activeElement as HTMLElement);
+    if (e.key === "ArrowDown") list[(i + 1) % list.length]?.focus();
+    else if (e.key === "ArrowUp") list[(i + list.length - 1) % list.length]?.focus();
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  };
+  useLayer(close);
+  onMount(() => {
+    const r = box.getBoundingClientRect();
+    box.style.left = `${Math.max(8, Math.min(p.menu.x, innerWidth - r.width - 8))}px`;
+    box.style.top = `${Math.max(8, Math.min(p.menu.y, innerHeight - r.height - 8))}px`;
+    items()[0]?.focus();
+    window.addEventListener("blur", close);
+    onCleanup(() => window.removeEventListener("blur", close));
+  });
+  return (
+    <div class="layer" onPointerDown={(e) => { if (e.target === e.currentTarget) close(); }} onContextMenu={(e) => e.preventDefault()}>
+      <div class="menu" role="menu" ref={box} onKeyDown={key}>
+        <Show when={p.menu.emoji}>{(m) => (
+          <div class="quick"><For each={quick}>{(x) => <button role="menuitem" aria-label={`${t("message.react")} ${x}`} onClick={() => { close(); react(m(), x); }}>{x}</button>}</For></div>
+        )}</Show>
+        <For each={p.menu.actions}>{(a) => <button role="menuitem" classList={{ danger: !!a.danger }} onClick={() => { close(); a.run(); }}>{a.label}</button>}</For>
+      </div>
+    </div>
+  );
+}
