@@ -1,10 +1,12 @@
 import { For, Match, onCleanup, onMount, Show, Switch, type JSX } from "solid-js";
 import { composing } from "../ime";
-import { online, open, phase, problem, setOpen, toasts, up } from "../state/app";
+import { chats, online, open, phase, problem, setOpen, toasts, up } from "../state/app";
+import { dialog, setDialog } from "../state/dialog";
 import { unwind } from "../state/layers";
 import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
 import { Conversation } from "./Conversation";
+import { DialogLayer } from "./Dialog";
 import { MenuLayer } from "./menu";
 import { Setup } from "./Setup";
 import { Icon } from "./icons";
@@ -15,7 +17,12 @@ export function App(): JSX.Element {
     const key = (e: KeyboardEvent) => {
       if (composing(e)) return;
       if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); search?.focus(); search?.select(); }
-      else if (e.key === "Escape" && !unwind()) { if (query()) setQuery(""); else setOpen(undefined); }
+      else if (e.key === "Escape") {
+        if (unwind()) e.preventDefault();
+        else if (query()) setQuery("");
+        else setOpen(undefined);
+      } else if ((e.ctrlKey || e.metaKey) && e.key === "/" && !dialog()) { e.preventDefault(); setDialog({ kind: "keys" }); }
+      else if (e.altKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) { e.preventDefault(); step(e.key === "ArrowUp" ? -1 : 1); }
     };
     window.addEventListener("keydown", key);
     onCleanup(() => window.removeEventListener("keydown", key));
@@ -28,7 +35,7 @@ export function App(): JSX.Element {
         <Match when={phase() === "ready"}>
           <div class="panes" classList={{ inside: !!open() }}>
             <nav class="left">
-              <div class="top"><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label></div>
+              <div class="top"><button class="icon-button" aria-label={t("settings")} onClick={() => setDialog({ kind: "settings" })}><Icon name="menu" /></button><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label><button class="icon-button" aria-label={t("chat.new")} onClick={() => setDialog({ kind: "new" })}><Icon name="pen" /></button></div>
               <Connection />
               <ChatList />
             </nav>
@@ -36,10 +43,18 @@ export function App(): JSX.Element {
           </div>
         </Match>
       </Switch>
+      <DialogLayer />
       <MenuLayer />
       <div class="toasts" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>
     </>
   );
+}
+
+/** Opens the chat before or behind. */
+function step(by: number) {
+  const list = chats.order, i = list.indexOf(open() ?? "");
+  const id = list[i < 0 ? 0 : Math.max(0, Math.min(list.length - 1, i + by))];
+  if (id) setOpen(id);
 }
 
 function Connection() {

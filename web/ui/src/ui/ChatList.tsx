@@ -9,6 +9,7 @@ import { isTime } from "../ids";
 import { Avatar, Icon, Ticks, type IconName } from "./icons";
 import { clean } from "./text";
 import { preview } from "./preview";
+import { Found } from "./Found";
 import { matches } from "../state/find";
 import { latest } from "../state/latest";
 
@@ -57,13 +58,14 @@ export function ChatList(): JSX.Element {
           </button>
         )}</For>
       </div>
-      <Show when={shown().length} fallback={<Empty />}>
-        <div class="chats" role="list" aria-label={t("chats")}>
+      <Show when={shown().length} fallback={<Show when={!query()}><Empty /></Show>}>
+        <div class="chats" classList={{ some: !!query() }} role="list" aria-label={t("chats")}>
           <VList ref={(h) => (list = h)} data={shown()} itemSize={rowHeight} onScroll={scrolled}>
             {(id) => <Row id={id} />}
           </VList>
         </div>
       </Show>
+      <Show when={query().trim()}><Found query={query()} /></Show>
     </>
   );
 }

@@ -3,6 +3,7 @@ import { VList, type VListHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
 import { chats, core, failed, me, open, setOpen } from "../state/app";
 import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
+import { info, setInfo } from "../state/dialog";
 import { latest } from "../state/latest";
 import { typing } from "../state/typing";
 import { dayKey, dayOf } from "../time";
@@ -11,12 +12,14 @@ import { Avatar, Icon } from "./icons";
 import { chatName } from "./ChatList";
 import { clean } from "./text";
 import { Bubble } from "./Bubble";
+import { Info } from "./Info";
 import { Composer } from "./Composer";
 
 /** The chat that is open. */
 export function Conversation(): JSX.Element {
   const chat = createMemo(() => (open() ? chats.by[open()!] : undefined));
   const last = latest(chat);
+  createEffect(on(() => open(), () => { if (!matchMedia("(min-width: 1275px)").matches) setInfo(false); }));
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
@@ -26,6 +29,7 @@ export function Conversation(): JSX.Element {
         <History chat={last()!} />
         <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
       </section>
+      <Show when={info() && chat()}><Info chat={last()!} /></Show>
     </Show>
   );
 }
@@ -47,6 +51,7 @@ function Head(p: { chat: Chat }) {
         <h1><Show when={p.chat.kind === "secure"}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
         <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
       </span>
+      <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>
     </header>
   );
 }

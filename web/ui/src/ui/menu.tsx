@@ -2,6 +2,7 @@ import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js"
 import type { Chat, Message } from "@rpc";
 import { newID } from "../ids";
 import { core, failed, toast } from "../state/app";
+import { setDialog } from "../state/dialog";
 import { useLayer } from "../state/layers";
 import { editOf, replyTo } from "../state/compose";
 import { t } from "../words";
@@ -22,6 +23,8 @@ export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (own && can && m.kind === "text") list.push({ key: "edit", label: t("message.edit"), run: () => editOf(m) });
   if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => void navigator.clipboard.writeText(m.text).then(() => toast(t("copied")), failed) });
   if (can) list.push({ key: "pin", label: t("message.pin"), run: () => void core.call("message.pin", { id: newID(), chat: m.chat, message: m.id, pinned: true }).catch(failed) });
+  if (can && m.kind === "text" && chat.kind !== "secure") list.push({ key: "forward", label: t("message.forward"), run: () => setDialog({ kind: "forward", message: m }) });
+  if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
   if (own && can) list.push(remove(m, false));
   list.push(remove(m, true));
   return list.map((a) => ({ ...a, emojiFor: m })) as Action[];

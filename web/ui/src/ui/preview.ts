@@ -11,6 +11,6 @@ export function preview(m: Message): string {
     return m.text ? `[${word}] ${clean(m.text)}` : `[${word}]`;
   }
   if (m.kind === "poll" || m.kind === "list") return `[${t(`message.kind.${m.kind}`)}] ${clean(m.text)}`;
-  if (m.kind.startsWith("group")) return m.group ? `[${t("message.kind.group")}] ${clean(m.group)}` : clean(m.text);
+  if (m.group) return `[${t("message.kind.group")}] ${clean(m.text)}`;
   return clean(m.text);
 }

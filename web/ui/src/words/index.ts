@@ -26,9 +26,9 @@ export function setLang(l: Lang) {
 
 const fill = (form: string, args: (string | number)[]) => form.replace(/\{(\d)\}/g, (_, n) => String(args[Number(n)] ?? ""));
 
-/** A word or sentence of the pages. */
+/** A word or sentence of the pages. What a newer core says that has none here is shown as it came. */
 export function t(word: Word, ...args: (string | number)[]): string {
-  return fill(lang() === "en" ? en[word] : zh[word], args);
+  return fill((lang() === "en" ? en[word] : zh[word]) ?? word.slice(word.lastIndexOf(".") + 1), args);
 }
 
 type Catalogue = Record<string, [zh: string, en: string]>;

@@ -1,0 +1,19 @@
+import type { Contact } from "@rpc";
+import { core } from "./app";
+
+const parts = 50; // pages of one look: ten thousand contacts
+
+/** Contacts by name, 注音 or pinyin, as far as they fit. */
+export async function findContacts(query: string, most = 200): Promise<Contact[]> {
+  const out: Contact[] = [];
+  let next: string | undefined;
+  for (let i = 0; i < parts && out.length < most; i++) {
+    const r = await core.call("contacts", { query, next });
+    out.push(...(r.contacts ?? []));
+    if (!(next = r.next)) break;
+  }
+  return out;
+}
+
+/** What somebody is called here. */
+export const contactName = (c: Contact) => c.petname || c.name || c.fingerprint.slice(-16);

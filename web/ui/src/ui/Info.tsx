@@ -1,0 +1,146 @@
+// What there is to know about the chat that is open, and to do with it.
+import { createResource, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
+import type { Chat, Contact, Fingerprint, Group, GroupMember } from "@rpc";
+import { core, failed, me, openContact, setOpen, toast } from "../state/app";
+import { setInfo } from "../state/dialog";
+import { useLayer } from "../state/layers";
+import { isTime } from "../ids";
+import { short } from "../time";
+import { t, type Word } from "../words";
+import { chatName, muted } from "./ChatList";
+import { Avatar, Icon } from "./icons";
+import { Pick } from "./NewChat";
+import { clean } from "./text";
+
+const forGood = "9999-12-31T23:59:59.999Z";
+
+export function Info(p: { chat: Chat }): JSX.Element {
+  useLayer(() => setInfo(false));
+  const set = (what: object) => core.call("chat.set", { chat: p.chat.chat, ...what }).catch(failed);
+  return (
+    <aside class="info" aria-label={t("info")}>
+      <header class="head"><button class="icon-button" aria-label={t("close")} onClick={() => setInfo(false)}><Icon name="close" /></button><h2>{t("info")}</h2></header>
+      <div class="scroll">
+        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={p.chat.kind === "group" ? "group" : undefined} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
+        <div class="actions">
+          <button onClick={() => set({ muted: muted(p.chat) ? "0001-01-01T00:00:00Z" : forGood })}>{t(muted(p.chat) ? "chat.unmute" : "chat.mute")}</button>
+          <button onClick={() => set({ top: !p.chat.top })}>{t(p.chat.top ? "chat.untop" : "chat.top")}</button>
+          <button onClick={() => set({ archived: !p.chat.archived })}>{t(p.chat.archived ? "chat.unarchive" : "chat.archive")}</button>
+          <button onClick={() => { void set({ marked: true }); setOpen(undefined); }}>{t("chat.unread")}</button>
+        </div>
+        <label class="check"><input type="checkbox" checked={!p.chat.no_read} onChange={(e) => set({ no_read: !e.currentTarget.checked })} />{t("chat.tellread")}</label>
+        <Switch>
+          <Match when={p.chat.kind === "direct" || p.chat.kind === "secure"}><Person chat={p.chat} /></Match>
+          <Match when={p.chat.kind === "group"}><GroupInfo chat={p.chat} /></Match>
+        </Switch>
+      </div>
+    </aside>
+  );
+}
+
+function Person(p: { chat: Chat }) {
+  const [person, { mutate }] = createResource(() => p.chat.peer, (account) => core.call("contact.show", { account }));
+  const act = async (f: () => Promise<Contact>) => { try { mutate(await f()); } catch (e) { failed(e); } };
+  return (
+    <Show when={person.latest}>{(c) => (
+      <>
+        <section><h3>{t("key.title")}</h3>
+          <p class={c().verified === "verified" ? "safe" : c().verified === "changed" ? "warn" : "dim"}>{t(c().verified ? (`key.${c().verified}` as Word) : "key.unverified")}</p>
+          <code class="fingerprint">{c().fingerprint.replace(/(.{4})/g, "$1 ")}</code>
+          <Show when={c().key !== "valid" && c().key !== "unknown"}><p class="warn">⚠ {t(`key.${c().key}` as Word)}</p></Show>
+          <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join("、"))}</p></Show>
+        </section>
+        <Show when={c().safety}>{(n) => (
+          <section><h3>{t("safety.title")}</h3><p class="dim">{t("safety.text")}</p><code class="safety">{n()}</code>
+            <img class="qr" src={`/qr.svg?text=${encodeURIComponent(c().link?.toUpperCase() ?? "")}`} alt="" width="160" height="160" />
+            <Show when={c().verified !== "verified"} fallback={<button onClick={() => act(() => core.call("contact.verify", { account: c().fingerprint, off: true }))}>{t("safety.undo")}</button>}>
+              <button class="primary" onClick={() => { if (confirm(t("safety.sure"))) void act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button></Show>
+          </section>
+        )}</Show>
+        <Petname contact={c()} done={mutate} />
+        <Show when={c().new_devices?.length}><p class="warn">⚠ {t("device.newer", c().new_devices!.length)}</p></Show>
+        <section><h3>{t("devices")}</h3><ul class="people"><For each={c().devices ?? []}>{(d) => <li class="line"><bdi>{clean(d.name)}</bdi><small class="dim">{isTime(d.added) ? short(d.added) : ""}</small></li>}</For></ul></section>
+        <Show when={c().groups?.length}><section><h3>{t("groups.common")}</h3><ul class="people"><For each={c().groups ?? []}>{(g) => <li><button onClick={() => setOpen(g.chat)}><bdi>{clean(g.name ?? "")}</bdi></button></li>}</For></ul></section></Show>
+        <div class="actions">
+          <Show when={p.chat.kind === "direct"}><button onClick={() => core.call("secure.start", { peer: c().fingerprint }).then((s) => setOpen(s.chat), failed)}><Icon name="lock" size={18} />{t("secure.start")}</button></Show>
+          <Show when={p.chat.kind === "secure"}><button class="danger" onClick={() => { if (confirm(t("secure.end.sure"))) core.call("secure.end", { peer: c().fingerprint }).then(() => toast(t("secure.ended")), failed); }}>{t("secure.end")}</button></Show>
+          <Show when={c().state !== "contact"}><button class="primary" onClick={() => act(() => core.call("contact.add", { account: c().fingerprint }))}>{t("contact.add")}</button></Show>
+          <button class="danger" onClick={() => act(() => core.call("contact.block", { account: c().fingerprint, off: c().blocked || undefined }))}>{t(c().blocked ? "chat.unblock" : "chat.block")}</button>
+        </div>
+      </>
+    )}</Show>
+  );
+}
+
+function Petname(p: { contact: Contact; done: (c: Contact) => void }) {
+  const [name, setName] = createSignal(p.contact.petname ?? "");
+  const save = async (e: Event) => {
+    e.preventDefault();
+    try { p.done(await core.call("contact.name", { account: p.contact.fingerprint, petname: name().trim() })); toast(t("saved")); } catch (x) { failed(x); }
+  };
+  return <form class="inline" onSubmit={save}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" placeholder={clean(p.contact.name ?? "")} onInput={(e) => setName(e.currentTarget.value)} /></label><button disabled={name().trim() === (p.contact.petname ?? "")}>{t("save")}</button></form>;
+}
+
+function GroupInfo(p: { chat: Chat }) {
+  const [group, { mutate, refetch }] = createResource(() => p.chat.chat, (g) => core.call("group", { group: g }));
+  const [members, { refetch: again }] = createResource(() => p.chat.chat, async (g) => {
+    const all: GroupMember[] = [];
+    for (let next: string | undefined, i = 0; i < 30; i++) {
+      const r = await core.call("group.members", { group: g, next, count: 200 });
+      all.push(...(r.members ?? []));
+      if (!(next = r.next)) break;
+    }
+    return all;
+  });
+  const [adding, setAdding] = createSignal(false), [link, setLink] = createSignal("");
+  const act = async (f: () => Promise<Group>) => { try { mutate(await f()); void again(); void refetch(); } catch (e) { failed(e); } };
+  const admin = () => group()?.role === "owner" || group()?.role === "admin";
+  const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
+  return (
+    <Show when={group.latest}>{(g) => (
+      <>
+        <Show when={g().about}><p>{clean(g().about!)}</p></Show>
+        <section><h3>{t("chat.members", g().size)}</h3>
+          <div class="actions">
+            <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
+            <button onClick={async () => { try { setLink((await core.call("group.link", { group: p.chat.chat })).link ?? ""); } catch (e) { failed(e); } }}>{t("group.link")}</button>
+          </div>
+          <Show when={link()}><div class="mylink"><img class="qr" src={`/qr.svg?text=${encodeURIComponent(link())}`} alt="" width="180" height="180" /><code>{link()}</code><button onClick={() => navigator.clipboard.writeText(link()).then(() => toast(t("copied")), failed)}>{t("copy")}</button></div></Show>
+          <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
+          <Requests chat={p.chat} />
+          <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>
+        </section>
+        <div class="actions">
+          <button class="danger" onClick={() => { if (confirm(t("group.leave.sure"))) void act(() => core.call("group.leave", { group: p.chat.chat })); }}>{t("group.leave")}</button>
+          <Show when={g().role === "owner"}><button class="danger" onClick={() => { if (confirm(t("group.dissolve.sure"))) void act(() => core.call("group.dissolve", { group: p.chat.chat })); }}>{t("group.dissolve")}</button></Show>
+        </div>
+      </>
+    )}</Show>
+  );
+}
+
+function Requests(p: { chat: Chat }) {
+  const [list, { refetch }] = createResource(() => p.chat.chat, async (group) => (await core.call("group.requests", { group, count: 50 })).requests ?? []);
+  const decide = async (account: Fingerprint, refuse: boolean) => {
+    try { await core.call("group.approve", { group: p.chat.chat, accounts: [account], refuse: refuse || undefined }); void refetch(); } catch (e) { failed(e); }
+  };
+  return <Show when={list.latest?.length}><h3>{t("group.requests")}</h3><ul class="people"><For each={list.latest}>{(r) => (
+    <li class="line"><bdi>{clean(r.name ?? "") || r.account.slice(-16)}</bdi><span><button onClick={() => decide(r.account, false)}>{t("chat.accept")}</button><button class="danger" onClick={() => decide(r.account, true)}>{t("chat.decline")}</button></span></li>
+  )}</For></ul></Show>;
+}
+
+function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group: string; act: (f: () => Promise<Group>) => Promise<void> }) {
+  const m = () => p.member;
+  const own = () => m().account === me()?.fingerprint;
+  const talk = () => core.call("contact.show", { account: m().account }).then((c) => { setInfo(false); openContact(c); }, failed);
+  const role = (r: string) => p.act(() => core.call("group.role", { group: p.group, accounts: [m().account], role: r }));
+  return (
+    <li class="line">
+      <button class="link" disabled={own()} onClick={talk}><Avatar name={clean(m().name ?? "")} id={m().account} size={32} /> <bdi>{clean(m().name ?? "") || m().account.slice(-16)}</bdi></button>
+      <span><Show when={m().role && m().role !== "member"}><small class="dim">{t(`role.${m().role}` as Word)}</small></Show>
+        <Show when={p.owner && !own()}><button class="small" onClick={() => role(m().role === "admin" ? "member" : "admin")}>{t(m().role === "admin" ? "role.take" : "role.give")}</button></Show>
+        <Show when={p.admin && !own() && m().role !== "owner"}><button class="small danger" onClick={() => p.act(() => core.call("group.remove", { group: p.group, accounts: [m().account] }))}>{t("group.remove")}</button></Show></span>
+    </li>
+  );
+}
+

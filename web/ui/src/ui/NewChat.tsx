@@ -1,0 +1,93 @@
+import { createResource, createSignal, For, Show, type JSX } from "solid-js";
+import type { Contact, Fingerprint } from "@rpc";
+import { newID } from "../ids";
+import { core, failed, openContact, setOpen, toast } from "../state/app";
+import { contactName, findContacts } from "../state/contacts";
+import { t } from "../words";
+import { closeDialog } from "./Dialog";
+import { Avatar } from "./icons";
+import { MyLink } from "./Setup";
+import { clean } from "./text";
+
+/** Somebody new, or a group. */
+export function NewChat(): JSX.Element {
+  const [tab, setTab] = createSignal<"add" | "group" | "mine">("add");
+  return (
+    <>
+      <div class="tabs" role="tablist">
+        <For each={[["add", t("contact.add")], ["group", t("group.new")], ["mine", t("contact.mine")]] as const}>{([k, label]) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{label}</button>}</For>
+      </div>
+      <Show when={tab() === "add"}><Add /></Show>
+      <Show when={tab() === "group"}><NewGroup /></Show>
+      <Show when={tab() === "mine"}><Mine /></Show>
+    </>
+  );
+}
+
+function Add() {
+  const [link, setLink] = createSignal(""), [name, setName] = createSignal(""), [busy, setBusy] = createSignal(false);
+  const group = () => /^omega:group\//i.test(link());
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    setBusy(true);
+    try {
+      if (group()) {
+        const g = await core.call("group.join", { link: link().trim() });
+        toast(t("group.asked"));
+        if (g.role) setOpen(g.chat);
+      } else openContact(await core.call("contact.add", { account: link().trim(), petname: name().trim() || undefined }));
+      closeDialog();
+    } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  return (
+    <form onSubmit={submit}>
+      <label class="field"><span>{t("contact.link")}</span><input autofocus value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label>
+      <button class="primary" disabled={busy() || !link().trim()}>{t("contact.add")}</button>
+    </form>
+  );
+}
+
+/** People to choose from. */
+export function Pick(p: { chosen: Set<Fingerprint>; toggle: (c: Contact) => void; one?: boolean }): JSX.Element {
+  const [query, setQuery] = createSignal("");
+  const [found] = createResource(query, (q) => findContacts(q));
+  return (
+    <>
+      <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" placeholder={t("people.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
+      <ul class="people">
+        <For each={found.latest ?? []} fallback={<li class="dim">{t("people.none")}</li>}>{(c) => (
+          <li><button type="button" classList={{ on: p.chosen.has(c.fingerprint) }} aria-pressed={p.one ? undefined : p.chosen.has(c.fingerprint)} onClick={() => p.toggle(c)}>
+            <Avatar name={clean(contactName(c))} id={c.fingerprint} size={36} /><bdi>{clean(contactName(c))}</bdi></button></li>
+        )}</For>
+      </ul>
+    </>
+  );
+}
+
+function NewGroup() {
+  const [name, setName] = createSignal(""), [channel, setChannel] = createSignal(false), [chosen, setChosen] = createSignal(new Set<Fingerprint>()), [busy, setBusy] = createSignal(false);
+  const toggle = (c: Contact) => setChosen((s) => { const n = new Set(s); if (!n.delete(c.fingerprint)) n.add(c.fingerprint); return n; });
+  const submit = async (e: Event) => {
+    e.preventDefault();
+    setBusy(true);
+    try {
+      const g = await core.call("group.create", { id: newID(), name: name().trim(), channel: channel() || undefined, members: [...chosen()] });
+      closeDialog();
+      setOpen(g.chat);
+    } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  return (
+    <form onSubmit={submit}>
+      <label class="field"><span>{t("group.name")}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
+      <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
+      <Pick chosen={chosen()} toggle={toggle} />
+      <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? `（${chosen().size}）` : ""}</button>
+    </form>
+  );
+}
+
+function Mine() {
+  const [card] = createResource(() => core.call("contact.card", {}));
+  return <Show when={card()}>{(c) => <MyLink link={c().link} />}</Show>;
+}
