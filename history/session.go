@@ -32,6 +32,14 @@ func (s *session) connect(ctx context.Context, pool *sql.DB) error {
 	return nil
 }
 
+// patience sets for how many milliseconds others are waited for.
+func (s *session) patience(ctx context.Context, ms int) error {
+	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout(%d)", ms)); err != nil {
+		return fmt.Errorf("set the busy timeout: %w", wrap(err))
+	}
+	return nil
+}
+
 func (s *session) close() error {
 	if s.conn == nil {
 		return nil
