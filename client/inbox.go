@@ -100,6 +100,9 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 		errs = append(errs, w.ack(ctx, s, home, seq))
 	}
 	w.c.changed.notify()
+	if e, ok := w.c.arrivals.tell(w.c.cfg.now()); ok {
+		w.c.events.add(happening{clientrpc.CatchingUp.Name, e})
+	}
 	return errors.Join(append(errs, t.follow(ctx))...)
 }
 
