@@ -3,6 +3,7 @@ package whole
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -35,7 +36,16 @@ type server struct {
 // their own.
 var cloud []*server
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// atOnce is how many tests run at a time if -parallel does not say: they wait more
+// than they work.
+const atOnce = "6"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this
+		panic(err)
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "omega-whole-")
