@@ -38,7 +38,7 @@ var cloud []*server
 
 // atOnce is how many tests run at a time if -parallel does not say: they wait more
 // than they work.
-const atOnce = "6"
+const atOnce = "4"
 
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this
