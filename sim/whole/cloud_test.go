@@ -3,7 +3,6 @@ package whole
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net"
@@ -36,16 +35,7 @@ type server struct {
 // their own.
 var cloud []*server
 
-// atOnce is how many tests run at a time if -parallel does not say: they wait more
-// than they work.
-const atOnce = "4"
-
-func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this
-		panic(err)
-	}
-	os.Exit(run(m))
-}
+func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "omega-whole-")
