@@ -98,9 +98,16 @@ func TestMessageAttacks(t *testing.T) {
 			wantMessage(t, reader.receive(t, one, testTime), ProblemNone)
 			f := rebuilt(two, alice.devices[0])
 			tt.change(f)
-			m := wantMessage(t, reader.open(t, f.seal(t)), tt.want)
+			a := f.seal(t)
+			m := wantMessage(t, reader.open(t, a), tt.want)
 			if m.Content.Text == "" || m.Chat != roster.Chat {
 				t.Errorf("text %q in chat %s is not shown", m.Content.Text, m.Chat)
+			}
+			for _, checked := range []*Checked{reader.checkAhead(t, a), reader.checkAhead(t, two.arrivals(testTime)[0])} {
+				other := w.device(t, bob, bob.devices[0].secrets)
+				wantMessage(t, other.receive(t, one, testTime), ProblemNone)
+				a.Checked = checked
+				wantMessage(t, other.open(t, a), tt.want)
 			}
 			if tt.want != ProblemNone && tt.want != ProblemClock {
 				wantMessage(t, reader.receive(t, two, testTime), ProblemNone)

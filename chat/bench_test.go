@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/pgp"
 )
 
 // BenchmarkSend seals texts of 200 octets in a chat that has its key. The
@@ -16,6 +17,7 @@ func BenchmarkSend(b *testing.B) {
 	c := NewText(string(make([]byte, 200)))
 	s.at(b, testTime, roster, c)
 	b.ReportAllocs()
+	began := processorTime(b)
 	for b.Loop() {
 		if s.state.Count == MaxKeyMessages {
 			s.state.Count = 0
@@ -24,6 +26,11 @@ func BenchmarkSend(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	m, signer := s.at(b, testTime, roster, c).Message, alice.devices[0].id.Signer
+	reportProcessor(b, began, "signing", func() error {
+		_, err := pgp.SignCompact(b.Context(), signer, m.Transcript, m.Time)
+		return err
+	})
 }
 
 // BenchmarkOpenVerify opens and verifies them in order. The target is 45 µs.
@@ -39,11 +46,14 @@ func BenchmarkOpenVerify(b *testing.B) {
 	var d *device
 	i := 0
 	b.ReportAllocs()
+	began := processorTime(b)
 	for b.Loop() {
 		if i%(len(arrivals)-1) == 0 {
 			b.StopTimer()
+			pause := processorTime(b)
 			d, i = w.device(b, bob, bob.devices[0].secrets), 0
 			d.open(b, arrivals[0])
+			began += processorTime(b) - pause
 			b.StartTimer()
 		}
 		i++
@@ -52,6 +62,8 @@ func BenchmarkOpenVerify(b *testing.B) {
 			b.Fatal(r, err)
 		}
 	}
+	m, key := s.at(b, testTime, roster, c).Message, alice.devices[0].id.Signer.Public()
+	reportProcessor(b, began, "verifying", func() error { return pgp.VerifyCompact(key, m.Transcript, m.SignatureTime(), m.Signature) })
 }
 
 // BenchmarkKeyRecord makes a key and its record for a chat with three other

@@ -74,7 +74,7 @@ func (r *Receiver) judge(ctx context.Context, st Store, a *Arrival, c *claim) (*
 	if s.needCert && !a.Fresh {
 		return &Result{Verdict: VerdictNeedCert, Account: m.From}, nil
 	}
-	if m.Problem, err = r.problem(ctx, st, s, c); err != nil {
+	if m.Problem, err = r.problem(ctx, st, s, c, a.Checked); err != nil {
 		return nil, fmt.Errorf("judge message %s: %w", m.ID, err)
 	}
 	if m.Problem == ProblemNone && c.group != (Hash{}) {
@@ -125,12 +125,12 @@ func (r *Receiver) take(ctx context.Context, st Store, a *Arrival, c *claim, p *
 }
 
 // problem judges what does not depend on other messages.
-func (r *Receiver) problem(ctx context.Context, st Store, s *signer, c *claim) (Problem, error) {
+func (r *Receiver) problem(ctx context.Context, st Store, s *signer, c *claim, ahead *Checked) (Problem, error) {
 	m := c.message
 	if s.key == nil {
 		return ProblemDevice, nil
 	}
-	if pgp.VerifyCompact(s.key, m.Transcript, m.SignatureTime(), m.Signature) != nil {
+	if !ahead.holds(s.key, m) && pgp.VerifyCompact(s.key, m.Transcript, m.SignatureTime(), m.Signature) != nil {
 		again, err := st.SignatureSeen(ctx, m.Chat, m.Device, [16]byte(m.Signature[:16]))
 		switch {
 		case err != nil:

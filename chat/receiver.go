@@ -53,6 +53,9 @@ type Arrival struct {
 
 	// Groups answers about groups; nil: there are none here.
 	Groups Groups
+
+	// Checked is what CheckAhead returned for this arrival, or nil.
+	Checked *Checked
 }
 
 // latest is the latest of the two clocks.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -31,6 +32,7 @@ type arrivals struct {
 	answered time.Duration                  // how long the slowest server took to answer it; guarded by mu
 	last     time.Time                      // when something came, or was taken in; guarded by mu
 	mails    int                            // that the inbox has not taken in; guarded by mu
+	told     time.Time                      // when faces were told how far this is; zero: they are not being told; guarded by mu
 	servers  map[omega.Fingerprint]*backlog // that the last lease names; guarded by mu
 }
 
@@ -40,6 +42,7 @@ type backlog struct {
 	ok       bool    // and took it
 	store    [8]byte // incarnation of its store
 	taken    uint64  // this device has everything up to here
+	from     uint64  // it had everything up to here when the server answered
 	said     bool    // up to where mail waits
 	waits    uint64  // that
 	of       [8]byte // incarnation that it was said of
@@ -98,6 +101,7 @@ func (a *arrivals) answer(at *wire.Attached) {
 		b.store, b.taken = at.Incarnation, 0
 	}
 	b.taken = max(b.taken, at.Cursor)
+	b.from = b.taken
 }
 
 // take notes that everything from a server up to seq is on stable storage here.
@@ -134,6 +138,49 @@ func (a *arrivals) left() time.Duration {
 		return max(quiet, minQuiet)
 	}
 	return max(0, quiet-time.Since(a.last))
+}
+
+// manyWait is how many mails must have waited at a server for faces to be told how
+// far taking them in is.
+const manyWait = 256
+
+// progress is how many of the mails that waited are here, of how many, at the server of
+// which most are missing: all homes have the same.
+func (a *arrivals) progress() (done, total int) {
+	for _, b := range a.servers {
+		if _, sure := b.complete(); !sure || !b.ok || b.waits <= b.from {
+			continue
+		}
+		d, t := int(min(b.taken, b.waits)-b.from), int(b.waits-b.from)
+		if total == 0 || t-d > total-done {
+			done, total = d, t
+		}
+	}
+	return done, total
+}
+
+// tell returns how far taking in is, if faces are to be told now: four times a second
+// at most, and at the end.
+func (a *arrivals) tell(now time.Time) (e clientrpc.CatchUpEvent, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e.Done, e.Total = a.progress()
+	switch {
+	case e.Done >= e.Total:
+		ok = !a.told.IsZero()
+		a.told = time.Time{}
+	case e.Total >= manyWait && now.Sub(a.told) >= tellEvery:
+		ok, a.told = true, now
+	}
+	return e, ok
+}
+
+// waiting is about how many mails still wait at homes.
+func (a *arrivals) waiting() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	done, total := a.progress()
+	return total - done
 }
 
 // caughtUp returns how long to wait until everything that waits at the homes is

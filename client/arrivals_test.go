@@ -76,3 +76,45 @@ func testFingerprint(t *testing.T, digit rune) omega.Fingerprint {
 	}
 	return fp
 }
+
+// TestCatchUpIsTold: who has much to take in tells how far it is, by the server of which
+// most is missing, four times a second, and that it is over; little is not told.
+func TestCatchUpIsTold(t *testing.T) {
+	x, y := testFingerprint(t, '1'), testFingerprint(t, '2')
+	store := [8]byte{7}
+	var a arrivals
+	now := time.Now()
+	want := func(what string, done, total int, ok bool) {
+		t.Helper()
+		e, told := a.tell(now)
+		if told != ok || ok && (e.Done != done || e.Total != total) {
+			t.Errorf("%s: %+v, told %v; want %d of %d, %v", what, e, told, done, total, ok)
+		}
+	}
+	a.ask([]omega.Fingerprint{x, y})
+	want("nobody answered", 0, 0, false)
+	for _, home := range []omega.Fingerprint{x, y} {
+		a.wait(&wire.Waiting{Home: home, Seq: 1100, Incarnation: store})
+		a.answer(&wire.Attached{Home: home, Code: omega.CodeOK, Incarnation: store, Cursor: 100})
+	}
+	want("begins", 0, 1000, true)
+	a.take(x, 600)
+	now = now.Add(tellEvery / 2)
+	want("too soon", 0, 0, false)
+	now = now.Add(tellEvery)
+	a.take(y, 300)
+	want("the slower one", 200, 1000, true)
+	if n := a.waiting(); n != 800 {
+		t.Errorf("%d wait, want 800", n)
+	}
+	a.take(x, 1200)
+	a.take(y, 1100)
+	want("the end, at once", 1000, 1000, true)
+	want("and no more", 0, 0, false)
+	a.ask([]omega.Fingerprint{x})
+	a.wait(&wire.Waiting{Home: x, Seq: 1200 + manyWait - 1, Incarnation: store})
+	a.answer(&wire.Attached{Home: x, Code: omega.CodeOK, Incarnation: store, Cursor: 1200})
+	now = now.Add(time.Hour)
+	a.take(x, 1250)
+	want("little", 0, 0, false)
+}

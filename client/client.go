@@ -92,14 +92,15 @@ type Client struct {
 	moved   notice // blobs went on
 	handing notice // a history is to be handed over, or was offered
 
-	changed notice // something in the database or the session changed
-	queued  notice // something is in the outbox
-	missing notice // something has to be asked for again
-	sealing notice // something waits to be sealed in a secure chat, or an epoch came
-	spent   notice // keys of secure chats were destroyed
-	doubt   notice // somebody spoke of a later record than the one at hand
-	moving  notice // a home went away or came back, or there are news of the account
-	mail    chan mailIn
+	changed notice      // something in the database or the session changed
+	queued  notice      // something is in the outbox
+	missing notice      // something has to be asked for again
+	sealing notice      // something waits to be sealed in a secure chat, or an epoch came
+	spent   notice      // keys of secure chats were destroyed
+	doubt   notice      // somebody spoke of a later record than the one at hand
+	moving  notice      // a home went away or came back, or there are news of the account
+	mail    chan mailIn // from the session's reader to checkAhead
+	checked chan mailIn // from there to the inbox
 
 	strangers notice                 // a sender has to be looked for
 	resolved  chan omega.Fingerprint // accounts that mail was put aside for and that the cloud answered about; of Run
@@ -126,7 +127,7 @@ type homeState struct {
 	incarnation [8]byte
 }
 
-// maxMail is how many mails wait between the session's reader and the inbox.
+// maxMail is how many mails wait between the session's reader and the inbox, twice.
 // Homes have at most 256 under way each (spec/delivery.md, DELIV-8), so the
 // reader never blocks on it and can hand out the answers that the inbox waits
 // for.
@@ -154,7 +155,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		publishing: make(chan struct{}, 1), sealer: make(chan struct{}, 1), trouble: map[omega.ChatID]error{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
-		mail: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
+		mail: make(chan mailIn, maxMail), checked: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ func doingConnect(server string) i18n.Text { return i18n.T("doing.connect", serv
 func (c *Client) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() { c.checkAhead(ctx) })
 	wg.Go(func() { c.inbox(ctx) })
 	wg.Go(func() { c.outbox(ctx) })
 	wg.Go(func() { c.tendGroups(ctx) })

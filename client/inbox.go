@@ -21,6 +21,8 @@ type mailIn struct {
 	mail     wire.Mail
 	attached *wire.Attached
 	waiting  *wire.Waiting
+
+	checked *chat.Checked // what was found out of the mail ahead (ahead.go)
 }
 
 // maxBatch is how many mails share one transaction: catching up costs one
@@ -39,10 +41,10 @@ func (c *Client) inbox(ctx context.Context) {
 			if err := w.openAside(ctx, account); err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail that was put aside not opened", "account", account, "err", err)
 			}
-		case m := <-c.mail:
+		case m := <-c.checked:
 			batch := append(w.batch[:0], m)
-			for len(batch) < maxBatch && len(c.mail) > 0 {
-				batch = append(batch, <-c.mail)
+			for len(batch) < maxBatch && len(c.checked) > 0 {
+				batch = append(batch, <-c.checked)
 			}
 			w.batch = batch
 			err := w.take(ctx, batch)
@@ -98,6 +100,9 @@ func (w *inboxWorker) take(ctx context.Context, batch []mailIn) error {
 		errs = append(errs, w.ack(ctx, s, home, seq))
 	}
 	w.c.changed.notify()
+	if e, ok := w.c.arrivals.tell(w.c.cfg.now()); ok {
+		w.c.events.add(happening{clientrpc.CatchingUp.Name, e})
+	}
 	return errors.Join(append(errs, t.follow(ctx))...)
 }
 
@@ -107,7 +112,7 @@ func (w *inboxWorker) newTaken() *taken {
 
 // filter leaves out what is a repetition, or comes after a gap, which it asks
 // the home to fill. seen is how far each home's mail will have been taken.
-func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (todo []wire.Mail, seen map[omega.Fingerprint]uint64, err error) {
+func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (todo []mailIn, seen map[omega.Fingerprint]uint64, err error) {
 	if w.session != s {
 		w.session = s
 		clear(w.last)
@@ -144,7 +149,7 @@ func (w *inboxWorker) filter(ctx context.Context, batch []mailIn, s *session) (t
 				return nil, nil, err
 			case next:
 				seen[m.mail.Home] = m.mail.Seq
-				todo = append(todo, m.mail)
+				todo = append(todo, m)
 			case m.mail.Seq <= last:
 				seen[m.mail.Home] = last // the home has not heard of it: say it again
 			}
@@ -262,7 +267,7 @@ type taken struct {
 // store takes mails in, in as few transactions as it can: one is cut where a
 // certificate has to be fetched first. What waits for one that cannot be had now
 // is put aside. (spec/delivery.md, DELIV-43)
-func (t *taken) store(ctx context.Context, s *session, todo []wire.Mail) error {
+func (t *taken) store(ctx context.Context, s *session, todo []mailIn) error {
 	fresh := false // the next mail's sender was looked up just now
 	for len(todo) > 0 {
 		var need omega.Fingerprint
@@ -279,7 +284,7 @@ func (t *taken) store(ctx context.Context, s *session, todo []wire.Mail) error {
 					break
 				}
 				done++
-				last[todo[i].Home] = &todo[i]
+				last[todo[i].mail.Home] = &todo[i].mail
 			}
 			for _, m := range last {
 				if err := t.c.putCursor(tx, m); err != nil {
@@ -313,7 +318,8 @@ func (c *Client) putCursor(tx *history.Tx, m *wire.Mail) error {
 }
 
 // open takes in one mail. It returns the account whose certificate it needs.
-func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bool) (omega.Fingerprint, error) {
+func (t *taken) open(ctx context.Context, tx *history.Tx, in *mailIn, fresh bool) (omega.Fingerprint, error) {
+	m := &in.mail
 	env, err := wire.ParseEnvelope(m.Envelope)
 	if err != nil {
 		t.c.cfg.log().Warn("mail dropped", "home", m.Home, "seq", m.Seq, "err", err)
@@ -321,6 +327,7 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 	}
 	a := &chat.Arrival{
 		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh, Groups: groupCourt{tx, t.c},
+		Checked: in.checked,
 	}
 	r, err := t.judge(ctx, tx, a, env.Sender())
 	switch {

@@ -225,12 +225,20 @@ func dialMeeting(ctx context.Context, cfg Config, server string) (*meeting, erro
 	return m, nil
 }
 
+// meetTries is how often a server is dialled that ends the connection before it has
+// said who it is: it gives a handshake few seconds, which a busy machine or a slow
+// line may miss.
+const meetTries = 3
+
 func (m *meeting) dial(ctx context.Context) (err error) {
-	if m.guest == nil {
-		m.guest, err = transport.DialGuest(ctx, m.cfg.dial(m.address))
-	}
-	if err != nil {
-		return &dialError{m.address, err}
+	for tries := 0; m.guest == nil; {
+		if m.guest, err = transport.DialGuest(ctx, m.cfg.dial(m.address)); err == nil {
+			break
+		}
+		m.guest = nil
+		if tries++; tries == meetTries || !errors.Is(err, io.EOF) || !sleep(ctx, joiningAgain) {
+			return &dialError{m.address, err}
+		}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (c *Client) receive(ctx context.Context, p clientrpc.ReceiveParams) (client
 			news, err = c.unseenNews(ctx, p.NewsAfter)
 		}
 		if err != nil || len(out) > 0 || len(news) > 0 || p.Timeout <= 0 {
-			return clientrpc.ReceiveResult{Messages: out, News: news}, err
+			return clientrpc.ReceiveResult{Messages: out, News: news, Waiting: c.arrivals.waiting()}, err
 		}
 		if again.IsZero() && !c.gone().IsZero() {
 			return clientrpc.ReceiveResult{}, explain(i18n.T("doing.receive"), errDeleted)

@@ -86,7 +86,7 @@ func (t *taker) run(ctx context.Context) error {
 		err := t.c.putHandover(ctx, t.h, func(h *history.Handover) { h.Why = "" })
 		if err == nil {
 			err = t.c.db.Update(ctx, func(tx *history.Tx) (err error) {
-				if t.h.Base, err = tx.FrontRoom(t.h.Total); err != nil {
+				if t.h.Base, err = tx.FrontRoom(t.h.Device, t.h.Total); err != nil {
 					return err
 				}
 				return tx.PutHandover(t.h)

@@ -155,6 +155,7 @@ type ReceiveResult struct {
 
 	News     []DeviceNews `json:"news,omitempty"`
 	CaughtUp bool         `json:"caught_up,omitempty"` // the answer to Settle
+	Waiting  int          `json:"waiting,omitempty"`   // about how many more wait at the homes
 	Problem  *Error       `json:"problem,omitempty"`   // why none could come, when the time was over
 }
 

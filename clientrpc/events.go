@@ -73,6 +73,7 @@ var (
 	DevicesChanged = EventOf[None]{"devices"}
 	Connected      = EventOf[ConnectionEvent]{"connection"}
 	Transferred    = EventOf[TransferEvent]{"transfer"}
+	CatchingUp     = EventOf[CatchUpEvent]{"catchup"}
 )
 
 // A MessageEvent is about a message.
@@ -138,4 +139,12 @@ type TransferEvent struct {
 	Blob  string `json:"blob"` // as in Medium
 	Done  int64  `json:"done"` // octets
 	Total int64  `json:"total"`
+}
+
+// A CatchUpEvent says how far the core is with what waited at the homes when it
+// connected, if that was much. Done is Total at the end. There are at most four a
+// second, and the last one.
+type CatchUpEvent struct {
+	Done  int `json:"done"` // mails, of which some are no messages
+	Total int `json:"total"`
 }

@@ -66,6 +66,7 @@ func event[T any](e EventOf[T], doc string) Spec {
 // Events returns the registry of events, in order of their names.
 func Events() []Spec {
 	return []Spec{
+		event(CatchingUp, "Much waited at the homes, and more of it is here."),
 		event(ChatChanged, "A chat is new or gone, or stands differently in the list."),
 		event(Connected, "The core reached a server, or lost it."),
 		event(DevicesChanged, "The devices of this account are others now."),

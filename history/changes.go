@@ -60,7 +60,10 @@ func (db *DB) OnChange(fn func([]Change)) { db.onChange = fn }
 // than is told.
 func (tx *Tx) takeChanges() (out []Change, some bool, err error) {
 	const what = "read what changed"
-	err = tx.rows(what, `SELECT what, chat, message, other FROM temp.change ORDER BY number LIMIT ?`, []any{8 * MaxChanges}, func(scan func(...any) error) error {
+	const most = 8 * MaxChanges // that are read; if there may be more, which ones is not known
+	read := 0
+	err = tx.rows(what, `SELECT what, chat, message, other FROM temp.change ORDER BY number LIMIT ?`, []any{most}, func(scan func(...any) error) error {
+		read++
 		var c Change
 		var id, message, other []byte
 		if err := scan(&c.What, &id, &message, &other); err != nil {
@@ -85,7 +88,7 @@ func (tx *Tx) takeChanges() (out []Change, some bool, err error) {
 	if _, err := tx.exec(what, `DELETE FROM temp.change`); err != nil {
 		return nil, false, err
 	}
-	if out = lastOfEach(out); len(out) > MaxChanges {
+	if out = lastOfEach(out); len(out) > MaxChanges || read == most {
 		out = nil
 	}
 	return out, true, nil

@@ -107,4 +107,17 @@ func TestChangesOfOneCommit(t *testing.T) {
 	if calls != 2 || len(last) != 2 {
 		t.Errorf("told %d times, %v", calls, last)
 	}
+
+	// Many changes of a few things: which they were is not known to the end.
+	for _, tt := range []struct{ rows, told int }{{8*MaxChanges - 1, 3}, {8 * MaxChanges, 0}} {
+		calls = 0
+		db.update(t, func(tx *Tx) error {
+			_, err := tx.exec("many", `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+				INSERT INTO temp.change (what, message) SELECT 2, unhex(printf('%032x', i % 3)) FROM n`, tt.rows)
+			return err
+		})
+		if calls != 1 || len(last) != tt.told || (last == nil) != (tt.told == 0) {
+			t.Errorf("%d changes of three messages: told %d times, %v", tt.rows, calls, last)
+		}
+	}
 }

@@ -121,11 +121,14 @@ func (tx *Tx) Peers(fn func(*Peer) error) error {
 	})
 }
 
-// FrontRoom returns the position in front of which nothing is, and 0 if fewer than
-// n messages fit there.
-func (tx *Tx) FrontRoom(n int) (base int64, err error) {
-	err = tx.row("find room for messages", `SELECT coalesce((SELECT min(position) FROM message),
-		(SELECT seq + 1 FROM sqlite_sequence WHERE name = 'message'), 1)`, nil, &base)
+// FrontRoom returns the position in front of which nothing is, nor will be of
+// histories that come from other devices than this one, and 0 if fewer than n
+// messages fit there.
+func (tx *Tx) FrontRoom(device omega.Fingerprint, n int) (base int64, err error) {
+	err = tx.row("find room for messages", `SELECT min(
+		coalesce((SELECT min(position) FROM message), (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'message'), 1),
+		coalesce((SELECT min(base - total) FROM handover WHERE gives = 0 AND base > 0 AND device <> ?), 9223372036854775807))`,
+		[]any{address(device)}, &base)
 	if base <= int64(n) {
 		base = 0
 	}

@@ -6,13 +6,21 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/secure"
 )
 
 // slowStep is a step of a plan that reads a whole table, or a whole chat.
-var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
+var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // allowedStep reads only what it returns, or only the end of an index.
 var allowedStep = regexp.MustCompile(`USING (COVERING )?INDEX message_mention |USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_page \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
+
+// allowedQuery are queries that read a whole table that is small, at a moment that is
+// rare, or its beginning: epochs are shut after a restore, prekeys are one stock per
+// home, what waits is cut back when it is too much, and of what is to be sealed
+// only scheduled texts and those of the other kind of chats are passed over.
+var allowedQuery = regexp.MustCompile(`^UPDATE secure_epoch SET shut = 1|^DELETE FROM prekey WHERE replaced|^SELECT EXISTS \(SELECT 1 FROM prekey\)|` +
+	`^DELETE FROM secure_waiting WHERE position IN|FROM unsealed WHERE due <= \? AND chat (NOT )?IN .* LIMIT \?$`)
 
 // TestPlans wants an index behind every query that a large history would make
 // slow. It uses everything, and then asks SQLite how it did it.
@@ -77,10 +85,39 @@ func TestPlans(t *testing.T) {
 		tx.Gaps(5)
 		tx.PutPeer(&Peer{Fingerprint: fp(2), Certificate: []byte{1}})
 		tx.SetPeerName(fp(2), "x")
-		if len(tx.session.stmts) < 35 {
+		tx.SecureEpochs(c)
+		tx.HasLocator(secure.Locator{1})
+		tx.ShutEpochs()
+		tx.EpochPayloads(secure.Hash{1})
+		tx.PutEpochPayloads(secure.Hash{1}, &EpochPayloads{})
+		tx.AwaitSecure(&SecureWaiting{})
+		tx.WaitingEpoch(secure.Locator{1}, 1)
+		tx.WaitingMessages(fp(2))
+		tx.DropWaiting(1)
+		tx.DropEpochParts(secure.Locator{1})
+		tx.DropMessage(id)
+		tx.DropOldWaiting(testTime)
+		tx.UnsealedIn(c, testTime)
+		tx.UnsealedSecure(testTime, 5)
+		tx.Unsealed(testTime, 5)
+		tx.UnsealedTo(fp(2), testTime)
+		tx.Scheduled(testTime)
+		tx.RemoveUnsealed(id)
+		tx.Prekeys([8]byte{1})
+		tx.DropPrekey(secure.Hash{1})
+		tx.UsePrekey(secure.Hash{1}, testTime)
+		tx.DropUsedPrekeys(testTime)
+		tx.ReplacePrekeys(fp(2), testTime, testTime)
+		tx.DropOldPrekeys(testTime, testTime)
+		tx.HasPrekeys()
+		tx.CountPrekeys(fp(2), testTime)
+		if len(tx.session.stmts) < 60 {
 			t.Errorf("only %d queries were used", len(tx.session.stmts))
 		}
 		for query := range tx.session.stmts {
+			if allowedQuery.MatchString(query) {
+				continue
+			}
 			for _, step := range explain(t, tx, query) {
 				if slowStep.MatchString(step) && !allowedStep.MatchString(step) {
 					t.Errorf("%s\n\t%s", query, step)

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -217,14 +218,19 @@ func (tx *Tx) ForgetSecure(c omega.ChatID) error {
 
 // Checkpoint writes what the log holds into the database and cuts the log off, so
 // that nothing is left in it of what was overwritten. It reports false where somebody
-// reads in it: then it is to be repeated.
+// reads in it: then it is to be repeated, and is not waited for, since it is the writer
+// that would wait.
 func (db *DB) Checkpoint(ctx context.Context) (done bool, err error) {
 	if db.readers == db.writer {
 		return true, nil // there is no log
 	}
-	err = db.run(ctx, db.writer, func(s *session) error {
+	err = db.run(ctx, db.writer, func(s *session) (err error) {
+		if err := s.patience(ctx, 0); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.patience(context.WithoutCancel(ctx), busyTimeout)) }()
 		var busy, pages, moved int
-		err := s.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+		err = s.conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
 		if err != nil {
 			return fmt.Errorf("cut off the log of %s: %w", db.path, wrap(err))
 		}

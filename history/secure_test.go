@@ -116,3 +116,32 @@ func TestSecureErased(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestCheckpointDoesNotWait: where somebody reads, cutting off the log is put off, and
+// nobody who wants to write waits for the reader meanwhile.
+func TestCheckpointDoesNotWait(t *testing.T) {
+	db, err := Open(t.Context(), filepath.Join(t.TempDir(), "history.db"))
+	must(t, err)
+	defer db.Close()
+	must(t, db.Update(t.Context(), func(tx *Tx) error { return tx.SetSetting("x", []byte{1}) }))
+	must(t, db.View(t.Context(), func(tx *Tx) error {
+		if _, err := tx.Setting("x"); err != nil { // the snapshot begins with the first look
+			return err
+		}
+		must(t, db.Update(t.Context(), func(tx *Tx) error { return tx.SetSetting("x", []byte{2}) }))
+		began := time.Now()
+		done, err := db.Checkpoint(t.Context())
+		if took := time.Since(began); err != nil || done || took >= busyTimeout*time.Millisecond {
+			t.Errorf("cut off beside a reader: %v, %v after %v", done, err, took)
+		}
+		return nil
+	}))
+	if done, err := db.Checkpoint(t.Context()); err != nil || !done {
+		t.Errorf("cut off: %v, %v", done, err)
+	}
+	var ms int
+	must(t, db.Update(t.Context(), func(tx *Tx) error { return tx.row("read patience", "PRAGMA busy_timeout", nil, &ms) }))
+	if ms != busyTimeout {
+		t.Errorf("later %d ms are waited for others, not %d", ms, busyTimeout)
+	}
+}

@@ -32,6 +32,14 @@ func (s *session) connect(ctx context.Context, pool *sql.DB) error {
 	return nil
 }
 
+// patience sets for how many milliseconds others are waited for.
+func (s *session) patience(ctx context.Context, ms int) error {
+	if _, err := s.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout(%d)", ms)); err != nil {
+		return fmt.Errorf("set the busy timeout: %w", wrap(err))
+	}
+	return nil
+}
+
 func (s *session) close() error {
 	if s.conn == nil {
 		return nil
@@ -57,6 +65,12 @@ func (s *session) prepare(ctx context.Context, query string) (*sql.Stmt, error) 
 	return stmt, nil
 }
 
+// A polled context is one that nobody waits for: SQLite asks it between steps
+// whether it is over, and database/sql starts no goroutine for each query.
+type polled struct{ context.Context }
+
+func (polled) Done() <-chan struct{} { return nil }
+
 // run runs fn between begin and COMMIT or ROLLBACK. The connection is out of
 // the transaction afterwards whatever happens, a panic in fn included.
 func (s *session) run(ctx context.Context, begin string, keys keyCache, fn func(*Tx) error) error {
@@ -70,7 +84,7 @@ func (s *session) run(ctx context.Context, begin string, keys keyCache, fn func(
 			s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	tx := &Tx{ctx: ctx, session: s, keys: keys}
+	tx := &Tx{ctx: polled{ctx}, session: s, keys: keys}
 	if err := fn(tx); err != nil {
 		return err
 	}

@@ -1260,6 +1260,8 @@ export interface ReceiveResult {
   news?: DeviceNews[];
   /** the answer to Settle */
   caught_up?: boolean;
+  /** about how many more wait at the homes */
+  waiting?: number;
   /** why none could come, when the time was over */
   problem?: Error;
 }
@@ -1605,6 +1607,13 @@ export interface Hop {
   name?: string;
   /** from this device and back */
   rtt_ms: number;
+}
+
+/** A CatchUpEvent says how far the core is with what waited at the homes when it connected, if that was much. Done is Total at the end. There are at most four a second, and the last one. */
+export interface CatchUpEvent {
+  /** mails, of which some are no messages */
+  done: number;
+  total: number;
 }
 
 /** A ChatEvent is about a chat: how it stands in the list, or the group that it is of. It may be gone. */
@@ -2172,6 +2181,8 @@ export const methods = {
 
 /** What each kind of events carries. */
 export interface Happenings {
+  /** Much waited at the homes, and more of it is here. */
+  "catchup": CatchUpEvent;
   /** A chat is new or gone, or stands differently in the list. */
   "chat": ChatEvent;
   /** The core reached a server, or lost it. */

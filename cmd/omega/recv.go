@@ -35,6 +35,7 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 	endless := c.Follow && c.Count == 0
 	deadline := time.Now().Add(c.Timeout)
 	got, news := 0, int64(0)
+	var told time.Time
 	for {
 		p := clientrpc.ReceiveParams{
 			Count: c.Count - got, Timeout: max(0, time.Until(deadline)), Settle: c.Count == 0 && !c.Follow && got > 0, News: !a.json, NewsAfter: news,
@@ -56,6 +57,7 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 		got += len(r.Messages)
+		told = a.waiting(r.Waiting, told)
 		switch {
 		case c.Count > 0 && got >= c.Count, r.CaughtUp:
 			return nil
@@ -67,6 +69,19 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 			return c.late(got, r.Problem)
 		}
 	}
+}
+
+// waitingShown is how often a person is told how much still waits.
+const waitingShown = time.Second
+
+// waiting tells a person how many more wait at the homes, if that is more than a
+// moment's, and returns when it was told last.
+func (a *app) waiting(n int, told time.Time) time.Time {
+	if n < clientrpc.PageMax || a.json || time.Since(told) < waitingShown {
+		return told
+	}
+	fmt.Fprintf(a.stderr, "omega: %s\n", a.text("recv.waiting", n))
+	return time.Now()
 }
 
 // decisions tells, beside what came, of people whose key or devices are others

@@ -15,13 +15,35 @@ import (
 )
 
 // Texts gives struct tags their words: ${help_KEY} is the catalogue's prefix + KEY.
-func Texts(l i18n.Lang, prefix string, keys []string) kong.Vars {
-	vars := kong.Vars{}
+// They are no variables of the library, which for every flag reads all of those again.
+func Texts(l i18n.Lang, prefix string, keys []string) kong.Option {
+	texts := make(map[string]string, len(keys))
 	for _, k := range keys {
-		vars["help_"+k] = i18n.T(prefix + k).In(l)
+		texts["${help_"+k+"}"] = i18n.T(prefix + k).In(l)
 	}
-	return vars
+	give := func(help *string) {
+		*help = named.ReplaceAllStringFunc(*help, func(name string) string {
+			if text, ok := texts[name]; ok {
+				return text
+			}
+			return name // which the library calls a mistake
+		})
+	}
+	return kong.PostBuild(func(k *kong.Kong) error {
+		return kong.Visit(k.Model.Node, func(v kong.Visitable, next kong.Next) error {
+			switch v := v.(type) {
+			case *kong.Node:
+				give(&v.Help)
+			case *kong.Value:
+				give(&v.Help)
+			}
+			return next(nil)
+		})
+	})
 }
+
+// named is a text in a struct tag.
+var named = regexp.MustCompile(`\$\{help_[a-z_]+\}`)
 
 // library are the words of the library's help by the catalogue's names of what
 // is said instead.

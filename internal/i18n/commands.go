@@ -223,6 +223,7 @@ var commands = map[string]entry{
 	"approve.already":      {"這部裝置先前就已加入，沒有任何變更：", "This device was in the account already; nothing was changed:"},
 	"wait.connecting":      {"還沒連上伺服器，繼續嘗試中……", "no server is connected yet; still trying…"},
 	"wait.trying":          {"{0}：{1}；繼續嘗試中……", "{0}: {1}; still trying…"},
+	"recv.waiting":         {"還有約 {0} 則在伺服器上等著……", "about {0} more are waiting at the servers…"},
 	"recv.notices":         {"有 {0} 件事等你決定，請執行 omega doctor：", "{0 matter} for you to decide, see omega doctor:"},
 	"approve.done":         {"已核准：", "Approved:"},
 	"export.verify":        {"驗證的方法（txt 檔不要更動，簽章簽的就是它的每個位元組）：\n  gpg --import {0}/*.asc\n  for f in {0}/*.txt; do gpg --verify \"$f.sig\" \"$f\"; done", "To verify (leave the txt files as they are: every byte is signed):\n  gpg --import {0}/*.asc\n  for f in {0}/*.txt; do gpg --verify \"$f.sig\" \"$f\"; done"},

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,7 +24,14 @@ var (
 	shared *cloud
 )
 
+// atOnce is how many scripts run at a time if -parallel does not say: they wait
+// more than they work.
+const atOnce = "8"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this
+		panic(err)
+	}
 	code, err := setUp(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "end-to-end tests:", err)
@@ -79,6 +87,7 @@ func noteSources(t *testing.T) {
 }
 
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	noteSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",

@@ -165,7 +165,7 @@ func (s *server) awaitServers(n int) error {
 const poll = 10 * time.Millisecond
 
 // until waits for a condition.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {

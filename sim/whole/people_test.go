@@ -23,7 +23,7 @@ type device struct {
 }
 
 // newPerson makes an account on a server and attaches its first device.
-func newPerson(t *testing.T, name, address string, change ...func(*client.Config)) *device {
+func newPerson(t testing.TB, name, address string, change ...func(*client.Config)) *device {
 	t.Helper()
 	d := &device{cfg: client.Config{Home: filepath.Join(t.TempDir(), name), Name: name}}
 	for _, f := range change {
@@ -39,7 +39,7 @@ func newPerson(t *testing.T, name, address string, change ...func(*client.Config
 	return d
 }
 
-func (d *device) open(t *testing.T) {
+func (d *device) open(t testing.TB) {
 	t.Helper()
 	conn, err := client.OpenLocal(t.Context(), d.cfg)
 	if err != nil {
@@ -49,7 +49,7 @@ func (d *device) open(t *testing.T) {
 	t.Cleanup(func() { conn.Close() })
 }
 
-func (d *device) close(t *testing.T) {
+func (d *device) close(t testing.TB) {
 	t.Helper()
 	if err := d.conn.Close(); err != nil {
 		t.Fatalf("close %s: %v", d.cfg.Name, err)
@@ -82,7 +82,7 @@ func (d *device) link(t *testing.T, address string) *device {
 	return d2
 }
 
-func (d *device) status(t *testing.T) *clientrpc.StatusResult {
+func (d *device) status(t testing.TB) *clientrpc.StatusResult {
 	t.Helper()
 	st, err := clientrpc.Status.Call(t.Context(), d.conn, clientrpc.None{})
 	if err != nil {
@@ -92,7 +92,7 @@ func (d *device) status(t *testing.T) *clientrpc.StatusResult {
 }
 
 // online waits until the device is attached to all its homes.
-func (d *device) online(t *testing.T) *clientrpc.StatusResult {
+func (d *device) online(t testing.TB) *clientrpc.StatusResult {
 	t.Helper()
 	var st *clientrpc.StatusResult
 	until(t, d.cfg.Name+" is attached to its home", func() bool {
@@ -120,7 +120,7 @@ func (d *device) send(t *testing.T, to *device, text, wait string) omega.ID {
 	return id
 }
 
-func (d *device) sendAs(t *testing.T, id omega.ID, to *device, text, wait string) *clientrpc.SendResult {
+func (d *device) sendAs(t testing.TB, id omega.ID, to *device, text, wait string) *clientrpc.SendResult {
 	t.Helper()
 	r, err := clientrpc.Send.Call(t.Context(), d.conn, clientrpc.SendParams{
 		ID: id, To: to.account.String(), Text: text, Wait: wait, Timeout: patience,

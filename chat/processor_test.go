@@ -1,0 +1,28 @@
+package chat
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// processorTime is what this process has used.
+func processorTime(tb testing.TB) time.Duration {
+	tb.Helper()
+	var u syscall.Rusage
+	must(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// reportProcessor says how much processor time an operation takes, since a moment,
+// beside what the clock says, which others have a share in; and how much of it is
+// floor, which is done as often for that.
+func reportProcessor(b *testing.B, since time.Duration, what string, floor func() error) {
+	b.StopTimer()
+	b.ReportMetric(float64(processorTime(b)-since)/float64(b.N), "cpu-ns/op")
+	since = processorTime(b)
+	for range b.N {
+		must(b, floor())
+	}
+	b.ReportMetric(float64(processorTime(b)-since)/float64(b.N), what+"-ns/op")
+}
