@@ -94,7 +94,11 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 			copy(id[:], b)
 			return err
 		}
-		o, err := group.Genesis(c.cfg.rand(), c.party(), c.signingTime(), group.Profile{Name: p.Name, About: p.About}, rules, nil)
+		profile := group.Profile{Name: p.Name, About: p.About}
+		o, err := group.Genesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules, nil)
+		if p.Secure {
+			o, err = group.SecureGenesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules)
+		}
 		if err != nil {
 			return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.shorten"), err)
 		}
@@ -170,6 +174,13 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		tell := func() error {
 			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: append(merged, made.Marshal())}}
+			if a.last && l.State().Secure {
+				id, err := c.newID()
+				if err != nil {
+					return err
+				}
+				return c.sealLast(ctx, tx, l, id, content)
+			}
 			if a.id.IsZero() {
 				return c.tellGroupIn(ctx, tx, a.group, content)
 			}

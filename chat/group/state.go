@@ -12,6 +12,7 @@ import (
 // It is not changed after it was made; its slices belong to it.
 type State struct {
 	Group     Hash
+	Secure    bool // its chat is a secure one; no part of Text, since Group says it
 	Dissolved bool
 	Profile   Profile
 	Rules     Rules
@@ -67,7 +68,7 @@ func (l *Log) stateBefore(n *node) Hash {
 }
 
 func (c *court) state() *State {
-	s := &State{Group: c.log.ID(), Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
+	s := &State{Group: c.log.ID(), Secure: c.log.nodes[0].op.Secure, Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
 	for f := range c.log.named {
 		h := c.hear(f, c.scope, powerAdmin, isGround, never)
 		role := RoleNone
