@@ -202,7 +202,7 @@ func (c *Client) secureRoom(ctx context.Context, text string) (room, error) {
 func (c *Client) readyRoom(ctx context.Context, r room) error {
 	if r.ofGroup() {
 		c.readyGroup(ctx, r.group)
-		return ctx.Err()
+		return nil
 	}
 	_, err := c.secureCert(ctx, r.peer)
 	return err
