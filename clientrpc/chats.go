@@ -34,8 +34,8 @@ type Chat struct {
 	ID     omega.ChatID      `json:"chat"`
 	Kind   string            `json:"kind"` // direct, group, secure, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
-	Secure bool              `json:"secure,omitempty"` // a secure chat, of two accounts or of a group
 	Name   string            `json:"name"`
+	Secure bool              `json:"secure,omitempty"`   // a secure chat, of two accounts or of a group
 	Unread int               `json:"unread"`             // by this account on any device
 	Calls  int               `json:"mentions,omitempty"` // how many of them call it
 	Last   *Message          `json:"last,omitempty"`

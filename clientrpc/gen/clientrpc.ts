@@ -200,9 +200,9 @@ export interface Chat {
   /** direct, group, secure, saved, imported */
   kind: string;
   peer: Fingerprint;
+  name: string;
   /** a secure chat, of two accounts or of a group */
   secure?: boolean;
-  name: string;
   /** by this account on any device */
   unread: number;
   /** how many of them call it */
