@@ -304,12 +304,12 @@ func (t *taken) admitMembers(ctx context.Context, tx *history.Tx, a *secureArriv
 		return at, refusedf("epoch of group %s, which is no secure one", id)
 	}
 	heads := chatHeads(r)
+	if len(heads) == 0 {
+		return at, refusedf("epoch of a group that names no operations")
+	}
 	then, ok := l.at(heads)
 	if !ok {
 		a.room, t.missing = r.Chat, true
-		if len(heads) == 0 {
-			return at, refusedf("epoch of a group that names no operations")
-		}
 		return at, tx.WantOperations(id, a.sender, a.Now, heads)
 	}
 	for _, m := range r.Members {

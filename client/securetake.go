@@ -90,7 +90,7 @@ func (t *taken) secureContent(tx *history.Tx, r room, m *chat.Message, a *secure
 	if err := tx.DropMessage(m.ID); err != nil { // or it is asked for although it came another way
 		return err
 	}
-	if err := t.message(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
+	if err := t.keep(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
 		return err
 	}
 	if !m.Verified || m.From == t.c.acc.Fingerprint || m.Content.Kind.Control() {

@@ -43,8 +43,12 @@ func (l *Log) State() *State {
 }
 
 // StateAt is what the group is at the operations named and their past: what
-// somebody saw whose heads these were. It reports false if one is not here.
+// somebody saw whose heads these were. It reports false if one is not here, or if
+// there are none.
 func (l *Log) StateAt(heads []Hash) (*State, bool) {
+	if len(heads) == 0 {
+		return nil, false
+	}
 	var scope bits
 	for _, h := range heads {
 		n := l.byHash[h]
@@ -53,7 +57,7 @@ func (l *Log) StateAt(heads []Hash) (*State, bool) {
 		}
 		scope = scope.union(n.past).with(n.at)
 	}
-	return l.judge(scope).state(), len(heads) > 0
+	return l.judge(scope).state(), true
 }
 
 // stateBefore is the hash of the state at a checkpoint's past, remembered
