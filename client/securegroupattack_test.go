@@ -331,35 +331,3 @@ func TestSecureGroupTogether(t *testing.T) {
 	}
 	until(t, "they send in one epoch", func() bool { a := current(ann); return a != "" && a == current(bob) })
 }
-
-// TestSecureGroupDevices: a member's second device reads from the next epoch on, one that
-// is revoked does not.
-func TestSecureGroupDevices(t *testing.T) {
-	p := newPost(t)
-	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
-	g := gather(t, "裝", ann, bob)
-	ann.tells(t, g, "one device", clientrpc.StateStored)
-	bob.hasTold(t, g, "one device")
-	bob2 := bob.second(t)
-	ann.look(t, bob.acc.Fingerprint)
-	bob.queued.notify() // it greets the new device
-	until(t, "the new device knows the group", func() bool {
-		out, err := clientrpc.ShowGroup.Call(t.Context(), bob2.Client, clientrpc.GroupRef{Group: g.id.String()})
-		return err == nil && out.Role == clientrpc.RoleMember
-	})
-	_, _, err := ann.peer(t.Context(), bob.acc.Fingerprint, 0)
-	must(t, err)
-	ann.tells(t, g, "two devices", clientrpc.StateStored)
-	bob2.hasTold(t, g, "two devices")
-	bob2.tells(t, g, "from the second", clientrpc.StateStored)
-	ann.hasTold(t, g, "one device", "two devices", "from the second")
-	bob.hasTold(t, g, "one device", "two devices", "from the second")
-	bob.publishAs(t, bob.without(t, bob2.acc.Device))
-	_, _, err = ann.peer(t.Context(), bob.acc.Fingerprint, 0)
-	must(t, err)
-	ann.tells(t, g, "one again", clientrpc.StateStored)
-	bob.hasTold(t, g, "one device", "two devices", "from the second", "one again")
-	if slices.Contains(bob2.circleTexts(t, g), "one again") {
-		t.Error("the revoked device reads on")
-	}
-}
