@@ -81,9 +81,13 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, nil)
 	}
 	var rules *group.Rules
+	r := group.DefaultRules
 	if p.Channel {
-		r := group.DefaultRules
 		r.Write, r.Invite = group.RoleAdmin, group.RoleAdmin
+		rules = &r
+	}
+	if p.Secure {
+		r.History = group.HistoryNone // who joins reads from then on
 		rules = &r
 	}
 	made := "group-made-" + p.ID.String()
