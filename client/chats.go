@@ -167,13 +167,13 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
 		case ch.Imported:
 			item.Kind = clientrpc.ChatImported
-		case ch.Secure:
+		case ch.Secure && !ch.Group:
 			if err := people.show(&ch, &item); err != nil {
 				return nil, err
 			}
-			item.Kind = clientrpc.ChatSecure
+			item.Kind, item.Secure = clientrpc.ChatSecure, true
 		case ch.Group:
-			item.Kind = clientrpc.ChatGroup
+			item.Kind, item.Secure = clientrpc.ChatGroup, ch.Secure
 		default:
 			if err := people.show(&ch, &item); err != nil {
 				return nil, err

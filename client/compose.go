@@ -64,10 +64,10 @@ func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendR
 	defer cancel()
 	queue := func() error { return c.queue(ctx, d.peer, l) }
 	switch {
+	case d.secure:
+		queue = func() error { return c.queueSecure(ctx, c.room(d), l) }
 	case d.peer.IsZero():
 		queue = func() error { return c.queueGroup(ctx, d.group, l) }
-	case d.secure:
-		queue = func() error { return c.queueSecure(ctx, d.peer, l) }
 	}
 	if err := queue(); err != nil {
 		return nil, err
@@ -458,6 +458,10 @@ func (c *Client) impostor() *clientrpc.Error {
 // whyError puts the stored code of a failure into words.
 func (c *Client) whyError(to, why string) *clientrpc.Error {
 	var e *clientrpc.Error
-	errors.As(explain(i18n.T("doing.send", to), &omega.Error{Code: omega.ParseCode(why)}), &e)
+	err := explain(i18n.T("doing.send", to), &omega.Error{Code: omega.ParseCode(why)})
+	if why == whyEnded {
+		err = fail(clientrpc.CodeRefused, i18n.T("doing.send", to), i18n.T("why.secureended"), i18n.T("next.secureended"), nil)
+	}
+	errors.As(err, &e)
 	return e
 }

@@ -16,7 +16,7 @@ import (
 type dest struct {
 	peer   omega.Fingerprint // zero: to the group
 	group  chat.Hash
-	secure bool // the secure chat with peer
+	secure bool // the secure chat with peer; of a group: it is a secure one
 }
 
 // chatAt is the chat with a dest.
@@ -63,7 +63,11 @@ func (c *Client) destOf(ctx context.Context, tx *history.Tx, id omega.ChatID, pe
 		return dest{peer: peer, secure: id == c.secureChat(peer)}, nil
 	}
 	group, err := tx.Group(ctx, id)
-	return dest{group: group}, err
+	if err != nil || group == (chat.Hash{}) {
+		return dest{group: group}, err
+	}
+	secret, err := c.isSecureGroup(tx, group)
+	return dest{group: group, secure: secret}, err
 }
 
 // resolve finds what a fingerprint, a chat id, or the name of a group means.

@@ -81,9 +81,13 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, nil)
 	}
 	var rules *group.Rules
+	r := group.DefaultRules
 	if p.Channel {
-		r := group.DefaultRules
 		r.Write, r.Invite = group.RoleAdmin, group.RoleAdmin
+		rules = &r
+	}
+	if p.Secure {
+		r.History = group.HistoryNone // who joins reads from then on
 		rules = &r
 	}
 	made := "group-made-" + p.ID.String()
@@ -94,7 +98,11 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 			copy(id[:], b)
 			return err
 		}
-		o, err := group.Genesis(c.cfg.rand(), c.party(), c.signingTime(), group.Profile{Name: p.Name, About: p.About}, rules, nil)
+		profile := group.Profile{Name: p.Name, About: p.About}
+		o, err := group.Genesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules, nil)
+		if p.Secure {
+			o, err = group.SecureGenesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules)
+		}
 		if err != nil {
 			return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.shorten"), err)
 		}
@@ -170,6 +178,13 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		tell := func() error {
 			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: append(merged, made.Marshal())}}
+			if a.last && l.State().Secure {
+				id, err := c.newID()
+				if err != nil {
+					return err
+				}
+				return c.sealLast(ctx, tx, l, id, content)
+			}
 			if a.id.IsZero() {
 				return c.tellGroupIn(ctx, tx, a.group, content)
 			}

@@ -19,6 +19,8 @@ import (
 const (
 	maxDelivered = 50
 	maxRead      = 200
+
+	maxSecureTold = 50 // in secure groups, where all members are sent them (spec/secure.md, SEC-24)
 )
 
 // tellsOf reports whether messages in a group's chat are answered by receipts.
@@ -28,6 +30,9 @@ func (c *Client) tellsOf(tx *history.Tx, at omega.ChatID, most int) (bool, error
 		return false, err
 	}
 	state, err := c.groupState(tx, id)
+	if err == nil && state.Secure {
+		most = min(most, maxSecureTold)
+	}
 	return err == nil && len(state.Members) <= most && state.Role(c.acc.Fingerprint) > group.RoleNone, err
 }
 
@@ -39,8 +44,11 @@ func (c *Client) reach(tx *history.Tx, m *chat.Message, state string) error {
 		return err
 	}
 	now, err := c.groupState(tx, id)
-	if err != nil || now.Role(m.From) == group.RoleNone {
+	if err != nil || now.Role(m.From) == group.RoleNone || now.Secure && m.Chat != rc.Chat {
 		return err
+	}
+	if _, own := c.certificate().Device(rc.Device); !own {
+		return nil // it is about another member's messages
 	}
 	if err := tx.Reach(m.From, rc, state); err != nil {
 		return err

@@ -247,8 +247,17 @@ var _ chat.Groups = groupCourt{}
 // counts. (spec/group.md, GROUP-15)
 const underWay = 2 * time.Minute
 
-// Standing implements chat.Groups.
+// Standing implements chat.Groups: nothing that is sealed as in a normal chat counts in a
+// secure one.
 func (g groupCourt) Standing(_ context.Context, w chat.Writing) (chat.Standing, error) {
+	if secret, err := g.c.isSecureGroup(g.Tx, w.Group); err != nil || secret {
+		return chat.StandingNone, err
+	}
+	return g.standing(w)
+}
+
+// standing says what w may in its group. (spec/group.md, GROUP-15)
+func (g groupCourt) standing(w chat.Writing) (chat.Standing, error) {
 	l, err := g.c.groupIn(g.Tx, w.Group)
 	if errors.Is(err, history.ErrNotFound) {
 		return chat.StandingUnknown, nil

@@ -101,6 +101,9 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	if err != nil {
 		return err
 	}
+	if secret, err := c.sealSecretly(ctx, tx, l, message, content); secret || err != nil {
+		return err
+	}
 	state := l.State()
 	if state.Dissolved || state.Role(c.acc.Fingerprint) < neededRole(content.Kind, state.Rules) {
 		return errNotMember

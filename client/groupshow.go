@@ -114,6 +114,7 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 		return out, ignoreNotFound(err)
 	}
 	out.Name, out.About, out.Channel, out.Dissolved = s.Profile.Name, s.Profile.About, s.Rules.Channel(), s.Dissolved
+	out.Secure = s.Secure
 	out.Size, out.Pinned, out.Rules = len(s.Members), s.Pinned, showRules(s.Rules)
 	switch role := s.Role(c.acc.Fingerprint); {
 	case role > group.RoleNone:

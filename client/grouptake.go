@@ -215,7 +215,7 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 			return err
 		}
 	}
-	return nil
+	return t.openRoom(ctx, tx, omega.ChatID(id[:16]))
 }
 
 // noteGroup has the list of chats show a group that this account is in, or was,
@@ -226,6 +226,9 @@ func (c *Client) noteGroup(tx *history.Tx, l *groupLog) error {
 	}
 	state := l.State()
 	at := omega.ChatID(state.Group.Chat())
+	if err := c.settleRoom(tx, l); err != nil {
+		return err
+	}
 	if err := tx.PutGroupChat(at, state.Profile.Name); err != nil {
 		return err
 	}

@@ -249,8 +249,18 @@ func (c *Client) welcome(ctx context.Context, id chat.Hash, accepts []*group.Op)
 	// sealed for one that is behind (CHAT-20).
 	c.fetchAccounts(ctx, who, 0)
 	c.readyGroup(ctx, id)
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.welcomeIn(ctx, tx, id, accepts) })
+	secret := false
+	err := c.db.Update(ctx, func(tx *history.Tx) (err error) {
+		if err := c.welcomeIn(ctx, tx, id, accepts); err != nil {
+			return err
+		}
+		secret, err = c.isSecureGroup(tx, id)
+		return err
+	})
 	c.queued.notify()
+	if err == nil && secret {
+		return c.welcomeSecretly(ctx, id)
+	}
 	return err
 }
 
@@ -281,12 +291,14 @@ func (c *Client) welcomeIn(ctx context.Context, tx *history.Tx, id chat.Hash, ac
 	if err != nil {
 		return err
 	}
-	key, err := c.groupKey(ctx, tx, l)
-	if err != nil {
-		return err
-	}
-	if err := c.sendGroupKey(tx, key, readers); err != nil {
-		return err
+	if !state.Secure {
+		key, err := c.groupKey(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		if err := c.sendGroupKey(tx, key, readers); err != nil {
+			return err
+		}
 	}
 	parts := groupParts(told)
 	if len(merged) <= maxMerges {
@@ -298,6 +310,9 @@ func (c *Client) welcomeIn(ctx context.Context, tx *history.Tx, id chat.Hash, ac
 		if err := c.tellGroupIn(ctx, tx, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Operations: part}}); err != nil {
 			return err
 		}
+	}
+	if state.Secure {
+		return nil // who joins reads from then on
 	}
 	return c.giveEarlier(ctx, tx, state, readers)
 }

@@ -396,9 +396,20 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	return r, err
 }
 
-// message stores a message that is to be shown and notes what follows from one
-// that is to be acted upon.
+// message takes a message that was sealed as in a normal chat.
 func (t *taken) message(tx *history.Tx, r *chat.Result) error {
+	if m := r.Message; m.Peer.IsZero() {
+		if _, secret, err := t.c.roomAt(tx, m.Chat, m.Peer); secret || err != nil {
+			t.c.cfg.log().Warn("message refused: its group is a secure one", "id", m.ID, "device", m.Device)
+			return err
+		}
+	}
+	return t.keep(tx, r)
+}
+
+// keep stores a message that is to be shown and notes what follows from one
+// that is to be acted upon.
+func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
 	m := r.Message
 	if r.Track != nil && len(r.Track.Wanted()) > 0 {
 		t.missing = true

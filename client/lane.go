@@ -15,7 +15,8 @@ type lane struct {
 func laneOf(m *chat.Message) lane { return lane{m.Chat, m.From, m.Device} }
 
 // receiptChat is the chat that a receipt for a lane names: that of a group, since
-// it travels in the direct chat with the author. (spec/group.md, GROUP-18)
+// it travels in the direct chat with the author, or to all members. (spec/group.md,
+// GROUP-18; spec/secure.md, SEC-24)
 func (c *Client) receiptChat(l lane) omega.ChatID {
 	if l.chat == omega.DirectChat(c.acc.Fingerprint, l.peer) || l.chat == c.secureChat(l.peer) {
 		return omega.ChatID{}

@@ -216,6 +216,30 @@ func hold(ctx context.Context, cfg Config, lock *os.File) (*Holder, error) {
 	return h, nil
 }
 
+// beginTimeout is how long a new home is run for its prekeys.
+const beginTimeout = 5 * time.Second
+
+// Begin has the core of a new home run until a home server has its prekeys, so that
+// others can begin a secure chat with it at once; for five seconds at most. What was
+// not done then, the next command does.
+func Begin(ctx context.Context, cfg Config) error {
+	lock, err := lockHome(cfg.Home)
+	if err != nil || lock == nil {
+		return err // another process does it
+	}
+	h, err := hold(ctx, cfg, lock)
+	if err != nil {
+		lock.Close()
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, beginTimeout)
+	defer cancel()
+	if _, err := h.Client.waitOnline(wait); err == nil {
+		h.Client.flush(beginTimeout)
+	}
+	return h.Close()
+}
+
 // maxPipes bounds the processes that are served at once.
 const maxPipes = 256
 

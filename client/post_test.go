@@ -283,7 +283,7 @@ func (s *somebody) without(t *testing.T, device omega.Fingerprint) *pgp.Certific
 func (s *somebody) epochs(t *testing.T, with *somebody) (out []*secure.Epoch) {
 	t.Helper()
 	must(t, s.db.View(t.Context(), func(tx *history.Tx) error {
-		b, err := s.secureBookOf(tx, with.acc.Fingerprint)
+		b, err := s.secureBookOf(tx, s.roomWith(with.acc.Fingerprint))
 		out = b.Epochs
 		return err
 	}))

@@ -253,7 +253,7 @@ func (c *Client) believes(tx *history.Tx, s *chat.Sign) (bool, error) {
 	}
 	if s.Group != (chat.Hash{}) {
 		state, err := c.groupState(tx, s.Group)
-		if err != nil || state.Role(s.From) == group.RoleNone || s.What >= chat.Here {
+		if err != nil || state.Secure || state.Role(s.From) == group.RoleNone || s.What >= chat.Here {
 			return false, ignoreNotFound(err)
 		}
 	} else if known, err := c.onSpeakingTerms(tx, s.From); err != nil || !known {

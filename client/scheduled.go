@@ -44,7 +44,7 @@ func (c *Client) schedule(ctx context.Context, d dest, p clientrpc.SendParams, c
 			return fail(clientrpc.CodeRefused, doing, i18n.T("why.manyscheduled", clientrpc.MaxScheduled), i18n.T("next.scheduled"), nil)
 		}
 		if d.secure {
-			if err := c.beginSecure(tx, d.peer); err != nil {
+			if err := c.beginSecure(tx, c.room(d)); err != nil {
 				return err
 			}
 		}

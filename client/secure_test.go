@@ -542,3 +542,24 @@ func TestSecureIsNotGivenNormally(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestSecureEndUnsent: a text that waited for keys when its secure chat was ended is shown
+// as not sent, and why.
+func TestSecureEndUnsent(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	p.edit(func() { p.mute = func(f wire.Frame) bool { return f.Type == wire.TypePrekeyTake } })
+	id := omega.ID{1}
+	r, err := clientrpc.Send.Call(t.Context(), ann.Client, clientrpc.SendParams{ID: id, To: bob.acc.Fingerprint.String(), Text: "x", Secure: true, Wait: waitNone})
+	if err != nil || r.State != clientrpc.StateQueued {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	must(t, callOf(ann.Client, clientrpc.EndSecure, clientrpc.SecureRef{Peer: bob.acc.Fingerprint.String()})())
+	m, err := ann.shown(id)
+	if err != nil || m.State != clientrpc.StateFailed || m.Why != whyEnded {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if e := ann.whyError("bob", m.Why); e == nil || e.Why.Key != "why.secureended" {
+		t.Errorf("%+v", e)
+	}
+}

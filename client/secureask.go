@@ -9,6 +9,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/chat/secure"
 	"github.com/omega-im/omega/history"
 )
@@ -46,22 +47,28 @@ func (c *Client) wantsOfSecure(tx *history.Tx) (out []want, err error) {
 		a := of(w.Account)
 		a.mark = max(a.mark, w.Position)
 		switch {
+		case w.Room != (omega.ChatID{}): // operations are asked for
 		case w.Kind == secure.PayloadMessage && len(a.ask.IDs) < chat.MaxIDs:
 			a.ask.IDs = append(a.ask.IDs, w.ID)
 		case w.Lost && len(a.ask.Lost) < chat.MaxAskedEpochs:
 			a.ask.Lost = append(a.ask.Lost, chat.Locator(w.Locator))
 		}
 	}
-	have := map[omega.Fingerprint][]chat.Locator{}
-	for _, s := range chats {
-		if have[s.Peer], err = c.gapsOf(tx, s, of); err != nil {
+	var rooms []askedRoom
+	for i := range chats {
+		one, err := c.gapsOf(tx, roomOf(&chats[i]), of)
+		if err != nil {
 			return nil, err
 		}
+		rooms = append(rooms, one)
 	}
 	for account, a := range asks {
-		for peer, list := range have {
-			if account == peer || account == c.acc.Fingerprint {
-				a.ask.Have = append(a.ask.Have, list...)
+		for _, r := range rooms {
+			if !r.accounts[account] {
+				continue
+			}
+			if a.ask.Have = append(a.ask.Have, r.have...); r.ofGroup {
+				a.ask.Chat = omega.ChatID{} // of which chat it is nobody can tell
 			}
 		}
 		a.ask.Have = a.ask.Have[:min(len(a.ask.Have), chat.MaxAskedEpochs)]
@@ -70,24 +77,37 @@ func (c *Client) wantsOfSecure(tx *history.Tx) (out []want, err error) {
 			content: &chat.Content{Kind: chat.KindSecureResend, Ask: &a.ask},
 		})
 	}
-	return out, nil
+	return slices.DeleteFunc(out, func(w want) bool {
+		return len(w.content.Ask.IDs)+len(w.content.Ask.Lost)+len(w.content.Ask.Gaps) == 0 && w.content.Ask.Chat == (omega.ChatID{}) && w.peer != c.acc.Fingerprint
+	}), nil
+}
+
+// An askedRoom is a secure chat as requests speak of it.
+type askedRoom struct {
+	ofGroup  bool
+	have     []chat.Locator             // epochs that are, or were, here, the newest first
+	accounts map[omega.Fingerprint]bool // that have to do with it, this one included
 }
 
 // gapsOf adds the numbers that are missing in a chat to what their authors are asked
-// for, and returns the locators of its epochs, the newest first.
-func (c *Client) gapsOf(tx *history.Tx, s history.SecureChat, of func(omega.Fingerprint) *askFor) (have []chat.Locator, err error) {
-	b, err := c.secureBookOf(tx, s.Peer)
+// for.
+func (c *Client) gapsOf(tx *history.Tx, r room, of func(omega.Fingerprint) *askFor) (out askedRoom, err error) {
+	b, err := c.secureBookOf(tx, r)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	rows, err := tx.SecureEpochs(s.Chat)
+	rows, err := tx.SecureEpochs(r.chat)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	for _, r := range rows {
-		have = append(have, chat.Locator(r.Locator))
+	out.ofGroup, out.accounts = r.ofGroup(), map[omega.Fingerprint]bool{c.acc.Fingerprint: true, r.peer: true}
+	for _, row := range rows {
+		out.have = append(out.have, chat.Locator(row.Locator))
 	}
 	for _, e := range b.Epochs {
+		for _, m := range e.Record.Members {
+			out.accounts[m.Account] = true
+		}
 		for _, g := range e.Gaps(c.acc.Device) {
 			account, _ := e.Record.Account(g.Device)
 			if a := of(account); len(a.ask.Gaps) < chat.MaxAskedEpochs {
@@ -95,7 +115,7 @@ func (c *Client) gapsOf(tx *history.Tx, s history.SecureChat, of func(omega.Fing
 			}
 		}
 	}
-	return have, nil
+	return out, nil
 }
 
 // answerSecure answers a verified request about secure chats.
@@ -104,28 +124,20 @@ func (c *Client) answerSecure(ctx context.Context, m *chat.Message, given answer
 	if !given.may(repetition{device: m.Device, chat: ask.Chat}, c.cfg.now()) {
 		return nil
 	}
-	peers := []omega.Fingerprint{m.From}
-	if m.From == c.acc.Fingerprint {
-		peers = nil
-		err := c.db.View(ctx, func(tx *history.Tx) error {
-			chats, err := tx.SecureChats()
-			for _, s := range chats {
-				if ask.Chat == (omega.ChatID{}) || ask.Chat == s.Chat {
-					peers = append(peers, s.Peer)
-				}
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
+	var rooms []room
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		rooms, err = c.roomsShared(tx, m)
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	for _, peer := range peers {
+	for _, r := range rooms {
 		err := c.db.Update(ctx, func(tx *history.Tx) error {
 			if n, err := tx.CountOutgoing(); err != nil || n > maxBacklog {
 				return err
 			}
-			return c.answerIn(tx, m, peer)
+			return c.answerIn(tx, m, r)
 		})
 		if err != nil {
 			return err
@@ -136,10 +148,33 @@ func (c *Client) answerSecure(ctx context.Context, m *chat.Message, given answer
 	return nil
 }
 
+// roomsShared are the secure chats that a request is about and its sender is in.
+func (c *Client) roomsShared(tx *history.Tx, m *chat.Message) (out []room, err error) {
+	chats, err := tx.SecureChats()
+	for i := range chats {
+		if err != nil {
+			return nil, err
+		}
+		r, ask := roomOf(&chats[i]), m.Content.Ask.Chat
+		shared := m.From == c.acc.Fingerprint || m.From == r.peer
+		if !shared && r.ofGroup() {
+			var state *group.State
+			if state, err = c.groupState(tx, r.group); err == nil {
+				shared = state.Role(m.From) > group.RoleNone
+			}
+			err = ignoreNotFound(err)
+		}
+		if shared && (ask == (omega.ChatID{}) || ask == r.chat) {
+			out = append(out, r)
+		}
+	}
+	return out, err
+}
+
 // answerIn answers what is asked of the chat with peer: first with epochs, and only
 // where there is none to send with messages.
-func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprint) error {
-	b, err := c.secureBookOf(tx, peer)
+func (c *Client) answerIn(tx *history.Tx, m *chat.Message, r room) error {
+	b, err := c.secureBookOf(tx, r)
 	if err != nil || len(b.was) == 0 || !b.chat.Ended.IsZero() {
 		return err
 	}
@@ -150,13 +185,13 @@ func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprin
 		if e.Record.Index(m.Device) < 0 || has(ask.Have, e.Locator()) || has(ask.Lost, e.Locator()) {
 			continue
 		}
-		p, err := tx.EpochPayloads(e.Record.Hash())
+		p, err := tx.EpochPayloads(e.Record.Hash(), c.asStored(m.From))
 		if err != nil {
 			return err
 		}
 		if p != nil {
 			sent = true
-			if err := c.postEpoch(tx, peer, []omega.Fingerprint{m.From}, p); err != nil {
+			if err := c.postEpoch(tx, r, []omega.Fingerprint{m.From}, p); err != nil {
 				return err
 			}
 		}
@@ -181,7 +216,7 @@ func (c *Client) answerIn(tx *history.Tx, m *chat.Message, peer omega.Fingerprin
 	if _, err := b.store(tx, now); err != nil {
 		return err
 	}
-	return c.sendRowsAgain(tx, peer, rows)
+	return c.sendRowsAgain(tx, r, rows)
 }
 
 // askedRows are the messages of this device that are asked for.
@@ -220,26 +255,21 @@ func (c *Client) askedRows(tx *history.Tx, b *secureBook, ask *chat.SecureAsk) (
 }
 
 // sendRowsAgain has messages sealed once more, as they were signed.
-func (c *Client) sendRowsAgain(tx *history.Tx, peer omega.Fingerprint, rows []history.Row) error {
-	for _, r := range rows {
-		again := &chat.Resent{Transcript: r.Transcript, Signature: r.Signature}
-		if r.Content.Kind != chat.KindResent {
-			raw, err := r.Content.Raw()
+func (c *Client) sendRowsAgain(tx *history.Tx, r room, rows []history.Row) error {
+	for _, row := range rows {
+		again := &chat.Resent{Transcript: row.Transcript, Signature: row.Signature}
+		if row.Content.Kind != chat.KindResent {
+			raw, err := row.Content.Raw()
 			if err != nil {
 				return err
 			}
 			again.Content = raw
 		}
-		raw, err := (&chat.Content{Kind: chat.KindResent, Resent: again}).Raw()
-		if err != nil {
-			return err
-		}
 		id, err := c.newID()
 		if err != nil {
 			return err
 		}
-		err = tx.AddUnsealed(&history.Unsealed{ID: id, To: peer, Chat: c.secureChat(peer), Content: raw, Time: c.cfg.now()})
-		if err != nil {
+		if err := c.awaitSealingIn(tx, r, id, &chat.Content{Kind: chat.KindResent, Resent: again}); err != nil {
 			return err
 		}
 	}

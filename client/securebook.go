@@ -10,13 +10,14 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat/secure"
 	"github.com/omega-im/omega/history"
-	"github.com/omega-im/omega/pgp"
 )
 
 // A secureBook is what this device has of a secure chat, for one transaction. Whoever
 // changes it stores it in that.
 type secureBook struct {
 	*secure.Book
+	room room
+	me   omega.Fingerprint // this account
 	chat history.SecureChat
 	shut map[secure.Hash]bool // epochs that this device does not send in any more
 
@@ -31,11 +32,12 @@ func same(a, b *history.SecureChat) bool {
 }
 
 // secureBookOf reads a secure chat, or begins one.
-func (c *Client) secureBookOf(tx *history.Tx, peer omega.Fingerprint) (*secureBook, error) {
-	id := c.secureChat(peer)
+func (c *Client) secureBookOf(tx *history.Tx, r room) (*secureBook, error) {
+	id := r.chat
 	b := &secureBook{
+		room: r, me: c.acc.Fingerprint,
 		Book: &secure.Book{Chat: id, Device: c.acc.Device, Gone: map[secure.Hash]*secure.Record{}},
-		chat: history.SecureChat{Chat: id, Peer: peer}, shut: map[secure.Hash]bool{}, was: map[secure.Hash]history.SecureEpoch{},
+		chat: history.SecureChat{Chat: id, Peer: r.peer, Group: r.group}, shut: map[secure.Hash]bool{}, was: map[secure.Hash]history.SecureEpoch{},
 	}
 	stored, err := tx.SecureChat(id)
 	switch {
@@ -122,58 +124,49 @@ func (b *secureBook) put(tx *history.Tx, r *secure.Record, row history.SecureEpo
 	return stored, tx.PutSecureEpoch(&row)
 }
 
-// secureChat is the secure chat with an account.
-func (c *Client) secureChat(peer omega.Fingerprint) omega.ChatID {
-	return secure.Direct(c.acc.Fingerprint, peer)
-}
-
-// A secureDevice is one that is in a secure chat now.
-type secureDevice struct {
-	account omega.Fingerprint
-	pgp.Device
-}
-
-func (d secureDevice) fp() omega.Fingerprint { return d.Signing.Fingerprint() }
-
-// secureDevices are the active devices of both accounts.
-func (c *Client) secureDevices(peer *pgp.Certificate, now time.Time) (out []secureDevice) {
-	for _, cert := range []*pgp.Certificate{c.certificate(), peer} {
-		for _, d := range cert.Active(now) {
-			out = append(out, secureDevice{cert.Fingerprint(), d})
-		}
-	}
-	return out
-}
-
 // noKeysFor is for how long a device that had no key is not asked for again.
 const noKeysFor = secure.OpenPause
 
 // sending is the epoch to send in; secure.ErrEnded says that one must be opened.
 // (spec/secure.md, SEC-17)
-func (b *secureBook) sending(devices []secureDevice, now time.Time) (*secure.Epoch, error) {
-	e, err := b.Sending(b.view(devices), now)
+func (b *secureBook) sending(a *audience, now time.Time) (*secure.Epoch, error) {
+	e, err := b.Sending(b.view(a, a.devices), now)
 	if err == nil || b.chat.Asked.IsZero() || !young(now, b.chat.Asked, noKeysFor) {
 		return e, err
 	}
-	return b.least(devices, now)
+	return b.least(a, now)
 }
 
 // least is an epoch to send in that lacks some of the devices, and lists no others.
-func (b *secureBook) least(devices []secureDevice, now time.Time) (*secure.Epoch, error) {
+func (b *secureBook) least(a *audience, now time.Time) (*secure.Epoch, error) {
+	e, err := b.some(a, now)
+	if err == nil && !slices.ContainsFunc(e.Record.Members, func(m secure.Member) bool { return b.others(m.Account) }) {
+		return nil, secure.ErrEnded
+	}
+	return e, err
+}
+
+// some is least, also where nobody but this account is in the epoch.
+func (b *secureBook) some(a *audience, now time.Time) (*secure.Epoch, error) {
 	for _, leaf := range b.Epochs {
-		in := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool { return leaf.Record.Index(d.fp()) < 0 })
-		if len(in) == len(devices) || !slices.ContainsFunc(in, func(d secureDevice) bool { return d.account == b.chat.Peer }) {
+		in := slices.DeleteFunc(slices.Clone(a.devices), func(d secureDevice) bool { return leaf.Record.Index(d.fp()) < 0 })
+		if len(in) == len(a.devices) || len(in) == 0 {
 			continue
 		}
-		if e, err := b.Sending(b.view(in), now); err == nil {
+		if e, err := b.Sending(b.view(a, in), now); err == nil {
 			return e, nil
 		}
 	}
 	return nil, secure.ErrEnded
 }
 
-func (b *secureBook) view(devices []secureDevice) *secure.View {
-	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Avoid: b.shut}
+// others reports whether a device of an account is somebody to write to.
+func (b *secureBook) others(account omega.Fingerprint) bool {
+	return account != b.me
+}
+
+func (b *secureBook) view(a *audience, devices []secureDevice) *secure.View {
+	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Owners: a.owners, Avoid: b.shut}
 	for _, d := range devices {
 		v.Devices[d.fp()] = true
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -27,10 +29,10 @@ func (c *Client) readersFor(ctx context.Context, b *secureBook, keys map[omega.F
 		return nil, false, err
 	}
 	ask := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool { return keys[d.fp()] != nil })
-	if err := c.takePrekeys(ctx, ask, keys, now); err != nil {
+	if err := c.takePrekeys(ctx, b.room, ask, keys, now); err != nil {
 		return nil, false, err
 	}
-	theirs := false
+	theirs := b.room.ofGroup() && !slices.ContainsFunc(devices, func(d secureDevice) bool { return d.account != c.acc.Fingerprint })
 	for _, d := range devices {
 		r := secure.Reader{Account: d.account, Signing: d.fp(), Prekey: keys[d.fp()]}
 		if r.Prekey == nil && b.chat.Classic {
@@ -40,7 +42,7 @@ func (c *Client) readersFor(ctx context.Context, b *secureBook, keys map[omega.F
 			lacking = true
 			continue
 		}
-		theirs = theirs || d.account == b.chat.Peer
+		theirs = theirs || b.others(d.account)
 		out = append(out, r)
 	}
 	if !theirs {
@@ -71,29 +73,47 @@ func (c *Client) nextPrekey(ctx context.Context, tx *history.Tx, id omega.ChatID
 	return secure.SignPrekey(ctx, c.identity().Signer, c.acc.Fingerprint, secret.Public(), secure.UseChat, now, now.Add(prekeyAge))
 }
 
-// takePrekeys asks the homes of the devices' accounts, one after another, until each
-// device has a key. The error is that no home of an account answered.
-func (c *Client) takePrekeys(ctx context.Context, devices []secureDevice, keys map[omega.Fingerprint]*secure.Prekey, now time.Time) error {
+// takePrekeys asks the homes of the devices' accounts, of one account after another, until
+// each device has a key; some accounts at once. The error is that no home of an account
+// answered. In a group that is no error: the others need not wait for one.
+func (c *Client) takePrekeys(ctx context.Context, r room, devices []secureDevice, keys map[omega.Fingerprint]*secure.Prekey, now time.Time) error {
 	byAccount := map[omega.Fingerprint][]secureDevice{}
 	for _, d := range devices {
 		byAccount[d.account] = append(byAccount[d.account], d)
 	}
+	turns := make(chan struct{}, lookupsOnce)
+	var mu sync.Mutex // guards keys and errs
+	var errs []error
 	for account, list := range byAccount {
-		if err := c.takeFrom(ctx, account, list, keys, now); err != nil {
-			return err
-		}
+		turns <- struct{}{}
+		go func() {
+			defer func() { <-turns }()
+			found, err := c.takeFrom(ctx, account, list, now)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(keys, found)
+			errs = append(errs, err)
+		}()
 	}
-	return nil
+	for range lookupsOnce {
+		turns <- struct{}{} // all have ended
+	}
+	err := errors.Join(errs...)
+	if r.ofGroup() && errors.Is(err, errNoPrekeys) && ctx.Err() == nil {
+		return nil
+	}
+	return err
 }
 
-func (c *Client) takeFrom(ctx context.Context, account omega.Fingerprint, devices []secureDevice, keys map[omega.Fingerprint]*secure.Prekey, now time.Time) error {
+func (c *Client) takeFrom(ctx context.Context, account omega.Fingerprint, devices []secureDevice, now time.Time) (keys map[omega.Fingerprint]*secure.Prekey, err error) {
+	keys = map[omega.Fingerprint]*secure.Prekey{}
 	s, err := c.online()
 	if err != nil {
-		return err
+		return keys, err
 	}
 	homes, err := c.homesOf(ctx, account)
 	if err != nil {
-		return err
+		return keys, err
 	}
 	missing := func() (n int) {
 		for _, d := range devices {
@@ -107,12 +127,12 @@ func (c *Client) takeFrom(ctx context.Context, account omega.Fingerprint, device
 	failed := errors.New("no home of it is known")
 	for _, home := range homes {
 		if missing() == 0 {
-			return nil
+			return keys, nil
 		}
 		list, err := c.askPrekeys(ctx, s, home, account)
 		if err != nil {
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return keys, ctx.Err()
 			}
 			c.cfg.log().Info("home gives no prekeys", "home", home, "account", account, "err", err)
 			failed = err
@@ -120,15 +140,15 @@ func (c *Client) takeFrom(ctx context.Context, account omega.Fingerprint, device
 		}
 		answered = true
 		for _, d := range devices {
-			if keys[d.fp()] == nil {
-				keys[d.fp()] = c.usable(list, d, now)
+			if p := c.usable(list, d, now); p != nil && keys[d.fp()] == nil {
+				keys[d.fp()] = p
 			}
 		}
 	}
 	if !answered {
-		return fmt.Errorf("%w of %s: %v", errNoPrekeys, account, failed)
+		return keys, fmt.Errorf("%w of %s: %v", errNoPrekeys, account, failed)
 	}
-	return nil
+	return keys, nil
 }
 
 // homesOf are the homes of an account as far as its record is here.

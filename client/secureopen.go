@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/chat/secure"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/pgp"
@@ -24,6 +26,7 @@ type secureArrival struct {
 	*chat.Arrival
 	sender omega.Fingerprint // as the server said
 	need   omega.Fingerprint // whose certificate is wanted; zero: nobody's
+	room   omega.ChatID      // of the group whose operations are wanted; zero: of none
 }
 
 // heard is when a server had it first.
@@ -96,7 +99,7 @@ func (t *taken) wait(tx *history.Tx, a *secureArrival, l secure.Locator, lost bo
 	}
 	t.missing = true
 	return tx.AwaitSecure(&history.SecureWaiting{
-		Kind: a.Payload[0], Locator: l, Account: a.sender, ID: a.ID, Payload: a.Payload, Received: a.heard(), Lost: lost,
+		Kind: a.Payload[0], Locator: l, Account: a.sender, ID: a.ID, Payload: a.Payload, Received: a.heard(), Lost: lost, Room: a.room,
 	})
 }
 
@@ -113,7 +116,7 @@ func (t *taken) openEpoch(ctx context.Context, tx *history.Tx, a *secureArrival)
 	if record {
 		other = secure.PayloadWrap
 	}
-	parts, err := tx.WaitingEpoch(l, other)
+	parts, err := tx.WaitingEpoch(l, other, a.sender, maxParts)
 	if err != nil {
 		return false, err
 	}
@@ -136,9 +139,16 @@ func (t *taken) openEpoch(ctx context.Context, tx *history.Tx, a *secureArrival)
 		if err != nil && !errors.Is(err, errRefused) || opened || !a.need.IsZero() {
 			return opened, err
 		}
+		if a.room != (omega.ChatID{}) {
+			break // it is what the others would be
+		}
 	}
 	return false, t.wait(tx, a, l, lost)
 }
+
+// maxParts is how many wraps are tried with a record, or records with wraps, that came
+// under one locator: anybody can send what opens nothing.
+const maxParts = 8
 
 // An openedWrap is the wrap for this device, opened.
 type openedWrap struct {
@@ -189,15 +199,15 @@ func (t *taken) acceptEpoch(ctx context.Context, tx *history.Tx, a *secureArriva
 	if err != nil {
 		return false, refusedf("%w", err)
 	}
-	peer, err := t.admitEpoch(ctx, a, e.Record, w.prekey)
-	if err != nil || !a.need.IsZero() {
+	room, err := t.admitEpoch(ctx, tx, a, e.Record, w.prekey)
+	if err != nil || !a.need.IsZero() || a.room != (omega.ChatID{}) {
 		return false, err
 	}
-	b, err := c.secureBookOf(tx, peer)
+	b, err := c.secureBookOf(tx, room)
 	if err != nil {
 		return false, err
 	}
-	most, err := mostEpochs(tx, peer)
+	most, err := mostEpochs(tx, room.peer)
 	if err != nil {
 		return false, err
 	}
@@ -217,13 +227,19 @@ func (t *taken) acceptEpoch(ctx context.Context, tx *history.Tx, a *secureArriva
 	if err := t.storeBook(tx, b); err != nil {
 		return false, err
 	}
-	c.cfg.log().Info("epoch of a secure chat", "epoch", e.Locator(), "peer", peer, "by", e.Record.Device)
-	return true, t.openWaiting(ctx, tx, peer)
+	c.cfg.log().Info("epoch of a secure chat", "epoch", e.Locator(), "chat", room.chat, "by", e.Record.Device)
+	if err := t.inGroup(tx, room); err != nil {
+		return false, err
+	}
+	return true, t.openWaiting(ctx, tx, e.Record)
 }
 
 // mostEpochs is how many epochs of one chat are kept at once. A device that says
 // nothing keeps those of 46 days from being over.
 func mostEpochs(tx *history.Tx, peer omega.Fingerprint) (int, error) {
+	if peer.IsZero() {
+		return 1024, nil // of a group: its members made them
+	}
 	r, err := tx.Relation(peer)
 	if err != nil || r.Contact != chat.Contact {
 		return 64, err
@@ -231,32 +247,87 @@ func mostEpochs(tx *history.Tx, peer omega.Fingerprint) (int, error) {
 	return 1024, nil
 }
 
-// admitEpoch judges who made an epoch and for whom, and returns the other account.
-// (spec/secure.md, SEC-12)
-func (t *taken) admitEpoch(ctx context.Context, a *secureArrival, r *secure.Record, prekey *history.Prekey) (peer omega.Fingerprint, err error) {
-	c := t.c
+// admitEpoch judges who made an epoch and for whom, and returns the chat. What rests on
+// operations of a group that are not here, it notes as wanted.
+func (t *taken) admitEpoch(ctx context.Context, tx *history.Tx, a *secureArrival, r *secure.Record, prekey *history.Prekey) (at room, err error) {
 	signer := t.key(ctx, a, r.Opener, r.Device)
 	if signer == nil {
 		if !a.need.IsZero() {
-			return peer, nil
+			return at, nil
 		}
-		return peer, refusedf("epoch by device %s, which was not active in account %s", r.Device, r.Opener)
+		return at, refusedf("epoch by device %s, which was not active in account %s", r.Device, r.Opener)
 	}
 	if err := r.VerifyRecord(signer); err != nil {
-		return peer, refusedf("%w", err)
-	}
-	own := slices.IndexFunc(r.Members, func(m secure.Member) bool { return m.Account == c.acc.Fingerprint })
-	if len(r.Members) != 2 || own < 0 {
-		return peer, refusedf("epoch of %d accounts", len(r.Members))
-	}
-	if peer = r.Members[1-own].Account; r.Chat != c.secureChat(peer) {
-		return peer, refusedf("epoch of another chat than that with %s", peer)
+		return at, refusedf("%w", err)
 	}
 	if prekey != nil && prekey.Chat != (omega.ChatID{}) && prekey.Chat != r.Chat {
-		return peer, refusedf("epoch wrapped for a prekey of another chat")
+		return at, refusedf("epoch wrapped for a prekey of another chat")
+	}
+	if at, err = t.admitMembers(ctx, tx, a, r); err != nil || a.room != (omega.ChatID{}) {
+		return at, err
+	}
+	return at, t.admitDevices(ctx, a, r)
+}
+
+// admitMembers finds the chat of an epoch and whether its members are that chat's.
+// (spec/secure.md, SEC-12 and SEC-22)
+func (t *taken) admitMembers(ctx context.Context, tx *history.Tx, a *secureArrival, r *secure.Record) (at room, err error) {
+	c := t.c
+	own := slices.IndexFunc(r.Members, func(m secure.Member) bool { return m.Account == c.acc.Fingerprint })
+	if own < 0 {
+		return at, refusedf("epoch without this account")
+	}
+	if len(r.Members) == 2 && r.Chat == c.secureChat(r.Members[1-own].Account) {
+		if len(r.Heads) > 0 {
+			return at, refusedf("epoch of two accounts with operations of a group")
+		}
+		return c.roomWith(r.Members[1-own].Account), nil
+	}
+	id, err := tx.Group(ctx, r.Chat)
+	if err != nil {
+		return at, err
+	}
+	if id == (chat.Hash{}) {
+		a.room = r.Chat // the group may come
+		return at, nil
+	}
+	at = groupRoom(id)
+	l, err := c.groupIn(tx, id)
+	if errors.Is(err, history.ErrNotFound) {
+		a.room = r.Chat
+		return at, nil
+	}
+	if err != nil {
+		return at, err
+	}
+	if !l.State().Secure {
+		return at, refusedf("epoch of group %s, which is no secure one", id)
+	}
+	heads := chatHeads(r)
+	if len(heads) == 0 {
+		return at, refusedf("epoch of a group that names no operations")
+	}
+	then, ok := l.at(heads)
+	if !ok {
+		a.room, t.missing = r.Chat, true
+		return at, tx.WantOperations(id, a.sender, a.Now, heads)
 	}
 	for _, m := range r.Members {
-		cert, err := finder{c}.FindCertificate(ctx, m.Account)
+		if then.Role(m.Account) == group.RoleNone {
+			return at, refusedf("epoch for %s, who is no member of group %s", m.Account, id)
+		}
+	}
+	w := chat.Writing{Group: id, Heads: heads, Author: r.Opener, Kind: chat.KindGroup, Time: r.Time, Heard: a.heard()}
+	if standing, err := (groupCourt{tx, c}).standing(w); err != nil || standing != chat.StandingGood {
+		return at, cmp.Or(err, refusedf("epoch by %s, who is no member of group %s any more", r.Opener, id))
+	}
+	return at, nil
+}
+
+// admitDevices wants each device of an epoch bound in its account's certificate.
+func (t *taken) admitDevices(ctx context.Context, a *secureArrival, r *secure.Record) error {
+	for _, m := range r.Members {
+		cert, err := finder{t.c}.FindCertificate(ctx, m.Account)
 		bound := func(d secure.Device) bool {
 			if err != nil {
 				return false
@@ -267,12 +338,25 @@ func (t *taken) admitEpoch(ctx context.Context, a *secureArrival, r *secure.Reco
 		if slices.ContainsFunc(m.Devices, func(d secure.Device) bool { return !bound(d) }) {
 			if !a.Fresh {
 				a.need = m.Account
-				return peer, nil
+				return nil
 			}
-			return peer, refusedf("epoch with a device that is not of account %s", m.Account)
+			return refusedf("epoch with a device that is not of account %s", m.Account)
 		}
 	}
-	return peer, nil
+	return nil
+}
+
+// inGroup notes that keys of a group came: nobody is asked for them any more.
+func (t *taken) inGroup(tx *history.Tx, r room) error {
+	if !r.ofGroup() {
+		return nil
+	}
+	g, err := tx.KnownGroup(r.group)
+	if err != nil || g.Accepted.IsZero() {
+		return ignoreNotFound(err)
+	}
+	g.Accepted = time.Time{}
+	return tx.PutGroup(g)
 }
 
 // usedPrekey destroys a prekey for one wrap, or has it destroyed soon. (spec/secure.md,
@@ -295,24 +379,53 @@ func (t *taken) storeBook(tx *history.Tx, b *secureBook) error {
 	return err
 }
 
-// openWaiting opens messages that waited for an epoch of the chat with peer.
-func (t *taken) openWaiting(ctx context.Context, tx *history.Tx, peer omega.Fingerprint) error {
-	for _, account := range []omega.Fingerprint{peer, t.c.acc.Fingerprint} {
-		list, err := tx.WaitingMessages(account)
+// openWaiting opens messages by the accounts of an epoch that waited for it.
+func (t *taken) openWaiting(ctx context.Context, tx *history.Tx, r *secure.Record) error {
+	for _, m := range r.Members {
+		list, err := tx.WaitingMessages(m.Account)
 		if err != nil {
 			return err
 		}
-		for _, w := range list {
-			a := &secureArrival{Arrival: &chat.Arrival{ID: w.ID, Payload: w.Payload, Now: t.c.cfg.now(), Received: w.Received, Fresh: true}, sender: w.Account}
-			opened, err := t.openSecure(ctx, tx, a)
-			if err != nil && !errors.Is(err, errRefused) {
+		if err := t.tryAgain(ctx, tx, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tryAgain opens payloads that waited, as far as that can be done now.
+func (t *taken) tryAgain(ctx context.Context, tx *history.Tx, list []history.SecureWaiting) error {
+	for _, w := range list {
+		a := &secureArrival{Arrival: &chat.Arrival{ID: w.ID, Payload: w.Payload, Now: t.c.cfg.now(), Received: w.Received, Fresh: true}, sender: w.Account}
+		try := t.openSecure
+		if w.Kind != secure.PayloadMessage {
+			try = t.openEpoch
+		}
+		opened, err := try(ctx, tx, a)
+		if err != nil && !errors.Is(err, errRefused) {
+			return err
+		}
+		if opened || err != nil {
+			if err := tx.DropWaiting(w.Position); err != nil {
 				return err
 			}
-			if opened || err != nil {
-				if err := tx.DropWaiting(w.Position); err != nil {
-					return err
-				}
-			}
+		}
+	}
+	return nil
+}
+
+// maxRoomWaiting bounds what is tried again at once when operations of a group came.
+const maxRoomWaiting = 256
+
+// openRoom opens what waited for operations of a group: first epochs, then messages.
+func (t *taken) openRoom(ctx context.Context, tx *history.Tx, id omega.ChatID) error {
+	for _, kind := range []byte{secure.PayloadRecord, secure.PayloadWrap, secure.PayloadMessage} {
+		list, err := tx.WaitingRoom(id, kind, maxRoomWaiting)
+		if err != nil {
+			return err
+		}
+		if err := t.tryAgain(ctx, tx, list); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -329,14 +442,13 @@ func (t *taken) openSecure(ctx context.Context, tx *history.Tx, a *secureArrival
 		return false, err
 	}
 	slices.SortStableFunc(chats, func(x, y history.SecureChat) int { return first(y.Peer == a.sender) - first(x.Peer == a.sender) })
-	for _, s := range chats {
-		b, err := t.c.secureBookOf(tx, s.Peer)
-		if err != nil {
-			return false, err
-		}
-		opened, err := t.readIn(ctx, tx, b, a)
+	for i := range chats {
+		opened, err := t.readIn(ctx, tx, roomOf(&chats[i]), a)
 		if opened || err != nil || !a.need.IsZero() {
 			return opened, err
+		}
+		if a.room != (omega.ChatID{}) {
+			break
 		}
 	}
 	return false, t.wait(tx, a, secure.Locator{}, false)
@@ -349,9 +461,16 @@ func first(yes bool) int {
 	return 0
 }
 
-// readIn opens a message in one chat; false: it is of none of its epochs.
-func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *secureArrival) (bool, error) {
-	m, e, err := b.Read(a.Payload, a.ID, func(account, device omega.Fingerprint) *pgp.PublicKey { return t.key(ctx, a, account, device) })
+// readIn opens a message in one chat; false: it is of none of its epochs, or rests on
+// what is not here.
+func (t *taken) readIn(ctx context.Context, tx *history.Tx, r room, a *secureArrival) (bool, error) {
+	b, m, e, err := t.readWith(ctx, tx, r, a)
+	if err == nil && m != nil && r.ofGroup() {
+		var took bool
+		if took, err = t.takeRoomNews(ctx, tx, r, m, a); took && err == nil { // epochs may have come by it
+			b, m, e, err = t.readWith(ctx, tx, r, a)
+		}
+	}
 	switch {
 	case errors.Is(err, secure.ErrUnsealed):
 		return false, nil
@@ -360,9 +479,9 @@ func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *se
 	case errors.Is(err, secure.ErrUsed):
 		return true, nil // it was here
 	case err != nil:
-		return false, refusedf("%w", err)
+		return false, err
 	}
-	if err := t.secureMessage(ctx, tx, b, e, m, a); err != nil {
+	if err := t.secureMessage(ctx, tx, b, e, m, a); err != nil || a.room != (omega.ChatID{}) {
 		return false, err
 	}
 	t.missing = t.missing || len(e.Gaps(t.c.acc.Device)) > 0
@@ -370,4 +489,16 @@ func (t *taken) readIn(ctx context.Context, tx *history.Tx, b *secureBook, a *se
 		return false, err
 	}
 	return true, t.storeBook(tx, b)
+}
+
+func (t *taken) readWith(ctx context.Context, tx *history.Tx, r room, a *secureArrival) (*secureBook, *secure.Message, *secure.Epoch, error) {
+	b, err := t.c.secureBookOf(tx, r)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	m, e, err := b.Read(a.Payload, a.ID, func(account, device omega.Fingerprint) *pgp.PublicKey { return t.key(ctx, a, account, device) })
+	if err != nil && a.need.IsZero() && !errors.Is(err, secure.ErrUnsealed) && !errors.Is(err, secure.ErrUsed) {
+		err = refusedf("%w", err)
+	}
+	return b, m, e, err
 }

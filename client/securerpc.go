@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -11,7 +12,6 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
-	"github.com/omega-im/omega/pgp"
 )
 
 // handleSecure adds the methods about secure chats.
@@ -20,27 +20,6 @@ func handleSecure(m map[string]call) {
 	handle(m, clientrpc.SecureChats, "doing.secure", (*Client).listSecure)
 	handle(m, clientrpc.ShowSecure, "doing.secure", (*Client).showSecure)
 	handle(m, clientrpc.EndSecure, "doing.secureend", (*Client).endSecure)
-}
-
-// secureDest is the secure chat with the account that a dest means.
-func (c *Client) secureDest(doing i18n.Text, d dest) (dest, error) {
-	switch {
-	case d.peer.IsZero():
-		return d, fail(clientrpc.CodeRefused, doing, i18n.T("why.securegroup"), i18n.T("next.normalchat"), nil)
-	case d.peer == c.acc.Fingerprint:
-		return d, fail(clientrpc.CodeUsage, doing, i18n.T("why.secureself"), i18n.T("next.fingerprint"), nil)
-	}
-	d.secure = true
-	return d, nil
-}
-
-// securePeer is the other account of a secure chat that somebody names.
-func (c *Client) securePeer(ctx context.Context, text string) (omega.Fingerprint, error) {
-	d, err := c.resolve(ctx, text)
-	if err == nil {
-		d, err = c.secureDest(i18n.T("doing.secure"), d)
-	}
-	return d.peer, err
 }
 
 // explainSealing puts into words why nothing can be sealed.
@@ -54,6 +33,10 @@ func explainSealing(to string, err error) error {
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.noprekeys"), i18n.T("next.queued"), err)
 	case errors.As(err, &pause):
 		return fail(clientrpc.CodeOffline, doing, i18n.T("why.epochpause", pause.until.Local().Format(time.TimeOnly)), i18n.T("next.queued"), nil)
+	case errors.Is(err, errNotMember):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.mayntwrite"), i18n.T("next.groupinfo"), nil)
+	case errors.Is(err, errAudience):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.securelarge", secure.MaxDevices), i18n.T("next.securelarge"), nil)
 	case isCode(err, omega.CodeNotFound):
 		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.unknown", to), i18n.T("next.fingerprint"), nil)
 	}
@@ -62,18 +45,18 @@ func explainSealing(to string, err error) error {
 
 // startSecure begins a secure chat, or changes what its user agreed to.
 func (c *Client) startSecure(ctx context.Context, p clientrpc.StartSecureParams) (out clientrpc.SecureChat, err error) {
-	peer, err := c.securePeer(ctx, p.Peer)
+	r, err := c.secureRoom(ctx, p.Peer)
 	if err == nil {
-		err = c.notBlocked(ctx, i18n.T("doing.secure"), peer)
+		err = c.notBlocked(ctx, i18n.T("doing.secure"), r.peer)
 	}
 	if err != nil {
 		return out, err
 	}
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if err := c.beginSecure(tx, peer); err != nil || p.Classic == nil {
+		if err := c.beginSecure(tx, r); err != nil || p.Classic == nil {
 			return err
 		}
-		s, err := tx.SecureChat(c.secureChat(peer))
+		s, err := tx.SecureChat(r.chat)
 		if err != nil {
 			return err
 		}
@@ -81,41 +64,45 @@ func (c *Client) startSecure(ctx context.Context, p clientrpc.StartSecureParams)
 		return tx.PutSecureChat(s)
 	})
 	if err == nil {
-		err = c.readySecure(ctx, peer)
+		err = c.makeReady(ctx, r)
 	}
 	if err != nil {
 		return out, explainSealing(p.Peer, err)
 	}
-	return c.describeSecure(ctx, peer, true)
+	return c.describeSecure(ctx, r, true)
 }
 
-// readySecure opens an epoch for all devices of the chat with peer, if there is none.
-func (c *Client) readySecure(ctx context.Context, peer omega.Fingerprint) error {
+// makeReady opens an epoch for all devices of a secure chat, if there is none.
+func (c *Client) makeReady(ctx context.Context, r room) error {
 	unlock, err := c.lockSealer(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	cert, err := c.secureCert(ctx, peer)
-	if err != nil {
+	if err := c.readyRoom(ctx, r); err != nil {
 		return err
 	}
-	var b *secureBook
-	err = c.db.View(ctx, func(tx *history.Tx) error {
-		if cert, _, err = c.newest(tx, cert, &chat.Content{}); err == nil {
-			b, err = c.secureBookOf(tx, peer)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
+	var need *needEpoch
 	now := c.signingTime()
-	b.chat.Asked = time.Time{} // who had no key may have one now
-	if _, err := b.sending(c.secureDevices(cert, now), now); err == nil {
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		who, err := c.audience(ctx, tx, r, &chat.Content{Kind: chat.KindGroup}, now)
+		if err != nil {
+			return err
+		}
+		b, err := c.secureBookOf(tx, r)
+		if err != nil {
+			return err
+		}
+		b.chat.Asked = time.Time{} // who had no key may have one now
+		if _, err := b.sending(who, now); err != nil {
+			need = &needEpoch{b, who}
+		}
 		return nil
+	})
+	if err != nil || need == nil {
+		return err
 	}
-	return c.openEpoch(ctx, cert, &needEpoch{b})
+	return c.openEpoch(ctx, need)
 }
 
 // listSecure lists the secure chats.
@@ -126,12 +113,12 @@ func (c *Client) listSecure(ctx context.Context, p clientrpc.Page) (out clientrp
 		chats, err = tx.SecureChats()
 		return err
 	})
-	for _, s := range chats {
+	for i := range chats {
 		if err != nil {
 			return out, err
 		}
 		var one clientrpc.SecureChat
-		one, err = c.describeSecure(ctx, s.Peer, false)
+		one, err = c.describeSecure(ctx, roomOf(&chats[i]), false)
 		out.Chats = append(out.Chats, one)
 	}
 	if err != nil {
@@ -143,58 +130,75 @@ func (c *Client) listSecure(ctx context.Context, p clientrpc.Page) (out clientrp
 
 // showSecure says everything about one of them.
 func (c *Client) showSecure(ctx context.Context, p clientrpc.SecureRef) (out clientrpc.SecureChat, err error) {
-	peer, err := c.securePeer(ctx, p.Peer)
+	r, err := c.secureRoom(ctx, p.Peer)
 	if err != nil {
 		return out, err
 	}
-	return c.describeSecure(ctx, peer, true)
+	return c.describeSecure(ctx, r, true)
 }
 
 // describeSecure says what is known of a secure chat; of a whole one its devices too.
-func (c *Client) describeSecure(ctx context.Context, peer omega.Fingerprint, whole bool) (out clientrpc.SecureChat, err error) {
+func (c *Client) describeSecure(ctx context.Context, r room, whole bool) (out clientrpc.SecureChat, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		s, err := tx.SecureChat(c.secureChat(peer))
+		s, err := tx.SecureChat(r.chat)
 		if errors.Is(err, history.ErrNotFound) {
-			return fail(clientrpc.CodeNotFound, i18n.T("doing.secure"), i18n.T("why.nosecure", peer), i18n.T("next.securestart"), nil)
+			return fail(clientrpc.CodeNotFound, i18n.T("doing.secure"), i18n.T("why.nosecure", r.peer), i18n.T("next.securestart"), nil)
 		}
 		if err != nil {
 			return err
 		}
-		out = clientrpc.SecureChat{Chat: s.Chat, Peer: peer, Classic: s.Classic, Ended: s.Ended, Epochs: []clientrpc.SecureEpoch{}, Devices: []clientrpc.SecureDevice{}}
-		if out.Name, err = c.nameOf(tx, peer); err != nil {
+		out = clientrpc.SecureChat{Chat: s.Chat, Peer: r.peer, Classic: s.Classic, Ended: s.Ended, Epochs: []clientrpc.SecureEpoch{}, Devices: []clientrpc.SecureDevice{}}
+		who, err := c.nameRoom(tx, r, &out)
+		if err != nil {
 			return err
 		}
-		out.Why = c.secureWhy(letter{to: peer.String()}, s.Chat)
+		out.Why = c.secureWhy(letter{to: cmp.Or(out.Group, r.peer.String())}, s.Chat)
 		unsent, err := tx.UnsealedIn(s.Chat, c.cfg.now())
 		if out.Unsent = len(unsent); err != nil {
 			return err
 		}
 		waiting, err := tx.AllWaiting()
 		for _, w := range waiting {
-			out.Waiting += first(w.Account == peer)
+			out.Waiting += first(!r.ofGroup() && w.Account == r.peer || r.ofGroup() && w.Room == r.chat)
 		}
 		if err != nil {
 			return err
 		}
-		b, err := c.secureBookOf(tx, peer)
+		b, err := c.secureBookOf(tx, r)
 		if err == nil {
-			c.describeEpochs(&out, b, c.certIn(tx, peer), whole)
+			c.describeEpochs(&out, b, who, whole)
 		}
 		return err
 	})
 	return out, err
 }
 
-// describeEpochs adds the epochs of a book, and who can read in the current one.
-func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, cert *pgp.Certificate, whole bool) {
+// nameRoom says whose a secure chat is, and finds who reads in it, as far as their
+// certificates are here.
+func (c *Client) nameRoom(tx *history.Tx, r room, out *clientrpc.SecureChat) (who *audience, err error) {
 	now := c.signingTime()
-	var devices []secureDevice
-	if cert != nil {
-		devices = c.secureDevices(cert, now)
+	if !r.ofGroup() {
+		who = &audience{}
+		if cert := c.certIn(tx, r.peer); cert != nil {
+			who.devices = append(active(c.certificate(), now), active(cert, now)...)
+		}
+		out.Name, err = c.nameOf(tx, r.peer)
+		return who, err
 	}
-	current, err := b.sending(devices, now)
+	state, err := c.groupState(tx, r.group)
 	if err != nil {
-		current, err = b.least(devices, now)
+		return nil, err
+	}
+	out.Group, out.Name = r.group.String(), state.Profile.Name
+	return c.readersIn(tx, state, now), nil
+}
+
+// describeEpochs adds the epochs of a book, and who can read in the current one.
+func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, who *audience, whole bool) {
+	now := c.signingTime()
+	current, err := b.sending(who, now)
+	if err != nil {
+		current, err = b.least(who, now)
 	}
 	out.Open = err == nil
 	for _, e := range b.Epochs {
@@ -206,7 +210,7 @@ func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, cert *
 	if !whole {
 		return
 	}
-	for _, d := range devices {
+	for _, d := range who.devices {
 		one := clientrpc.SecureDevice{Account: d.account, Device: d.fp(), Name: d.Name}
 		if out.Open {
 			if i := current.Record.Index(d.fp()); i >= 0 {
@@ -217,11 +221,14 @@ func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, cert *
 	}
 }
 
-// endSecure destroys the keys of a secure chat and tells the other side.
+// endSecure destroys the keys of a secure chat of two and tells the other side.
 func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clientrpc.SecureChat, err error) {
-	peer, err := c.securePeer(ctx, p.Peer)
+	r, err := c.secureRoom(ctx, p.Peer)
 	if err != nil {
 		return out, err
+	}
+	if r.ofGroup() {
+		return out, fail(clientrpc.CodeRefused, i18n.T("doing.secureend"), i18n.T("why.endgroup"), i18n.T("next.endgroup"), nil)
 	}
 	id, err := c.newID()
 	if err != nil {
@@ -232,12 +239,12 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 		return out, err
 	}
 	defer unlock()
-	c.failSecure(ctx, peer, omega.CodeRefused, time.UnixMilli(maxReceived)) // what waits for keys is not to begin it again
+	c.failSecure(ctx, r, whyEnded, time.UnixMilli(maxReceived)) // what waits for keys is not to begin it again
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if _, err := tx.SecureChat(c.secureChat(peer)); err != nil {
+		if _, err := tx.SecureChat(r.chat); err != nil {
 			return ignoreNotFound(err)
 		}
-		b, err := c.secureBookOf(tx, peer)
+		b, err := c.secureBookOf(tx, r)
 		if err != nil {
 			return err
 		}
@@ -259,24 +266,23 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 	if _, err := c.db.Checkpoint(ctx); err != nil { // where somebody reads now it is done later
 		return out, err
 	}
-	return c.describeSecure(ctx, peer, true)
+	return c.describeSecure(ctx, r, true)
 }
 
 // sealEnd says that the keys are destroyed, in an epoch that is there to say it in.
 func (c *Client) sealEnd(ctx context.Context, tx *history.Tx, b *secureBook, id omega.ID) error {
-	cert := c.certIn(tx, b.chat.Peer)
-	if cert == nil {
-		return nil
-	}
-	now := c.signingTime()
-	devices := c.secureDevices(cert, now)
-	e, err := b.sending(devices, now)
+	now, content := c.signingTime(), &chat.Content{Kind: chat.KindSecureEnd}
+	who, err := c.nameRoom(tx, b.room, &clientrpc.SecureChat{})
 	if err != nil {
-		if e, err = b.least(devices, now); err != nil {
+		return err
+	}
+	e, err := b.sending(who, now)
+	if err != nil {
+		if e, err = b.least(who, now); err != nil {
 			return nil
 		}
 	}
-	return c.sealIn(ctx, tx, b, e, id, &chat.Content{Kind: chat.KindSecureEnd}, now)
+	return c.sealIn(ctx, tx, b, e, id, content, now)
 }
 
 // secureOutbox is how many messages wait to be sealed in secure chats.

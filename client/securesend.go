@@ -31,14 +31,14 @@ func (e *pauseError) Error() string {
 }
 
 // queueSecure keeps a message for a secure chat and seals it, if that can be done now.
-func (c *Client) queueSecure(ctx context.Context, peer omega.Fingerprint, l letter) error {
+func (c *Client) queueSecure(ctx context.Context, r room, l letter) error {
 	doing := i18n.T("doing.send", l.to)
 	switch raw, err := l.content.Raw(); {
 	case err != nil:
 		return err
 	case len(raw) > maxSecureContent:
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(raw), maxSecureContent), i18n.T("next.shorten"), nil)
-	case unfitForSecure(l.content):
+	case unfitForSecure(r, l.content):
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
 	}
 	// Nobody else tries it before its sender was told what is wrong with it.
@@ -46,12 +46,12 @@ func (c *Client) queueSecure(ctx context.Context, peer omega.Fingerprint, l lett
 	if lockErr == nil {
 		defer unlock()
 	}
-	if err := c.awaitSealing(context.WithoutCancel(ctx), peer, l); err != nil || lockErr != nil {
+	if err := c.awaitSealing(context.WithoutCancel(ctx), r, l); err != nil || lockErr != nil {
 		return err
 	}
-	err := c.sealLocked(ctx, peer)
-	c.noteTrouble(peer, err)
-	if c.secureCode(err) == omega.CodeOK {
+	err := c.sealLocked(ctx, r)
+	c.noteTrouble(r, err)
+	if c.secureCode(r, err) == omega.CodeOK {
 		return nil // it is sealed, or waits
 	}
 	// It waits for nothing that could come by itself.
@@ -62,9 +62,9 @@ func (c *Client) queueSecure(ctx context.Context, peer omega.Fingerprint, l lett
 }
 
 // secureCode is the code of what cannot be sealed for good; CodeOK: it is tried again.
-func (c *Client) secureCode(err error) omega.Code {
+func (c *Client) secureCode(r room, err error) omega.Code {
 	switch {
-	case unwritable(err), errors.Is(err, errNoSecureKey), errors.Is(err, chat.ErrTooLarge), errors.Is(err, pgp.ErrRevoked):
+	case unwritable(err), errors.Is(err, errNoSecureKey) && !r.ofGroup(), errors.Is(err, chat.ErrTooLarge), errors.Is(err, pgp.ErrRevoked), errors.Is(err, errNotMember), errors.Is(err, errAudience):
 		return omega.CodeRefused
 	case errors.Is(err, errPeerDeleted):
 		return omega.CodeDeleted
@@ -75,42 +75,43 @@ func (c *Client) secureCode(err error) omega.Code {
 }
 
 // awaitSealing keeps a message until it is sealed; the same id again changes nothing.
-func (c *Client) awaitSealing(ctx context.Context, peer omega.Fingerprint, l letter) error {
-	raw, err := l.content.Raw()
-	if err != nil {
-		return err
-	}
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if _, err := tx.Message(l.id); err == nil || !errors.Is(err, history.ErrNotFound) {
-			return err
-		}
-		if err := c.beginSecure(tx, peer); err != nil {
-			return err
-		}
-		return tx.AddUnsealed(&history.Unsealed{ID: l.id, To: peer, Chat: c.secureChat(peer), Text: l.content.Text, Content: raw, Time: c.cfg.now()})
-	})
+func (c *Client) awaitSealing(ctx context.Context, r room, l letter) error {
+	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.awaitSealingIn(tx, r, l.id, l.content) })
 	c.sealing.notify()
 	return err
 }
 
-// beginSecure makes the row of a secure chat, if there is none.
-func (c *Client) beginSecure(tx *history.Tx, peer omega.Fingerprint) error {
-	id := c.secureChat(peer)
-	if _, err := tx.SecureChat(id); !errors.Is(err, history.ErrNotFound) {
+func (c *Client) awaitSealingIn(tx *history.Tx, r room, id omega.ID, content *chat.Content) error {
+	raw, err := content.Raw()
+	if err != nil {
 		return err
 	}
-	return tx.PutSecureChat(&history.SecureChat{Chat: id, Peer: peer})
+	if _, err := tx.Message(id); err == nil || !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	if err := c.beginSecure(tx, r); err != nil {
+		return err
+	}
+	return tx.AddUnsealed(&history.Unsealed{ID: id, To: r.peer, Chat: r.chat, Text: content.Text, Content: raw, Time: c.cfg.now()})
 }
 
-// sealSecure seals what waits for the secure chat with an account, and opens epochs as
-// it needs them. One goroutine does that at a time.
-func (c *Client) sealSecure(ctx context.Context, peer omega.Fingerprint) error {
+// beginSecure makes the row of a secure chat, if there is none.
+func (c *Client) beginSecure(tx *history.Tx, r room) error {
+	if _, err := tx.SecureChat(r.chat); !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	return tx.PutSecureChat(&history.SecureChat{Chat: r.chat, Peer: r.peer, Group: r.group})
+}
+
+// sealSecure seals what waits for a secure chat, and opens epochs as it needs them. One
+// goroutine does that at a time.
+func (c *Client) sealSecure(ctx context.Context, r room) error {
 	unlock, err := c.lockSealer(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return c.sealLocked(ctx, peer)
+	return c.sealLocked(ctx, r)
 }
 
 // lockSealer makes this goroutine the one that opens epochs and seals in them.
@@ -123,18 +124,17 @@ func (c *Client) lockSealer(ctx context.Context) (unlock func(), err error) {
 	}
 }
 
-func (c *Client) sealLocked(ctx context.Context, peer omega.Fingerprint) error {
-	cert, err := c.secureCert(ctx, peer)
-	if err != nil {
+func (c *Client) sealLocked(ctx context.Context, r room) error {
+	if err := c.readyRoom(ctx, r); err != nil {
 		return err
 	}
 	for {
-		err := c.sealWaiting(ctx, cert)
+		err := c.sealWaiting(ctx, r)
 		var need *needEpoch
 		if !errors.As(err, &need) {
 			return err
 		}
-		if err := c.openEpoch(ctx, cert, need); err != nil {
+		if err := c.openEpoch(ctx, need); err != nil {
 			return err
 		}
 	}
@@ -165,27 +165,29 @@ func (c *Client) waitShortly(ctx context.Context) {
 }
 
 // A needEpoch says that an epoch has to be opened before anything is sealed.
-type needEpoch struct{ book *secureBook }
+type needEpoch struct {
+	book *secureBook
+	who  *audience
+}
 
 func (e *needEpoch) Error() string { return secure.ErrEnded.Error() }
 
 // sealWaiting seals messages in order as long as there is an epoch to send in; without,
 // the error is a needEpoch.
-func (c *Client) sealWaiting(ctx context.Context, cert *pgp.Certificate) error {
-	peer := cert.Fingerprint()
+func (c *Client) sealWaiting(ctx context.Context, r room) error {
 	var stop error
 	spent := false
 	err := c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
-		waiting, err := tx.UnsealedIn(c.secureChat(peer), c.cfg.now())
+		waiting, err := tx.UnsealedIn(r.chat, c.cfg.now())
 		if err != nil || len(waiting) == 0 {
 			return err
 		}
-		b, err := c.secureBookOf(tx, peer)
+		b, err := c.secureBookOf(tx, r)
 		if err != nil {
 			return err
 		}
 		for i := range waiting {
-			sealed, err := c.sealNext(ctx, tx, b, cert, &waiting[i])
+			sealed, err := c.sealNext(ctx, tx, b, &waiting[i])
 			if stop = err; err != nil && !stays(err) {
 				return err
 			}
@@ -211,44 +213,89 @@ func (c *Client) sealWaiting(ctx context.Context, cert *pgp.Certificate) error {
 // stays reports whether an error is a reason to stop, and none to undo what was sealed.
 func stays(err error) bool {
 	var need *needEpoch
-	return errors.As(err, &need) || errors.Is(err, errWithheld) || errors.Is(err, errPeerDeleted) || unwritable(err)
+	return errors.As(err, &need) || errors.Is(err, errWithheld) || errors.Is(err, errPeerDeleted) || errors.Is(err, errNotMember) || errors.Is(err, errAudience) || unwritable(err)
 }
 
 // sealNext seals one message that waits, unless it is a receipt for which there is no
 // room.
-func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, cert *pgp.Certificate, u *history.Unsealed) (bool, error) {
+func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, u *history.Unsealed) (bool, error) {
 	content, err := asideContent(u)
 	if err != nil {
 		return false, err
 	}
-	cert, known, err := c.newest(tx, cert, content)
+	now := c.signingTime()
+	if err := c.mergeIn(ctx, tx, b.room); err != nil {
+		return false, err
+	}
+	a, err := c.audience(ctx, tx, b.room, content, now)
+	if content.Kind.Control() && (errors.Is(err, errNotMember) || err == nil && !a.others(c.acc.Device)) {
+		return false, tx.RemoveUnsealed(u.ID) // nobody wants to hear it
+	}
 	if err != nil {
 		return false, err
 	}
-	if err := c.mayWrite(tx, b.chat.Peer, content.Kind); err != nil {
-		return false, err
-	}
-	now := c.signingTime()
-	e, err := b.sending(c.secureDevices(cert, now), now)
-	if !b.chat.Ended.IsZero() && content.Kind.Control() {
+	e, err := b.sending(a, now)
+	if !b.chat.Ended.IsZero() && content.Kind.Control() && !b.room.ofGroup() {
 		return false, tx.RemoveUnsealed(u.ID) // nothing begins again for it
 	}
-	if content.Receipt != nil && (err == nil && e.Sent(c.acc.Device)+receiptReserve >= e.Record.Limit || err != nil && b.mustPause(now)) {
+	if content.Receipt != nil && (err == nil && e.Sent(c.acc.Device)+receiptReserve >= e.Record.Limit || err != nil && (b.room.ofGroup() || b.mustPause(now))) {
 		return false, nil // it goes with the next epoch
 	}
 	if err != nil {
-		return false, &needEpoch{b}
+		e, err = b.forNews(a, content, now)
+	}
+	if err != nil {
+		return false, &needEpoch{b, a}
+	}
+	if b.tellsTooMuch(e, content) {
+		return false, tx.RemoveUnsealed(u.ID)
 	}
 	if e.Sent(c.acc.Device) == 0 {
-		content = c.introduced(content, known)
+		content = c.introduced(content, a.known)
+	}
+	if content = withHeads(content, a.heads, e); content.Group != nil {
+		if _, err := content.Raw(); err != nil {
+			return false, err
+		}
 	}
 	if err := c.sealIn(ctx, tx, b, e, u.ID, content, now); err != nil {
 		return false, err
 	}
-	if err := c.befriend(ctx, tx, b.chat.Peer, content.Kind); err != nil {
-		return false, err
-	}
 	return true, tx.RemoveUnsealed(u.ID)
+}
+
+// withHeads has a message name what its author knows of the group, where that is not
+// what the epoch's record says. (spec/secure.md, SEC-22)
+func withHeads(content *chat.Content, heads []chat.Hash, e *secure.Epoch) *chat.Content {
+	if slices.EqualFunc(heads, e.Record.Heads, func(a chat.Hash, b secure.Hash) bool { return a == chat.Hash(b) }) {
+		return content
+	}
+	out, g := *content, chat.GroupNews{}
+	if content.Group != nil {
+		g = *content.Group
+	}
+	g.Heads = heads
+	out.Group = &g
+	return &out
+}
+
+// tellsTooMuch reports whether a message that is sent again would go to an account that
+// was not given it when it was written. (spec/secure.md, SEC-24)
+func (b *secureBook) tellsTooMuch(e *secure.Epoch, content *chat.Content) bool {
+	if content.Resent == nil || !b.room.ofGroup() {
+		return false
+	}
+	said, err := secure.ReadText(content.Resent.Transcript)
+	if err != nil {
+		return true
+	}
+	was := b.Gone[said.Epoch]
+	if then := b.Epoch(said.Epoch); then != nil {
+		was = then.Record
+	}
+	return was == nil || slices.ContainsFunc(e.Record.Members, func(m secure.Member) bool {
+		return !slices.ContainsFunc(was.Members, func(o secure.Member) bool { return o.Account == m.Account })
+	})
 }
 
 // profileLine begins the line that says how a sender calls itself. (spec/secure.md,
@@ -303,38 +350,39 @@ func (c *Client) sealIn(ctx context.Context, tx *history.Tx, b *secureBook, e *s
 	if err := tx.Apply(&row.Message); err != nil {
 		return err
 	}
-	if err := c.post(tx, b.chat.Peer, c.bothAccounts(b.chat.Peer), id, id, payload); err != nil {
+	to := c.accounts(e)
+	if len(to) == 0 {
+		return tx.SetState(id, clientrpc.StateStored, "") // there is nobody else
+	}
+	if err := c.postIn(tx, b.room, to, id, id, payload); err != nil || b.room.ofGroup() {
 		return err
 	}
-	return c.befriend(ctx, tx, b.chat.Peer, content.Kind)
-}
-
-// bothAccounts are those to address in the chat with peer: this one only if it has
-// another device.
-func (c *Client) bothAccounts(peer omega.Fingerprint) []omega.Fingerprint {
-	if len(c.others()) == 0 {
-		return []omega.Fingerprint{peer}
-	}
-	return []omega.Fingerprint{peer, c.acc.Fingerprint}
+	return c.befriend(ctx, tx, b.room.peer, content.Kind)
 }
 
 // openEpoch opens the next epoch, with keys from wherever they are, and sends it. Where
 // there is one for all devices but some that have no key still, it notes that.
-func (c *Client) openEpoch(ctx context.Context, cert *pgp.Certificate, need *needEpoch) error {
-	now, b := c.signingTime(), need.book
-	devices := c.secureDevices(cert, now)
+func (c *Client) openEpoch(ctx context.Context, need *needEpoch) error {
+	now, b, devices := c.signingTime(), need.book, need.who.devices
 	c.waitShortly(ctx)
 	keys := map[omega.Fingerprint]*secure.Prekey{}
-	if e, err := b.least(devices, now); err == nil && !b.chat.Classic {
+	if e, err := b.some(need.who, now); err == nil && !b.chat.Classic {
 		without := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool { return e.Record.Index(d.fp()) >= 0 })
-		if err := c.takePrekeys(ctx, without, keys, now); err != nil || !slices.ContainsFunc(without, func(d secureDevice) bool { return keys[d.fp()] != nil }) {
+		if err := c.takePrekeys(ctx, b.room, without, keys, now); err != nil || !slices.ContainsFunc(without, func(d secureDevice) bool { return keys[d.fp()] != nil }) {
+			if _, err := b.least(need.who, now); err != nil {
+				return errNoSecureKey
+			}
 			return c.noteLacking(ctx, b, now)
 		}
 	}
-	keyed := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool {
-		return keys[d.fp()] == nil && !slices.ContainsFunc(b.Epochs, func(e *secure.Epoch) bool { return e.Record.Index(d.fp()) >= 0 })
-	})
-	if _, _, wait := b.Next(b.view(keyed), now); !wait.IsZero() {
+	listed := map[omega.Fingerprint]bool{}
+	for _, e := range b.Epochs {
+		for _, d := range e.Record.Devices() {
+			listed[d.Signing] = true
+		}
+	}
+	keyed := slices.DeleteFunc(slices.Clone(devices), func(d secureDevice) bool { return keys[d.fp()] == nil && !listed[d.fp()] })
+	if _, _, wait := b.Next(b.view(need.who, keyed), now); !wait.IsZero() {
 		return &pauseError{wait}
 	}
 	err := c.db.View(ctx, func(tx *history.Tx) error {
@@ -354,22 +402,39 @@ func (c *Client) openEpoch(ctx context.Context, cert *pgp.Certificate, need *nee
 		return err
 	}
 	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
-		b, err := c.secureBookOf(tx, cert.Fingerprint())
+		b, err := c.secureBookOf(tx, b.room)
 		if err != nil {
 			return err
 		}
 		if b.chat.Asked = (time.Time{}); lacking {
 			b.chat.Asked = now
 		}
-		if _, err := b.sending(devices, now); err == nil { // it came meanwhile
+		_, err = b.sending(need.who, now)
+		same, changed := c.sameAudience(tx, b.room, need.who)
+		if changed != nil {
+			return changed
+		}
+		if err == nil || !same { // one came meanwhile, or somebody came or went
 			_, err = b.store(tx, c.signingTime())
 			return err
 		}
-		return c.makeEpoch(ctx, tx, b, readers, now)
+		return c.makeEpoch(ctx, tx, b, need.who, readers, now)
 	})
 	c.spent.notify()
 	c.queued.notify()
 	return err
+}
+
+// sameAudience reports whether a group is as it was when its readers were found.
+func (c *Client) sameAudience(tx *history.Tx, r room, who *audience) (bool, error) {
+	if !r.ofGroup() {
+		return true, nil
+	}
+	l, err := c.groupIn(tx, r.group)
+	if err != nil {
+		return false, err
+	}
+	return slices.Equal(l.heads(), who.heads), nil
 }
 
 // noteLacking notes that devices have no key still.
@@ -384,8 +449,8 @@ func (c *Client) noteLacking(ctx context.Context, b *secureBook, now time.Time) 
 	})
 }
 
-func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, readers []secure.Reader, now time.Time) error {
-	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Avoid: b.shut}
+func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, who *audience, readers []secure.Reader, now time.Time) error {
+	v := &secure.View{Devices: map[omega.Fingerprint]bool{}, Owners: who.owners, Avoid: b.shut}
 	for _, r := range readers {
 		v.Devices[r.Signing] = true
 	}
@@ -393,9 +458,12 @@ func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, r
 	if !wait.IsZero() {
 		return &pauseError{wait}
 	}
-	o, err := secure.Open(ctx, c.cfg.rand(), c.identity().Signer, &secure.Plan{
-		Chat: b.Chat, Epoch: number, Parents: parents, Opener: c.acc.Fingerprint, Time: now, Readers: readers,
-	})
+	plan := &secure.Plan{Chat: b.Chat, Epoch: number, Parents: parents, Opener: c.acc.Fingerprint, Time: now, Readers: readers}
+	var err error
+	if plan.Heads, err = c.recordHeads(tx, b, who); err != nil {
+		return err
+	}
+	o, err := secure.Open(ctx, c.cfg.rand(), c.identity().Signer, plan)
 	if err != nil {
 		return err
 	}
@@ -409,30 +477,42 @@ func (c *Client) makeEpoch(ctx context.Context, tx *history.Tx, b *secureBook, r
 	if _, err := b.store(tx, c.signingTime()); err != nil {
 		return err
 	}
-	p := &history.EpochPayloads{Locator: o.Epoch.Locator(), Record: o.Record, Theirs: o.Wraps[b.chat.Peer], Ours: o.Wraps[c.acc.Fingerprint]}
+	p := &history.EpochPayloads{Locator: o.Epoch.Locator(), Record: o.Record, Wraps: map[omega.Fingerprint][]byte{}}
+	for account, wraps := range o.Wraps {
+		p.Wraps[c.asStored(account)] = wraps
+	}
 	if err := tx.PutEpochPayloads(o.Epoch.Record.Hash(), p); err != nil {
 		return err
 	}
-	c.cfg.log().Info("epoch of a secure chat opened", "epoch", p.Locator, "peer", b.chat.Peer, "devices", len(readers))
-	return c.postEpoch(tx, b.chat.Peer, c.bothAccounts(b.chat.Peer), p)
+	c.cfg.log().Info("epoch of a secure chat opened", "epoch", p.Locator, "chat", b.Chat, "devices", len(readers))
+	return c.postEpoch(tx, b.room, c.accounts(o.Epoch), p)
 }
 
-// postEpoch sends the parts of an epoch to accounts of its chat.
-func (c *Client) postEpoch(tx *history.Tx, peer omega.Fingerprint, to []omega.Fingerprint, p *history.EpochPayloads) error {
-	for _, account := range to {
-		wraps := p.Theirs
-		if account == c.acc.Fingerprint {
-			wraps = p.Ours
+// asStored is how an account stands beside its wraps: this one as zero.
+func (c *Client) asStored(account omega.Fingerprint) omega.Fingerprint {
+	if account == c.acc.Fingerprint {
+		return omega.Fingerprint{}
+	}
+	return account
+}
+
+// postEpoch sends the parts of an epoch to accounts of its chat: to each its wraps, and
+// to all the record.
+func (c *Client) postEpoch(tx *history.Tx, r room, to []omega.Fingerprint, p *history.EpochPayloads) error {
+	send := func(to []omega.Fingerprint, payload []byte) error {
+		id, err := c.newID()
+		if err != nil {
+			return err
 		}
-		for _, payload := range [][]byte{wraps, p.Record} {
-			id, err := c.newID()
-			if err != nil {
-				return err
-			}
-			if err := c.post(tx, peer, []omega.Fingerprint{account}, id, omega.ID{}, payload); err != nil {
-				return err
-			}
+		return c.postIn(tx, r, to, id, omega.ID{}, payload)
+	}
+	for _, account := range to {
+		if err := send([]omega.Fingerprint{account}, p.Wraps[c.asStored(account)]); err != nil {
+			return err
 		}
 	}
-	return nil
+	if len(to) == 0 {
+		return nil
+	}
+	return send(to, p.Record)
 }

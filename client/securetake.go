@@ -26,21 +26,24 @@ func (t *taken) secureMessage(ctx context.Context, tx *history.Tx, b *secureBook
 		return nil
 	}
 	msg := &chat.Message{
-		ID: m.ID, Chat: b.Chat, Peer: b.chat.Peer, From: m.From, Device: m.Device, Epoch: e.Record.Epoch,
+		ID: m.ID, Chat: b.Chat, Peer: b.room.peer, From: m.From, Device: m.Device, Epoch: e.Record.Epoch,
 		Sequence: secure.Sequence(e.Record.Epoch, m.Number), Time: m.Time, Received: a.Received, Content: content, Transcript: m.Text, Signature: m.Signature,
+	}
+	if wait, err := t.judgeMember(tx, b.room, e.Record, msg, a); wait || err != nil {
+		return err
 	}
 	if err := t.introduced(tx, msg); err != nil {
 		return err
 	}
-	switch content.Kind {
-	case chat.KindResent:
+	switch {
+	case content.Kind == chat.KindResent:
 		return t.secureResent(ctx, tx, b, msg, a)
-	case chat.KindSecureEnd:
+	case content.Kind == chat.KindSecureEnd && !b.room.ofGroup():
 		t.c.cfg.log().Info("secure chat ended by the other side", "peer", b.chat.Peer)
 		b.endKnown(m.Time)
 		return tx.ForgetSecure(b.Chat)
 	}
-	return t.secureContent(tx, msg, a)
+	return t.secureContent(tx, b.room, msg, a)
 }
 
 // introduced takes how a sender calls itself.
@@ -64,37 +67,46 @@ func (b *secureBook) endKnown(at time.Time) {
 }
 
 // unfitForSecure are the contents that are refused in secure chats.
-func unfitForSecure(c *chat.Content) bool {
+func unfitForSecure(r room, c *chat.Content) bool {
 	switch c.Kind {
-	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory:
+	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory, chat.KindGroupInvite, chat.KindGroupJoin:
 		return true
+	case chat.KindSecureEnd, chat.KindPin:
+		return r.ofGroup()
 	}
-	return c.Group != nil || len(c.Media) > 0
+	return c.Group != nil && !r.ofGroup() || len(c.Media) > 0
 }
 
 // secureContent shows a message, or acts on it, and notes its receipt.
-func (t *taken) secureContent(tx *history.Tx, m *chat.Message, a *secureArrival) error {
-	if unfitForSecure(m.Content) {
+func (t *taken) secureContent(tx *history.Tx, r room, m *chat.Message, a *secureArrival) error {
+	if unfitForSecure(r, m.Content) {
 		t.c.cfg.log().Warn("secure message refused", "id", m.ID, "device", m.Device, "kind", m.Content.Kind)
 		return nil
 	}
-	if m.Verified = m.Time.Sub(a.latest()) <= omega.ClockTolerance; !m.Verified {
+	if m.Problem == chat.ProblemNone && m.Time.Sub(a.latest()) > omega.ClockTolerance {
 		m.Problem = chat.ProblemClock
 	}
+	m.Verified = m.Problem == chat.ProblemNone
 	if err := tx.DropMessage(m.ID); err != nil { // or it is asked for although it came another way
 		return err
 	}
-	if err := t.message(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
+	if err := t.keep(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
 		return err
 	}
 	if !m.Verified || m.From == t.c.acc.Fingerprint || m.Content.Kind.Control() {
 		return nil
 	}
 	w, err := t.c.reception(tx, m)
-	if err == nil && !w.dropped && !w.quiet {
-		t.receipt(m, 0)
+	if err != nil || w.dropped || w.quiet {
+		return err
 	}
-	return err
+	if r.ofGroup() {
+		if tell, err := t.c.tellsOf(tx, m.Chat, maxDelivered); err != nil || !tell {
+			return err
+		}
+	}
+	t.receipt(m, 0)
+	return nil
 }
 
 // secureResent judges a message that was sent again by its own signature.
@@ -122,26 +134,44 @@ func (t *taken) secureResent(ctx context.Context, tx *history.Tx, b *secureBook,
 	} else if r := b.Gone[said.Epoch]; r != nil {
 		number = r.Epoch
 	}
+	if outer.Problem != chat.ProblemNone {
+		return nil
+	}
 	content, err := chat.DecodeContent(again.Content)
 	if err != nil || content.Kind == chat.KindResent || content.Kind == chat.KindSecureEnd || said.Device == t.c.acc.Device {
 		return nil // it takes its place, and what it brought is asked for by its own
 	}
-	return t.secureContent(tx, &chat.Message{
-		ID: said.ID, Chat: b.Chat, Peer: b.chat.Peer, From: said.From, Device: said.Device, Epoch: number, Sequence: secure.Sequence(number, said.Number),
+	m := &chat.Message{
+		ID: said.ID, Chat: b.Chat, Peer: b.room.peer, From: said.From, Device: said.Device, Epoch: number, Sequence: secure.Sequence(number, said.Number),
 		Time: said.Time, Received: outer.Received, Content: content, Transcript: again.Transcript, Signature: again.Signature,
-	}, a)
+	}
+	if b.room.ofGroup() {
+		if err := t.judgeResent(tx, b.room, m, a); err != nil {
+			return err
+		}
+	}
+	return t.secureContent(tx, b.room, m, a)
 }
 
 // tellLane sends a receipt for a lane: in a secure chat sealed as everything there is.
 func (c *Client) tellLane(ctx context.Context, l lane, content *chat.Content) error {
-	if l.chat != c.secureChat(l.peer) {
+	var r room
+	secret := false
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		r, secret, err = c.roomAt(tx, l.chat, l.peer)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !secret {
 		return c.sendControl(ctx, l.peer, content)
 	}
 	id, err := c.newID()
 	if err != nil {
 		return err
 	}
-	return c.awaitSealing(ctx, l.peer, letter{id: id, content: content})
+	return c.awaitSealing(ctx, r, letter{id: id, content: content})
 }
 
 func (c *Client) newID() (id omega.ID, err error) {
@@ -153,7 +183,7 @@ func (c *Client) newID() (id omega.ID, err error) {
 func (b *secureBook) secureKept(e *secure.Epoch, m *secure.Message, content *chat.Content) *history.Row {
 	return &history.Row{
 		Message: chat.Message{
-			ID: m.ID, Chat: b.Chat, Peer: b.chat.Peer, From: m.From, Device: m.Device, Epoch: e.Record.Epoch,
+			ID: m.ID, Chat: b.Chat, Peer: b.room.peer, From: m.From, Device: m.Device, Epoch: e.Record.Epoch,
 			Sequence: secure.Sequence(e.Record.Epoch, m.Number), Time: m.Time, Content: content, Verified: true, Transcript: m.Text, Signature: m.Signature,
 		},
 		Own: true, State: clientrpc.StateQueued, Printed: true,

@@ -25,7 +25,7 @@ const (
 // sealSecrets seals what waits for secure chats until ctx ends. What stops one chat
 // does not stop the others.
 func (c *Client) sealSecrets(ctx context.Context) {
-	again := map[omega.Fingerprint]time.Time{} // when a chat is tried again
+	again := map[omega.ChatID]time.Time{} // when a chat is tried again
 	var last *session
 	for {
 		sealing, queued := c.sealing.wait(), c.queued.wait()
@@ -52,54 +52,54 @@ func (c *Client) sealSecrets(ctx context.Context) {
 
 // sealDue seals in every chat where something waits, and returns when it is tried
 // again; zero: nothing waits.
-func (c *Client) sealDue(ctx context.Context, again map[omega.Fingerprint]time.Time) (next time.Time) {
-	peers, next := c.secureDue(ctx)
-	for _, peer := range peers {
-		if at := again[peer]; c.cfg.now().Before(at) {
+func (c *Client) sealDue(ctx context.Context, again map[omega.ChatID]time.Time) (next time.Time) {
+	rooms, next := c.secureDue(ctx)
+	for _, r := range rooms {
+		if at := again[r.chat]; c.cfg.now().Before(at) {
 			next = sooner(next, at)
 			continue
 		}
 		try, cancel := context.WithTimeout(ctx, secureTry)
-		err := c.sealSecure(try, peer)
+		err := c.sealSecure(try, r)
 		cancel()
-		c.noteTrouble(peer, err)
+		c.noteTrouble(r, err)
 		if ctx.Err() != nil {
 			return next
 		}
 		if err == nil {
-			delete(again, peer)
+			delete(again, r.chat)
 			continue
 		}
-		c.cfg.log().Info("secure message not sealed yet", "peer", peer, "err", err)
-		if code := c.secureCode(err); code != omega.CodeOK {
-			c.failSecure(ctx, peer, code, c.cfg.now())
+		c.cfg.log().Info("secure message not sealed yet", "chat", r.chat, "err", err)
+		if code := c.secureCode(r, err); code != omega.CodeOK {
+			c.failSecure(ctx, r, code.String(), c.cfg.now())
 			continue
 		}
-		again[peer] = c.cfg.now().Add(secureAgain)
+		again[r.chat] = c.cfg.now().Add(secureAgain)
 		var pause *pauseError
 		if errors.As(err, &pause) {
-			again[peer] = pause.until
+			again[r.chat] = pause.until
 		}
-		next = sooner(next, again[peer])
+		next = sooner(next, again[r.chat])
 	}
 	return next
 }
 
-// secureDue lists the accounts in whose secure chats something waits to be sealed, and
+// secureDue lists the secure chats in which something waits to be sealed, and
 // when the next of what is scheduled is due.
-func (c *Client) secureDue(ctx context.Context) (peers []omega.Fingerprint, next time.Time) {
+func (c *Client) secureDue(ctx context.Context) (rooms []room, next time.Time) {
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		chats, err := tx.SecureChats()
 		if err != nil {
 			return err
 		}
-		for _, s := range chats {
+		for i, s := range chats {
 			waiting, err := tx.UnsealedIn(s.Chat, c.cfg.now())
 			if err != nil {
 				return err
 			}
 			if len(waiting) > 0 {
-				peers = append(peers, s.Peer)
+				rooms = append(rooms, roomOf(&chats[i]))
 			}
 		}
 		scheduled, err := tx.Scheduled(c.cfg.now())
@@ -111,20 +111,23 @@ func (c *Client) secureDue(ctx context.Context) (peers []omega.Fingerprint, next
 	if err != nil && ctx.Err() == nil {
 		c.cfg.log().Error("secure messages not read", "err", err)
 	}
-	return peers, next
+	return rooms, next
 }
 
-// failSecure shows messages that can never be sealed as failed.
-func (c *Client) failSecure(ctx context.Context, peer omega.Fingerprint, code omega.Code, due time.Time) {
+// whyEnded stands beside texts that were not sent when their secure chat was ended.
+const whyEnded = "ended"
+
+// failSecure shows messages that can never be sealed as failed, and why.
+func (c *Client) failSecure(ctx context.Context, r room, why string, due time.Time) {
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
-		waiting, err := tx.UnsealedIn(c.secureChat(peer), due)
+		waiting, err := tx.UnsealedIn(r.chat, due)
 		for i := range waiting {
 			content, err := asideContent(&waiting[i])
 			if err != nil {
 				return err
 			}
 			if !content.Kind.Control() {
-				if err := putFailed(tx, c.acc.Fingerprint, c.acc.Device, &waiting[i], code.String()); err != nil {
+				if err := putFailed(tx, c.acc.Fingerprint, c.acc.Device, &waiting[i], why); err != nil {
 					return err
 				}
 			}
@@ -141,14 +144,14 @@ func (c *Client) failSecure(ctx context.Context, peer omega.Fingerprint, code om
 }
 
 // noteTrouble keeps why nothing is sealed in a chat, for who waits for it.
-func (c *Client) noteTrouble(peer omega.Fingerprint, err error) {
+func (c *Client) noteTrouble(r room, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
-		delete(c.trouble, c.secureChat(peer))
+		delete(c.trouble, r.chat)
 		return
 	}
-	c.trouble[c.secureChat(peer)] = err
+	c.trouble[r.chat] = err
 }
 
 // secureWhy says why nothing is sealed in a chat; nil: nothing is known.
@@ -219,8 +222,8 @@ func (c *Client) sweepSecrets(ctx context.Context) (next time.Time, n int, err e
 		if offline != nil {
 			return nil
 		}
-		for _, s := range chats {
-			b, err := c.secureBookOf(tx, s.Peer)
+		for i := range chats {
+			b, err := c.secureBookOf(tx, roomOf(&chats[i]))
 			if err != nil {
 				return err
 			}

@@ -35,6 +35,7 @@ type Chat struct {
 	Kind   string            `json:"kind"` // direct, group, secure, saved, imported
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
+	Secure bool              `json:"secure,omitempty"`   // a secure chat, of two accounts or of a group
 	Unread int               `json:"unread"`             // by this account on any device
 	Calls  int               `json:"mentions,omitempty"` // how many of them call it
 	Last   *Message          `json:"last,omitempty"`

@@ -72,7 +72,8 @@ type Group struct {
 	Name       string        `json:"name"`
 	About      string        `json:"about,omitempty"`
 	Channel    bool          `json:"channel,omitempty"`
-	Role       string        `json:"role"` // of this account
+	Secure     bool          `json:"secure"` // its chat is a secure one
+	Role       string        `json:"role"`   // of this account
 	Size       int           `json:"size"`
 	Members    []GroupMember `json:"members,omitempty"` // of ShowGroup: the first ones, owners before others
 	Invited    []GroupMember `json:"invited,omitempty"`
@@ -118,6 +119,7 @@ type CreateGroupParams struct {
 	Name    string              `json:"name"`
 	About   string              `json:"about,omitempty"`
 	Channel bool                `json:"channel,omitempty"` // only admins write
+	Secure  bool                `json:"secure,omitempty"`  // its chat is a secure one, for good
 	Members []omega.Fingerprint `json:"members,omitempty"` // that are invited
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // The methods about secure chats. One is named by the fingerprint of the other account,
-// or by the id of the chat. What is so already changes nothing.
+// by the id of the chat, or by the name of a secure group. What is so already changes nothing.
 var (
 	StartSecure = Method[StartSecureParams, SecureChat]{"secure.start"}
 	SecureChats = Method[Page, SecureChatsResult]{"secure.chats"}
@@ -17,11 +17,11 @@ var (
 
 // A SecureRef names a secure chat.
 type SecureRef struct {
-	Peer string `json:"peer"` // fingerprint of the other account, or chat id
+	Peer string `json:"peer"` // fingerprint of the other account, chat id, or name of a group
 }
 
 // StartSecureParams begins a secure chat: keys for every device of both accounts are
-// there when the answer comes.
+// there when the answer comes. Of a group the same is done for its members.
 type StartSecureParams struct {
 	SecureRef
 
@@ -34,13 +34,14 @@ type StartSecureParams struct {
 // A SecureChat as this device knows it.
 type SecureChat struct {
 	Chat    omega.ChatID      `json:"chat"`
-	Peer    omega.Fingerprint `json:"peer"`
+	Peer    omega.Fingerprint `json:"peer,omitzero"`   // of a chat of two
+	Group   string            `json:"group,omitempty"` // of a group
 	Name    string            `json:"name,omitempty"`
 	Open    bool              `json:"open"`             // this device has keys to send with
 	Classic bool              `json:"classic"`          // as agreed
-	Ended   time.Time         `json:"ended,omitzero"`   // by one of the two
+	Ended   time.Time         `json:"ended,omitzero"`   // by one of the two, or since this account is not in the group
 	Epochs  []SecureEpoch     `json:"epochs"`           // whose keys are here, the newest first
-	Devices []SecureDevice    `json:"devices"`          // of both accounts that are active now
+	Devices []SecureDevice    `json:"devices"`          // of all its accounts that are active now
 	Waiting int               `json:"waiting"`          // payloads that cannot be opened yet
 	Unsent  int               `json:"unsent,omitempty"` // messages that wait for keys
 	Why     *Error            `json:"why,omitempty"`    // they do
@@ -58,7 +59,7 @@ type SecureEpoch struct {
 	Current bool              `json:"current"` // this device sends in it
 }
 
-// A SecureDevice is one of the two accounts' devices.
+// A SecureDevice is one that is in the chat.
 type SecureDevice struct {
 	Account omega.Fingerprint `json:"account"`
 	Device  omega.Fingerprint `json:"device"`

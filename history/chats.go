@@ -17,7 +17,7 @@ type Chat struct {
 
 	Imported bool // from another messenger: nobody can write there
 	Group    bool // of a group: there is no peer
-	Secure   bool // the secure one with the peer
+	Secure   bool // a secure one, with the peer or of a group
 
 	Place Place
 }
@@ -34,12 +34,17 @@ const (
 
 // chatNumber returns the row of a chat and makes it if there is none.
 func (tx *Tx) chatNumber(c omega.ChatID, peer omega.Fingerprint) (number int64, err error) {
+	return tx.chatNumberOf(c, kindDirect, peer)
+}
+
+// chatNumberOf is chatNumber where a row that is made is of a kind.
+func (tx *Tx) chatNumberOf(c omega.ChatID, kind int, peer omega.Fingerprint) (number int64, err error) {
 	const query = `SELECT number FROM chat WHERE id = ?`
 	what := "store chat " + c.String()
 	if err = tx.row(what, query, []any{c[:]}, &number); !notFound(err) {
 		return number, err
 	}
-	if _, err := tx.exec(what, `INSERT INTO chat (id, kind, peer) VALUES (?, ?, ?)`, c[:], kindDirect, address(peer)); err != nil {
+	if _, err := tx.exec(what, `INSERT INTO chat (id, kind, peer) VALUES (?, ?, ?)`, c[:], kind, address(peer)); err != nil {
 		return 0, err
 	}
 	if err = tx.row(what, query, []any{c[:]}, &number); err == nil {
@@ -94,7 +99,8 @@ func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 		if err := scan(&id, &peer, &c.Name, &c.Unread, &c.Place.Last, &kind, &c.Place.Number); err != nil {
 			return err
 		}
-		c.Imported, c.Group, c.Secure = kind == kindImported, kind == kindGroup, kind == kindSecure
+		c.Imported = kind == kindImported
+		c.Group, c.Secure = kind == kindGroup || kind == kindSecureGroup, kind == kindSecure || kind == kindSecureGroup
 		if err := fill(c.ID[:], id); err != nil {
 			return err
 		}

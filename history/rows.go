@@ -114,7 +114,7 @@ func (s *stored) fill(r *Row) (err error) {
 	r.Epoch, r.Sequence = uint32(s.epoch), uint32(s.sequence)
 	r.Time, r.Received = readTime(s.time), readTime(s.received)
 	r.Problem, r.State = chat.Problem(s.problem), stateName(s.state)
-	r.Secure = s.chatKind == kindSecure
+	r.Secure = s.chatKind == kindSecure || s.chatKind == kindSecureGroup
 	if len(s.head) > 0 {
 		r.Transcript = s.head
 		if !r.Secure { // there it has the text's hash in it, and not the text

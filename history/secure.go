@@ -7,17 +7,22 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/secure"
 )
 
-// kindSecure is the kind of secure chats.
-const kindSecure = 4
+// Kinds of secure chats: of two accounts, and of groups.
+const (
+	kindSecure      = 4
+	kindSecureGroup = 5
+)
 
 // A SecureChat is what is known of a secure chat beside its epochs.
 type SecureChat struct {
 	Chat    omega.ChatID
-	Peer    omega.Fingerprint
-	Opened  time.Time // when this device opened an epoch last
+	Peer    omega.Fingerprint // zero: of a group
+	Group   chat.Hash         // zero: of two accounts
+	Opened  time.Time         // when this device opened an epoch last
 	Ahead   []secure.Told
 	Classic bool      // the user agreed to classic wraps
 	Asked   time.Time // when a device was found to have no key; zero: all had one
@@ -26,20 +31,23 @@ type SecureChat struct {
 
 // PutSecureChat keeps it; its row among the chats is made if there is none.
 func (tx *Tx) PutSecureChat(s *SecureChat) error {
-	what := "store secure chat " + s.Chat.String()
-	if _, err := tx.chatNumber(s.Chat, s.Peer); err != nil {
+	what, kind, group := "store secure chat "+s.Chat.String(), kindSecure, []byte{}
+	if s.Group != (chat.Hash{}) {
+		kind, group = kindSecureGroup, s.Group[:]
+	}
+	if _, err := tx.chatNumberOf(s.Chat, kind, s.Peer); err != nil {
 		return err
 	}
-	if _, err := tx.exec(what, `UPDATE chat SET kind = ? WHERE id = ? AND kind <> ?1`, kindSecure, s.Chat[:]); err != nil {
+	if _, err := tx.exec(what, `UPDATE chat SET kind = ? WHERE id = ? AND kind <> ?1`, kind, s.Chat[:]); err != nil {
 		return err
 	}
-	_, err := tx.exec(what, `INSERT INTO secure_chat (chat, peer, opened, ahead, classic, asked, ended) VALUES (?, ?, ?, ?, ?, ?, ?)
+	_, err := tx.exec(what, `INSERT INTO secure_chat (chat, peer, grp, opened, ahead, classic, asked, ended) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat) DO UPDATE SET opened = excluded.opened, ahead = excluded.ahead, classic = excluded.classic, asked = excluded.asked,
-		ended = excluded.ended`, s.Chat[:], address(s.Peer), millis(s.Opened), blob(secure.MarshalTold(s.Ahead)), s.Classic, millis(s.Asked), millis(s.Ended))
+		ended = excluded.ended`, s.Chat[:], address(s.Peer), group, millis(s.Opened), blob(secure.MarshalTold(s.Ahead)), s.Classic, millis(s.Asked), millis(s.Ended))
 	return err
 }
 
-const selectSecure = `SELECT chat, peer, opened, ahead, classic, asked, ended FROM secure_chat `
+const selectSecure = `SELECT chat, peer, grp, opened, ahead, classic, asked, ended FROM secure_chat `
 
 // SecureChats returns all secure chats.
 func (tx *Tx) SecureChats() ([]SecureChat, error) {
@@ -61,14 +69,19 @@ func (tx *Tx) SecureChat(c omega.ChatID) (*SecureChat, error) {
 func (tx *Tx) secureChats(query string, args ...any) (out []SecureChat, err error) {
 	err = tx.rows("read secure chats", query, args, func(scan func(...any) error) error {
 		var s SecureChat
-		var id, peer, ahead []byte
+		var id, peer, group, ahead []byte
 		var opened, asked, ended int64
-		if err := scan(&id, &peer, &opened, &ahead, &s.Classic, &asked, &ended); err != nil {
+		if err := scan(&id, &peer, &group, &opened, &ahead, &s.Classic, &asked, &ended); err != nil {
 			return err
 		}
 		s.Opened, s.Asked, s.Ended = readTime(opened), readTime(asked), readTime(ended)
 		if err := fill(s.Chat[:], id); err != nil {
 			return err
+		}
+		if len(group) > 0 {
+			if err := fill(s.Group[:], group); err != nil {
+				return err
+			}
 		}
 		var err error
 		if s.Peer, err = readAddress(peer); err != nil {
@@ -130,7 +143,10 @@ func (tx *Tx) PutSecureEpoch(e *SecureEpoch) error {
 		ON CONFLICT (name) DO UPDATE SET gone = excluded.gone, shut = excluded.shut, state = excluded.state`,
 		e.Name[:], e.Chat[:], e.Locator[:], millis(e.Expires), e.Gone, e.Shut, e.State)
 	if err == nil && e.Gone {
-		_, err = tx.exec(what, `UPDATE secure_epoch SET record = x'', theirs = x'', ours = x'' WHERE name = ?`, e.Name[:])
+		_, err = tx.exec(what, `UPDATE secure_epoch SET record = x'' WHERE name = ?`, e.Name[:])
+	}
+	if err == nil && e.Gone {
+		_, err = tx.exec(what, `DELETE FROM secure_wrap WHERE epoch = ?`, e.Name[:])
 	}
 	return err
 }
@@ -149,29 +165,38 @@ func (tx *Tx) DropRecords(before time.Time) error {
 
 // EpochPayloads are what the opener of an epoch sent.
 type EpochPayloads struct {
-	Locator              secure.Locator
-	Record, Theirs, Ours []byte
+	Locator secure.Locator
+	Record  []byte
+	Wraps   map[omega.Fingerprint][]byte // by account; zero: this one
 }
 
 // PutEpochPayloads keeps what was sent of an epoch, in case it has to be sent again.
 func (tx *Tx) PutEpochPayloads(name secure.Hash, p *EpochPayloads) error {
-	_, err := tx.exec("store payloads of epoch "+p.Locator.String(), `UPDATE secure_epoch SET record = ?, theirs = ?, ours = ? WHERE name = ?`,
-		blob(p.Record), blob(p.Theirs), blob(p.Ours), name[:])
+	what := "store payloads of epoch " + p.Locator.String()
+	_, err := tx.exec(what, `UPDATE secure_epoch SET record = ? WHERE name = ?`, blob(p.Record), name[:])
+	for account, payload := range p.Wraps {
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(what, `INSERT INTO secure_wrap (epoch, account, payload) VALUES (?, ?, ?)`, name[:], address(account), blob(payload))
+	}
 	return err
 }
 
-// EpochPayloads returns those of an epoch; nil if this device did not open it.
-func (tx *Tx) EpochPayloads(name secure.Hash) (*EpochPayloads, error) {
+// EpochPayloads returns those of an epoch, with the wraps for one account, zero for this
+// one; nil if this device did not open it, or not for that account.
+func (tx *Tx) EpochPayloads(name secure.Hash, account omega.Fingerprint) (*EpochPayloads, error) {
 	p := &EpochPayloads{}
-	var locator []byte
-	err := tx.row("read payloads of an epoch", `SELECT locator, record, theirs, ours FROM secure_epoch WHERE name = ? AND record <> x''`,
-		[]any{name[:]}, &locator, &p.Record, &p.Theirs, &p.Ours)
+	var locator, wraps []byte
+	err := tx.row("read payloads of an epoch", `SELECT e.locator, e.record, w.payload FROM secure_epoch e JOIN secure_wrap w ON w.epoch = e.name
+		WHERE e.name = ? AND e.record <> x'' AND w.account = ?`, []any{name[:], address(account)}, &locator, &p.Record, &wraps)
 	switch {
 	case notFound(err):
 		return nil, nil
 	case err != nil:
 		return nil, err
 	}
+	p.Wraps = map[omega.Fingerprint][]byte{account: wraps}
 	return p, fill(p.Locator[:], locator)
 }
 

@@ -39,8 +39,22 @@ func TestSecureWaiting(t *testing.T) {
 		if list, err := tx.WaitingMessages(fp(3)); err != nil || len(list) != maxSecureUnknown {
 			t.Errorf("%d of a stranger wait, %v", len(list), err)
 		}
-		parts, err := tx.WaitingEpoch(secure.Locator{9}, secure.PayloadWrap)
-		if err != nil || len(parts) != 1 || !parts[0].Lost || parts[0].Account != fp(2) {
+		for i := range 9 { // somebody else sends what opens nothing under the same locator
+			must(t, tx.AwaitSecure(&SecureWaiting{Kind: secure.PayloadWrap, Locator: secure.Locator{9}, Account: fp(3), ID: omega.ID{4, byte(i)}, Payload: []byte{3, byte(i)}, Received: time.UnixMilli(5), Room: omega.ChatID{1}}))
+		}
+		if parts, err := tx.WaitingEpoch(secure.Locator{9}, secure.PayloadWrap, fp(3), 4); err != nil || len(parts) != 4 || parts[0].Account != fp(3) {
+			t.Errorf("%+v, %v", parts, err)
+		}
+		if list, err := tx.WaitingRoom(omega.ChatID{1}, secure.PayloadWrap, 5); err != nil || len(list) != 5 {
+			t.Errorf("%d wait for operations, %v", len(list), err)
+		}
+		w.Room = omega.ChatID{1} // it came again, and is known better
+		must(t, tx.AwaitSecure(w))
+		if list, err := tx.WaitingRoom(omega.ChatID{1}, secure.PayloadWrap, 50); err != nil || len(list) != 10 {
+			t.Errorf("%d wait for operations, %v", len(list), err)
+		}
+		parts, err := tx.WaitingEpoch(secure.Locator{9}, secure.PayloadWrap, fp(2), 4)
+		if err != nil || len(parts) != 4 || !parts[0].Lost || parts[0].Account != fp(2) {
 			t.Errorf("%+v, %v", parts, err)
 		}
 		must(t, tx.DropMessage(list[0].ID))
@@ -144,4 +158,44 @@ func TestCheckpointDoesNotWait(t *testing.T) {
 	if ms != busyTimeout {
 		t.Errorf("later %d ms are waited for others, not %d", ms, busyTimeout)
 	}
+}
+
+// TestSecureRows: a secure chat is never seen as a normal one, and that of a group is one
+// of a group; the wraps of an epoch go with its keys.
+func TestSecureRows(t *testing.T) {
+	db := openTest(t)
+	two, circle, name := omega.ChatID{1}, omega.ChatID{2}, secure.Hash{3}
+	must(t, db.Update(t.Context(), func(tx *Tx) error {
+		must(t, tx.PutSecureChat(&SecureChat{Chat: two, Peer: fp(1)}))
+		must(t, tx.PutSecureChat(&SecureChat{Chat: circle, Group: chat.Hash{2, 9}}))
+		must(t, tx.PutGroupChat(circle, "密友"))
+		a, err := tx.Chat(two)
+		must(t, err)
+		b, err := tx.Chat(circle)
+		must(t, err)
+		if !a.Secure || a.Group || !b.Secure || !b.Group || b.Name != "密友" {
+			t.Errorf("%+v, %+v", a, b)
+		}
+		s, err := tx.SecureChat(circle)
+		if err != nil || s.Group != (chat.Hash{2, 9}) || !s.Peer.IsZero() {
+			t.Errorf("%+v, %v", s, err)
+		}
+		e := &SecureEpoch{Name: name, Chat: circle, Locator: secure.Locator{4}, State: []byte("keys")}
+		must(t, tx.PutSecureEpoch(e))
+		must(t, tx.PutEpochPayloads(name, &EpochPayloads{Record: []byte("r"), Wraps: map[omega.Fingerprint][]byte{fp(1): []byte("a"), {}: []byte("own")}}))
+		for account, want := range map[omega.Fingerprint]string{fp(1): "a", {}: "own"} {
+			if p, err := tx.EpochPayloads(name, account); err != nil || p == nil || string(p.Wraps[account]) != want || string(p.Record) != "r" {
+				t.Errorf("%+v, %v", p, err)
+			}
+		}
+		if p, err := tx.EpochPayloads(name, fp(2)); err != nil || p != nil {
+			t.Errorf("of somebody who is not in it: %+v, %v", p, err)
+		}
+		e.Gone, e.State = true, []byte("record")
+		must(t, tx.PutSecureEpoch(e))
+		if p, err := tx.EpochPayloads(name, fp(1)); err != nil || p != nil {
+			t.Errorf("of a destroyed epoch: %+v, %v", p, err)
+		}
+		return nil
+	}))
 }

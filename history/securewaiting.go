@@ -25,7 +25,8 @@ type SecureWaiting struct {
 	ID       omega.ID
 	Payload  []byte
 	Received time.Time
-	Lost     bool // wraps of which none opens
+	Lost     bool         // wraps of which none opens
+	Room     omega.ChatID // of a group whose operations it waits for; zero: for none
 }
 
 // AwaitSecure keeps a payload; the same again changes nothing. Where there is too much
@@ -39,12 +40,15 @@ func (tx *Tx) AwaitSecure(w *SecureWaiting) error {
 		each = maxSecureUnknown
 	}
 	digest := sha256.Sum256(w.Payload)
-	locator := []byte{}
+	locator, room := []byte{}, []byte{}
+	if w.Room != (omega.ChatID{}) {
+		room = w.Room[:]
+	}
 	if w.Locator != (secure.Locator{}) {
 		locator = w.Locator[:]
 	}
-	_, err := tx.exec(what, `INSERT INTO secure_waiting (kind, locator, account, id, digest, payload, received, lost) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id, digest) DO NOTHING`, int64(w.Kind), locator, address(w.Account), w.ID[:], digest[:16], w.Payload, millis(w.Received), w.Lost)
+	_, err := tx.exec(what, `INSERT INTO secure_waiting (kind, locator, account, id, digest, payload, received, lost, room) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id, digest) DO UPDATE SET room = excluded.room WHERE room <> excluded.room`, int64(w.Kind), locator, address(w.Account), w.ID[:], digest[:16], w.Payload, millis(w.Received), w.Lost, room)
 	if err != nil {
 		return err
 	}
@@ -59,9 +63,16 @@ func (tx *Tx) AwaitSecure(w *SecureWaiting) error {
 
 const selectWaiting = `SELECT position, kind, locator, account, id, payload, received, lost FROM secure_waiting `
 
-// WaitingEpoch returns the wraps, or records, that wait under a locator.
-func (tx *Tx) WaitingEpoch(l secure.Locator, kind byte) ([]SecureWaiting, error) {
-	return tx.waiting(selectWaiting+`WHERE locator = ? AND kind = ? AND locator <> x'' ORDER BY position`, l[:], int64(kind))
+// WaitingEpoch returns at most n of the wraps, or records, that wait under a locator:
+// first those of an account, then the oldest.
+func (tx *Tx) WaitingEpoch(l secure.Locator, kind byte, account omega.Fingerprint, n int) ([]SecureWaiting, error) {
+	return tx.waiting(selectWaiting+`WHERE locator = ? AND kind = ? AND locator <> x'' ORDER BY account = ? DESC, position LIMIT ?`, l[:], int64(kind), address(account), n)
+}
+
+// WaitingRoom returns at most n payloads of a kind that wait for the operations of the group
+// with a chat, oldest first.
+func (tx *Tx) WaitingRoom(c omega.ChatID, kind byte, n int) ([]SecureWaiting, error) {
+	return tx.waiting(selectWaiting+`WHERE room = ? AND kind = ? AND room <> x'' ORDER BY position LIMIT ?`, c[:], int64(kind), n)
 }
 
 // WaitingMessages returns the messages that wait and came from an account.

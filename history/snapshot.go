@@ -28,7 +28,7 @@ func (s *session) leaveOut(ctx context.Context, path string) error {
 		return err
 	}
 	_, err := s.conn.ExecContext(ctx, `PRAGMA copy.secure_delete = 1; DELETE FROM copy.prekey;
-		DELETE FROM copy.secure_epoch; DELETE FROM copy.secure_told; DELETE FROM copy.secure_waiting`)
+		DELETE FROM copy.secure_epoch; DELETE FROM copy.secure_wrap; DELETE FROM copy.secure_told; DELETE FROM copy.secure_waiting`)
 	_, detached := s.conn.ExecContext(ctx, "DETACH copy")
 	return errors.Join(err, detached)
 }

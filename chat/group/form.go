@@ -23,7 +23,7 @@ type form struct {
 }
 
 var forms = map[Type]form{
-	TypeGenesis:    {[]field{profileField, ownersField, rulesField, succeedsField, nonceField}, (*Op).checkGenesis},
+	TypeGenesis:    {[]field{profileField, ownersField, rulesField, succeedsField, secureField, nonceField}, (*Op).checkGenesis},
 	TypeInvite:     {[]field{membersField}, (*Op).checkAccounts},
 	TypeAccept:     {},
 	TypeLeave:      {},
@@ -79,6 +79,18 @@ var (
 	succeedsField = field{
 		func(o *Op, b []byte) []byte { return appendOptional(b, "Succeeds", o.Succeeds) },
 		func(o *Op, r *canon.Reader) { o.Succeeds = readOptional(r, "Succeeds") },
+	}
+	secureField = field{
+		func(o *Op, b []byte) []byte {
+			if !o.Secure {
+				return b
+			}
+			return canon.AppendLine(b, "Secure", "yes")
+		},
+		func(o *Op, r *canon.Reader) {
+			s, ok := r.Optional("Secure")
+			o.Secure, r.Bad = ok, r.Bad || ok && s != "yes"
+		},
 	}
 	profileField = field{
 		func(o *Op, b []byte) []byte { return o.Profile.append(b) },

@@ -33,6 +33,7 @@ type Op struct {
 	Operations []Hash              // revert; in order
 	State      Hash                // checkpoint
 	Succeeds   Hash                // genesis: of the group that this one goes on from; zero for none
+	Secure     bool                // genesis: its chat is a secure one
 	Nonce      omega.ID            // genesis
 
 	// Signatures are the author's and one per cosigner, over Text.

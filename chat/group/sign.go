@@ -14,7 +14,17 @@ import (
 // Genesis returns the unsigned first operation of a new group. The author is
 // one of its owners, whether listed in owners or not. rules may be nil.
 func Genesis(rand io.Reader, author Party, now time.Time, profile Profile, rules *Rules, owners []omega.Fingerprint) (*Op, error) {
-	o := &Op{Author: author, Time: now, Type: TypeGenesis, Profile: profile, Rules: rules, Accounts: slices.Clone(owners)}
+	return genesis(rand, &Op{Author: author, Time: now, Profile: profile, Rules: rules, Accounts: slices.Clone(owners)})
+}
+
+// SecureGenesis is Genesis of a group whose chat is secure. (spec/secure.md, SEC-21)
+func SecureGenesis(rand io.Reader, author Party, now time.Time, profile Profile, rules *Rules) (*Op, error) {
+	return genesis(rand, &Op{Author: author, Time: now, Profile: profile, Rules: rules, Secure: true})
+}
+
+func genesis(rand io.Reader, o *Op) (*Op, error) {
+	o.Type = TypeGenesis
+	author := o.Author
 	if !slices.Contains(o.Accounts, author.Account) {
 		o.Accounts = append(o.Accounts, author.Account)
 	}

@@ -12,6 +12,7 @@ import (
 // It is not changed after it was made; its slices belong to it.
 type State struct {
 	Group     Hash
+	Secure    bool // its chat is a secure one; no part of Text, since Group says it
 	Dissolved bool
 	Profile   Profile
 	Rules     Rules
@@ -42,8 +43,12 @@ func (l *Log) State() *State {
 }
 
 // StateAt is what the group is at the operations named and their past: what
-// somebody saw whose heads these were. It reports false if one is not here.
+// somebody saw whose heads these were. It reports false if one is not here, or if
+// there are none.
 func (l *Log) StateAt(heads []Hash) (*State, bool) {
+	if len(heads) == 0 {
+		return nil, false
+	}
 	var scope bits
 	for _, h := range heads {
 		n := l.byHash[h]
@@ -52,7 +57,7 @@ func (l *Log) StateAt(heads []Hash) (*State, bool) {
 		}
 		scope = scope.union(n.past).with(n.at)
 	}
-	return l.judge(scope).state(), len(heads) > 0
+	return l.judge(scope).state(), true
 }
 
 // stateBefore is the hash of the state at a checkpoint's past, remembered
@@ -67,7 +72,7 @@ func (l *Log) stateBefore(n *node) Hash {
 }
 
 func (c *court) state() *State {
-	s := &State{Group: c.log.ID(), Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
+	s := &State{Group: c.log.ID(), Secure: c.log.nodes[0].op.Secure, Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
 	for f := range c.log.named {
 		h := c.hear(f, c.scope, powerAdmin, isGround, never)
 		role := RoleNone

@@ -27,6 +27,7 @@ type operationVectors struct {
 	Keys       []keyVector       `json:"keys"` // of the devices; each is its account too
 	Operations []operationVector `json:"operations"`
 	Refused    []refusedVector   `json:"refused"`
+	Secure     operationVector   `json:"secure"` // the genesis of another group, which is a secure one
 }
 
 type keyVector struct {
@@ -140,6 +141,13 @@ func (w *writer) write() {
 	w.say("leave", 2, Op{Type: TypeLeave})
 	w.say("dissolve", 0, Op{Type: TypeDissolve})
 
+	secret, err := SecureGenesis(w.rnd, w.who[0], start, Profile{Name: "密友"}, nil)
+	must(w.t, err)
+	l, err := NewLog(w.sign(secret))
+	must(w.t, err)
+	h := secret.Hash()
+	w.out.Secure = operationVector{"genesis of a secure group", hex.EncodeToString(secret.Marshal()), string(secret.Text()), h.String(), string(l.State().Text()), 0}
+
 	last := w.out.Operations[len(w.out.Operations)-1].Data
 	whole, _ := hex.DecodeString(last)
 	for note, change := range map[string]func(b []byte) []byte{
@@ -155,6 +163,8 @@ func (w *writer) write() {
 		}
 		w.out.Refused = append(w.out.Refused, refusedVector{note, hex.EncodeToString(b)})
 	}
+	loose := bytes.Replace(secret.Marshal(), []byte("Secure: yes"), []byte("Secure: no!"), 1)
+	w.out.Refused = append(w.out.Refused, refusedVector{"a group that is not said to be secure or not", hex.EncodeToString(loose)})
 	slices.SortFunc(w.out.Refused, func(a, b refusedVector) int { return bytes.Compare([]byte(a.Note), []byte(b.Note)) })
 }
 
@@ -205,6 +215,15 @@ func TestReadOperationVectors(t *testing.T) {
 		if err := o.Verify(find); err != nil || string(o.Text()) != want.Text || o.Hash().String() != want.Hash || string(s.Text()) != want.State || len(s.Void) != want.Void {
 			t.Errorf("operation %d (%s): %v, %d void\n%s", i, want.Note, err, len(s.Void), s.Text())
 		}
+	}
+	data, err := hex.DecodeString(v.Secure.Data)
+	must(t, err)
+	o, err := Parse(data)
+	must(t, err)
+	l, err := NewLog(o)
+	must(t, err)
+	if err := o.Verify(find); err != nil || !l.State().Secure || log.State().Secure || string(o.Text()) != v.Secure.Text || o.Hash().String() != v.Secure.Hash || string(l.State().Text()) != v.Secure.State {
+		t.Errorf("the secure group: %v", err)
 	}
 	for _, r := range v.Refused {
 		data, err := hex.DecodeString(r.Data)

@@ -150,9 +150,7 @@ func (b *Book) Next(v *View, now time.Time) (number uint32, parents []Hash, wait
 // Read opens a payload with the epoch that it is of. ErrUnsealed says that none here
 // has it: it may come.
 func (b *Book) Read(payload []byte, id omega.ID, find FindKey) (*Message, *Epoch, error) {
-	order := slices.Clone(b.Epochs)
-	slices.SortStableFunc(order, func(x, y *Epoch) int { return knows(y, payload) - knows(x, payload) })
-	for _, e := range order {
+	for _, e := range b.Epochs {
 		m, err := e.OpenMessage(payload, id, find)
 		if errors.Is(err, ErrUnsealed) {
 			continue
@@ -163,13 +161,6 @@ func (b *Book) Read(payload []byte, id omega.ID, find FindKey) (*Message, *Epoch
 		return m, e, err
 	}
 	return nil, nil, fmt.Errorf("secure chat %x: %w", b.Chat[:], ErrUnsealed)
-}
-
-func knows(e *Epoch, payload []byte) int {
-	if e.Knows(payload) {
-		return 1
-	}
-	return 0
 }
 
 // state notes what a first message says of other epochs.

@@ -20,7 +20,6 @@ type Epoch struct {
 	keys    keys
 	chains  []chain // by index of the device
 	devices []Device
-	tags    map[tag]seat
 }
 
 // A chain is what is left of the message keys of one device.
@@ -37,9 +36,6 @@ type seat struct {
 	index  int
 	number uint32
 }
-
-// lookAhead is how many tags to come are known per device.
-const lookAhead = 32
 
 func newEpoch(rec *Record, secret Secret) (*Epoch, error) {
 	e := &Epoch{Record: rec, devices: rec.Devices()}
@@ -141,7 +137,6 @@ func (e *Epoch) Forget(device omega.Fingerprint, number uint32) {
 	}
 	if key, err := e.chains[i].take(number, e.Record.Limit); err == nil {
 		clear(key[:])
-		e.forget(seat{i, number})
 	}
 }
 
@@ -165,7 +160,6 @@ func (e *Epoch) Destroy() {
 		clear(e.chains[i].key[:])
 		clear(e.chains[i].skipped)
 	}
-	e.tags = nil
 }
 
 // take returns the message key of a number and destroys it: the key itself and

@@ -162,18 +162,7 @@ func (e *Epoch) unseal(payload []byte, check func(*Inner) error) (*Inner, error)
 		return nil, err
 	}
 	e.chains[s.index] = tried
-	e.forget(s)
 	return in, nil
-}
-
-// Knows reports whether a payload bears a tag that this epoch waits for. It is
-// cheap; Unseal finds others by the header too.
-func (e *Epoch) Knows(payload []byte) bool {
-	if len(payload) < 9 {
-		return false
-	}
-	_, ok := e.table()[tag(payload[1:9])]
-	return ok
 }
 
 // find returns the seat that the header states. The tag must be that seat's.
@@ -188,33 +177,4 @@ func (e *Epoch) find(payload []byte) (seat, error) {
 		return seat{}, malformed("header of another message")
 	}
 	return s, nil
-}
-
-// table has the tags to come, made when they are first asked for.
-func (e *Epoch) table() map[tag]seat {
-	if e.tags == nil {
-		e.tags = map[tag]seat{}
-		for i := range e.chains {
-			e.expect(i, 0, e.chains[i].next+lookAhead)
-		}
-	}
-	return e.tags
-}
-
-func (e *Epoch) expect(i int, from, to uint32) {
-	c := &e.chains[i]
-	for n := from; n < min(to, e.Record.Limit); n++ {
-		if _, skipped := c.skipped[n]; n >= c.next || skipped {
-			e.tags[e.keys.tagOf(e.devices[i].Signing, n)] = seat{i, n}
-		}
-	}
-}
-
-// forget takes a seat out of the table and looks further ahead.
-func (e *Epoch) forget(s seat) {
-	if e.tags == nil {
-		return
-	}
-	delete(e.tags, e.keys.tagOf(e.devices[s.index].Signing, s.number))
-	e.expect(s.index, s.number, e.chains[s.index].next+lookAhead)
 }

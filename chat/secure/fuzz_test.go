@@ -2,6 +2,9 @@ package secure
 
 import (
 	"bytes"
+	"crypto/ecdh"
+	"crypto/mlkem"
+	"crypto/rand"
 	"errors"
 	"testing"
 
@@ -69,6 +72,30 @@ func BenchmarkOpen200(b *testing.B) {
 	for b.Loop() {
 		if _, err := Open(b.Context(), zeros{}, devices[0].sign, p); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFloor200 is what no epoch for 200 devices can do without: an encapsulation and
+// an agreement for each.
+func BenchmarkFloor200(b *testing.B) {
+	var points []*ecdh.PublicKey
+	var keys []*mlkem.EncapsulationKey768
+	for range 200 {
+		x, err := ecdh.X25519().GenerateKey(rand.Reader)
+		must(b, err)
+		m, err := mlkem.GenerateKey768()
+		must(b, err)
+		points, keys = append(points, x.PublicKey()), append(keys, m.EncapsulationKey())
+	}
+	own, err := ecdh.X25519().GenerateKey(rand.Reader)
+	must(b, err)
+	for b.Loop() {
+		for i, p := range points {
+			if _, err := own.ECDH(p); err != nil {
+				b.Fatal(err)
+			}
+			keys[i].Encapsulate()
 		}
 	}
 }

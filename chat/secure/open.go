@@ -83,7 +83,7 @@ func Open(ctx context.Context, rand io.Reader, s pgp.Signer, p *Plan) (*Opened, 
 	}
 	slices.SortFunc(rec.Parents, compareHash)
 	slices.SortFunc(rec.Heads, compareHash)
-	wraps, err := rec.wrap(rand, secret, p.Readers)
+	wraps, paths, err := rec.wrap(rand, secret, p.Readers)
 	if err != nil {
 		return nil, fmt.Errorf("open epoch: %w", err)
 	}
@@ -94,14 +94,14 @@ func Open(ctx context.Context, rand io.Reader, s pgp.Signer, p *Plan) (*Opened, 
 	if err != nil {
 		return nil, fmt.Errorf("open epoch: %w", err)
 	}
-	out := &Opened{Epoch: e, Wraps: rec.wrapPayloads(ks.locator, wraps)}
+	out := &Opened{Epoch: e, Wraps: rec.wrapPayloads(ks.locator, wraps, paths)}
 	out.Record, err = rec.payload(&ks)
 	return out, err
 }
 
 // wrap wraps the secret for every reader, in the record's order, and fills in
-// members and root.
-func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte, error) {
+// members and root. It returns the packets, and the path of each.
+func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) (wraps [][]byte, paths [][]Hash, err error) {
 	readers = slices.Clone(readers)
 	slices.SortFunc(readers, func(a, b Reader) int {
 		if c := a.Account.Compare(b.Account); c != 0 {
@@ -110,22 +110,22 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte
 		return a.Signing.Compare(b.Signing)
 	})
 	if len(readers) == 0 || len(readers) > MaxDevices {
-		return nil, malformed("epoch for %d devices", len(readers))
+		return nil, nil, malformed("epoch for %d devices", len(readers))
 	}
 	hybrid, err := pgp.NewWrapper(rand, secret[:])
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var wraps [][]byte
-	var leaves []Hash
+	wraps = make([][]byte, 0, len(readers))
+	leaves := make([]Hash, 0, len(readers))
 	for i := range readers {
 		d, err := readers[i].Device()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w, err := readers[i].wrap(rand, hybrid, secret[:])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if n := len(r.Members); n == 0 || r.Members[n-1].Account != readers[i].Account {
 			r.Members = append(r.Members, Member{Account: readers[i].Account})
@@ -134,8 +134,8 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) ([][]byte
 		last.Devices = append(last.Devices, d)
 		wraps, leaves = append(wraps, w), append(leaves, leaf(i, w))
 	}
-	r.Wraps, _ = tree(leaves)
-	return wraps, nil
+	r.Wraps, paths = tree(leaves)
+	return wraps, paths, nil
 }
 
 func (r *Record) sign(ctx context.Context, s pgp.Signer) error {
@@ -148,12 +148,7 @@ func (r *Record) sign(ctx context.Context, s pgp.Signer) error {
 }
 
 // wrapPayloads puts the wraps of each account into one payload.
-func (r *Record) wrapPayloads(l Locator, wraps [][]byte) map[omega.Fingerprint][]byte {
-	leaves := make([]Hash, len(wraps))
-	for i, w := range wraps {
-		leaves[i] = leaf(i, w)
-	}
-	_, paths := tree(leaves)
+func (r *Record) wrapPayloads(l Locator, wraps [][]byte, paths [][]Hash) map[omega.Fingerprint][]byte {
 	out := make(map[omega.Fingerprint][]byte, len(r.Members))
 	i := 0
 	for _, m := range r.Members {

@@ -65,7 +65,15 @@ func (r *Record) Devices() []Device {
 
 // Index is the place of a device among Devices, -1 if it is none of them.
 func (r *Record) Index(device omega.Fingerprint) int {
-	return slices.IndexFunc(r.Devices(), func(d Device) bool { return d.Signing == device })
+	before := 0
+	for i := range r.Members {
+		m := &r.Members[i]
+		if at := slices.IndexFunc(m.Devices, func(d Device) bool { return d.Signing == device }); at >= 0 {
+			return before + at
+		}
+		before += len(m.Devices)
+	}
+	return -1
 }
 
 // Account is whose a device is; false if the epoch does not have it.

@@ -201,6 +201,8 @@ export interface Chat {
   kind: string;
   peer: Fingerprint;
   name: string;
+  /** a secure chat, of two accounts or of a group */
+  secure?: boolean;
   /** by this account on any device */
   unread: number;
   /** how many of them call it */
@@ -810,6 +812,8 @@ export interface Group {
   name: string;
   about?: string;
   channel?: boolean;
+  /** its chat is a secure one */
+  secure: boolean;
   /** of this account */
   role: string;
   size: number;
@@ -872,6 +876,8 @@ export interface CreateGroupParams {
   about?: string;
   /** only admins write */
   channel?: boolean;
+  /** its chat is a secure one, for good */
+  secure?: boolean;
   /** that are invited */
   members?: Fingerprint[];
 }
@@ -1338,24 +1344,27 @@ export interface Span {
 
 /** A SecureRef names a secure chat. */
 export interface SecureRef {
-  /** fingerprint of the other account, or chat id */
+  /** fingerprint of the other account, chat id, or name of a group */
   peer: string;
 }
 
 /** A SecureChat as this device knows it. */
 export interface SecureChat {
   chat: ChatID;
-  peer: Fingerprint;
+  /** of a chat of two */
+  peer?: Fingerprint;
+  /** of a group */
+  group?: string;
   name?: string;
   /** this device has keys to send with */
   open: boolean;
   /** as agreed */
   classic: boolean;
-  /** by one of the two */
+  /** by one of the two, or since this account is not in the group */
   ended?: Time;
   /** whose keys are here, the newest first */
   epochs: SecureEpoch[] | null;
-  /** of both accounts that are active now */
+  /** of all its accounts that are active now */
   devices: SecureDevice[] | null;
   /** payloads that cannot be opened yet */
   waiting: number;
@@ -1382,7 +1391,7 @@ export interface SecureEpoch {
   current: boolean;
 }
 
-/** A SecureDevice is one of the two accounts' devices. */
+/** A SecureDevice is one that is in the chat. */
 export interface SecureDevice {
   account: Fingerprint;
   device: Fingerprint;
@@ -1396,7 +1405,7 @@ export interface SecureChatsResult extends Rest {
   chats: SecureChat[] | null;
 }
 
-/** StartSecureParams begins a secure chat: keys for every device of both accounts are there when the answer comes. */
+/** StartSecureParams begins a secure chat: keys for every device of both accounts are there when the answer comes. Of a group the same is done for its members. */
 export interface StartSecureParams extends SecureRef {
   /** Classic agrees that a device without a prekey is given keys by its encryption subkey: neither forward secret, nor safe against who keeps them for a quantum computer. Nil changes nothing. */
   classic?: boolean;

@@ -75,8 +75,13 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	begin(ctx, cfg.Config)
 	return a.made(info, a.text("init.next", info.Fingerprint))
 }
+
+// begin puts prekeys of a new device at its home. The account stands without them, and
+// the next command puts them there.
+func begin(ctx context.Context, cfg client.Config) { _ = client.Begin(ctx, cfg) }
 
 // made reports a new account or device, and what comes next.
 func (a *app) made(info *clientrpc.AccountInfo, next string) error {
@@ -206,6 +211,7 @@ func (c *linkCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	begin(ctx, cfg.Config)
 	return a.made(info, a.text("link.next"))
 }
 

@@ -76,7 +76,7 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 		}
 	}
 	note(ch.Kind == clientrpc.ChatSaved, a.text("chat.saved"))
-	note(ch.Kind == clientrpc.ChatSecure, "🔒"+a.text("secure.mark"))
+	note(ch.Secure, "🔒"+a.text("secure.mark"))
 	note(ch.Contact == clientrpc.ContactRequest || ch.Contact == clientrpc.ContactDeclined, a.text("contact."+ch.Contact))
 	note(ch.Blocked, a.text("contact.blocked"))
 	note(ch.Verified != "", a.text("contact."+ch.Verified))

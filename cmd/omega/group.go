@@ -45,7 +45,7 @@ var groupHelp = []string{
 	"group", "group_list", "group_create", "group_info", "group_members", "group_invite", "group_accept", "group_join", "group_leave", "group_remove",
 	"group_ban", "group_unban", "group_role", "group_title", "group_about", "group_rules", "group_pin", "group_unpin", "group_redact", "group_link",
 	"group_requests", "group_approve", "group_refuse", "group_reach", "group_dissolve", "group_name", "group_group", "group_people", "group_rolename",
-	"group_channel", "group_aboutflag", "group_text", "group_linktext", "group_open", "group_new", "group_close", "group_rule", "group_history",
+	"group_channel", "group_secure", "group_aboutflag", "group_text", "group_linktext", "group_open", "group_new", "group_close", "group_rule", "group_history",
 }
 
 // calling makes one call and gives the answer to show.
@@ -117,7 +117,7 @@ func (a *app) groupLine(g clientrpc.Group) error {
 	for _, note := range []struct {
 		on  bool
 		key string
-	}{{g.Channel, "group.channel"}, {g.Waiting, "group.waiting"}, {g.Dissolved, "group.dissolved"}} {
+	}{{g.Secure, "group.secure"}, {g.Channel, "group.channel"}, {g.Waiting, "group.waiting"}, {g.Dissolved, "group.dissolved"}} {
 		if note.on {
 			parts = append(parts, a.text(note.key))
 		}
@@ -184,6 +184,7 @@ type groupCreateCmd struct {
 	Name    string   `required:"" help:"${help_group_name}"`
 	About   string   `help:"${help_group_aboutflag}"`
 	Channel bool     `help:"${help_group_channel}"`
+	Secure  bool     `help:"${help_group_secure}"`
 	People  []string `arg:"" optional:"" name:"fpr" help:"${help_group_people}"`
 }
 
@@ -192,7 +193,7 @@ func (c *groupCreateCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	p := clientrpc.CreateGroupParams{Name: c.Name, About: c.About, Channel: c.Channel, Members: members}
+	p := clientrpc.CreateGroupParams{Name: c.Name, About: c.About, Channel: c.Channel, Secure: c.Secure, Members: members}
 	rand.Read(p.ID[:])
 	return calling(ctx, a, clientrpc.CreateGroup, p, a.groupLine)
 }

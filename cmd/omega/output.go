@@ -153,7 +153,7 @@ var ticks = map[string]string{
 }
 
 // failures are the words for why a message of one's own could not be sent.
-var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders", "restored": "why.restored"}
+var failures = map[string]string{omega.CodeNotFound.String(): "why.notknown", omega.CodeRefused.String(): "why.noreaders", "restored": "why.restored", "ended": "why.secureended"}
 
 // keyID is the end of a fingerprint, as gpg shows it.
 func keyID(f omega.Fingerprint) string {

@@ -80,7 +80,11 @@ func (a *app) secureChat(s clientrpc.SecureChat) error {
 	case !s.Ended.IsZero():
 		state = a.text("secure.ended", a.clock(s.Ended))
 	}
-	a.columns("🔒"+a.text("secure.mark"), s.Chat.String(), safe(s.Name), s.Peer.String(), state)
+	whose := s.Peer.String()
+	if s.Group != "" {
+		whose = a.text("secure.group")
+	}
+	a.columns("🔒"+a.text("secure.mark"), s.Chat.String(), safe(s.Name), whose, state)
 	for _, e := range s.Epochs {
 		mark := ""
 		if e.Current {

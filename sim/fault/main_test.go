@@ -48,14 +48,7 @@ var (
 	powercut = build{faulty, []string{envPowercut + "=0"}} // loses what was not synced when it is killed
 )
 
-// atOnce is how many tests run at a time if -parallel does not say: they wait for
-// servers that are far from each other more than they work.
-const atOnce = "3"
-
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this
-		panic(err)
-	}
 	flag.Parse()
 	os.Exit(run(m))
 }

@@ -35,7 +35,7 @@ function draft(chat: ChatID, id: ID, text: string, reply?: ReplyTo): Message {
   const account = me()!;
   return {
     id, chat, from: account.fingerprint, device: account.device, name: account.name, time: new Date().toISOString(), kind: "text", text,
-    secure: chats.by[chat]?.kind === "secure", verified: true, state: "queued",
+    secure: !!chats.by[chat]?.secure, verified: true, state: "queued",
     reply: reply && { message: reply.message, quote: reply.quote },
   };
 }

@@ -29,7 +29,7 @@ export function keep() {
   timer = window.setTimeout(() => {
     const account = me();
     if (!account) return;
-    const list = chats.order.slice(0, most).map((id) => chats.by[id]!).map((c) => (c.kind === "secure" ? { ...c, last: undefined, draft: undefined } : c));
+    const list = chats.order.slice(0, most).map((id) => chats.by[id]!).map((c) => (c.secure ? { ...c, last: undefined, draft: undefined } : c));
     try {
       localStorage.setItem(key, JSON.stringify({ account: { ...account, certificate: "" }, chats: list } satisfies Kept));
     } catch { /* no room: the next start paints later */ }

@@ -87,11 +87,11 @@ function Row(p: { id: ChatID }) {
   return (
     <Show when={c()}>
       <div role="listitem" class="item">
-        <button class="row" classList={{ on: open() === c()!.chat, secure: c()!.kind === "secure" }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => setOpen(c()!.chat)}>
+        <button class="row" classList={{ on: open() === c()!.chat, secure: !!c()!.secure }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => setOpen(c()!.chat)}>
           <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictures[c()!.kind]} />
           <span class="body">
             <span class="line">
-              <span class="name"><Show when={c()!.kind === "secure"}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c()!)}</bdi><Show when={muted(c()!)}><Icon name="mute" size={14} /></Show></span>
+              <span class="name"><Show when={!!c()!.secure}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c()!)}</bdi><Show when={muted(c()!)}><Icon name="mute" size={14} /></Show></span>
               <Last chat={c()!} />
             </span>
             <span class="line second"><Second chat={c()!} /><Badges chat={c()!} /></span>

@@ -164,7 +164,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
       <div class="write">
         <input ref={picker} type="file" multiple hidden onChange={() => { void files(picker.files ?? []); picker.value = ""; }} />
         <button class="icon-button" aria-label={t("message.attach")} onClick={() => picker.click()}><Icon name="clip" /></button>
-        <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.kind === "secure" ? "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
+        <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
           aria-autocomplete="list" aria-controls="choices" aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
           onInput={changed} onCompositionEnd={settled} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
         <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} onMouseDown={(e) => e.preventDefault()} onClick={submit}><Icon name="send" /></button>

@@ -23,7 +23,7 @@ export function Conversation(): JSX.Element {
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
-      <section class="conversation" classList={{ secure: last()!.kind === "secure" }} aria-label={chatName(last()!)}>
+      <section class="conversation" classList={{ secure: last()!.secure }} aria-label={chatName(last()!)}>
         <Head chat={last()!} />
         <FirstContact chat={last()!} />
         <History chat={last()!} />
@@ -39,7 +39,7 @@ function Head(p: { chat: Chat }) {
   const line = () => {
     const b = busy();
     if (b) return b[1].what === "voice" ? t("typing.voice") : b[1].what === "file" ? t("typing.file") : t("typing.direct");
-    if (p.chat.kind === "secure") return t("chat.secure");
+    if (p.chat.secure) return t("chat.secure");
     if (p.chat.kind === "imported") return t("chat.imported");
     return t("chat.normal");
   };
@@ -48,7 +48,7 @@ function Head(p: { chat: Chat }) {
       <button class="icon-button back" aria-label={t("back")} onClick={() => setOpen(undefined)}><Icon name="back" /></button>
       <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={p.chat.kind === "saved" ? "star" : p.chat.kind === "group" ? "group" : undefined} />
       <span class="title">
-        <h1><Show when={p.chat.kind === "secure"}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
+        <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
         <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
       </span>
       <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>
