@@ -107,7 +107,7 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		}
 		id = chat.Hash(o.Hash())
 		c.showGroup(l)
-		if err := c.noteGroup(tx, l); err != nil {
+		if err := c.noteGroup(tx, l, []*group.Op{o}); err != nil {
 			return err
 		}
 		return tx.SetSetting(made, id[:])
@@ -189,7 +189,7 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 			return fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
 		}
 		c.showGroup(l)
-		if err := c.noteGroup(tx, l); err != nil {
+		if err := c.noteGroup(tx, l, []*group.Op{made}); err != nil {
 			return err
 		}
 		if a.last || a.alone {

@@ -267,14 +267,19 @@ func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 			}
 		}
 	}
-	lost := false
 	for _, m := range then.Members {
 		if state.Role(m.Account) == group.RoleNone {
 			return false
 		}
-		lost = lost || c.lostDevice(tx, m.Account, k.Time.Add(-memberAge))
 	}
-	if !lost {
+	since := k.Time.Add(-memberAge)
+	suspects, err := tx.PeersLost(since)
+	if err != nil {
+		return false
+	}
+	if !slices.ContainsFunc(append(suspects, c.acc.Fingerprint), func(fp omega.Fingerprint) bool {
+		return then.Role(fp) > group.RoleNone && c.lostDevice(tx, fp, since)
+	}) {
 		return true
 	}
 	// The maker may have known of it: then this is the list that it made the key for.
@@ -295,6 +300,24 @@ func (c *Client) lostDevice(tx *history.Tx, account omega.Fingerprint, since tim
 		}
 	}
 	return false
+}
+
+// never is a revocation of which it is not known when it was: it is later than any
+// time.
+var never = time.UnixMilli(1 << 52)
+
+// lastLost is when a device was revoked last; zero: none was.
+func lastLost(cert *pgp.Certificate) (last time.Time) {
+	for _, d := range cert.Devices() {
+		at := d.RevokedAt
+		if at.IsZero() {
+			at = never
+		}
+		if d.Revoked && at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // certIn returns a certificate that is here; nil if there is none that can be used.
@@ -383,19 +406,18 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 		if err != nil {
 			return err
 		}
+		ages, err := tx.PeerAges()
 		for _, m := range s.Members {
-			p, err := tx.Peer(m.Account)
+			p, known := ages[m.Account]
 			switch {
 			case m.Account == c.acc.Fingerprint:
-			case errors.Is(err, history.ErrNotFound):
+			case !known:
 				missing = append(missing, m.Account)
-			case err != nil:
-				return err
-			case p.Deleted.IsZero() && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
+			case !p.Deleted && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
 				old = append(old, m.Account)
 			}
 		}
-		return nil
+		return err
 	})
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
