@@ -361,9 +361,13 @@ func (l *groupLog) groundOf(account omega.Fingerprint) omega.Fingerprint {
 
 // leaveGroup ends this account's membership.
 func (c *Client) leaveGroup(ctx context.Context, p clientrpc.GroupRef) (clientrpc.Group, error) {
-	return c.actAndShow(ctx, i18n.T("doing.groupleave"), p, true, func(s *group.State) (*group.Op, error) {
+	doing := i18n.T("doing.groupleave")
+	return c.actAndShow(ctx, doing, p, true, func(s *group.State) (*group.Op, error) {
 		if s.Role(c.acc.Fingerprint) == group.RoleNone {
 			return nil, nil
+		}
+		if c.lastOwner(s) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.lastowner", s.Profile.Name), i18n.T("next.lastowner"), nil)
 		}
 		return &group.Op{Type: group.TypeLeave}, nil
 	})
@@ -451,6 +455,9 @@ func (c *Client) setRole(ctx context.Context, p clientrpc.RoleGroupParams) (out 
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.grouprole", p.Role), i18n.T("next.grouprole"), nil)
 	}
 	return c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
+		if role != group.RoleOwner && slices.Contains(p.Accounts, c.acc.Fingerprint) && c.lastOwner(s) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.lastowner", s.Profile.Name), i18n.T("next.lastowner"), nil)
+		}
 		o := &group.Op{Type: group.TypeRole, Role: role}
 		for _, fp := range accountsOf(p.Accounts) {
 			switch s.Role(fp) {

@@ -201,6 +201,9 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 	if err := c.noteGroup(tx, l, placed); err != nil {
 		return err
 	}
+	if err := requestsOver(tx, id, placed); err != nil {
+		return err
+	}
 	parked, err := tx.ParkedForGroup(id, maxParked)
 	if err != nil {
 		return err

@@ -74,6 +74,8 @@ var groups = map[string]entry{
 	"why.manygroups":         {"有 {1} 個群組叫「{0}」", "{1} groups are called “{0}”"},
 	"why.groupname":          {"名稱要有 1 到 {0} 位元組、說明最多 {1} 位元組，都不能有控制字元", "a name has 1 to {0} octets, a description at most {1}, both without control characters"},
 	"why.groupaccounts":      {"一次要有 1 到 {0} 個帳號", "name 1 to {0} accounts at once"},
+	"why.lastowner":          {"你是「{0}」唯一的擁有者，裡面還有別人", "you are the only owner of “{0}”, and others are in it"},
+	"next.lastowner":         {"先交棒：「omega group role --chat 群組 owner 指紋」；或用「omega group dissolve」解散", "hand over first: “omega group role --chat GROUP owner FPR”; or end it with “omega group dissolve”"},
 	"why.groupmaynot":        {"你在群組裡的身分不能這樣做", "your role in the group does not allow that"},
 	"next.groupinfo":         {"用「omega group info」看規則與身分", "“omega group info” shows rules and roles"},
 	"why.mayntwrite":         {"你不在這個群組，或不能在裡面發言", "you are not in this group, or may not write there"},
