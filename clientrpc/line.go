@@ -1,11 +1,9 @@
 package clientrpc
 
-import "github.com/omega-im/omega"
-
 // Line is what a line that the program noted (Service) says to people. text gives a
 // text of package i18n, clean makes foreign text harmless.
 func (m *Message) Line(text func(key string, args ...any) string, clean func(string) string) string {
-	if len(m.About) == 0 && m.Device != (omega.Fingerprint{}) && (m.Kind == DeviceAdded || m.Kind == DeviceRevoked) {
+	if m.Kind == DeviceAdded || m.Kind == DeviceRevoked {
 		return text("line."+m.Kind, clean(m.Text), m.Device)
 	}
 	name := func(a NamedAccount) string {
