@@ -432,13 +432,30 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 }
 
 // fetchAccounts asks the cloud about accounts, some at once, but for those that it
-// was asked about within an age. It returns those that could not be asked about:
-// it may be tried again.
+// was asked about within an age. It returns those that could not be asked about: it
+// may be tried again. Once servers answer that it is enough, nobody else is asked about.
 func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) (failed []omega.Fingerprint) {
 	turns := make(chan struct{}, lookupsOnce)
-	var mu sync.Mutex // guards failed
-	for _, fp := range list {
+	var mu sync.Mutex // guards failed and limited
+	limited := false
+	fail := func(fp omega.Fingerprint, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		limited = limited || isCode(err, omega.CodeRateLimited)
+		failed = append(failed, fp)
+	}
+	for i, fp := range list {
 		turns <- struct{}{}
+		mu.Lock()
+		enough := limited
+		mu.Unlock()
+		if enough {
+			<-turns
+			for _, fp := range list[i:] {
+				fail(fp, nil)
+			}
+			break
+		}
 		go func() {
 			defer func() { <-turns }()
 			_, _, err := c.peer(ctx, fp, age)
@@ -447,9 +464,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 			}
 			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
 			if !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted) {
-				mu.Lock()
-				failed = append(failed, fp)
-				mu.Unlock()
+				fail(fp, err)
 			}
 		}()
 	}

@@ -26,7 +26,8 @@ type opsIn struct {
 	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
-	tries   int
+	tries   int       // since fewer were needed
+	needed  int       // when that was
 	due     time.Time // when signers are looked up again; zero: now
 }
 

@@ -185,10 +185,14 @@ func (in *opsIn) try(failed []omega.Fingerprint, now time.Time) {
 	if in.tried == nil {
 		in.tried = map[omega.Fingerprint]bool{}
 	}
+	if len(in.need) < in.needed { // servers answer so many in a time: it goes on
+		in.tries = 0
+	}
+	in.needed = len(in.need)
 	in.tries++
 	for _, fp := range in.need {
 		if in.tried[fp] = in.tries >= maxTries || !slices.Contains(failed, fp); !in.tried[fp] {
-			in.due = now.Add(triesApart << in.tries)
+			in.due = now.Add(triesApart << (in.tries + 1))
 		}
 	}
 }

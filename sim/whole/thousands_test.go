@@ -37,7 +37,7 @@ func TestGroupOfThousands(t *testing.T) {
 	if testing.Short() && *lightFlag > 40 {
 		t.Skip("small ones only")
 	}
-	own, err := startCloud(t.TempDir(), 2+*lightFlag/1500, "open", "pebble") // a server takes only so many accounts in a day
+	own, err := startCloud(t.TempDir(), 2+*lightFlag/2501, "open", "pebble") // a server takes only so many accounts in a day
 	if err != nil {
 		t.Fatal(err)
 	}
