@@ -438,7 +438,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 	turns := make(chan struct{}, lookupsOnce)
 	var mu sync.Mutex // guards failed and limited
 	limited := false
-	fail := func(fp omega.Fingerprint, err error) {
+	miss := func(fp omega.Fingerprint, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		limited = limited || isCode(err, omega.CodeRateLimited)
@@ -452,7 +452,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 		if enough {
 			<-turns
 			for _, fp := range list[i:] {
-				fail(fp, nil)
+				miss(fp, nil)
 			}
 			break
 		}
@@ -464,7 +464,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 			}
 			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
 			if !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted) {
-				fail(fp, err)
+				miss(fp, err)
 			}
 		}()
 	}
