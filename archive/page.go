@@ -189,7 +189,7 @@ func (h *htmlChat) Message(m *clientrpc.Message) error {
 	case m.Deleted:
 		body = h.text("message.gone")
 	case m.Service:
-		body = h.text("line."+m.Kind, body, m.Device)
+		body = m.Line(h.text, visible)
 	case body == "":
 		body = h.text("page.other", m.Kind)
 	}

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/chatpb"
 )
 
@@ -17,6 +18,8 @@ type GroupNews struct {
 	Operations [][]byte // as they travel, each after its past; at most MaxOperations
 	Ask        bool     // please tell what these heads lack
 	Ticket     Ticket   // of KindGroupJoin
+
+	Asker omega.Fingerprint // of KindGroupJoin that is passed on: who wants to join (GROUP-27)
 }
 
 // A Ticket is what a link to a group proves: whoever has it may ask to join.
@@ -26,7 +29,7 @@ func (g *GroupNews) encode() *chatpb.Group {
 	if g == nil {
 		return nil
 	}
-	p := &chatpb.Group{Operations: g.Operations, Ask: g.Ask}
+	p := &chatpb.Group{Operations: g.Operations, Ask: g.Ask, Asker: wireOrNil(g.Asker)}
 	if g.ID != (Hash{}) {
 		p.Id = g.ID[:]
 	}
@@ -48,6 +51,9 @@ func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
 		return nil
 	}
 	out := &GroupNews{Operations: p.Operations, Ask: p.Ask}
+	if len(p.Asker) > 0 {
+		out.Asker = r.fingerprint(p.Asker)
+	}
 	r.fixed(out.ID[:], p.Id)
 	r.fixed(out.Ticket[:], p.Ticket)
 	for _, h := range p.Heads {

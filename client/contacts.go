@@ -396,23 +396,3 @@ func (g *regard) show(ch *history.Chat, item *clientrpc.Chat) (err error) {
 	}
 	return ignoreNotFound(err)
 }
-
-// markAlike warns of members who are no contacts and have a name that looks like
-// that of one. (CHAT-48)
-func (c *Client) markAlike(tx *history.Tx, lists ...[]clientrpc.GroupMember) error {
-	known, err := c.namesKnown(tx)
-	if err != nil {
-		return err
-	}
-	for _, list := range lists {
-		for i := range list {
-			m := &list[i]
-			if r, err := tx.Relation(m.Account); err != nil {
-				return err
-			} else if r.Contact != chat.Contact && m.Account != c.acc.Fingerprint {
-				m.Similar = known.like(m.Account, m.Name)
-			}
-		}
-	}
-	return nil
-}

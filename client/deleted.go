@@ -46,8 +46,14 @@ func (c *Client) deleteAccount(ctx context.Context, p clientrpc.DeleteParams) (*
 	if c.acc.Primary == PrimaryAgent && !p.RevokeKey {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.revokeskey", p.Fingerprint), i18n.T("next.revokeskey"), nil)
 	}
+	if err := c.mayEnd(ctx, doing); err != nil {
+		return nil, err
+	}
 	primary, err := c.primary(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.leaveAll(ctx, doing); err != nil {
 		return nil, err
 	}
 	tomb, err := pgp.Delete(ctx, primary, c.certificate(), c.signingTime())

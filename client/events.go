@@ -163,7 +163,7 @@ func (c *Client) lookAtNew(tx *history.Tx, e clientrpc.NewMessageEvent, muted ma
 	}
 	r := &rows[i]
 	e.Mentioned = r.Mentioned
-	e.Notify = !r.Printed && (e.Mentioned || !muted[e.Chat])
+	e.Notify = !r.Printed && !r.Service && (e.Mentioned || !muted[e.Chat])
 	e.Silent = e.Notify && r.Content.Silent
 	return e, nil
 }

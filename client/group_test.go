@@ -169,3 +169,85 @@ func TestGroupMergesHeads(t *testing.T) {
 		return nil
 	}))
 }
+
+// TestGroupLinesAndRequests: what operations do stands in the chat as lines, what
+// was before this account came does not; requests to join are taken from who may
+// invite, and are over when somebody else has invited.
+func TestGroupLinesAndRequests(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	f := newFounder(t, p.newStranger(t, c, "founder"), "登山社")
+	outside := &founder{p.newStranger(t, c, "outside"), f.log}
+	asker := p.newStranger(t, c, "asker")
+	id := f.log.ID()
+	ref := clientrpc.GroupRef{Group: id.String()}
+	at := chat.Hash(id).String()[:32]
+	genesis := f.log.Ops()[0]
+	invite := f.next(t, f.me.Signer, group.Op{Type: group.TypeInvite, Accounts: []omega.Fingerprint{c.acc.Fingerprint}})
+	early := f.next(t, f.me.Signer, group.Op{Type: group.TypeProfile, Profile: group.Profile{Name: "早先的名字"}})
+	p.push(t, f.tell(t, c, chat.KindGroupInvite, genesis, invite, early)...)
+	until(t, "invited", func() bool { return c.operations(t, id) == 3 })
+	_, err := clientrpc.AcceptGroup.Call(t.Context(), c, ref)
+	must(t, err)
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error { // the founder learns of it
+		ops, err := tx.Operations(chat.Hash(id))
+		must(t, err)
+		o, err := group.Parse(ops[3].Data)
+		must(t, err)
+		_, err = f.log.Add(o)
+		return err
+	}))
+	pass := func(from *founder, text string) {
+		t.Helper()
+		_, mails := from.say(t, c, &chat.Content{Kind: chat.KindGroupJoin, Text: text, Group: &chat.GroupNews{ID: chat.Hash(id), Ticket: chat.Ticket{1}, Asker: asker.id}})
+		p.push(t, mails...)
+	}
+	requests := func() []clientrpc.GroupRequest {
+		t.Helper()
+		got, err := clientrpc.GroupRequests.Call(t.Context(), c, clientrpc.GroupListParams{GroupRef: ref})
+		must(t, err)
+		return got.Requests
+	}
+	admin := f.next(t, f.me.Signer, group.Op{Type: group.TypeRole, Role: group.RoleAdmin, Accounts: []omega.Fingerprint{c.acc.Fingerprint}})
+	renamed := f.next(t, f.me.Signer, group.Op{Type: group.TypeProfile, Profile: group.Profile{Name: "爬山社"}})
+	p.push(t, f.tell(t, c, chat.KindGroup, admin, renamed)...)
+	until(t, "an admin", func() bool { return c.operations(t, id) == 6 })
+	pass(outside, "不是成員說的")
+	pass(f, "讓我加入")
+	until(t, "the request is here", func() bool { return len(requests()) > 0 })
+	if r := requests(); len(r) != 1 || r[0].Account != asker.id || r[0].Text != "讓我加入" {
+		t.Errorf("%+v", r)
+	}
+	p.push(t, f.tell(t, c, chat.KindGroup, f.next(t, f.me.Signer, group.Op{Type: group.TypeInvite, Accounts: []omega.Fingerprint{asker.id}}))...)
+	until(t, "it is over", func() bool { return len(requests()) == 0 })
+
+	h, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: at, Count: 50})
+	must(t, err)
+	want := []string{history.LineJoined, history.LineMadeAdmin, history.LineRenamed}
+	var got []string
+	for _, m := range h.Messages {
+		if m.Service {
+			got = append(got, m.Kind)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("lines %v, want %v", got, want)
+	}
+	made := h.Messages[len(h.Messages)-2]
+	if made.From != f.id || made.Mine || made.AboutCount != 1 || len(made.About) != 1 || !made.About[0].This || h.Messages[len(h.Messages)-1].Text != "爬山社" {
+		t.Errorf("%+v", made)
+	}
+	r, err := clientrpc.Receive.Call(t.Context(), c, clientrpc.ReceiveParams{Count: 50})
+	must(t, err)
+	told := 0
+	for _, m := range r.Messages {
+		if m.Service {
+			told++
+		}
+	}
+	if told != 2 { // what this account did itself it knows
+		t.Errorf("%d lines are given to a reader", told)
+	}
+	_, err = clientrpc.React.Call(t.Context(), c, clientrpc.ReactParams{ID: omega.ID{9}, MessageRef: clientrpc.MessageRef{Message: made.ID, Chat: at}, Emoji: []string{"👍"}})
+	wantCode(t, "react to a line", err, clientrpc.CodeRefused)
+}

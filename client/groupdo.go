@@ -115,7 +115,7 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		}
 		id = chat.Hash(o.Hash())
 		c.showGroup(l)
-		if err := c.noteGroup(tx, l); err != nil {
+		if err := c.noteGroup(tx, l, []*group.Op{o}); err != nil {
 			return err
 		}
 		return tx.SetSetting(made, id[:])
@@ -204,7 +204,7 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 			return fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
 		}
 		c.showGroup(l)
-		if err := c.noteGroup(tx, l); err != nil {
+		if err := c.noteGroup(tx, l, []*group.Op{made}); err != nil {
 			return err
 		}
 		if a.last || a.alone {
@@ -376,9 +376,13 @@ func (l *groupLog) groundOf(account omega.Fingerprint) omega.Fingerprint {
 
 // leaveGroup ends this account's membership.
 func (c *Client) leaveGroup(ctx context.Context, p clientrpc.GroupRef) (clientrpc.Group, error) {
-	return c.actAndShow(ctx, i18n.T("doing.groupleave"), p, true, func(s *group.State) (*group.Op, error) {
+	doing := i18n.T("doing.groupleave")
+	return c.actAndShow(ctx, doing, p, true, func(s *group.State) (*group.Op, error) {
 		if s.Role(c.acc.Fingerprint) == group.RoleNone {
 			return nil, nil
+		}
+		if c.lastOwner(s) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.lastowner", s.Profile.Name), i18n.T("next.lastowner"), nil)
 		}
 		return &group.Op{Type: group.TypeLeave}, nil
 	})
@@ -466,6 +470,9 @@ func (c *Client) setRole(ctx context.Context, p clientrpc.RoleGroupParams) (out 
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.grouprole", p.Role), i18n.T("next.grouprole"), nil)
 	}
 	return c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
+		if role != group.RoleOwner && slices.Contains(p.Accounts, c.acc.Fingerprint) && c.lastOwner(s) {
+			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.lastowner", s.Profile.Name), i18n.T("next.lastowner"), nil)
+		}
 		o := &group.Op{Type: group.TypeRole, Role: role}
 		for _, fp := range accountsOf(p.Accounts) {
 			switch s.Role(fp) {

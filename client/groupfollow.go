@@ -258,8 +258,8 @@ func (c *Client) wantsOfGroups(tx *history.Tx) (out []want, err error) {
 	}
 	for _, w := range list {
 		g := &chat.GroupNews{ID: w.Group, Ask: true}
-		if l, err := loadGroup(tx, w.Group); err == nil {
-			g.Heads = l.heads()
+		if v, err := c.groupView(tx, w.Group); err == nil {
+			g.Heads = v.heads
 		}
 		out = append(out, want{key: "operations:" + w.Group.String() + w.Account.String(), peer: w.Account, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
 	}

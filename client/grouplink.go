@@ -174,12 +174,16 @@ func (c *Client) joinGroup(ctx context.Context, p clientrpc.JoinGroupParams) (ou
 }
 
 // takeJoin takes a request to join and reports whether it is to be granted at once:
-// it came by an open link.
+// it came by an open link. Others who may decide are told. (spec/group.md, GROUP-27)
 func (c *Client) takeJoin(ctx context.Context, m *chat.Message) (open bool, err error) {
 	g := m.Content.Group
+	if !g.Asker.IsZero() {
+		return false, c.takePassedOn(ctx, m)
+	}
+	var deciders []omega.Fingerprint
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		s, err := c.groupState(tx, g.ID)
-		if err != nil || m.From == c.acc.Fingerprint || slices.Contains(s.Banned, m.From) || s.Role(m.From) > group.RoleNone {
+		if err != nil || !mayAsk(s, m.From) || m.From == c.acc.Fingerprint {
 			return ignoreNotFound(err)
 		}
 		asked, err := ticketOf(tx, g.ID, false)
@@ -193,9 +197,70 @@ func (c *Client) takeJoin(ctx context.Context, m *chat.Message) (open bool, err 
 		if open = free == g.Ticket; !open && asked != g.Ticket {
 			return nil // of a link that is good for nothing any more
 		}
+		if !open {
+			deciders = c.deciders(s)
+		}
 		return tx.PutGroupRequest(&history.GroupAccount{Group: g.ID, Account: m.From, Text: m.Content.Text, Time: m.Time})
 	})
+	for _, fp := range deciders {
+		if err != nil {
+			break
+		}
+		err = c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroupJoin, Text: m.Content.Text, Group: &chat.GroupNews{ID: g.ID, Ticket: g.Ticket, Asker: m.From}})
+	}
 	return open && err == nil, err
+}
+
+// maxDeciders is how many are told that somebody wants to join.
+const maxDeciders = 32
+
+// deciders are the owners and admins who may let somebody in, but for this account.
+func (c *Client) deciders(s *group.State) (out []omega.Fingerprint) {
+	for _, role := range []group.Role{group.RoleOwner, group.RoleAdmin} {
+		for _, m := range s.Members {
+			if m.Role == role && m.Role >= s.Rules.Invite && m.Account != c.acc.Fingerprint && len(out) < maxDeciders {
+				out = append(out, m.Account)
+			}
+		}
+	}
+	return out
+}
+
+// mayAsk reports whether it is of use that an account asks to join.
+func mayAsk(s *group.State, who omega.Fingerprint) bool {
+	return !s.Dissolved && !slices.Contains(s.Banned, who) && s.Role(who) == group.RoleNone && !slices.Contains(s.Invited, who)
+}
+
+// takePassedOn takes a request that came to the maker of a link, who passes it on.
+func (c *Client) takePassedOn(ctx context.Context, m *chat.Message) error {
+	g := m.Content.Group
+	return c.db.Update(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, g.ID)
+		if err != nil || !mayAsk(s, g.Asker) || !s.May(m.From, s.Rules.Invite) || !s.May(c.acc.Fingerprint, max(s.Rules.Invite, group.RoleAdmin)) {
+			return ignoreNotFound(err)
+		}
+		return tx.PutGroupRequest(&history.GroupAccount{Group: g.ID, Account: g.Asker, Text: m.Content.Text, Time: m.Time})
+	})
+}
+
+// requestsOver forgets the requests of those who are invited, in or banned by now.
+func requestsOver(tx *history.Tx, id chat.Hash, placed []*group.Op) error {
+	for _, o := range placed {
+		list := o.Accounts
+		switch o.Type {
+		case group.TypeAccept:
+			list = []omega.Fingerprint{o.Author.Account}
+		case group.TypeInvite, group.TypeBan:
+		default:
+			continue
+		}
+		for _, fp := range list {
+			if err := tx.RemoveGroupRequest(id, fp); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // grant invites who asked, and forgets that they did.

@@ -39,6 +39,8 @@ type servedTo struct {
 type groupView struct {
 	state *group.State
 	last  group.Hash // operation that was stored last
+	count int        // of operations
+	heads []chat.Hash
 
 	ready   group.Hash // last operation when certificates of all members were looked for
 	readied time.Time  // when that was
@@ -101,31 +103,36 @@ func (c *Client) groupIn(tx *history.Tx, id chat.Hash) (*groupLog, error) {
 
 // groupState returns what a group is, in any transaction.
 func (c *Client) groupState(tx *history.Tx, id chat.Hash) (*group.State, error) {
+	v, err := c.groupView(tx, id)
+	return v.state, err
+}
+
+func (c *Client) groupView(tx *history.Tx, id chat.Hash) (v groupView, err error) {
 	last, err := tx.LastOperation(id)
 	if err != nil {
-		return nil, err
+		return v, err
 	}
 	c.mu.Lock()
-	v := c.groupViews[id]
+	v = c.groupViews[id]
 	c.mu.Unlock()
 	if v.state != nil && v.last == group.Hash(last) {
-		return v.state, nil
+		return v, nil
 	}
 	l, err := loadGroup(tx, id)
 	if err != nil {
-		return nil, err
+		return groupView{}, err
 	}
 	c.showGroup(l)
-	return l.State(), nil
+	return groupView{state: l.State(), last: l.last, count: l.Len(), heads: l.heads()}, nil
 }
 
 // showGroup has readers see a group as it is.
 func (c *Client) showGroup(l *groupLog) {
-	state := l.State()
+	state, heads := l.State(), l.heads()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	v := c.groupViews[chat.Hash(l.ID())]
-	v.state, v.last = state, l.last
+	v.state, v.last, v.count, v.heads = state, l.last, l.Len(), heads
 	c.groupViews[chat.Hash(l.ID())] = v
 }
 

@@ -270,14 +270,19 @@ func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 			}
 		}
 	}
-	lost := false
 	for _, m := range then.Members {
 		if state.Role(m.Account) == group.RoleNone {
 			return false
 		}
-		lost = lost || c.lostDevice(tx, m.Account, k.Time.Add(-memberAge))
 	}
-	if !lost {
+	since := k.Time.Add(-memberAge)
+	suspects, err := tx.PeersLost(since)
+	if err != nil {
+		return false
+	}
+	if !slices.ContainsFunc(append(suspects, c.acc.Fingerprint), func(fp omega.Fingerprint) bool {
+		return then.Role(fp) > group.RoleNone && c.lostDevice(tx, fp, since)
+	}) {
 		return true
 	}
 	// The maker may have known of it: then this is the list that it made the key for.
@@ -298,6 +303,24 @@ func (c *Client) lostDevice(tx *history.Tx, account omega.Fingerprint, since tim
 		}
 	}
 	return false
+}
+
+// never is a revocation of which it is not known when it was: it is later than any
+// time.
+var never = time.UnixMilli(1 << 52)
+
+// lastLost is when a device was revoked last; zero: none was.
+func lastLost(cert *pgp.Certificate) (last time.Time) {
+	for _, d := range cert.Devices() {
+		at := d.RevokedAt
+		if at.IsZero() {
+			at = never
+		}
+		if d.Revoked && at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // certIn returns a certificate that is here; nil if there is none that can be used.
@@ -386,19 +409,18 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 		if err != nil {
 			return err
 		}
+		ages, err := tx.PeerAges()
 		for _, m := range s.Members {
-			p, err := tx.Peer(m.Account)
+			p, known := ages[m.Account]
 			switch {
 			case m.Account == c.acc.Fingerprint:
-			case errors.Is(err, history.ErrNotFound):
+			case !known:
 				missing = append(missing, m.Account)
-			case err != nil:
-				return err
-			case p.Deleted.IsZero() && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
+			case !p.Deleted && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
 				old = append(old, m.Account)
 			}
 		}
-		return nil
+		return err
 	})
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
@@ -413,13 +435,30 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 }
 
 // fetchAccounts asks the cloud about accounts, some at once, but for those that it
-// was asked about within an age. It returns those that could not be asked about:
-// it may be tried again.
+// was asked about within an age. It returns those that could not be asked about: it
+// may be tried again. Once servers answer that it is enough, nobody else is asked about.
 func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, age time.Duration) (failed []omega.Fingerprint) {
 	turns := make(chan struct{}, lookupsOnce)
-	var mu sync.Mutex // guards failed
-	for _, fp := range list {
+	var mu sync.Mutex // guards failed and limited
+	limited := false
+	miss := func(fp omega.Fingerprint, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		limited = limited || isCode(err, omega.CodeRateLimited)
+		failed = append(failed, fp)
+	}
+	for i, fp := range list {
 		turns <- struct{}{}
+		mu.Lock()
+		enough := limited
+		mu.Unlock()
+		if enough {
+			<-turns
+			for _, fp := range list[i:] {
+				miss(fp, nil)
+			}
+			break
+		}
 		go func() {
 			defer func() { <-turns }()
 			_, _, err := c.peer(ctx, fp, age)
@@ -428,9 +467,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 			}
 			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)
 			if !isCode(err, omega.CodeNotFound) && !errors.Is(err, errPeerDeleted) {
-				mu.Lock()
-				failed = append(failed, fp)
-				mu.Unlock()
+				miss(fp, err)
 			}
 		}()
 	}

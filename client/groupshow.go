@@ -51,12 +51,10 @@ func (c *Client) groupMembers(ctx context.Context, p clientrpc.GroupListParams) 
 		if err == nil {
 			out.Members, out.Rest, err = part(people(s), p.Page, func(m *clientrpc.GroupMember) string { return roleOrder[m.Role] + m.Account.String() })
 		}
-		for i := range out.Members {
-			if err == nil {
-				out.Members[i].Name, err = c.nameOf(tx, out.Members[i].Account)
-			}
+		if err != nil {
+			return err
 		}
-		return err
+		return c.nameMembers(tx, out.Members)
 	})
 	return out, err
 }
@@ -109,10 +107,11 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	if g.Ticket != (chat.Ticket{}) {
 		out.Role = clientrpc.RoleAsking
 	}
-	s, err := c.groupState(tx, g.ID)
+	v, err := c.groupView(tx, g.ID)
 	if err != nil {
 		return out, ignoreNotFound(err)
 	}
+	s := v.state
 	out.Name, out.About, out.Channel, out.Dissolved = s.Profile.Name, s.Profile.About, s.Rules.Channel(), s.Dissolved
 	out.Secure = s.Secure
 	out.Size, out.Pinned, out.Rules = len(s.Members), s.Pinned, showRules(s.Rules)
@@ -128,32 +127,22 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	if !whole {
 		return out, nil
 	}
-	l, err := loadGroup(tx, g.ID)
-	if err != nil {
-		return out, err
-	}
-	out.Operations = l.Len()
-	for _, h := range l.Heads() {
+	out.Operations = v.count
+	for _, h := range v.heads {
 		out.Heads = append(out.Heads, h.String())
 	}
 	members := slices.Clone(s.Members)
 	slices.SortStableFunc(members, func(a, b group.Member) int { return cmp.Compare(b.Role, a.Role) })
 	for _, m := range firstPage(members, &out.Partial) {
-		if out.Members, err = c.addMember(tx, out.Members, m.Account, m.Role.String()); err != nil {
-			return out, err
-		}
+		out.Members = append(out.Members, clientrpc.GroupMember{Account: m.Account, Role: m.Role.String()})
 	}
 	for _, fp := range firstPage(s.Invited, &out.Partial) {
-		if out.Invited, err = c.addMember(tx, out.Invited, fp, ""); err != nil {
-			return out, err
-		}
+		out.Invited = append(out.Invited, clientrpc.GroupMember{Account: fp})
 	}
 	for _, fp := range firstPage(s.Banned, &out.Partial) {
-		if out.Banned, err = c.addMember(tx, out.Banned, fp, ""); err != nil {
-			return out, err
-		}
+		out.Banned = append(out.Banned, clientrpc.GroupMember{Account: fp})
 	}
-	return out, c.markAlike(tx, out.Members, out.Invited)
+	return out, c.nameMembers(tx, out.Members, out.Invited, out.Banned)
 }
 
 // firstPage is the part of a list that fits into one answer.
@@ -165,9 +154,64 @@ func firstPage[T any](list []T, partial *bool) []T {
 	return list[:clientrpc.PageMax]
 }
 
-func (c *Client) addMember(tx *history.Tx, list []clientrpc.GroupMember, fp omega.Fingerprint, role string) ([]clientrpc.GroupMember, error) {
-	name, err := c.nameOf(tx, fp)
-	return append(list, clientrpc.GroupMember{Account: fp, Name: name, Role: role}), err
+// nameMembers says how those on some lists are called here, and warns of members
+// who are no contacts and have a name that looks like that of one. (CHAT-48)
+func (c *Client) nameMembers(tx *history.Tx, lists ...[]clientrpc.GroupMember) error {
+	known, err := c.namesKnown(tx)
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		accounts := make([]omega.Fingerprint, len(list))
+		for i := range list {
+			accounts[i] = list[i].Account
+		}
+		called, err := c.namesOf(tx, accounts)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			m := &list[i]
+			n := called[m.Account]
+			if m.Name = n.name; !n.contact && m.Account != c.acc.Fingerprint {
+				m.Similar = known.like(m.Account, m.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// A calling is how somebody is called here.
+type calling struct {
+	name    string // the petname, or how they call themselves; may be empty
+	contact bool
+}
+
+// namesOf is nameOf for many.
+func (c *Client) namesOf(tx *history.Tx, list []omega.Fingerprint) (map[omega.Fingerprint]calling, error) {
+	names, err := tx.PeerNames(list)
+	if err != nil {
+		return nil, err
+	}
+	relations, err := tx.Relations()
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[omega.Fingerprint]calling, len(list))
+	for _, fp := range list {
+		out[fp] = calling{name: names[fp]}
+	}
+	for _, r := range relations {
+		if n, ok := out[r.Account]; ok {
+			n.name, n.contact = cmp.Or(r.Petname, n.name), r.Contact == chat.Contact
+			out[r.Account] = n
+		}
+	}
+	if n, ok := out[c.acc.Fingerprint]; ok {
+		n.name = c.acc.Name
+		out[c.acc.Fingerprint] = n
+	}
+	return out, nil
 }
 
 func showRules(r group.Rules) clientrpc.GroupRules {

@@ -26,7 +26,8 @@ type opsIn struct {
 	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
-	tries   int
+	tries   int       // since fewer were needed
+	needed  int       // when that was
 	due     time.Time // when signers are looked up again; zero: now
 }
 
@@ -198,7 +199,10 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 		return err
 	}
 	c.showGroup(l)
-	if err := c.noteGroup(tx, l); err != nil {
+	if err := c.noteGroup(tx, l, placed); err != nil {
+		return err
+	}
+	if err := requestsOver(tx, id, placed); err != nil {
 		return err
 	}
 	parked, err := tx.ParkedForGroup(id, maxParked)
@@ -219,8 +223,8 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 }
 
 // noteGroup has the list of chats show a group that this account is in, or was,
-// and messages look as its operations say.
-func (c *Client) noteGroup(tx *history.Tx, l *groupLog) error {
+// messages look as its operations say, and lines say what those that came last did.
+func (c *Client) noteGroup(tx *history.Tx, l *groupLog, placed []*group.Op) error {
 	if l.joined(c.acc.Fingerprint).IsZero() {
 		return nil
 	}
@@ -229,7 +233,18 @@ func (c *Client) noteGroup(tx *history.Tx, l *groupLog) error {
 	if err := c.settleRoom(tx, l); err != nil {
 		return err
 	}
+	before, err := tx.Chat(at)
+	if err != nil && !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	title := ""
+	if err == nil {
+		title = before.Name
+	}
 	if err := tx.PutGroupChat(at, state.Profile.Name); err != nil {
+		return err
+	}
+	if err := c.noteLines(tx, l, title, placed); err != nil {
 		return err
 	}
 	if err := c.syncPins(tx, at, state); err != nil {

@@ -36,6 +36,7 @@ const (
 	groupTimeout  = 30 * time.Second // for one part of it
 	welcomedOnce  = 32               // newcomers, in one transaction: those of one part of a group key
 	provenAtOnce  = 64               // messages with operations
+	askedInTime   = 256              // accounts looked up within groupTimeout
 	maxTries      = 6                // to look up their signers
 	triesApart    = time.Second      // or more
 	welcomeHeads  = 8                // left after it
@@ -155,10 +156,12 @@ func (c *Client) prove(ctx context.Context, list []*opsIn, given answers) error 
 	for _, in := range list {
 		need = append(need, in.need...)
 	}
-	c.inTime(ctx, func(ctx context.Context) error {
-		failed = c.fetchAccounts(ctx, accountsOf(need), memberAge)
-		return nil
-	})
+	for part := range slices.Chunk(accountsOf(need), askedInTime) {
+		c.inTime(ctx, func(ctx context.Context) error {
+			failed = append(failed, c.fetchAccounts(ctx, part, memberAge)...)
+			return nil
+		})
+	}
 	t := &taken{c: c, given: given, receipts: map[lane]*chat.Receipt{}}
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		t.groupWork = groupWork{}
@@ -182,10 +185,14 @@ func (in *opsIn) try(failed []omega.Fingerprint, now time.Time) {
 	if in.tried == nil {
 		in.tried = map[omega.Fingerprint]bool{}
 	}
+	if len(in.need) < in.needed { // servers answer so many in a time: it goes on
+		in.tries = 0
+	}
+	in.needed = len(in.need)
 	in.tries++
 	for _, fp := range in.need {
 		if in.tried[fp] = in.tries >= maxTries || !slices.Contains(failed, fp); !in.tried[fp] {
-			in.due = now.Add(triesApart << in.tries)
+			in.due = now.Add(triesApart << (in.tries + 1))
 		}
 	}
 }

@@ -142,6 +142,7 @@ func succeed(p *history.Peer, rec *wire.Record) (out []history.Notice) {
 func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certificate, look *look) error {
 	now := c.cfg.now()
 	notices := look.notices
+	p.Lost = lastLost(cert)
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		if err := tx.PutPeer(p); err != nil {
 			return err

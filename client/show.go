@@ -37,8 +37,8 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	// Links and files of a stranger do nothing. (spec/chat.md, CHAT-47)
 	m.Inert = !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
 	if r.Service {
-		m.Service, m.Verified = true, true // the account's primary key said so
-		return m, nil
+		m.Service, m.Verified = true, true // the account's primary key, or the group's operations, said so
+		return m, c.showAbout(tx, r, &m)
 	}
 	if m.Reply, err = c.showReply(tx, r); err != nil {
 		return m, err

@@ -215,8 +215,16 @@ type Message struct {
 	Media []Medium `json:"media,omitempty"` // of kind media
 
 	// Service: nobody said it, this program noted it. Kind is device-added or
-	// device-revoked, From the account, Device the device, Text its name.
-	Service bool `json:"service,omitempty"`
+	// device-revoked, From the account, Device the device, Text its name; or, in a
+	// group, one of group-created, group-joined, group-left, group-removed,
+	// group-banned, group-made-owner, group-made-admin, group-made-member,
+	// group-renamed, group-described, group-rules, group-pinned and
+	// group-dissolved: From is who did it, Text the name. Several that came at once
+	// are one.
+	Service    bool           `json:"service,omitempty"`
+	About      []NamedAccount `json:"about,omitempty"`       // of a line in a group: the first to whom it was done
+	Mine       bool           `json:"mine,omitempty"`        // of such a line: this account did it
+	AboutCount int            `json:"about_count,omitempty"` // how many they are
 
 	// Imported: from a file of another messenger. There is no account behind the
 	// name, and nothing is signed.

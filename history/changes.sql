@@ -13,8 +13,8 @@ CREATE TEMP TRIGGER message_new AFTER INSERT ON message WHEN NEW.shown = 1 AND N
   INSERT INTO change (what, chat, message, other) VALUES (1, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id, iif(NEW.own, x'', NEW.account));
 END;
 
-CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified ON message
-WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.edit_time <> OLD.edit_time OR NEW.verified <> OLD.verified OR NEW.marks <> 0 OR OLD.marks <> 0) BEGIN
+CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified, accounts ON message
+WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.edit_time <> OLD.edit_time OR NEW.verified <> OLD.verified OR NEW.accounts <> OLD.accounts OR NEW.marks <> 0 OR OLD.marks <> 0) BEGIN
   INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
 END;
 

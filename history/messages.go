@@ -191,10 +191,10 @@ func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 	}
 }
 
-// Unprinted returns at most n messages and operations of others that were not
-// confirmed, oldest position first.
+// Unprinted returns at most n messages and operations of others, and lines about
+// groups, that were not confirmed, oldest position first.
 func (tx *Tx) Unprinted(n int) ([]Row, error) {
-	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown > 0 AND m.service = 0 ORDER BY m.position LIMIT ?`, n)
+	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown > 0 AND m.service <> 1 ORDER BY m.position LIMIT ?`, n)
 }
 
 // isMention finds messages that call this account and were not read.
@@ -218,7 +218,7 @@ func (tx *Tx) CountMentions(c omega.ChatID) (n int, err error) {
 // WithID returns the messages of others with an id, oldest position first: ids
 // are chosen by senders, and two can choose the same.
 func (tx *Tx) WithID(id omega.ID) ([]Row, error) {
-	return tx.list("read messages "+id.String(), selectRow+`WHERE m.id = ? AND m.own = 0 AND m.shown > 0 AND m.service = 0 ORDER BY m.position`, id[:])
+	return tx.list("read messages "+id.String(), selectRow+`WHERE m.id = ? AND m.own = 0 AND m.shown > 0 AND m.service <> 1 ORDER BY m.position`, id[:])
 }
 
 // SetPrinted confirms messages that Unprinted returned, by their positions: it

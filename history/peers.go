@@ -1,6 +1,8 @@
 package history
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -16,6 +18,7 @@ type Peer struct {
 	Chained     uint64    // from this sequence on each record named the one before; 0 unknown
 	Checked     time.Time // when the cloud was last asked
 	Stated      Statement
+	Lost        time.Time // when a device of it was revoked last; zero: none was. Only PutPeer looks at it
 	Deleted     time.Time // when its tombstone was seen; zero: never
 	Tombstone   []byte    // certificate of the deleted account
 }
@@ -95,12 +98,79 @@ func (tx *Tx) PutPeer(p *Peer) error {
 	case err != nil && !notFound(err):
 		return err
 	}
-	_, err := tx.exec("store peer "+p.Fingerprint.String(), `INSERT INTO peer (fingerprint, name, certificate, record, sequence, chained, checked)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET
+	_, err := tx.exec("store peer "+p.Fingerprint.String(), `INSERT INTO peer (fingerprint, name, certificate, record, sequence, chained, checked, lost)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET
 		name = iif(excluded.name = '', name, excluded.name), certificate = excluded.certificate,
-		record = excluded.record, sequence = excluded.sequence, chained = excluded.chained, checked = excluded.checked`,
-		address(p.Fingerprint), p.Name, blob(p.Certificate), blob(record), int64(seq), int64(chained), millis(p.Checked))
+		record = excluded.record, sequence = excluded.sequence, chained = excluded.chained, checked = excluded.checked, lost = excluded.lost`,
+		address(p.Fingerprint), p.Name, blob(p.Certificate), blob(record), int64(seq), int64(chained), millis(p.Checked), millis(p.Lost))
 	return err
+}
+
+// PeersLost returns the peers of whom a device was revoked after a time, or may
+// have been.
+func (tx *Tx) PeersLost(after time.Time) (out []omega.Fingerprint, err error) {
+	err = tx.rows("read peers with revoked devices", `SELECT fingerprint FROM peer WHERE lost <> 0 AND (lost < 0 OR lost > ?) AND length(certificate) > 0`, []any{millis(after)},
+		func(scan func(...any) error) error {
+			var b []byte
+			if err := scan(&b); err != nil {
+				return err
+			}
+			fp, err := readAddress(b)
+			out = append(out, fp)
+			return err
+		})
+	return out, err
+}
+
+// A PeerAge says how old is what is known of a peer.
+type PeerAge struct {
+	Checked time.Time
+	Deleted bool
+}
+
+// PeerAges returns those of all peers whose certificates are here.
+func (tx *Tx) PeerAges() (map[omega.Fingerprint]PeerAge, error) {
+	out := map[omega.Fingerprint]PeerAge{}
+	err := tx.rows("read peers", `SELECT fingerprint, checked, deleted FROM peer WHERE length(certificate) > 0`, nil, func(scan func(...any) error) error {
+		var b []byte
+		var checked, deleted int64
+		if err := scan(&b, &checked, &deleted); err != nil {
+			return err
+		}
+		fp, err := readAddress(b)
+		out[fp] = PeerAge{readTime(checked), deleted != 0}
+		return err
+	})
+	return out, err
+}
+
+// namesOnce is how many names are asked for at once.
+const namesOnce = 200
+
+// PeerNames returns how accounts call themselves, as far as that is known.
+func (tx *Tx) PeerNames(list []omega.Fingerprint) (map[omega.Fingerprint]string, error) {
+	out := map[omega.Fingerprint]string{}
+	for part := range slices.Chunk(list, namesOnce) {
+		args := make([]any, len(part))
+		for i, fp := range part {
+			args[i] = address(fp)
+		}
+		marks := strings.Repeat(", ?", len(part))[2:]
+		err := tx.rows("read names", `SELECT fingerprint, name FROM peer WHERE fingerprint IN (`+marks+`)`, args, func(scan func(...any) error) error {
+			var b []byte
+			var name string
+			if err := scan(&b, &name); err != nil {
+				return err
+			}
+			fp, err := readAddress(b)
+			out[fp] = name
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // SetStated keeps what a device of a known peer said of its record.

@@ -14,17 +14,19 @@ import (
 // never shown: Page, Search, Chats, Unprinted and All leave them out. Operations
 // (chat.Kind.Operation) are told by Unprinted only.
 type Row struct {
-	chat.Message        // of every kind: own control messages are kept so that they can be sent again
-	Own          bool   // sent by this account
-	State        string // of own messages: queued, stored, delivered, read, failed; "" otherwise
-	Why          string // code of the last failure (omega.Code name), "" if none
-	Position     int64  // order in which this device learnt of it; rises
-	Printed      bool   // Unprinted returned it and the caller confirmed
-	Import       int64  // number of the import that added it, unsigned as it was; 0: it came as mail
-	Author       string // of an imported message: who wrote it, as the file says
-	Secure       bool   // of a secure chat; set when it is read
-	Service      bool   // nobody said it: PutService did
-	Read         bool   // of others: this account read it on another device
+	chat.Message                     // of every kind: own control messages are kept so that they can be sent again
+	Own          bool                // sent by this account
+	State        string              // of own messages: queued, stored, delivered, read, failed; "" otherwise
+	Why          string              // code of the last failure (omega.Code name), "" if none
+	Position     int64               // order in which this device learnt of it; rises
+	Printed      bool                // Unprinted returned it and the caller confirmed
+	Import       int64               // number of the import that added it, unsigned as it was; 0: it came as mail
+	Author       string              // of an imported message: who wrote it, as the file says
+	Secure       bool                // of a secure chat; set when it is read
+	Service      bool                // nobody said it: PutService or PutGroupLine did
+	About        []omega.Fingerprint // the first of those that a line is about
+	AboutCount   int                 // how many they are
+	Read         bool                // of others: this account read it on another device
 
 	Ref       chat.Link     // what operations name it by
 	Edited    *chat.Content // text and entities that its author put in its place; nil: none
@@ -68,24 +70,24 @@ func shown(k chat.Kind) int {
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
 	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed,
-	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, m.mentioned, c.kind, m.service, m.read`
+	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, m.mentioned, c.kind, m.service > 0, m.read, m.accounts`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
 
 // A stored is a row as it comes from the database.
 type stored struct {
-	chat, peer, id, account, device, content, head, signature, link, edited []byte
-	epoch, sequence, time, received, editTime                               int64
-	kind, text, problem                                                     string
-	state, gone, chatKind                                                   int
+	chat, peer, id, account, device, content, head, signature, link, edited, accounts []byte
+	epoch, sequence, time, received, editTime                                         int64
+	kind, text, problem                                                               string
+	state, gone, chatKind                                                             int
 }
 
 func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
 		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
-		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read)
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read, &s.accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +128,9 @@ func (s *stored) fill(r *Row) (err error) {
 		if r.Edited, err = chat.DecodeContent(s.edited); err != nil {
 			return fmt.Errorf("%w (edit of message %s: %w)", ErrDamaged, r.ID, err)
 		}
+	}
+	if r.About, r.AboutCount, err = readAccounts(s.accounts); err != nil {
+		return err
 	}
 	return s.fillContent(r)
 }

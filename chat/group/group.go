@@ -44,7 +44,7 @@ const (
 	// pasts then take 25 MB, MaxWaiting how many may wait for others, and
 	// MaxWaitingShare how many of those one account may have made.
 	MaxOperations   = 20_000
-	MaxWaiting      = 4096
+	MaxWaiting      = 16_384
 	MaxWaitingShare = 512
 )
 

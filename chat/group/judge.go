@@ -27,13 +27,18 @@ type court struct {
 	// Verdicts, by index in log.
 	power  []int8
 	counts []bool
+
+	level int // only what has this power counts; 0: all that was judged
 }
+
+// good reports whether an operation counts, as far as it is looked at.
+func (c *court) good(n *node) bool { return c.counts[n.at] && int(c.power[n.at]) >= c.level }
 
 // judge judges the operations in scope.
 func (l *Log) judge(scope bits) *court {
 	c := &court{log: l, scope: scope, power: make([]int8, len(l.nodes)), counts: make([]bool, len(l.nodes))}
 	c.judgeOwners()
-	if c.findLate() {
+	if c.findLate(slices.Collect(c.all())...) {
 		clear(c.counts)
 		c.judgeOwners()
 	}
@@ -46,6 +51,38 @@ func (l *Log) judge(scope bits) *court {
 		}
 	}
 	return c
+}
+
+// alters reports whether an operation that was placed last may change what is
+// said of earlier ones: by strong removal, by taking them back, or by making them
+// late. One that has all others in its past is concurrent to none.
+func (l *Log) alters(n *node) bool {
+	switch n.op.Type {
+	case TypeRevert:
+		return true
+	case TypeRemove, TypeBan, TypeRole, TypeCheckpoint:
+		return len(l.heads) > 1
+	}
+	return false
+}
+
+// extend judges one more operation, behind all others, that alters nothing.
+func (c *court) extend(n *node) {
+	c.scope, c.power, c.counts = c.scope.with(n.at), append(c.power, 0), append(c.counts, false)
+	c.findLate(n)
+	defer func() { c.level = 0 }()
+	if c.level = powerOwners; c.majority(n) {
+		c.power[n.at] = powerOwners
+		c.counts[n.at] = c.lawful(n)
+		return
+	}
+	for c.level = powerOwner; c.level >= powerMember; c.level-- {
+		if c.powerBelow(n) == c.level {
+			c.power[n.at] = int8(c.level)
+			c.counts[n.at] = c.lawful(n) && !c.attacked(n)
+			return
+		}
+	}
 }
 
 // all walks over the nodes in scope, each after its past.
@@ -127,31 +164,31 @@ func (c *court) powerBelow(n *node) int {
 	return powerMember
 }
 
-// findLate finds the operations that came too late (GROUP-8) and reports
+// findLate finds those of some operations that came too late (GROUP-8) and reports
 // whether there are any.
-func (c *court) findLate() bool {
-	c.late = map[*node]bool{}
+func (c *court) findLate(list ...*node) bool {
+	if c.late == nil {
+		c.late = map[*node]bool{}
+	}
+	found := false
 	var older []*node // that count, up to the one looked at
 	for newer := range c.within(c.log.byType[TypeCheckpoint], c.scope) {
 		if !c.counts[newer.at] {
 			continue
 		}
 		for _, o := range older {
-			if o.before(newer) && newer.op.Time.Sub(o.op.Time) >= Grace {
-				c.markLate(o, newer)
+			if !o.before(newer) || newer.op.Time.Sub(o.op.Time) < Grace {
+				continue
+			}
+			for _, n := range list {
+				if concurrent(n, newer) && n != o && !o.before(n) {
+					c.late[n], found = true, true
+				}
 			}
 		}
 		older = append(older, newer)
 	}
-	return len(c.late) > 0
-}
-
-func (c *court) markLate(older, newer *node) {
-	for n := range c.all() {
-		if concurrent(n, newer) && n != older && !older.before(n) {
-			c.late[n] = true
-		}
-	}
+	return found
 }
 
 // lawful reports whether the author might do that at the operation's own past.

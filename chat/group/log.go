@@ -23,7 +23,9 @@ type Log struct {
 	accepts map[omega.Fingerprint][]*node // its own
 	ranked  map[omega.Fingerprint]bool    // named by a genesis or role: others are members at most
 
-	state *State // nil when something was added since
+	court *court  // of all operations but the fresh ones; nil: to be judged anew
+	state *State  // that it found
+	fresh []*node // added since, and altering nothing
 }
 
 // A node is an operation in its place.
@@ -261,7 +263,11 @@ func (l *Log) place(o *Op) {
 		l.named[o.Author.Account] = append(l.named[o.Author.Account], n)
 	}
 	l.byType[o.Type] = append(l.byType[o.Type], n)
-	l.state = nil
+	if l.court != nil && l.alters(n) {
+		l.court, l.state, l.fresh = nil, nil, nil
+	} else if l.court != nil {
+		l.fresh = append(l.fresh, n)
+	}
 }
 
 // bits is a set of indices of nodes.

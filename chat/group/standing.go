@@ -88,7 +88,7 @@ func (c *court) hear(f omega.Fingerprint, past bits, power int, gives, takes fun
 			h.removals = append(h.removals, n)
 		case self && takes(n):
 			h.demotions = append(h.demotions, n)
-		case self || !c.counts[n.at] || !names(n.op, f):
+		case self || !c.good(n) || !names(n.op, f):
 		case gives(n):
 			h.grounds = append(h.grounds, n)
 		case int(c.power[n.at]) < power:
@@ -144,7 +144,7 @@ func (c *court) banned(f omega.Fingerprint, past bits) bool {
 	var bans, unbans []*node
 	for n := range c.within(c.log.named[f], past) {
 		switch {
-		case !c.counts[n.at]:
+		case !c.good(n):
 		case n.op.Type == TypeBan:
 			bans = append(bans, n)
 		case n.op.Type == TypeUnban:

@@ -30,15 +30,21 @@ type Member struct {
 	Role    Role // RoleMember and up
 }
 
-// State is what the group is at all operations of the log.
+// State is what the group is at all operations of the log. It costs what was
+// added since it was asked for last, unless that alters what was said of others.
 func (l *Log) State() *State {
-	if l.state == nil {
+	switch {
+	case l.court == nil:
 		var scope bits
 		for i := range l.nodes {
 			scope = scope.with(i)
 		}
-		l.state = l.judge(scope).state()
+		l.court = l.judge(scope)
+		l.state = l.court.state()
+	case len(l.fresh) > 0:
+		l.state = l.court.advance(l.state, l.fresh)
 	}
+	l.fresh = nil
 	return l.state
 }
 
@@ -74,19 +80,14 @@ func (l *Log) stateBefore(n *node) Hash {
 func (c *court) state() *State {
 	s := &State{Group: c.log.ID(), Secure: c.log.nodes[0].op.Secure, Profile: c.profile(), Rules: c.rules(c.scope), Dissolved: c.dissolved()}
 	for f := range c.log.named {
-		h := c.hear(f, c.scope, powerAdmin, isGround, never)
-		role := RoleNone
-		if c.log.ranked[f] {
-			role = c.role(f, c.scope)
-		} else if slices.ContainsFunc(h.grounds, func(g *node) bool { return h.stands(g) && c.accepted(&h, f, c.scope, g) }) {
-			role = RoleMember
-		}
+		role, invited, banned := c.place(f)
 		if role != RoleNone {
 			s.Members = append(s.Members, Member{f, role})
-		} else if slices.ContainsFunc(h.grounds, h.stands) {
+		}
+		if invited {
 			s.Invited = append(s.Invited, f)
 		}
-		if c.banned(f, c.scope) {
+		if banned {
 			s.Banned = append(s.Banned, f)
 		}
 	}
@@ -103,6 +104,71 @@ func (c *court) state() *State {
 	return s
 }
 
+// place says what an account is at all that is in scope.
+func (c *court) place(f omega.Fingerprint) (role Role, invited, banned bool) {
+	h := c.hear(f, c.scope, powerAdmin, isGround, never)
+	if c.log.ranked[f] {
+		role = c.role(f, c.scope)
+	} else if slices.ContainsFunc(h.grounds, func(g *node) bool { return h.stands(g) && c.accepted(&h, f, c.scope, g) }) {
+		role = RoleMember
+	}
+	return role, role == RoleNone && slices.ContainsFunc(h.grounds, h.stands), c.banned(f, c.scope)
+}
+
+// advance returns a state with some more operations, which alter nothing.
+func (c *court) advance(before *State, fresh []*node) *State {
+	s := *before
+	s.Members, s.Invited, s.Banned = slices.Clone(s.Members), slices.Clone(s.Invited), slices.Clone(s.Banned)
+	s.Void = slices.Clone(s.Void)
+	var concerned []omega.Fingerprint
+	for _, n := range fresh {
+		c.extend(n)
+		if !c.counts[n.at] {
+			insert(&s.Void, n.op.hash, compareHash)
+		}
+		concerned = append(append(concerned, n.op.Accounts...), n.op.Author.Account)
+		switch n.op.Type {
+		case TypeProfile:
+			s.Profile = c.profile()
+		case TypePolicy:
+			s.Rules = c.rules(c.scope)
+		case TypePin, TypeUnpin:
+			s.Pinned = c.pinned()
+		case TypeRedact:
+			s.Redacted = c.redacted()
+		case TypeDissolve:
+			s.Dissolved = c.dissolved()
+		}
+	}
+	byAccount := func(a, b Member) int { return a.Account.Compare(b.Account) }
+	for _, f := range concerned {
+		role, invited, banned := c.place(f)
+		set(&s.Members, Member{f, role}, byAccount, role != RoleNone)
+		set(&s.Invited, f, omega.Fingerprint.Compare, invited)
+		set(&s.Banned, f, omega.Fingerprint.Compare, banned)
+	}
+	return &s
+}
+
+// set has x in a list that is in order, or not in it.
+func set[T any](list *[]T, x T, compare func(a, b T) int, in bool) {
+	if in {
+		insert(list, x, compare)
+	} else if i, found := slices.BinarySearchFunc(*list, x, compare); found {
+		*list = slices.Delete(*list, i, i+1)
+	}
+}
+
+// insert has x in a list that is in order, in the place of what compares equal.
+func insert[T any](list *[]T, x T, compare func(a, b T) int) {
+	i, found := slices.BinarySearchFunc(*list, x, compare)
+	if found {
+		(*list)[i] = x
+	} else {
+		*list = slices.Insert(*list, i, x)
+	}
+}
+
 // latest returns, of the operations of some types that count and are in a
 // past, the one that is in no other's past; of several that with the most
 // power, then with the lowest name.
@@ -110,7 +176,7 @@ func (c *court) latest(past bits, types ...Type) *Op {
 	var all []*node
 	for _, t := range types {
 		for n := range c.within(c.log.byType[t], past) {
-			if c.counts[n.at] {
+			if c.good(n) {
 				all = append(all, n)
 			}
 		}

@@ -277,8 +277,14 @@ export interface Message {
   reactions?: Reaction[];
   /** of kind media */
   media?: Medium[];
-  /** Service: nobody said it, this program noted it. Kind is device-added or device-revoked, From the account, Device the device, Text its name. */
+  /** Service: nobody said it, this program noted it. Kind is device-added or device-revoked, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. */
   service?: boolean;
+  /** of a line in a group: the first to whom it was done */
+  about?: NamedAccount[];
+  /** of such a line: this account did it */
+  mine?: boolean;
+  /** how many they are */
+  about_count?: number;
   /** Imported: from a file of another messenger. There is no account behind the name, and nothing is signed. */
   imported?: boolean;
   poll?: Poll;

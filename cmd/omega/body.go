@@ -23,7 +23,7 @@ func (a *app) body(m clientrpc.Message) string {
 		return a.textBody(m)
 	}
 	if m.Service {
-		return a.text("line."+m.Kind, safe(m.Text), m.Device)
+		return m.Line(a.text, safe)
 	}
 	switch m.Kind {
 	case kindText, kindMedia, "poll", "list":

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 01550666a17fb75026a6ffb64b8ab684531340f23c1945aa3d8db8b88f181ccd
+// source sha256: 78dac2a0276c01a81565e4907a58bf885df77687c3284f9112d6db06b190e5ad
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -1520,6 +1520,7 @@ type Group struct {
 	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"` // as they travel, each after its past
 	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`              // please tell what these heads lack
 	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`         // 16: of the link that the sender joins by
+	Asker         []byte                 `protobuf:"bytes,6,opt,name=asker,proto3" json:"asker,omitempty"`           // account that wants to join, where another one passes that on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1585,6 +1586,13 @@ func (x *Group) GetAsk() bool {
 func (x *Group) GetTicket() []byte {
 	if x != nil {
 		return x.Ticket
+	}
+	return nil
+}
+
+func (x *Group) GetAsker() []byte {
+	if x != nil {
+		return x.Asker
 	}
 	return nil
 }
@@ -1976,7 +1984,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
 	"\n" +
-	"thumb_size\x18\r \x01(\rR\tthumbSize\"w\n" +
+	"thumb_size\x18\r \x01(\rR\tthumbSize\"\x8d\x01\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -1984,7 +1992,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"operations\x18\x03 \x03(\fR\n" +
 	"operations\x12\x10\n" +
 	"\x03ask\x18\x04 \x01(\bR\x03ask\x12\x16\n" +
-	"\x06ticket\x18\x05 \x01(\fR\x06ticket\"9\n" +
+	"\x06ticket\x18\x05 \x01(\fR\x06ticket\x12\x14\n" +
+	"\x05asker\x18\x06 \x01(\fR\x05asker\"9\n" +
 	"\rCertification\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06packet\x18\x02 \x01(\fR\x06packet\"r\n" +

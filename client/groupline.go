@@ -1,0 +1,77 @@
+package client
+
+import (
+	"slices"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+)
+
+// noteLines puts what operations did into the group's chat. It says nothing of
+// what was before this account, or this device of it, came. (spec/chat.md, CHAT-68)
+func (c *Client) noteLines(tx *history.Tx, l *groupLog, title string, placed []*group.Op) error {
+	since := l.joined(c.acc.Fingerprint)
+	if d, ok := c.certificate().Device(c.acc.Device); ok && d.Added.After(since) {
+		since = d.Added.Add(-omega.ClockTolerance)
+	}
+	void := l.State().Void
+	for _, o := range placed {
+		line := lineOf(o, title)
+		if o.Type == group.TypeProfile {
+			title = o.Profile.Name
+		}
+		if line == nil || o.Time.Before(since) || slices.Contains(void, o.Hash()) || o.Type == group.TypeGenesis && o.Author.Account != c.acc.Fingerprint {
+			continue
+		}
+		line.Chat, line.Operation, line.Account, line.Device = omega.ChatID(l.ID().Chat()), chat.Hash(o.Hash()), o.Author.Account, o.Author.Device
+		line.Time, line.Noted, line.Seen = o.Time, c.cfg.now(), o.Author.Account == c.acc.Fingerprint
+		if err := tx.PutGroupLine(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lineOf is the line of an operation in a group with a name; nil: there is none.
+func lineOf(o *group.Op, name string) *history.GroupLine {
+	switch o.Type {
+	case group.TypeGenesis:
+		return &history.GroupLine{Kind: history.LineCreated, Text: o.Profile.Name}
+	case group.TypeAccept:
+		return &history.GroupLine{Kind: history.LineJoined, About: []omega.Fingerprint{o.Author.Account}}
+	case group.TypeLeave:
+		return &history.GroupLine{Kind: history.LineLeft, About: []omega.Fingerprint{o.Author.Account}}
+	case group.TypeRemove:
+		return &history.GroupLine{Kind: history.LineRemoved, About: o.Accounts}
+	case group.TypeBan:
+		return &history.GroupLine{Kind: history.LineBanned, About: o.Accounts}
+	case group.TypeRole:
+		kinds := map[group.Role]string{group.RoleOwner: history.LineMadeOwner, group.RoleAdmin: history.LineMadeAdmin, group.RoleMember: history.LineMadeMember}
+		return &history.GroupLine{Kind: kinds[o.Role], About: o.Accounts}
+	case group.TypeProfile:
+		if o.Profile.Name != name {
+			return &history.GroupLine{Kind: history.LineRenamed, Text: o.Profile.Name}
+		}
+		return &history.GroupLine{Kind: history.LineDescribed}
+	case group.TypePolicy:
+		return &history.GroupLine{Kind: history.LineRules}
+	case group.TypePin:
+		return &history.GroupLine{Kind: history.LinePinned}
+	case group.TypeDissolve:
+		return &history.GroupLine{Kind: history.LineDissolved}
+	}
+	return nil
+}
+
+// showAbout says whom a line is about.
+func (c *Client) showAbout(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
+	m.Mine, m.AboutCount = r.From == c.acc.Fingerprint && r.Peer.IsZero(), r.AboutCount
+	called, err := c.namesOf(tx, r.About)
+	for _, fp := range r.About {
+		m.About = append(m.About, clientrpc.NamedAccount{Account: fp, Name: called[fp].name, This: fp == c.acc.Fingerprint})
+	}
+	return err
+}

@@ -1,0 +1,29 @@
+package clientrpc
+
+// Line is what a line that the program noted (Service) says to people. text gives a
+// text of package i18n, clean makes foreign text harmless.
+func (m *Message) Line(text func(key string, args ...any) string, clean func(string) string) string {
+	if m.Kind == DeviceAdded || m.Kind == DeviceRevoked {
+		return text("line."+m.Kind, clean(m.Text), m.Device)
+	}
+	name := func(a NamedAccount) string {
+		switch fp := a.Account.String(); {
+		case a.This:
+			return text("line.you")
+		case a.Name == "":
+			return fp[max(0, len(fp)-8):]
+		}
+		return clean(a.Name)
+	}
+	who := ""
+	switch {
+	case len(m.About) == 0:
+	case m.AboutCount == 1:
+		who = name(m.About[0])
+	case m.AboutCount == 2 && len(m.About) == 2:
+		who = text("line.two", name(m.About[0]), name(m.About[1]))
+	default:
+		who = text("line.many", name(m.About[0]), m.AboutCount-1)
+	}
+	return text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, This: m.Mine}), clean(m.Text))
+}

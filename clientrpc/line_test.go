@@ -1,0 +1,31 @@
+package clientrpc
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// Lines name one, two, or the first and how many more, in both languages.
+func TestLine(t *testing.T) {
+	anna, bo, me := NamedAccount{Name: "小美"}, NamedAccount{Name: "小明"}, NamedAccount{Name: "x", This: true}
+	for _, test := range []struct {
+		m      Message
+		zh, en string
+	}{
+		{Message{Kind: "group-joined", About: []NamedAccount{anna}, AboutCount: 1}, "— 小美 加入了群組 —", "— 小美 joined the group —"},
+		{Message{Kind: "group-joined", About: []NamedAccount{anna, bo}, AboutCount: 2}, "— 小美、小明 加入了群組 —", "— 小美 and 小明 joined the group —"},
+		{Message{Kind: "group-joined", About: []NamedAccount{anna, bo}, AboutCount: 13}, "— 小美 和其他 12 人 加入了群組 —", "— 小美 and 12 more joined the group —"},
+		{Message{Kind: "group-removed", Name: "小華", About: []NamedAccount{me}, AboutCount: 1}, "— 小華 請 你 離開了群組 —", "— 小華 removed you from the group —"},
+		{Message{Kind: "group-renamed", Mine: true, Text: "登山社"}, "— 你 把群組改名為「登山社」 —", "— you named the group “登山社” —"},
+		{Message{Kind: DeviceAdded, Text: "手機"}, "多了一部裝置「手機」", "one more device, “手機”"},
+	} {
+		for lang, want := range map[i18n.Lang]string{i18n.Chinese: test.zh, i18n.English: test.en} {
+			got := test.m.Line(func(key string, args ...any) string { return i18n.T(key, args...).In(lang) }, strings.ToLower)
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: %q, want %q", test.m.Kind, got, want)
+			}
+		}
+	}
+}
