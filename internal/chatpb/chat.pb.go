@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 01550666a17fb75026a6ffb64b8ab684531340f23c1945aa3d8db8b88f181ccd
+// source sha256: cb065e7cb5c1982f69d4ff74cc5f5bdb1228dc0f937a31948e44a3d3b1f25598
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -49,7 +49,7 @@ type Content struct {
 	Group          *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
 	Certifications []*Certification       `protobuf:"bytes,40,rep,name=certifications,proto3" json:"certifications,omitempty"`                    // kind "certification"
 	Succession     *Succession            `protobuf:"bytes,41,opt,name=succession,proto3" json:"succession,omitempty"`                            // kind "succession"
-	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kinds "text" and "media": seconds from its time on, after which it is erased; 0: it stays
 	View           *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
 	State          *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
 	Silent         bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`                                   // kind "text": readers are told of it without a sound
@@ -1387,6 +1387,9 @@ type MediaItem struct {
 	Emoji         string                 `protobuf:"bytes,11,opt,name=emoji,proto3" json:"emoji,omitempty"`                           // of a sticker
 	ThumbName     []byte                 `protobuf:"bytes,12,opt,name=thumb_name,json=thumbName,proto3" json:"thumb_name,omitempty"`  // 32: a picture that stands for it; empty if there is none
 	ThumbSize     uint32                 `protobuf:"varint,13,opt,name=thumb_size,json=thumbSize,proto3" json:"thumb_size,omitempty"` // octets
+	Seal          *Seal                  `protobuf:"bytes,14,opt,name=seal,proto3" json:"seal,omitempty"`                             // in a secure chat: name, size and root are those of the sealed blob (MEDIA-14)
+	ThumbSeal     *Seal                  `protobuf:"bytes,15,opt,name=thumb_seal,json=thumbSeal,proto3" json:"thumb_seal,omitempty"`  // the same for the picture that stands for it
+	Waveform      []byte                 `protobuf:"bytes,16,opt,name=waveform,proto3" json:"waveform,omitempty"`                     // of a voice note: at most 256 octets, how loud it is from begin to end (MEDIA-20)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1512,6 +1515,88 @@ func (x *MediaItem) GetThumbSize() uint32 {
 	return 0
 }
 
+func (x *MediaItem) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
+func (x *MediaItem) GetThumbSeal() *Seal {
+	if x != nil {
+		return x.ThumbSeal
+	}
+	return nil
+}
+
+func (x *MediaItem) GetWaveform() []byte {
+	if x != nil {
+		return x.Waveform
+	}
+	return nil
+}
+
+// Seal is what opens a sealed blob (spec/media.md, MEDIA-14).
+type Seal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`    // 32
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"` // octets of what is in it
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`  // 32: SHA-256 of what is in it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seal) Reset() {
+	*x = Seal{}
+	mi := &file_proto_chat_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seal) ProtoMessage() {}
+
+func (x *Seal) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seal.ProtoReflect.Descriptor instead.
+func (*Seal) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Seal) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Seal) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Seal) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
 // Group is what a message says of a group (spec/group.md, GROUP-16).
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1526,7 +1611,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_proto_chat_proto_msgTypes[20]
+	mi := &file_proto_chat_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1623,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[20]
+	mi := &file_proto_chat_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1636,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{20}
+	return file_proto_chat_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Group) GetId() []byte {
@@ -1600,7 +1685,7 @@ type Certification struct {
 
 func (x *Certification) Reset() {
 	*x = Certification{}
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1697,7 @@ func (x *Certification) String() string {
 func (*Certification) ProtoMessage() {}
 
 func (x *Certification) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1710,7 @@ func (x *Certification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certification.ProtoReflect.Descriptor instead.
 func (*Certification) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+	return file_proto_chat_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Certification) GetKey() []byte {
@@ -1655,7 +1740,7 @@ type Succession struct {
 
 func (x *Succession) Reset() {
 	*x = Succession{}
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +1752,7 @@ func (x *Succession) String() string {
 func (*Succession) ProtoMessage() {}
 
 func (x *Succession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +1765,7 @@ func (x *Succession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succession.ProtoReflect.Descriptor instead.
 func (*Succession) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{22}
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Succession) GetOld() []byte {
@@ -1725,7 +1810,7 @@ type SecureAsk struct {
 
 func (x *SecureAsk) Reset() {
 	*x = SecureAsk{}
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1737,7 +1822,7 @@ func (x *SecureAsk) String() string {
 func (*SecureAsk) ProtoMessage() {}
 
 func (x *SecureAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1750,7 +1835,7 @@ func (x *SecureAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
 func (*SecureAsk) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *SecureAsk) GetChat() []byte {
@@ -1800,7 +1885,7 @@ type SecureGap struct {
 
 func (x *SecureGap) Reset() {
 	*x = SecureGap{}
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +1897,7 @@ func (x *SecureGap) String() string {
 func (*SecureGap) ProtoMessage() {}
 
 func (x *SecureGap) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +1910,7 @@ func (x *SecureGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
 func (*SecureGap) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+	return file_proto_chat_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SecureGap) GetLocator() []byte {
@@ -1959,7 +2044,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04slot\x18\x02 \x01(\fR\x04slot\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\rR\aversion\"\x1f\n" +
 	"\x05Close\x12\x16\n" +
-	"\x06target\x18\x01 \x01(\fR\x06target\"\xc4\x02\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\"\xb7\x03\n" +
 	"\tMediaItem\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\fR\x04name\x12\x12\n" +
@@ -1976,7 +2061,15 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
 	"\n" +
-	"thumb_size\x18\r \x01(\rR\tthumbSize\"w\n" +
+	"thumb_size\x18\r \x01(\rR\tthumbSize\x12$\n" +
+	"\x04seal\x18\x0e \x01(\v2\x10.omega.chat.SealR\x04seal\x12/\n" +
+	"\n" +
+	"thumb_seal\x18\x0f \x01(\v2\x10.omega.chat.SealR\tthumbSeal\x12\x1a\n" +
+	"\bwaveform\x18\x10 \x01(\fR\bwaveform\"@\n" +
+	"\x04Seal\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\"w\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2017,7 +2110,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -2039,11 +2132,12 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Entry)(nil),         // 17: omega.chat.Entry
 	(*Close)(nil),         // 18: omega.chat.Close
 	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
-	(*Group)(nil),         // 20: omega.chat.Group
-	(*Certification)(nil), // 21: omega.chat.Certification
-	(*Succession)(nil),    // 22: omega.chat.Succession
-	(*SecureAsk)(nil),     // 23: omega.chat.SecureAsk
-	(*SecureGap)(nil),     // 24: omega.chat.SecureGap
+	(*Seal)(nil),          // 20: omega.chat.Seal
+	(*Group)(nil),         // 21: omega.chat.Group
+	(*Certification)(nil), // 22: omega.chat.Certification
+	(*Succession)(nil),    // 23: omega.chat.Succession
+	(*SecureAsk)(nil),     // 24: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 25: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -2058,25 +2152,27 @@ var file_proto_chat_proto_depIdxs = []int32{
 	3,  // 9: omega.chat.Content.forward:type_name -> omega.chat.Forward
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	20, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	21, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
-	22, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	21, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
+	22, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	23, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
 	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
 	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	23, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	24, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
 	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
 	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
 	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
 	14, // 24: omega.chat.State.settings:type_name -> omega.chat.Setting
-	24, // 25: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	20, // 25: omega.chat.MediaItem.seal:type_name -> omega.chat.Seal
+	20, // 26: omega.chat.MediaItem.thumb_seal:type_name -> omega.chat.Seal
+	25, // 27: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -2090,7 +2186,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
