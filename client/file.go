@@ -43,11 +43,14 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 		return nil, explain(doing, errDeleted)
 	}
 	d, err := c.resolve(ctx, p.To)
+	if err == nil && p.Secure {
+		d, err = c.secureDest(doing, d)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if d.secure {
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
+	if err := checkFiles(doing, d, p); err != nil {
+		return nil, err
 	}
 	if err := c.attachFiles(ctx, doing, d, p); err != nil {
 		return nil, err
@@ -70,6 +73,17 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 	return out, nil
 }
 
+// checkFiles finds what cannot be said of files in this chat.
+func checkFiles(doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
+	switch {
+	case p.Expire < 0 || p.Expire > chat.MaxMessageLife:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.lifetime", chat.MaxMessageLife), i18n.T("next.sooner"), nil)
+	case d.secure && p.Unsigned:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.secureunsigned"), i18n.T("next.secureunsigned"), nil)
+	}
+	return nil
+}
+
 // attachFiles reads the files and puts the message aside until they are uploaded.
 // The same id again changes nothing.
 func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
@@ -78,7 +92,7 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 	}
 	items := make([]chat.MediaItem, 0, len(p.Paths))
 	for _, path := range p.Paths {
-		item, err := c.readMedium(ctx, path, p)
+		item, err := c.readMedium(ctx, path, d.secure, p)
 		switch {
 		case errors.Is(err, media.ErrBad):
 			return fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
@@ -89,9 +103,14 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 		}
 		items = append(items, item)
 	}
-	raw, err := chat.NewMedia(p.Caption, items, p.Unsigned).Raw()
+	content := chat.NewMedia(p.Caption, items, p.Unsigned)
+	content.Lifetime = p.Expire.Round(time.Second)
+	raw, err := content.Raw()
 	if err != nil {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), err)
+	}
+	if most := maxSecureContent - maxNamed; d.secure && len(raw) > most {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(raw), most), i18n.T("next.shorten"), nil)
 	}
 	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
 		return tx.AddPending(&history.Pending{ID: p.ID, To: d.peer, Chat: c.namedChat(d), Content: raw, Time: c.cfg.now()})
@@ -100,8 +119,11 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 	return err
 }
 
-// readMedium puts one file into the cache, and says what it is.
-func (c *Client) readMedium(ctx context.Context, path string, p clientrpc.SendFileParams) (item chat.MediaItem, err error) {
+// maxNamed are the octets that are left in a message for where its blobs will be.
+const maxNamed = chat.MaxItems * uploadHomes * 40
+
+// readMedium puts one file into the cache, sealed or not, and says what it is.
+func (c *Client) readMedium(ctx context.Context, path string, sealed bool, p clientrpc.SendFileParams) (item chat.MediaItem, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return item, err
@@ -130,15 +152,15 @@ func (c *Client) readMedium(ctx context.Context, path string, p clientrpc.SendFi
 		item.What = whatIs(item.Type, picture)
 	}
 	if picture && (item.What == chat.Photo || item.What == chat.Sticker || !p.Keep) {
-		return item, c.readPicture(ctx, f, &item, p.Keep)
+		return item, c.readPicture(ctx, f, &item, sealed, p.Keep)
 	}
-	item.Ref, err = c.keepBlob(ctx, f, media.MaxSize)
+	item.Ref, item.Seal, err = c.keep(ctx, f, media.MaxSize, sealed)
 	return item, err
 }
 
 // readPicture puts a picture into the cache, without what it tells unless that is
 // wanted, and a small one beside it.
-func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaItem, keep bool) error {
+func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaItem, sealed, keep bool) error {
 	all, err := io.ReadAll(io.LimitReader(f, maxPhoto+1))
 	if err != nil {
 		return err
@@ -151,7 +173,7 @@ func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaIt
 	if keep {
 		send = all
 	}
-	if item.Ref, err = c.keepBlob(ctx, bytes.NewReader(send), maxPhoto); err != nil {
+	if item.Ref, item.Seal, err = c.keep(ctx, bytes.NewReader(send), maxPhoto, sealed); err != nil {
 		return err
 	}
 	item.Width, item.Height = uint32(info.Width), uint32(info.Height)
@@ -163,7 +185,7 @@ func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaIt
 		c.cfg.log().Info("no small picture", "err", err)
 		return nil
 	}
-	item.Thumb, err = c.keepBlob(ctx, bytes.NewReader(thumb), chat.MaxThumb)
+	item.Thumb, item.ThumbSeal, err = c.keep(ctx, bytes.NewReader(thumb), chat.MaxThumb, sealed)
 	return err
 }
 
@@ -214,48 +236,10 @@ func (c *Client) mediaOf(ctx context.Context, doing i18n.Text, id omega.ID) (con
 	return content, row, err
 }
 
-// getFile brings a file of a message here, checked.
-func (c *Client) getFile(ctx context.Context, p clientrpc.GetFileParams) (*clientrpc.GetFileResult, error) {
-	doing := i18n.T("doing.getfile", p.ID)
-	content, row, err := c.mediaOf(ctx, doing, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	if p.Item < 0 || p.Item >= len(content.Media) || p.Thumb && content.Media[p.Item].Thumb.Size == 0 {
-		return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noitem", p.ID, len(content.Media)), i18n.T("next.nofile"), nil)
-	}
-	item := &content.Media[p.Item]
-	ref, from := item.Ref, c.acc.Fingerprint
-	if p.Thumb {
-		ref = item.Thumb
-	}
-	if row != nil {
-		from = row.From
-	}
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
-		defer cancel()
-	}
-	path, err := c.fetchBlob(ctx, ref, c.whoHas(ctx, item, from))
-	if err != nil {
-		return nil, getFileError(doing, err)
-	}
-	out := &clientrpc.GetFileResult{Medium: mediaInfo(content)[p.Item], Path: path}
-	out.Verified = !content.Unsigned && row != nil && row.Verified
-	if p.Path != "" {
-		out.Path = p.Path
-		if err := copyFile(p.Path, path); err != nil {
-			return nil, fileError(doing, p.Path, err)
-		}
-	}
-	return out, nil
-}
-
 // getFileError says why a file did not come.
 func getFileError(doing i18n.Text, err error) error {
 	switch {
-	case errors.Is(err, media.ErrWrong):
+	case errors.Is(err, media.ErrWrong), errors.Is(err, media.ErrBad):
 		return fail(clientrpc.CodeVerify, doing, i18n.T("why.wrongfile"), i18n.T("next.wrongfile"), err)
 	case isCode(err, omega.CodeNotFound):
 		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.filegone"), i18n.T("next.filegone"), err)
@@ -263,25 +247,6 @@ func getFileError(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.filelate"), i18n.T("next.filelate"), nil)
 	}
 	return err
-}
-
-// copyFile puts a copy of a file at path, whole or not at all.
-func copyFile(path, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(path), ".omega-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(out.Name()) // gone once it has its name
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), path)
 }
 
 // fileStatus says how far the files of a message are.
@@ -321,6 +286,9 @@ func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
 			What: m.What, Blob: m.Ref.Name.String(), Size: m.Ref.Size, Type: m.Type, Name: m.FileName, Width: m.Width, Height: m.Height,
 			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned,
 		}
+		if m.Seal != nil {
+			info.Sealed, info.Size = true, m.Seal.Size
+		}
 		if m.Thumb.Size > 0 {
 			info.Thumb = m.Thumb.Name.String()
 		}
@@ -331,6 +299,9 @@ func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
 
 // blobURL is where a blob is served over HTTP, "" if none of its servers says so.
 func (c *Client) blobURL(m *chat.MediaItem) string {
+	if m.Seal != nil {
+		return "" // nobody could read it there
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range m.Servers {

@@ -66,7 +66,9 @@ func (b *secureBook) endKnown(at time.Time) {
 // unfitForSecure are the contents that are refused in secure chats.
 func unfitForSecure(c *chat.Content) bool {
 	switch c.Kind {
-	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory:
+	case chat.KindMedia:
+		return !c.Sealed() || c.Group != nil
+	case chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory:
 		return true
 	}
 	return c.Group != nil || len(c.Media) > 0

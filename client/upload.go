@@ -139,8 +139,12 @@ func (c *Client) uploadMessage(ctx context.Context, s *session, p *history.Pendi
 		items[i].Servers = at[items[i].Ref.Name]
 	}
 	final := chat.NewMedia(content.Text, items, content.Unsigned)
-	if p.To.IsZero() {
+	final.Lifetime = content.Lifetime
+	switch {
+	case p.To.IsZero():
 		return c.sealGroupMedia(ctx, p, final)
+	case final.Sealed():
+		return c.queueSealedMedia(ctx, p, final)
 	}
 	cert, _, err := c.peer(ctx, p.To, peerAge)
 	if err != nil {

@@ -27,6 +27,7 @@ type Medium struct {
 	Emoji      string              `json:"emoji,omitempty"`
 	Thumb      string              `json:"thumb,omitempty"` // blob of a picture that stands for it
 	Unsigned   bool                `json:"unsigned,omitempty"`
+	Sealed     bool                `json:"sealed,omitempty"` // of a secure chat: Blob is what servers have of it, Size that of what is in it
 }
 
 // SendFileParams sends files. They are read before the call returns, so they may
@@ -39,7 +40,9 @@ type SendFileParams struct {
 	As       string        `json:"as"`       // what they are, see Medium; empty: what they begin like
 	Emoji    string        `json:"emoji"`    // of stickers
 	Keep     bool          `json:"keep"`     // keep what pictures tell beside themselves
-	Unsigned bool          `json:"unsigned"` // the signature says nothing of them
+	Unsigned bool          `json:"unsigned"` // the signature says nothing of them; not in a secure chat
+	Secure   bool          `json:"secure"`   // as in SendParams
+	Expire   time.Duration `json:"expire"`   // as in SendParams
 	Wait     string        `json:"wait"`     // as in SendParams
 	Timeout  time.Duration `json:"timeout"`
 }
@@ -51,19 +54,25 @@ type SendFileResult struct {
 	URLs  []string `json:"urls"` // where each is served over HTTP, "" if that is not known
 }
 
+// A FileRef names a file of a message.
+type FileRef struct {
+	ID    omega.ID `json:"id"`    // of the message
+	Item  int      `json:"item"`  // from 0
+	Thumb bool     `json:"thumb"` // the picture that stands for it instead
+}
+
 // GetFileParams brings a file of a message here.
 type GetFileParams struct {
-	ID      omega.ID      `json:"id"`    // of the message
-	Item    int           `json:"item"`  // from 0
-	Thumb   bool          `json:"thumb"` // the picture that stands for it instead
-	Path    string        `json:"path"`  // absolute: where it is put, whole and checked; empty: it stays in the cache only
+	FileRef
+	Anyway  bool          `json:"anyway,omitempty"` // although it is of a stranger and does something when it is opened
+	Path    string        `json:"path"`             // absolute: where it is put, whole and checked; empty: it comes to the cache only
 	Timeout time.Duration `json:"timeout"`
 }
 
 // GetFileResult says where it is.
 type GetFileResult struct {
 	Medium
-	Path     string `json:"path"`     // of Params, or of the cache: not to be changed
+	Path     string `json:"path"`     // of Params, or of the cache: not to be changed; empty where it is sealed there
 	Verified bool   `json:"verified"` // the message is, and it signs the file
 }
 

@@ -351,6 +351,8 @@ export interface Medium {
   /** blob of a picture that stands for it */
   thumb?: string;
   unsigned?: boolean;
+  /** of a secure chat: Blob is what servers have of it, Size that of what is in it */
+  sealed?: boolean;
 }
 
 /** A Poll as every face shows it. */
@@ -710,21 +712,27 @@ export interface ExportResult {
 }
 
 /** GetFileParams brings a file of a message here. */
-export interface GetFileParams {
+export interface GetFileParams extends FileRef {
+  /** although it is of a stranger and does something when it is opened */
+  anyway?: boolean;
+  /** absolute: where it is put, whole and checked; empty: it comes to the cache only */
+  path: string;
+  timeout: Nanoseconds;
+}
+
+/** A FileRef names a file of a message. */
+export interface FileRef {
   /** of the message */
   id: ID;
   /** from 0 */
   item: number;
   /** the picture that stands for it instead */
   thumb: boolean;
-  /** absolute: where it is put, whole and checked; empty: it stays in the cache only */
-  path: string;
-  timeout: Nanoseconds;
 }
 
 /** GetFileResult says where it is. */
 export interface GetFileResult extends Medium {
-  /** of Params, or of the cache: not to be changed */
+  /** of Params, or of the cache: not to be changed; empty where it is sealed there */
   path: string;
   /** the message is, and it signs the file */
   verified: boolean;
@@ -745,8 +753,12 @@ export interface SendFileParams {
   emoji: string;
   /** keep what pictures tell beside themselves */
   keep: boolean;
-  /** the signature says nothing of them */
+  /** the signature says nothing of them; not in a secure chat */
   unsigned: boolean;
+  /** as in SendParams */
+  secure: boolean;
+  /** as in SendParams */
+  expire: Nanoseconds;
   /** as in SendParams */
   wait: string;
   timeout: Nanoseconds;

@@ -19,6 +19,8 @@ type fileSendCmd struct {
 	Emoji    string        `help:"${help_file_emoji}" placeholder:"EMOJI"`
 	Keep     bool          `help:"${help_file_keep}"`
 	Unsigned bool          `help:"${help_file_unsigned}"`
+	Secure   bool          `help:"${help_send_secure}"`
+	Expire   time.Duration `help:"${help_send_expire}"`
 	Progress bool          `help:"${help_file_progress}"`
 	Wait     string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
@@ -31,6 +33,7 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	}
 	p := clientrpc.SendFileParams{
 		To: c.To, Caption: c.Caption, As: c.As, Emoji: c.Emoji, Keep: c.Keep, Unsigned: c.Unsigned, Wait: c.Wait, Timeout: c.Timeout,
+		Secure: c.Secure, Expire: c.Expire,
 	}
 	for _, path := range c.Paths {
 		abs, err := filepath.Abs(path)
@@ -69,6 +72,7 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 type fileGetCmd struct {
 	Item     int           `default:"1" help:"${help_file_item}" placeholder:"N"`
 	Thumb    bool          `help:"${help_file_thumb}"`
+	Anyway   bool          `help:"${help_file_anyway}"`
 	Out      string        `help:"${help_file_out}" placeholder:"PATH"`
 	Progress bool          `help:"${help_file_progress}"`
 	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
@@ -108,7 +112,7 @@ func (c *fileGetCmd) Run(ctx context.Context, a *app) error {
 // get gets the file, under its own name where no other was asked for. A name that
 // is taken here is not written over.
 func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) (*clientrpc.GetFileResult, error) {
-	p := clientrpc.GetFileParams{ID: id, Item: c.Item - 1, Thumb: c.Thumb, Timeout: c.Timeout}
+	p := clientrpc.GetFileParams{FileRef: clientrpc.FileRef{ID: id, Item: c.Item - 1, Thumb: c.Thumb}, Anyway: c.Anyway, Timeout: c.Timeout}
 	out := c.Out
 	if out == "" {
 		r, err := clientrpc.GetFile.Call(ctx, conn, p)

@@ -21,6 +21,11 @@ var files = map[string]entry{
 	"why.filelate":   {"時間到了還沒下載完", "it was not all here when the time was over"},
 	"next.filelate":  {"再執行一次，會從中斷的地方繼續；或加長 --timeout", "run it again: it goes on where it stopped; or give a longer --timeout"},
 
+	"why.secureunsigned":  {"安全聊天裡的檔案一定會簽署", "files in a secure chat are always signed"},
+	"next.secureunsigned": {"請不要用 --unsigned", "leave --unsigned out"},
+	"why.program":         {"「{0}」是陌生人傳來、打開就會執行的檔案", "“{0}” is of a stranger, and does something when it is opened"},
+	"next.program":        {"先確認對方是誰並加為聯絡人（omega contact add）；一定要拿就加上 --anyway", "find out who they are and add them as a contact (omega contact add); to have it nevertheless add --anyway"},
+
 	"help.file":          {"傳送與下載圖片、影片與檔案。", "Send and get pictures, films and files."},
 	"help.file_send":     {"傳送檔案；圖片會先去掉拍攝地點等資料。", "Send files; what pictures tell of place and time is taken out first."},
 	"help.file_get":      {"下載訊息裡的檔案。", "Get a file of a message."},
@@ -35,6 +40,7 @@ var files = map[string]entry{
 	"help.file_item":     {"第幾個檔案，從 1 開始。", "Which file, from 1."},
 	"help.file_thumb":    {"下載縮圖。", "Get the small picture that stands for it."},
 	"help.file_out":      {"存到這個檔案；預設用原來的檔名，存在目前的目錄。", "Where to put it; by default its own name in this directory."},
+	"help.file_anyway":   {"就算是陌生人傳來、打開就會執行的檔案也下載。", "Get it although it is of a stranger and does something when it is opened."},
 	"file.got":           {"已存到 {0}（{1} 位元組，已驗證）", "saved to {0} ({1} octets, verified)"},
 	"file.gotunsigned":   {"已存到 {0}（{1} 位元組；傳送者沒有簽署檔案）", "saved to {0} ({1} octets; the sender did not sign the file)"},
 	"file.medium":        {"［{0}］{1}（{2} 位元組）", "[{0}] {1} ({2} octets)"},
