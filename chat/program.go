@@ -9,7 +9,7 @@ import (
 
 // programs are endings of files that do something when they are opened.
 var programs = strings.Fields(`
-	apk app appimage appx appxbundle bat bin cab chm cmd com cpl deb desktop dll dmg dotm docm exe gadget hta htm html img inf ins iso jar jnlp js jse
+	apk app appimage appx appxbundle bat cab chm cmd com cpl deb desktop dll dmg dotm docm exe gadget hta htm html img inf ins iso jar jnlp js jse
 	jsp library-ms lnk mht mhtml msc msh msi msix msp mst ocx one onepkg pif pkg potm ppam ppsm pptm ps1 psm1 py pyw rb reg rpm scf scr sct
 	search-ms sh shb shtml svg svgz sys url vb vbe vbs vhd vhdx vxd webloc wsc wsf wsh xbap xhtml xht xlam xll xlsm xltm xpi zsh`)
 

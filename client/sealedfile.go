@@ -130,10 +130,8 @@ func (c *Client) dropFile(ctx context.Context, name media.Hash) error {
 		if err != nil || needed[name] {
 			return err
 		}
-		for _, path := range []string{c.blobPath(name), c.blobPath(name) + ".part"} {
-			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
+		if err := c.removeBlob(name); err != nil {
+			return err
 		}
 		return tx.RemoveCached(name)
 	})

@@ -10,6 +10,7 @@ import (
 var (
 	SendFile   = Method[SendFileParams, *SendFileResult]{"file.send"}
 	GetFile    = Method[GetFileParams, *GetFileResult]{"file.get"}
+	ReadFile   = Method[ReadFileParams, *ReadFileResult]{"file.read"}
 	FileStatus = Method[FileStatusParams, *FileStatusResult]{"file.status"}
 )
 
@@ -74,6 +75,27 @@ type GetFileResult struct {
 	Medium
 	Path     string `json:"path"`     // of Params, or of the cache: not to be changed; empty where it is sealed there
 	Verified bool   `json:"verified"` // the message is, and it signs the file
+}
+
+// MaxRead is the most that one call reads of a file, in octets.
+const MaxRead = 256 << 10
+
+// ReadFileParams reads a part of a file, such as a player asks for, whether it is
+// here or not: of a large one only what the part needs is fetched and checked.
+// GetFile beside it brings the whole; Transferred tells how far that is.
+type ReadFileParams struct {
+	FileRef
+	Offset  int64         `json:"offset"`           // octets; the end of the file reads nothing
+	Length  int           `json:"length"`           // at most MaxRead
+	Anyway  bool          `json:"anyway,omitempty"` // as in GetFileParams
+	Timeout time.Duration `json:"timeout"`
+}
+
+// ReadFileResult has octets that were checked.
+type ReadFileResult struct {
+	Data []byte `json:"data"` // as many as were asked for, but where the file ends
+	Size int64  `json:"size"` // of the whole
+	Type string `json:"type"` // media type, on the sender's word
 }
 
 // FileStatusParams asks how far the files of a message are. It waits until that is

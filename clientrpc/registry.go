@@ -118,6 +118,7 @@ func coreMethods() []Spec {
 		method(Follow, Reads, "What happened after an event; waits for something to happen."),
 		method(Export, Sets, "Writes a chat, or all, as signed files, pages or JSON."),
 		method(GetFile, Sets, "Brings a file of a message here, checked."),
+		method(ReadFile, Reads, "Reads a part of a file of a message, checked, before all of it is here."),
 		method(SendFile, ByID, "Sends files, several as an album."),
 		method(FileStatus, Reads, "How far the files of a message are; waits until that is farther."),
 		method(SetFolder, Sets, "Makes, changes or deletes a folder of chats."),

@@ -738,6 +738,27 @@ export interface GetFileResult extends Medium {
   verified: boolean;
 }
 
+/** ReadFileParams reads a part of a file, such as a player asks for, whether it is here or not: of a large one only what the part needs is fetched and checked. GetFile beside it brings the whole; Transferred tells how far that is. */
+export interface ReadFileParams extends FileRef {
+  /** octets; the end of the file reads nothing */
+  offset: number;
+  /** at most MaxRead */
+  length: number;
+  /** as in GetFileParams */
+  anyway?: boolean;
+  timeout: Nanoseconds;
+}
+
+/** ReadFileResult has octets that were checked. */
+export interface ReadFileResult {
+  /** as many as were asked for, but where the file ends */
+  data: Base64;
+  /** of the whole */
+  size: number;
+  /** media type, on the sender's word */
+  type: string;
+}
+
 /** SendFileParams sends files. They are read before the call returns, so they may change or go afterwards. */
 export interface SendFileParams {
   /** as in SendParams */
@@ -1944,6 +1965,8 @@ export interface Calls {
   "export": { params: ExportParams; result: ExportResult };
   /** Brings a file of a message here, checked. */
   "file.get": { params: GetFileParams; result: GetFileResult };
+  /** Reads a part of a file of a message, checked, before all of it is here. */
+  "file.read": { params: ReadFileParams; result: ReadFileResult };
   /** Sends files, several as an album. */
   "file.send": { params: SendFileParams; result: SendFileResult };
   /** How far the files of a message are; waits until that is farther. */
@@ -2115,6 +2138,7 @@ export const methods = {
   "events": { repeat: "reads", paged: true },
   "export": { repeat: "sets", paged: false },
   "file.get": { repeat: "sets", paged: false },
+  "file.read": { repeat: "reads", paged: false },
   "file.send": { repeat: "id", paged: false },
   "file.status": { repeat: "reads", paged: false },
   "folder.set": { repeat: "sets", paged: false },

@@ -131,6 +131,49 @@ func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) 
 	return clientrpc.GetFile.Call(ctx, conn, p)
 }
 
+type fileCatCmd struct {
+	Item    int           `default:"1" help:"${help_file_item}" placeholder:"N"`
+	Offset  int64         `help:"${help_file_offset}" placeholder:"N"`
+	Length  int64         `help:"${help_file_length}" placeholder:"N"`
+	Anyway  bool          `help:"${help_file_anyway}"`
+	Timeout time.Duration `default:"1m" help:"${help_timeout}"`
+	ID      string        `arg:"" help:"${help_file_id}" placeholder:"ID"`
+}
+
+// Run writes a file to the standard output as it comes, checked part by part.
+func (c *fileCatCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	id, err := omega.ParseID(c.ID)
+	if err != nil {
+		return badValue(i18n.T("why.parse.id", "ID", c.ID))
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p := clientrpc.ReadFileParams{FileRef: clientrpc.FileRef{ID: id, Item: c.Item - 1}, Offset: c.Offset, Anyway: c.Anyway, Timeout: c.Timeout}
+	for left := c.Length; c.Length == 0 || left > 0; left -= int64(p.Length) {
+		p.Length = clientrpc.MaxRead
+		if c.Length != 0 {
+			p.Length = int(min(left, clientrpc.MaxRead))
+		}
+		r, err := clientrpc.ReadFile.Call(ctx, conn, p)
+		if err != nil {
+			return err
+		}
+		if _, err := a.stdout.Write(r.Data); err != nil {
+			return err
+		}
+		if p.Offset += int64(len(r.Data)); p.Offset >= r.Size {
+			return nil
+		}
+	}
+	return nil
+}
+
 // watchFile shows how far the files of a message are until stop is called.
 func (a *app) watchFile(ctx context.Context, conn clientrpc.Conn, id omega.ID, wanted bool) (stop func()) {
 	if !wanted {

@@ -54,6 +54,7 @@ type cli struct {
 	File struct {
 		Send fileSendCmd `cmd:"" help:"${help_file_send}"`
 		Get  fileGetCmd  `cmd:"" help:"${help_file_get}"`
+		Cat  fileCatCmd  `cmd:"" help:"${help_file_cat}"`
 	} `cmd:"" help:"${help_file}"`
 	Device struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`

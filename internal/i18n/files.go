@@ -26,6 +26,9 @@ var files = map[string]entry{
 	"why.program":         {"「{0}」是陌生人傳來、打開就會執行的檔案", "“{0}” is of a stranger, and does something when it is opened"},
 	"next.program":        {"先確認對方是誰並加為聯絡人（omega contact add）；一定要拿就加上 --anyway", "find out who they are and add them as a contact (omega contact add); to have it nevertheless add --anyway"},
 
+	"why.range":  {"檔案有 {2} 位元組，不能從第 {1} 位元組讀 {0} 位元組", "{0} octets cannot be read at octet {1} of a file of {2}"},
+	"next.range": {"一次最多讀 {0} 位元組，起點要在檔案裡", "read at most {0} octets at a time, from within the file"},
+
 	"help.file":          {"傳送與下載圖片、影片與檔案。", "Send and get pictures, films and files."},
 	"help.file_send":     {"傳送檔案；圖片會先去掉拍攝地點等資料。", "Send files; what pictures tell of place and time is taken out first."},
 	"help.file_get":      {"下載訊息裡的檔案。", "Get a file of a message."},
@@ -40,6 +43,9 @@ var files = map[string]entry{
 	"help.file_item":     {"第幾個檔案，從 1 開始。", "Which file, from 1."},
 	"help.file_thumb":    {"下載縮圖。", "Get the small picture that stands for it."},
 	"help.file_out":      {"存到這個檔案；預設用原來的檔名，存在目前的目錄。", "Where to put it; by default its own name in this directory."},
+	"help.file_cat":      {"把檔案寫到標準輸出，邊下載邊檢查。", "Write a file to standard output while it comes, checked part by part."},
+	"help.file_offset":   {"從第幾位元組開始。", "From which octet on."},
+	"help.file_length":   {"寫幾位元組；預設到檔案結束。", "How many octets; by default to the end."},
 	"help.file_anyway":   {"就算是陌生人傳來、打開就會執行的檔案也下載。", "Get it although it is of a stranger and does something when it is opened."},
 	"file.got":           {"已存到 {0}（{1} 位元組，已驗證）", "saved to {0} ({1} octets, verified)"},
 	"file.gotunsigned":   {"已存到 {0}（{1} 位元組；傳送者沒有簽署檔案）", "saved to {0} ({1} octets; the sender did not sign the file)"},
