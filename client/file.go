@@ -17,6 +17,7 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/film"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/internal/photo"
 	"github.com/omega-im/omega/media"
@@ -78,6 +79,8 @@ func checkFiles(doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
 	switch {
 	case p.Expire < 0 || p.Expire > chat.MaxMessageLife:
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.lifetime", chat.MaxMessageLife), i18n.T("next.sooner"), nil)
+	case len(p.Waveform) > chat.MaxWaveform || len(p.Paths) > 1 && (p.Poster != "" || len(p.Waveform) > 0):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), nil)
 	case d.secure && p.Unsigned:
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.secureunsigned"), i18n.T("next.secureunsigned"), nil)
 	}
@@ -98,6 +101,8 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 			return fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
 		case errors.Is(err, photo.ErrDamaged):
 			return fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
+		case errors.Is(err, film.ErrDamaged):
+			return fail(clientrpc.CodeUsage, doing, i18n.T("why.film", path), i18n.T("next.picture"), err)
 		case err != nil:
 			return fileError(doing, path, err)
 		}
@@ -154,8 +159,58 @@ func (c *Client) readMedium(ctx context.Context, path string, sealed bool, p cli
 	if picture && (item.What == chat.Photo || item.What == chat.Sticker || !p.Keep) {
 		return item, c.readPicture(ctx, f, &item, sealed, p.Keep)
 	}
+	if film.TypeOf(begin) != "" {
+		item.Type = film.TypeOf(begin)
+		return item, c.readFilm(ctx, f, info.Size(), &item, sealed, p)
+	}
 	item.Ref, item.Seal, err = c.keep(ctx, f, media.MaxSize, sealed)
 	return item, err
+}
+
+// readFilm puts a film or sound into the cache, without what it tells of place and time
+// unless that is wanted, and the picture that stands for it, if there is one.
+func (c *Client) readFilm(ctx context.Context, f *os.File, size int64, item *chat.MediaItem, sealed bool, p clientrpc.SendFileParams) error {
+	info, err := film.Probe(f, size)
+	if errors.Is(err, film.ErrDamaged) && p.Keep {
+		info, err = film.Info{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if p.Keep {
+		info.Patches = nil
+	}
+	item.Width, item.Height, item.Duration = uint32(info.Width), uint32(info.Height), info.Duration.Truncate(time.Millisecond)
+	if item.What == chat.Voice {
+		item.Waveform = p.Waveform
+	}
+	if item.Ref, item.Seal, err = c.keep(ctx, film.Reader(f, info.Patches), media.MaxSize, sealed); err != nil || p.Poster == "" {
+		return err
+	}
+	return c.readPoster(ctx, item, sealed, p.Poster)
+}
+
+// readPoster puts a picture that stands for a film into the cache.
+func (c *Client) readPoster(ctx context.Context, item *chat.MediaItem, sealed bool, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	all, err := io.ReadAll(io.LimitReader(f, maxPhoto+1))
+	if err != nil {
+		return err
+	}
+	clean, info, err := photo.Clean(all)
+	if err != nil {
+		return err
+	}
+	thumb, err := photo.Thumb(clean, info, thumbSide, chat.MaxThumb)
+	if err != nil {
+		return fmt.Errorf("%w: %w", photo.ErrDamaged, err)
+	}
+	item.Thumb, item.ThumbSeal, err = c.keep(ctx, bytes.NewReader(thumb), chat.MaxThumb, sealed)
+	return err
 }
 
 // readPicture puts a picture into the cache, without what it tells unless that is
@@ -284,7 +339,7 @@ func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
 		m := &content.Media[i]
 		info := clientrpc.Medium{
 			What: m.What, Blob: m.Ref.Name.String(), Size: m.Ref.Size, Type: m.Type, Name: m.FileName, Width: m.Width, Height: m.Height,
-			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned,
+			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned, Waveform: m.Waveform,
 		}
 		if m.Seal != nil {
 			info.Sealed, info.Size = true, m.Seal.Size

@@ -26,7 +26,8 @@ type Medium struct {
 	DurationMS int64               `json:"duration_ms,omitempty"`
 	Servers    []omega.Fingerprint `json:"servers,omitempty"` // that have it
 	Emoji      string              `json:"emoji,omitempty"`
-	Thumb      string              `json:"thumb,omitempty"` // blob of a picture that stands for it
+	Thumb      string              `json:"thumb,omitempty"`    // blob of a picture that stands for it
+	Waveform   []byte              `json:"waveform,omitempty"` // of a voice note: how loud it is, from begin to end, 0 to 255
 	Unsigned   bool                `json:"unsigned,omitempty"`
 	Sealed     bool                `json:"sealed,omitempty"` // of a secure chat: Blob is what servers have of it, Size that of what is in it
 }
@@ -40,7 +41,9 @@ type SendFileParams struct {
 	Caption  string        `json:"caption"`
 	As       string        `json:"as"`       // what they are, see Medium; empty: what they begin like
 	Emoji    string        `json:"emoji"`    // of stickers
-	Keep     bool          `json:"keep"`     // keep what pictures tell beside themselves
+	Keep     bool          `json:"keep"`     // keep what pictures and films tell beside themselves
+	Poster   string        `json:"poster"`   // absolute: a picture that stands for the film, if that is the only file; empty: none
+	Waveform []byte        `json:"waveform"` // of the voice note, if that is the only file; at most 256 octets, see Medium
 	Unsigned bool          `json:"unsigned"` // the signature says nothing of them; not in a secure chat
 	Secure   bool          `json:"secure"`   // as in SendParams
 	Expire   time.Duration `json:"expire"`   // as in SendParams

@@ -350,6 +350,8 @@ export interface Medium {
   emoji?: string;
   /** blob of a picture that stands for it */
   thumb?: string;
+  /** of a voice note: how loud it is, from begin to end, 0 to 255 */
+  waveform?: Base64;
   unsigned?: boolean;
   /** of a secure chat: Blob is what servers have of it, Size that of what is in it */
   sealed?: boolean;
@@ -772,8 +774,12 @@ export interface SendFileParams {
   as: string;
   /** of stickers */
   emoji: string;
-  /** keep what pictures tell beside themselves */
+  /** keep what pictures and films tell beside themselves */
   keep: boolean;
+  /** absolute: a picture that stands for the film, if that is the only file; empty: none */
+  poster: string;
+  /** of the voice note, if that is the only file; at most 256 octets, see Medium */
+  waveform: Base64;
   /** the signature says nothing of them; not in a secure chat */
   unsigned: boolean;
   /** as in SendParams */

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -18,6 +19,8 @@ type fileSendCmd struct {
 	As       string        `help:"${help_file_as}" enum:"photo,video,voice,file,sticker," default:"" placeholder:"WHAT"`
 	Emoji    string        `help:"${help_file_emoji}" placeholder:"EMOJI"`
 	Keep     bool          `help:"${help_file_keep}"`
+	Poster   string        `help:"${help_file_poster}" placeholder:"PATH"`
+	Waveform string        `help:"${help_file_waveform}" placeholder:"HEX"`
 	Unsigned bool          `help:"${help_file_unsigned}"`
 	Secure   bool          `help:"${help_send_secure}"`
 	Expire   time.Duration `help:"${help_send_expire}"`
@@ -35,12 +38,17 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 		To: c.To, Caption: c.Caption, As: c.As, Emoji: c.Emoji, Keep: c.Keep, Unsigned: c.Unsigned, Wait: c.Wait, Timeout: c.Timeout,
 		Secure: c.Secure, Expire: c.Expire,
 	}
-	for _, path := range c.Paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
+	var err error
+	if p.Waveform, err = hex.DecodeString(c.Waveform); err != nil {
+		return badValue(i18n.T("why.parse.hex", "--waveform", c.Waveform))
+	}
+	if p.Paths, err = absolute(c.Paths); err != nil {
+		return err
+	}
+	if c.Poster != "" {
+		if p.Poster, err = filepath.Abs(c.Poster); err != nil {
 			return err
 		}
-		p.Paths = append(p.Paths, abs)
 	}
 	rand.Read(p.ID[:])
 	conn, err := a.connect(ctx)
@@ -67,6 +75,17 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	return a.sent(c.To, c.Wait, &r.SendResult)
+}
+
+func absolute(paths []string) (out []string, err error) {
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, abs)
+	}
+	return out, nil
 }
 
 type fileGetCmd struct {
