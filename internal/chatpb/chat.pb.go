@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: cb065e7cb5c1982f69d4ff74cc5f5bdb1228dc0f937a31948e44a3d3b1f25598
+// source sha256: 2cd0dd645087f6fcd3378fab5b23776b5fcfb5d80e2bad874c2f7b5ad65d3cb8
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -1597,6 +1597,67 @@ func (x *Seal) GetHash() []byte {
 	return nil
 }
 
+// StickerPack is what the blob of a pack says (spec/media.md, MEDIA-21).
+type StickerPack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // on the word of who made the pack; may be empty
+	Stickers      []*MediaItem           `protobuf:"bytes,3,rep,name=stickers,proto3" json:"stickers,omitempty"` // 1 to 120, without servers
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StickerPack) Reset() {
+	*x = StickerPack{}
+	mi := &file_proto_chat_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StickerPack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StickerPack) ProtoMessage() {}
+
+func (x *StickerPack) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StickerPack.ProtoReflect.Descriptor instead.
+func (*StickerPack) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StickerPack) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *StickerPack) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *StickerPack) GetStickers() []*MediaItem {
+	if x != nil {
+		return x.Stickers
+	}
+	return nil
+}
+
 // Group is what a message says of a group (spec/group.md, GROUP-16).
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1611,7 +1672,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1623,7 +1684,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1636,7 +1697,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+	return file_proto_chat_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Group) GetId() []byte {
@@ -1685,7 +1746,7 @@ type Certification struct {
 
 func (x *Certification) Reset() {
 	*x = Certification{}
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1758,7 @@ func (x *Certification) String() string {
 func (*Certification) ProtoMessage() {}
 
 func (x *Certification) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1771,7 @@ func (x *Certification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certification.ProtoReflect.Descriptor instead.
 func (*Certification) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{22}
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Certification) GetKey() []byte {
@@ -1740,7 +1801,7 @@ type Succession struct {
 
 func (x *Succession) Reset() {
 	*x = Succession{}
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1752,7 +1813,7 @@ func (x *Succession) String() string {
 func (*Succession) ProtoMessage() {}
 
 func (x *Succession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1765,7 +1826,7 @@ func (x *Succession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succession.ProtoReflect.Descriptor instead.
 func (*Succession) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Succession) GetOld() []byte {
@@ -1810,7 +1871,7 @@ type SecureAsk struct {
 
 func (x *SecureAsk) Reset() {
 	*x = SecureAsk{}
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1822,7 +1883,7 @@ func (x *SecureAsk) String() string {
 func (*SecureAsk) ProtoMessage() {}
 
 func (x *SecureAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1835,7 +1896,7 @@ func (x *SecureAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
 func (*SecureAsk) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+	return file_proto_chat_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SecureAsk) GetChat() []byte {
@@ -1885,7 +1946,7 @@ type SecureGap struct {
 
 func (x *SecureGap) Reset() {
 	*x = SecureGap{}
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1897,7 +1958,7 @@ func (x *SecureGap) String() string {
 func (*SecureGap) ProtoMessage() {}
 
 func (x *SecureGap) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1910,7 +1971,7 @@ func (x *SecureGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
 func (*SecureGap) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{25}
+	return file_proto_chat_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SecureGap) GetLocator() []byte {
@@ -2069,7 +2130,11 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04Seal\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
-	"\x04hash\x18\x03 \x01(\fR\x04hash\"w\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\"n\n" +
+	"\vStickerPack\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x121\n" +
+	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"w\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2110,7 +2175,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -2133,11 +2198,12 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Close)(nil),         // 18: omega.chat.Close
 	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
 	(*Seal)(nil),          // 20: omega.chat.Seal
-	(*Group)(nil),         // 21: omega.chat.Group
-	(*Certification)(nil), // 22: omega.chat.Certification
-	(*Succession)(nil),    // 23: omega.chat.Succession
-	(*SecureAsk)(nil),     // 24: omega.chat.SecureAsk
-	(*SecureGap)(nil),     // 25: omega.chat.SecureGap
+	(*StickerPack)(nil),   // 21: omega.chat.StickerPack
+	(*Group)(nil),         // 22: omega.chat.Group
+	(*Certification)(nil), // 23: omega.chat.Certification
+	(*Succession)(nil),    // 24: omega.chat.Succession
+	(*SecureAsk)(nil),     // 25: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 26: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -2152,27 +2218,28 @@ var file_proto_chat_proto_depIdxs = []int32{
 	3,  // 9: omega.chat.Content.forward:type_name -> omega.chat.Forward
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	21, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	22, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
-	23, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	22, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
+	23, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	24, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
 	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
 	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	24, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	25, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
 	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
 	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
 	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
 	14, // 24: omega.chat.State.settings:type_name -> omega.chat.Setting
 	20, // 25: omega.chat.MediaItem.seal:type_name -> omega.chat.Seal
 	20, // 26: omega.chat.MediaItem.thumb_seal:type_name -> omega.chat.Seal
-	25, // 27: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	19, // 27: omega.chat.StickerPack.stickers:type_name -> omega.chat.MediaItem
+	26, // 28: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -2186,7 +2253,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
