@@ -32,16 +32,13 @@ const (
 // sendFile keeps files here, and has them and their message sent.
 func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*clientrpc.SendFileResult, error) {
 	doing := i18n.T("doing.file", p.To)
-	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 || len(p.Paths) == 0 || len(p.Paths) > chat.MaxItems {
+	if len(p.Paths) == 0 || len(p.Paths) > chat.MaxItems {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.files", chat.MaxItems), i18n.T("next.help"), nil)
 	}
 	if p.Caption != "" {
 		if err := CheckText(doing, p.Caption, int64(len(p.Caption))); err != nil {
 			return nil, err
 		}
-	}
-	if !c.gone().IsZero() {
-		return nil, explain(doing, errDeleted)
 	}
 	d, err := c.resolve(ctx, p.To)
 	if err == nil && p.Secure {
@@ -50,10 +47,22 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 	if err != nil {
 		return nil, err
 	}
+	return c.sendItems(ctx, doing, d, p, func() ([]chat.MediaItem, error) { return c.readFiles(ctx, doing, d, p) })
+}
+
+// sendItems has media sent that read gives, and waits as long as the caller wants. The
+// same id again makes nothing.
+func (c *Client) sendItems(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams, read func() ([]chat.MediaItem, error)) (*clientrpc.SendFileResult, error) {
+	if err := checkLetter(doing, p.ID, p.Wait); err != nil {
+		return nil, err
+	}
+	if !c.gone().IsZero() {
+		return nil, explain(doing, errDeleted)
+	}
 	if err := checkFiles(doing, d, p); err != nil {
 		return nil, err
 	}
-	if err := c.attachFiles(ctx, doing, d, p); err != nil {
+	if err := c.attachItems(ctx, doing, d, p, read); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
@@ -87,26 +96,35 @@ func checkFiles(doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
 	return nil
 }
 
-// attachFiles reads the files and puts the message aside until they are uploaded.
-// The same id again changes nothing.
-func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
-	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
-		return nil
-	}
+// readFiles reads the files of a message.
+func (c *Client) readFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) ([]chat.MediaItem, error) {
 	items := make([]chat.MediaItem, 0, len(p.Paths))
 	for _, path := range p.Paths {
 		item, err := c.readMedium(ctx, path, d.secure, p)
 		switch {
 		case errors.Is(err, media.ErrBad):
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
 		case errors.Is(err, photo.ErrDamaged):
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
 		case errors.Is(err, film.ErrDamaged):
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.film", path), i18n.T("next.picture"), err)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.film", path), i18n.T("next.picture"), err)
 		case err != nil:
-			return fileError(doing, path, err)
+			return nil, fileError(doing, path, err)
 		}
 		items = append(items, item)
+	}
+	return items, nil
+}
+
+// attachItems puts a message aside until what read gives is uploaded. The same id
+// again changes nothing.
+func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams, read func() ([]chat.MediaItem, error)) error {
+	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
+		return nil
+	}
+	items, err := read()
+	if err != nil {
+		return err
 	}
 	content := chat.NewMedia(p.Caption, items, p.Unsigned)
 	content.Lifetime = p.Expire.Round(time.Second)

@@ -101,6 +101,7 @@ var calls = func() map[string]call {
 	handleGroups(m)
 	handleContacts(m)
 	handleSecure(m)
+	handleStickers(m)
 	return m
 }()
 
@@ -234,4 +235,18 @@ func (c *Client) lookupDeleted(ctx context.Context, fp omega.Fingerprint) (clien
 		return err
 	})
 	return out, err
+}
+
+// handleStickers adds the methods about stickers.
+func handleStickers(m map[string]call) {
+	handle(m, clientrpc.StickerPacks, "doing.stickers", (*Client).listPacks)
+	handle(m, clientrpc.ShowStickers, "doing.stickers", (*Client).showPack)
+	handle(m, clientrpc.ImportPack, "doing.stickers", (*Client).importPack)
+	handle(m, clientrpc.AddPack, "doing.stickers", (*Client).addPack)
+	handle(m, clientrpc.RenamePack, "doing.stickers", (*Client).renamePack)
+	handle(m, clientrpc.RemovePack, "doing.stickers", (*Client).removePack)
+	handle(m, clientrpc.LinkPack, "doing.stickers", (*Client).linkPack)
+	handle(m, clientrpc.SendPack, "doing.sending", (*Client).sharePack)
+	handle(m, clientrpc.SendSticker, "doing.sending", (*Client).sendSticker)
+	handle(m, clientrpc.ReadSticker, "doing.stickers", (*Client).readSticker)
 }

@@ -87,7 +87,7 @@ func Events() []Spec {
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
 func Methods() []Spec {
-	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods())
+	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods(), stickerMethods())
 	slices.SortFunc(all, func(a, b Spec) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -209,5 +209,21 @@ func secureMethods() []Spec {
 		method(SecureChats, Reads, "The secure chats, each with how it stands."),
 		method(EndSecure, Sets, "Ends a secure chat: its keys are destroyed on both sides."),
 		method(StartSecure, Sets, "Begins a secure chat with an account, or makes new keys for it."),
+	}
+}
+
+// stickerMethods are about stickers.
+func stickerMethods() []Spec {
+	return []Spec{
+		method(AddPack, Sets, "Adds a sticker pack that somebody made, by a link or from a message."),
+		method(ImportPack, Sets, "Makes a sticker pack of files, or of a package of LINE."),
+		method(LinkPack, Reads, "The text by which others can add a sticker pack."),
+		method(ReadSticker, Reads, "Reads a part of a sticker of a pack, checked."),
+		method(RemovePack, Sets, "Takes a sticker pack out of this account."),
+		method(RenamePack, Sets, "Calls a sticker pack something else, for this account."),
+		method(SendPack, ByID, "Shares a sticker pack with a chat."),
+		method(SendSticker, ByID, "Sends a sticker of a pack."),
+		method(ShowStickers, Reads, "One sticker pack with its stickers."),
+		method(StickerPacks, Reads, "The sticker packs of this account, by title."),
 	}
 }

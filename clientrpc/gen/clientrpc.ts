@@ -1614,6 +1614,119 @@ export interface HomeStatus {
   code?: string;
 }
 
+/** StickerPacksResult are packs, by title. */
+export interface StickerPacksResult extends Rest {
+  packs: StickerPack[] | null;
+}
+
+/** A StickerPack is one of this account. */
+export interface StickerPack {
+  /** SHA-256 of what says what is in it, 64 hexadecimal digits */
+  pack: string;
+  /** as its owner here calls it */
+  title: string;
+  /** on the word of who made the pack */
+  author?: string;
+  /** not in lists */
+  stickers?: Sticker[];
+}
+
+/** A Sticker is one of a pack. */
+export interface Sticker {
+  /** from 1 */
+  number: number;
+  emoji?: string;
+  /** media type: image/png, image/webp, video/webm, application/x-tgsticker */
+  type: string;
+  blob: string;
+  size: number;
+  width: number;
+  height: number;
+}
+
+/** AddPackParams adds a pack that somebody made: all of it is fetched and checked. */
+export interface AddPackParams {
+  /** of LinkPack; or empty: */
+  link: string;
+  /** the message that it came in */
+  message: ID;
+  timeout: Nanoseconds;
+}
+
+/** ImportPackParams makes a pack of files that a person has: .png, .webp, .tgs, .webm, or one zip package of them or of LINE. */
+export interface ImportPackParams {
+  /** absolute */
+  paths: string[] | null;
+  /** empty: as the package or the first file is called */
+  title: string;
+  /** empty: as the package says */
+  author: string;
+  /** of the stickers, in order; fewer: the others have those that their names begin with, or none */
+  emoji: string[] | null;
+  timeout: Nanoseconds;
+}
+
+/** ImportPackResult is the pack. */
+export interface ImportPackResult extends StickerPack {
+  /** files that are no stickers that can be shown */
+  skipped: number;
+}
+
+/** A PackRef names a sticker pack of this account. */
+export interface PackRef {
+  /** its title, or the first digits, six at least, of its name */
+  pack: string;
+}
+
+/** LinkPackResult is a text by which others can add a pack. */
+export interface LinkPackResult {
+  link: string;
+}
+
+/** ReadStickerParams reads a part of a sticker of a pack, as ReadFileParams of a file. */
+export interface ReadStickerParams extends PackRef {
+  /** from 1 */
+  number: number;
+  offset: number;
+  /** at most MaxRead */
+  length: number;
+  timeout: Nanoseconds;
+}
+
+/** RenamePackParams calls a pack something else, for this account only. */
+export interface RenamePackParams extends PackRef {
+  title: string;
+}
+
+/** SendStickerParams sends a sticker of a pack. */
+export interface SendStickerParams {
+  /** as in SendParams */
+  id: ID;
+  /** the same */
+  to: string;
+  secure: boolean;
+  expire: Nanoseconds;
+  /** as in PackRef */
+  pack: string;
+  /** from 1; or 0: */
+  number: number;
+  /** the first one with this */
+  emoji: string;
+  wait: string;
+  timeout: Nanoseconds;
+}
+
+/** SendPackParams shares a pack with a chat. */
+export interface SendPackParams {
+  /** as in SendParams */
+  id: ID;
+  /** the same */
+  to: string;
+  pack: string;
+  wait: string;
+  timeout: Nanoseconds;
+}
+
 /** TraceParams asks for the way that a message to somebody takes now. */
 export interface TraceParams {
   fingerprint: Fingerprint;
@@ -2101,6 +2214,26 @@ export interface Calls {
   "setup.unlock": { params: SetupUnlockParams; result: SetupState };
   /** How the core is doing: connection, homes, what waits. */
   "status": { params: None; result: StatusResult };
+  /** The sticker packs of this account, by title. */
+  "stickers": { params: Page; result: StickerPacksResult };
+  /** Adds a sticker pack that somebody made, by a link or from a message. */
+  "stickers.add": { params: AddPackParams; result: StickerPack };
+  /** Makes a sticker pack of files, or of a package of LINE. */
+  "stickers.import": { params: ImportPackParams; result: ImportPackResult };
+  /** The text by which others can add a sticker pack. */
+  "stickers.link": { params: PackRef; result: LinkPackResult };
+  /** Reads a part of a sticker of a pack, checked. */
+  "stickers.read": { params: ReadStickerParams; result: ReadFileResult };
+  /** Takes a sticker pack out of this account. */
+  "stickers.remove": { params: PackRef; result: StickerPacksResult };
+  /** Calls a sticker pack something else, for this account. */
+  "stickers.rename": { params: RenamePackParams; result: StickerPacksResult };
+  /** Sends a sticker of a pack. */
+  "stickers.send": { params: SendStickerParams; result: SendFileResult };
+  /** Shares a sticker pack with a chat. */
+  "stickers.share": { params: SendPackParams; result: SendFileResult };
+  /** One sticker pack with its stickers. */
+  "stickers.show": { params: PackRef; result: StickerPack };
   /** The way that a message to somebody takes now. */
   "trace": { params: TraceParams; result: TraceResult };
 }
@@ -2209,6 +2342,16 @@ export const methods = {
   "setup.servers": { repeat: "reads", paged: false },
   "setup.unlock": { repeat: "sets", paged: false },
   "status": { repeat: "reads", paged: false },
+  "stickers": { repeat: "reads", paged: true },
+  "stickers.add": { repeat: "sets", paged: false },
+  "stickers.import": { repeat: "sets", paged: false },
+  "stickers.link": { repeat: "reads", paged: false },
+  "stickers.read": { repeat: "reads", paged: false },
+  "stickers.remove": { repeat: "sets", paged: false },
+  "stickers.rename": { repeat: "sets", paged: false },
+  "stickers.send": { repeat: "id", paged: false },
+  "stickers.share": { repeat: "id", paged: false },
+  "stickers.show": { repeat: "reads", paged: false },
   "trace": { repeat: "reads", paged: false },
 } as const satisfies Record<keyof Calls, { repeat: "reads" | "sets" | "id"; paged: boolean }>;
 

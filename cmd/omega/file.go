@@ -63,6 +63,11 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	return a.sentFiles(c.To, c.Wait, r)
+}
+
+// sentFiles says how far a message with media got.
+func (a *app) sentFiles(to, wait string, r *clientrpc.SendFileResult) (err error) {
 	if a.json {
 		first := r.Media[0]
 		err = a.line(map[string]any{
@@ -74,7 +79,7 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.sent(c.To, c.Wait, &r.SendResult)
+	return a.sent(to, wait, &r.SendResult)
 }
 
 func absolute(paths []string) (out []string, err error) {
