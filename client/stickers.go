@@ -12,10 +12,10 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/sticker"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
-	"github.com/omega-im/omega/internal/sticker"
 	"github.com/omega-im/omega/media"
 )
 
