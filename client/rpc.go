@@ -62,6 +62,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
 	handle(m, clientrpc.SendFile, "doing.sendfile", (*Client).sendFile)
 	handle(m, clientrpc.GetFile, "doing.gotfile", (*Client).getFile)
+	handle(m, clientrpc.Quota, "doing.quota", (*Client).quota)
 	handle(m, clientrpc.ReadFile, "doing.gotfile", (*Client).readFile)
 	handle(m, clientrpc.FileStatus, "doing.gotfile", (*Client).fileStatus)
 	handle(m, clientrpc.Follow, "doing.events", (*Client).followEvents)

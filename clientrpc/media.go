@@ -11,6 +11,7 @@ var (
 	SendFile   = Method[SendFileParams, *SendFileResult]{"file.send"}
 	GetFile    = Method[GetFileParams, *GetFileResult]{"file.get"}
 	ReadFile   = Method[ReadFileParams, *ReadFileResult]{"file.read"}
+	Quota      = Method[QuotaParams, QuotaResult]{"quota"}
 	FileStatus = Method[FileStatusParams, *FileStatusResult]{"file.status"}
 )
 
@@ -113,4 +114,22 @@ type FileStatusParams struct {
 type FileStatusResult struct {
 	Done  int64 `json:"done"`
 	Total int64 `json:"total"` // 0: nothing is under way
+}
+
+// QuotaParams asks the homes of this account how much room files have there.
+type QuotaParams struct {
+	Timeout time.Duration `json:"timeout"` // of each home
+}
+
+// QuotaResult has an entry for each home, in the order of its record.
+type QuotaResult struct {
+	Homes []HomeQuota `json:"homes"`
+}
+
+// A HomeQuota is what one home says.
+type HomeQuota struct {
+	Server  omega.Fingerprint `json:"server"`
+	Used    int64             `json:"used"`              // octets of files that this account has there
+	Most    int64             `json:"most"`              // that it may have now
+	Problem *Error            `json:"problem,omitempty"` // why it did not say
 }

@@ -153,6 +153,7 @@ func coreMethods() []Spec {
 		method(Cancel, Sets, "Takes back a text that waits for its time."),
 		method(Search, Reads, "Messages that have all of some words, the newest first."),
 		method(Send, ByID, "Sends a text."),
+		method(Quota, Reads, "How much room the files of this account take at its homes, and may take."),
 		method(Status, Reads, "How the core is doing: connection, homes, what waits."),
 		method(Trace, Reads, "The way that a message to somebody takes now."),
 	}

@@ -137,6 +137,7 @@ var bounded = map[string]string{
 	"setup.unlock": "as setup",
 	"secure":       "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
 	"stickers.add": "stickers of a pack, 120", "stickers.import": "the same", "stickers.show": "the same",
+	"quota":           "omega.MaxHomes",
 	"stickers.remove": "the first page of packs", "stickers.rename": "the same", "stickers.send": "one file", "stickers.share": "one file",
 }
 

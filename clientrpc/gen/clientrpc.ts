@@ -1280,6 +1280,28 @@ export interface VoteParams extends MessageRef, Delivery {
   options: number[] | null;
 }
 
+/** QuotaParams asks the homes of this account how much room files have there. */
+export interface QuotaParams {
+  /** of each home */
+  timeout: Nanoseconds;
+}
+
+/** QuotaResult has an entry for each home, in the order of its record. */
+export interface QuotaResult {
+  homes: HomeQuota[] | null;
+}
+
+/** A HomeQuota is what one home says. */
+export interface HomeQuota {
+  server: Fingerprint;
+  /** octets of files that this account has there */
+  used: number;
+  /** that it may have now */
+  most: number;
+  /** why it did not say */
+  problem?: Error;
+}
+
 /** ReceiveParams asks for messages from others that no earlier Receive of this home returned. */
 export interface ReceiveParams {
   /** at most so many; 0 means 100 */
@@ -2178,6 +2200,8 @@ export interface Calls {
   "poll.close": { params: CloseParams; result: SendResult };
   /** Answers a poll. */
   "poll.vote": { params: VoteParams; result: SendResult };
+  /** How much room the files of this account take at its homes, and may take. */
+  "quota": { params: QuotaParams; result: QuotaResult };
   /** Lends messages from others that were not confirmed yet; waits for some. */
   "receive": { params: ReceiveParams; result: ReceiveResult };
   /** Says which received messages were shown to the person. */
@@ -2324,6 +2348,7 @@ export const methods = {
   "poll.ask": { repeat: "id", paged: false },
   "poll.close": { repeat: "id", paged: false },
   "poll.vote": { repeat: "id", paged: false },
+  "quota": { repeat: "reads", paged: false },
   "receive": { repeat: "sets", paged: false },
   "receive.confirm": { repeat: "sets", paged: false },
   "scheduled": { repeat: "reads", paged: true },

@@ -57,6 +57,7 @@ type cli struct {
 		Cat  fileCatCmd  `cmd:"" help:"${help_file_cat}"`
 	} `cmd:"" help:"${help_file}"`
 	Sticker stickerCmd `cmd:"" help:"${help_sticker}"`
+	Quota   quotaCmd   `cmd:"" help:"${help_quota}"`
 	Device  struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
