@@ -112,7 +112,7 @@ type Content struct {
 	Entry    *Entry         // KindEntry
 	Close    *Close         // KindClose
 	State    []Setting      // KindState
-	Lifetime time.Duration  // KindText; whole seconds after which it is erased everywhere; 0: it stays
+	Lifetime time.Duration  // KindText, KindMedia; whole seconds after which it is erased everywhere; 0: it stays
 	Silent   bool           // KindText; people are told of it without a sound
 	View     *View          // of any kind; set by the sender when it is to be told
 	Media    []MediaItem    // KindMedia
@@ -271,6 +271,8 @@ func (c *Content) decodeRest(rest []byte) error {
 	}
 	if c.Kind == KindText {
 		c.Reply, c.Forward, c.Silent = readReply(p.Reply), readForward(p.Forward), p.Silent
+	}
+	if c.Kind == KindText || c.Kind == KindMedia {
 		c.Lifetime = time.Duration(min(p.Lifetime, uint32(MaxMessageLife/time.Second))) * time.Second
 	}
 	if r.bad {
@@ -322,7 +324,7 @@ func (c *Content) fits() bool {
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Certifications) > 0) == (k == KindCertification) && (c.Succession != nil) == (k == KindSuccession) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
-		(c.Reply == nil && c.Forward == nil && !c.Silent && c.Lifetime == 0 || k == KindText) &&
+		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText) && (c.Lifetime == 0 || k == KindText || k == KindMedia) &&
 		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0
 }
 

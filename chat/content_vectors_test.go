@@ -1,9 +1,15 @@
 package chat
 
 import (
+	"bytes"
 	"encoding/hex"
+	"fmt"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/omega-im/omega/media"
 )
 
 // A contentVector is one line of chat-contents.json: encoded contents, what they
@@ -25,6 +31,9 @@ type contentVector struct {
 	Succession     *Succession     `json:"succession,omitempty"`
 
 	Marks []markVector `json:"marks,omitempty"`
+
+	Lifetime int64    `json:"lifetime_s,omitempty"`
+	Media    []string `json:"media,omitempty"` // what each is, its name and size, and those of what is sealed in it
 }
 
 type markVector struct {
@@ -79,7 +88,60 @@ func contents(t *testing.T) (notes []string, raws [][]byte) {
 	add("an edit of nothing", []byte("\x0a\x01x\x12\x04edit"))
 	add("an edit without a version", append([]byte("\x0a\x01x\x12\x04edit\x52\x12\x0a\x10"), l[:]...))
 	add("words for a reaction", append(append([]byte("\x12\x08reaction\x62\x18\x0a\x10"), l[:]...), "\x10\x01\x1a\x02hi"...))
+	for _, c := range mediaContents() {
+		encoded(c.note, c.content)
+	}
+	sealed, err := NewMedia("", sealedMedia(), false).Raw()
+	must(t, err)
+	add("sealed with no key", bytes.Replace(sealed, append([]byte{0x0a, 32}, append([]byte{5}, make([]byte, 31)...)...), append([]byte{0x0a, 32}, make([]byte, 32)...), 1))
+	add("sealed, with a size that the blob has not", bytes.Replace(sealed, []byte("\x10\xe8\x07"), []byte("\x10\xe8\x70"), 1))
+	add("sealed, and not signed", unsignedFields(sealed))
+	add("a lifetime of a poll is none", []byte("\x0a\x01x\x12\x03vote\xb0\x01\x05"))
 	return notes, raws
+}
+
+type notedContent struct {
+	note    string
+	content *Content
+}
+
+func mediaContents() []notedContent {
+	lives := func(c *Content) *Content { c.Lifetime = 90 * time.Second; return c }
+	return []notedContent{
+		{"media", NewMedia("caption", someMedia(), false)},
+		{"media that are not signed", NewMedia("", someMedia(), true)},
+		{"sealed media", NewMedia("密", sealedMedia(), false)},
+		{"a text that lives for 90 seconds", lives(NewText("x"))},
+		{"media that live for 90 seconds", lives(NewMedia("", someMedia(), false))},
+		{"sealed media that live for 90 seconds", lives(NewMedia("", sealedMedia(), false))},
+		{"a voice note", NewMedia("", []MediaItem{{What: Voice, Ref: media.Ref{Name: media.Hash{1}, Size: 9}, Type: "audio/ogg", Duration: time.Second, Waveform: []byte{0, 127, 255}}}, false)},
+	}
+}
+
+func sealedMedia() []MediaItem {
+	return []MediaItem{{
+		What: Photo, Ref: media.Ref{Name: media.Hash{1}, Size: media.SealedSize(1000)}, Type: "image/jpeg", FileName: "山.jpg", Width: 640, Height: 480,
+		Thumb:     media.Ref{Name: media.Hash{2}, Size: media.SealedSize(500)},
+		Seal:      &media.Seal{Key: [32]byte{5}, Size: 1000, Hash: media.Hash{6}},
+		ThumbSeal: &media.Seal{Key: [32]byte{7}, Size: 500, Hash: media.Hash{8}},
+	}}
+}
+
+// unsignedFields has the media of a content stand in the field that is not signed.
+func unsignedFields(raw []byte) []byte {
+	var out []byte
+	for len(raw) > 0 {
+		num, typ, n := protowire.ConsumeField(raw)
+		if num == 13 {
+			_, _, tag := protowire.ConsumeTag(raw)
+			out = protowire.AppendTag(out, fieldUnsigned, typ)
+			out = append(out, raw[tag:n]...)
+		} else {
+			out = append(out, raw[:n]...)
+		}
+		raw = raw[n:]
+	}
+	return out
 }
 
 func TestContentVectors(t *testing.T) {
@@ -102,6 +164,14 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 	out.Lines, out.Settings, out.Certifications, out.Succession = c.Lines, c.State, c.Certifications, c.Succession
 	if c.hash != (Hash{}) {
 		out.Hash = c.hash.String()
+	}
+	out.Lifetime = int64(c.Lifetime / time.Second)
+	for _, m := range c.Media {
+		line := fmt.Sprintf("%s %s %d", m.What, m.Ref.Name, m.Ref.Size)
+		if m.Seal != nil {
+			line += fmt.Sprintf(" %s %d", m.Seal.Hash, m.Seal.Size)
+		}
+		out.Media = append(out.Media, line)
 	}
 	marks, err := (&Message{Content: c, Time: time.UnixMilli(0)}).Marks()
 	must(t, err)

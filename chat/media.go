@@ -22,6 +22,7 @@ const (
 	MaxItems    = 10
 	MaxFileName = 255      // octets
 	MaxThumb    = 64 << 10 // octets of a picture that stands for another blob
+	MaxWaveform = 256      // octets
 )
 
 // What an item is.
@@ -44,13 +45,23 @@ type MediaItem struct {
 	Servers       []omega.Fingerprint // that have it
 	Emoji         string              // of a sticker
 	Thumb         media.Ref           // a picture that stands for it; zero if there is none
+
+	// In a secure chat, what opens the blobs that Ref and Thumb name; nil elsewhere.
+	Seal, ThumbSeal *media.Seal
+
+	Waveform []byte // of a voice note: how loud it is from begin to end; nil if unsaid
+}
+
+// Sealed reports whether all media of a content are sealed.
+func (c *Content) Sealed() bool {
+	return len(c.Media) > 0 && c.Media[0].Seal != nil // check has them all alike
 }
 
 // NewMedia returns the content of a message with media. Unsigned has the
 // signature leave them out. (spec/media.md, MEDIA-11)
 func NewMedia(caption string, items []MediaItem, unsigned bool) *Content {
 	c := &Content{Kind: KindMedia, Text: caption, Media: items, Unsigned: unsigned}
-	if !unsigned {
+	if !unsigned && !c.Sealed() { // a secure chat's signature covers all there is
 		c.Lines = mediaLines(items)
 	}
 	return c
@@ -67,10 +78,14 @@ func mediaLines(items []MediaItem) (lines []string) {
 	return lines
 }
 
-// mediaFit reports whether the lines of a transcript say what the items are.
+// mediaFit reports whether the lines of a transcript of normal chat say what the
+// items are. Nothing there is sealed.
 func (c *Content) mediaFit() bool {
 	if c.Kind != KindMedia {
 		return true
+	}
+	if c.Sealed() {
+		return false
 	}
 	var want []string
 	if !c.Unsigned {
@@ -97,6 +112,9 @@ func (c *Content) checkMedia() error {
 		if err := c.Media[i].check(); err != nil {
 			return err
 		}
+		if sealed := c.Media[i].Seal != nil; sealed != (c.Media[0].Seal != nil) || sealed && c.Unsigned {
+			return malformed("some media are sealed, or are and are not signed")
+		}
 	}
 	return nil
 }
@@ -107,8 +125,12 @@ func (m *MediaItem) check() error {
 		return malformed("medium: it is %.20q", m.What)
 	case m.Ref.Check() != nil:
 		return malformed("medium of %d octets", m.Ref.Size)
-	case m.Thumb != (media.Ref{}) && (m.Thumb.Check() != nil || m.Thumb.Size > MaxThumb):
+	case !m.validThumb():
 		return malformed("medium: a picture of %d octets stands for it", m.Thumb.Size)
+	case m.Seal != nil && m.Seal.Check(m.Ref) != nil:
+		return malformed("medium of %d octets: what opens it", m.Ref.Size)
+	case len(m.Waveform) > MaxWaveform || len(m.Waveform) > 0 && m.What != Voice:
+		return malformed("medium: a waveform of %d octets", len(m.Waveform))
 	case !validType(m.Type):
 		return malformed("medium of type %.128q", m.Type)
 	case !validFileName(m.FileName) || len(m.Emoji) > 64 || !plainText(m.Emoji):
@@ -119,6 +141,20 @@ func (m *MediaItem) check() error {
 		return malformed("medium that lasts %v", m.Duration)
 	}
 	return nil
+}
+
+// validThumb reports whether a picture may stand for the item: sealed if and only if
+// the item is.
+func (m *MediaItem) validThumb() bool {
+	switch {
+	case m.Thumb == (media.Ref{}):
+		return m.ThumbSeal == nil
+	case m.Thumb.Check() != nil || (m.Seal != nil) != (m.ThumbSeal != nil):
+		return false
+	case m.ThumbSeal != nil:
+		return m.ThumbSeal.Check(m.Thumb) == nil && m.ThumbSeal.Size <= MaxThumb
+	}
+	return m.Thumb.Size <= MaxThumb
 }
 
 func plainText(s string) bool {
@@ -173,6 +209,7 @@ func encodeMedia(items []MediaItem) (out []*chatpb.MediaItem) {
 		if !m.Ref.Root.IsZero() {
 			p.Root = m.Ref.Root[:]
 		}
+		p.Seal, p.ThumbSeal, p.Waveform = encodeSeal(m.Seal), encodeSeal(m.ThumbSeal), m.Waveform
 		if m.Thumb.Size > 0 {
 			p.ThumbName, p.ThumbSize = m.Thumb.Name[:], uint32(m.Thumb.Size)
 		}
@@ -192,7 +229,8 @@ func (r *fieldReader) media(list []*chatpb.MediaItem) (out []MediaItem) {
 	for _, p := range list {
 		m := MediaItem{
 			What: p.What, Type: p.Type, FileName: p.FileName, Width: p.Width, Height: p.Height,
-			Duration: time.Duration(p.Duration) * time.Millisecond, Emoji: p.Emoji,
+			Duration: time.Duration(p.Duration) * time.Millisecond, Emoji: p.Emoji, Waveform: p.Waveform,
+			Seal: r.seal(p.Seal), ThumbSeal: r.seal(p.ThumbSeal),
 		}
 		m.Ref.Size, m.Thumb.Size = int64(min(p.Size, media.MaxSize+1)), int64(p.ThumbSize)
 		r.fixed(m.Ref.Name[:], p.Name)
@@ -208,4 +246,21 @@ func (r *fieldReader) media(list []*chatpb.MediaItem) (out []MediaItem) {
 		out = append(out, m)
 	}
 	return out
+}
+
+func encodeSeal(s *media.Seal) *chatpb.Seal {
+	if s == nil {
+		return nil
+	}
+	return &chatpb.Seal{Key: s.Key[:], Size: uint64(s.Size), Hash: s.Hash[:]}
+}
+
+func (r *fieldReader) seal(p *chatpb.Seal) *media.Seal {
+	if p == nil {
+		return nil
+	}
+	s := &media.Seal{Size: int64(min(p.Size, media.MaxSealed+1))}
+	r.fixed(s.Key[:], p.Key)
+	r.fixed(s.Hash[:], p.Hash)
+	return s
 }

@@ -40,6 +40,8 @@ const (
 
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
 
+	SettingStickers = "stickers" // name of a pack, 32 octets: where it is, and what it is called (CHAT-60)
+
 	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)
 	SettingBlocked  = "blocked"  // account
 	SettingPetname  = "petname"  // account: how this account's owner calls it
@@ -91,6 +93,9 @@ func (s *Setting) valid() bool {
 		return size == folder && string(s.Value) == SanitizeName(string(s.Value))
 	case SettingGroupLink:
 		return size == len(Hash{})+1 && (len(s.Value) == 0 || len(s.Value) == len(Ticket{}))
+	case SettingStickers:
+		_, _, err := s.PackOf()
+		return err == nil || size == len(Hash{}) && len(s.Value) == 0
 	case SettingInFolder:
 		return size == folder+chat
 	case SettingContact, SettingBlocked, SettingPetname, SettingVerified:

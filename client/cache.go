@@ -118,7 +118,15 @@ func (c *Client) noteBlob(ctx context.Context, ref media.Ref) error {
 		return err
 	})
 	for _, name := range drop {
-		if removeErr := os.Remove(c.blobPath(name)); removeErr != nil && !errors.Is(removeErr, os.ErrNotExist) {
+		err = errors.Join(err, c.removeBlob(name))
+	}
+	return err
+}
+
+// removeBlob removes what there is of a blob.
+func (c *Client) removeBlob(name media.Hash) (err error) {
+	for _, path := range []string{c.blobPath(name), c.blobPath(name) + ".part"} {
+		if removeErr := os.Remove(path); removeErr != nil && !errors.Is(removeErr, os.ErrNotExist) {
 			err = errors.Join(err, removeErr)
 		}
 	}

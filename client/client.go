@@ -85,8 +85,10 @@ type Client struct {
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
 	chores     chores                  // of groups
 
-	transfers map[media.Hash]transfer // blobs under way; guarded by mu
-	fetches   map[media.Hash]*fetch   // those on their way in; guarded by mu
+	transfers map[media.Hash]transfer       // blobs under way; guarded by mu
+	fetches   map[media.Hash]*fetch         // those on their way in; guarded by mu
+	verifiers map[media.Ref]*media.Verifier // of blobs that are being read in parts; guarded by mu
+	ranging   chan struct{}                 // capacity 1: full while somebody reads a part of a blob that is not here
 
 	outward notice // there is a message with media to be sent
 	moved   notice // blobs went on
@@ -156,6 +158,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), checked: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
+		verifiers: map[media.Ref]*media.Verifier{}, ranging: make(chan struct{}, 1),
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err

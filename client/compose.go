@@ -427,7 +427,7 @@ func (c *Client) expiredWhy(tx *history.Tx, to string, peer omega.Fingerprint) *
 // than being offline.
 func (c *Client) asideWhy(tx *history.Tx, p letter, out *clientrpc.SendResult) error {
 	if pending, err := tx.PendingMessage(p.id); err == nil && pending.Why != "" {
-		out.Why = c.whyError(p.to, pending.Why)
+		out.Why = c.uploadWhy(p.to, pending.Why)
 		return nil
 	}
 	fp, err := omega.ParseFingerprint(p.to)
@@ -463,5 +463,14 @@ func (c *Client) whyError(to, why string) *clientrpc.Error {
 		err = fail(clientrpc.CodeRefused, i18n.T("doing.send", to), i18n.T("why.secureended"), i18n.T("next.secureended"), nil)
 	}
 	errors.As(err, &e)
+	return e
+}
+
+// uploadWhy is whyError for files that a home did not take.
+func (c *Client) uploadWhy(to, why string) *clientrpc.Error {
+	e := c.whyError(to, why)
+	if why == omega.CodeMailboxFull.String() {
+		e.Why, e.Next = i18n.T("why.quota"), i18n.T("next.quota")
+	}
 	return e
 }

@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -158,20 +157,7 @@ func (d *downloader) begin(ctx context.Context, s *session, server omega.Fingerp
 	if d.verifier != nil {
 		return nil
 	}
-	var leaves []byte
-	if media.HasTree(d.ref.Size) {
-		want := media.Chunks(d.ref.Size) * sha256.Size
-		for len(leaves) < want {
-			part, err := d.ask(ctx, s, wire.BlobGet{
-				Server: server, What: wire.BlobLeaves, Name: d.ref.Name, Offset: uint64(len(leaves)), Length: uint32(min(want-len(leaves), media.MaxPart)),
-			})
-			if err != nil {
-				return err
-			}
-			leaves = append(leaves, part...)
-		}
-	}
-	v, err := media.NewVerifier(d.ref, leaves)
+	v, err := (&partFetcher{d.c, s, server, d.ref}).verifier(ctx)
 	if err != nil {
 		return err
 	}
@@ -189,20 +175,6 @@ func (d *downloader) begin(ctx context.Context, s *session, server omega.Fingerp
 		d.hasher.Write(chunk)
 	}
 	return nil
-}
-
-// ask asks for one part and waits for it.
-func (d *downloader) ask(ctx context.Context, s *session, g wire.BlobGet) ([]byte, error) {
-	done := make(chan blobAnswer, 1)
-	s.startBlob(wire.TypeBlobGet, wire.AppendBlobGet(nil, &g), int64(g.Offset), done)
-	select {
-	case a := <-done:
-		return a.part(d.ref.Size)
-	case <-time.After(partPatience):
-		return nil, omega.Errorf(omega.CodeUnavailable, "no answer to a question for leaves")
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 }
 
 // part reads a BlobPart of a blob of a size.

@@ -17,6 +17,7 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/film"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/internal/photo"
 	"github.com/omega-im/omega/media"
@@ -31,7 +32,7 @@ const (
 // sendFile keeps files here, and has them and their message sent.
 func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*clientrpc.SendFileResult, error) {
 	doing := i18n.T("doing.file", p.To)
-	if p.ID.IsZero() || p.Wait != "" && p.Wait != waitNone && order(p.Wait) <= 0 || len(p.Paths) == 0 || len(p.Paths) > chat.MaxItems {
+	if len(p.Paths) == 0 || len(p.Paths) > chat.MaxItems {
 		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.files", chat.MaxItems), i18n.T("next.help"), nil)
 	}
 	if p.Caption != "" {
@@ -39,17 +40,29 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 			return nil, err
 		}
 	}
-	if !c.gone().IsZero() {
-		return nil, explain(doing, errDeleted)
-	}
 	d, err := c.resolve(ctx, p.To)
+	if err == nil && p.Secure {
+		d, err = c.secureDest(doing, d)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if d.secure {
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
+	return c.sendItems(ctx, doing, d, p, func() ([]chat.MediaItem, error) { return c.readFiles(ctx, doing, d, p) })
+}
+
+// sendItems has media sent that read gives, and waits as long as the caller wants. The
+// same id again makes nothing.
+func (c *Client) sendItems(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams, read func() ([]chat.MediaItem, error)) (*clientrpc.SendFileResult, error) {
+	if err := checkLetter(doing, p.ID, p.Wait); err != nil {
+		return nil, err
 	}
-	if err := c.attachFiles(ctx, doing, d, p); err != nil {
+	if !c.gone().IsZero() {
+		return nil, explain(doing, errDeleted)
+	}
+	if err := checkFiles(doing, d, p); err != nil {
+		return nil, err
+	}
+	if err := c.attachItems(ctx, doing, d, p, read); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, max(p.Timeout, time.Millisecond))
@@ -70,28 +83,57 @@ func (c *Client) sendFile(ctx context.Context, p clientrpc.SendFileParams) (*cli
 	return out, nil
 }
 
-// attachFiles reads the files and puts the message aside until they are uploaded.
-// The same id again changes nothing.
-func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
-	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
-		return nil
+// checkFiles finds what cannot be said of files in this chat.
+func checkFiles(doing i18n.Text, d dest, p clientrpc.SendFileParams) error {
+	switch {
+	case p.Expire < 0 || p.Expire > chat.MaxMessageLife:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.lifetime", chat.MaxMessageLife), i18n.T("next.sooner"), nil)
+	case len(p.Waveform) > chat.MaxWaveform || len(p.Paths) > 1 && (p.Poster != "" || len(p.Waveform) > 0):
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), nil)
+	case d.secure && p.Unsigned:
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.secureunsigned"), i18n.T("next.secureunsigned"), nil)
 	}
+	return nil
+}
+
+// readFiles reads the files of a message.
+func (c *Client) readFiles(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams) ([]chat.MediaItem, error) {
 	items := make([]chat.MediaItem, 0, len(p.Paths))
 	for _, path := range p.Paths {
-		item, err := c.readMedium(ctx, path, p)
+		item, err := c.readMedium(ctx, path, d.secure, p)
 		switch {
 		case errors.Is(err, media.ErrBad):
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.filesize", path), i18n.T("next.filesize"), nil)
 		case errors.Is(err, photo.ErrDamaged):
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.picture", path), i18n.T("next.picture"), err)
+		case errors.Is(err, film.ErrDamaged):
+			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.film", path), i18n.T("next.picture"), err)
 		case err != nil:
-			return fileError(doing, path, err)
+			return nil, fileError(doing, path, err)
 		}
 		items = append(items, item)
 	}
-	raw, err := chat.NewMedia(p.Caption, items, p.Unsigned).Raw()
+	return items, nil
+}
+
+// attachItems puts a message aside until what read gives is uploaded. The same id
+// again changes nothing.
+func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams, read func() ([]chat.MediaItem, error)) error {
+	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
+		return nil
+	}
+	items, err := read()
+	if err != nil {
+		return err
+	}
+	content := chat.NewMedia(p.Caption, items, p.Unsigned)
+	content.Lifetime = p.Expire.Round(time.Second)
+	raw, err := content.Raw()
 	if err != nil {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.T("next.help"), err)
+	}
+	if most := maxSecureContent - maxNamed; d.secure && len(raw) > most {
+		return fail(clientrpc.CodeUsage, doing, i18n.T("why.toolong", len(raw), most), i18n.T("next.shorten"), nil)
 	}
 	err = c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {
 		return tx.AddPending(&history.Pending{ID: p.ID, To: d.peer, Chat: c.namedChat(d), Content: raw, Time: c.cfg.now()})
@@ -100,8 +142,11 @@ func (c *Client) attachFiles(ctx context.Context, doing i18n.Text, d dest, p cli
 	return err
 }
 
-// readMedium puts one file into the cache, and says what it is.
-func (c *Client) readMedium(ctx context.Context, path string, p clientrpc.SendFileParams) (item chat.MediaItem, err error) {
+// maxNamed are the octets that are left in a message for where its blobs will be.
+const maxNamed = chat.MaxItems * uploadHomes * 40
+
+// readMedium puts one file into the cache, sealed or not, and says what it is.
+func (c *Client) readMedium(ctx context.Context, path string, sealed bool, p clientrpc.SendFileParams) (item chat.MediaItem, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return item, err
@@ -130,15 +175,65 @@ func (c *Client) readMedium(ctx context.Context, path string, p clientrpc.SendFi
 		item.What = whatIs(item.Type, picture)
 	}
 	if picture && (item.What == chat.Photo || item.What == chat.Sticker || !p.Keep) {
-		return item, c.readPicture(ctx, f, &item, p.Keep)
+		return item, c.readPicture(ctx, f, &item, sealed, p.Keep)
 	}
-	item.Ref, err = c.keepBlob(ctx, f, media.MaxSize)
+	if film.TypeOf(begin) != "" {
+		item.Type = film.TypeOf(begin)
+		return item, c.readFilm(ctx, f, info.Size(), &item, sealed, p)
+	}
+	item.Ref, item.Seal, err = c.keep(ctx, f, media.MaxSize, sealed)
 	return item, err
+}
+
+// readFilm puts a film or sound into the cache, without what it tells of place and time
+// unless that is wanted, and the picture that stands for it, if there is one.
+func (c *Client) readFilm(ctx context.Context, f *os.File, size int64, item *chat.MediaItem, sealed bool, p clientrpc.SendFileParams) error {
+	info, err := film.Probe(f, size)
+	if errors.Is(err, film.ErrDamaged) && p.Keep {
+		info, err = film.Info{}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if p.Keep {
+		info.Patches = nil
+	}
+	item.Width, item.Height, item.Duration = uint32(info.Width), uint32(info.Height), info.Duration.Truncate(time.Millisecond)
+	if item.What == chat.Voice {
+		item.Waveform = p.Waveform
+	}
+	if item.Ref, item.Seal, err = c.keep(ctx, film.Reader(f, info.Patches), media.MaxSize, sealed); err != nil || p.Poster == "" {
+		return err
+	}
+	return c.readPoster(ctx, item, sealed, p.Poster)
+}
+
+// readPoster puts a picture that stands for a film into the cache.
+func (c *Client) readPoster(ctx context.Context, item *chat.MediaItem, sealed bool, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	all, err := io.ReadAll(io.LimitReader(f, maxPhoto+1))
+	if err != nil {
+		return err
+	}
+	clean, info, err := photo.Clean(all)
+	if err != nil {
+		return err
+	}
+	thumb, err := photo.Thumb(clean, info, thumbSide, chat.MaxThumb)
+	if err != nil {
+		return fmt.Errorf("%w: %w", photo.ErrDamaged, err)
+	}
+	item.Thumb, item.ThumbSeal, err = c.keep(ctx, bytes.NewReader(thumb), chat.MaxThumb, sealed)
+	return err
 }
 
 // readPicture puts a picture into the cache, without what it tells unless that is
 // wanted, and a small one beside it.
-func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaItem, keep bool) error {
+func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaItem, sealed, keep bool) error {
 	all, err := io.ReadAll(io.LimitReader(f, maxPhoto+1))
 	if err != nil {
 		return err
@@ -151,7 +246,7 @@ func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaIt
 	if keep {
 		send = all
 	}
-	if item.Ref, err = c.keepBlob(ctx, bytes.NewReader(send), maxPhoto); err != nil {
+	if item.Ref, item.Seal, err = c.keep(ctx, bytes.NewReader(send), maxPhoto, sealed); err != nil {
 		return err
 	}
 	item.Width, item.Height = uint32(info.Width), uint32(info.Height)
@@ -163,7 +258,7 @@ func (c *Client) readPicture(ctx context.Context, f *os.File, item *chat.MediaIt
 		c.cfg.log().Info("no small picture", "err", err)
 		return nil
 	}
-	item.Thumb, err = c.keepBlob(ctx, bytes.NewReader(thumb), chat.MaxThumb)
+	item.Thumb, item.ThumbSeal, err = c.keep(ctx, bytes.NewReader(thumb), chat.MaxThumb, sealed)
 	return err
 }
 
@@ -214,48 +309,10 @@ func (c *Client) mediaOf(ctx context.Context, doing i18n.Text, id omega.ID) (con
 	return content, row, err
 }
 
-// getFile brings a file of a message here, checked.
-func (c *Client) getFile(ctx context.Context, p clientrpc.GetFileParams) (*clientrpc.GetFileResult, error) {
-	doing := i18n.T("doing.getfile", p.ID)
-	content, row, err := c.mediaOf(ctx, doing, p.ID)
-	if err != nil {
-		return nil, err
-	}
-	if p.Item < 0 || p.Item >= len(content.Media) || p.Thumb && content.Media[p.Item].Thumb.Size == 0 {
-		return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.noitem", p.ID, len(content.Media)), i18n.T("next.nofile"), nil)
-	}
-	item := &content.Media[p.Item]
-	ref, from := item.Ref, c.acc.Fingerprint
-	if p.Thumb {
-		ref = item.Thumb
-	}
-	if row != nil {
-		from = row.From
-	}
-	if p.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
-		defer cancel()
-	}
-	path, err := c.fetchBlob(ctx, ref, c.whoHas(ctx, item, from))
-	if err != nil {
-		return nil, getFileError(doing, err)
-	}
-	out := &clientrpc.GetFileResult{Medium: mediaInfo(content)[p.Item], Path: path}
-	out.Verified = !content.Unsigned && row != nil && row.Verified
-	if p.Path != "" {
-		out.Path = p.Path
-		if err := copyFile(p.Path, path); err != nil {
-			return nil, fileError(doing, p.Path, err)
-		}
-	}
-	return out, nil
-}
-
 // getFileError says why a file did not come.
 func getFileError(doing i18n.Text, err error) error {
 	switch {
-	case errors.Is(err, media.ErrWrong):
+	case errors.Is(err, media.ErrWrong), errors.Is(err, media.ErrBad):
 		return fail(clientrpc.CodeVerify, doing, i18n.T("why.wrongfile"), i18n.T("next.wrongfile"), err)
 	case isCode(err, omega.CodeNotFound):
 		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.filegone"), i18n.T("next.filegone"), err)
@@ -263,25 +320,6 @@ func getFileError(doing i18n.Text, err error) error {
 		return fail(clientrpc.CodeTimeout, doing, i18n.T("why.filelate"), i18n.T("next.filelate"), nil)
 	}
 	return err
-}
-
-// copyFile puts a copy of a file at path, whole or not at all.
-func copyFile(path, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(path), ".omega-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(out.Name()) // gone once it has its name
-	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Close()); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), path)
 }
 
 // fileStatus says how far the files of a message are.
@@ -319,7 +357,10 @@ func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
 		m := &content.Media[i]
 		info := clientrpc.Medium{
 			What: m.What, Blob: m.Ref.Name.String(), Size: m.Ref.Size, Type: m.Type, Name: m.FileName, Width: m.Width, Height: m.Height,
-			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned,
+			DurationMS: m.Duration.Milliseconds(), Servers: m.Servers, Emoji: m.Emoji, Unsigned: content.Unsigned, Waveform: m.Waveform,
+		}
+		if m.Seal != nil {
+			info.Sealed, info.Size = true, m.Seal.Size
 		}
 		if m.Thumb.Size > 0 {
 			info.Thumb = m.Thumb.Name.String()
@@ -331,6 +372,9 @@ func mediaInfo(content *chat.Content) (out []clientrpc.Medium) {
 
 // blobURL is where a blob is served over HTTP, "" if none of its servers says so.
 func (c *Client) blobURL(m *chat.MediaItem) string {
+	if m.Seal != nil {
+		return "" // nobody could read it there
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range m.Servers {

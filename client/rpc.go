@@ -62,6 +62,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Delete, "doing.delete", (*Client).deleteAccount)
 	handle(m, clientrpc.SendFile, "doing.sendfile", (*Client).sendFile)
 	handle(m, clientrpc.GetFile, "doing.gotfile", (*Client).getFile)
+	handle(m, clientrpc.Quota, "doing.quota", (*Client).quota)
+	handle(m, clientrpc.ReadFile, "doing.gotfile", (*Client).readFile)
 	handle(m, clientrpc.FileStatus, "doing.gotfile", (*Client).fileStatus)
 	handle(m, clientrpc.Follow, "doing.events", (*Client).followEvents)
 	handle(m, clientrpc.Commands, "doing.commands", (*Client).listCommands)
@@ -100,6 +102,7 @@ var calls = func() map[string]call {
 	handleGroups(m)
 	handleContacts(m)
 	handleSecure(m)
+	handleStickers(m)
 	return m
 }()
 
@@ -233,4 +236,18 @@ func (c *Client) lookupDeleted(ctx context.Context, fp omega.Fingerprint) (clien
 		return err
 	})
 	return out, err
+}
+
+// handleStickers adds the methods about stickers.
+func handleStickers(m map[string]call) {
+	handle(m, clientrpc.StickerPacks, "doing.stickers", (*Client).listPacks)
+	handle(m, clientrpc.ShowStickers, "doing.stickers", (*Client).showPack)
+	handle(m, clientrpc.ImportPack, "doing.stickers", (*Client).importPack)
+	handle(m, clientrpc.AddPack, "doing.stickers", (*Client).addPack)
+	handle(m, clientrpc.RenamePack, "doing.stickers", (*Client).renamePack)
+	handle(m, clientrpc.RemovePack, "doing.stickers", (*Client).removePack)
+	handle(m, clientrpc.LinkPack, "doing.stickers", (*Client).linkPack)
+	handle(m, clientrpc.SendPack, "doing.sending", (*Client).sharePack)
+	handle(m, clientrpc.SendSticker, "doing.sending", (*Client).sendSticker)
+	handle(m, clientrpc.ReadSticker, "doing.stickers", (*Client).readSticker)
 }

@@ -92,8 +92,8 @@ func TestSecureChat(t *testing.T) {
 	until(t, "taken back", func() bool { m, err := bob.shown(first); return err == nil && m.Deleted && m.Text == "" })
 
 	// What does not belong there is refused.
-	file := clientrpc.SendFileParams{ID: omega.ID{5}, To: secret, Paths: []string{"x"}}
-	wantCode(t, "a file", callOf(ann.Client, clientrpc.SendFile, file)(), clientrpc.CodeRefused)
+	file := clientrpc.SendFileParams{ID: omega.ID{5}, To: secret, Paths: []string{"x"}, Unsigned: true}
+	wantCode(t, "a file that is not signed", callOf(ann.Client, clientrpc.SendFile, file)(), clientrpc.CodeUsage)
 	forward := clientrpc.ForwardParams{ID: omega.ID{6}, MessageRef: clientrpc.MessageRef{Message: omega.ID{3}}, To: bob.acc.Fingerprint.String()}
 	wantCode(t, "sent on into a normal chat", callOf(ann.Client, clientrpc.Forward, forward)(), clientrpc.CodeRefused)
 	self := clientrpc.SendParams{ID: omega.ID{7}, To: ann.acc.Fingerprint.String(), Text: "x", Secure: true}

@@ -69,7 +69,9 @@ func (b *secureBook) endKnown(at time.Time) {
 // unfitForSecure are the contents that are refused in secure chats.
 func unfitForSecure(r room, c *chat.Content) bool {
 	switch c.Kind {
-	case chat.KindMedia, chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory, chat.KindGroupInvite, chat.KindGroupJoin:
+	case chat.KindMedia:
+		return !c.Sealed() || c.Group != nil && !r.ofGroup()
+	case chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory, chat.KindGroupInvite, chat.KindGroupJoin:
 		return true
 	case chat.KindSecureEnd, chat.KindPin:
 		return r.ofGroup()

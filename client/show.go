@@ -35,7 +35,7 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 		return m, err
 	}
 	// Links and files of a stranger do nothing. (spec/chat.md, CHAT-47)
-	m.Inert = !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
+	m.Inert = c.inert(r, sender)
 	if r.Service {
 		m.Service, m.Verified = true, true // the account's primary key, or the group's operations, said so
 		return m, c.showAbout(tx, r, &m)
@@ -55,6 +55,11 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	}
 	err = showOperation(tx, r, &m)
 	return m, err
+}
+
+// inert reports whether a message is of a stranger.
+func (c *Client) inert(r *history.Row, sender *history.Relation) bool {
+	return !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
 }
 
 // nameOf is how somebody is called here: as this account's owner says, or as they

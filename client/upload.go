@@ -139,7 +139,11 @@ func (c *Client) uploadMessage(ctx context.Context, s *session, p *history.Pendi
 		items[i].Servers = at[items[i].Ref.Name]
 	}
 	final := chat.NewMedia(content.Text, items, content.Unsigned)
-	if p.To.IsZero() {
+	final.Lifetime = content.Lifetime
+	switch {
+	case final.Sealed():
+		return c.queueSealedMedia(ctx, p, final)
+	case p.To.IsZero():
 		return c.sealGroupMedia(ctx, p, final)
 	}
 	cert, _, err := c.peer(ctx, p.To, peerAge)

@@ -88,7 +88,7 @@ func Events() []Spec {
 // here is served by no core and known to no face. (docs/hacking.md says how to add
 // one.)
 func Methods() []Spec {
-	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods())
+	all := slices.Concat(coreMethods(), contactMethods(), groupMethods(), secureMethods(), setupMethods(), stickerMethods())
 	slices.SortFunc(all, func(a, b Spec) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }
@@ -119,6 +119,7 @@ func coreMethods() []Spec {
 		method(Follow, Reads, "What happened after an event; waits for something to happen."),
 		method(Export, Sets, "Writes a chat, or all, as signed files, pages or JSON."),
 		method(GetFile, Sets, "Brings a file of a message here, checked."),
+		method(ReadFile, Reads, "Reads a part of a file of a message, checked, before all of it is here."),
 		method(SendFile, ByID, "Sends files, several as an album."),
 		method(FileStatus, Reads, "How far the files of a message are; waits until that is farther."),
 		method(SetFolder, Sets, "Makes, changes or deletes a folder of chats."),
@@ -153,6 +154,7 @@ func coreMethods() []Spec {
 		method(Cancel, Sets, "Takes back a text that waits for its time."),
 		method(Search, Reads, "Messages that have all of some words, the newest first."),
 		method(Send, ByID, "Sends a text."),
+		method(Quota, Reads, "How much room the files of this account take at its homes, and may take."),
 		method(Status, Reads, "How the core is doing: connection, homes, what waits."),
 		method(Trace, Reads, "The way that a message to somebody takes now."),
 	}
@@ -209,5 +211,21 @@ func secureMethods() []Spec {
 		method(SecureChats, Reads, "The secure chats, each with how it stands."),
 		method(EndSecure, Sets, "Ends a secure chat: its keys are destroyed on both sides."),
 		method(StartSecure, Sets, "Begins a secure chat with an account, or makes new keys for it."),
+	}
+}
+
+// stickerMethods are about stickers.
+func stickerMethods() []Spec {
+	return []Spec{
+		method(AddPack, Sets, "Adds a sticker pack that somebody made, by a link or from a message."),
+		method(ImportPack, Sets, "Makes a sticker pack of files, or of a package of LINE."),
+		method(LinkPack, Reads, "The text by which others can add a sticker pack."),
+		method(ReadSticker, Reads, "Reads a part of a sticker of a pack, checked."),
+		method(RemovePack, Sets, "Takes a sticker pack out of this account."),
+		method(RenamePack, Sets, "Calls a sticker pack something else, for this account."),
+		method(SendPack, ByID, "Shares a sticker pack with a chat."),
+		method(SendSticker, ByID, "Sends a sticker of a pack."),
+		method(ShowStickers, Reads, "One sticker pack with its stickers."),
+		method(StickerPacks, Reads, "The sticker packs of this account, by title."),
 	}
 }

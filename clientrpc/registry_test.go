@@ -136,6 +136,9 @@ var bounded = map[string]string{
 	"setup":           "addresses on a command line", "setup.servers": "32", "setup.keys": "32", "setup.create": "devices in a certificate",
 	"setup.unlock": "as setup",
 	"secure":       "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
+	"stickers.add": "stickers of a pack, 120", "stickers.import": "the same", "stickers.show": "the same",
+	"quota":           "omega.MaxHomes",
+	"stickers.remove": "the first page of packs", "stickers.rename": "the same", "stickers.send": "one file", "stickers.share": "one file",
 }
 
 // TestListsArePaged wants parts of everything that can be long.

@@ -22,6 +22,9 @@ func (tx *Tx) Expire(now time.Time, n int) (erased int, next time.Time, err erro
 		if err := tx.erase(what, s, goneHidden); err != nil {
 			return 0, time.Time{}, err
 		}
+		if err := tx.unname(what, s.position); err != nil { // others erase it too
+			return 0, time.Time{}, err
+		}
 		if _, err := tx.exec(what, `UPDATE message SET expires = 0 WHERE position = ?`, s.position); err != nil {
 			return 0, time.Time{}, err
 		}

@@ -167,6 +167,9 @@ func (tx *Tx) PutHanded(r *Row, position int64, now time.Time) error {
 	if _, err := tx.exec(what, `UPDATE chat SET last = max(last, ?), unread = unread + ? WHERE number = ?`, at, unread, number); err != nil {
 		return err
 	}
+	if err := tx.hold(what, at, r); err != nil {
+		return err
+	}
 	if r.Own && len(r.Content.Media) > 0 {
 		if err := tx.nameUntil(what, at, r, now.Add(media.DefaultClaim/2)); err != nil { // who uploaded it looks after it
 			return err

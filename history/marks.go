@@ -264,6 +264,9 @@ func (tx *Tx) erase(what string, s *subject, gone int) error {
 			return err
 		}
 	}
+	if err := tx.unhold(what, s.position); err != nil {
+		return err
+	}
 	return tx.unindex(s.position)
 }
 

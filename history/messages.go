@@ -54,6 +54,9 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if err := tx.hold(what, position, r); err != nil {
+		return 0, err
+	}
 	if r.Own && len(r.Content.Media) > 0 {
 		if err := tx.name(what, position, r); err != nil {
 			return 0, err

@@ -3,6 +3,7 @@ package history
 import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/media"
 )
 
 // PutSetting keeps a setting of the account, if it wins, and lets it have its
@@ -22,6 +23,10 @@ func (tx *Tx) PutSetting(s *chat.Setting) (bool, error) {
 		err = tx.readUpTo(what, s)
 	case chat.SettingHidden:
 		err = tx.hide(s)
+	case chat.SettingStickers:
+		if len(s.Value) == 0 && len(s.Subject) == len(media.Hash{}) {
+			err = tx.RemovePack(media.Hash(s.Subject))
+		}
 	}
 	return true, err
 }

@@ -100,6 +100,10 @@ type Store interface {
 	// counts octets too; size is that of the blob.
 	Leaves(ctx context.Context, name Hash, offset int64, b []byte) (n int, size int64, err error)
 
+	// Usage returns how many octets an account has claimed, and how many it may have
+	// at this moment: its quota, or what the room of all leaves it.
+	Usage(ctx context.Context, account omega.Fingerprint) (used, most int64, err error)
+
 	// Forget takes back all claims of an account, with what that does.
 	Forget(ctx context.Context, account omega.Fingerprint) error
 

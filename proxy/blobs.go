@@ -81,18 +81,22 @@ func blobAnswer(t wire.Type) wire.Type {
 		return wire.TypeBlobState
 	case wire.TypeBlobGet:
 		return wire.TypeBlobPart
+	case wire.TypeBlobUsage:
+		return wire.TypeBlobUsed
 	}
 	return 0
 }
 
 // refuseBlob answers with a code and nothing else.
 func refuseBlob(answer answerer, request wire.Type, code omega.Code) {
-	t := blobAnswer(request)
-	if t == wire.TypeBlobPart {
+	switch t := blobAnswer(request); t {
+	case wire.TypeBlobPart:
 		answer(t, wire.AppendBlobPart(nil, &wire.BlobPart{Code: code}))
-		return
+	case wire.TypeBlobUsed:
+		answer(t, wire.AppendBlobUsed(nil, wire.BlobUsed{Code: code}))
+	default:
+		answer(t, wire.AppendBlobState(nil, wire.BlobState{Code: code}))
 	}
-	answer(t, wire.AppendBlobState(nil, wire.BlobState{Code: code}))
 }
 
 // serveBlob does what a frame asks of this server, or has a worker do it. from is
@@ -123,35 +127,58 @@ func (p *Proxy) workOnBlob(ctx context.Context, from omega.Fingerprint, f wire.F
 		p.answerState(ctx, f.Type, st, err, answer)
 	case wire.TypeBlobGet:
 		p.getBlob(ctx, f, answer)
+	case wire.TypeBlobUsage:
+		used, most, err := p.blobUsage(ctx, from, f.Body)
+		answer(wire.TypeBlobUsed, wire.AppendBlobUsed(nil, wire.BlobUsed{Code: p.blobCode(ctx, err), Used: uint64(used), Most: uint64(most)}))
 	}
 }
 
-// claimBlob takes a claim. (spec/media.md, MEDIA-2)
-func (p *Proxy) claimBlob(ctx context.Context, from omega.Fingerprint, body []byte) (media.State, error) {
+// blobUsage says how much of its quota an account uses. (spec/media.md, MEDIA-24)
+func (p *Proxy) blobUsage(ctx context.Context, from omega.Fingerprint, body []byte) (used, most int64, err error) {
 	c, err := wire.DecodeBlobClaim(body)
-	if err != nil {
-		return media.State{}, err
+	if err == nil && (c.Name != [32]byte{} || c.Size != 0) {
+		err = omega.Errorf(omega.CodeBadRequest, "a question that claims something")
 	}
+	if err == nil {
+		err = p.judgeClaim(ctx, from, c)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	return p.cfg.Media.Usage(ctx, c.User)
+}
+
+// judgeClaim finds out whether an account that lives here says what a claim says.
+func (p *Proxy) judgeClaim(ctx context.Context, from omega.Fingerprint, c *wire.BlobClaim) error {
 	if c.Home != p.self {
-		return media.State{}, omega.Errorf(omega.CodeBadRequest, "a claim for another server")
+		return omega.Errorf(omega.CodeBadRequest, "a claim for another server")
 	}
 	e, err := p.cfg.Keys.Find(ctx, c.User)
 	if codeOf(err) == omega.CodeNotFound {
 		e, err = p.findRemote(ctx, asker{forServer, from}, c.User, from) // whoever sent it knows
 	}
 	if err != nil {
-		return media.State{}, err
+		return err
 	}
 	r, err := p.cfg.Keys.Route(ctx, c.User)
 	switch {
 	case err != nil:
-		return media.State{}, err
+		return err
 	case r.Deleted:
-		return media.State{}, omega.Errorf(omega.CodeDeleted, "the account was deleted")
+		return omega.Errorf(omega.CodeDeleted, "the account was deleted")
 	case !slices.Contains(r.Homes, p.self):
-		return media.State{}, omega.Errorf(omega.CodeNotFound, "the account does not live here")
+		return omega.Errorf(omega.CodeNotFound, "the account does not live here")
 	}
-	if err := keyserver.VerifyClaim(e.Certificate, c, p.now()); err != nil {
+	return keyserver.VerifyClaim(e.Certificate, c, p.now())
+}
+
+// claimBlob takes a claim. (spec/media.md, MEDIA-2)
+func (p *Proxy) claimBlob(ctx context.Context, from omega.Fingerprint, body []byte) (media.State, error) {
+	c, err := wire.DecodeBlobClaim(body)
+	if err == nil {
+		err = p.judgeClaim(ctx, from, c)
+	}
+	if err != nil {
 		return media.State{}, err
 	}
 	o := origin{c.User, c.Name}

@@ -35,18 +35,32 @@ func withBlobs(stores *[]media.Store) func(*testCloud) {
 // claim is a signed claim; edit may change it after.
 func (c *testClient) claim(home *testServer, octets []byte, edit func(*wire.BlobClaim)) []byte {
 	c.t.Helper()
+	return c.claimed(home, octets, nil, edit)
+}
+
+// signedClaim is claim, where edit changes it before it is signed.
+func (c *testClient) signedClaim(home *testServer, octets []byte, edit func(*wire.BlobClaim)) []byte {
+	c.t.Helper()
+	return c.claimed(home, octets, edit, nil)
+}
+
+func (c *testClient) claimed(home *testServer, octets []byte, before, after func(*wire.BlobClaim)) []byte {
+	c.t.Helper()
 	now := time.Now()
 	b := &wire.BlobClaim{
 		User: c.person.fp(), Device: c.person.device(c.n), Home: home.fp(), Name: mediatest.NameOf(octets), Size: uint64(len(octets)),
 		Issued: now, Until: now.Add(media.DefaultClaim),
+	}
+	if before != nil {
+		before(b)
 	}
 	sig, err := pgp.SignCompact(c.t.Context(), c.person.devices[c.n].Signing, b.Signed(), now)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	b.Sig = wire.Signature{Time: now.Unix(), Bytes: sig}
-	if edit != nil {
-		edit(b)
+	if after != nil {
+		after(b)
 	}
 	return b.Bytes()
 }
@@ -111,6 +125,22 @@ func TestBlobTravels(t *testing.T) {
 			p := b.part("leaves", wire.BlobGet{Server: c.servers[1].fp(), What: wire.BlobLeaves, Name: mediatest.NameOf(o), Length: 32}, omega.CodeOK)
 			if p.Size != uint64(size) || media.Hash(p.Octets) != media.LeafOf(o) {
 				t.Errorf("leaves of %d octets: %x", p.Size, p.Octets)
+			}
+		}
+		// How much an account uses its home says to nobody else.
+		nothing := func(b *wire.BlobClaim) { b.Name, b.Size, b.Until = [32]byte{}, 0, b.Issued }
+		for name, q := range map[string]struct {
+			body []byte
+			code omega.Code
+			used uint64
+		}{
+			"own": {a.signedClaim(c.servers[1], nil, nothing), omega.CodeOK, 200_001}, "something": {a.signedClaim(c.servers[1], mediatest.Octets(1, 9), nil), omega.CodeBadRequest, 0},
+			"not signed": {a.claim(c.servers[1], nil, nothing), omega.CodeRefused, 0}, "no home": {a.signedClaim(c.servers[0], nil, nothing), omega.CodeNotFound, 0},
+		} {
+			f := a.request(wire.TypeBlobUsage, q.body)
+			u, err := wire.DecodeBlobUsed(f.Body)
+			if f.Type != wire.TypeBlobUsed || err != nil || u.Code != q.code || u.Used != q.used || (u.Most > 0) != (q.code == omega.CodeOK) {
+				t.Errorf("%s: answer of type %d: %+v, %v", name, f.Type, u, err)
 			}
 		}
 		here := mediatest.Octets(9, 70_000)

@@ -63,7 +63,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 			return true
 		}
 		return p.jobs.add(from, len(f.Body), func(context.Context) { p.home.receiveLeaseList(from, f.Tag, l) })
-	case wire.TypeBlobClaim, wire.TypeBlobAppend, wire.TypeBlobGet, wire.TypeBlobState, wire.TypeBlobPart:
+	case wire.TypeBlobClaim, wire.TypeBlobAppend, wire.TypeBlobGet, wire.TypeBlobState, wire.TypeBlobPart, wire.TypeBlobUsage, wire.TypeBlobUsed:
 		return p.receiveBlob(context.WithoutCancel(ctx), from, f)
 	case wire.TypeDigest:
 		if len(f.Body) > 0 {

@@ -182,7 +182,7 @@ func (s *session) sendParts() {
 // account only.
 func (s *session) blobServer(f wire.Frame) (to omega.Fingerprint, ok bool) {
 	switch f.Type {
-	case wire.TypeBlobClaim:
+	case wire.TypeBlobClaim, wire.TypeBlobUsage:
 		c, err := wire.DecodeBlobClaim(f.Body)
 		if err != nil || c.User != s.account || c.Device != s.device {
 			return to, false

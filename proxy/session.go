@@ -216,7 +216,7 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.servers(f)
 	case wire.TypeHomes:
 		return s.homes(ctx, f)
-	case wire.TypeBlobClaim:
+	case wire.TypeBlobClaim, wire.TypeBlobUsage:
 		return s.blob(ctx, f)
 	case wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
 		return s.prekeys(ctx, f)

@@ -2,9 +2,11 @@ package web
 
 import (
 	"archive/zip"
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"mime"
@@ -269,7 +271,8 @@ func (s *Server) media(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	got, err := clientrpc.GetFile.Call(r.Context(), s.cfg.Core, clientrpc.GetFileParams{ID: id, Item: item, Thumb: q.Has("thumb"), Timeout: mediaTimeout})
+	ref := clientrpc.FileRef{ID: id, Item: item, Thumb: q.Has("thumb")}
+	got, err := clientrpc.GetFile.Call(r.Context(), s.cfg.Core, clientrpc.GetFileParams{FileRef: ref, Timeout: mediaTimeout})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusNotFound)
 		return
@@ -286,5 +289,63 @@ func (s *Server) media(w http.ResponseWriter, r *http.Request) {
 		kind = "application/octet-stream"
 	}
 	h.Set("Content-Type", kind)
-	http.ServeFile(w, r, got.Path)
+	if got.Path != "" {
+		http.ServeFile(w, r, got.Path)
+		return
+	}
+	h.Set("Cache-Control", "no-store") // sealed: nothing else keeps what is in it
+	http.ServeContent(w, r, "", time.Time{}, &parts{ctx: r.Context(), core: s.cfg.Core, ref: ref})
+}
+
+// parts reads a file of a message part by part from the core.
+type parts struct {
+	ctx  context.Context // of the request
+	core clientrpc.Conn
+	ref  clientrpc.FileRef
+	at   int64
+	size int64 // 0: not known yet
+}
+
+func (p *parts) read(at int64, n int) (*clientrpc.ReadFileResult, error) {
+	r, err := clientrpc.ReadFile.Call(p.ctx, p.core, clientrpc.ReadFileParams{FileRef: p.ref, Offset: at, Length: n, Timeout: mediaTimeout})
+	if err == nil {
+		p.size = r.Size
+	}
+	return r, err
+}
+
+// Read is io.Reader.
+func (p *parts) Read(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	r, err := p.read(p.at, min(len(b), clientrpc.MaxRead))
+	if err != nil {
+		return 0, err
+	}
+	n := copy(b, r.Data)
+	if p.at += int64(n); n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Seek is io.Seeker.
+func (p *parts) Seek(offset int64, whence int) (int64, error) {
+	if p.size == 0 {
+		if _, err := p.read(0, 1); err != nil {
+			return 0, err
+		}
+	}
+	switch whence {
+	case io.SeekCurrent:
+		offset += p.at
+	case io.SeekEnd:
+		offset += p.size
+	}
+	if offset < 0 || offset > p.size {
+		return 0, fmt.Errorf("octet %d of %d", offset, p.size)
+	}
+	p.at = offset
+	return offset, nil
 }

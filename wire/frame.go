@@ -131,6 +131,9 @@ const (
 	TypePlace    Type = 104 // Placed: keep it, if it is for you to keep; answer TypeDone
 	TypeHold     Type = 105 // { fingerprint, sequence u64, hash 32 }*: do you keep these
 	TypeHeld     Type = 106 // answer: u8 for each, see keyserver.Holding
+
+	TypeBlobUsage Type = 110 // C→P→H BlobClaim of nothing: how much of its quota the account uses (spec/media.md, MEDIA-24)
+	TypeBlobUsed  Type = 111 // H→P→C BlobUsed
 )
 
 // HeaderSize is the length of a frame header in octets:

@@ -86,6 +86,27 @@ func DecodeBlobState(b []byte) (BlobState, error) {
 	return s, r.end("state of an upload")
 }
 
+// A BlobUsed answers TypeBlobUsage. (spec/media.md, MEDIA-24)
+//
+//	u8 code | u64 used | u64 most
+type BlobUsed struct {
+	Code omega.Code
+	Used uint64 // octets that the account has claimed
+	Most uint64 // that it may claim
+}
+
+// AppendBlobUsed appends the body of TypeBlobUsed.
+func AppendBlobUsed(b []byte, u BlobUsed) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(append(b, byte(u.Code)), u.Used), u.Most)
+}
+
+// DecodeBlobUsed reads the body of TypeBlobUsed.
+func DecodeBlobUsed(b []byte) (BlobUsed, error) {
+	r := reader{b: b}
+	u := BlobUsed{Code: omega.Code(r.u8()), Used: r.u64(), Most: r.u64()}
+	return u, r.end("use of a quota")
+}
+
 // A BlobAppend is octets of an upload.
 //
 //	fp home | fp user | 32 name | u64 offset | octets

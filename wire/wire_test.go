@@ -109,6 +109,7 @@ func samples(t testing.TB) map[string][]byte {
 		"blob claim":           claim.Bytes(),
 		"blob append":          AppendBlobAppend(nil, &BlobAppend{Home: home, User: user, Name: [32]byte{7}, Offset: 65536, Octets: []byte("octets")}),
 		"blob state":           AppendBlobState(nil, BlobState{Code: omega.CodeOK, Flags: BlobStored, Offset: 65542}),
+		"blob used":            AppendBlobUsed(nil, BlobUsed{Code: omega.CodeOK, Used: 65542, Most: 8 << 30}),
 		"blob get":             AppendBlobGet(nil, &BlobGet{Server: v6, What: BlobLeaves, Name: [32]byte{7}, Offset: 32, Length: 64}),
 		"blob part":            AppendBlobPart(nil, &BlobPart{Code: omega.CodeOK, Size: 65542, Octets: []byte("octets")}),
 		"prekey stock":         stock.Bytes(),
@@ -408,6 +409,12 @@ func reencodeBlob(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return AppendBlobState(nil, s), nil
+	case "blob used":
+		u, err := DecodeBlobUsed(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendBlobUsed(nil, u), nil
 	case "blob get":
 		g, err := DecodeBlobGet(b)
 		if err != nil {

@@ -358,7 +358,11 @@ export interface Medium {
   emoji?: string;
   /** blob of a picture that stands for it */
   thumb?: string;
+  /** of a voice note: how loud it is, from begin to end, 0 to 255 */
+  waveform?: Base64;
   unsigned?: boolean;
+  /** of a secure chat: Blob is what servers have of it, Size that of what is in it */
+  sealed?: boolean;
 }
 
 /** A Poll as every face shows it. */
@@ -718,24 +722,51 @@ export interface ExportResult {
 }
 
 /** GetFileParams brings a file of a message here. */
-export interface GetFileParams {
+export interface GetFileParams extends FileRef {
+  /** although it is of a stranger and does something when it is opened */
+  anyway?: boolean;
+  /** absolute: where it is put, whole and checked; empty: it comes to the cache only */
+  path: string;
+  timeout: Nanoseconds;
+}
+
+/** A FileRef names a file of a message. */
+export interface FileRef {
   /** of the message */
   id: ID;
   /** from 0 */
   item: number;
   /** the picture that stands for it instead */
   thumb: boolean;
-  /** absolute: where it is put, whole and checked; empty: it stays in the cache only */
-  path: string;
-  timeout: Nanoseconds;
 }
 
 /** GetFileResult says where it is. */
 export interface GetFileResult extends Medium {
-  /** of Params, or of the cache: not to be changed */
+  /** of Params, or of the cache: not to be changed; empty where it is sealed there */
   path: string;
   /** the message is, and it signs the file */
   verified: boolean;
+}
+
+/** ReadFileParams reads a part of a file, such as a player asks for, whether it is here or not: of a large one only what the part needs is fetched and checked. GetFile beside it brings the whole; Transferred tells how far that is. */
+export interface ReadFileParams extends FileRef {
+  /** octets; the end of the file reads nothing */
+  offset: number;
+  /** at most MaxRead */
+  length: number;
+  /** as in GetFileParams */
+  anyway?: boolean;
+  timeout: Nanoseconds;
+}
+
+/** ReadFileResult has octets that were checked. */
+export interface ReadFileResult {
+  /** as many as were asked for, but where the file ends */
+  data: Base64;
+  /** of the whole */
+  size: number;
+  /** media type, on the sender's word */
+  type: string;
 }
 
 /** SendFileParams sends files. They are read before the call returns, so they may change or go afterwards. */
@@ -751,10 +782,18 @@ export interface SendFileParams {
   as: string;
   /** of stickers */
   emoji: string;
-  /** keep what pictures tell beside themselves */
+  /** keep what pictures and films tell beside themselves */
   keep: boolean;
-  /** the signature says nothing of them */
+  /** absolute: a picture that stands for the film, if that is the only file; empty: none */
+  poster: string;
+  /** of the voice note, if that is the only file; at most 256 octets, see Medium */
+  waveform: Base64;
+  /** the signature says nothing of them; not in a secure chat */
   unsigned: boolean;
+  /** as in SendParams */
+  secure: boolean;
+  /** as in SendParams */
+  expire: Nanoseconds;
   /** as in SendParams */
   wait: string;
   timeout: Nanoseconds;
@@ -1253,6 +1292,28 @@ export interface VoteParams extends MessageRef, Delivery {
   options: number[] | null;
 }
 
+/** QuotaParams asks the homes of this account how much room files have there. */
+export interface QuotaParams {
+  /** of each home */
+  timeout: Nanoseconds;
+}
+
+/** QuotaResult has an entry for each home, in the order of its record. */
+export interface QuotaResult {
+  homes: HomeQuota[] | null;
+}
+
+/** A HomeQuota is what one home says. */
+export interface HomeQuota {
+  server: Fingerprint;
+  /** octets of files that this account has there */
+  used: number;
+  /** that it may have now */
+  most: number;
+  /** why it did not say */
+  problem?: Error;
+}
+
 /** ReceiveParams asks for messages from others that no earlier Receive of this home returned. */
 export interface ReceiveParams {
   /** at most so many; 0 means 100 */
@@ -1590,6 +1651,119 @@ export interface HomeStatus {
   server: Fingerprint;
   attached: boolean;
   code?: string;
+}
+
+/** StickerPacksResult are packs, by title. */
+export interface StickerPacksResult extends Rest {
+  packs: StickerPack[] | null;
+}
+
+/** A StickerPack is one of this account. */
+export interface StickerPack {
+  /** SHA-256 of what says what is in it, 64 hexadecimal digits */
+  pack: string;
+  /** as its owner here calls it */
+  title: string;
+  /** on the word of who made the pack */
+  author?: string;
+  /** not in lists */
+  stickers?: Sticker[];
+}
+
+/** A Sticker is one of a pack. */
+export interface Sticker {
+  /** from 1 */
+  number: number;
+  emoji?: string;
+  /** media type: image/png, image/webp, video/webm, application/x-tgsticker */
+  type: string;
+  blob: string;
+  size: number;
+  width: number;
+  height: number;
+}
+
+/** AddPackParams adds a pack that somebody made: all of it is fetched and checked. */
+export interface AddPackParams {
+  /** of LinkPack; or empty: */
+  link: string;
+  /** the message that it came in */
+  message: ID;
+  timeout: Nanoseconds;
+}
+
+/** ImportPackParams makes a pack of files that a person has: .png, .webp, .tgs, .webm, or one zip package of them or of LINE. */
+export interface ImportPackParams {
+  /** absolute */
+  paths: string[] | null;
+  /** empty: as the package or the first file is called */
+  title: string;
+  /** empty: as the package says */
+  author: string;
+  /** of the stickers, in order; fewer: the others have those that their names begin with, or none */
+  emoji: string[] | null;
+  timeout: Nanoseconds;
+}
+
+/** ImportPackResult is the pack. */
+export interface ImportPackResult extends StickerPack {
+  /** files that are no stickers that can be shown */
+  skipped: number;
+}
+
+/** A PackRef names a sticker pack of this account. */
+export interface PackRef {
+  /** its title, or the first digits, six at least, of its name */
+  pack: string;
+}
+
+/** LinkPackResult is a text by which others can add a pack. */
+export interface LinkPackResult {
+  link: string;
+}
+
+/** ReadStickerParams reads a part of a sticker of a pack, as ReadFileParams of a file. */
+export interface ReadStickerParams extends PackRef {
+  /** from 1 */
+  number: number;
+  offset: number;
+  /** at most MaxRead */
+  length: number;
+  timeout: Nanoseconds;
+}
+
+/** RenamePackParams calls a pack something else, for this account only. */
+export interface RenamePackParams extends PackRef {
+  title: string;
+}
+
+/** SendStickerParams sends a sticker of a pack. */
+export interface SendStickerParams {
+  /** as in SendParams */
+  id: ID;
+  /** the same */
+  to: string;
+  secure: boolean;
+  expire: Nanoseconds;
+  /** as in PackRef */
+  pack: string;
+  /** from 1; or 0: */
+  number: number;
+  /** the first one with this */
+  emoji: string;
+  wait: string;
+  timeout: Nanoseconds;
+}
+
+/** SendPackParams shares a pack with a chat. */
+export interface SendPackParams {
+  /** as in SendParams */
+  id: ID;
+  /** the same */
+  to: string;
+  pack: string;
+  wait: string;
+  timeout: Nanoseconds;
 }
 
 /** TraceParams asks for the way that a message to somebody takes now. */
@@ -1956,6 +2130,8 @@ export interface Calls {
   "export": { params: ExportParams; result: ExportResult };
   /** Brings a file of a message here, checked. */
   "file.get": { params: GetFileParams; result: GetFileResult };
+  /** Reads a part of a file of a message, checked, before all of it is here. */
+  "file.read": { params: ReadFileParams; result: ReadFileResult };
   /** Sends files, several as an album. */
   "file.send": { params: SendFileParams; result: SendFileResult };
   /** How far the files of a message are; waits until that is farther. */
@@ -2048,6 +2224,8 @@ export interface Calls {
   "poll.close": { params: CloseParams; result: SendResult };
   /** Answers a poll. */
   "poll.vote": { params: VoteParams; result: SendResult };
+  /** How much room the files of this account take at its homes, and may take. */
+  "quota": { params: QuotaParams; result: QuotaResult };
   /** Lends messages from others that were not confirmed yet; waits for some. */
   "receive": { params: ReceiveParams; result: ReceiveResult };
   /** Says which received messages were shown to the person. */
@@ -2084,6 +2262,26 @@ export interface Calls {
   "setup.unlock": { params: SetupUnlockParams; result: SetupState };
   /** How the core is doing: connection, homes, what waits. */
   "status": { params: None; result: StatusResult };
+  /** The sticker packs of this account, by title. */
+  "stickers": { params: Page; result: StickerPacksResult };
+  /** Adds a sticker pack that somebody made, by a link or from a message. */
+  "stickers.add": { params: AddPackParams; result: StickerPack };
+  /** Makes a sticker pack of files, or of a package of LINE. */
+  "stickers.import": { params: ImportPackParams; result: ImportPackResult };
+  /** The text by which others can add a sticker pack. */
+  "stickers.link": { params: PackRef; result: LinkPackResult };
+  /** Reads a part of a sticker of a pack, checked. */
+  "stickers.read": { params: ReadStickerParams; result: ReadFileResult };
+  /** Takes a sticker pack out of this account. */
+  "stickers.remove": { params: PackRef; result: StickerPacksResult };
+  /** Calls a sticker pack something else, for this account. */
+  "stickers.rename": { params: RenamePackParams; result: StickerPacksResult };
+  /** Sends a sticker of a pack. */
+  "stickers.send": { params: SendStickerParams; result: SendFileResult };
+  /** Shares a sticker pack with a chat. */
+  "stickers.share": { params: SendPackParams; result: SendFileResult };
+  /** One sticker pack with its stickers. */
+  "stickers.show": { params: PackRef; result: StickerPack };
   /** The way that a message to somebody takes now. */
   "trace": { params: TraceParams; result: TraceResult };
 }
@@ -2127,6 +2325,7 @@ export const methods = {
   "events": { repeat: "reads", paged: true },
   "export": { repeat: "sets", paged: false },
   "file.get": { repeat: "sets", paged: false },
+  "file.read": { repeat: "reads", paged: false },
   "file.send": { repeat: "id", paged: false },
   "file.status": { repeat: "reads", paged: false },
   "folder.set": { repeat: "sets", paged: false },
@@ -2173,6 +2372,7 @@ export const methods = {
   "poll.ask": { repeat: "id", paged: false },
   "poll.close": { repeat: "id", paged: false },
   "poll.vote": { repeat: "id", paged: false },
+  "quota": { repeat: "reads", paged: false },
   "receive": { repeat: "sets", paged: false },
   "receive.confirm": { repeat: "sets", paged: false },
   "scheduled": { repeat: "reads", paged: true },
@@ -2191,6 +2391,16 @@ export const methods = {
   "setup.servers": { repeat: "reads", paged: false },
   "setup.unlock": { repeat: "sets", paged: false },
   "status": { repeat: "reads", paged: false },
+  "stickers": { repeat: "reads", paged: true },
+  "stickers.add": { repeat: "sets", paged: false },
+  "stickers.import": { repeat: "sets", paged: false },
+  "stickers.link": { repeat: "reads", paged: false },
+  "stickers.read": { repeat: "reads", paged: false },
+  "stickers.remove": { repeat: "sets", paged: false },
+  "stickers.rename": { repeat: "sets", paged: false },
+  "stickers.send": { repeat: "id", paged: false },
+  "stickers.share": { repeat: "id", paged: false },
+  "stickers.show": { repeat: "reads", paged: false },
   "trace": { repeat: "reads", paged: false },
 } as const satisfies Record<keyof Calls, { repeat: "reads" | "sets" | "id"; paged: boolean }>;
 

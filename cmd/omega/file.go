@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -18,7 +19,11 @@ type fileSendCmd struct {
 	As       string        `help:"${help_file_as}" enum:"photo,video,voice,file,sticker," default:"" placeholder:"WHAT"`
 	Emoji    string        `help:"${help_file_emoji}" placeholder:"EMOJI"`
 	Keep     bool          `help:"${help_file_keep}"`
+	Poster   string        `help:"${help_file_poster}" placeholder:"PATH"`
+	Waveform string        `help:"${help_file_waveform}" placeholder:"HEX"`
 	Unsigned bool          `help:"${help_file_unsigned}"`
+	Secure   bool          `help:"${help_send_secure}"`
+	Expire   time.Duration `help:"${help_send_expire}"`
 	Progress bool          `help:"${help_file_progress}"`
 	Wait     string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
@@ -31,13 +36,19 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	}
 	p := clientrpc.SendFileParams{
 		To: c.To, Caption: c.Caption, As: c.As, Emoji: c.Emoji, Keep: c.Keep, Unsigned: c.Unsigned, Wait: c.Wait, Timeout: c.Timeout,
+		Secure: c.Secure, Expire: c.Expire,
 	}
-	for _, path := range c.Paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
+	var err error
+	if p.Waveform, err = hex.DecodeString(c.Waveform); err != nil {
+		return badValue(i18n.T("why.parse.hex", "--waveform", c.Waveform))
+	}
+	if p.Paths, err = absolute(c.Paths); err != nil {
+		return err
+	}
+	if c.Poster != "" {
+		if p.Poster, err = filepath.Abs(c.Poster); err != nil {
 			return err
 		}
-		p.Paths = append(p.Paths, abs)
 	}
 	rand.Read(p.ID[:])
 	conn, err := a.connect(ctx)
@@ -52,6 +63,11 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	return a.sentFiles(c.To, c.Wait, r)
+}
+
+// sentFiles says how far a message with media got.
+func (a *app) sentFiles(to, wait string, r *clientrpc.SendFileResult) (err error) {
 	if a.json {
 		first := r.Media[0]
 		err = a.line(map[string]any{
@@ -63,12 +79,24 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.sent(c.To, c.Wait, &r.SendResult)
+	return a.sent(to, wait, &r.SendResult)
+}
+
+func absolute(paths []string) (out []string, err error) {
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, abs)
+	}
+	return out, nil
 }
 
 type fileGetCmd struct {
 	Item     int           `default:"1" help:"${help_file_item}" placeholder:"N"`
 	Thumb    bool          `help:"${help_file_thumb}"`
+	Anyway   bool          `help:"${help_file_anyway}"`
 	Out      string        `help:"${help_file_out}" placeholder:"PATH"`
 	Progress bool          `help:"${help_file_progress}"`
 	Timeout  time.Duration `default:"1h" help:"${help_timeout}"`
@@ -108,7 +136,7 @@ func (c *fileGetCmd) Run(ctx context.Context, a *app) error {
 // get gets the file, under its own name where no other was asked for. A name that
 // is taken here is not written over.
 func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) (*clientrpc.GetFileResult, error) {
-	p := clientrpc.GetFileParams{ID: id, Item: c.Item - 1, Thumb: c.Thumb, Timeout: c.Timeout}
+	p := clientrpc.GetFileParams{FileRef: clientrpc.FileRef{ID: id, Item: c.Item - 1, Thumb: c.Thumb}, Anyway: c.Anyway, Timeout: c.Timeout}
 	out := c.Out
 	if out == "" {
 		r, err := clientrpc.GetFile.Call(ctx, conn, p)
@@ -125,6 +153,49 @@ func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) 
 	}
 	p.Path = path
 	return clientrpc.GetFile.Call(ctx, conn, p)
+}
+
+type fileCatCmd struct {
+	Item    int           `default:"1" help:"${help_file_item}" placeholder:"N"`
+	Offset  int64         `help:"${help_file_offset}" placeholder:"N"`
+	Length  int64         `help:"${help_file_length}" placeholder:"N"`
+	Anyway  bool          `help:"${help_file_anyway}"`
+	Timeout time.Duration `default:"1m" help:"${help_timeout}"`
+	ID      string        `arg:"" help:"${help_file_id}" placeholder:"ID"`
+}
+
+// Run writes a file to the standard output as it comes, checked part by part.
+func (c *fileCatCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	id, err := omega.ParseID(c.ID)
+	if err != nil {
+		return badValue(i18n.T("why.parse.id", "ID", c.ID))
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p := clientrpc.ReadFileParams{FileRef: clientrpc.FileRef{ID: id, Item: c.Item - 1}, Offset: c.Offset, Anyway: c.Anyway, Timeout: c.Timeout}
+	for left := c.Length; c.Length == 0 || left > 0; left -= int64(p.Length) {
+		p.Length = clientrpc.MaxRead
+		if c.Length != 0 {
+			p.Length = int(min(left, clientrpc.MaxRead))
+		}
+		r, err := clientrpc.ReadFile.Call(ctx, conn, p)
+		if err != nil {
+			return err
+		}
+		if _, err := a.stdout.Write(r.Data); err != nil {
+			return err
+		}
+		if p.Offset += int64(len(r.Data)); p.Offset >= r.Size {
+			return nil
+		}
+	}
+	return nil
 }
 
 // watchFile shows how far the files of a message are until stop is called.

@@ -54,8 +54,11 @@ type cli struct {
 	File struct {
 		Send fileSendCmd `cmd:"" help:"${help_file_send}"`
 		Get  fileGetCmd  `cmd:"" help:"${help_file_get}"`
+		Cat  fileCatCmd  `cmd:"" help:"${help_file_cat}"`
 	} `cmd:"" help:"${help_file}"`
-	Device struct {
+	Sticker stickerCmd `cmd:"" help:"${help_sticker}"`
+	Quota   quotaCmd   `cmd:"" help:"${help_quota}"`
+	Device  struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
@@ -116,7 +119,7 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp, webHelp)),
+	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp, stickerHelp, webHelp)),
 		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
 	command, err := parser.Parse(args)
 	if exited >= 0 {

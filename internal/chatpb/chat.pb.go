@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 78dac2a0276c01a81565e4907a58bf885df77687c3284f9112d6db06b190e5ad
+// source sha256: 07ec893df779a7c2158225a7fca89412086428590caaacd2cce7030ca7827316
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -49,7 +49,7 @@ type Content struct {
 	Group          *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
 	Certifications []*Certification       `protobuf:"bytes,40,rep,name=certifications,proto3" json:"certifications,omitempty"`                    // kind "certification"
 	Succession     *Succession            `protobuf:"bytes,41,opt,name=succession,proto3" json:"succession,omitempty"`                            // kind "succession"
-	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kind "text": seconds from its time on, after which it is erased; 0: it stays
+	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kinds "text" and "media": seconds from its time on, after which it is erased; 0: it stays
 	View           *View                  `protobuf:"bytes,23,opt,name=view,proto3" json:"view,omitempty"`                                        // of any kind; now and then
 	State          *State                 `protobuf:"bytes,24,opt,name=state,proto3" json:"state,omitempty"`                                      // kind "state"
 	Silent         bool                   `protobuf:"varint,25,opt,name=silent,proto3" json:"silent,omitempty"`                                   // kind "text": readers are told of it without a sound
@@ -1387,6 +1387,9 @@ type MediaItem struct {
 	Emoji         string                 `protobuf:"bytes,11,opt,name=emoji,proto3" json:"emoji,omitempty"`                           // of a sticker
 	ThumbName     []byte                 `protobuf:"bytes,12,opt,name=thumb_name,json=thumbName,proto3" json:"thumb_name,omitempty"`  // 32: a picture that stands for it; empty if there is none
 	ThumbSize     uint32                 `protobuf:"varint,13,opt,name=thumb_size,json=thumbSize,proto3" json:"thumb_size,omitempty"` // octets
+	Seal          *Seal                  `protobuf:"bytes,14,opt,name=seal,proto3" json:"seal,omitempty"`                             // in a secure chat: name, size and root are those of the sealed blob (MEDIA-14)
+	ThumbSeal     *Seal                  `protobuf:"bytes,15,opt,name=thumb_seal,json=thumbSeal,proto3" json:"thumb_seal,omitempty"`  // the same for the picture that stands for it
+	Waveform      []byte                 `protobuf:"bytes,16,opt,name=waveform,proto3" json:"waveform,omitempty"`                     // of a voice note: at most 256 octets, how loud it is from begin to end (MEDIA-20)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1512,6 +1515,149 @@ func (x *MediaItem) GetThumbSize() uint32 {
 	return 0
 }
 
+func (x *MediaItem) GetSeal() *Seal {
+	if x != nil {
+		return x.Seal
+	}
+	return nil
+}
+
+func (x *MediaItem) GetThumbSeal() *Seal {
+	if x != nil {
+		return x.ThumbSeal
+	}
+	return nil
+}
+
+func (x *MediaItem) GetWaveform() []byte {
+	if x != nil {
+		return x.Waveform
+	}
+	return nil
+}
+
+// Seal is what opens a sealed blob (spec/media.md, MEDIA-14).
+type Seal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`    // 32
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"` // octets of what is in it
+	Hash          []byte                 `protobuf:"bytes,3,opt,name=hash,proto3" json:"hash,omitempty"`  // 32: SHA-256 of what is in it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Seal) Reset() {
+	*x = Seal{}
+	mi := &file_proto_chat_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Seal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Seal) ProtoMessage() {}
+
+func (x *Seal) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Seal.ProtoReflect.Descriptor instead.
+func (*Seal) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Seal) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Seal) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *Seal) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+// StickerPack is what the blob of a pack says (spec/media.md, MEDIA-21).
+type StickerPack struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Author        string                 `protobuf:"bytes,2,opt,name=author,proto3" json:"author,omitempty"`     // on the word of who made the pack; may be empty
+	Stickers      []*MediaItem           `protobuf:"bytes,3,rep,name=stickers,proto3" json:"stickers,omitempty"` // 1 to 120, without servers
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StickerPack) Reset() {
+	*x = StickerPack{}
+	mi := &file_proto_chat_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StickerPack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StickerPack) ProtoMessage() {}
+
+func (x *StickerPack) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StickerPack.ProtoReflect.Descriptor instead.
+func (*StickerPack) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StickerPack) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *StickerPack) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *StickerPack) GetStickers() []*MediaItem {
+	if x != nil {
+		return x.Stickers
+	}
+	return nil
+}
+
 // Group is what a message says of a group (spec/group.md, GROUP-16).
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1527,7 +1673,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_proto_chat_proto_msgTypes[20]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +1685,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[20]
+	mi := &file_proto_chat_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +1698,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{20}
+	return file_proto_chat_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Group) GetId() []byte {
@@ -1608,7 +1754,7 @@ type Certification struct {
 
 func (x *Certification) Reset() {
 	*x = Certification{}
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1766,7 @@ func (x *Certification) String() string {
 func (*Certification) ProtoMessage() {}
 
 func (x *Certification) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[21]
+	mi := &file_proto_chat_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1779,7 @@ func (x *Certification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certification.ProtoReflect.Descriptor instead.
 func (*Certification) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{21}
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Certification) GetKey() []byte {
@@ -1663,7 +1809,7 @@ type Succession struct {
 
 func (x *Succession) Reset() {
 	*x = Succession{}
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1821,7 @@ func (x *Succession) String() string {
 func (*Succession) ProtoMessage() {}
 
 func (x *Succession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[22]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1834,7 @@ func (x *Succession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succession.ProtoReflect.Descriptor instead.
 func (*Succession) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{22}
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Succession) GetOld() []byte {
@@ -1733,7 +1879,7 @@ type SecureAsk struct {
 
 func (x *SecureAsk) Reset() {
 	*x = SecureAsk{}
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1891,7 @@ func (x *SecureAsk) String() string {
 func (*SecureAsk) ProtoMessage() {}
 
 func (x *SecureAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1904,7 @@ func (x *SecureAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
 func (*SecureAsk) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+	return file_proto_chat_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SecureAsk) GetChat() []byte {
@@ -1808,7 +1954,7 @@ type SecureGap struct {
 
 func (x *SecureGap) Reset() {
 	*x = SecureGap{}
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1820,7 +1966,7 @@ func (x *SecureGap) String() string {
 func (*SecureGap) ProtoMessage() {}
 
 func (x *SecureGap) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1833,7 +1979,7 @@ func (x *SecureGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
 func (*SecureGap) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+	return file_proto_chat_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SecureGap) GetLocator() []byte {
@@ -1967,7 +2113,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x04slot\x18\x02 \x01(\fR\x04slot\x12\x18\n" +
 	"\aversion\x18\x03 \x01(\rR\aversion\"\x1f\n" +
 	"\x05Close\x12\x16\n" +
-	"\x06target\x18\x01 \x01(\fR\x06target\"\xc4\x02\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\"\xb7\x03\n" +
 	"\tMediaItem\x12\x12\n" +
 	"\x04what\x18\x01 \x01(\tR\x04what\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\fR\x04name\x12\x12\n" +
@@ -1984,7 +2130,19 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"thumb_name\x18\f \x01(\fR\tthumbName\x12\x1d\n" +
 	"\n" +
-	"thumb_size\x18\r \x01(\rR\tthumbSize\"\x8d\x01\n" +
+	"thumb_size\x18\r \x01(\rR\tthumbSize\x12$\n" +
+	"\x04seal\x18\x0e \x01(\v2\x10.omega.chat.SealR\x04seal\x12/\n" +
+	"\n" +
+	"thumb_seal\x18\x0f \x01(\v2\x10.omega.chat.SealR\tthumbSeal\x12\x1a\n" +
+	"\bwaveform\x18\x10 \x01(\fR\bwaveform\"@\n" +
+	"\x04Seal\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\fR\x03key\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
+	"\x04hash\x18\x03 \x01(\fR\x04hash\"n\n" +
+	"\vStickerPack\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n" +
+	"\x06author\x18\x02 \x01(\tR\x06author\x121\n" +
+	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\x8d\x01\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2026,7 +2184,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -2048,11 +2206,13 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Entry)(nil),         // 17: omega.chat.Entry
 	(*Close)(nil),         // 18: omega.chat.Close
 	(*MediaItem)(nil),     // 19: omega.chat.MediaItem
-	(*Group)(nil),         // 20: omega.chat.Group
-	(*Certification)(nil), // 21: omega.chat.Certification
-	(*Succession)(nil),    // 22: omega.chat.Succession
-	(*SecureAsk)(nil),     // 23: omega.chat.SecureAsk
-	(*SecureGap)(nil),     // 24: omega.chat.SecureGap
+	(*Seal)(nil),          // 20: omega.chat.Seal
+	(*StickerPack)(nil),   // 21: omega.chat.StickerPack
+	(*Group)(nil),         // 22: omega.chat.Group
+	(*Certification)(nil), // 23: omega.chat.Certification
+	(*Succession)(nil),    // 24: omega.chat.Succession
+	(*SecureAsk)(nil),     // 25: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 26: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -2067,25 +2227,28 @@ var file_proto_chat_proto_depIdxs = []int32{
 	3,  // 9: omega.chat.Content.forward:type_name -> omega.chat.Forward
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
-	20, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	21, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
-	22, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	22, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
+	23, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	24, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
 	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
 	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	23, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	25, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
 	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
 	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
 	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
 	14, // 24: omega.chat.State.settings:type_name -> omega.chat.Setting
-	24, // 25: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	20, // 25: omega.chat.MediaItem.seal:type_name -> omega.chat.Seal
+	20, // 26: omega.chat.MediaItem.thumb_seal:type_name -> omega.chat.Seal
+	19, // 27: omega.chat.StickerPack.stickers:type_name -> omega.chat.MediaItem
+	26, // 28: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -2099,7 +2262,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -21,6 +21,7 @@ package disk
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -183,6 +184,14 @@ func (s *Store) Stats() media.Stats {
 	out := s.stats
 	out.Uploads, out.Appended, out.Read = int64(len(s.uploads)), s.appended.Load(), s.read.Load()
 	return out
+}
+
+// Usage implements media.Store.
+func (s *Store) Usage(_ context.Context, account omega.Fingerprint) (used, most int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	room := s.cfg.Room - s.stats.Bytes - s.stats.Reserved
+	return s.used[account], max(min(s.cfg.Quota, room), s.used[account]), nil
 }
 
 // mayHave reports whether an account may claim size octets more; more of them are

@@ -286,6 +286,11 @@ func quota(b *bench) {
 	}
 	b.put(1, Octets(3, 4000))
 	b.put(2, Octets(4, 6000))
+	for account, want := range map[int][2]int64{1: {10_000, 10_000}, 2: {6000, 10_000}, 3: {0, 10_000}} {
+		if used, most, err := b.s.Usage(b.ctx, Account(account)); used != want[0] || most != want[1] || err != nil {
+			b.Fatalf("account %d uses %d of %d, %v", account, used, most, err)
+		}
+	}
 	if _, err := b.claim(3, Octets(5, 7001)); !errors.Is(err, media.ErrFull) {
 		b.Fatalf("more than would be free beside it: %v", err)
 	}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/omega-im/omega/clientrpc"
+)
+
+type quotaCmd struct {
+	Timeout time.Duration `default:"15s" help:"${help_timeout}"`
+}
+
+func (c *quotaCmd) Run(ctx context.Context, a *app) error {
+	if err := checkTimeout(c.Timeout); err != nil {
+		return err
+	}
+	return calling(ctx, a, clientrpc.Quota, clientrpc.QuotaParams{Timeout: c.Timeout}, func(r clientrpc.QuotaResult) error {
+		for _, h := range r.Homes {
+			switch {
+			case a.json:
+				if err := a.line(h); err != nil {
+					return err
+				}
+			case h.Problem != nil:
+				a.printf("%s  %s\n", h.Server, a.text("quota.silent"))
+			default:
+				a.printf("%s  %s\n", h.Server, a.text("quota.used", h.Used>>20, h.Most>>20))
+			}
+		}
+		return nil
+	})
+}
