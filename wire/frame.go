@@ -131,6 +131,10 @@ const (
 	TypePlace    Type = 104 // Placed: keep it, if it is for you to keep; answer TypeDone
 	TypeHold     Type = 105 // { fingerprint, sequence u64, hash 32 }*: do you keep these
 	TypeHeld     Type = 106 // answer: u8 for each, see keyserver.Holding
+
+	TypeTokenPut   Type = 107 // C→P→H TokenList: whose mail is no stranger's; answer TypeTokenState (spec/delivery.md, DELIV-45); travels as 16–54 do
+	TypeTokenLook  Type = 108 // C→P→H TokenLook: which list is in force; answer TypeTokenState
+	TypeTokenState Type = 109 // H→P→C TokenState
 )
 
 // HeaderSize is the length of a frame header in octets:
