@@ -91,7 +91,7 @@ func (e *Envelope) AppendTo(b []byte) ([]byte, error) {
 	}
 	b = append(b, EnvelopeVersion, byte(e.Class))
 	tokens := e.tokens()
-	flags := e.Flags &^ FlagToken
+	flags := e.Flags
 	if len(tokens) > 0 {
 		flags |= FlagToken
 	}
