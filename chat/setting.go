@@ -40,6 +40,8 @@ const (
 
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
 
+	SettingDelivery = "delivery" // what this account's delivery tokens are made from, DeliverySecretSize octets (spec/delivery.md, DELIV-47)
+
 	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)
 	SettingBlocked  = "blocked"  // account
 	SettingPetname  = "petname"  // account: how this account's owner calls it
@@ -93,6 +95,8 @@ func (s *Setting) valid() bool {
 		return size == len(Hash{})+1 && (len(s.Value) == 0 || len(s.Value) == len(Ticket{}))
 	case SettingInFolder:
 		return size == folder+chat
+	case SettingDelivery:
+		return size == 0 && (len(s.Value) == 0 || len(s.Value) == DeliverySecretSize)
 	case SettingContact, SettingBlocked, SettingPetname, SettingVerified:
 		return s.validContact()
 	}

@@ -98,7 +98,7 @@ func (c *Client) addContact(ctx context.Context, p clientrpc.AddContactParams) (
 		if err := c.changeIn(ctx, tx, list); err != nil || r.Contact == chat.Contact {
 			return err
 		}
-		return c.vouch(ctx, tx, fp)
+		return errors.Join(c.tellToken(ctx, tx, fp), c.vouch(ctx, tx, fp))
 	})
 	if err != nil {
 		return nil, err

@@ -127,6 +127,7 @@ func (c *Client) showGroup(l *groupLog) {
 	v := c.groupViews[chat.Hash(l.ID())]
 	v.state, v.last = state, l.last
 	c.groupViews[chat.Hash(l.ID())] = v
+	c.letting.notify()
 }
 
 // add takes an operation, keeps what came to its place by it, and returns that.

@@ -401,7 +401,7 @@ func (t *taken) message(tx *history.Tx, r *chat.Result) error {
 			return err
 		}
 	}
-	if err := t.heard(tx, m); err != nil {
+	if err := errors.Join(t.heard(tx, m), t.takeToken(tx, m)); err != nil {
 		return err
 	}
 	own := m.From == t.c.acc.Fingerprint
