@@ -246,13 +246,14 @@ type taken struct {
 	given     answers
 	impatient *time.Time // the worker's
 	receipts  map[lane]*chat.Receipt
-	requests  []*chat.Message // verified ones of chat.KindResend
-	missing   bool            // there is a gap, or something was parked
-	expires   bool            // something has to be erased later
-	doubt     bool            // somebody spoke of a later record than the one at hand
-	sealing   bool            // something came by which more may be sealed in a secure chat
-	spent     bool            // keys of secure chats were destroyed
-	asks      []*chat.Message // verified ones of chat.KindSecureResend
+	known     map[omega.Fingerprint]bool // senders whose mail is opened in any case
+	requests  []*chat.Message            // verified ones of chat.KindResend
+	missing   bool                       // there is a gap, or something was parked
+	expires   bool                       // something has to be erased later
+	doubt     bool                       // somebody spoke of a later record than the one at hand
+	sealing   bool                       // something came by which more may be sealed in a secure chat
+	spent     bool                       // keys of secure chats were destroyed
+	asks      []*chat.Message            // verified ones of chat.KindSecureResend
 
 	handed []history.Handover // histories that another device said something of
 
@@ -318,6 +319,9 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, m *wire.Mail, fresh bo
 	if err != nil {
 		t.c.cfg.log().Warn("mail dropped", "home", m.Home, "seq", m.Seq, "err", err)
 		return omega.Fingerprint{}, nil
+	}
+	if much, err := t.tooMuch(tx, env.Sender()); err != nil || much {
+		return omega.Fingerprint{}, err
 	}
 	a := &chat.Arrival{
 		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh, Groups: groupCourt{tx, t.c},
