@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/internal/qr"
 )
 
@@ -184,12 +185,22 @@ func halves(number string) string {
 }
 
 type contactAddCmd struct {
-	contactArg
+	Who  string `arg:"" optional:"" help:"${help_contact_who}"`
+	QR   string `name:"qr" type:"path" help:"${help_qr_read}" placeholder:"FILE.png"`
 	Name string `help:"${help_contact_petname}"`
 }
 
-func (c *contactAddCmd) Run(ctx context.Context, a *app) error {
-	return calling(ctx, a, clientrpc.AddContact, clientrpc.AddContactParams{ContactRef: c.ref(), Petname: c.Name}, a.contactLine)
+func (c *contactAddCmd) Run(ctx context.Context, a *app) (err error) {
+	if (c.Who == "") == (c.QR == "") {
+		return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.contactadd"), Why: i18n.T("why.whoorqr"), Next: i18n.T("next.whoorqr")}
+	}
+	if c.QR != "" {
+		if c.Who, err = readQR(c.QR); err != nil {
+			return err
+		}
+	}
+	p := clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: c.Who}, Petname: c.Name}
+	return calling(ctx, a, clientrpc.AddContact, p, a.contactLine)
 }
 
 type contactNameCmd struct {
