@@ -55,13 +55,7 @@ func (c *Client) tellToken(ctx context.Context, tx *history.Tx, to omega.Fingerp
 	if err != nil {
 		return nil
 	}
-	err = c.tellKeys(ctx, tx, cert, &chat.Content{Kind: chat.KindToken, Token: t})
-	for _, mute := range []error{errPeerDeleted, errWithheld, chat.ErrNoReaders, pgp.ErrRevoked} {
-		if errors.Is(err, mute) {
-			return nil
-		}
-	}
-	return err
+	return unlessMute(c.tellKeys(ctx, tx, cert, &chat.Content{Kind: chat.KindToken, Token: t}))
 }
 
 // takeToken keeps the token that a verified message of a direct chat tells.

@@ -12,7 +12,7 @@ type Standing struct {
 // Standing returns how a sender stands.
 func (tx *Tx) Standing(fp omega.Fingerprint) (s Standing, err error) {
 	err = tx.row("read how "+fp.String()+" stands", `SELECT EXISTS (SELECT 1 FROM register WHERE name IN ('contact', 'blocked', 'petname', 'verified')
-			AND subject = ?1 AND value <> x'') OR coalesce(max(m.own), 0), count(m.position), coalesce(sum(length(m.text) + length(m.content)), 0)
+			AND subject = ?1 AND value <> x'') OR coalesce(max(m.own), 0), count(m.position), coalesce(sum(max(length(CAST(m.text AS BLOB)), length(m.content))), 0)
 		FROM chat c JOIN message m ON m.chat = c.number AND m.shown = 1 WHERE c.peer = ?1`, []any{address(fp)}, &s.Known, &s.Messages, &s.Octets)
 	return s, err
 }

@@ -16,19 +16,20 @@ import (
 // contactCommands are about other people.
 type contactCommands struct {
 	Contact struct {
-		List     contactListCmd     `cmd:"" default:"withargs" help:"${help_contact_list}"`
-		Requests contactRequestsCmd `cmd:"" help:"${help_contact_requests}"`
-		Show     contactShowCmd     `cmd:"" help:"${help_contact_show}"`
-		Add      contactAddCmd      `cmd:"" aliases:"accept" help:"${help_contact_add}"`
-		Name     contactNameCmd     `cmd:"" help:"${help_contact_name}"`
-		Remove   contactRemoveCmd   `cmd:"" help:"${help_contact_remove}"`
-		Decline  contactDeclineCmd  `cmd:"" help:"${help_contact_decline}"`
-		Block    contactBlockCmd    `cmd:"" help:"${help_contact_block}"`
-		Unblock  contactUnblockCmd  `cmd:"" help:"${help_contact_unblock}"`
-		Report   contactReportCmd   `cmd:"" help:"${help_contact_report}"`
-		Verify   contactVerifyCmd   `cmd:"" help:"${help_contact_verify}"`
-		Certify  contactCertifyCmd  `cmd:"" help:"${help_contact_certify}"`
-		Succeed  contactSucceedCmd  `cmd:"" help:"${help_contact_succeed}"`
+		List      contactListCmd      `cmd:"" default:"withargs" help:"${help_contact_list}"`
+		Requests  contactRequestsCmd  `cmd:"" help:"${help_contact_requests}"`
+		Show      contactShowCmd      `cmd:"" help:"${help_contact_show}"`
+		Add       contactAddCmd       `cmd:"" aliases:"accept" help:"${help_contact_add}"`
+		Name      contactNameCmd      `cmd:"" help:"${help_contact_name}"`
+		Remove    contactRemoveCmd    `cmd:"" help:"${help_contact_remove}"`
+		Decline   contactDeclineCmd   `cmd:"" help:"${help_contact_decline}"`
+		Block     contactBlockCmd     `cmd:"" help:"${help_contact_block}"`
+		Unblock   contactUnblockCmd   `cmd:"" help:"${help_contact_unblock}"`
+		Report    contactReportCmd    `cmd:"" help:"${help_contact_report}"`
+		Verify    contactVerifyCmd    `cmd:"" help:"${help_contact_verify}"`
+		Certify   contactCertifyCmd   `cmd:"" help:"${help_contact_certify}"`
+		Uncertify contactUncertifyCmd `cmd:"" help:"${help_contact_uncertify}"`
+		Succeed   contactSucceedCmd   `cmd:"" help:"${help_contact_succeed}"`
 	} `cmd:"" help:"${help_contact}"`
 }
 
@@ -36,7 +37,7 @@ type contactCommands struct {
 var contactHelp = []string{
 	"contact", "contact_list", "contact_requests", "contact_show", "contact_add", "contact_name", "contact_remove", "contact_decline", "contact_block", "contact_unblock",
 	"contact_report", "contact_verify", "contact_who", "contact_query", "contact_blocked", "contact_declined", "contact_petname", "contact_number", "contact_scan",
-	"contact_off", "contact_dir", "contact_certify", "contact_succeed", "account_inherit", "account_succeed", "id_qr",
+	"contact_off", "contact_dir", "contact_certify", "contact_uncertify", "contact_succeed", "account_inherit", "account_succeed", "id_qr",
 }
 
 // A contactArg names an account.
@@ -308,6 +309,12 @@ func (c *inheritCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text("inherit.done", r.Account, me.Fingerprint))
 	return nil
+}
+
+type contactUncertifyCmd struct{ contactArg }
+
+func (c *contactUncertifyCmd) Run(ctx context.Context, a *app) error {
+	return calling(ctx, a, clientrpc.UncertifyContact, c.ref(), a.contact)
 }
 
 type succeedCmd struct{ contactArg }
