@@ -151,7 +151,7 @@ func (c *Client) uncertifyContact(ctx context.Context, p clientrpc.ContactRef) (
 		return nil, err
 	}
 	if claim, err := pgp.ReadClaim(said); said == nil || err != nil || claim.Withdrawn {
-		return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.notcertified"), i18n.Text{}, nil)
+		return nil, fail(clientrpc.CodeNotFound, doing, i18n.T("why.notcertified"), i18n.T("next.notcertified"), nil)
 	}
 	cert, err := c.parsePeer(stored)
 	if err != nil {

@@ -77,6 +77,7 @@ var contacts = map[string]entry{
 	"help.account_inherit":   {"這個帳號接續另一個帳號（在新帳號上執行）。", "Say that this account is the one that another goes on as (run it on the new account)."},
 	"help.account_succeed":   {"改用另一個帳號，並告訴所有聯絡人（在舊帳號上執行）。", "Go on as another account, and tell all contacts (run it on the old account)."},
 	"doing.contactuncertify": {"收回認證", "taking a certification back"},
+	"next.notcertified":      {"「omega contact show」會列出認證過這把金鑰的人", "“omega contact show” lists who certified this key"},
 	"why.notcertified":       {"你沒有認證過這把金鑰", "you have not certified this key"},
 	"doing.contactcertify":   {"認證金鑰", "certifying a key"},
 	"doing.contactsucceed":   {"改用新帳號", "going on with another account"},
