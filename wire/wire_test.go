@@ -363,7 +363,7 @@ func reencodePlaced(name string, b []byte) ([]byte, error) {
 		}
 		return AppendPlaced(nil, &p), nil
 	}
-	if strings.HasPrefix(name, "prekey") {
+	if strings.HasPrefix(name, "prekey") || strings.HasPrefix(name, "token") {
 		return reencodePrekeys(name, b)
 	}
 	return reencodeBlob(name, b)
