@@ -28,6 +28,10 @@ const (
 	// protocol.md's uniform NEED-CERT bound.
 	MaxCertificate = 32 << 10
 
+	// MaxTokens is how many delivery tokens an account has in force: 64 KiB of
+	// them, in one frame.
+	MaxTokens = 4096
+
 	// MaxDevices is how many active devices an account may have.
 	MaxDevices = 32
 

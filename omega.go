@@ -202,6 +202,19 @@ func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 // UnmarshalText reads what ParseID reads.
 func (id *ID) UnmarshalText(b []byte) error { return parseHex(id[:], string(b)) }
 
+// TokenSize is the length of a Token in octets.
+const TokenSize = 16
+
+// A Token lets whoever has it write to one account as somebody whom that account
+// knows, not as a stranger. Its zero value means "none". (spec/delivery.md, DELIV-44)
+type Token [TokenSize]byte
+
+// IsZero reports whether t is no token.
+func (t Token) IsZero() bool { return t == Token{} }
+
+// String hides the token: whoever has it can use it.
+func (Token) String() string { return "Token(hidden)" }
+
 // A ChatID names a conversation inside clients. Servers never see one (M14).
 // (spec/chat.md, CHAT-1)
 type ChatID [16]byte

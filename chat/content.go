@@ -43,6 +43,8 @@ const (
 	KindGroupInvite Kind = "group-invite" // its reader may join a group
 	KindGroupJoin   Kind = "group-join"   // its sender, who has a link, wants to join
 
+	KindToken Kind = "token" // lets its reader write to its sender as somebody it knows
+
 	KindSecureResend Kind = "secure-resend" // asks for what is missing of a secure chat
 	KindSecureEnd    Kind = "secure-end"    // its sender destroyed the keys of this secure chat
 )
@@ -51,7 +53,7 @@ const (
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin, KindHistory, KindCertification, KindSuccession, KindSecureResend, KindSecureEnd:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindHistory, KindCertification, KindSuccession, KindToken, KindSecureResend, KindSecureEnd:
 		return true
 	}
 	return k.Operation()
@@ -122,6 +124,8 @@ type Content struct {
 
 	Certifications []Certification // KindCertification
 	Succession     *Succession     // KindSuccession
+
+	Token omega.Token // of any kind, and of KindToken always; set by the sender when it is to be told
 
 	raw  []byte // as it was received; what is signed and what is stored
 	hash Hash   // of what is in raw and not readable in the transcript; zero for none
@@ -196,7 +200,7 @@ func (c *Content) With(v *View, lines ...string) *Content {
 func (c *Content) plain() bool {
 	return len(c.Entities) == 0 && c.Reply == nil && c.Forward == nil && c.Receipt == nil && c.Resend == nil && c.Resent == nil &&
 		c.Edit == nil && c.Delete == nil && c.Reaction == nil && c.Pin == nil && c.Poll == nil && c.Vote == nil && c.Entry == nil && c.Close == nil && len(c.State) == 0 && !c.Silent && c.Lifetime == 0 && c.View == nil && len(c.Media) == 0 && c.Group == nil && c.Ask == nil &&
-		len(c.Certifications) == 0 && c.Succession == nil
+		len(c.Certifications) == 0 && c.Succession == nil && c.Token.IsZero()
 }
 
 // encodeRest writes the fields that do not stand readable in the transcript.
@@ -207,6 +211,9 @@ func (c *Content) encodeRest(p *chatpb.Content) {
 	p.Poll, p.Vote, p.Entry, p.Close = c.Poll.encode(), c.Vote.encode(), c.Entry.encode(), c.Close.encode()
 	p.Group, p.Certifications, p.Succession, p.SecureAsk = c.Group.encode(), encodeCertifications(c.Certifications), c.Succession.encode(), c.Ask.encode()
 	p.State, p.Silent, p.Lifetime = encodeSettings(c.State), c.Silent, uint32(c.Lifetime/time.Second)
+	if !c.Token.IsZero() {
+		p.Token = c.Token[:]
+	}
 	if c.Unsigned {
 		p.UnsignedMedia = encodeMedia(c.Media)
 	} else {
@@ -266,6 +273,10 @@ func (c *Content) decodeRest(rest []byte) error {
 	c.Poll, c.Vote, c.Entry, c.Close = r.poll(p.Poll), r.vote(p.Vote), r.entry(p.Entry), r.close(p.Close)
 	c.State, c.Media, c.Group, c.Ask = r.settings(p.State), r.media(p.Media), r.group(p.Group), r.secureAsk(p.SecureAsk)
 	c.Certifications, c.Succession = r.certifications(p.Certifications), r.succession(p.Succession)
+	if len(p.Token) > 0 {
+		r.bad = r.bad || len(p.Token) != omega.TokenSize
+		copy(c.Token[:], p.Token)
+	}
 	if c.Kind == KindText || c.Kind == KindEdit {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
@@ -323,6 +334,7 @@ func (c *Content) fits() bool {
 		(c.Ask != nil) == (k == KindSecureResend) &&
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Certifications) > 0) == (k == KindCertification) && (c.Succession != nil) == (k == KindSuccession) &&
+		(k != KindToken || !c.Token.IsZero()) &&
 		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText) && (c.Lifetime == 0 || k == KindText || k == KindMedia) &&
 		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0

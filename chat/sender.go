@@ -31,7 +31,8 @@ type SenderState struct {
 	Count    uint32 // of messages under Key
 	Key      *Key   // current key; nil before the first
 
-	Told, ToldPeer uint64 // sequences of the records in the last View
+	Told, ToldPeer uint64      // sequences of the records in the last View
+	ToldToken      omega.Token // the last one that the readers were given
 }
 
 // A Sender seals the messages of one device in one chat, one at a time.
@@ -41,6 +42,7 @@ type Sender struct {
 	profile string
 	state   SenderState
 	view    View
+	token   omega.Token
 }
 
 // NewSender continues from state. Random octets for keys and ids come from
@@ -60,16 +62,28 @@ func NewSender(id *pgp.Identity, rand io.Reader, profile string, state SenderSta
 // for each, once a day, tell as much as in every message. (spec/chat.md, CHAT-18)
 func (s *Sender) Tell(v View) { s.view = v }
 
-// tell adds the view to a message where CHAT-18 wants one.
+// Admit has the next message give its readers the token by which they write to this
+// account, if it is the first under its key or they were given another one last. Zero
+// is none. (spec/delivery.md, DELIV-47)
+func (s *Sender) Admit(t omega.Token) { s.token = t }
+
+// tell adds the view to a message where CHAT-18 wants one, and the token where
+// DELIV-47 does.
 func (s *Sender) tell(next *SenderState, c *Content) *Content {
-	v := s.view
-	first := next.Count == 1
-	if v.IsZero() || c.raw != nil || !first && v.Own.Sequence == next.Told && v.Peer.Sequence == next.ToldPeer {
+	v, first := s.view, next.Count == 1
+	view := !v.IsZero() && (first || v.Own.Sequence != next.Told || v.Peer.Sequence != next.ToldPeer)
+	token := !s.token.IsZero() && (first || c.Kind == KindToken || s.token != next.ToldToken)
+	if c.raw != nil || !view && !token {
 		return c
 	}
-	next.Told, next.ToldPeer = v.Own.Sequence, v.Peer.Sequence
 	with := *c
-	with.View = &v
+	if view {
+		next.Told, next.ToldPeer = v.Own.Sequence, v.Peer.Sequence
+		with.View = &v
+	}
+	if token {
+		next.ToldToken, with.Token = s.token, s.token
+	}
 	return &with
 }
 

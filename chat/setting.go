@@ -42,6 +42,8 @@ const (
 
 	SettingStickers = "stickers" // name of a pack, 32 octets: where it is, and what it is called (CHAT-60)
 
+	SettingDelivery = "delivery" // what this account's delivery tokens are made from, DeliverySecretSize octets (spec/delivery.md, DELIV-47)
+
 	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)
 	SettingBlocked  = "blocked"  // account
 	SettingPetname  = "petname"  // account: how this account's owner calls it
@@ -98,6 +100,8 @@ func (s *Setting) valid() bool {
 		return err == nil || size == len(Hash{}) && len(s.Value) == 0
 	case SettingInFolder:
 		return size == folder+chat
+	case SettingDelivery:
+		return size == 0 && (len(s.Value) == 0 || len(s.Value) == DeliverySecretSize)
 	case SettingContact, SettingBlocked, SettingPetname, SettingVerified:
 		return s.validContact()
 	}

@@ -12,7 +12,7 @@ import (
 const (
 	keyStateVersion    = 1
 	groupStateVersion  = 2 // of a key in a group
-	senderStateVersion = 2
+	senderStateVersion = 3
 	trackStateVersion  = 1
 )
 
@@ -75,9 +75,9 @@ func unmarshalKeyText(version byte, b []byte) (*Key, error) {
 
 // Marshal returns the stored form of s, secret included:
 //
-//	u8 version (2) | 16 chat | u32 sequence | 16 link | u32 count | u64 told | u64 told of the peer | key, to the end
+//	u8 version (3) | 16 chat | u32 sequence | 16 link | u32 count | u64 told | u64 told of the peer | 16 token told | key, to the end
 //
-// Version 1 had nothing about what was told.
+// Version 2 had no token, version 1 nothing about what was told.
 func (s *SenderState) Marshal() []byte {
 	b := append([]byte{senderStateVersion}, s.Chat[:]...)
 	b = binary.BigEndian.AppendUint32(b, s.Sequence)
@@ -85,6 +85,7 @@ func (s *SenderState) Marshal() []byte {
 	b = binary.BigEndian.AppendUint32(b, s.Count)
 	b = binary.BigEndian.AppendUint64(b, s.Told)
 	b = binary.BigEndian.AppendUint64(b, s.ToldPeer)
+	b = append(b, s.ToldToken[:]...)
 	if s.Key != nil {
 		b = append(b, s.Key.Marshal()...)
 	}
@@ -93,10 +94,11 @@ func (s *SenderState) Marshal() []byte {
 
 // UnmarshalSenderState reads what SenderState.Marshal wrote.
 func UnmarshalSenderState(b []byte) (SenderState, error) {
-	const old = 1 + 16 + 4 + 16 + 4
-	head := old + 2*8
-	if len(b) > 0 && b[0] == 1 {
-		head = old
+	const first = 1 + 16 + 4 + 16 + 4
+	heads := [senderStateVersion + 1]int{1: first, 2: first + 2*8, 3: first + 2*8 + omega.TokenSize}
+	head := len(b) + 1
+	if len(b) > 0 && b[0] <= senderStateVersion {
+		head = heads[b[0]]
 	}
 	if len(b) < head || b[0] < 1 || b[0] > senderStateVersion {
 		return SenderState{}, malformed("stored sender: %d octets", len(b))
@@ -107,8 +109,11 @@ func UnmarshalSenderState(b []byte) (SenderState, error) {
 		Previous: Link(b[21:37]),
 		Count:    binary.BigEndian.Uint32(b[37:]),
 	}
-	if head > old {
+	if b[0] >= 2 {
 		s.Told, s.ToldPeer = binary.BigEndian.Uint64(b[41:]), binary.BigEndian.Uint64(b[49:])
+	}
+	if b[0] >= 3 {
+		copy(s.ToldToken[:], b[57:])
 	}
 	if len(b) == head {
 		return s, nil

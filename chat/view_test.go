@@ -88,8 +88,12 @@ func TestToldIsStored(t *testing.T) {
 	if st.Told != 7 || st.ToldPeer != 3 {
 		t.Errorf("told %d and %d", st.Told, st.ToldPeer)
 	}
-	old := append(append([]byte{1}, b[1:41]...), b[57:]...)
-	st, err = UnmarshalSenderState(old)
+	second := append(append([]byte{2}, b[1:57]...), b[73:]...)
+	if st, err = UnmarshalSenderState(second); err != nil || st.Told != 7 || st.ToldPeer != 3 || st.Key == nil || !st.ToldToken.IsZero() {
+		t.Errorf("version 2 reads as %+v, %v", st, err)
+	}
+	first := append(append([]byte{1}, b[1:41]...), b[73:]...)
+	st, err = UnmarshalSenderState(first)
 	must(t, err)
 	if st.Told != 0 || st.ToldPeer != 0 || st.Key == nil || st.Sequence != 1 {
 		t.Errorf("version 1 reads as %+v", st)

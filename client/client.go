@@ -81,6 +81,10 @@ type Client struct {
 	ownTrusted bool                                    // who did is another device of the account; guarded by mu
 	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
 
+	tokens    map[omega.Fingerprint]omega.Token    // by which this account writes to others; nil: not loaded; guarded by mu
+	fellows   map[omega.Fingerprint]*chat.GroupKey // members of its groups, with keys that make tokens; guarded by mu
+	fellowsAt time.Time                            // when these were found; guarded by mu
+
 	groupBook  map[chat.Hash]*groupLog // groups; belongs to whoever has the database's writer
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
 	chores     chores                  // of groups
@@ -100,6 +104,7 @@ type Client struct {
 	sealing notice      // something waits to be sealed in a secure chat, or an epoch came
 	spent   notice      // keys of secure chats were destroyed
 	doubt   notice      // somebody spoke of a later record than the one at hand
+	letting notice      // whom this account lets in has changed
 	moving  notice      // a home went away or came back, or there are news of the account
 	mail    chan mailIn // from the session's reader to checkAhead
 	checked chan mailIn // from there to the inbox
@@ -112,6 +117,7 @@ type Client struct {
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 
+	listless  atomic.Bool // homes may not know whom this account lets in
 	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
 
 	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
@@ -167,7 +173,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
 	c.db.OnChange(c.happened)
-	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx), c.noteStockless(ctx)); err != nil {
+	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx), c.noteStockless(ctx), c.noteListless(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}

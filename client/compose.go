@@ -280,6 +280,9 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
+	if err := c.befriend(ctx, tx, peer.Fingerprint(), content.Kind); err != nil { // which lets it in with this message
+		return err
+	}
 	state, err := c.sender(tx, roster.Chat)
 	if err != nil {
 		return err
@@ -289,6 +292,13 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 		return err
 	}
 	sender.Tell(c.view(known))
+	if fp := peer.Fingerprint(); fp != c.acc.Fingerprint {
+		t, err := c.tokenOf(tx, fp)
+		if err != nil {
+			return err
+		}
+		sender.Admit(t)
+	}
 	to := c.recipients(roster)
 	sealed, err := c.sealWith(ctx, tx, sender, roster, id, content, len(to) == 0)
 	if err != nil || len(to) == 0 {
@@ -299,10 +309,7 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 			return err
 		}
 	}
-	if err := c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload); err != nil {
-		return err
-	}
-	return c.befriend(ctx, tx, peer.Fingerprint(), content.Kind)
+	return c.post(tx, peer.Fingerprint(), to, id, id, sealed.Payload)
 }
 
 // sealWith seals a message and keeps it, with the sender's state. alone: there is
@@ -344,8 +351,12 @@ func (c *Client) recipients(r *chat.Roster) []omega.Fingerprint {
 // post puts one envelope into the outbox, behind the others to peer. message is
 // whose state it moves.
 func (c *Client) post(tx *history.Tx, peer omega.Fingerprint, to []omega.Fingerprint, id, message omega.ID, payload []byte) error {
+	tokens, err := c.tokensFor(tx, to)
+	if err != nil {
+		return err
+	}
 	env := wire.Envelope{
-		Class: wire.ClassText, ID: id, Lifetime: omega.DefaultLifetime, Sender: c.acc.Fingerprint, Recipients: to, Payload: payload,
+		Class: wire.ClassText, ID: id, Lifetime: omega.DefaultLifetime, Sender: c.acc.Fingerprint, Recipients: to, Tokens: tokens, Payload: payload,
 	}
 	b, err := env.AppendTo(nil)
 	if err != nil {

@@ -32,6 +32,7 @@ func (c *Client) Run(ctx context.Context) {
 	wg.Go(func() { c.tendClaims(ctx) })
 	wg.Go(func() { c.tendFiles(ctx) })
 	wg.Go(func() { c.tendPrekeys(ctx) })
+	wg.Go(func() { c.tendTokens(ctx) })
 	wg.Go(func() { c.handovers(ctx) })
 	wg.Go(func() { c.chase(ctx) })
 	wg.Go(func() { c.sealSecrets(ctx) })

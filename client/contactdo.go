@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/pgp"
 )
 
 // handleContacts adds the methods about other people.
@@ -23,6 +24,7 @@ func handleContacts(m map[string]call) {
 	handle(m, clientrpc.ReportContact, "doing.contactreport", (*Client).reportContact)
 	handle(m, clientrpc.VerifyContact, "doing.contactverify", (*Client).verifyContact)
 	handle(m, clientrpc.CertifyContact, "doing.contactcertify", (*Client).certifyContact)
+	handle(m, clientrpc.UncertifyContact, "doing.contactuncertify", (*Client).uncertifyContact)
 	handle(m, clientrpc.SucceedContact, "doing.contactsucceed", (*Client).confirmSuccession)
 	handle(m, clientrpc.Inherit, "doing.inherit", (*Client).inherit)
 	handle(m, clientrpc.Succeed, "doing.succeed", (*Client).succeed)
@@ -98,7 +100,7 @@ func (c *Client) addContact(ctx context.Context, p clientrpc.AddContactParams) (
 		if err := c.changeIn(ctx, tx, list); err != nil || r.Contact == chat.Contact {
 			return err
 		}
-		return c.vouch(ctx, tx, fp)
+		return errors.Join(c.tellToken(ctx, tx, fp), c.vouch(ctx, tx, fp))
 	})
 	if err != nil {
 		return nil, err
@@ -201,6 +203,9 @@ func (c *Client) card(ctx context.Context, _ clientrpc.None) (*clientrpc.CardRes
 		for _, k := range list[:min(len(list), clientrpc.PageMax)] { // that were verified when they came
 			if err != nil {
 				return err
+			}
+			if claim, err := pgp.ReadClaim(k.Packet); err != nil || claim.Withdrawn {
+				continue
 			}
 			var name string
 			name, err = c.nameOf(tx, k.Issuer)

@@ -91,6 +91,7 @@ func (t *taken) takeGroupOps(ctx context.Context, tx *history.Tx, in *opsIn) err
 
 // tookGroupKey opens what waited for a group key.
 func (t *taken) tookGroupKey(ctx context.Context, tx *history.Tx, r *chat.Result) error {
+	t.c.letting.notify()
 	g, err := tx.KnownGroup(r.GroupKey.Group)
 	if err == nil && !g.Accepted.IsZero() {
 		g.Accepted = time.Time{}

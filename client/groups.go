@@ -134,6 +134,7 @@ func (c *Client) showGroup(l *groupLog) {
 	v := c.groupViews[chat.Hash(l.ID())]
 	v.state, v.last, v.count, v.heads = state, l.last, l.Len(), heads
 	c.groupViews[chat.Hash(l.ID())] = v
+	c.letting.notify()
 }
 
 // add takes an operation, keeps what came to its place by it, and returns that.

@@ -242,6 +242,7 @@ func (c *Client) groupKey(ctx context.Context, tx *history.Tx, l *groupLog) (*ch
 	if err := tx.PutGroupKey(ctx, k); err != nil {
 		return nil, err
 	}
+	c.letting.notify()
 	return k, c.sendGroupKey(tx, k, readers)
 }
 

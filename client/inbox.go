@@ -251,13 +251,14 @@ type taken struct {
 	given     answers
 	impatient *time.Time // the worker's
 	receipts  map[lane]*chat.Receipt
-	requests  []*chat.Message // verified ones of chat.KindResend
-	missing   bool            // there is a gap, or something was parked
-	expires   bool            // something has to be erased later
-	doubt     bool            // somebody spoke of a later record than the one at hand
-	sealing   bool            // something came by which more may be sealed in a secure chat
-	spent     bool            // keys of secure chats were destroyed
-	asks      []*chat.Message // verified ones of chat.KindSecureResend
+	known     map[omega.Fingerprint]bool // senders whose mail is opened in any case
+	requests  []*chat.Message            // verified ones of chat.KindResend
+	missing   bool                       // there is a gap, or something was parked
+	expires   bool                       // something has to be erased later
+	doubt     bool                       // somebody spoke of a later record than the one at hand
+	sealing   bool                       // something came by which more may be sealed in a secure chat
+	spent     bool                       // keys of secure chats were destroyed
+	asks      []*chat.Message            // verified ones of chat.KindSecureResend
 
 	handed []history.Handover // histories that another device said something of
 
@@ -324,6 +325,9 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, in *mailIn, fresh bool
 	if err != nil {
 		t.c.cfg.log().Warn("mail dropped", "home", m.Home, "seq", m.Seq, "err", err)
 		return omega.Fingerprint{}, nil
+	}
+	if much, err := t.tooMuch(tx, env.Sender()); err != nil || much {
+		return omega.Fingerprint{}, err
 	}
 	a := &chat.Arrival{
 		ID: env.ID(), Payload: env.Payload(), Now: t.c.cfg.now(), Received: receivedAt(m.Received), Fresh: fresh, Groups: groupCourt{tx, t.c},
@@ -419,7 +423,7 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
 			return err
 		}
 	}
-	if err := t.heard(tx, m); err != nil {
+	if err := errors.Join(t.heard(tx, m), t.takeToken(tx, m)); err != nil {
 		return err
 	}
 	own := m.From == t.c.acc.Fingerprint

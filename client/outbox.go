@@ -83,7 +83,7 @@ func (c *Client) flush(timeout time.Duration) {
 			due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
 			return err
 		})
-		if err != nil || len(due) == 0 && !c.stockless.Load() {
+		if err != nil || len(due) == 0 && !c.stockless.Load() && !c.listless.Load() {
 			return
 		}
 		select {
@@ -258,20 +258,22 @@ func reduce(tx *history.Tx, a answer) error {
 		return nil // it is dropped
 	}
 	var left []omega.Fingerprint
+	var tokens []omega.Token
+	all := append(env.AppendTokens(nil), make([]omega.Token, env.NumRecipients())...)
 	again := map[uint16]bool{}
 	for _, r := range a.results {
 		again[r.Index] = r.Code.Retry()
 	}
 	for i, fp := range env.Recipients {
 		if again[uint16(i)] {
-			left = append(left, fp)
+			left, tokens = append(left, fp), append(tokens, all[i])
 		}
 	}
 	if len(left) == 0 || len(left) == env.NumRecipients() {
 		return nil
 	}
 	less := wire.Envelope{
-		Class: wire.ClassText, ID: env.ID(), Lifetime: omega.DefaultLifetime, Sender: env.Sender(), Recipients: left, Payload: env.Payload(),
+		Class: wire.ClassText, ID: env.ID(), Lifetime: omega.DefaultLifetime, Sender: env.Sender(), Recipients: left, Tokens: tokens, Payload: env.Payload(),
 	}
 	b, err := less.AppendTo(nil)
 	if err != nil {

@@ -139,11 +139,15 @@ func (c *Client) sendSign(ctx context.Context, d dest, s *chat.Sign, every time.
 	}
 	var key *chat.Key
 	var to []omega.Fingerprint
+	var tokens []omega.Token
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		if shares, err := sharesIn(tx, id); err != nil || !shares {
 			return err
 		}
 		if to, err = c.signedTo(tx, d); err != nil || len(to) == 0 {
+			return err
+		}
+		if tokens, err = c.tokensFor(tx, to); err != nil {
 			return err
 		}
 		state, err := tx.Sender(id)
@@ -158,7 +162,7 @@ func (c *Client) sendSign(ctx context.Context, d dest, s *chat.Sign, every time.
 	if err != nil {
 		return err
 	}
-	env := wire.Envelope{Class: wire.ClassEphemeral, ID: envelope, Lifetime: chat.HereLasts, Sender: c.acc.Fingerprint, Recipients: to, Payload: payload}
+	env := wire.Envelope{Class: wire.ClassEphemeral, ID: envelope, Lifetime: chat.HereLasts, Sender: c.acc.Fingerprint, Recipients: to, Tokens: tokens, Payload: payload}
 	b, err := env.AppendTo(nil)
 	if err == nil {
 		_ = session.conn.SendFrame(wire.TypeSend, 0, b) // or the session ends: nobody misses it

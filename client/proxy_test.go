@@ -168,7 +168,7 @@ func (p *fakeProxy) reply(f wire.Frame) (wire.Type, []byte) {
 		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, "")
 	case wire.TypeServers:
 		return wire.TypeServerList, nil
-	case wire.TypePrekeyLook, wire.TypePrekeyPut, wire.TypePrekeyTake:
+	case wire.TypePrekeyLook, wire.TypePrekeyPut, wire.TypePrekeyTake, wire.TypeTokenLook, wire.TypeTokenPut:
 		return wire.TypeError, wire.AppendStatus(nil, omega.CodeRefused, "")
 	case wire.TypePing:
 		return wire.TypePong, f.Body

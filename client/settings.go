@@ -41,9 +41,19 @@ func (c *Client) changeIn(ctx context.Context, tx *history.Tx, list []chat.Setti
 		}
 		if news {
 			changed = append(changed, s)
+			c.noteAdmission(&s)
 		}
 	}
 	return c.tell(ctx, tx, changed)
+}
+
+// noteAdmission has homes told if a setting changes whom this account lets in.
+func (c *Client) noteAdmission(s *chat.Setting) {
+	switch s.Name {
+	case chat.SettingContact, chat.SettingBlocked, chat.SettingDelivery:
+		c.listless.Store(true)
+		c.letting.notify()
+	}
 }
 
 // tell sends settings to the other devices of the account, if it has any.
@@ -137,6 +147,7 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 		if _, err := tx.PutSetting(&m.Content.State[i]); err != nil {
 			return err
 		}
+		c.noteAdmission(&m.Content.State[i])
 	}
 	return nil
 }

@@ -121,6 +121,38 @@ func TestCertifications(t *testing.T) {
 	if len(last) != 1 || last[0].Key != known.id || pgp.VerifyCertification(last[0].Packet, c.certificate(), known.me.Certificate, time.Now()) != nil {
 		t.Errorf("told %+v", last)
 	}
+
+	// What was said is taken back, and who has seen it, or may have, hears of that.
+	if got, err := clientrpc.UncertifyContact.Call(t.Context(), c, known.ref()); err != nil || len(got.Certified) != 1 || got.Certified[0].This {
+		t.Fatalf("taken back: %+v, %v", got, err)
+	}
+	_, err = clientrpc.UncertifyContact.Call(t.Context(), c, known.ref())
+	wantCode(t, "take back again", err, clientrpc.CodeNotFound)
+	told = c.sent(t, chat.KindCertification, friend, other, known)
+	heard := 0
+	for _, content := range told {
+		k := content.Certifications[0]
+		if k.Key == known.id && pgp.VerifyWithdrawal(k.Packet, c.certificate(), known.me.Certificate, time.Now()) == nil {
+			heard++
+		}
+	}
+	if heard != 3 {
+		t.Errorf("%d were told, want the account and both other contacts", heard)
+	}
+	back, err := pgp.Withdraw(t.Context(), other.primary, known.me.Certificate, time.Now())
+	must(t, err)
+	tell(other, chat.Certification{Key: known.id, Packet: back})
+	if got := c.contactOf(t, known.id); len(got.Certified) != 0 {
+		t.Errorf("one taken back is shown: %+v", got.Certified)
+	}
+	back, err = pgp.Withdraw(t.Context(), friend.primary, c.certificate(), time.Now())
+	must(t, err)
+	tell(friend, chat.Certification{Key: c.acc.Fingerprint, Packet: back})
+	tell(friend, chat.Certification{Key: c.acc.Fingerprint, Packet: mine(friend)}) // of before
+	card, err := clientrpc.Card.Call(t.Context(), c, clientrpc.None{})
+	if err != nil || len(card.Certified) != 0 {
+		t.Errorf("the card shows %+v, %v", card, err)
+	}
 }
 
 // TestSuccession: with both words an account goes on as another: nothing more is

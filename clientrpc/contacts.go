@@ -9,20 +9,21 @@ import (
 // The methods about other people. What they set is the same on all devices of the
 // account, nobody else hears of it, and it may be set again. (spec/chat.md, CHAT-46)
 var (
-	Contacts       = Method[ContactsParams, ContactsResult]{"contacts"}
-	ShowContact    = Method[ContactRef, *Contact]{"contact.show"}
-	AddContact     = Method[AddContactParams, *Contact]{"contact.add"} // or accepts a request
-	NameContact    = Method[NameContactParams, *Contact]{"contact.name"}
-	RemoveContact  = Method[ContactRef, *Contact]{"contact.remove"}
-	DeclineContact = Method[ContactRef, *Contact]{"contact.decline"}
-	BlockContact   = Method[BlockContactParams, *Contact]{"contact.block"}
-	ReportContact  = Method[ReportParams, *ReportResult]{"contact.report"}
-	VerifyContact  = Method[VerifyParams, *Contact]{"contact.verify"}
-	CertifyContact = Method[ContactRef, *Contact]{"contact.certify"}       // by the primary key; it must be verified
-	SucceedContact = Method[ContactRef, *Contact]{"contact.succeed"}       // agrees that the account goes on as another, which it shows
-	Inherit        = Method[ContactRef, *Contact]{"account.inherit"}       // this account is the one that another goes on as
-	Succeed        = Method[ContactRef, *SucceedResult]{"account.succeed"} // this account goes on as another
-	Card           = Method[None, *CardResult]{"contact.card"}
+	Contacts         = Method[ContactsParams, ContactsResult]{"contacts"}
+	ShowContact      = Method[ContactRef, *Contact]{"contact.show"}
+	AddContact       = Method[AddContactParams, *Contact]{"contact.add"} // or accepts a request
+	NameContact      = Method[NameContactParams, *Contact]{"contact.name"}
+	RemoveContact    = Method[ContactRef, *Contact]{"contact.remove"}
+	DeclineContact   = Method[ContactRef, *Contact]{"contact.decline"}
+	BlockContact     = Method[BlockContactParams, *Contact]{"contact.block"}
+	ReportContact    = Method[ReportParams, *ReportResult]{"contact.report"}
+	VerifyContact    = Method[VerifyParams, *Contact]{"contact.verify"}
+	UncertifyContact = Method[ContactRef, *Contact]{"contact.uncertify"}     // by the primary key; contacts are told
+	CertifyContact   = Method[ContactRef, *Contact]{"contact.certify"}       // by the primary key; it must be verified
+	SucceedContact   = Method[ContactRef, *Contact]{"contact.succeed"}       // agrees that the account goes on as another, which it shows
+	Inherit          = Method[ContactRef, *Contact]{"account.inherit"}       // this account is the one that another goes on as
+	Succeed          = Method[ContactRef, *SucceedResult]{"account.succeed"} // this account goes on as another
+	Card             = Method[None, *CardResult]{"contact.card"}
 )
 
 // States of another account.

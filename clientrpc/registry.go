@@ -175,6 +175,7 @@ func contactMethods() []Spec {
 		method(ReportContact, Sets, "Makes a report of what an account wrote, to be given to others."),
 		method(ShowContact, Reads, "Another account: state, trust, devices and who certified it."),
 		method(SucceedContact, Sets, "Agrees that a contact goes on as another account, which it shows."),
+		method(UncertifyContact, Sets, "Takes back with the primary key that it certified the key of an account."),
 		method(VerifyContact, Sets, "Compares a safety number or scanned code, and notes that it is right."),
 		method(Contacts, Reads, "Other people: contacts, requests of strangers, blocked ones."),
 	}

@@ -15,14 +15,32 @@ type Certification struct {
 }
 
 // PutCertification keeps a certification; of one issuer the last one that came. It
-// reports whether there was room: at most max are kept about one account.
+// reports whether there was room: at most max are kept about one account. For that of a
+// contact there is: another one goes, the oldest of those that no contact made.
 func (tx *Tx) PutCertification(c *Certification, max int) (bool, error) {
 	what := "store a certification of " + c.Subject.String()
+	const known = `EXISTS (SELECT 1 FROM register r WHERE r.name = 'contact' AND r.value = x'01' AND r.subject = `
+	_, err := tx.exec(what, `DELETE FROM certification WHERE subject = ?1 AND (SELECT count(*) FROM certification WHERE subject = ?1 AND issuer <> ?2) >= ?3
+		AND `+known+`?2) AND issuer = (SELECT c.issuer FROM certification c WHERE c.subject = ?1 AND c.issuer <> ?2 AND NOT `+known+`c.issuer) ORDER BY c.time LIMIT 1)`,
+		address(c.Subject), address(c.Issuer), max)
+	if err != nil {
+		return false, err
+	}
 	n, err := tx.exec(what, `INSERT INTO certification (subject, issuer, packet, time) SELECT ?1, ?2, ?3, ?4
 		WHERE (SELECT count(*) FROM certification WHERE subject = ?1 AND issuer <> ?2) < ?5
 		ON CONFLICT (subject, issuer) DO UPDATE SET packet = excluded.packet, time = excluded.time`,
 		address(c.Subject), address(c.Issuer), blob(c.Packet), millis(c.Time), max)
 	return n > 0, err
+}
+
+// CertificationBy returns what somebody said of an account's key; nil if nothing.
+func (tx *Tx) CertificationBy(subject, issuer omega.Fingerprint) (packet []byte, err error) {
+	err = tx.row("read a certification of "+subject.String(), `SELECT packet FROM certification WHERE subject = ? AND issuer = ?`,
+		[]any{address(subject), address(issuer)}, &packet)
+	if notFound(err) {
+		return nil, nil
+	}
+	return packet, err
 }
 
 // Certifications returns those of an account's key, the newest first.

@@ -3,6 +3,9 @@ package history
 import (
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 func TestCertifications(t *testing.T) {
@@ -22,11 +25,27 @@ func TestCertifications(t *testing.T) {
 		if err != nil || len(list) != 3 || list[0].Issuer != fp(2) || string(list[0].Packet) != "again" || !list[0].Time.Equal(at.Add(time.Hour)) {
 			t.Errorf("%+v, %v", list, err)
 		}
+		must(t, tx.think(chat.SettingContact, fp(5), chat.Contact))
+		must(t, tx.think(chat.SettingContact, fp(1), chat.Contact))
+		if kept, err := tx.PutCertification(&Certification{fp(9), fp(5), []byte{5}, at.Add(2 * time.Hour)}, 3); err != nil || !kept {
+			t.Errorf("of a contact: %v, %v", kept, err)
+		}
+		for issuer, want := range map[byte]bool{1: true, 2: true, 3: false, 5: true} {
+			if packet, err := tx.CertificationBy(fp(9), fp(issuer)); err != nil || (packet != nil) != want {
+				t.Errorf("by %d: %v, %v", issuer, packet, err)
+			}
+		}
 		if list, err := tx.Certifications(fp(8)); err != nil || len(list) != 0 {
 			t.Errorf("%+v, %v", list, err)
 		}
 		return nil
 	})
+}
+
+// think has this account think something of another.
+func (tx *Tx) think(name string, of omega.Fingerprint, value byte) error {
+	_, err := tx.PutSetting(&chat.Setting{Name: name, Subject: of.Wire(), Value: []byte{value}, Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(1), Device: of}})
+	return err
 }
 
 func TestSuccessions(t *testing.T) {

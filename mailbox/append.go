@@ -74,6 +74,8 @@ func (it *Item) check() error {
 		return fmt.Errorf("append to no mailbox: %w", omega.ErrFingerprint)
 	case len(it.Recipients) > omega.MaxRecipients:
 		return fmt.Errorf("append to %d mailboxes: %w", len(it.Recipients), ErrTooLarge)
+	case len(it.Tokens) > len(it.Recipients):
+		return fmt.Errorf("append with %d tokens to %d mailboxes: %w", len(it.Tokens), len(it.Recipients), ErrTooLarge)
 	case len(it.Envelope) > MaxItem:
 		return fmt.Errorf("append %d octets: %w", len(it.Envelope), ErrTooLarge)
 	}
@@ -115,6 +117,10 @@ func (s *Store) stage(it *Item) {
 	it.seq = 0
 	it.Received = time.UnixMilli(now.UnixMilli())
 	it.Expires = lifetime(now, it.Expires)
+	if it.request = (Source{}); it.isRequest() {
+		it.request = Source{max(it.From.Sender, 1), max(it.From.Server, 1)}
+		it.Expires = earlier(it.Expires, lifetime(now, now.Add(RequestLifetime)))
+	}
 	if cap(it.Results) < len(it.Recipients) {
 		it.Results = make([]Result, len(it.Recipients))
 	}
@@ -149,6 +155,13 @@ func lifetime(now, asked time.Time) time.Time {
 	return time.Unix(max(asked.Unix(), 1), 0)
 }
 
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // judge returns a zero result when b, the i-th recipient, takes it.
 func (s *Store) judge(b *box, it *Item, i int) Result {
 	if b.staging == it {
@@ -160,7 +173,13 @@ func (s *Store) judge(b *box, it *Item, i int) Result {
 	if slices.Contains(it.gone, i) {
 		return Result{Duplicate: true}
 	}
-	if len(b.live()) >= s.cfg.MaxMessages || b.bytes+int64(len(it.Envelope)) > s.cfg.MaxBytes {
+	if it.request != (Source{}) {
+		if !b.hasRoomFor(it.request, len(it.Envelope), it.Received.UnixMilli()) {
+			return Result{Err: ErrFull}
+		}
+		return Result{}
+	}
+	if len(b.live())-b.waiting >= s.cfg.MaxMessages || b.bytes+int64(len(it.Envelope)) > s.cfg.MaxBytes {
 		return Result{Err: ErrFull}
 	}
 	return Result{}
@@ -174,7 +193,7 @@ func (s *Store) enter(it *Item, n int) {
 	if n < len(it.Recipients) {
 		it.stored = make([]omega.Fingerprint, 0, n)
 	}
-	e := Entry{Seq: it.seq, Key: it.Key, Size: uint32(len(it.Envelope)), Expires: uint32(it.Expires.Unix()), Shared: n > 1}
+	e := Entry{Seq: it.seq, Key: it.Key, Size: uint32(len(it.Envelope)), Expires: uint32(it.Expires.Unix()), Shared: n > 1, Request: it.request}
 	for i, b := range it.boxes {
 		r := &it.Results[i]
 		if *r != (Result{}) {
@@ -182,6 +201,9 @@ func (s *Store) enter(it *Item, n int) {
 		}
 		*r = Result{Seq: it.seq, Prev: b.last}
 		b.add(e)
+		if e.Request != (Source{}) {
+			b.requestNow(e, it.Received.UnixMilli())
+		}
 		b.tail = append(b.tail, staged{it.seq, it.Received.UnixMilli(), it.Envelope})
 		if s.window > 0 {
 			s.unfiled.add(it.seq, b)

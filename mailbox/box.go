@@ -17,18 +17,24 @@ type box struct {
 	salt    Key            // makes keys of this mailbox differ from those of others
 	entries []Entry        // entries[head:] wait, ascending
 	head    int            // trimmed entries at the front of entries
-	bytes   int64          // octets of envelopes that wait
+	bytes   int64          // octets of envelopes that wait, but of requests
+	waiting int            // requests among entries
 	tail    []staged       // waiting mail that the driver does not have yet
 	devices []DeviceCursor // the active devices; nil when never told
+	tokens  Tokens         // whose mail is no request
 	last    uint64         // the last sequence given to this mailbox, as far as known
 	index   map[Key]uint64 // sequences by key; nil while a scan is quicker
 	pins    int            // reasons not to drop the box
 	used    bool           // touched since it was last considered for dropping
 	dirty   bool           // devices differ from what the driver has
-	staging *Item          // the item being staged, to find repeated recipients
-	gone    []uint64       // trimmed while it was not loaded, ascending: the driver may still have them
-	loaded  bool           // it holds what the driver has
-	loading chan struct{}  // closed when somebody's load ends; nil when nobody loads
+
+	retokened bool      // tokens differ from what the driver has
+	requests  []request // that count, in the order of their sequences
+
+	staging *Item         // the item being staged, to find repeated recipients
+	gone    []uint64      // trimmed while it was not loaded, ascending: the driver may still have them
+	loaded  bool          // it holds what the driver has
+	loading chan struct{} // closed when somebody's load ends; nil when nobody loads
 }
 
 // staged is mail that the driver does not have yet.
@@ -74,7 +80,11 @@ func (b *box) add(e Entry) {
 		b.head = 0
 	}
 	b.entries = append(b.entries, e)
-	b.bytes += int64(e.Size)
+	if e.Request == (Source{}) {
+		b.bytes += int64(e.Size)
+	} else {
+		b.waiting++
+	}
 	b.last = max(b.last, e.Seq)
 	if b.index != nil {
 		b.index[e.Key] = e.Seq
@@ -88,7 +98,12 @@ func (b *box) add(e Entry) {
 
 // removed takes e, which is no longer among the entries, out of the sums.
 func (b *box) removed(e Entry) {
-	b.bytes -= int64(e.Size)
+	if e.Request == (Source{}) {
+		b.bytes -= int64(e.Size)
+	} else {
+		b.waiting--
+		b.requestGone(e.Seq)
+	}
 	if b.index != nil {
 		delete(b.index, e.Key)
 	}
@@ -145,10 +160,13 @@ func (b *box) applied(seq uint64) {
 func (b *box) fill(c Contents) {
 	recovered := b.entries
 	b.entries = nil
-	b.devices = c.Devices
+	b.devices, b.tokens = c.Devices, c.Tokens
 	for _, e := range slices.Concat(c.Entries, recovered) {
 		if e.Seq > b.last && !b.isGone(e.Seq) {
 			b.add(e)
+			if e.Request != (Source{}) {
+				b.requestNow(e, 0)
+			}
 		}
 	}
 	b.loaded, b.gone = true, nil

@@ -77,6 +77,7 @@ func (s *Store) takeChanges(g *group) {
 	s.trimmedFrom = s.trimmedFrom[:0]
 	if s.flush || s.closing {
 		s.takeDevices(g)
+		s.takeTokens(g)
 	}
 	if s.next > s.reserved-s.block/2 {
 		s.reserved += s.block
@@ -109,7 +110,7 @@ func (g *group) addPuts() {
 		b.Puts = append(b.Puts, Put{
 			Seq: it.seq, To: it.stored, Key: it.Key,
 			Received: it.Received.UnixMilli(), Expires: uint32(it.Expires.Unix()),
-			Envelope: it.Envelope,
+			Request: it.request, Envelope: it.Envelope,
 		})
 	}
 }

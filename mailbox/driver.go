@@ -93,6 +93,7 @@ type Batch struct {
 	Files   []File
 	Trims   []Trim
 	Devices []DeviceState // device sets that replace earlier ones
+	Tokens  []TokenState  // lists of tokens that replace earlier ones
 
 	DropTombs TombID    // all tombstones of segments before it are gone; zero: none
 	Tombs     []TombRun // new tombstones
@@ -109,14 +110,15 @@ type Batch struct {
 func (b *Batch) reset() {
 	clear(b.Puts)
 	clear(b.Devices)
+	clear(b.Tokens)
 	clear(b.Tombs)
-	*b = Batch{Puts: b.Puts[:0], Files: b.Files[:0], Trims: b.Trims[:0], Devices: b.Devices[:0], Tombs: b.Tombs[:0]}
+	*b = Batch{Puts: b.Puts[:0], Files: b.Files[:0], Trims: b.Trims[:0], Devices: b.Devices[:0], Tokens: b.Tokens[:0], Tombs: b.Tombs[:0]}
 }
 
 // Empty reports whether b changes nothing but sums.
 func (b *Batch) Empty() bool {
 	return len(b.Puts) == 0 && len(b.Files) == 0 && len(b.Trims) == 0 && len(b.Devices) == 0 &&
-		len(b.Tombs) == 0 && b.DropTombs == TombID{} && b.Reserve == 0
+		len(b.Tokens) == 0 && len(b.Tombs) == 0 && b.DropTombs == TombID{} && b.Reserve == 0
 }
 
 // A Put is an envelope for one or more mailboxes. The driver stores it once
@@ -127,6 +129,7 @@ type Put struct {
 	Key      Key
 	Received int64  // Unix milliseconds
 	Expires  uint32 // Unix seconds
+	Request  Source // zero: it is none
 	Envelope []byte
 }
 
@@ -185,12 +188,14 @@ type Entry struct {
 	Size    uint32 // octets of the envelope
 	Expires uint32 // Unix seconds
 	Shared  bool   // it was put for several mailboxes
+	Request Source // zero: it is none
 }
 
 // Contents is one mailbox without the envelopes.
 type Contents struct {
 	Entries []Entry // ascending
 	Devices []DeviceCursor
+	Tokens  Tokens
 }
 
 // A DeviceCursor is how far one device has acknowledged.
@@ -203,4 +208,16 @@ type DeviceCursor struct {
 type DeviceState struct {
 	Mailbox omega.Fingerprint
 	Devices []DeviceCursor
+}
+
+// Tokens is the list of delivery tokens of one mailbox.
+type Tokens struct {
+	Made int64         // Unix milliseconds; 0: there never was a list, and nobody is a stranger
+	List []omega.Token // ascending, each once
+}
+
+// A TokenState is the list of tokens of one mailbox.
+type TokenState struct {
+	Mailbox omega.Fingerprint
+	Tokens
 }

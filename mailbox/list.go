@@ -143,7 +143,7 @@ func (s *Store) Remove(ctx context.Context, mailbox omega.Fingerprint, seqs []ui
 }
 
 // Clear takes all mail out of a mailbox whose account is gone for good, and
-// forgets its devices. It reports how much mail there was. Doing it again
+// forgets its devices and tokens. It reports how much mail there was. Doing it again
 // changes nothing. On stable storage it rides on a later commit, so after a
 // crash some may be there again: whoever clears looks again after a start. No
 // tombstone is left: nothing more is to be appended for that account.
@@ -158,6 +158,9 @@ func (s *Store) Clear(ctx context.Context, mailbox omega.Fingerprint) (n int, er
 	if len(b.devices) > 0 {
 		b.devices = []DeviceCursor{}
 		s.soil(b)
+	}
+	if b.tokens.Made > 0 {
+		s.retoken(b, Tokens{})
 	}
 	return len(s.drop(b, func(Entry) bool { return true })), nil
 }

@@ -34,6 +34,7 @@ package mailbox
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"time"
 
@@ -126,6 +127,14 @@ type Item struct {
 	Envelope   []byte              // at most MaxItem octets; not to change
 	Key        Key                 // see KeyOf
 
+	// Tokens are the delivery tokens of the first recipients, in their order. Mail
+	// without one that the mailbox has in force (SetTokens) is a request: it has the
+	// little room that is for strangers, and as much of that as From leaves to
+	// others. An item is a request if it is one for any of its recipients: who has
+	// several asks Strangers first. (spec/delivery.md, DELIV-46)
+	Tokens []omega.Token
+	From   Source
+
 	// Expires is when the mail is dropped though a device has not acknowledged
 	// it. Zero and what is later mean omega.MaxLifetime from now.
 	Expires time.Time
@@ -155,7 +164,25 @@ type Item struct {
 	one      [1]*box             // room for boxes of the usual item
 	stored   []omega.Fingerprint // the recipients that got it anew
 	seq      uint64              // 0 when nobody got it anew
+	request  Source              // From, if it is a request; otherwise zero
 	answered bool                // Done was called; guarded by Store.mu
+}
+
+// A Source is where a request comes from, by numbers that are not zero. That two
+// have one number costs them no more than that they share their room.
+type Source struct {
+	Sender uint32 // account
+	Server uint32 // that handed it over
+}
+
+// SourceOf numbers an account and a server.
+func SourceOf(sender, server omega.Fingerprint) Source {
+	number := func(fp omega.Fingerprint) uint32 {
+		var wire [omega.MaxFingerprintSize]byte
+		b := fp.AppendTo(wire[:0])
+		return max(binary.BigEndian.Uint32(b[len(b)-4:]), 1) // of a fingerprint all octets are random
+	}
+	return Source{number(sender), number(server)}
 }
 
 // A Result says what became of an item for one recipient.

@@ -108,6 +108,7 @@ type Store struct {
 	trims       []Trim        // removed from boxes, not yet from the driver
 	trimmedFrom []*box        // pinned, one per trim
 	dirty       []*box        // pinned, their device sets are to be written
+	retokened   []*box        // pinned, their lists of tokens are to be written
 	flying      *group        // taken by the committer, not yet synced; or nil
 	held        int64         // octets counted against MaxQueued
 	room        chan struct{} // closed and replaced when held shrinks
@@ -281,5 +282,5 @@ func (s *Store) keepHouse() {
 
 // riding reports whether something waits for a commit to ride on. s.mu is held.
 func (s *Store) riding() bool {
-	return len(s.trims) > 0 || len(s.dirty) > 0 || s.tombs.riding()
+	return len(s.trims) > 0 || len(s.dirty) > 0 || len(s.retokened) > 0 || s.tombs.riding()
 }

@@ -62,6 +62,15 @@ func VerifyCertification(b []byte, by, cert *Certificate, now time.Time) error {
 
 // parseCertification reads exactly one certification packet.
 func parseCertification(b []byte) (*signature, error) {
+	s, err := parseClaim(b)
+	if err == nil && s.typ == sigRevokeUserID {
+		return nil, fmt.Errorf("%w: a certification that was taken back", ErrPolicy)
+	}
+	return s, err
+}
+
+// parseClaim reads exactly one packet of a certification or its withdrawal.
+func parseClaim(b []byte) (*signature, error) {
 	if len(b) > maxCertification {
 		return nil, fmt.Errorf("%w: certification of %d octets, at most %d", ErrMalformed, len(b), maxCertification)
 	}
@@ -76,7 +85,7 @@ func parseCertification(b []byte) (*signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.typ < 0x10 || s.typ > sigCertification {
+	if (s.typ < 0x10 || s.typ > sigCertification) && s.typ != sigRevokeUserID {
 		return nil, fmt.Errorf("%w: signature of type %#x is no certification", ErrPolicy, s.typ)
 	}
 	return s, nil

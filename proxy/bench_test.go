@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/mailbox"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
 )
@@ -44,8 +46,15 @@ func (c *sink) Send(frame []byte) error {
 }
 
 // BenchmarkDeliver sends 512-octet messages from one session to another on one
-// server: everything but the connection and the disk.
+// server: everything but the connection and the disk. Nobody is a stranger to who has no
+// list of tokens; to the others the sender is known by one.
 func BenchmarkDeliver(b *testing.B) {
+	for _, known := range []int{0, 1, 500, omega.MaxTokens} {
+		b.Run(fmt.Sprint("tokens=", known), func(b *testing.B) { benchmarkDeliver(b, known) })
+	}
+}
+
+func benchmarkDeliver(b *testing.B, known int) {
 	p, _ := lone(b)
 	alice, bob := newPerson(b, 1), newPerson(b, 1)
 	here := &testServer{id: p.cfg.Identity}
@@ -100,6 +109,16 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 	}()
 	env := newClient(alice, 0).envelope(string(make([]byte, 400)), bob)
+	if known > 0 {
+		list := make([]omega.Token, known)
+		for i := range list {
+			list[i] = omega.Token{byte(i >> 8), byte(i), 1}
+		}
+		if _, err := p.cfg.Mail.SetTokens(b.Context(), bob.fp(), mailbox.Tokens{Made: 1, List: list}); err != nil {
+			b.Fatal(err)
+		}
+		env = newClient(alice, 0).with(string(make([]byte, 400)), wire.ClassText, list[known/2:known/2+1], bob)
+	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {

@@ -21,6 +21,7 @@ type delivery struct {
 	envelope []byte              // copy; item.Envelope
 	accounts []omega.Fingerprint // item.Recipients
 	index    []uint16            // of accounts in the envelope
+	tokens   []omega.Token       // of accounts, as far as there are any; item.Tokens
 	results  []wire.Result       // of recipients that are not kept here; then of all
 	buf      []byte              // frames are built here
 
@@ -68,6 +69,17 @@ func (p *Proxy) deliver(ctx context.Context, d *delivery) {
 		return
 	}
 	env := wire.EnvelopeView(d.envelope)
+	d.tell(env)
+	other := p.split(ctx, d)
+	p.store(ctx, d, env)
+	if other != nil {
+		p.store(ctx, other, wire.EnvelopeView(other.envelope))
+	}
+}
+
+// store is deliver for recipients to all of whom the envelope is a stranger's, or to
+// none.
+func (p *Proxy) store(ctx context.Context, d *delivery, env wire.EnvelopeView) {
 	p.stats.delivered.Add(1)
 	it := &d.item
 	it.Recipients = d.accounts
@@ -128,7 +140,7 @@ func (d *delivery) done(it *mailbox.Item, err error) {
 	if err != nil {
 		return // the store may still hold it
 	}
-	d.accounts, d.index, d.results = d.accounts[:0], d.index[:0], d.results[:0]
+	d.accounts, d.index, d.results, d.tokens = d.accounts[:0], d.index[:0], d.results[:0], d.tokens[:0]
 	d.answer, d.s, d.out, d.from, d.tag = nil, nil, nil, omega.Fingerprint{}, 0
 	if cap(d.envelope) <= keepBuffer && cap(d.buf) <= keepBuffer {
 		d.p.deliveries.Put(d)
@@ -179,13 +191,21 @@ func answerPeer(d *delivery, err error) {
 	d.p.outbox(d.from).post(wire.ClassControl, d.buf)
 }
 
-// deliverEphemeral pushes to attached devices and keeps nothing.
-func (p *Proxy) deliverEphemeral(env wire.EnvelopeView) {
+// deliverEphemeral pushes to attached devices and keeps nothing. A stranger's is
+// nothing to them. (spec/delivery.md, DELIV-46)
+func (p *Proxy) deliverEphemeral(ctx context.Context, env wire.EnvelopeView) {
 	p.stats.ephemeral.Add(1)
 	m := wire.Mail{Received: uint64(p.now().UnixMilli()), Envelope: env}
 	var buf []byte
-	for _, account := range env.Recipients {
-		buf = p.home.pushEphemeral(account, &m, buf)
+	tokens := env.AppendTokens(nil)
+	for i, account := range env.Recipients {
+		if p.home.boxes.get(account) == nil {
+			continue
+		}
+		strange, err := p.cfg.Mail.Strangers(ctx, []omega.Fingerprint{account}, []omega.Token{tokenOf(tokens, i)})
+		if err == nil && strange == nil {
+			buf = p.home.pushEphemeral(account, &m, buf)
+		}
 	}
 }
 

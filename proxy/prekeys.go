@@ -12,7 +12,7 @@ import (
 	"github.com/omega-im/omega/wire"
 )
 
-// maxSessionPrekeys is how many frames about prekeys of one session may be without
+// maxSessionPrekeys is how many frames about prekeys and tokens of one session may be without
 // an answer.
 const maxSessionPrekeys = 4
 
@@ -24,9 +24,15 @@ func (s *session) prekeys(ctx context.Context, f wire.Frame) error {
 	if !ok {
 		return s.refuse(f.Tag, omega.CodeBadRequest, "prekeys")
 	}
+	return s.askHome(ctx, home, f, prekeyAnswer(f.Type), s.p.workOnPrekeys)
+}
+
+// askHome has a home, this server or another, do what a frame of the client asks, and
+// passes its answer on.
+func (s *session) askHome(ctx context.Context, home omega.Fingerprint, f wire.Frame, want wire.Type, work homeWork) error {
 	if s.stocks.Add(1) > maxSessionPrekeys {
 		s.stocks.Add(-1)
-		return s.refuse(f.Tag, omega.CodeRateLimited, "too many frames about prekeys are not answered")
+		return s.refuse(f.Tag, omega.CodeRateLimited, "too many frames for homes are not answered")
 	}
 	tag := f.Tag
 	answer := func(t wire.Type, body []byte, err error) {
@@ -39,7 +45,7 @@ func (s *session) prekeys(ctx context.Context, f wire.Frame) error {
 	}
 	if home != s.p.self {
 		s.p.ask(ctx, home, wire.ClassControl, f.Type, f.Body, func(got wire.Frame, err error) bool {
-			if err == nil && got.Type != prekeyAnswer(f.Type) {
+			if err == nil && got.Type != want {
 				err = errUnexpected
 			}
 			answer(got.Type, got.Body, err)
@@ -49,13 +55,17 @@ func (s *session) prekeys(ctx context.Context, f wire.Frame) error {
 	}
 	f.Body = bytes.Clone(f.Body)
 	if !s.p.jobs.add(s.account, len(f.Body), func(ctx context.Context) {
-		body, err := s.p.workOnPrekeys(ctx, s.p.self, f)
-		answer(prekeyAnswer(f.Type), body, err)
+		body, err := work(ctx, s.p.self, f)
+		answer(want, body, err)
 	}) {
 		answer(0, nil, errBusy)
 	}
 	return nil
 }
+
+// homeWork does what a frame that came through a server asks of this home, and returns
+// the body of the answer.
+type homeWork func(ctx context.Context, from omega.Fingerprint, f wire.Frame) ([]byte, error)
 
 // prekeyHome is the home that a frame is for, if the session may ask that.
 func (s *session) prekeyHome(f wire.Frame) (home omega.Fingerprint, ok bool) {
@@ -87,16 +97,20 @@ func prekeyAnswer(t wire.Type) wire.Type {
 
 // receivePrekeys answers another server as a home.
 func (p *Proxy) receivePrekeys(ctx context.Context, from omega.Fingerprint, f wire.Frame) {
-	body, err := p.workOnPrekeys(ctx, from, f)
+	p.answerAsHome(ctx, from, f, prekeyAnswer(f.Type), p.workOnPrekeys)
+}
+
+// answerAsHome does what another server asks of this home.
+func (p *Proxy) answerAsHome(ctx context.Context, from omega.Fingerprint, f wire.Frame, answer wire.Type, work homeWork) {
+	body, err := work(ctx, from, f)
 	if err != nil {
 		p.postFrame(from, wire.TypeError, f.Tag, statusOf(err))
 		return
 	}
-	p.postFrame(from, prekeyAnswer(f.Type), f.Tag, body)
+	p.postFrame(from, answer, f.Tag, body)
 }
 
-// workOnPrekeys does what a frame that came through a server asks of this home, and
-// returns the body of the answer.
+// workOnPrekeys is the homeWork of frames about prekeys.
 func (p *Proxy) workOnPrekeys(ctx context.Context, from omega.Fingerprint, f wire.Frame) ([]byte, error) {
 	if p.cfg.Prekeys == nil {
 		return nil, omega.Errorf(omega.CodeRefused, "this server keeps no prekeys")
@@ -123,7 +137,7 @@ func (p *Proxy) workOnPrekeys(ctx context.Context, from omega.Fingerprint, f wir
 	return wire.AppendPrekeyCount(nil, count), nil
 }
 
-var errOtherHome = omega.Errorf(omega.CodeBadRequest, "prekeys at another server")
+var errOtherHome = omega.Errorf(omega.CodeBadRequest, "for another server")
 
 // prekeyError notes what is this server's own fault.
 func (p *Proxy) prekeyError(ctx context.Context, err error) error {

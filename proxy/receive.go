@@ -44,7 +44,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		return true
 	case wire.TypeSent, wire.TypeAttached, wire.TypeEntry, wire.TypeDone, wire.TypeError, wire.TypeSummary, wire.TypeLack, wire.TypeThere,
 		wire.TypeCompared, wire.TypeLeaves, wire.TypeListed, wire.TypeFetched, wire.TypeHeld,
-		wire.TypePrekeyCount, wire.TypePrekeys:
+		wire.TypePrekeyCount, wire.TypePrekeys, wire.TypeTokenState:
 		p.answered(from, f)
 		return true
 	case wire.TypeLeases:
@@ -72,7 +72,7 @@ func (p *Proxy) receive(ctx context.Context, from omega.Fingerprint, f wire.Fram
 		}
 	case wire.TypeAttach, wire.TypeLookup, wire.TypePublish, wire.TypeBucket, wire.TypeHint, wire.TypeHave, wire.TypeWhere,
 		wire.TypeCompare, wire.TypeBranch, wire.TypeList, wire.TypeFetch, wire.TypePlace, wire.TypeHold,
-		wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
+		wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake, wire.TypeTokenPut, wire.TypeTokenLook:
 	default:
 		return false
 	}
@@ -101,6 +101,8 @@ func (p *Proxy) work(ctx context.Context, from omega.Fingerprint, f wire.Frame) 
 		p.receiveWhere(ctx, from, f)
 	case wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
 		p.receivePrekeys(ctx, from, f)
+	case wire.TypeTokenPut, wire.TypeTokenLook:
+		p.answerAsHome(ctx, from, f, wire.TypeTokenState, p.workOnTokens)
 	default:
 		p.workOnKeys(ctx, from, f)
 	}
@@ -156,7 +158,7 @@ func (p *Proxy) receiveSend(ctx context.Context, from omega.Fingerprint, f wire.
 		return false
 	}
 	if env.Class() == wire.ClassEphemeral {
-		p.deliverEphemeral(env)
+		p.deliverEphemeral(ctx, env)
 		return true
 	}
 	if env.NumRecipients() == 1 {

@@ -95,7 +95,7 @@ func (s *session) sendEphemeral(ctx context.Context, tag uint32, env wire.Envelo
 	}
 	if i := slices.Index(homes, s.p.self); i >= 0 {
 		homes = slices.Delete(homes, i, i+1)
-		s.p.deliverEphemeral(env)
+		s.p.deliverEphemeral(ctx, env)
 	}
 	if len(homes) > 0 {
 		frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(env)), wire.TypeSend, 0, env)

@@ -61,7 +61,7 @@ type session struct {
 	blobs   atomic.Int32 // frames about blobs that are not answered
 	parts   parts        // answers to them
 	gone    atomic.Bool  // serve is about to return
-	stocks  atomic.Int32 // frames about prekeys that are not answered
+	stocks  atomic.Int32 // frames about prekeys and tokens that are not answered
 
 	publishes  atomic.Bool // the device publishes and has no answer yet
 	publishing sync.Mutex  // held while the device publishes
@@ -220,6 +220,8 @@ func (s *session) request(ctx context.Context, f wire.Frame) error {
 		return s.blob(ctx, f)
 	case wire.TypePrekeyPut, wire.TypePrekeyLook, wire.TypePrekeyTake:
 		return s.prekeys(ctx, f)
+	case wire.TypeTokenPut, wire.TypeTokenLook:
+		return s.tokens(ctx, f)
 	case wire.TypeWay:
 		return s.way(f)
 	case wire.TypePublic:

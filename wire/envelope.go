@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -25,7 +26,7 @@ func (c Class) Valid() bool { return c <= ClassEphemeral }
 const (
 	FlagSealedSender uint16 = 1 << 0 // reserved: sender is inside the payload
 	FlagListHandle   uint16 = 1 << 1 // reserved: recipients by list handle
-	FlagToken        uint16 = 1 << 2 // reserved: a delivery token is in the extensions
+	FlagToken        uint16 = 1 << 2 // delivery tokens are in the extensions
 	FlagRecordHead   uint16 = 1 << 3 // reserved: the sender's record head is in the extensions
 	FlagSilent       uint16 = 1 << 4 // reserved: do not notify
 )
@@ -50,13 +51,20 @@ const EnvelopeVersion = 1
 //	    ...  payload, opaque to servers
 const envelopeFixed = 32
 
-// MaxEnvelopeHeader is the longest header in octets: 256 v6 recipients and
-// 512 octets of extensions.
-const MaxEnvelopeHeader = envelopeFixed + (1+omega.MaxRecipients)*omega.MaxFingerprintSize + 512
+// MaxEnvelopeHeader is the longest header in octets: 256 v6 recipients with their
+// tokens and 512 octets of other extensions.
+const MaxEnvelopeHeader = envelopeFixed + (1+omega.MaxRecipients)*omega.MaxFingerprintSize + maxTokensSize + 512
+
+// tokensInOne is how many tokens one extension holds, and maxTokensSize what those
+// of all recipients take in octets.
+const (
+	tokensInOne   = 255 / omega.TokenSize
+	maxTokensSize = omega.MaxRecipients*omega.TokenSize + 2*((omega.MaxRecipients+tokensInOne-1)/tokensInOne)
+)
 
 // Extension types. Servers carry unknown ones untouched.
 const (
-	ExtToken      uint8 = 1 // reserved: 16-octet delivery token
+	ExtToken      uint8 = 1 // delivery tokens, 16 octets each: see Tokens
 	ExtListHandle uint8 = 2 // reserved: 16-octet handle of a recipient list
 	ExtRecordHead uint8 = 3 // reserved: u64 sequence | 32-octet hash of the sender's record
 )
@@ -70,7 +78,8 @@ type Envelope struct {
 	Lifetime   time.Duration // whole seconds, at most omega.MaxLifetime
 	Sender     omega.Fingerprint
 	Recipients []omega.Fingerprint
-	Extensions []byte // encoded; nil for none
+	Tokens     []omega.Token // by recipient, zero where there is none; nil for none at all
+	Extensions []byte        // encoded, but tokens; nil for none
 	Payload    []byte
 }
 
@@ -81,7 +90,12 @@ func (e *Envelope) AppendTo(b []byte) ([]byte, error) {
 		return nil, malformed("envelope: %d recipients, want 1 to %d", len(e.Recipients), omega.MaxRecipients)
 	}
 	b = append(b, EnvelopeVersion, byte(e.Class))
-	b = binary.BigEndian.AppendUint16(b, e.Flags)
+	tokens := e.tokens()
+	flags := e.Flags
+	if len(tokens) > 0 {
+		flags |= FlagToken
+	}
+	b = binary.BigEndian.AppendUint16(b, flags)
 	b = append(b, 0, 0) // header length, below
 	b = binary.BigEndian.AppendUint16(b, uint16(len(e.Recipients)))
 	b = append(b, e.ID[:]...)
@@ -91,6 +105,12 @@ func (e *Envelope) AppendTo(b []byte) ([]byte, error) {
 	for _, r := range e.Recipients {
 		b = r.AppendTo(b)
 	}
+	for part := range slices.Chunk(tokens, tokensInOne) {
+		b = append(b, ExtToken, byte(len(part)*omega.TokenSize))
+		for _, t := range part {
+			b = append(b, t[:]...)
+		}
+	}
 	b = append(b, e.Extensions...)
 	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start))
 	b = append(b, e.Payload...)
@@ -98,6 +118,16 @@ func (e *Envelope) AppendTo(b []byte) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// tokens returns those that stand in the envelope: none behind the last one that is
+// there.
+func (e *Envelope) tokens() []omega.Token {
+	n := len(e.Tokens)
+	for n > 0 && e.Tokens[n-1].IsZero() {
+		n--
+	}
+	return e.Tokens[:n]
 }
 
 // An EnvelopeView reads an envelope's bytes where they lie. Making one and
@@ -139,11 +169,21 @@ func ParseEnvelope(b []byte) (EnvelopeView, error) {
 		}
 		off += size
 	}
+	tokens := 0
 	for off < head {
 		if off+2 > head || off+2+int(b[off+1]) > head {
 			return nil, malformed("envelope: extension")
 		}
+		if b[off] == ExtToken {
+			tokens += int(b[off+1])
+			if b[off+1]%omega.TokenSize != 0 || tokens > n*omega.TokenSize {
+				return nil, malformed("envelope: tokens")
+			}
+		}
 		off += 2 + int(b[off+1])
+	}
+	if (tokens > 0) != (v.Flags()&FlagToken != 0) {
+		return nil, malformed("envelope: flag of tokens")
 	}
 	return v, nil
 }
@@ -185,16 +225,48 @@ func (v EnvelopeView) Recipients(yield func(int, omega.Fingerprint) bool) {
 	}
 }
 
-// AppendFor appends the envelope as it goes to the device of one recipient: with
-// no other recipient in the header. (spec/delivery.md, DELIV-6)
-func (v EnvelopeView) AppendFor(b []byte, to omega.Fingerprint) []byte {
-	start, sender := len(b), envelopeFixed+omega.FingerprintSize(v[envelopeFixed])
-	end := sender
+// AppendTokens appends the delivery tokens of the first recipients, in their order,
+// to tokens: there may be fewer than recipients, and some may be zero.
+func (v EnvelopeView) AppendTokens(tokens []omega.Token) []omega.Token {
+	if v.Flags()&FlagToken == 0 {
+		return tokens
+	}
+	_, end := v.addresses()
+	for off := end; off < v.headerSize(); off += 2 + int(v[off+1]) {
+		if v[off] != ExtToken {
+			continue
+		}
+		for at := off + 2; at < off+2+int(v[off+1]); at += omega.TokenSize {
+			tokens = append(tokens, omega.Token(v[at:at+omega.TokenSize]))
+		}
+	}
+	return tokens
+}
+
+// addresses returns where the recipients begin, and where they end.
+func (v EnvelopeView) addresses() (from, end int) {
+	from = envelopeFixed + omega.FingerprintSize(v[envelopeFixed])
+	end = from
 	for range v.NumRecipients() {
 		end += omega.FingerprintSize(v[end])
 	}
+	return from, end
+}
+
+// AppendFor appends the envelope as it goes to the device of one recipient: with
+// no other recipient in the header, and no token. (spec/delivery.md, DELIV-6)
+func (v EnvelopeView) AppendFor(b []byte, to omega.Fingerprint) []byte {
+	start := len(b)
+	sender, end := v.addresses()
 	b = to.AppendTo(append(b, v[:sender]...))
-	b = append(b, v[end:v.headerSize()]...)
+	binary.BigEndian.PutUint16(b[start+2:], v.Flags()&^FlagToken)
+	for off := end; off < v.headerSize(); {
+		size := 2 + int(v[off+1])
+		if v[off] != ExtToken {
+			b = append(b, v[off:off+size]...)
+		}
+		off += size
+	}
 	binary.BigEndian.PutUint16(b[start+4:], uint16(len(b)-start))
 	binary.BigEndian.PutUint16(b[start+6:], 1)
 	return append(b, v.Payload()...)

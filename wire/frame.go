@@ -132,8 +132,11 @@ const (
 	TypeHold     Type = 105 // { fingerprint, sequence u64, hash 32 }*: do you keep these
 	TypeHeld     Type = 106 // answer: u8 for each, see keyserver.Holding
 
-	TypeBlobUsage Type = 110 // C→P→H BlobClaim of nothing: how much of its quota the account uses (spec/media.md, MEDIA-24)
-	TypeBlobUsed  Type = 111 // H→P→C BlobUsed
+	TypeTokenPut   Type = 107 // C→P→H TokenList: whose mail is no stranger's; answer TypeTokenState (spec/delivery.md, DELIV-45); travels as 16–54 do
+	TypeTokenLook  Type = 108 // C→P→H TokenLook: which list is in force; answer TypeTokenState
+	TypeTokenState Type = 109 // H→P→C TokenState
+	TypeBlobUsage  Type = 110 // C→P→H BlobClaim of nothing: how much of its quota the account uses (spec/media.md, MEDIA-24)
+	TypeBlobUsed   Type = 111 // H→P→C BlobUsed
 )
 
 // HeaderSize is the length of a frame header in octets:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func samples(t testing.TB) map[string][]byte {
 	sig := Signature{Time: 1795000000, Bytes: [64]byte{1, 2, 3}}
 	env, err := (&Envelope{
 		Class: ClassText, ID: omega.ID{9}, Lifetime: 24 * time.Hour, Sender: user,
-		Recipients: []omega.Fingerprint{device, v6}, Extensions: []byte{ExtToken, 2, 7, 7}, Payload: []byte("payload"),
+		Recipients: []omega.Fingerprint{device, v6}, Extensions: []byte{ExtRecordHead, 2, 7, 7}, Payload: []byte("payload"),
 	}).AppendTo(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,13 @@ func samples(t testing.TB) map[string][]byte {
 	}
 	sponsored := &Sponsorship{Day: 20775, Number: 12, Account: user, Sponsor: home, Sig: sig}
 	claim := &BlobClaim{User: user, Device: device, Home: home, Name: [32]byte{7}, Size: 65542, Issued: at, Until: at.Add(time.Hour), Sig: sig}
+	tokens, err := (&Envelope{
+		Class: ClassText, ID: omega.ID{2}, Lifetime: time.Hour, Sender: user, Recipients: []omega.Fingerprint{device, v6, home},
+		Tokens: []omega.Token{{}, {7, 15: 9}, {}}, Extensions: []byte{ExtRecordHead, 2, 7, 7}, Payload: []byte("payload"),
+	}).AppendTo(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	prekey := func(n byte) []byte { return bytes.Repeat([]byte{n}, PrekeySize) }
 	stock := &PrekeyStock{Home: home, User: user, Device: device, Made: at, Week: prekey(1), Once: [][]byte{prekey(2), prekey(3)}, Sig: sig}
 	refusal := &LinkRefusal{Nonce: [16]byte{6}, Reason: 2, Retry: time.Minute, Text: "at the cap"}
@@ -113,6 +121,10 @@ func samples(t testing.TB) map[string][]byte {
 		"blob get":             AppendBlobGet(nil, &BlobGet{Server: v6, What: BlobLeaves, Name: [32]byte{7}, Offset: 32, Length: 64}),
 		"blob part":            AppendBlobPart(nil, &BlobPart{Code: omega.CodeOK, Size: 65542, Octets: []byte("octets")}),
 		"prekey stock":         stock.Bytes(),
+		"token list":           (&TokenList{Home: home, User: user, Device: device, Made: at, Tokens: []omega.Token{{1}, {1, 2}}, Sig: sig}).Bytes(),
+		"token look":           AppendTokenLook(nil, TokenLook{Home: home, User: user, Device: device}),
+		"token state":          AppendTokenState(nil, TokenState{Made: at, Hash: HashTokens([]omega.Token{{1}, {1, 2}})}),
+		"envelope with tokens": tokens,
 		"prekey look":          AppendPrekeyLook(nil, PrekeyLook{Home: home, User: user, Device: device}),
 		"prekey count":         AppendPrekeyCount(nil, PrekeyCount{Made: at, Left: MaxStock}),
 		"prekey take":          AppendPrekeyTake(nil, &PrekeyTake{Home: home, User: user, Asker: v6, ID: PrekeyID{7}}),
@@ -127,7 +139,7 @@ func samples(t testing.TB) map[string][]byte {
 // reencode decodes b as what name says and encodes it again.
 func reencode(name string, b []byte) ([]byte, error) {
 	switch name {
-	case "envelope":
+	case "envelope", "envelope with tokens":
 		v, err := ParseEnvelope(b)
 		if err != nil {
 			return nil, err
@@ -352,7 +364,7 @@ func reencodePlaced(name string, b []byte) ([]byte, error) {
 		}
 		return AppendPlaced(nil, &p), nil
 	}
-	if strings.HasPrefix(name, "prekey") {
+	if strings.HasPrefix(name, "prekey") || strings.HasPrefix(name, "token") {
 		return reencodePrekeys(name, b)
 	}
 	return reencodeBlob(name, b)
@@ -366,6 +378,24 @@ func reencodePrekeys(name string, b []byte) ([]byte, error) {
 			return nil, err
 		}
 		return s.Bytes(), nil
+	case "token list":
+		l, err := DecodeTokenList(b)
+		if err != nil {
+			return nil, err
+		}
+		return l.Bytes(), nil
+	case "token look":
+		l, err := DecodeTokenLook(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendTokenLook(nil, l), nil
+	case "token state":
+		s, err := DecodeTokenState(b)
+		if err != nil {
+			return nil, err
+		}
+		return AppendTokenState(nil, s), nil
 	case "prekey look":
 		l, err := DecodePrekeyLook(b)
 		if err != nil {
@@ -657,13 +687,14 @@ func TestEnvelopeForOne(t *testing.T) {
 		e := Envelope{
 			Class: ClassMedia, Flags: FlagSilent, ID: omega.ID{7}, Lifetime: time.Hour, Sender: sender,
 			Recipients: []omega.Fingerprint{v6, v4, v6}, Extensions: []byte{200, 2, 1, 2}, Payload: []byte("payload"),
+			Tokens: []omega.Token{{}, {5}},
 		}
 		many, err := e.AppendTo(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, to := range []omega.Fingerprint{v4, v6} {
-			e.Recipients = []omega.Fingerprint{to}
+			e.Recipients, e.Tokens = []omega.Fingerprint{to}, nil
 			want, err := e.AppendTo([]byte("before"))
 			if err != nil {
 				t.Fatal(err)
@@ -685,5 +716,43 @@ func BenchmarkForward(b *testing.B) {
 		p[2] = HopLimit
 		p.Hop()
 		_ = p.Destination()
+	}
+}
+
+// What each recipient's token is, however many there are, and that too many or too
+// short ones are no envelope.
+func TestEnvelopeTokens(t *testing.T) {
+	sender := EnvelopeView(samples(t)["envelope"]).Sender()
+	for _, n := range []int{1, 2, 15, 16, omega.MaxRecipients} {
+		e := Envelope{Class: ClassText, Sender: sender, Recipients: slices.Repeat([]omega.Fingerprint{sender}, n), Extensions: []byte{200, 1, 3}}
+		for i := range n {
+			e.Tokens = append(e.Tokens, omega.Token{byte(i), byte(i >> 8), 1})
+		}
+		b, err := e.AppendTo(nil)
+		if err != nil {
+			t.Fatalf("%d tokens: %v", n, err)
+		}
+		if got := EnvelopeView(b).AppendTokens(nil); !slices.Equal(got, e.Tokens) {
+			t.Errorf("%d tokens read as %v", n, got)
+		}
+		e.Tokens[n-1] = omega.Token{}
+		if b, err = e.AppendTo(nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := EnvelopeView(b).AppendTokens(nil); len(got) != n-1 {
+			t.Errorf("%d tokens, the last one zero: %d of them travel", n, len(got))
+		}
+	}
+	bad := map[string]Envelope{
+		"more tokens than recipients": {Tokens: []omega.Token{{1}, {2}}},
+		"half a token":                {Flags: FlagToken, Extensions: []byte{ExtToken, 2, 7, 7}},
+		"a flag without tokens":       {Flags: FlagToken},
+		"tokens without a flag":       {Extensions: append([]byte{ExtToken, omega.TokenSize}, make([]byte, omega.TokenSize)...)},
+	}
+	for name, e := range bad {
+		e.Sender, e.Recipients = sender, []omega.Fingerprint{sender}
+		if _, err := e.AppendTo(nil); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

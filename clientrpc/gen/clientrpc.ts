@@ -2106,6 +2106,8 @@ export interface Calls {
   "contact.show": { params: ContactRef; result: Contact };
   /** Agrees that a contact goes on as another account, which it shows. */
   "contact.succeed": { params: ContactRef; result: Contact };
+  /** Takes back with the primary key that it certified the key of an account. */
+  "contact.uncertify": { params: ContactRef; result: Contact };
   /** Compares a safety number or scanned code, and notes that it is right. */
   "contact.verify": { params: VerifyParams; result: Contact };
   /** Other people: contacts, requests of strangers, blocked ones. */
@@ -2313,6 +2315,7 @@ export const methods = {
   "contact.report": { repeat: "sets", paged: false },
   "contact.show": { repeat: "reads", paged: false },
   "contact.succeed": { repeat: "sets", paged: false },
+  "contact.uncertify": { repeat: "sets", paged: false },
   "contact.verify": { repeat: "sets", paged: false },
   "contacts": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },

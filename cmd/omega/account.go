@@ -122,11 +122,17 @@ func deviceName(asked string) string {
 
 type idCmd struct {
 	QR bool `name:"qr" help:"${help_id_qr}"`
+	picture
 }
 
 func (c *idCmd) Run(ctx context.Context, a *app) error {
-	if c.QR {
-		return calling(ctx, a, clientrpc.Card, clientrpc.None{}, a.showCard)
+	if c.QR || c.File != "" {
+		return calling(ctx, a, clientrpc.Card, clientrpc.None{}, func(r *clientrpc.CardResult) error {
+			if err := c.write(strings.ToUpper(r.Link)); err != nil {
+				return err
+			}
+			return a.showCard(r)
+		})
 	}
 	conn, err := a.connect(ctx)
 	if err != nil {
@@ -185,6 +191,7 @@ type linkCmd struct {
 	Server       string `required:"" help:"${help_link_server}" placeholder:"HOST:PORT[#FPR]"`
 	Name         string `help:"${help_link_name}" placeholder:"NAME"`
 	NoPassphrase bool   `help:"${help_init_nopass}"`
+	picture
 }
 
 func (c *linkCmd) Run(ctx context.Context, a *app) error {
@@ -194,6 +201,9 @@ func (c *linkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	cfg.Show = func(text string) {
+		if err := c.write(text); err != nil { // the text below says the same
+			fmt.Fprintf(a.stderr, "omega: %v\n", err)
+		}
 		if a.json {
 			a.line(map[string]string{"link": text})
 			return

@@ -9,25 +9,27 @@ import (
 	"golang.org/x/term"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/internal/qr"
 )
 
 // contactCommands are about other people.
 type contactCommands struct {
 	Contact struct {
-		List     contactListCmd     `cmd:"" default:"withargs" help:"${help_contact_list}"`
-		Requests contactRequestsCmd `cmd:"" help:"${help_contact_requests}"`
-		Show     contactShowCmd     `cmd:"" help:"${help_contact_show}"`
-		Add      contactAddCmd      `cmd:"" aliases:"accept" help:"${help_contact_add}"`
-		Name     contactNameCmd     `cmd:"" help:"${help_contact_name}"`
-		Remove   contactRemoveCmd   `cmd:"" help:"${help_contact_remove}"`
-		Decline  contactDeclineCmd  `cmd:"" help:"${help_contact_decline}"`
-		Block    contactBlockCmd    `cmd:"" help:"${help_contact_block}"`
-		Unblock  contactUnblockCmd  `cmd:"" help:"${help_contact_unblock}"`
-		Report   contactReportCmd   `cmd:"" help:"${help_contact_report}"`
-		Verify   contactVerifyCmd   `cmd:"" help:"${help_contact_verify}"`
-		Certify  contactCertifyCmd  `cmd:"" help:"${help_contact_certify}"`
-		Succeed  contactSucceedCmd  `cmd:"" help:"${help_contact_succeed}"`
+		List      contactListCmd      `cmd:"" default:"withargs" help:"${help_contact_list}"`
+		Requests  contactRequestsCmd  `cmd:"" help:"${help_contact_requests}"`
+		Show      contactShowCmd      `cmd:"" help:"${help_contact_show}"`
+		Add       contactAddCmd       `cmd:"" aliases:"accept" help:"${help_contact_add}"`
+		Name      contactNameCmd      `cmd:"" help:"${help_contact_name}"`
+		Remove    contactRemoveCmd    `cmd:"" help:"${help_contact_remove}"`
+		Decline   contactDeclineCmd   `cmd:"" help:"${help_contact_decline}"`
+		Block     contactBlockCmd     `cmd:"" help:"${help_contact_block}"`
+		Unblock   contactUnblockCmd   `cmd:"" help:"${help_contact_unblock}"`
+		Report    contactReportCmd    `cmd:"" help:"${help_contact_report}"`
+		Verify    contactVerifyCmd    `cmd:"" help:"${help_contact_verify}"`
+		Certify   contactCertifyCmd   `cmd:"" help:"${help_contact_certify}"`
+		Uncertify contactUncertifyCmd `cmd:"" help:"${help_contact_uncertify}"`
+		Succeed   contactSucceedCmd   `cmd:"" help:"${help_contact_succeed}"`
 	} `cmd:"" help:"${help_contact}"`
 }
 
@@ -35,7 +37,7 @@ type contactCommands struct {
 var contactHelp = []string{
 	"contact", "contact_list", "contact_requests", "contact_show", "contact_add", "contact_name", "contact_remove", "contact_decline", "contact_block", "contact_unblock",
 	"contact_report", "contact_verify", "contact_who", "contact_query", "contact_blocked", "contact_declined", "contact_petname", "contact_number", "contact_scan",
-	"contact_off", "contact_dir", "contact_certify", "contact_succeed", "account_inherit", "account_succeed", "id_qr",
+	"contact_off", "contact_dir", "contact_certify", "contact_uncertify", "contact_succeed", "account_inherit", "account_succeed", "id_qr",
 }
 
 // A contactArg names an account.
@@ -184,12 +186,22 @@ func halves(number string) string {
 }
 
 type contactAddCmd struct {
-	contactArg
+	Who  string `arg:"" optional:"" help:"${help_contact_who}"`
+	QR   string `name:"qr" type:"path" help:"${help_qr_read}" placeholder:"FILE.png"`
 	Name string `help:"${help_contact_petname}"`
 }
 
-func (c *contactAddCmd) Run(ctx context.Context, a *app) error {
-	return calling(ctx, a, clientrpc.AddContact, clientrpc.AddContactParams{ContactRef: c.ref(), Petname: c.Name}, a.contactLine)
+func (c *contactAddCmd) Run(ctx context.Context, a *app) (err error) {
+	if (c.Who == "") == (c.QR == "") {
+		return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.contactadd"), Why: i18n.T("why.whoorqr"), Next: i18n.T("next.whoorqr")}
+	}
+	if c.QR != "" {
+		if c.Who, err = readQR(c.QR); err != nil {
+			return err
+		}
+	}
+	p := clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: c.Who}, Petname: c.Name}
+	return calling(ctx, a, clientrpc.AddContact, p, a.contactLine)
 }
 
 type contactNameCmd struct {
@@ -297,6 +309,12 @@ func (c *inheritCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text("inherit.done", r.Account, me.Fingerprint))
 	return nil
+}
+
+type contactUncertifyCmd struct{ contactArg }
+
+func (c *contactUncertifyCmd) Run(ctx context.Context, a *app) error {
+	return calling(ctx, a, clientrpc.UncertifyContact, c.ref(), a.contact)
 }
 
 type succeedCmd struct{ contactArg }

@@ -359,11 +359,17 @@ type groupLinkCmd struct {
 	Open  bool `help:"${help_group_open}"`
 	New   bool `help:"${help_group_new}" xor:"what"`
 	Close bool `help:"${help_group_close}" xor:"what"`
+	picture
 }
 
 func (c *groupLinkCmd) Run(ctx context.Context, a *app) error {
 	p := clientrpc.LinkGroupParams{GroupRef: c.ref(), Open: c.Open, New: c.New, Close: c.Close}
 	return calling(ctx, a, clientrpc.LinkGroup, p, func(l clientrpc.GroupLink) error {
+		if l.Link != "" {
+			if err := c.write(l.Link); err != nil {
+				return err
+			}
+		}
 		if a.json {
 			return a.line(l)
 		}

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 07ec893df779a7c2158225a7fca89412086428590caaacd2cce7030ca7827316
+// source sha256: 904a7ca58253a6ee988bf56e25ae6a5ceae050c7df046c6e514a99bac54fbc0d
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -57,6 +57,7 @@ type Content struct {
 	Entry          *Entry                 `protobuf:"bytes,27,opt,name=entry,proto3" json:"entry,omitempty"`                                      // kind "entry": the text is the line
 	Close          *Close                 `protobuf:"bytes,28,opt,name=close,proto3" json:"close,omitempty"`                                      // kind "close"
 	SecureAsk      *SecureAsk             `protobuf:"bytes,31,opt,name=secure_ask,json=secureAsk,proto3" json:"secure_ask,omitempty"`             // kind "secure-resend"
+	Token          []byte                 `protobuf:"bytes,75,opt,name=token,proto3" json:"token,omitempty"`                                      // of any kind: 16; lets the reader write to the sender as somebody it knows (spec/delivery.md, DELIV-47)
 	UnsignedMedia  []*MediaItem           `protobuf:"bytes,64,rep,name=unsigned_media,json=unsignedMedia,proto3" json:"unsigned_media,omitempty"` // of kind "media" where it is not signed: Content-Hash leaves this field out
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -277,6 +278,13 @@ func (x *Content) GetClose() *Close {
 func (x *Content) GetSecureAsk() *SecureAsk {
 	if x != nil {
 		return x.SecureAsk
+	}
+	return nil
+}
+
+func (x *Content) GetToken() []byte {
+	if x != nil {
+		return x.Token
 	}
 	return nil
 }
@@ -2008,7 +2016,7 @@ var File_proto_chat_proto protoreflect.FileDescriptor
 const file_proto_chat_proto_rawDesc = "" +
 	"\n" +
 	"\x10proto/chat.proto\x12\n" +
-	"omega.chat\"\xac\t\n" +
+	"omega.chat\"\xc2\t\n" +
 	"\aContent\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
@@ -2040,7 +2048,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x05entry\x18\x1b \x01(\v2\x11.omega.chat.EntryR\x05entry\x12'\n" +
 	"\x05close\x18\x1c \x01(\v2\x11.omega.chat.CloseR\x05close\x124\n" +
 	"\n" +
-	"secure_ask\x18\x1f \x01(\v2\x15.omega.chat.SecureAskR\tsecureAsk\x12<\n" +
+	"secure_ask\x18\x1f \x01(\v2\x15.omega.chat.SecureAskR\tsecureAsk\x12\x14\n" +
+	"\x05token\x18K \x01(\fR\x05token\x12<\n" +
 	"\x0eunsigned_media\x18@ \x03(\v2\x15.omega.chat.MediaItemR\runsignedMediaJ\x04\b\x11\x10\x12J\x04\b\x12\x10\x13J\x04\b\x14\x10\x15J\x04\b\x15\x10\x16J\x04\b\x1d\x10\x1eJ\x04\b\x1e\x10\x1fJ\x04\b \x10(J\x04\b*\x10@\"\x9c\x01\n" +
 	"\x06Entity\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\rR\x04type\x12\x16\n" +

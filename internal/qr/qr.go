@@ -1,6 +1,6 @@
 // Package qr writes short texts as QR codes (ISO/IEC 18004), for screens that other
 // devices look at: byte and alphanumeric mode, versions 1 to 20, error correction M.
-// It reads none: cameras do.
+// It writes them as pictures, and reads them from pictures.
 package qr
 
 import (

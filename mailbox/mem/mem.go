@@ -146,7 +146,7 @@ func (d *Driver) Load(_ context.Context, mb omega.Fingerprint) (mailbox.Contents
 		return mailbox.Contents{}, err
 	}
 	defer leave()
-	c := mailbox.Contents{Devices: slices.Clone(live.devices[mb])}
+	c := mailbox.Contents{Devices: slices.Clone(live.devices[mb]), Tokens: live.tokens[mb]}
 	for _, m := range live.mail[mb] {
 		c.Entries = append(c.Entries, m.Entry)
 	}

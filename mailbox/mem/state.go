@@ -18,6 +18,7 @@ type state struct {
 	totals      mailbox.Totals
 	mail        map[omega.Fingerprint][]mail // ascending
 	devices     map[omega.Fingerprint][]mailbox.DeviceCursor
+	tokens      map[omega.Fingerprint]mailbox.Tokens
 	tombs       []mailbox.TombRun // in the order of batches
 }
 
@@ -35,6 +36,7 @@ func newState() *state {
 		next:    1,
 		mail:    make(map[omega.Fingerprint][]mail),
 		devices: make(map[omega.Fingerprint][]mailbox.DeviceCursor),
+		tokens:  make(map[omega.Fingerprint]mailbox.Tokens),
 	}
 }
 
@@ -45,6 +47,7 @@ func (s *state) clone() *state {
 		c.mail[a] = slices.Clone(m)
 	}
 	c.devices = maps.Clone(s.devices)
+	c.tokens = maps.Clone(s.tokens)
 	c.tombs = slices.Clone(s.tombs)
 	return &c
 }
@@ -59,6 +62,7 @@ func copyBatch(b *mailbox.Batch) change {
 	}
 	c.Trims = slices.Clone(b.Trims)
 	c.Devices = slices.Clone(b.Devices)
+	c.Tokens = slices.Clone(b.Tokens)
 	c.Tombs = slices.Clone(b.Tombs)
 	for i := range c.Tombs {
 		c.Tombs[i].Keys = slices.Clone(c.Tombs[i].Keys)
@@ -68,7 +72,7 @@ func copyBatch(b *mailbox.Batch) change {
 
 func (s *state) apply(c change) {
 	for _, p := range c.Puts {
-		e := mailbox.Entry{Seq: p.Seq, Key: p.Key, Size: uint32(len(p.Envelope)), Expires: p.Expires, Shared: len(p.To) > 1}
+		e := mailbox.Entry{Seq: p.Seq, Key: p.Key, Size: uint32(len(p.Envelope)), Expires: p.Expires, Shared: len(p.To) > 1, Request: p.Request}
 		for _, a := range p.To {
 			s.mail[a] = append(s.mail[a], mail{e, p.Received, p.Envelope})
 		}
@@ -83,6 +87,9 @@ func (s *state) apply(c change) {
 	}
 	for _, d := range c.Devices {
 		s.devices[d.Mailbox] = slices.Clone(d.Devices)
+	}
+	for _, t := range c.Tokens {
+		s.tokens[t.Mailbox] = t.Tokens
 	}
 	if c.DropTombs != (mailbox.TombID{}) {
 		s.tombs = slices.DeleteFunc(s.tombs, func(r mailbox.TombRun) bool { return r.Compare(c.DropTombs) < 0 })

@@ -21,7 +21,8 @@ const (
 
 	boxDevices = 0x00
 	boxIndex   = 0x01
-	boxEnd     = 0x02
+	boxTokens  = 0x02
+	boxEnd     = 0x03
 )
 
 // Sizes in octets.
@@ -31,6 +32,7 @@ const (
 	tombKeySize  = 1 + 2 + 4 + 2
 	mailHeadSize = mailbox.KeySize + 8 + 4 + 2
 	indexSize    = mailbox.KeySize + 4 + 4 + 1
+	sourceSize   = 4 + 4
 )
 
 var (
@@ -91,9 +93,23 @@ func appendIndexKey(b []byte, account omega.Fingerprint, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendBoxKey(b, account, boxIndex), seq)
 }
 
+// isRequest in the number of a mail's accounts says that its source follows.
+const isRequest = 1 << 15
+
+func appendSource(b []byte, s mailbox.Source) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, s.Sender), s.Server)
+}
+
+func parseSource(b []byte) mailbox.Source {
+	return mailbox.Source{Sender: binary.BigEndian.Uint32(b), Server: binary.BigEndian.Uint32(b[4:])}
+}
+
 // mailSize is the length of the value of a mail.
 func mailSize(p *mailbox.Put) int {
 	n := mailHeadSize + len(p.Envelope)
+	if p.Request != (mailbox.Source{}) {
+		n += sourceSize
+	}
 	for _, a := range p.To {
 		n += a.Size()
 	}
@@ -105,7 +121,12 @@ func appendMail(b []byte, p *mailbox.Put) []byte {
 	b = append(b, p.Key[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(p.Received))
 	b = binary.BigEndian.AppendUint32(b, p.Expires)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(p.To)))
+	if p.Request == (mailbox.Source{}) {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(p.To)))
+	} else {
+		b = binary.BigEndian.AppendUint16(b, uint16(len(p.To))|isRequest)
+		b = appendSource(b, p.Request)
+	}
 	for _, a := range p.To {
 		b = a.AppendTo(b)
 	}
@@ -120,6 +141,7 @@ type mail struct {
 	expires  uint32
 	n        int    // accounts in to
 	to       []byte // fingerprints
+	request  mailbox.Source
 	envelope []byte
 }
 
@@ -133,6 +155,15 @@ func parseMail(v []byte) (m mail, err error) {
 	m.expires = binary.BigEndian.Uint32(v[8:])
 	m.n = int(binary.BigEndian.Uint16(v[12:]))
 	v = v[14:]
+	if m.n&isRequest != 0 {
+		if len(v) < sourceSize {
+			return m, fmt.Errorf("source of a mail: %w", errCorrupt)
+		}
+		m.n, m.request, v = m.n&^isRequest, parseSource(v), v[sourceSize:]
+		if m.request == (mailbox.Source{}) {
+			return m, fmt.Errorf("source of a mail: %w", errCorrupt)
+		}
+	}
 	at := 0
 	for range m.n {
 		_, n, err := omega.DecodeFingerprint(v[at:])
@@ -160,7 +191,7 @@ func (m *mail) accounts() []omega.Fingerprint {
 }
 
 func (m *mail) entry(seq uint64) mailbox.Entry {
-	return mailbox.Entry{Seq: seq, Key: m.key, Size: uint32(len(m.envelope)), Expires: m.expires, Shared: m.n > 1}
+	return mailbox.Entry{Seq: seq, Key: m.key, Size: uint32(len(m.envelope)), Expires: m.expires, Shared: m.n > 1, Request: m.request}
 }
 
 // appendIndex appends the value that files a mail.
@@ -168,17 +199,22 @@ func appendIndex(b []byte, e mailbox.Entry) []byte {
 	b = append(b, e.Key[:]...)
 	b = binary.BigEndian.AppendUint32(b, e.Size)
 	b = binary.BigEndian.AppendUint32(b, e.Expires)
+	shared := byte(0)
 	if e.Shared {
-		return append(b, 1)
+		shared = 1
 	}
-	return append(b, 0)
+	b = append(b, shared)
+	if e.Request != (mailbox.Source{}) {
+		b = appendSource(b, e.Request)
+	}
+	return b
 }
 
 func parseIndex(k, v []byte) (e mailbox.Entry, err error) {
 	if e.Seq, err = parseSeq(k); err != nil {
 		return e, err
 	}
-	if len(v) != indexSize {
+	if len(v) != indexSize && len(v) != indexSize+sourceSize {
 		return e, fmt.Errorf("index of %d octets: %w", len(v), errCorrupt)
 	}
 	e.Key = mailbox.Key(v[:mailbox.KeySize])
@@ -186,6 +222,9 @@ func parseIndex(k, v []byte) (e mailbox.Entry, err error) {
 	e.Size = binary.BigEndian.Uint32(v)
 	e.Expires = binary.BigEndian.Uint32(v[4:])
 	e.Shared = v[8] == 1
+	if len(v) == 9+sourceSize {
+		e.Request = parseSource(v[9:])
+	}
 	return e, nil
 }
 
@@ -208,6 +247,27 @@ func parseDevices(v []byte) ([]mailbox.DeviceCursor, error) {
 		v = v[n+8:]
 	}
 	return devices, nil
+}
+
+// appendTokens appends the value of a list of tokens.
+func appendTokens(b []byte, t mailbox.Tokens) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Made))
+	for i := range t.List {
+		b = append(b, t.List[i][:]...)
+	}
+	return b
+}
+
+func parseTokens(v []byte) (t mailbox.Tokens, err error) {
+	if len(v) < 8 || (len(v)-8)%omega.TokenSize != 0 {
+		return t, fmt.Errorf("tokens of %d octets: %w", len(v), errCorrupt)
+	}
+	t.Made = int64(binary.BigEndian.Uint64(v))
+	t.List = make([]omega.Token, 0, (len(v)-8)/omega.TokenSize)
+	for v = v[8:]; len(v) > 0; v = v[omega.TokenSize:] {
+		t.List = append(t.List, omega.Token(v))
+	}
+	return t, nil
 }
 
 // appendTombKey appends the key of a run of tombstones.

@@ -30,6 +30,20 @@ func TestLayoutRoundTrip(t *testing.T) {
 	if got, err := parseIndex(appendIndexKey(nil, put.To[0], 7), appendIndex(nil, e)); err != nil || got != e {
 		t.Errorf("index = %+v, %v; want %+v", got, err, e)
 	}
+	put.Request = mailbox.Source{Sender: 3, Server: 4}
+	v = appendMail(nil, &put)
+	m, err = parseMail(v)
+	if err != nil || len(v) != mailSize(&put) || m.request != put.Request || !reflect.DeepEqual(m.accounts(), put.To) || string(m.envelope) != "envelope" {
+		t.Errorf("request = %+v, %v", m, err)
+	}
+	e.Request = put.Request
+	if got, err := parseIndex(appendIndexKey(nil, put.To[0], 7), appendIndex(nil, e)); err != nil || got != e || got != m.entry(7) {
+		t.Errorf("index of a request = %+v, %v; want %+v", got, err, e)
+	}
+	tokens := mailbox.Tokens{Made: 5, List: []omega.Token{{1}, {2}}}
+	if got, err := parseTokens(appendTokens(nil, tokens)); err != nil || !reflect.DeepEqual(got, tokens) {
+		t.Errorf("tokens = %+v, %v", got, err)
+	}
 	devices := []mailbox.DeviceCursor{{Device: put.To[0], Seq: 1}, {Device: put.To[1], Seq: 2}}
 	if got, err := parseDevices(appendDevices(nil, devices)); err != nil || !reflect.DeepEqual(got, devices) {
 		t.Errorf("devices = %+v, %v", got, err)
@@ -63,15 +77,21 @@ func TestBitmap(t *testing.T) {
 func FuzzRecords(f *testing.F) {
 	put := mailbox.Put{To: []omega.Fingerprint{mailboxtest.Account(1), mailboxtest.Account(2)}, Envelope: []byte("x")}
 	f.Add(appendMail(nil, &put))
+	put.Request = mailbox.Source{Sender: 1, Server: 1}
+	f.Add(appendMail(nil, &put))
+	f.Add(appendTokens(nil, mailbox.Tokens{Made: 1, List: []omega.Token{{1}}}))
 	f.Add(appendDevices(nil, []mailbox.DeviceCursor{{Device: put.To[0], Seq: 1}}))
 	f.Add(appendIndex(nil, mailbox.Entry{Shared: true}))
 	f.Add(sums{}.appendTo(nil))
 	f.Fuzz(func(t *testing.T, v []byte) {
 		if m, err := parseMail(v); err == nil {
-			again := mailbox.Put{To: m.accounts(), Key: m.key, Received: m.received, Expires: m.expires, Envelope: m.envelope}
+			again := mailbox.Put{To: m.accounts(), Key: m.key, Received: m.received, Expires: m.expires, Request: m.request, Envelope: m.envelope}
 			if !bytes.Equal(appendMail(nil, &again), v) {
 				t.Errorf("mail %x becomes another", v)
 			}
+		}
+		if l, err := parseTokens(v); err == nil && !bytes.Equal(appendTokens(nil, l), v) {
+			t.Errorf("tokens %x become others", v)
 		}
 		if d, err := parseDevices(v); err == nil && !bytes.Equal(appendDevices(nil, d), v) {
 			t.Errorf("devices %x become others", v)

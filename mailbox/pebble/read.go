@@ -53,6 +53,10 @@ func (d *Driver) Load(ctx context.Context, account omega.Fingerprint) (c mailbox
 	lower := appendBoxKey(nil, account, boxDevices)
 	upper := appendBoxKey(nil, account, boxEnd)
 	err = d.scan(ctx, lower, upper, func(k, v []byte) (bool, error) {
+		if len(k) == len(lower) && k[len(k)-1] == boxTokens {
+			c.Tokens, err = parseTokens(v)
+			return true, err
+		}
 		if len(k) == len(lower) {
 			c.Devices, err = parseDevices(v)
 			return true, err
@@ -128,6 +132,10 @@ func (d *Driver) Mailboxes(ctx context.Context, after omega.Fingerprint, limit i
 		}
 		if k[1+n] < boxIndex {
 			from = appendBoxKey(from[:0], account, boxIndex)
+			continue
+		}
+		if k[1+n] > boxIndex {
+			from = appendBoxKey(from[:0], account, boxEnd)
 			continue
 		}
 		out = append(out, account)

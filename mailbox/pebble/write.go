@@ -64,6 +64,16 @@ func (d *Driver) fill(batch *db.Batch, b *mailbox.Batch) error {
 			return err
 		}
 	}
+	for _, s := range b.Tokens {
+		k := appendBoxKey(room[:0], s.Mailbox, boxTokens)
+		if s.Made == 0 {
+			if err := batch.Delete(k, nil); err != nil {
+				return err
+			}
+		} else if err := batch.Set(k, appendTokens(nil, s.Tokens), nil); err != nil {
+			return err
+		}
+	}
 	if err := writeTombs(batch, b); err != nil {
 		return err
 	}
