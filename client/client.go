@@ -120,6 +120,7 @@ type Client struct {
 	listless  atomic.Bool // homes may not know whom this account lets in
 	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
 
+	records recordCache
 	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
 	trouble map[omega.ChatID]error // why nothing is sealed in a secure chat; guarded by mu
 
