@@ -75,7 +75,7 @@ type Option struct {
 	Text   string              `json:"text"`
 	Votes  int                 `json:"votes"`
 	Voters []omega.Fingerprint `json:"voters,omitempty"` // MaxVoters of them at most
-	Mine   bool                `json:"mine,omitempty"` // this account chose it
+	Mine   bool                `json:"mine,omitempty"`   // this account chose it
 }
 
 // A List as every face shows it.
