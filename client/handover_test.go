@@ -51,6 +51,8 @@ func aHistory(t *testing.T, n int) (c, c2 *Client, s *stranger, sealed []byte, h
 	p := newFakeProxy(t)
 	c = p.newCore(t)
 	s = p.newStranger(t, c, "peer")
+	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}}) // of strangers little is taken in
+	must(t, err)
 	for i := range n {
 		p.push(t, s.seal(t, c, fmt.Sprintf("text %d", i))...)
 	}
