@@ -51,6 +51,7 @@ var (
 	Homes   = Method[None, *HomesResult]{"homes"}
 
 	DeviceNewsOf   = Method[DeviceNewsParams, DeviceNewsResult]{"device.news"}
+	AskHistory     = Method[AskHistoryParams, Handover]{"device.history.ask"}
 	GiveHistory    = Method[GiveHistoryParams, Handover]{"device.history.give"}
 	Handovers      = Method[None, HandoversResult]{"device.history"}
 	DeviceNewsSeen = Method[DeviceNewsSeenParams, None]{"device.news.seen"}
@@ -465,6 +466,8 @@ const (
 	NoticeRevoked   = "revoked"   // its key is revoked
 	NoticeSucceeded = "succeeded" // it goes on as another account
 	NoticeHeir      = "heir"      // it says that this account goes on as it
+
+	NoticeCopied = "copied" // this account: another copy of this device is, or was, connected
 )
 
 // A Notice is what a person should know about an account, with what proves it.
