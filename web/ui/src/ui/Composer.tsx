@@ -139,7 +139,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     try {
       const names: string[] = [];
       for (const f of all) names.push(await upload(f, f.name, setSending));
-      await core.call("file.send", { id: newID(), ...addressee(p.chat.chat), paths: names, caption: "", as: "", emoji: "", keep: false, unsigned: false, wait: "none", timeout: 0 });
+      await core.call("file.send", { id: newID(), secure: false, ...addressee(p.chat.chat), paths: names, caption: "", as: "", emoji: "", keep: false, poster: "", waveform: "", expire: 0, unsigned: false, wait: "none", timeout: 0 });
     } catch (e) { failed(e); } finally { setSending(undefined); }
   };
   const paste = (e: ClipboardEvent) => {
