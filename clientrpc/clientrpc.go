@@ -344,6 +344,7 @@ type HomeStatus struct {
 	Server   omega.Fingerprint `json:"server"`
 	Attached bool              `json:"attached"`
 	Code     string            `json:"code,omitempty"`
+	Apart    bool              `json:"strangers_apart,omitempty"` // it was told in this run of the core whom this account lets in: what others write has a room of its own
 }
 
 // HomesResult lists the account's homes, in the order of its record, and after

@@ -1657,6 +1657,8 @@ export interface HomeStatus {
   server: Fingerprint;
   attached: boolean;
   code?: string;
+  /** it was told in this run of the core whom this account lets in: what others write has a room of its own */
+  strangers_apart?: boolean;
 }
 
 /** StickerPacksResult are packs, by title. */
