@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -140,7 +141,7 @@ func fileName(name string) string {
 // Which parameters of which methods are files: ins come from uploads, outs are made
 // here and downloaded.
 var (
-	ins  = map[string]string{"file.send": "paths", "import": "path", "setup.restore": "path", "backup.verify": "path"}
+	ins  = map[string]string{"file.send": "paths", "import": "path", "stickers.import": "paths", "setup.restore": "path", "backup.verify": "path"}
 	outs = map[string]struct{ param, name string }{"backup": {"path", "omega-backup.pgp"}, "export": {"dir", "omega-export"}}
 )
 
@@ -259,84 +260,127 @@ var shown = map[string]bool{
 	"audio/ogg": true, "audio/mpeg": true, "audio/mp4": true, "audio/webm": true, "audio/wav": true, "audio/aac": true, "audio/flac": true,
 }
 
-// mediaTimeout is how long a page waits for a file of others; the core goes on.
-const mediaTimeout = 10 * time.Minute
+// mediaTimeout is how long a page waits for a part of a file of others.
+const mediaTimeout = 2 * time.Minute
 
-// media gives a file of a message, checked, by ranges.
+// media gives a file of a message by ranges. Each part is fetched when it is asked
+// for and checked by the core, so that a film plays before it is whole.
 func (s *Server) media(w http.ResponseWriter, r *http.Request) {
 	var id omega.ID
-	var item int
-	if json.Unmarshal([]byte(`"`+r.PathValue("message")+`"`), &id) != nil || json.Unmarshal([]byte(r.PathValue("item")), &item) != nil {
+	item, err := strconv.Atoi(r.PathValue("item"))
+	if err != nil || json.Unmarshal([]byte(`"`+r.PathValue("message")+`"`), &id) != nil {
+		http.NotFound(w, r)
+		return
+	}
+	m, err := clientrpc.Show.Call(r.Context(), s.cfg.Core, clientrpc.MessageRef{Message: id})
+	if err != nil || item < 0 || item >= len(m.Media) {
 		http.NotFound(w, r)
 		return
 	}
 	q := r.URL.Query()
 	ref := clientrpc.FileRef{ID: id, Item: item, Thumb: q.Has("thumb")}
-	got, err := clientrpc.GetFile.Call(r.Context(), s.cfg.Core, clientrpc.GetFileParams{FileRef: ref, Timeout: mediaTimeout})
+	kind, name := m.Media[item].Type, m.Media[item].Name
+	if ref.Thumb {
+		kind, name = "image/jpeg", ""
+	}
+	if !m.Media[item].Sealed { // nothing else keeps what is in a sealed one
+		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	}
+	serveParts(w, r, kind, name, q.Has("save"), func(ctx context.Context, at int64) (clientrpc.ReadFileResult, error) {
+		got, err := clientrpc.ReadFile.Call(ctx, s.cfg.Core, clientrpc.ReadFileParams{FileRef: ref, Offset: at, Length: clientrpc.MaxRead, Timeout: mediaTimeout})
+		return valueOf(got), err
+	})
+}
+
+// sticker gives a sticker of a pack of the person's own.
+func (s *Server) sticker(w http.ResponseWriter, r *http.Request) {
+	number, err := strconv.Atoi(r.PathValue("number"))
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
+		http.NotFound(w, r)
 		return
 	}
-	kind := got.Type
-	if q.Has("thumb") {
-		kind = "image/jpeg"
+	ref := clientrpc.PackRef{Pack: r.PathValue("pack")}
+	pack, err := clientrpc.ShowStickers.Call(r.Context(), s.cfg.Core, ref)
+	if err != nil || number < 1 || number > len(pack.Stickers) {
+		http.NotFound(w, r)
+		return
 	}
+	w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
+	serveParts(w, r, pack.Stickers[number-1].Type, "", false, func(ctx context.Context, at int64) (clientrpc.ReadFileResult, error) {
+		got, err := clientrpc.ReadSticker.Call(ctx, s.cfg.Core, clientrpc.ReadStickerParams{PackRef: ref, Number: number, Offset: at, Length: clientrpc.MaxRead, Timeout: mediaTimeout})
+		return valueOf(got), err
+	})
+}
+
+func valueOf(r *clientrpc.ReadFileResult) (out clientrpc.ReadFileResult) {
+	if r != nil {
+		out = *r
+	}
+	return out
+}
+
+// serveParts gives a file that is read part by part. Only what a page may show itself
+// is given as what it is.
+func serveParts(w http.ResponseWriter, r *http.Request, kind, name string, save bool, read readPart) {
+	p := &parts{ctx: r.Context(), read: read}
 	h := w.Header()
+	if err := p.fetch(0); err != nil {
+		h.Set("Cache-Control", "no-store")
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "private, max-age=31536000, immutable")
-	if !shown[kind] || q.Has("save") {
-		attach(h, fileName(got.Name))
+	if !shown[kind] || save {
+		attach(h, fileName(name))
 		kind = "application/octet-stream"
 	}
 	h.Set("Content-Type", kind)
-	if got.Path != "" {
-		http.ServeFile(w, r, got.Path)
-		return
-	}
-	h.Set("Cache-Control", "no-store") // sealed: nothing else keeps what is in it
-	http.ServeContent(w, r, "", time.Time{}, &parts{ctx: r.Context(), core: s.cfg.Core, ref: ref})
+	http.ServeContent(w, r, "", time.Time{}, p)
 }
+
+// A readPart reads at most MaxRead octets of a file from one on.
+type readPart func(ctx context.Context, at int64) (clientrpc.ReadFileResult, error)
 
 // parts reads a file of a message part by part from the core.
 type parts struct {
 	ctx  context.Context // of the request
-	core clientrpc.Conn
-	ref  clientrpc.FileRef
+	read readPart
 	at   int64
-	size int64 // 0: not known yet
+
+	part []byte // the last one that was read
+	from int64  // where it begins
+	size int64  // of the file, from the first part on
 }
 
-func (p *parts) read(at int64, n int) (*clientrpc.ReadFileResult, error) {
-	r, err := clientrpc.ReadFile.Call(p.ctx, p.core, clientrpc.ReadFileParams{FileRef: p.ref, Offset: at, Length: n, Timeout: mediaTimeout})
+// fetch reads the part that begins at an octet.
+func (p *parts) fetch(at int64) error {
+	r, err := p.read(p.ctx, at)
 	if err == nil {
-		p.size = r.Size
+		p.part, p.from, p.size = r.Data, at, r.Size
 	}
-	return r, err
+	return err
 }
 
 // Read is io.Reader.
 func (p *parts) Read(b []byte) (int, error) {
-	if len(b) == 0 {
-		return 0, nil
-	}
-	r, err := p.read(p.at, min(len(b), clientrpc.MaxRead))
-	if err != nil {
-		return 0, err
-	}
-	n := copy(b, r.Data)
-	if p.at += int64(n); n == 0 {
+	if p.at >= p.size {
 		return 0, io.EOF
 	}
+	if p.at < p.from || p.at >= p.from+int64(len(p.part)) {
+		if err := p.fetch(p.at); err != nil {
+			return 0, err
+		}
+		if len(p.part) == 0 {
+			return 0, io.ErrUnexpectedEOF
+		}
+	}
+	n := copy(b, p.part[p.at-p.from:])
+	p.at += int64(n)
 	return n, nil
 }
 
 // Seek is io.Seeker.
 func (p *parts) Seek(offset int64, whence int) (int64, error) {
-	if p.size == 0 {
-		if _, err := p.read(0, 1); err != nil {
-			return 0, err
-		}
-	}
 	switch whence {
 	case io.SeekCurrent:
 		offset += p.at

@@ -80,6 +80,7 @@ func (s *Server) routes() {
 	s.mux.Handle("POST /upload", s.known(s.upload))
 	s.mux.Handle("GET /download/{id}", s.known(s.download))
 	s.mux.Handle("GET /media/{message}/{item}", s.known(s.media))
+	s.mux.Handle("GET /sticker/{pack}/{number}", s.known(s.sticker))
 	s.mux.Handle("GET /qr.svg", s.known(serveQR))
 }
 

@@ -247,14 +247,17 @@ func TestUploadsAreBounded(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	w := newWorld(t)
 	w.enter()
-	file := filepath.Join(t.TempDir(), "blob")
-	os.WriteFile(file, []byte("0123456789"), 0o600)
 	for _, tt := range []struct {
 		kind  string
 		shown bool
 	}{{"image/png", true}, {"video/mp4", true}, {"text/html", false}, {"image/svg+xml", false}, {"application/pdf", false}, {"", false}} {
-		w.core.answer = func(context.Context, string, json.RawMessage) (any, error) {
-			return clientrpc.GetFileResult{Medium: clientrpc.Medium{Type: tt.kind, Name: "a\"\r\n.html"}, Path: file}, nil
+		w.core.answer = func(_ context.Context, method string, params json.RawMessage) (any, error) {
+			if method == "message" {
+				return clientrpc.Message{Media: []clientrpc.Medium{{Type: tt.kind, Name: "a\"\r\n.html"}}}, nil
+			}
+			var p clientrpc.ReadFileParams
+			json.Unmarshal(params, &p)
+			return clientrpc.ReadFileResult{Data: []byte("0123456789")[p.Offset:], Size: 10}, nil
 		}
 		r := w.want(w.do("GET", "/media/"+strings.Repeat("a", 32)+"/0", "", "Range", "bytes=2-4"), http.StatusPartialContent)
 		b, _ := io.ReadAll(r.Body)

@@ -66,6 +66,7 @@ async function flush() {
         break;
       case "message.changed":
         changed.add(e.data.chat);
+        if (e.data.chat === open()) conversation.setPinsChanged((n) => n + 1);
         if (e.data.chat === open() && conversation.has(e.data.message)) fresh.add(e.data.message);
         break;
       case "message.deleted":

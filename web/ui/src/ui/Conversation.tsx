@@ -12,6 +12,8 @@ import { Avatar, Icon } from "./icons";
 import { chatName } from "./ChatList";
 import { clean } from "./text";
 import { Bubble } from "./Bubble";
+import { composing } from "../ime";
+import { Pins, SearchIn } from "./Bars";
 import { Info } from "./Info";
 import { Composer } from "./Composer";
 
@@ -19,12 +21,25 @@ import { Composer } from "./Composer";
 export function Conversation(): JSX.Element {
   const chat = createMemo(() => (open() ? chats.by[open()!] : undefined));
   const last = latest(chat);
+  const [searching, setSearching] = createSignal(false);
+  createEffect(on(open, () => setSearching(false)));
+  onMount(() => {
+    const key = (e: KeyboardEvent) => {
+      if (composing(e) || !(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== "f" || !chat()) return;
+      e.preventDefault();
+      setSearching(true);
+    };
+    window.addEventListener("keydown", key);
+    onCleanup(() => window.removeEventListener("keydown", key));
+  });
   createEffect(on(() => open(), () => { if (!matchMedia("(min-width: 1275px)").matches) setInfo(false); }));
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
       <section class="conversation" classList={{ secure: last()!.secure }} aria-label={chatName(last()!)}>
-        <Head chat={last()!} />
+        <Head chat={last()!} search={() => setSearching(!searching())} />
+        <Show when={searching()}><SearchIn chat={last()!} close={() => setSearching(false)} /></Show>
+        <Pins chat={last()!} />
         <FirstContact chat={last()!} />
         <History chat={last()!} />
         <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
@@ -34,7 +49,7 @@ export function Conversation(): JSX.Element {
   );
 }
 
-function Head(p: { chat: Chat }) {
+function Head(p: { chat: Chat; search: () => void }) {
   const busy = () => Object.entries(typing[p.chat.chat] ?? {})[0];
   const line = () => {
     const b = busy();
@@ -51,6 +66,7 @@ function Head(p: { chat: Chat }) {
         <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
         <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
       </span>
+      <button class="icon-button" aria-label={t("search.in")} onClick={p.search}><Icon name="search" /></button>
       <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>
     </header>
   );

@@ -129,6 +129,19 @@ export const zh = {
   "secure.ended": "已結束",
   "search.messages": "訊息",
   "search.none": "沒有符合的訊息",
+  "panel.stickers": "貼圖",
+  "panel.emoji": "表情",
+  "panel.find": "找表情",
+  "panel.import": "匯入",
+  "panel.imported": "匯入了 {0} 張貼圖",
+  "panel.nostickers": "還沒有貼圖。匯入 LINE 的貼圖壓縮檔，或 .webp、.tgs、.webm。",
+  "voice.record": "錄音",
+  "pins": "公告",
+  "search.in": "在這個聊天裡搜尋",
+  "search.count": "第 {0} 則，共 {1} 則",
+  "search.older": "較早的",
+  "search.newer": "較新的",
+  "viewer.save": "儲存檔案",
 } as const;
 
 export type Word = keyof typeof zh;
