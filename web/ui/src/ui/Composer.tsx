@@ -175,7 +175,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
         <input ref={picker} type="file" multiple hidden onChange={() => { void files(picker.files ?? []); picker.value = ""; }} />
         <button class="icon-button" aria-label={t("message.attach")} onClick={() => picker.click()}><Icon name="clip" /></button>
         <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
-          aria-autocomplete="list" aria-controls="choices" aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
+          aria-autocomplete="list" aria-controls={choices().length ? "choices" : undefined} aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
           onInput={changed} onCompositionEnd={settled} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
         <button class="icon-button" aria-label={t("message.stickers")} aria-expanded={panel()} onClick={() => setPanel(!panel())}><Icon name="smile" /></button>
         <Show when={full() || task()?.edit} fallback={<Voice chat={p.chat} />}>

@@ -1,12 +1,13 @@
 import { For, Match, Show, Switch, createSignal, type JSX } from "solid-js";
 import type { Medium, Message } from "@rpc";
+import { at } from "../rpc";
 import { t } from "../words";
 import { clean } from "./text";
 import { Icon } from "./icons";
 import { view } from "./Viewer";
 
 /** Where a file of a message is had: from the program on this machine, which has checked it. */
-export const mediaURL = (m: Message, item: number, how = "") => `/media/${m.id}/${item}${how}`;
+export const mediaURL = (m: Message, item: number, how = "") => at(`/media/${m.id}/${item}${how}`);
 
 const largest = 360; // px, the longer side of a picture in a bubble
 

@@ -2,7 +2,7 @@
 import { createMemo, createResource, createSignal, For, Show, type JSX } from "solid-js";
 import type { Chat } from "@rpc";
 import { newID } from "../ids";
-import { upload } from "../rpc";
+import { at, upload } from "../rpc";
 import { core, failed, toast } from "../state/app";
 import { useLayer } from "../state/layers";
 import { addressee } from "../state/send";
@@ -77,12 +77,12 @@ function Stickers(p: { chat: Chat; close: () => void }) {
   };
   return (
     <>
-      <div class="marks"><For each={packs() ?? []}>{(k) => <button classList={{ on: name() === k.pack }} title={clean(k.title)} onClick={() => choose(k.pack)}><img src={`/sticker/${k.pack}/1`} alt={clean(k.title)} width="32" height="32" loading="lazy" /></button>}</For>
+      <div class="marks"><For each={packs() ?? []}>{(k) => <button classList={{ on: name() === k.pack }} title={clean(k.title)} onClick={() => choose(k.pack)}><img src={at(`/sticker/${k.pack}/1`)} alt={clean(k.title)} width="32" height="32" loading="lazy" /></button>}</For>
         <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring(picker.files); picker.value = ""; }} /></div>
       <Show when={packs()?.length} fallback={<p class="dim pad">{t("panel.nostickers")}</p>}>
         <div class="grid stickers"><For each={pack.latest?.stickers ?? []}>{(s) => (
           <button aria-label={s.emoji || String(s.number)} onClick={() => send(s.number)}>
-            <Show when={s.type.startsWith("image/")} fallback={<Show when={s.type.startsWith("video/")} fallback={<span class="big">{s.emoji || "▶"}</span>}><video src={`/sticker/${pack.latest!.pack}/${s.number}`} autoplay loop muted playsinline /></Show>}><img src={`/sticker/${pack.latest!.pack}/${s.number}`} alt={s.emoji || ""} loading="lazy" /></Show>
+            <Show when={s.type.startsWith("image/")} fallback={<Show when={s.type.startsWith("video/")} fallback={<span class="big">{s.emoji || "▶"}</span>}><video src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} autoplay loop muted playsinline /></Show>}><img src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} alt={s.emoji || ""} loading="lazy" /></Show>
           </button>
         )}</For></div>
       </Show>

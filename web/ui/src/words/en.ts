@@ -140,4 +140,6 @@ export const en: Record<Word, string> = {
   "search.older": "Older",
   "search.newer": "Newer",
   "viewer.save": "Save file",
+  "signout": "Sign out of all browsers",
+  "signout.sure": "Sign out of all browsers on this computer? Account and history stay with the program; run omega to come back.",
 };

@@ -138,6 +138,8 @@ export const zh = {
   "search.older": "較早的",
   "search.newer": "較新的",
   "viewer.save": "儲存檔案",
+  "signout": "登出所有瀏覽器",
+  "signout.sure": "登出這部電腦上的所有瀏覽器？帳號與紀錄都會留在程式裡，要再進來，請執行 omega。",
 } as const;
 
 export type Word = keyof typeof zh;
