@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -19,8 +20,10 @@ import (
 var backupFiles = []struct {
 	name string
 	size int64
+	some bool // only some accounts have it
 }{
-	{"account.json", 1 << 20}, {"secrets.pgp", 1 << 20}, {"certificate.pgp", 1 << 20}, {"history.db", 1 << 40},
+	{"account.json", 1 << 20, false}, {"secrets.pgp", 1 << 20, false}, {"certificate.pgp", 1 << 20, false},
+	{"revocation.asc", 1 << 20, true}, {"history.db", 1 << 40, false},
 }
 
 const (
@@ -55,6 +58,9 @@ func WriteBackup(w io.Writer, m *Manifest, path func(name string) string) error 
 	m.Version, m.Files = manifestVersion, map[string]Sum{}
 	for _, f := range backupFiles {
 		sum, err := sumOf(path(f.name))
+		if f.some && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -72,6 +78,9 @@ func WriteBackup(w io.Writer, m *Manifest, path func(name string) string) error 
 		return err
 	}
 	for _, f := range backupFiles {
+		if _, ok := m.Files[f.name]; !ok {
+			continue
+		}
 		if err := header(out, f.name, m.Files[f.name].Size, m.Created); err != nil {
 			return err
 		}
@@ -117,6 +126,9 @@ func ReadBackup(r io.Reader, put func(name string, r io.Reader) error) (*Manifes
 	}
 	for _, f := range backupFiles {
 		sum, ok := m.Files[f.name]
+		if f.some && !ok {
+			continue
+		}
 		size, err := next(in, f.name, f.size)
 		if err != nil {
 			return nil, err
@@ -150,7 +162,13 @@ func readManifest(in *tar.Reader) (*Manifest, error) {
 	if err := json.Unmarshal(text, m); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBackup, err)
 	}
-	if m.Version != manifestVersion || len(m.Files) != len(backupFiles) {
+	known := 0
+	for _, f := range backupFiles {
+		if _, ok := m.Files[f.name]; ok || !f.some {
+			known++
+		}
+	}
+	if m.Version != manifestVersion || len(m.Files) != known {
 		return nil, fmt.Errorf("%w: version %d with %d files", ErrBackup, m.Version, len(m.Files))
 	}
 	return m, nil

@@ -7,14 +7,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
 
-func backup(tb testing.TB) []byte {
+func backup(tb testing.TB, without ...string) []byte {
 	tb.Helper()
 	dir := tb.TempDir()
 	for _, f := range backupFiles {
+		if slices.Contains(without, f.name) {
+			continue
+		}
 		if err := os.WriteFile(filepath.Join(dir, f.name), []byte("this is "+f.name), 0o600); err != nil {
 			tb.Fatal(err)
 		}
@@ -43,6 +47,18 @@ func TestBackup(t *testing.T) {
 	}
 }
 
+// An account whose primary key was made elsewhere has no revocation here.
+func TestBackupWithoutRevocation(t *testing.T) {
+	var got []string
+	_, err := ReadBackup(bytes.NewReader(backup(t, "revocation.asc")), func(name string, _ io.Reader) error {
+		got = append(got, name)
+		return nil
+	})
+	if want := []string{"account.json", "secrets.pgp", "certificate.pgp", "history.db"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestReadBackupRefuses: whatever was taken out, put in or changed is noticed.
 func TestReadBackupRefuses(t *testing.T) {
 	type file struct {
@@ -63,7 +79,8 @@ func TestReadBackupRefuses(t *testing.T) {
 		change func([]file) []file
 	}{
 		{"nothing", func(f []file) []file { return nil }},
-		{"one less", func(f []file) []file { return f[:4] }},
+		{"one less", func(f []file) []file { return f[:5] }},
+		{"a file that is listed", func(f []file) []file { return slices.Delete(f, 4, 5) }},
 		{"one more", func(f []file) []file { return append(f, file{"x", nil}) }},
 		{"another order", func(f []file) []file { f[1], f[2] = f[2], f[1]; return f }},
 		{"a way out", func(f []file) []file { f[1].name = "../account.json"; return f }},

@@ -12,13 +12,15 @@ import (
 )
 
 // KindHistory is, among the devices of one account, that a history is there for one
-// of them, or that it was taken. (spec/chat.md, CHAT-44)
+// of them, that it was taken, or that one would like to have it. (spec/chat.md,
+// CHAT-44, CHAT-72)
 const KindHistory Kind = "history"
 
-// A Handover says that a blob is the history of one device for another, or that the
-// other one has it.
+// A Handover says that a blob is the history of one device for another, that the
+// other one has it, or that the other one asks for it.
 type Handover struct {
 	To       omega.Fingerprint // device that it is for
+	From     omega.Fingerprint // device that is asked, and nothing else is said then; else zero
 	Taken    bool              // by that device: it has what the blob of this name held
 	Ref      media.Ref         // Taken: the name only
 	Servers  []omega.Fingerprint
@@ -28,6 +30,7 @@ type Handover struct {
 // Lines of a transcript that a handover is written in.
 const (
 	lineFor      = "History-For: "
+	lineFrom     = "History-From: "
 	lineTaken    = "History-Taken: "
 	lineBlob     = "History-Blob: "
 	lineServers  = "History-Servers: "
@@ -37,6 +40,10 @@ const (
 // NewHandover returns the content that says h.
 func NewHandover(h *Handover) *Content {
 	c := &Content{Kind: KindHistory, Lines: []string{lineFor + h.To.String()}}
+	if !h.From.IsZero() {
+		c.Lines = append(c.Lines, lineFrom+h.From.String())
+		return c
+	}
 	if h.Taken {
 		c.Lines = append(c.Lines, lineTaken+h.Ref.Name.String())
 		return c
@@ -71,10 +78,13 @@ func ParseHandover(c *Content) (*Handover, error) {
 	if h.To, err = omega.ParseFingerprint(take(lineFor)); err != nil || c.Kind != KindHistory {
 		return nil, malformed("history: for whom")
 	}
-	if len(lines) == 1 && strings.HasPrefix(lines[0], lineTaken) {
+	switch {
+	case len(lines) == 1 && strings.HasPrefix(lines[0], lineTaken):
 		h.Taken = true
 		h.Ref.Name, err = media.ParseHash(take(lineTaken))
-	} else {
+	case len(lines) == 1 && strings.HasPrefix(lines[0], lineFrom):
+		h.From, err = omega.ParseFingerprint(take(lineFrom))
+	default:
 		err = h.parseOffer(take(lineBlob), take(lineServers), take(lineMessages))
 	}
 	if err != nil || len(lines) > 0 || strings.Join(NewHandover(h).Lines, "\n") != strings.Join(c.Lines, "\n") {

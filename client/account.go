@@ -17,6 +17,7 @@ import (
 // Files of a home directory. All are 0600 in a directory that is 0700.
 const (
 	fileAccount = "account.json"    // which account and device this is
+	fileRevoked = "revocation.asc"  // what ends the account, if the primary key was made here (spec/keys.md, KEYS-32)
 	fileSecrets = "secrets.pgp"     // the device's secret subkeys, and the primary key if it was made here
 	fileCert    = "certificate.pgp" // the account's own certificate, newest known
 	fileTicket  = "ticket.json"     // to resume the last session

@@ -94,6 +94,7 @@ func (c *claim) release() {
 	if c.ours {
 		os.Remove(filepath.Join(c.home, fileSecrets))
 		os.Remove(filepath.Join(c.home, fileCert))
+		os.Remove(filepath.Join(c.home, fileRevoked))
 	}
 	if len(c.made) > 0 {
 		os.Remove(filepath.Join(c.home, fileLock))

@@ -117,9 +117,12 @@ type Client struct {
 	arrivals arrivals // of mail
 	inside   inside   // where the server of choice is
 
+	apart sync.Map // homes, by fingerprint, that know since this run began whom this account lets in
+
 	listless  atomic.Bool // homes may not know whom this account lets in
 	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
 
+	records recordCache
 	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
 	trouble map[omega.ChatID]error // why nothing is sealed in a secure chat; guarded by mu
 
@@ -373,7 +376,8 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	}
 	if c.record != nil {
 		for _, h := range c.record.Homes {
-			st := clientrpc.HomeStatus{Server: h}
+			_, apart := c.apart.Load(h)
+			st := clientrpc.HomeStatus{Server: h, Apart: apart}
 			if s := c.homes[h]; s != nil {
 				st.Attached = s.attached
 				if s.code != omega.CodeOK {

@@ -481,7 +481,7 @@ func (c *Client) isHome(server omega.Fingerprint) bool {
 func (c *Client) alignCursor(ctx context.Context, a wire.Attached) error {
 	return c.db.Update(ctx, func(tx *history.Tx) error {
 		cursors, err := tx.Cursors()
-		if err != nil {
+		if err = errors.Join(err, c.alone(tx)); err != nil {
 			return err
 		}
 		for _, cur := range cursors {

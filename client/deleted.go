@@ -190,7 +190,7 @@ func Erase(home string) error {
 	}
 	defer unlock()
 	// account.json goes last: until then the command can be repeated.
-	for _, name := range []string{fileSecrets, fileCert, fileHistory, fileHistory + "-wal", fileHistory + "-shm", fileSocket, fileAccount} {
+	for _, name := range []string{fileSecrets, fileRevoked, fileCert, fileHistory, fileHistory + "-wal", fileHistory + "-shm", fileSocket, fileAccount} {
 		if err := os.Remove(filepath.Join(home, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fileError(doing, home, err)
 		}

@@ -221,6 +221,10 @@ func (c *Client) happened(changes []history.Change) {
 			list = append(list, happening{clientrpc.GroupChanged.Name, clientrpc.ChatEvent{Chat: ch.Chat}})
 		case history.NewRequest:
 			list = append(list, happening{clientrpc.Requested.Name, clientrpc.RequestEvent{Kind: clientrpc.RequestJoin, Chat: ch.Chat, Account: ch.Account}})
+		case history.ChangedScheduled:
+			list = append(list, happening{clientrpc.ScheduledChanged.Name, clientrpc.None{}})
+		case history.ChangedContact:
+			list = append(list, happening{clientrpc.ContactChanged.Name, clientrpc.AccountEvent{Account: ch.Account}})
 		case history.ChangedNotices:
 			list = append(list, happening{clientrpc.Noticed.Name, clientrpc.AccountEvent{Account: ch.Account}})
 		}

@@ -123,6 +123,17 @@ func TestEvents(t *testing.T) {
 	await(t, near, clientrpc.MessageState, func(e clientrpc.StateEvent) bool {
 		return e.Message == omega.ID{7} && e.State == clientrpc.StateStored
 	})
+	// A text waits, and does not any more; somebody becomes a contact.
+	at := time.Now().Add(time.Hour)
+	_, err = clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{ID: omega.ID{8}, To: s.id.String(), Text: "later", At: at, Wait: "none"})
+	must(t, err)
+	await(t, near, clientrpc.ScheduledChanged, func(clientrpc.None) bool { return true })
+	_, err = clientrpc.Cancel.Call(t.Context(), c, clientrpc.CancelParams{ID: omega.ID{8}})
+	must(t, err)
+	await(t, near, clientrpc.ScheduledChanged, func(clientrpc.None) bool { return true })
+	_, err = clientrpc.BlockContact.Call(t.Context(), c, clientrpc.BlockContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}})
+	must(t, err)
+	await(t, near, clientrpc.ContactChanged, func(e clientrpc.AccountEvent) bool { return e.Account == s.id })
 	// The other reader has all of it as well, in order.
 	await(t, far, clientrpc.MessageDeleted, func(e clientrpc.MessageEvent) bool { return e.Message == m.ID })
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/film"
@@ -122,6 +123,9 @@ func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p cli
 	if _, _, err := c.mediaOf(ctx, doing, p.ID); err == nil {
 		return nil
 	}
+	if err := c.mayPost(ctx, doing, d); err != nil {
+		return err
+	}
 	items, err := read()
 	if err != nil {
 		return err
@@ -140,6 +144,21 @@ func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p cli
 	})
 	c.outward.notify()
 	return err
+}
+
+// mayPost wants this account to be one that may write in a group, before anything is
+// uploaded for it.
+func (c *Client) mayPost(ctx context.Context, doing i18n.Text, d dest) error {
+	if !d.peer.IsZero() {
+		return nil
+	}
+	return c.db.View(ctx, func(tx *history.Tx) error {
+		state, err := c.groupState(tx, d.group)
+		if err == nil && (state.Dissolved || state.Role(c.acc.Fingerprint) < max(neededRole(chat.KindMedia, state.Rules), group.RoleMember)) {
+			err = fail(clientrpc.CodeRefused, doing, i18n.T("why.mayntwrite"), i18n.T("next.groupinfo"), nil)
+		}
+		return err
+	})
 }
 
 // maxNamed are the octets that are left in a message for where its blobs will be.

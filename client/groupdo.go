@@ -230,6 +230,9 @@ func (c *Client) invite(ctx context.Context, p clientrpc.GroupAccounts) (out cli
 	if err := c.reachable(ctx, doing, p.Accounts); err != nil {
 		return out, err
 	}
+	if err := c.roomFor(ctx, doing, id, accountsOf(p.Accounts)...); err != nil {
+		return out, err
+	}
 	_, err = c.act(ctx, groupAct{doing: doing, group: id, make: func(s *group.State) (*group.Op, error) {
 		var todo []omega.Fingerprint
 		for _, fp := range accountsOf(p.Accounts) {
@@ -325,6 +328,10 @@ func (c *Client) acceptGroup(ctx context.Context, p clientrpc.GroupRef) (out cli
 }
 
 func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) error {
+	c.readyGroup(ctx, id)
+	if err := c.roomFor(ctx, doing, id, c.acc.Fingerprint); err != nil {
+		return err
+	}
 	made, err := c.act(ctx, groupAct{doing: doing, group: id, alone: true, make: func(s *group.State) (*group.Op, error) {
 		switch {
 		case s.Role(c.acc.Fingerprint) > group.RoleNone:

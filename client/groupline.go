@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -15,7 +16,7 @@ import (
 func (c *Client) noteLines(tx *history.Tx, l *groupLog, title string, placed []*group.Op) error {
 	since := l.joined(c.acc.Fingerprint)
 	if d, ok := c.certificate().Device(c.acc.Device); ok && d.Added.After(since) {
-		since = d.Added.Add(-omega.ClockTolerance)
+		since = d.Added.Add(time.Second) // it is cut to seconds
 	}
 	void := l.State().Void
 	for _, o := range placed {

@@ -26,8 +26,7 @@ type opsIn struct {
 	again   []*group.Op // accepts of the sender that are here already
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
-	tries   int       // since fewer were needed
-	needed  int       // when that was
+	tries   int       // since servers answered for some
 	due     time.Time // when signers are looked up again; zero: now
 }
 

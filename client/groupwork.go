@@ -150,23 +150,27 @@ func (c *Client) inTime(ctx context.Context, do func(context.Context) error) err
 }
 
 // prove takes operations once more when the certificates of their signers have
-// been looked up.
+// been looked up, in the order of the operations: those that come first are the
+// parents of the others, which else would wait for them.
 func (c *Client) prove(ctx context.Context, list []*opsIn, given answers) error {
-	var need, failed []omega.Fingerprint
-	for _, in := range list {
-		need = append(need, in.need...)
-	}
-	for part := range slices.Chunk(accountsOf(need), askedInTime) {
+	failed := map[omega.Fingerprint]bool{}
+	for part := range slices.Chunk(signersOf(list), askedInTime) {
 		c.inTime(ctx, func(ctx context.Context) error {
-			failed = append(failed, c.fetchAccounts(ctx, part, memberAge)...)
+			for _, fp := range c.fetchAccounts(ctx, part, memberAge) {
+				failed[fp] = true
+			}
 			return nil
 		})
+	}
+	goesOn := map[chat.Hash]bool{} // groups of which servers answered for somebody
+	for _, in := range list {
+		goesOn[in.group] = goesOn[in.group] || slices.ContainsFunc(in.need, func(fp omega.Fingerprint) bool { return !failed[fp] })
 	}
 	t := &taken{c: c, given: given, receipts: map[lane]*chat.Receipt{}}
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
 		t.groupWork = groupWork{}
 		for _, in := range list {
-			in.try(failed, c.cfg.now())
+			in.try(failed, goesOn[in.group], c.cfg.now())
 			if err := t.takeGroupOps(ctx, tx, in); err != nil {
 				return err
 			}
@@ -179,19 +183,33 @@ func (c *Client) prove(ctx context.Context, list []*opsIn, given answers) error 
 	return t.follow(ctx)
 }
 
+// signersOf are the accounts that some operations need, in their order.
+func signersOf(list []*opsIn) (out []omega.Fingerprint) {
+	have := map[omega.Fingerprint]bool{}
+	for _, in := range list {
+		for _, fp := range in.need {
+			if !have[fp] {
+				have[fp], out = true, append(out, fp)
+			}
+		}
+	}
+	return out
+}
+
 // try notes whose certificates were looked up: all that were needed, but for some
-// that are tried again.
-func (in *opsIn) try(failed []omega.Fingerprint, now time.Time) {
+// that are tried again. While servers answer for some of the group, be it for
+// another message, none is given up: they answer so many in a time, and those that
+// are asked about first have it. (spec/group.md, GROUP-29)
+func (in *opsIn) try(failed map[omega.Fingerprint]bool, goesOn bool, now time.Time) {
 	if in.tried == nil {
 		in.tried = map[omega.Fingerprint]bool{}
 	}
-	if len(in.need) < in.needed { // servers answer so many in a time: it goes on
+	if goesOn {
 		in.tries = 0
 	}
-	in.needed = len(in.need)
 	in.tries++
 	for _, fp := range in.need {
-		if in.tried[fp] = in.tries >= maxTries || !slices.Contains(failed, fp); !in.tried[fp] {
+		if in.tried[fp] = in.tries >= maxTries || !failed[fp]; !in.tried[fp] {
 			in.due = now.Add(triesApart << (in.tries + 1))
 		}
 	}

@@ -26,7 +26,8 @@ const (
 	offeredFor  = 14 * 24 * time.Hour // a history that nobody takes is taken back after that
 	handAgain   = 5 * time.Second     // before what failed is tried again; it doubles
 	handAtMost  = 10 * time.Minute
-	maxHandover = 64 // that are remembered
+	maxHandover = 64          // that are remembered
+	wantAgain   = time.Minute // before another device is asked again
 )
 
 // handovers makes and offers histories, and takes those that were offered, until ctx
@@ -418,6 +419,8 @@ func (t *taken) heardHistory(tx *history.Tx, m *chat.Message) error {
 		h.State, h.Why = history.HandoverDone, ""
 		t.handed = append(t.handed, *h)
 		return tx.PutHandover(h)
+	case !said.From.IsZero():
+		return t.heardWanted(tx, m.Device, said)
 	case said.Taken || said.To != c.acc.Device || !c.olderDevice(m.Device):
 		return nil
 	}

@@ -44,14 +44,14 @@ func secondDevice(t *testing.T, c *Client) *Client {
 	return c2
 }
 
-// aHistory is what the first core has from some messages of somebody, and their
+// aHistory is what the first core has from some messages of a stranger, and their
 // texts; the second device and the handover with which it begins.
 func aHistory(t *testing.T, n int) (c, c2 *Client, s *stranger, sealed []byte, h *history.Handover) {
 	t.Helper()
 	p := newFakeProxy(t)
 	c = p.newCore(t)
 	s = p.newStranger(t, c, "peer")
-	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}}) // of strangers little is taken (CHAT-64)
+	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}}) // of strangers little is taken in
 	must(t, err)
 	for i := range n {
 		p.push(t, s.seal(t, c, fmt.Sprintf("text %d", i))...)

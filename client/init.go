@@ -94,6 +94,11 @@ func Init(ctx context.Context, cfg InitConfig) (info *clientrpc.AccountInfo, err
 	if err := writeKeys(cfg.Config, secret, dev, cert); err != nil {
 		return nil, fileError(doing, cfg.Home, err)
 	}
+	if secret != nil {
+		if err := writeRevocation(ctx, cfg.Config, secret, cert, now); err != nil {
+			return nil, fileError(doing, cfg.Home, err)
+		}
+	}
 	err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
 	for start := time.Now(); (isJoining(err) || isUncertain(err)) && time.Since(start) < joiningPatience && sleep(ctx, joiningAgain); {
 		err = register(ctx, cfg.Config, addr, server, cert, dev, invite)
@@ -276,6 +281,19 @@ func writeKeys(cfg Config, primary *pgp.SecretKey, dev *pgp.DeviceSecrets, cert 
 	}
 	return saveCertificate(cfg.Home, cert)
 }
+
+// writeRevocation puts what ends the account beside its keys. (spec/keys.md, KEYS-32)
+func writeRevocation(ctx context.Context, cfg Config, primary pgp.Signer, cert *pgp.Certificate, now time.Time) error {
+	text, err := pgp.Revocation(ctx, primary, cert, now)
+	if err != nil {
+		return err
+	}
+	return writeFile(RevocationPath(cfg.Home), []byte(text))
+}
+
+// RevocationPath is where a home has the revocation of its primary key, if that was
+// made there.
+func RevocationPath(home string) string { return filepath.Join(home, fileRevoked) }
 
 // accountInfo is what faces show of an account.
 func accountInfo(acc *account, cert *pgp.Certificate, now time.Time) *clientrpc.AccountInfo {

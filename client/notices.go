@@ -83,7 +83,7 @@ func standing(tx *history.Tx, account omega.Fingerprint) (out []clientrpc.Notice
 // worstNotices is the kind of the worst notice that stands, by account.
 func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 	order := []string{
-		history.NoticeHeir, history.NoticeExpired, history.NoticeRollback, history.NoticeFork, history.NoticeConflict, history.NoticeWithheld,
+		history.NoticeCopied, history.NoticeHeir, history.NoticeExpired, history.NoticeRollback, history.NoticeFork, history.NoticeConflict, history.NoticeWithheld,
 		history.NoticeSucceeded, history.NoticeRevoked, history.NoticeDeleted,
 	}
 	out := map[omega.Fingerprint]string{}

@@ -190,7 +190,9 @@ func (c *Client) showPoll(r *history.Row, answers []history.Answer) *clientrpc.P
 		for _, o := range a.Options {
 			option := &out.Options[o]
 			option.Votes++
-			option.Voters = append(option.Voters, a.Account)
+			if len(option.Voters) < clientrpc.MaxVoters {
+				option.Voters = append(option.Voters, a.Account)
+			}
 			option.Mine = option.Mine || a.Account == c.acc.Fingerprint
 		}
 	}

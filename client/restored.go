@@ -30,6 +30,9 @@ const (
 // and a server of which nobody knows why it says so must not use them up.
 const leapEvery = time.Hour
 
+// copiedFor is how long a person is warned after another copy was connected.
+const copiedFor = 24 * time.Hour
+
 // checkMark looks whether the home directory is the one that it was.
 func (c *Client) checkMark(ctx context.Context) error {
 	info, err := os.Stat(filepath.Join(c.cfg.Home, fileAccount))
@@ -54,12 +57,30 @@ func (c *Client) checkMark(ctx context.Context) error {
 	})
 }
 
-// notAlone notes that another copy of this device attached after it.
+// notAlone notes that another copy of this device attached after it, and has the
+// person know. (spec/chat.md, CHAT-73)
 func (c *Client) notAlone(ctx context.Context) {
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return c.leapFor(tx, "another copy of this device is connected") })
+	err := c.db.Update(ctx, func(tx *history.Tx) error {
+		_, err := tx.AddNotice(&history.Notice{Account: c.acc.Fingerprint, Kind: history.NoticeCopied, Time: c.cfg.now()})
+		if err != nil {
+			return err
+		}
+		return c.leapFor(tx, "another copy of this device is connected")
+	})
 	if err != nil && ctx.Err() == nil {
 		c.cfg.log().Error("sequences did not leap", "err", err)
 	}
+}
+
+// alone has what notAlone said be over when nothing of the kind came up for
+// copiedFor.
+func (c *Client) alone(tx *history.Tx) error {
+	now := c.cfg.now()
+	last, err := settingUint(tx, settingLeapt)
+	if err != nil || last == 0 || young(now, time.UnixMilli(int64(last)), copiedFor) {
+		return err
+	}
+	return tx.SettleNotices(c.acc.Fingerprint, history.NoticeCopied, 0, now)
 }
 
 // leapFor leaps because of what somebody else said, if that was not done lately.

@@ -1,10 +1,13 @@
 package client
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/wire"
 )
@@ -70,12 +73,30 @@ func TestLeapsAreRare(t *testing.T) {
 	if s := at(omega.ChatID{2}); s.Sequence != 0 {
 		t.Errorf("before any leap a chat begins after %d", s.Sequence)
 	}
+	copied := func(what string, want int) {
+		t.Helper()
+		r, err := clientrpc.Notices.Call(t.Context(), c, clientrpc.NoticesParams{Standing: true})
+		must(t, err)
+		if len(r.Notices) != want || want > 0 && (r.Notices[0].Kind != clientrpc.NoticeCopied || r.Notices[0].Account != c.acc.Fingerprint) {
+			t.Errorf("%s: %+v", what, r.Notices)
+		}
+	}
+	copied("before", 0)
 	c.notAlone(t.Context())
+	copied("told", 1)
+	must(t, c.db.Update(t.Context(), c.alone))
+	copied("soon after", 1)
 	once := at(known.Chat)
 	c.notAlone(t.Context())
 	if again := at(known.Chat); once.Sequence < chat.LeapRun || again.Sequence != once.Sequence {
 		t.Errorf("leapt to %d, then to %d", once.Sequence, again.Sequence)
 	}
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		return errors.Join(setSettingUint(tx, settingLeapt, uint64(time.Now().Add(-copiedFor).UnixMilli())), c.alone(tx))
+	}))
+	copied("a day later", 0)
+	c.notAlone(t.Context())
+	copied("and again", 1)
 	if s := at(omega.ChatID{2}); s.Sequence < chat.LeapRun || s.Previous == (chat.Link{}) {
 		t.Errorf("a new chat begins after %d, link %v", s.Sequence, s.Previous)
 	}

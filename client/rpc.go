@@ -51,6 +51,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
 	handle(m, clientrpc.Revoke, "doing.revoking", (*Client).revoke)
 	handle(m, clientrpc.DeviceNewsOf, "doing.notices", (*Client).deviceNews)
+	handle(m, clientrpc.AskHistory, "doing.askhistory", (*Client).askHistory)
 	handle(m, clientrpc.GiveHistory, "doing.handover", (*Client).giveHistory)
 	handle(m, clientrpc.Handovers, "doing.handover", (*Client).handoverStatus)
 	handle(m, clientrpc.DeviceNewsSeen, "doing.notices", (*Client).seenNews)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -52,26 +53,68 @@ func (c *Client) secureBookOf(tx *history.Tx, r room) (*secureBook, error) {
 		return nil, err
 	}
 	for _, e := range epochs {
-		if err := b.read(&e); err != nil {
+		if err := b.read(&e, &c.records); err != nil {
 			return nil, fmt.Errorf("%w (epoch %s: %w)", history.ErrDamaged, e.Locator, err)
 		}
 	}
 	return b, nil
 }
 
-func (b *secureBook) read(e *history.SecureEpoch) error {
+func (b *secureBook) read(e *history.SecureEpoch, known *recordCache) error {
 	b.was[e.Name] = *e
 	if e.Gone {
-		r, err := secure.UnmarshalRecord(e.State)
+		r, err := secure.UnmarshalRecord(e.State, known.get(e.Name))
 		b.Gone[e.Name] = r
+		known.put(r, err)
 		return err
 	}
 	if e.Shut {
 		b.shut[e.Name] = true
 	}
-	epoch, err := secure.Unmarshal(e.State)
+	epoch, err := secure.Unmarshal(e.State, known.get(e.Name))
+	if err != nil {
+		return err
+	}
 	b.Epochs = append(b.Epochs, epoch)
-	return err
+	known.put(epoch.Record, nil)
+	return nil
+}
+
+// maxRecords bounds a recordCache: a record has up to 64 KiB.
+const maxRecords = 256
+
+// A recordCache has records of epochs that were read, which never change and hold no
+// secret: every message of a chat needs those of all its epochs.
+type recordCache struct {
+	mu   sync.Mutex
+	list map[secure.Hash]*secure.Record
+}
+
+// get returns the record of a name, or nil.
+func (k *recordCache) get(name secure.Hash) *secure.Record {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.list[name]
+}
+
+// put keeps a record that was read without an error. Where there are too many some
+// other one goes.
+func (k *recordCache) put(r *secure.Record, err error) {
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.list == nil {
+		k.list = map[secure.Hash]*secure.Record{}
+	}
+	if _, known := k.list[r.Hash()]; !known && len(k.list) >= maxRecords {
+		for name := range k.list {
+			delete(k.list, name)
+			break
+		}
+	}
+	k.list[r.Hash()] = r
 }
 
 // store keeps what changed, and destroys what is of no use any more. It reports

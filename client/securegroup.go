@@ -10,7 +10,9 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/chat/secure"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Secure chats of groups: spec/secure.md, SEC-21 and following. Invitations, accepts and
@@ -253,4 +255,29 @@ func (c *Client) settleRoom(tx *history.Tx, l *groupLog) error {
 	}
 	c.spent.notify()
 	return tx.ForgetSecure(r.chat)
+}
+
+// roomFor wants an epoch of a secure group to have room for the devices of its members and
+// of these accounts, as far as certificates are here. Otherwise nobody could send in the
+// group once they are in it. (spec/secure.md, SEC-21)
+func (c *Client) roomFor(ctx context.Context, doing i18n.Text, id chat.Hash, accounts ...omega.Fingerprint) error {
+	n := 0
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		state, err := c.groupState(tx, id)
+		if err != nil || !state.Secure {
+			return ignoreNotFound(err)
+		}
+		now := c.signingTime()
+		n = len(c.readersIn(tx, state, now).devices)
+		for _, fp := range accounts {
+			if cert := c.certIn(tx, fp); cert != nil && state.Role(fp) == group.RoleNone {
+				n += len(active(cert, now))
+			}
+		}
+		return nil
+	})
+	if err == nil && n > secure.MaxDevices {
+		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.securelarge", secure.MaxDevices), i18n.T("next.securelarge"), nil)
+	}
+	return err
 }

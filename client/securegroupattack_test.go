@@ -40,6 +40,11 @@ func (s *somebody) slips(t *testing.T, to *somebody, payload []byte) {
 	t.Helper()
 	id, err := s.newID()
 	must(t, err)
+	s.slipsAs(t, to, id, payload)
+}
+
+func (s *somebody) slipsAs(t *testing.T, to *somebody, id omega.ID, payload []byte) {
+	t.Helper()
 	env := wire.Envelope{Class: wire.ClassText, ID: id, Lifetime: omega.DefaultLifetime, Sender: s.acc.Fingerprint, Recipients: []omega.Fingerprint{to.acc.Fingerprint}, Payload: payload}
 	raw, err := env.AppendTo(nil)
 	must(t, err)

@@ -187,7 +187,7 @@ func showCommand(m slash.Match) clientrpc.Command {
 	for _, s := range []struct {
 		scope slash.Scope
 		name  string
-	}{{slash.Direct, clientrpc.ChatDirect}, {slash.Group, clientrpc.ChatGroup}, {slash.Saved, clientrpc.ChatSaved}, {slash.Secure, clientrpc.ChatSecure}, {slash.Bot, "bot"}} {
+	}{{slash.Direct, clientrpc.ChatDirect}, {slash.Group, clientrpc.ChatGroup}, {slash.Saved, clientrpc.ChatSaved}, {slash.Secure, clientrpc.ChatSecure}} {
 		if m.Scope&s.scope != 0 {
 			out.Where = append(out.Where, s.name)
 		}

@@ -170,7 +170,7 @@ func (c *Client) sharePack(ctx context.Context, r clientrpc.SendPackParams) (*cl
 	}
 	d, err := c.resolve(ctx, r.To)
 	if err == nil && d.secure { // its stickers are at servers as they are
-		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
+		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.packsecure"), i18n.T("next.packsecure"), nil)
 	}
 	if err == nil {
 		_, err = c.fetchPack(ctx, &p.ref)

@@ -384,6 +384,9 @@ func (c *Client) tellHome(ctx context.Context, s *session, home omega.Fingerprin
 		if errors.Is(err, errSessionEnded) {
 			now.look = time.Now()
 		}
+		c.apart.Delete(home)
+	} else if err == nil {
+		c.apart.Store(home, true)
 	}
 	told[home] = now
 	return now.look

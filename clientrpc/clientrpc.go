@@ -51,6 +51,7 @@ var (
 	Homes   = Method[None, *HomesResult]{"homes"}
 
 	DeviceNewsOf   = Method[DeviceNewsParams, DeviceNewsResult]{"device.news"}
+	AskHistory     = Method[AskHistoryParams, Handover]{"device.history.ask"}
 	GiveHistory    = Method[GiveHistoryParams, Handover]{"device.history.give"}
 	Handovers      = Method[None, HandoversResult]{"device.history"}
 	DeviceNewsSeen = Method[DeviceNewsSeenParams, None]{"device.news.seen"}
@@ -343,6 +344,7 @@ type HomeStatus struct {
 	Server   omega.Fingerprint `json:"server"`
 	Attached bool              `json:"attached"`
 	Code     string            `json:"code,omitempty"`
+	Apart    bool              `json:"strangers_apart,omitempty"` // it was told in this run of the core whom this account lets in: what others write has a room of its own
 }
 
 // HomesResult lists the account's homes, in the order of its record, and after
@@ -465,6 +467,8 @@ const (
 	NoticeRevoked   = "revoked"   // its key is revoked
 	NoticeSucceeded = "succeeded" // it goes on as another account
 	NoticeHeir      = "heir"      // it says that this account goes on as it
+
+	NoticeCopied = "copied" // this account: another copy of this device is, or was, connected
 )
 
 // A Notice is what a person should know about an account, with what proves it.

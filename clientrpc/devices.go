@@ -51,6 +51,13 @@ type GiveHistoryParams struct {
 	Device omega.Fingerprint `json:"device"`
 }
 
+// AskHistoryParams has another device of this account, which was there before this
+// one, asked for what it has. Its person decides, with GiveHistory there. The same
+// again changes nothing while that is under way.
+type AskHistoryParams struct {
+	Device omega.Fingerprint `json:"device"`
+}
+
 // HandoversResult answers Handovers.
 type HandoversResult struct {
 	Handovers []Handover `json:"handovers"`
@@ -59,6 +66,7 @@ type HandoversResult struct {
 
 // States of a handover.
 const (
+	HandoverWanted  = "wanted"  // the taking device asked for it; the giving one's person decides
 	HandoverAsked   = "asked"   // being made and uploaded
 	HandoverOffered = "offered" // the other device may fetch it, or this one does
 	HandoverDone    = "done"

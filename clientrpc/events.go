@@ -68,12 +68,15 @@ var (
 	ChatChanged    = EventOf[ChatEvent]{"chat"}
 	FoldersChanged = EventOf[None]{"folders"}
 	GroupChanged   = EventOf[ChatEvent]{"group"}
+	ContactChanged = EventOf[AccountEvent]{"contact"}
 	Requested      = EventOf[RequestEvent]{"request"}
 	Noticed        = EventOf[AccountEvent]{"notice"}
 	DevicesChanged = EventOf[None]{"devices"}
 	Connected      = EventOf[ConnectionEvent]{"connection"}
 	Transferred    = EventOf[TransferEvent]{"transfer"}
 	CatchingUp     = EventOf[CatchUpEvent]{"catchup"}
+
+	ScheduledChanged = EventOf[None]{"scheduled"}
 )
 
 // A MessageEvent is about a message.

@@ -66,12 +66,16 @@ type Poll struct {
 	Voters   int       `json:"voters"`
 }
 
+// MaxVoters is how many voters of an option are named: a page of messages has many
+// polls, and a group many members. All are counted.
+const MaxVoters = 128
+
 // An Option is one answer of a poll.
 type Option struct {
 	Text   string              `json:"text"`
 	Votes  int                 `json:"votes"`
-	Voters []omega.Fingerprint `json:"voters,omitempty"`
-	Mine   bool                `json:"mine,omitempty"` // this account chose it
+	Voters []omega.Fingerprint `json:"voters,omitempty"` // MaxVoters of them at most
+	Mine   bool                `json:"mine,omitempty"`   // this account chose it
 }
 
 // A List as every face shows it.

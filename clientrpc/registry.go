@@ -69,6 +69,7 @@ func Events() []Spec {
 		event(CatchingUp, "Much waited at the homes, and more of it is here."),
 		event(ChatChanged, "A chat is new or gone, or stands differently in the list."),
 		event(Connected, "The core reached a server, or lost it."),
+		event(ContactChanged, "What this account's owner thinks of somebody changed: contact, blocked, name, verified."),
 		event(DevicesChanged, "The devices of this account are others now."),
 		event(FoldersChanged, "Folders, or what is in them, changed."),
 		event(GroupChanged, "Who is in a group, its profile, rules or pins changed."),
@@ -79,6 +80,7 @@ func Events() []Spec {
 		event(Noticed, "There is something that a person should know about an account, or it is over."),
 		event(Present, "The other side of a direct chat looks at it, or does not any more."),
 		event(Requested, "Somebody unknown writes, or somebody wants to be let into a group."),
+		event(ScheduledChanged, "A text waits for its time, or does not any more."),
 		event(Transferred, "A file is farther on its way."),
 		event(SomebodyTypes, "Somebody does something in a chat: writes, records, sends a file."),
 	}
@@ -111,6 +113,7 @@ func coreMethods() []Spec {
 		method(Commands, Reads, "The commands that begin with what was typed."),
 		method(Approve, Sets, "Binds the device of a link text to this account."),
 		method(Handovers, Reads, "Histories that devices of this account gave or are given, and how far they are."),
+		method(AskHistory, Sets, "Asks another device of this account for what it has of chats and messages."),
 		method(GiveHistory, Sets, "Gives another device of this account what this one has of chats and messages."),
 		method(DeviceNewsOf, Reads, "Devices of this account and of contacts that came or went, and were not seen yet."),
 		method(DeviceNewsSeen, Sets, "The person has seen which devices came or went."),

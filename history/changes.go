@@ -23,6 +23,9 @@ const (
 	ChangedGroup   What = 8  // there are operations more, of the group of Chat
 	NewRequest     What = 9  // Account asks to be let into the group of Chat
 	ChangedNotices What = 10 // about Account
+
+	ChangedScheduled What = 11 // texts that wait for their time
+	ChangedContact   What = 12 // what this account's owner thinks of Account
 )
 
 // A Change is something that a transaction changed and people can see.

@@ -58,11 +58,13 @@ END;
 CREATE TEMP TRIGGER setting_new AFTER INSERT ON register BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+  INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 
 CREATE TEMP TRIGGER setting_changed AFTER UPDATE ON register WHEN NEW.value <> OLD.value BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+  INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 
 CREATE TEMP TRIGGER group_changed AFTER INSERT ON operation BEGIN
@@ -79,4 +81,13 @@ END;
 
 CREATE TEMP TRIGGER notice_over AFTER UPDATE OF settled ON notice WHEN NEW.settled <> OLD.settled BEGIN
   INSERT INTO change (what, other) VALUES (10, NEW.account);
+END;
+
+-- Texts that wait for their time: one that is sealed is out of the list as well.
+CREATE TEMP TRIGGER scheduled_new AFTER INSERT ON unsealed WHEN NEW.due > 0 BEGIN
+  INSERT INTO change (what) VALUES (11);
+END;
+
+CREATE TEMP TRIGGER scheduled_gone AFTER DELETE ON unsealed WHEN OLD.due > 0 BEGIN
+  INSERT INTO change (what) VALUES (11);
 END;

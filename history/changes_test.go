@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -69,6 +70,15 @@ func TestChanges(t *testing.T) {
 			return err
 		}, []Change{{What: ChangedNotices, Account: fp(2)}}},
 		{"settled", func(tx *Tx) error { return tx.SettleNotices(fp(2), NoticeFork, 9, testTime) }, []Change{{What: ChangedNotices, Account: fp(2)}}},
+		{"contact", set(chat.SettingContact, fp(5).Wire(), "x"), []Change{{What: ChangedContact, Account: fp(5)}}},
+		{"petname", set(chat.SettingPetname, fp(5).Wire(), "阿明"), []Change{{What: ChangedContact, Account: fp(5)}}},
+		{"scheduled", func(tx *Tx) error {
+			return tx.AddUnsealed(&Unsealed{ID: omega.ID{1}, To: fp(2), Text: "x", Time: testTime, Due: testTime.Add(time.Hour)})
+		}, []Change{{What: ChangedScheduled}}},
+		{"not scheduled", func(tx *Tx) error {
+			return tx.AddUnsealed(&Unsealed{ID: omega.ID{2}, To: fp(2), Text: "x", Time: testTime})
+		}, nil},
+		{"scheduled no more", func(tx *Tx) error { return errors.Join(tx.RemoveUnsealed(omega.ID{1}), tx.RemoveUnsealed(omega.ID{2})) }, []Change{{What: ChangedScheduled}}},
 		{"nothing that is seen", func(tx *Tx) error { return tx.SetSetting("x", []byte{1}) }, nil},
 	} {
 		told = nil

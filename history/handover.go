@@ -11,6 +11,7 @@ import (
 
 // States of a handover.
 const (
+	HandoverWanted  = "wanted"  // the taking device asked for it; the giving one's person decides
 	HandoverAsked   = "asked"   // to be made and uploaded
 	HandoverOffered = "offered" // its blob is at servers, and the other device was told
 	HandoverDone    = "done"    // taken in

@@ -18,6 +18,8 @@ const (
 	NoticeRevoked   = "revoked"   // its key is revoked
 	NoticeSucceeded = "succeeded" // it goes on as another account
 	NoticeHeir      = "heir"      // it says that this account goes on as it
+
+	NoticeCopied = "copied" // this account: another copy of this device is, or was, connected
 )
 
 // A Notice is what a person should know about an account, with what proves it.

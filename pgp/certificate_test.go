@@ -156,6 +156,33 @@ func TestRevokedAccount(t *testing.T) {
 	}
 }
 
+// What was made for the day when the primary key is gone ends the account without it.
+func TestRevocation(t *testing.T) {
+	a := newAccount(t, 1, 1)
+	text, err := Revocation(t.Context(), a.primary, a.cert, testTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.cert.Revoked() {
+		t.Error("making it revokes")
+	}
+	block, err := dearmor([]byte(text), 1<<16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _, err := Own(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := a.cert.Update(own, testTime)
+	if err != nil || !c.Revoked() || c.Deleted() {
+		t.Fatalf("update: %v", err)
+	}
+	if err := c.Check(testTime); !errors.Is(err, ErrRevoked) {
+		t.Errorf("check = %v, want %v", err, ErrRevoked)
+	}
+}
+
 func TestRenamedDevice(t *testing.T) {
 	a := newAccount(t, 1, 1)
 	d := *a.devices[0]

@@ -92,6 +92,18 @@ func Revoke(ctx context.Context, primary Signer, cert *Certificate, why Reason, 
 	return revoke(ctx, primary, cert, appendSub(nil, subReason, byte(why)), now)
 }
 
+// Revocation makes the revocation of the primary key for the day when that is lost or
+// stolen: armored, with the primary key in front, which Certificate.Update and gpg
+// --import take. Whoever has it can end the account, and do nothing else. As gpg does, it
+// gives no reason, so that it holds for a theft too. (spec/keys.md, KEYS-32)
+func Revocation(ctx context.Context, primary Signer, cert *Certificate, now time.Time) (string, error) {
+	revoked, err := Revoke(ctx, primary, cert, ReasonNone, now)
+	if err != nil {
+		return "", err
+	}
+	return Armor("PGP PUBLIC KEY BLOCK", appendSig(cert.primary.Packet(false), revoked.revocation, cert.primary)), nil
+}
+
 // Delete returns what is left of a deleted account: the revoked primary key and
 // the neutral User ID. Whatever it is merged with, devices and their names do
 // not come back. What the account signed before stays verifiable by those who

@@ -250,8 +250,10 @@ func (b *Book) done(e *Epoch) bool {
 	for _, r := range b.known() {
 		if slices.Contains(r.Parents, e.Record.hash) {
 			child = true
-			for _, d := range r.Devices() {
-				follows[d.Signing] = true
+			for _, m := range r.Members {
+				for _, d := range m.Devices {
+					follows[d.Signing] = true
+				}
 			}
 		}
 	}

@@ -56,7 +56,7 @@ func (r *Record) SignatureTime() time.Time { return r.Time.Truncate(time.Second)
 
 // Devices are the devices of all members in the order that indices count.
 func (r *Record) Devices() []Device {
-	var out []Device
+	out := make([]Device, 0, len(r.Members))
 	for _, m := range r.Members {
 		out = append(out, m.Devices...)
 	}

@@ -1,6 +1,7 @@
 package secure
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -21,7 +22,11 @@ const stateVersion = 1
 // The text's devices say how many chains there are, so u16 their number stands
 // before them.
 func (e *Epoch) Marshal() []byte {
-	b := []byte{stateVersion}
+	size := stateHead + pgp.CompactSize + len(e.Record.text)
+	for i := range e.chains {
+		size += 35 + 33*len(e.chains[i].skipped)
+	}
+	b := append(make([]byte, 0, size), stateVersion)
 	for _, k := range [][32]byte{e.keys.record, e.keys.header, e.keys.tag} {
 		b = append(b, k[:]...)
 	}
@@ -30,6 +35,9 @@ func (e *Epoch) Marshal() []byte {
 	for i := range e.chains {
 		c := &e.chains[i]
 		b = append(append(b, c.key[:]...), byte(c.next), c.count(), byte(len(c.skipped)))
+		if len(c.skipped) == 0 {
+			continue
+		}
 		for _, n := range slices.Sorted(maps.Keys(c.skipped)) {
 			k := c.skipped[n]
 			b = append(append(b, byte(n)), k[:]...)
@@ -38,10 +46,14 @@ func (e *Epoch) Marshal() []byte {
 	return append(append(b, e.Record.Signature[:]...), e.Record.text...)
 }
 
-// Unmarshal reads what Epoch.Marshal wrote.
-func Unmarshal(b []byte) (*Epoch, error) {
-	const head = 1 + 3*32 + 8 + 32 + 2
-	if len(b) < head || b[0] != stateVersion {
+// stateHead are the octets before the chains.
+const stateHead = 1 + 3*32 + 8 + 32 + 2
+
+// Unmarshal reads what Epoch.Marshal wrote. Where one of known, nil or a record that was
+// read before, is the epoch's record, it is used as it is and not read again: records
+// never change.
+func Unmarshal(b []byte, known ...*Record) (*Epoch, error) {
+	if len(b) < stateHead || b[0] != stateVersion {
 		return nil, malformed("stored epoch of %d octets", len(b))
 	}
 	e := &Epoch{}
@@ -63,14 +75,10 @@ func Unmarshal(b []byte) (*Epoch, error) {
 			return nil, malformed("chain %d of a stored epoch", i)
 		}
 	}
-	if len(b) < pgp.CompactSize {
-		return nil, malformed("stored epoch without a record")
-	}
 	var err error
-	if e.Record, err = parseRecord(b[pgp.CompactSize:]); err != nil {
+	if e.Record, err = UnmarshalRecord(b, known...); err != nil {
 		return nil, err
 	}
-	e.Record.Signature = pgp.Compact(b)
 	if e.devices = e.Record.Devices(); len(e.devices) != n {
 		return nil, malformed("stored epoch with %d chains for %d devices", n, len(e.devices))
 	}
@@ -118,10 +126,15 @@ func (r *Record) Marshal() []byte {
 	return append(append(make([]byte, 0, pgp.CompactSize+len(r.text)), r.Signature[:]...), r.text...)
 }
 
-// UnmarshalRecord reads what Record.Marshal wrote.
-func UnmarshalRecord(b []byte) (*Record, error) {
+// UnmarshalRecord reads what Record.Marshal wrote; known are as those of Unmarshal.
+func UnmarshalRecord(b []byte, known ...*Record) (*Record, error) {
 	if len(b) < pgp.CompactSize {
 		return nil, malformed("stored record of %d octets", len(b))
+	}
+	for _, k := range known {
+		if k != nil && k.Signature == pgp.Compact(b) && bytes.Equal(k.text, b[pgp.CompactSize:]) {
+			return k, nil
+		}
 	}
 	r, err := parseRecord(b[pgp.CompactSize:])
 	if err == nil {

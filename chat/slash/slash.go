@@ -19,7 +19,6 @@ const (
 	Group
 	Saved  // the account's with itself
 	Secure // one that is secure, beside what else it is
-	Bot    // of a bot, beside what else it is: what no command here is called goes to it
 
 	Everywhere = Direct | Group | Saved
 )

@@ -377,6 +377,7 @@ export interface Poll {
 export interface Option {
   text: string;
   votes: number;
+  /** MaxVoters of them at most */
   voters?: Fingerprint[];
   /** this account chose it */
   mine?: boolean;
@@ -616,6 +617,11 @@ export interface Handover {
   moved?: number;
   /** code of the last failure; it is tried again */
   why?: string;
+}
+
+/** AskHistoryParams has another device of this account, which was there before this one, asked for what it has. Its person decides, with GiveHistory there. The same again changes nothing while that is under way. */
+export interface AskHistoryParams {
+  device: Fingerprint;
 }
 
 /** GiveHistoryParams has another device of this account get what is here. The same again changes nothing while that is under way. */
@@ -1651,6 +1657,8 @@ export interface HomeStatus {
   server: Fingerprint;
   attached: boolean;
   code?: string;
+  /** it was told in this run of the core whom this account lets in: what others write has a room of its own */
+  strangers_apart?: boolean;
 }
 
 /** StickerPacksResult are packs, by title. */
@@ -1818,6 +1826,11 @@ export interface ConnectionEvent {
   problem?: Error;
 }
 
+/** An AccountEvent is about an account. */
+export interface AccountEvent {
+  account: Fingerprint;
+}
+
 /** A MessageEvent is about a message. */
 export interface MessageEvent {
   chat: ChatID;
@@ -1845,11 +1858,6 @@ export interface StateEvent {
   /** as in Message */
   delivered?: number;
   read_by?: number;
-}
-
-/** An AccountEvent is about an account. */
-export interface AccountEvent {
-  account: Fingerprint;
 }
 
 /** A PresenceEvent says whether the other side of a direct chat looks at it, until then. */
@@ -1942,6 +1950,8 @@ export const HandoverDone = "done";
 export const HandoverExpired = "expired";
 /** the other device may fetch it, or this one does */
 export const HandoverOffered = "offered";
+/** the taking device asked for it; the giving one's person decides */
+export const HandoverWanted = "wanted";
 /** the owner deleted the account */
 export const KeyDeleted = "deleted";
 export const KeyExpired = "expired";
@@ -1959,9 +1969,12 @@ export const LinkDone = "done";
 export const LinkFailed = "failed";
 export const MaxEvents = 4096;
 export const MaxScheduled = 1000;
+export const MaxVoters = 128;
 export const MinBackupPassphrase = 12;
 /** two records under one sequence */
 export const NoticeConflict = "conflict";
+/** this account: another copy of this device is, or was, connected */
+export const NoticeCopied = "copied";
 /** its owner deleted the account */
 export const NoticeDeleted = "deleted";
 /** its key has expired */
@@ -2116,6 +2129,8 @@ export interface Calls {
   "device.approve": { params: ApproveParams; result: Device };
   /** Histories that devices of this account gave or are given, and how far they are. */
   "device.history": { params: None; result: HandoversResult };
+  /** Asks another device of this account for what it has of chats and messages. */
+  "device.history.ask": { params: AskHistoryParams; result: Handover };
   /** Gives another device of this account what this one has of chats and messages. */
   "device.history.give": { params: GiveHistoryParams; result: Handover };
   /** Devices of this account and of contacts that came or went, and were not seen yet. */
@@ -2320,6 +2335,7 @@ export const methods = {
   "contacts": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
   "device.history": { repeat: "reads", paged: false },
+  "device.history.ask": { repeat: "sets", paged: false },
   "device.history.give": { repeat: "sets", paged: false },
   "device.news": { repeat: "reads", paged: true },
   "device.news.seen": { repeat: "sets", paged: false },
@@ -2415,6 +2431,8 @@ export interface Happenings {
   "chat": ChatEvent;
   /** The core reached a server, or lost it. */
   "connection": ConnectionEvent;
+  /** What this account's owner thinks of somebody changed: contact, blocked, name, verified. */
+  "contact": AccountEvent;
   /** The devices of this account are others now. */
   "devices": None;
   /** Folders, or what is in them, changed. */
@@ -2435,6 +2453,8 @@ export interface Happenings {
   "presence": PresenceEvent;
   /** Somebody unknown writes, or somebody wants to be let into a group. */
   "request": RequestEvent;
+  /** A text waits for its time, or does not any more. */
+  "scheduled": None;
   /** A file is farther on its way. */
   "transfer": TransferEvent;
   /** Somebody does something in a chat: writes, records, sends a file. */

@@ -76,7 +76,11 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	begin(ctx, cfg.Config)
-	return a.made(info, a.text("init.next", info.Fingerprint))
+	next := a.text("init.next", info.Fingerprint)
+	if c.GPG == "" {
+		next += "\n\n" + a.text("init.revocation", client.RevocationPath(a.home))
+	}
+	return a.made(info, next)
 }
 
 // begin puts prekeys of a new device at its home. The account stands without them, and

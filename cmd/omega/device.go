@@ -10,7 +10,7 @@ import (
 )
 
 // deviceHelp are the texts of what this file adds to the commands about devices.
-var deviceHelp = []string{"device_confirm", "device_history", "device_history_to", "device_history_wait", "approve_history"}
+var deviceHelp = []string{"device_confirm", "device_history", "device_history_to", "device_history_from", "device_history_wait", "approve_history"}
 
 // deviceNews tells of devices that came and went, beside what was received, and
 // returns up to where. What happened to a contact's devices is told once; a new

@@ -16,9 +16,10 @@ import (
 )
 
 // deviceHistoryCmd shows how far histories for other devices are, waits for them, and
-// gives one.
+// gives one, or asks for one.
 type deviceHistoryCmd struct {
 	To   string        `help:"${help_device_history_to}" placeholder:"FPR"`
+	From string        `help:"${help_device_history_from}" placeholder:"FPR"`
 	Wait time.Duration `default:"10m" help:"${help_device_history_wait}"`
 }
 
@@ -37,6 +38,15 @@ func (c *deviceHistoryCmd) Run(ctx context.Context, a *app) error {
 			return noDevice(c.To)
 		}
 		if _, err := clientrpc.GiveHistory.Call(ctx, conn, clientrpc.GiveHistoryParams{Device: fp}); err != nil {
+			return err
+		}
+	}
+	if c.From != "" {
+		fp, err := omega.ParseFingerprint(c.From)
+		if err != nil {
+			return noDevice(c.From)
+		}
+		if _, err := clientrpc.AskHistory.Call(ctx, conn, clientrpc.AskHistoryParams{Device: fp}); err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,12 @@ var devices = map[string]entry{
 	"help.device_history_to":   {"交給這部裝置。", "Give it to this device."},
 	"help.device_history_wait": {"等到完成，最多等這麼久。", "Wait until it is done, at most so long."},
 	"help.approve_history":     {"也把之前的聊天紀錄交給它（預設如此）。", "Also give it the history from before (the default)."},
+	"help.device_history_from": {"請這部比較早的裝置交出它的聊天紀錄；要在那部裝置上同意。", "Ask this older device for its history; its person has to agree there."},
+	"doing.askhistory":         {"請另一部裝置交出聊天紀錄", "asking another device for its history"},
+	"why.younger":              {"那部裝置沒有比這部早加入帳號", "that device was not in the account before this one"},
+	"next.younger":             {"用「omega device list」看有哪些裝置，請比較早的那一部", "see “omega device list”, and ask one that is older"},
+	"handover.gives.wanted":    {"→ {0}：想要這裡的 {1} 則訊息{2}；同意就執行 omega device history --to 它的指紋", "→ {0}: it asks for the {1 message} here{2}; to agree, run omega device history --to with its fingerprint"},
+	"handover.takes.wanted":    {"← {0}：已經請它交出聊天紀錄{2}，等那裡同意", "← {0}: asked for its history{2}, waiting for a person to agree there"},
 	"doing.handover":           {"把聊天紀錄交給另一部裝置", "handing the history to another device"},
 	"why.handself":             {"那就是這部裝置", "that is this very device"},
 	"approve.history":          {"也要把之前的聊天紀錄交給它嗎？直接按 Enter 就是要，n 是不要：", "Give it the history from before as well? Enter is yes, n is no: "},
@@ -40,5 +46,7 @@ var devices = map[string]entry{
 	"revoke.undated": {"主金鑰不在這裡，用的是核准裝置時預先簽好的撤銷。主金鑰在手邊時，請在有它的裝置上再執行一次，這樣才會寫上撤銷的時間。", "The primary key is not here; the revocation is one that it signed when devices were approved. When it is at hand, run this again where it is: only then it is said when."},
 
 	"notice.rollback": {"伺服器拿出比第 {0} 號更舊的裝置與信箱紀錄，沒有採用；證據已保留", "a server shows an older record of devices and homes than number {0}, which was not taken; the evidence is kept"},
+	"init.revocation": {"撤銷憑證：{0}\n主金鑰遺失或被偷時，用 gpg --import 匯入它再公布金鑰，就能讓所有人知道這個帳號作廢。誰有它都能作廢帳號，但讀不到訊息；請另外存一份（omega backup 也會帶著它）。", "Revocation certificate: {0}\nIf the primary key is lost or stolen, import it with gpg --import and publish the key: everyone then knows that the account is void. Whoever has it can void the account, but read nothing; keep a copy elsewhere (omega backup has it too)."},
+	"notice.copied":   {"這部裝置的檔案有另一份正在別處使用，或一天內用過；只留一份，另一份請用 omega device link 加入成新裝置。不是你做的，就撤銷這部裝置", "the files of this device are in use in another place, or were within a day; keep one, and add the other one as a device of its own with omega device link. If it was not you, revoke this device"},
 	"chat.rollback":   {"⚠ 伺服器拿出舊的紀錄", "⚠ a server shows an old record"},
 }

@@ -24,9 +24,11 @@ var secrets = map[string]entry{
 	"why.secureended":   {"傳送前安全聊天就已結束", "the secure chat was ended before this was sent"},
 	"why.secureself":    {"不能和自己安全聊天", "nobody has a secure chat with themselves"},
 	"why.notsecure":     {"安全聊天還不能傳這種內容", "this cannot be sent in a secure chat yet"},
+	"why.packsecure":    {"貼圖包放在伺服器上，沒有密封；安全聊天和安全群組只傳單張貼圖", "packs of stickers lie at servers unsealed; secure chats and groups take single stickers"},
 	"why.forwardsecure": {"安全聊天的訊息不會轉傳到一般聊天", "messages of a secure chat are not sent on into a normal one"},
 
 	"next.nosecurekey":   {"請對方用新版程式上線一次；或用 omega secure start --classic 同意較弱的加密", "ask them to go online once with a current version; or agree to weaker encryption with omega secure start --classic"},
+	"next.packsecure":    {"用 omega sticker send 傳一張，或在一般聊天分享整包", "send one with omega sticker send, or share the pack in a normal chat"},
 	"next.normalchat":    {"請改用一般聊天", "use a normal chat"},
 	"next.securegroup":   {"用 omega group create --secure 建立安全群組", "make a secure one with omega group create --secure"},
 	"next.securelarge":   {"請幾位成員撤銷不用的裝置，或分成兩個群組", "have members revoke devices that they do not use, or make two groups"},

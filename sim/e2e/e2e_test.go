@@ -26,7 +26,7 @@ var (
 
 // atOnce is how many scripts run at a time if -parallel does not say: they wait
 // more than they work.
-const atOnce = "4"
+const atOnce = "3"
 
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", atOnce); err != nil { // before flags are read, which go before this

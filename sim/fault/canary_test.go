@@ -66,6 +66,9 @@ func TestCanary(t *testing.T) {
 	web := newPerson(t, c.dir, "web", fmt.Sprintf("ws://%s#%s", c.servers[1].http, c.servers[1].fpr), nil)
 	web.devices[0].online(t, startTimeout)
 	w.ledger.device(web.devices[0], false)
+	for _, p := range append(slices.Clone(w.people), w.away...) {
+		befriend(t, web, p)
+	}
 	w.people = append(w.people, web)
 	w.begin(t, s)
 	until(t, startTimeout, "a few hundred texts are received", func() bool { return w.ledger.totals().received > 200 })

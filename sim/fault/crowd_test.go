@@ -37,6 +37,7 @@ func newCrowd(t *testing.T, c *site) *crowd {
 		w.people = append(w.people, newPerson(t, c.dir, fmt.Sprintf("p%d", i+1), s.address(), s.dial))
 		w.away = append(w.away, newPerson(t, c.dir, fmt.Sprintf("away%d", i+1), s.address(), s.dial))
 	}
+	befriend(t, append(slices.Clone(w.people), w.away...)...)
 	for i := range min(2, len(w.people)) {
 		w.people[i].devices[0].online(t, startTimeout)
 		w.people[i].link(t, c.dir, c.servers[(i+1)%len(c.servers)].address())

@@ -64,6 +64,7 @@ func TestCutWays(t *testing.T) {
 		p.l.device(person.devices[0], false)
 		p.ends[i] = person
 	}
+	befriend(t, p.ends[:]...)
 	readers := &crowd{people: p.ends[:], ledger: p.l}
 	readers.listen(t)
 

@@ -174,6 +174,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			c.awaitFormed(t)
 			a, b := newPerson(t, c.dir, "a", whole.address(), nil), newPerson(t, c.dir, "b", small.address(), nil)
+			befriend(t, a, b)
 			p := newPost(t, a, b)
 			p.listen(t)
 			p.stored(t, a, b)
@@ -232,6 +233,7 @@ func TestFullMailbox(t *testing.T) {
 		people = append(people, newPerson(t, c.dir, name, c.servers[min(i, 1)].address(), nil))
 	}
 	a, away, b := people[0], people[1], people[2]
+	befriend(t, people...)
 	p := newPost(t, people...)
 	away.devices[0].conn.Close()
 

@@ -193,6 +193,7 @@ func newStream(t *testing.T, c *site) *stream {
 			f.to = d
 		}
 	}
+	befriend(t, f.from.owner, f.to.owner)
 	return f
 }
 

@@ -55,6 +55,24 @@ func (d *device) config() client.Config {
 	return client.Config{Home: d.home, Name: d.owner.name, Dialer: d.owner.dial, Logger: d.log}
 }
 
+// befriend makes everybody a contact of everybody else: of strangers homes and clients
+// take little (spec/delivery.md, DELIV-46; spec/chat.md, CHAT-64).
+func befriend(t *testing.T, people ...*person) {
+	t.Helper()
+	for _, p := range people {
+		for _, other := range people {
+			if other == p {
+				continue
+			}
+			var err error
+			until(t, startTimeout, p.name+" has "+other.name+" as a contact", func() bool {
+				_, err = clientrpc.AddContact.Call(t.Context(), p.devices[0].conn, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: other.fpr.String()}})
+				return err == nil
+			})
+		}
+	}
+}
+
 // newDevice is a device with a home below dir and its log beside it.
 func newDevice(t *testing.T, p *person, dir, name string) *device {
 	t.Helper()

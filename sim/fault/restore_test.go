@@ -92,7 +92,8 @@ func TestRestore(t *testing.T) {
 	c := newServers(t, plain, 4)
 	lost, other := c.servers[1], c.servers[2]
 	rng := rand.New(rand.NewPCG(seed(t), 2))
-	w := newPerson(t, c.dir, "writer", c.servers[3].address(), nil).devices[0]
+	writer := newPerson(t, c.dir, "writer", c.servers[3].address(), nil)
+	w := writer.devices[0]
 	w.online(t, startTimeout)
 	c.homes(t, w, 3, 0)
 	reader := func(name string, homes ...int) *letters {
@@ -100,6 +101,7 @@ func TestRestore(t *testing.T) {
 		d := p.devices[0]
 		d.online(t, startTimeout)
 		c.homes(t, d, homes...)
+		befriend(t, writer, p)
 		l := newLedger()
 		first := l.sending(w, p, -1, rng)
 		if r, err := clientrpc.Send.Call(t.Context(), w.conn, first.params("delivered", startTimeout)); err != nil || r.State != "delivered" {

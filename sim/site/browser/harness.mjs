@@ -39,4 +39,5 @@ export const run = async ([name, f]) => {
 		error = e.stack || String(e);
 	}
 	say({ name, ms: Date.now() - begun, error });
+	return !error;
 };

@@ -25,7 +25,7 @@ it("punctuation beside Han is full width", () => {
 it("every word is used, and none is said in the code", () => {
   const files = ["src/ui", "src/state", "src/words", "src"].flatMap((d) => readdirSync(d).filter((f) => /\.tsx?$/.test(f) && !/^(zh|en)\.ts$/.test(f)).map((f) => [f, readFileSync(`${d}/${f}`, "utf8")] as const));
   const all = files.map((f) => f[1]).join("\n");
-  const made = [...all.matchAll(/t\(`([a-z.]+\.)\$\{/g)].map((m) => m[1]!).concat("state.", "message.kind.", "role.", "device.", "key.", "chats.", "panel.");
+  const made = [...all.matchAll(/t\(`([a-z.]+\.)\$\{/g)].map((m) => m[1]!).concat("state.", "message.kind.", "role.", "device.", "key.", "chats.", "panel.", "line.");
   for (const key of Object.keys(zh)) expect(all.includes(`"${key}"`) || made.some((p) => key.startsWith(p)), `${key} is used nowhere`).toBe(true);
   for (const [name, text] of files) if (name !== "small.tsx") {
     const code = text.split("\n").filter((l) => !/^\s*(\/\/|\*|\/\*)/.test(l)).map((l) => l.replace(/\/\/.*$|\/\*.*?\*\//g, "")).join("\n");

@@ -8,6 +8,7 @@ import { t, type Word } from "../words";
 import { Icon, Ticks } from "./icons";
 import { clean, Rich } from "./text";
 import { Media } from "./Media";
+import { line } from "./line";
 import { menuFor, openMenu } from "./menu";
 
 interface Props { message: Message; chat: Chat; own: boolean; first: boolean; last: boolean }
@@ -16,7 +17,7 @@ interface Props { message: Message; chat: Chat; own: boolean; first: boolean; la
 export function Bubble(p: Props): JSX.Element {
   const m = () => p.message;
   return (
-    <Show when={!m().service} fallback={<div class="service"><span>{clean(m().text) || m().kind}</span></div>}>
+    <Show when={!m().service} fallback={<div class="service"><span>{line(m())}</span></div>}>
       <div class="bubble-line" classList={{ own: p.own, first: p.first, last: p.last, target: target() === m().id }}>
         <article class="bubble" classList={{ bad: !m().verified && !m().imported, gone: !!m().deleted, sticker: m().media?.[0]?.what === "sticker" }} tabindex="-1"
           onContextMenu={(e) => openMenu(e, menuFor(m(), p.chat, p.own))} onDblClick={() => menuFor(m(), p.chat, p.own).find((x) => x.key === "reply")?.run()}>

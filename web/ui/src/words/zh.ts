@@ -140,6 +140,25 @@ export const zh = {
   "viewer.save": "儲存檔案",
   "signout": "登出所有瀏覽器",
   "signout.sure": "登出這部電腦上的所有瀏覽器？帳號與紀錄都會留在程式裡，要再進來，請執行 omega。",
+
+  "line.two": "{0}、{1}",
+  "line.you": "你",
+  "line.many": "{0} 和其他 {1} 人",
+  "line.group-created": "{1} 建立了群組「{2}」",
+  "line.group-joined": "{0} 加入了群組",
+  "line.group-left": "{0} 離開了群組",
+  "line.group-removed": "{1} 請 {0} 離開了群組",
+  "line.group-banned": "{1} 請 {0} 離開了群組，而且不能再加入",
+  "line.group-made-owner": "{1} 把 {0} 設為擁有者",
+  "line.group-made-admin": "{1} 把 {0} 設為管理員",
+  "line.group-made-member": "{1} 把 {0} 設為一般成員",
+  "line.group-renamed": "{1} 把群組改名為「{2}」",
+  "line.group-described": "{1} 改了群組說明",
+  "line.group-rules": "{1} 改了群組的規則",
+  "line.group-pinned": "{1} 釘選了一則訊息",
+  "line.group-dissolved": "{1} 解散了群組",
+  "line.device-added": "多了一部裝置「{0}」，指紋 {1}",
+  "line.device-revoked": "撤銷了裝置「{0}」，指紋 {1}",
 } as const;
 
 export type Word = keyof typeof zh;

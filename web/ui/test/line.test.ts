@@ -1,0 +1,31 @@
+// @vitest-environment happy-dom
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Message } from "@rpc";
+import { setLang } from "../src/words";
+import { line } from "../src/ui/line";
+
+const person = (name: string, mine = false) => ({ fingerprint: "0123456789ABCDEF", name, this: mine });
+const noted = (m: object) => ({ service: true, text: "", from: "0123456789ABCDEF", device: "D", ...m }) as unknown as Message;
+
+// The cases of clientrpc, TestLine.
+const cases: [object, zh: string, en: string][] = [
+  [{ kind: "group-joined", about: [person("小美")], about_count: 1 }, "小美 加入了群組", "小美 joined the group"],
+  [{ kind: "group-joined", about: [person("小美"), person("小明")], about_count: 2 }, "小美、小明 加入了群組", "小美 and 小明 joined the group"],
+  [{ kind: "group-joined", about: [person("小美"), person("小明")], about_count: 13 }, "小美 和其他 12 人 加入了群組", "小美 and 12 more joined the group"],
+  [{ kind: "group-removed", name: "小華", about: [person("x", true)], about_count: 1 }, "小華 請 你 離開了群組", "小華 removed you from the group"],
+  [{ kind: "group-renamed", mine: true, text: "登山社" }, "你 把群組改名為「登山社」", "You named the group “登山社”"],
+  [{ kind: "group-left", about: [person("")], about_count: 1 }, "89ABCDEF 離開了群組", "89ABCDEF left the group"],
+  [{ kind: "device-added", text: "手機" }, "多了一部裝置「手機」，指紋 D", "One more device, “手機”, fingerprint D"],
+];
+
+describe("lines about a group", () => {
+  beforeEach(() => localStorage.clear());
+  it("say what happened in both languages", () => {
+    for (const [m, zh, en] of cases) {
+      setLang("zh-TW");
+      expect(line(noted(m))).toBe(zh);
+      setLang("en");
+      expect(line(noted(m))).toBe(en);
+    }
+  });
+});
