@@ -17,7 +17,7 @@ const trouble = [];
 const people = [];
 for (const { name, url } of plan.people) {
 	const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "zh-TW", timezoneId: "Asia/Taipei", reducedMotion: "reduce", permissions: ["microphone", "clipboard-read", "clipboard-write"] });
-	context.setDefaultTimeout(120_000); // machines that run tests are busy
+	context.setDefaultTimeout(60_000); // machines that run tests are busy
 	const page = await context.newPage();
 	page.on("console", (m) => ["error", "warning"].includes(m.type()) && !/WebSocket connection/.test(m.text()) && trouble.push(`${name}: ${m.text()}`));
 	page.on("pageerror", (e) => trouble.push(`${name}: ${e.message}\n${e.stack}`));

@@ -77,6 +77,9 @@ async function flush() {
         changed.add(e.data.chat);
         if (e.data.chat === open() && e.data.message) fresh.add(e.data.message);
         break;
+      case "contact":
+        for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) changed.add(id);
+        break;
       case "connection":
         setOnline(e.data.online);
         setProblem(e.data.problem);

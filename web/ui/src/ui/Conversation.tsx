@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
 import { VList, type VListHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
-import { chats, core, failed, me, open, setOpen } from "../state/app";
+import { chats, core, failed, me, open, putChats, setOpen } from "../state/app";
 import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
 import { info, setInfo } from "../state/dialog";
 import { latest } from "../state/latest";
@@ -33,6 +33,10 @@ export function Conversation(): JSX.Element {
     onCleanup(() => window.removeEventListener("keydown", key));
   });
   createEffect(on(() => open(), () => { if (!matchMedia("(min-width: 1275px)").matches) setInfo(false); }));
+  // Who is accepted may be touched: what was inert is shown anew.
+  createEffect(on(() => [chat()?.chat, chat()?.contact] as const, ([id, contact], before) => {
+    if (id && before?.[0] === id && before[1] !== contact) void show(id, 0, [...conversation.list]);
+  }));
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
@@ -74,7 +78,7 @@ function Head(p: { chat: Chat; search: () => void }) {
 
 function FirstContact(p: { chat: Chat }) {
   const stranger = () => p.chat.kind === "direct" && p.chat.contact === "request";
-  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).catch(failed);
+  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).then(() => core.call("chat", { chat: p.chat.chat })).then((c) => putChats([c]), failed);
   return (
     <>
       <Show when={stranger()}>
