@@ -172,6 +172,7 @@ func (e *Entry) Close() error {
 	e.mu.Unlock()
 	if link != nil {
 		link.end()
+		<-link.over
 	}
 	if core == nil {
 		return nil

@@ -66,6 +66,7 @@ func (e *Entry) linkingTo(p clientrpc.SetupLinkParams) (*linking, error) {
 		return nil, fail(clientrpc.CodeTimeout, i18n.T("doing.link"), i18n.T("why.linkgone"), i18n.T("next.relink"), nil)
 	case e.linking != nil:
 		e.linking.end()
+		<-e.linking.over // it lets go of the home
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &linking{

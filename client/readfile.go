@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/media"
@@ -18,6 +19,9 @@ import (
 // maxVerifiers is of how many blobs the leaves are kept at a time: those that are
 // being read in parts.
 const maxVerifiers = 4
+
+// judged is by how many of its first octets a program is known.
+const judged = 512
 
 // readFile reads a part of a file that need not be here yet. (spec/media.md, MEDIA-17)
 func (c *Client) readFile(ctx context.Context, p clientrpc.ReadFileParams) (*clientrpc.ReadFileResult, error) {
@@ -43,6 +47,15 @@ func (c *Client) readFile(ctx context.Context, p clientrpc.ReadFileParams) (*cli
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.Timeout)
 		defer cancel()
+	}
+	if w.stranger && !p.Anyway && !p.Thumb && p.Offset < judged {
+		begin := make([]byte, min(judged, w.size()))
+		if err := c.readInto(ctx, w, begin, 0); err != nil {
+			return nil, getFileError(doing, err)
+		}
+		if chat.BeginsLikeProgram(begin) {
+			return nil, harmful(doing, w)
+		}
 	}
 	if err := c.readInto(ctx, w, out.Data, p.Offset); err != nil {
 		return nil, getFileError(doing, err)

@@ -6,9 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"mime"
 	"net/http"
 	"os"
@@ -16,17 +14,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/omega-im/omega"
-	"github.com/omega-im/omega/clientrpc"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Bounds of what waits in the directory.
 const (
 	maxUploads = 256
-	maxUpload  = 4 << 30       // octets of one file, which is the most that media may have
-	keepUpload = 6 * time.Hour // a page that was left sends nothing
+	maxUpload  = 4 << 30          // octets of one file, which is the most that media may have
+	keepFile   = 15 * time.Minute // from its end on, or from when the core made it
+	expireTick = time.Minute
 )
 
 // files are on their way between pages and the core, each under a name by chance.
@@ -50,22 +45,50 @@ func newFiles(dir string, now func() time.Time) (*files, error) {
 // clear takes everything away.
 func (f *files) clear() error { return os.RemoveAll(f.dir) }
 
-// place makes a directory for one file, and forgets those that were left.
+// place makes a directory for one file.
 func (f *files) place() (name string, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for n, since := range f.all {
-		if f.now().Sub(since) > keepUpload {
-			delete(f.all, n)
-			os.RemoveAll(filepath.Join(f.dir, n))
-		}
-	}
 	if len(f.all) >= maxUploads {
 		return "", errors.New("too many files wait to be sent")
 	}
 	name = hex.EncodeToString(random(16))
 	f.all[name] = f.now()
 	return name, os.MkdirAll(filepath.Join(f.dir, name), 0o700)
+}
+
+// touch says that a file is used now.
+func (f *files) touch(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.all[name]; ok {
+		f.all[name] = f.now()
+	}
+}
+
+// expire takes away what nobody came for, until ctx ends.
+func (f *files) expire(ctx context.Context) {
+	tick := time.NewTicker(expireTick)
+	defer tick.Stop()
+	for {
+		f.dropOld()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (f *files) dropOld() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name, since := range f.all {
+		if f.now().Sub(since) > keepFile {
+			delete(f.all, name)
+			os.RemoveAll(filepath.Join(f.dir, name))
+		}
+	}
 }
 
 // drop forgets one.
@@ -102,12 +125,24 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := filepath.Join(s.files.dir, name, fileName(r.URL.Query().Get("name")))
-	if err := write(path, http.MaxBytesReader(w, r.Body, maxUpload)); err != nil {
+	if err := write(path, &alive{http.MaxBytesReader(w, r.Body, maxUpload), s.files, name}); err != nil {
 		s.files.drop(name)
 		http.Error(w, "the file did not arrive: "+err.Error(), http.StatusBadRequest)
 		return
 	}
 	json.NewEncoder(w).Encode(map[string]string{"upload": name})
+}
+
+// alive keeps a file for as long as it is coming.
+type alive struct {
+	io.Reader
+	files *files
+	name  string
+}
+
+func (a *alive) Read(b []byte) (int, error) {
+	a.files.touch(a.name)
+	return a.Reader.Read(b)
 }
 
 func write(path string, r io.Reader) error {
@@ -137,100 +172,12 @@ func fileName(name string) string {
 	return name
 }
 
-// Which parameters of which methods are files: ins come from uploads, outs are made
-// here and downloaded.
-var (
-	ins  = map[string]string{"file.send": "paths", "import": "path", "setup.restore": "path", "backup.verify": "path"}
-	outs = map[string]struct{ param, name string }{"backup": {"path", "omega-backup.pgp"}, "export": {"dir", "omega-export"}}
-)
-
-// translate puts paths of this machine in the place of names of files. done, if there
-// is one, puts names in the place of paths that the core answers with.
-func (f *files) translate(q *request) (done func(json.RawMessage) (json.RawMessage, error), err error) {
-	in, isIn := ins[q.Method]
-	out, isOut := outs[q.Method]
-	isGet := q.Method == clientrpc.GetFile.Name
-	if !isIn && !isOut && !isGet {
-		return nil, nil
-	}
-	params := map[string]json.RawMessage{}
-	if err := json.Unmarshal(q.Params, &params); err != nil {
-		return nil, badFile(q.Method, err)
-	}
-	switch {
-	case isGet: // pages read media by HTTP
-		delete(params, "path")
-		done = hidePath
-	case isIn:
-		params[in], err = f.uploaded(params[in])
-	case isOut:
-		var name string
-		if name, err = f.place(); err == nil {
-			params[out.param], err = json.Marshal(filepath.Join(f.dir, name, out.name))
-			done = func(json.RawMessage) (json.RawMessage, error) {
-				return json.Marshal(map[string]string{"download": name})
-			}
-		}
-	}
-	if err != nil {
-		return nil, badFile(q.Method, err)
-	}
-	q.Params, err = json.Marshal(params)
-	return done, err
-}
-
-func badFile(method string, err error) error {
-	return &clientrpc.Error{
-		Code: clientrpc.CodeUsage, Doing: i18n.T("doing.call", method), Why: i18n.T("why.upload"), Next: i18n.T("next.upload"), Cause: err.Error(),
-	}
-}
-
-// uploaded turns a name, or a list of names, into paths.
-func (f *files) uploaded(names json.RawMessage) (json.RawMessage, error) {
-	var one string
-	if json.Unmarshal(names, &one) == nil {
-		path, ok := f.path(one)
-		if !ok {
-			return nil, fs.ErrNotExist
-		}
-		return json.Marshal(path)
-	}
-	var many []string
-	if err := json.Unmarshal(names, &many); err != nil {
-		return nil, err
-	}
-	for i, name := range many {
-		path, ok := f.path(name)
-		if !ok {
-			return nil, fs.ErrNotExist
-		}
-		many[i] = path
-	}
-	return json.Marshal(many)
-}
-
-// hidePath takes the path out of an answer.
-func hidePath(b json.RawMessage) (json.RawMessage, error) {
-	fields := map[string]json.RawMessage{}
-	if err := json.Unmarshal(b, &fields); err != nil {
-		return nil, err
-	}
-	delete(fields, "path")
-	return json.Marshal(fields)
-}
-
-// download gives what the core made: a file, or a directory as a zip archive. It is
-// gone afterwards.
+// download gives what the core made: a file, or a directory as a zip archive. It may be
+// asked for again for as long as it is kept.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	path, ok := s.files.path(id)
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	defer s.files.drop(id)
+	path, ok := s.files.path(r.PathValue("id"))
 	info, err := os.Stat(path)
-	if err != nil {
+	if !ok || err != nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -249,103 +196,4 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 
 func attach(h http.Header, name string) {
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
-}
-
-// shown are the types that a page may show itself; of anything else a browser would
-// make more than a picture, a film or a sound.
-var shown = map[string]bool{
-	"image/jpeg": true, "image/png": true, "image/gif": true, "image/webp": true, "image/avif": true, "image/apng": true,
-	"video/mp4": true, "video/webm": true, "video/quicktime": true,
-	"audio/ogg": true, "audio/mpeg": true, "audio/mp4": true, "audio/webm": true, "audio/wav": true, "audio/aac": true, "audio/flac": true,
-}
-
-// mediaTimeout is how long a page waits for a file of others; the core goes on.
-const mediaTimeout = 10 * time.Minute
-
-// media gives a file of a message, checked, by ranges.
-func (s *Server) media(w http.ResponseWriter, r *http.Request) {
-	var id omega.ID
-	var item int
-	if json.Unmarshal([]byte(`"`+r.PathValue("message")+`"`), &id) != nil || json.Unmarshal([]byte(r.PathValue("item")), &item) != nil {
-		http.NotFound(w, r)
-		return
-	}
-	q := r.URL.Query()
-	ref := clientrpc.FileRef{ID: id, Item: item, Thumb: q.Has("thumb")}
-	got, err := clientrpc.GetFile.Call(r.Context(), s.cfg.Core, clientrpc.GetFileParams{FileRef: ref, Timeout: mediaTimeout})
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusNotFound)
-		return
-	}
-	kind := got.Type
-	if q.Has("thumb") {
-		kind = "image/jpeg"
-	}
-	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "private, max-age=31536000, immutable")
-	if !shown[kind] || q.Has("save") {
-		attach(h, fileName(got.Name))
-		kind = "application/octet-stream"
-	}
-	h.Set("Content-Type", kind)
-	if got.Path != "" {
-		http.ServeFile(w, r, got.Path)
-		return
-	}
-	h.Set("Cache-Control", "no-store") // sealed: nothing else keeps what is in it
-	http.ServeContent(w, r, "", time.Time{}, &parts{ctx: r.Context(), core: s.cfg.Core, ref: ref})
-}
-
-// parts reads a file of a message part by part from the core.
-type parts struct {
-	ctx  context.Context // of the request
-	core clientrpc.Conn
-	ref  clientrpc.FileRef
-	at   int64
-	size int64 // 0: not known yet
-}
-
-func (p *parts) read(at int64, n int) (*clientrpc.ReadFileResult, error) {
-	r, err := clientrpc.ReadFile.Call(p.ctx, p.core, clientrpc.ReadFileParams{FileRef: p.ref, Offset: at, Length: n, Timeout: mediaTimeout})
-	if err == nil {
-		p.size = r.Size
-	}
-	return r, err
-}
-
-// Read is io.Reader.
-func (p *parts) Read(b []byte) (int, error) {
-	if len(b) == 0 {
-		return 0, nil
-	}
-	r, err := p.read(p.at, min(len(b), clientrpc.MaxRead))
-	if err != nil {
-		return 0, err
-	}
-	n := copy(b, r.Data)
-	if p.at += int64(n); n == 0 {
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-// Seek is io.Seeker.
-func (p *parts) Seek(offset int64, whence int) (int64, error) {
-	if p.size == 0 {
-		if _, err := p.read(0, 1); err != nil {
-			return 0, err
-		}
-	}
-	switch whence {
-	case io.SeekCurrent:
-		offset += p.at
-	case io.SeekEnd:
-		offset += p.size
-	}
-	if offset < 0 || offset > p.size {
-		return 0, fmt.Errorf("octet %d of %d", offset, p.size)
-	}
-	p.at = offset
-	return offset, nil
 }

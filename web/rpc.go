@@ -89,8 +89,11 @@ func (t *tab) serve(ctx context.Context) {
 		}
 		select {
 		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
+		default: // pages keep below that
+			if t.write(ctx, &answer{ID: q.ID, Error: &clientrpc.Error{Code: codeAgain}}) != nil {
+				return
+			}
+			continue
 		}
 		one, end := context.WithCancel(ctx)
 		if !t.begin(q.ID, end) {
@@ -164,15 +167,19 @@ func (t *tab) ping(ctx context.Context, gone context.CancelFunc) {
 	}
 }
 
-// call runs one call. Paths of this machine never come from a page, nor go there.
+// call runs one call. A page names files by names that it was given, never by a path.
 func (s *Server) call(ctx context.Context, q *request) *answer {
 	a := &answer{ID: q.ID}
-	done, err := s.files.translate(q)
+	after, err := s.files.translate(q)
 	if err == nil {
 		err = s.cfg.Core.Call(ctx, q.Method, q.Params, &a.Result)
 	}
-	if err == nil && done != nil {
-		a.Result, err = done(a.Result)
+	switch {
+	case after == nil:
+	case err == nil:
+		a.Result, err = after(a.Result)
+	case !errors.Is(err, clientrpc.ErrHandover):
+		_, _ = after(nil) // what was uploaded for it is of no use any more
 	}
 	if err != nil && !errors.As(err, &a.Error) {
 		a.Error = &clientrpc.Error{Code: clientrpc.CodeInternal, Cause: err.Error()}
@@ -183,5 +190,6 @@ func (s *Server) call(ctx context.Context, q *request) *answer {
 	return a
 }
 
-// codeAgain is of calls whose core went away: the page repeats them.
+// codeAgain is of calls that were not made, or whose core went away: the page repeats
+// them.
 const codeAgain = "again"

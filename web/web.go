@@ -26,7 +26,11 @@ const SecretSize = 32
 type Config struct {
 	Core   clientrpc.Conn // owned by the caller, who closes it after Serve
 	Secret []byte         // SecretSize octets that nobody else knows; cookies of it hold while it stays the same
-	Dir    string         // for files on their way; it is made, and emptied
+
+	// Renew makes another secret and keeps it, for a person who signs out everywhere.
+	Renew func() ([]byte, error)
+
+	Dir string // for files on their way; it is made, and emptied
 
 	Logger *slog.Logger     // nil discards
 	Clock  func() time.Time // nil is time.Now
@@ -64,7 +68,7 @@ func New(address string, cfg Config) (*Server, error) {
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
 		s.hosts[host+":"+port] = true
 	}
-	s.gate = newGate(cfg.Secret, "omega-"+port, cfg.Clock)
+	s.gate = newGate(cfg.Secret, port, cfg.Clock)
 	if s.files, err = newFiles(cfg.Dir, cfg.Clock); err != nil {
 		return nil, err
 	}
@@ -76,10 +80,12 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("GET /", servePage)
 	s.mux.HandleFunc("POST /session", s.enter)
 	s.mux.HandleFunc("POST /token", s.mint)
+	s.mux.Handle("POST /leave", s.known(s.leave))
 	s.mux.Handle("GET /rpc", s.known(s.rpc))
 	s.mux.Handle("POST /upload", s.known(s.upload))
 	s.mux.Handle("GET /download/{id}", s.known(s.download))
 	s.mux.Handle("GET /media/{message}/{item}", s.known(s.media))
+	s.mux.Handle("GET /sticker/{pack}/{number}", s.known(s.sticker))
 	s.mux.Handle("GET /qr.svg", s.known(serveQR))
 }
 
@@ -100,6 +106,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ErrorLog:    slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
 	}
+	expiring := make(chan struct{})
+	go func() {
+		defer close(expiring)
+		s.files.expire(ctx)
+	}()
 	stopped := make(chan struct{})
 	defer context.AfterFunc(ctx, func() {
 		defer close(stopped)
@@ -111,9 +122,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})()
 	err := h.Serve(l)
 	if ctx.Err() == nil {
+		cancel()
+		<-expiring
 		return err
 	}
 	<-stopped
+	<-expiring
 	for range maxPipes { // WebSockets are out of the http.Server's sight
 		s.pipes <- struct{}{}
 	}

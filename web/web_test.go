@@ -56,6 +56,8 @@ type world struct {
 	now    time.Time
 	host   string
 	cookie *http.Cookie
+	key    string
+	renew  []byte // the next secret
 }
 
 const testHost = "127.0.0.1:4321"
@@ -65,7 +67,7 @@ func newWorld(t *testing.T) *world {
 	w.core.answer = func(context.Context, string, json.RawMessage) (any, error) { return map[string]int{"n": 1}, nil }
 	var err error
 	w.web, err = New(testHost, Config{
-		Core: w.core, Secret: bytes.Repeat([]byte{7}, SecretSize), Dir: filepath.Join(t.TempDir(), "files"), Clock: func() time.Time { return w.now },
+		Core: w.core, Secret: bytes.Repeat([]byte{7}, SecretSize), Renew: func() ([]byte, error) { return w.renew, nil }, Dir: filepath.Join(t.TempDir(), "files"), Clock: func() time.Time { return w.now },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,6 +85,9 @@ func (w *world) do(method, path, body string, header ...string) *http.Response {
 	}
 	if w.cookie != nil {
 		q.AddCookie(w.cookie)
+	}
+	if w.key != "" {
+		q.Header.Set("X-Omega-Key", w.key)
 	}
 	rec := httptest.NewRecorder()
 	w.web.ServeHTTP(rec, q)
@@ -102,8 +107,17 @@ func (w *world) want(r *http.Response, status int) *http.Response {
 func (w *world) enter() {
 	w.t.Helper()
 	_, token, _ := strings.Cut(w.web.URL(testHost), "#")
-	r := w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusNoContent)
-	w.cookie = r.Cookies()[0]
+	w.take(w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusOK))
+}
+
+// take keeps what a browser is let in with.
+func (w *world) take(r *http.Response) {
+	w.t.Helper()
+	var said struct{ Key string }
+	if err := json.NewDecoder(r.Body).Decode(&said); err != nil || said.Key == "" {
+		w.t.Fatalf("no key: %v", err)
+	}
+	w.cookie, w.key = r.Cookies()[0], said.Key
 }
 
 func TestEnter(t *testing.T) {
@@ -112,15 +126,20 @@ func TestEnter(t *testing.T) {
 	w.want(w.do("POST", "/session", `{"token":"guess"}`), http.StatusForbidden)
 	w.want(w.do("POST", "/session", `nonsense`), http.StatusBadRequest)
 	_, token, _ := strings.Cut(w.web.URL(testHost), "#")
-	r := w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusNoContent)
+	r := w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusOK)
 	w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusForbidden) // once
-	c := r.Cookies()[0]
-	if !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" {
+	w.take(r)
+	if c := w.cookie; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Path != "/" {
 		t.Errorf("cookie %v", c)
 	}
-	w.cookie = c
 	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusOK)
-	w.want(w.do("POST", "/session", `{"token":""}`), http.StatusNoContent) // whoever is in stays in
+	key := w.key
+	w.key = "" // a server at another port, which was sent the cookie
+	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusUnauthorized)
+	w.want(w.do("POST", "/session", `{"token":""}`), http.StatusForbidden)
+	w.want(w.do("GET", "/qr.svg?text=a&k="+key, ""), http.StatusOK)
+	w.key = key
+	w.take(w.want(w.do("POST", "/session", `{"token":""}`), http.StatusOK)) // whoever is in stays in
 
 	w.now = w.now.Add(cookieFor + time.Second)
 	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusUnauthorized)
@@ -132,11 +151,29 @@ func TestEnter(t *testing.T) {
 func TestForgedCookies(t *testing.T) {
 	w := newWorld(t)
 	w.enter()
-	good := w.cookie.Value
-	for _, value := range []string{"", ".", "x", good + "x", strings.Replace(good, "1", "2", 1), seal(bytes.Repeat([]byte{8}, SecretSize), "cookie", w.now.Add(time.Hour)), seal(w.web.gate.secret, "mint", w.now.Add(time.Hour))} {
-		w.cookie.Value = value
+	good, key := w.cookie.Value, w.key
+	other := newGate(bytes.Repeat([]byte{7}, SecretSize), "5555", func() time.Time { return w.now })
+	foreign, foreignKey := other.pass(w.now.Add(time.Hour))
+	late, lateKey := w.web.gate.pass(w.now.Add(-time.Second))
+	for _, row := range [][2]string{{"", key}, {".", key}, {"x", key}, {good + "x", key}, {strings.Replace(good, "1", "2", 1), key}, {good, key + "x"}, {good, foreignKey}, {foreign, foreignKey}, {late, lateKey}} {
+		w.cookie.Value, w.key = row[0], row[1]
 		w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusUnauthorized)
 	}
+	w.cookie.Value, w.key = good, key
+	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusOK)
+}
+
+// TestLeave: who signs out is out everywhere, and so is whoever has cookie and key.
+func TestLeave(t *testing.T) {
+	w := newWorld(t)
+	w.enter()
+	w.renew = bytes.Repeat([]byte{9}, SecretSize)
+	_, token, _ := strings.Cut(w.web.URL(testHost), "#")
+	w.want(w.do("POST", "/leave", ""), http.StatusNoContent)
+	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusUnauthorized)
+	w.want(w.do("POST", "/session", `{"token":"`+token+`"}`), http.StatusForbidden)
+	w.enter()
+	w.want(w.do("GET", "/qr.svg?text=a", ""), http.StatusOK)
 }
 
 func TestOthersMayNotAsk(t *testing.T) {
@@ -158,16 +195,24 @@ func TestOthersMayNotAsk(t *testing.T) {
 	}
 }
 
+// TestMint: a process that knows the secret is told a token, and one that listens in
+// the place of the server learns nothing that is worth something elsewhere.
 func TestMint(t *testing.T) {
 	w := newWorld(t)
-	ask := func(bearer string) *http.Response {
-		return w.do("POST", "/token", "", "Authorization", "Bearer "+bearer)
+	secret, nonce := w.web.gate.secret, strings.Repeat("a", nonceSize)
+	ask := func(nonce, proof string) *http.Response {
+		return w.do("POST", "/token", "", "X-Omega-Nonce", nonce, "X-Omega-Proof", proof)
 	}
-	w.want(ask(""), http.StatusForbidden)
-	w.want(ask(seal(w.web.gate.secret, "mint", w.now.Add(-2*mintFor))), http.StatusForbidden)
-	w.want(ask(seal(w.web.gate.secret, "cookie", w.now)), http.StatusForbidden)
-	token, _ := io.ReadAll(w.want(ask(seal(w.web.gate.secret, "mint", w.now)), http.StatusOK).Body)
-	w.want(w.do("POST", "/session", `{"token":"`+string(token)+`"}`), http.StatusNoContent)
+	w.want(ask("", ""), http.StatusBadRequest)
+	first, _ := io.ReadAll(w.want(ask(nonce, ""), http.StatusOK).Body)
+	if string(first) != seal(secret, "server", "4321", nonce) {
+		t.Error("the server does not prove itself")
+	}
+	for _, proof := range []string{"x", string(first), seal(secret, "owner", "5555", nonce), seal(secret, "owner", "4321", strings.Repeat("b", nonceSize)), seal(bytes.Repeat([]byte{8}, SecretSize), "owner", "4321", nonce)} {
+		w.want(ask(nonce, proof), http.StatusForbidden)
+	}
+	token, _ := io.ReadAll(w.want(ask(nonce, seal(secret, "owner", "4321", nonce)), http.StatusOK).Body)
+	w.want(w.do("POST", "/session", `{"token":"`+string(token)+`"}`), http.StatusOK)
 }
 
 // TestPathsStayHere: pages name files by names that they were given; a path of theirs
@@ -188,15 +233,22 @@ func TestPathsStayHere(t *testing.T) {
 	if len(w.core.asked) != 0 {
 		t.Fatalf("the core was asked: %q", w.core.asked)
 	}
-	if a := call("file.send", `{"to":"x","paths":["`+got.Upload+`"]}`); a.Error != nil {
-		t.Fatal(a.Error)
-	}
 	path, _ := w.web.files.path(got.Upload)
 	if b, err := os.ReadFile(path); err != nil || string(b) != "hello" || filepath.Dir(filepath.Dir(path)) != w.web.files.dir {
 		t.Errorf("%s has %q, %v", path, b, err)
 	}
-	if !strings.Contains(w.core.asked[0], path) {
-		t.Errorf("the core was asked %s", w.core.asked[0])
+	// Go takes fields by any case, and K for the sign of Kelvin.
+	if a := call("file.send", `{"to":"x","paths":["`+got.Upload+`"],"path\u017f":["/etc/shadow"],"Poster":"/etc/shadow"}`); a.Error == nil {
+		t.Errorf("file.send = %s", w.core.asked[0])
+	}
+	if a := call("file.send", `{"to":"x","paths":["`+got.Upload+`"],"Poster":"/etc/shadow"}`); a.Error != nil {
+		t.Fatal(a.Error)
+	}
+	if asked := w.core.asked[len(w.core.asked)-1]; !strings.Contains(asked, path) || strings.Contains(asked, "shadow") {
+		t.Errorf("the core was asked %s", asked)
+	}
+	if _, ok := w.web.files.path(got.Upload); ok {
+		t.Error("what was sent is still here")
 	}
 
 	w.core.answer = func(_ context.Context, method string, params json.RawMessage) (any, error) {
@@ -207,18 +259,19 @@ func TestPathsStayHere(t *testing.T) {
 			if p.Path != "" {
 				t.Errorf("a page chose where a file is put: %s", p.Path)
 			}
-			return map[string]string{"path": "/home/secret", "blob": "b"}, nil
+			return clientrpc.GetFileResult{Path: "/home/secret"}, nil
 		case "export":
 			return nil, errors.Join(os.MkdirAll(p.Dir, 0o700), os.WriteFile(filepath.Join(p.Dir, "a.txt"), []byte("a"), 0o600))
 		}
 		return nil, os.WriteFile(p.Path, []byte("backup"), 0o600)
 	}
-	if a := call("file.get", `{"id":"x","path":"/etc/cron.d/x"}`); a.Error != nil || strings.Contains(string(a.Result), "secret") {
+	id := strings.Repeat("a", 32)
+	if a := call("file.get", `{"id":"`+id+`","Path":"/etc/cron.d/x"}`); a.Error != nil || strings.Contains(string(a.Result), "secret") {
 		t.Errorf("file.get = %s, %v", a.Result, a.Error)
 	}
 	for method, begins := range map[string]string{"backup": "backup", "export": "PK"} {
 		var made struct{ Download string }
-		a := call(method, `{"path":"/etc/passwd","dir":"/etc"}`)
+		a := call(method, `{"path":"/etc/passwd","dir":"/etc","Path":"/etc/passwd","DIR":"/etc"}`)
 		if a.Error != nil || json.Unmarshal(a.Result, &made) != nil {
 			t.Fatalf("%s = %s, %v", method, a.Result, a.Error)
 		}
@@ -226,7 +279,22 @@ func TestPathsStayHere(t *testing.T) {
 		if b, _ := io.ReadAll(r.Body); !bytes.HasPrefix(b, []byte(begins)) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), "attachment") {
 			t.Errorf("%s: %q, %v", method, b, r.Header)
 		}
-		w.want(w.do("GET", "/download/"+made.Download, ""), http.StatusNotFound) // once
+		w.now = w.now.Add(keepFile + time.Second)
+		w.web.files.dropOld()
+		w.want(w.do("GET", "/download/"+made.Download, ""), http.StatusNotFound)
+	}
+}
+
+// TestEveryPathIsTranslated: a method that is given a path of this machine must not be
+// called by a page as it comes.
+func TestEveryPathIsTranslated(t *testing.T) {
+	for _, s := range clientrpc.Methods() {
+		for i := range s.Req.NumField() {
+			name := s.Req.Field(i).Name
+			if _, ok := translations[s.Name]; (strings.HasPrefix(name, "Path") || name == "Dir" || name == "Poster" || name == "File") && !ok {
+				t.Errorf("%s: what a page gives as %s reaches the core", s.Name, name)
+			}
+		}
 	}
 }
 
@@ -239,7 +307,8 @@ func TestUploadsAreBounded(t *testing.T) {
 		}
 	}
 	w.want(w.do("POST", "/upload?name=a", "x"), http.StatusInsufficientStorage)
-	w.now = w.now.Add(keepUpload + time.Second)
+	w.now = w.now.Add(keepFile + time.Second)
+	w.web.files.dropOld()
 	w.want(w.do("POST", "/upload?name=a", "x"), http.StatusOK)
 }
 
@@ -247,14 +316,17 @@ func TestUploadsAreBounded(t *testing.T) {
 func TestMediaTypes(t *testing.T) {
 	w := newWorld(t)
 	w.enter()
-	file := filepath.Join(t.TempDir(), "blob")
-	os.WriteFile(file, []byte("0123456789"), 0o600)
 	for _, tt := range []struct {
 		kind  string
 		shown bool
 	}{{"image/png", true}, {"video/mp4", true}, {"text/html", false}, {"image/svg+xml", false}, {"application/pdf", false}, {"", false}} {
-		w.core.answer = func(context.Context, string, json.RawMessage) (any, error) {
-			return clientrpc.GetFileResult{Medium: clientrpc.Medium{Type: tt.kind, Name: "a\"\r\n.html"}, Path: file}, nil
+		w.core.answer = func(_ context.Context, method string, params json.RawMessage) (any, error) {
+			if method == "message" {
+				return clientrpc.Message{Media: []clientrpc.Medium{{Type: tt.kind, Name: "a\"\r\n.html"}}}, nil
+			}
+			var p clientrpc.ReadFileParams
+			json.Unmarshal(params, &p)
+			return clientrpc.ReadFileResult{Data: []byte("0123456789")[p.Offset:], Size: 10}, nil
 		}
 		r := w.want(w.do("GET", "/media/"+strings.Repeat("a", 32)+"/0", "", "Range", "bytes=2-4"), http.StatusPartialContent)
 		b, _ := io.ReadAll(r.Body)
@@ -289,7 +361,7 @@ func TestSocket(t *testing.T) {
 	}
 	h := http.Header{}
 	h.Set("Cookie", w.cookie.Name+"="+w.cookie.Value)
-	conn, _, err := websocket.Dial(t.Context(), server.URL+"/rpc", &websocket.DialOptions{Subprotocols: []string{Subprotocol}, HTTPHeader: h})
+	conn, _, err := websocket.Dial(t.Context(), server.URL+"/rpc", &websocket.DialOptions{Subprotocols: []string{Subprotocol, keyProtocol + w.key}, HTTPHeader: h})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,6 +78,9 @@ func checkDirectory(b []byte) error {
 	if len(b)-end < endSize {
 		return zip.ErrFormat
 	}
+	if binary.LittleEndian.Uint16(b[end+10:]) == 0xffff { // another list says it (ZIP64), which no pack needs
+		return errors.New("more files than a pack has")
+	}
 	size, offset := binary.LittleEndian.Uint32(b[end+12:]), binary.LittleEndian.Uint32(b[end+16:])
 	if size > maxDirectory || int64(offset) < int64(end)-2*maxDirectory || int64(offset)+int64(size) > int64(end) {
 		return errors.New("the list of what is in it is too long, or elsewhere")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -30,11 +31,10 @@ type webCmd struct {
 
 // Files of the web face, in a directory of the home.
 const (
-	dirWeb    = "web"
-	fileKey   = "key"   // what cookies are made with
-	filePort  = "port"  // that was used last
-	dirOnWay  = "files" // on their way
-	keepsMode = 0o700
+	dirWeb   = "web"
+	fileKey  = "key"   // what cookies are made with
+	filePort = "port"  // that was used last
+	dirOnWay = "files" // on their way
 )
 
 func (c *webCmd) Run(ctx context.Context, a *app) error {
@@ -53,7 +53,7 @@ func (c *webCmd) Run(ctx context.Context, a *app) error {
 	entry, logger := c.entry(a)
 	defer entry.Close()
 	address := l.Addr().String()
-	s, err := web.New(address, web.Config{Core: entry, Secret: secret, Dir: filepath.Join(dir, dirOnWay), Logger: logger})
+	s, err := web.New(address, web.Config{Core: entry, Secret: secret, Renew: func() ([]byte, error) { return newWebSecret(dir, os.Rename) }, Dir: filepath.Join(dir, dirOnWay), Logger: logger})
 	if err != nil {
 		l.Close()
 		return webProblem(dir, err)
@@ -123,20 +123,40 @@ func openBrowser(url string) {
 
 // webSecret reads what cookies are made with, or makes it.
 func webSecret(dir string) ([]byte, error) {
-	if err := os.MkdirAll(dir, keepsMode); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, fileKey)
 	b, err := os.ReadFile(path)
-	if err == nil && len(b) == web.SecretSize {
-		return b, nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return newWebSecret(dir, os.Link) // of two that begin at once one makes it
+	case err != nil:
+		return nil, err
+	case len(b) != web.SecretSize:
+		return nil, fmt.Errorf("%s has %d octets, not %d; remove it", path, len(b), web.SecretSize)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return b, nil
+}
+
+// newWebSecret makes a secret and puts it in its place, as put does.
+func newWebSecret(dir string, put func(from, to string) error) ([]byte, error) {
+	b := make([]byte, web.SecretSize)
+	rand.Read(b) // never fails
+	f, err := os.CreateTemp(dir, fileKey+"-*")
+	if err != nil {
 		return nil, err
 	}
-	b = make([]byte, web.SecretSize)
-	rand.Read(b) // never fails
-	return b, os.WriteFile(path, b, 0o600)
+	defer os.Remove(f.Name())
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, fileKey)
+	if err = put(f.Name(), path); errors.Is(err, fs.ErrExist) {
+		return os.ReadFile(path)
+	}
+	return b, err
 }
 
 func webProblem(what string, err error) error {

@@ -37,11 +37,12 @@ func openPage(t *testing.T, url string) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Body.Close()
-	if r.StatusCode != http.StatusNoContent {
-		t.Fatalf("enter: %s", r.Status)
+	defer r.Body.Close()
+	var said struct{ Key string }
+	if err := json.NewDecoder(r.Body).Decode(&said); err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("enter: %s, %v", r.Status, err)
 	}
-	conn, _, err := websocket.Dial(t.Context(), base+"/rpc", &websocket.DialOptions{Subprotocols: []string{web.Subprotocol}, HTTPClient: browser})
+	conn, _, err := websocket.Dial(t.Context(), base+"/rpc", &websocket.DialOptions{Subprotocols: []string{web.Subprotocol, "key." + said.Key}, HTTPClient: browser})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,22 +6,10 @@
 // and reads one JSON line per check from standard output: {"name", "ms", "error"}.
 // "stop" and "start" in what a check asks for are requests to the test: it stops
 // or starts the last of the real servers and answers with a line.
-import { chromium } from "playwright-core";
-import { createInterface } from "node:readline";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const readLine = async () => JSON.parse((await lines.next()).value);
-const say = (v) => process.stdout.write(JSON.stringify(v) + "\n");
-const ask = async (what) => { say({ ask: what }); return readLine(); };
+import { accessible, ask, equal, is, launch, readLine, run } from "./harness.mjs";
 
 const plan = await readLine();
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const browser = await chromium.launch({ executablePath: plan.chromium, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update"] });
-
-const is = (ok, message) => { if (!ok) throw new Error(message); };
-const equal = (got, want, what) => is(JSON.stringify(got) === JSON.stringify(want), `${what}: ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
+const browser = await launch(plan.chromium);
 
 // open shows a page and collects what must not happen: messages on the console
 // (violations of the policy are among them), errors, requests to other origins.
@@ -43,19 +31,6 @@ const open = async (url, { dark, width = 1280, height = 900, scripts = true, loc
 	} finally {
 		await context.close();
 	}
-};
-
-// accessible runs axe on a page as it stands. (bypassing the page's policy is
-// right here: the tool is no part of the page)
-const accessible = async (page) => {
-	const session = await page.context().newCDPSession(page);
-	await session.send("Runtime.evaluate", { expression: axe });
-	const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-		expression: "axe.run().then(r => JSON.stringify(r.violations.map(v => v.id + ': ' + v.nodes.slice(0, 3).map(n => n.html.slice(0, 200)).join(' | '))))",
-		awaitPromise: true, returnByValue: true,
-	});
-	is(!exceptionDetails, "axe failed: " + JSON.stringify(exceptionDetails));
-	equal(JSON.parse(result.value), [], "axe");
 };
 
 const fits = async (page) => {
@@ -207,16 +182,6 @@ checkBeside("a server that dies is shown as out of reach, and comes back, on an 
 	await row.locator(".state.ok").waitFor({ timeout: 30000 });
 }));
 
-const run = async ([name, f]) => {
-	const begun = Date.now();
-	let error = "";
-	try {
-		await f();
-	} catch (e) {
-		error = e.stack || String(e);
-	}
-	say({ name, ms: Date.now() - begun, error });
-};
 for (const c of checks) await run(c);
 await Promise.all(beside.map(run));
 await browser.close();

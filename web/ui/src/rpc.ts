@@ -26,12 +26,14 @@ interface Waiting {
 
 type Answer = { id: number; result?: unknown; error?: CoreError };
 
-const again = "again"; // the core went away before it answered
+const again = "again"; // the core went away before it answered, or had too much to do
+const most = 48; // calls at once; others wait their turn
 const firstPause = 100, longestPause = 5000;
 
 export class Core {
   private socket?: WebSocket;
-  private waiting = new Map<number, Waiting>();
+  private waiting = new Map<number, Waiting>(); // in the order of their calls; the first ones are under way
+  private sent = new Set<number>();
   private last = 0;
   private pause = firstPause;
   private over = false;
@@ -53,11 +55,23 @@ export class Core {
       this.waiting.set(id, { text, done: done as (r: unknown) => void, failed });
       signal?.addEventListener("abort", () => {
         if (!this.waiting.delete(id)) return;
-        this.say(JSON.stringify({ id, cancel: true }));
+        if (this.sent.delete(id)) this.say(JSON.stringify({ id, cancel: true }));
         failed(signal.reason);
+        this.next();
       }, { once: true });
-      this.say(text);
+      this.next();
     });
+  }
+
+  /** Sends what waits, as far as there is room. */
+  private next() {
+    if (this.socket?.readyState !== WebSocket.OPEN || this.sent.size >= most) return;
+    for (const [id, w] of this.waiting) {
+      if (this.sent.has(id)) continue;
+      if (this.sent.size >= most) return;
+      this.sent.add(id);
+      this.socket.send(w.text);
+    }
   }
 
   close() {
@@ -70,11 +84,12 @@ export class Core {
   }
 
   private open() {
-    const s = new WebSocket(this.url, "omega.v1");
+    const s = new WebSocket(this.url, ["omega.v1", "key." + key]);
     this.socket = s;
     s.onopen = () => {
       this.pause = firstPause;
-      for (const w of this.waiting.values()) s.send(w.text);
+      this.sent.clear();
+      this.next();
       this.told(true);
     };
     s.onmessage = (e) => this.take(JSON.parse(e.data as string) as Answer);
@@ -89,20 +104,40 @@ export class Core {
   private take(a: Answer) {
     const w = this.waiting.get(a.id);
     if (!w) return;
+    this.sent.delete(a.id);
     if (a.error?.code === again) {
-      setTimeout(() => this.say(w.text), firstPause);
+      setTimeout(() => this.next(), firstPause);
       return;
     }
     this.waiting.delete(a.id);
+    this.next();
     if (a.error) w.failed(new Refused(a.error));
     else w.done(a.result);
   }
 }
 
-/** Trades the token of the address for a cookie; says whether this browser may ask. */
+// What shows, beside the cookie, that this page was let in. Cookies go to every port of
+// this machine; this is in the storage of our origin only.
+const keyName = "omega.key";
+let key = localStorage.getItem(keyName) ?? "";
+
+/** An address of the program on this machine, for pictures and downloads. */
+export const at = (path: string) => path + (path.includes("?") ? "&" : "?") + "k=" + key;
+
+/** Trades the token of the address for a cookie and a key; says whether this browser may ask. */
 export async function enter(token: string): Promise<boolean> {
-  const r = await fetch("/session", { method: "POST", body: JSON.stringify({ token }) });
-  return r.ok;
+  const r = await fetch("/session", { method: "POST", headers: { "X-Omega-Key": key }, body: JSON.stringify({ token }) });
+  if (!r.ok) return false;
+  key = ((await r.json()) as { key: string }).key;
+  localStorage.setItem(keyName, key);
+  return true;
+}
+
+/** Signs out in every browser of this home, and forgets what this one kept. */
+export async function leave(): Promise<void> {
+  await fetch("/leave", { method: "POST", headers: { "X-Omega-Key": key } });
+  localStorage.clear();
+  location.reload();
 }
 
 /** Brings a file to the program on this machine; its name is what clientrpc calls take. */
@@ -110,6 +145,7 @@ export function upload(file: Blob, name: string, progress?: (part: number) => vo
   return new Promise((done, failed) => {
     const q = new XMLHttpRequest(); // fetch does not tell how far it is
     q.open("POST", "/upload?name=" + encodeURIComponent(name));
+    q.setRequestHeader("X-Omega-Key", key);
     q.responseType = "json";
     if (progress) q.upload.onprogress = (e) => progress(e.loaded / Math.max(e.total, 1));
     q.onload = () => (q.status === 200 ? done(q.response.upload) : failed(new Error(`HTTP ${q.status}`)));

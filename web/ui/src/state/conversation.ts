@@ -25,6 +25,8 @@ export const [below, setBelow] = createSignal(0);
 /** The first message that was unread when the chat was opened. */
 export const [firstUnread, setFirstUnread] = createSignal<ID>();
 
+/** Grows when what is pinned in the chat may be something else. */
+export const [pinsChanged, setPinsChanged] = createSignal(0);
 /** The message to bring into sight and to mark. */
 export const [target, setTarget] = createSignal<ID>();
 

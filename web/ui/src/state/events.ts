@@ -66,6 +66,7 @@ async function flush() {
         break;
       case "message.changed":
         changed.add(e.data.chat);
+        if (e.data.chat === open()) conversation.setPinsChanged((n) => n + 1);
         if (e.data.chat === open() && conversation.has(e.data.message)) fresh.add(e.data.message);
         break;
       case "message.deleted":
@@ -75,6 +76,9 @@ async function flush() {
       case "message.state":
         changed.add(e.data.chat);
         if (e.data.chat === open() && e.data.message) fresh.add(e.data.message);
+        break;
+      case "contact":
+        for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) changed.add(id);
         break;
       case "connection":
         setOnline(e.data.online);

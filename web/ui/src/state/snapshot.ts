@@ -35,6 +35,3 @@ export function keep() {
     } catch { /* no room: the next start paints later */ }
   }, settle);
 }
-
-/** Forgets it all. */
-export const forget = () => localStorage.removeItem(key);

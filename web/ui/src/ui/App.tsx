@@ -7,6 +7,7 @@ import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
 import { Conversation } from "./Conversation";
 import { DialogLayer } from "./Dialog";
+import { ViewerLayer } from "./Viewer";
 import { MenuLayer } from "./menu";
 import { Setup } from "./Setup";
 import { Icon } from "./icons";
@@ -44,6 +45,7 @@ export function App(): JSX.Element {
         </Match>
       </Switch>
       <DialogLayer />
+      <ViewerLayer />
       <MenuLayer />
       <div class="toasts" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>
     </>

@@ -9,7 +9,9 @@ import { editOf, nothing, replyTo, tasks } from "../state/compose";
 import { addressee, send } from "../state/send";
 import { coreText, lang, t } from "../words";
 import { Icon } from "./icons";
+import { Panel } from "./Panel";
 import { clean } from "./text";
+import { Voice } from "./Voice";
 
 const draftAfter = 1500; // ms of quiet
 const typingEvery = 4000; // ms
@@ -22,6 +24,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   let field!: HTMLTextAreaElement, picker!: HTMLInputElement;
   const [choices, setChoices] = createSignal<Choice[]>([]);
   const [at, setAt] = createSignal(0);
+  const [panel, setPanel] = createSignal(false);
   const [full, setFull] = createSignal(false);
   const [sending, setSending] = createSignal<number>();
   const task = () => tasks[p.chat.chat];
@@ -94,6 +97,12 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     field.focus();
   };
 
+  const insert = (text: string) => {
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    setFull(true);
+    settled();
+  };
+
   const submit = () => {
     const text = field.value.trim(), edit = task()?.edit, reply = task()?.reply, chat = p.chat.chat;
     if (!text) return;
@@ -139,7 +148,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     try {
       const names: string[] = [];
       for (const f of all) names.push(await upload(f, f.name, setSending));
-      await core.call("file.send", { id: newID(), secure: false, ...addressee(p.chat.chat), paths: names, caption: "", as: "", emoji: "", keep: false, poster: "", waveform: "", expire: 0, unsigned: false, wait: "none", timeout: 0 });
+      await core.call("file.send", { id: newID(), to: addressee(p.chat.chat).to, secure: p.chat.kind === "secure", paths: names, caption: "", as: "", emoji: "", keep: false, unsigned: false, poster: "", waveform: "", expire: 0, wait: "none", timeout: 0 });
     } catch (e) { failed(e); } finally { setSending(undefined); }
   };
   const paste = (e: ClipboardEvent) => {
@@ -161,13 +170,17 @@ export function Composer(p: { chat: Chat }): JSX.Element {
           <button class="icon-button" aria-label={t("cancel")} onClick={() => { if (x().edit) load(""); nothing(p.chat.chat); }}><Icon name="close" size={18} /></button></div>
       )}</Show>
       <Show when={sending() !== undefined}><progress max="1" value={sending()} aria-label={t("message.attach")} /></Show>
+      <Show when={panel()}><Panel chat={p.chat} insert={insert} close={() => setPanel(false)} /></Show>
       <div class="write">
         <input ref={picker} type="file" multiple hidden onChange={() => { void files(picker.files ?? []); picker.value = ""; }} />
         <button class="icon-button" aria-label={t("message.attach")} onClick={() => picker.click()}><Icon name="clip" /></button>
         <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
-          aria-autocomplete="list" aria-controls="choices" aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
+          aria-autocomplete="list" aria-controls={choices().length ? "choices" : undefined} aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
           onInput={changed} onCompositionEnd={settled} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
-        <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} onMouseDown={(e) => e.preventDefault()} onClick={submit}><Icon name="send" /></button>
+        <button class="icon-button" aria-label={t("message.stickers")} aria-expanded={panel()} onClick={() => setPanel(!panel())}><Icon name="smile" /></button>
+        <Show when={full() || task()?.edit} fallback={<Voice chat={p.chat} />}>
+          <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} onMouseDown={(e) => e.preventDefault()} onClick={submit}><Icon name="send" /></button>
+        </Show>
       </div>
     </footer>
   );

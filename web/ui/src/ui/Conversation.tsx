@@ -1,7 +1,7 @@
 import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
 import { VList, type VListHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
-import { chats, core, failed, me, open, setOpen } from "../state/app";
+import { chats, core, failed, me, open, putChats, setOpen } from "../state/app";
 import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
 import { info, setInfo } from "../state/dialog";
 import { latest } from "../state/latest";
@@ -12,6 +12,8 @@ import { Avatar, Icon } from "./icons";
 import { chatName } from "./ChatList";
 import { clean } from "./text";
 import { Bubble } from "./Bubble";
+import { composing } from "../ime";
+import { Pins, SearchIn } from "./Bars";
 import { Info } from "./Info";
 import { Composer } from "./Composer";
 
@@ -19,12 +21,29 @@ import { Composer } from "./Composer";
 export function Conversation(): JSX.Element {
   const chat = createMemo(() => (open() ? chats.by[open()!] : undefined));
   const last = latest(chat);
+  const [searching, setSearching] = createSignal(false);
+  createEffect(on(open, () => setSearching(false)));
+  onMount(() => {
+    const key = (e: KeyboardEvent) => {
+      if (composing(e) || !(e.ctrlKey || e.metaKey) || e.key.toLowerCase() !== "f" || !chat()) return;
+      e.preventDefault();
+      setSearching(true);
+    };
+    window.addEventListener("keydown", key);
+    onCleanup(() => window.removeEventListener("keydown", key));
+  });
   createEffect(on(() => open(), () => { if (!matchMedia("(min-width: 1275px)").matches) setInfo(false); }));
+  // Who is accepted may be touched: what was inert is shown anew.
+  createEffect(on(() => [chat()?.chat, chat()?.contact] as const, ([id, contact], before) => {
+    if (id && before?.[0] === id && before[1] !== contact) void show(id, 0, [...conversation.list]);
+  }));
   createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
       <section class="conversation" classList={{ secure: last()!.secure }} aria-label={chatName(last()!)}>
-        <Head chat={last()!} />
+        <Head chat={last()!} search={() => setSearching(!searching())} />
+        <Show when={searching()}><SearchIn chat={last()!} close={() => setSearching(false)} /></Show>
+        <Pins chat={last()!} />
         <FirstContact chat={last()!} />
         <History chat={last()!} />
         <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
@@ -34,7 +53,7 @@ export function Conversation(): JSX.Element {
   );
 }
 
-function Head(p: { chat: Chat }) {
+function Head(p: { chat: Chat; search: () => void }) {
   const busy = () => Object.entries(typing[p.chat.chat] ?? {})[0];
   const line = () => {
     const b = busy();
@@ -51,6 +70,7 @@ function Head(p: { chat: Chat }) {
         <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
         <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
       </span>
+      <button class="icon-button" aria-label={t("search.in")} onClick={p.search}><Icon name="search" /></button>
       <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>
     </header>
   );
@@ -58,7 +78,7 @@ function Head(p: { chat: Chat }) {
 
 function FirstContact(p: { chat: Chat }) {
   const stranger = () => p.chat.kind === "direct" && p.chat.contact === "request";
-  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).catch(failed);
+  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).then(() => core.call("chat", { chat: p.chat.chat })).then((c) => putChats([c]), failed);
   return (
     <>
       <Show when={stranger()}>

@@ -1,6 +1,7 @@
 // What there is to know about the chat that is open, and to do with it.
 import { createResource, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { Chat, Contact, Fingerprint, Group, GroupMember } from "@rpc";
+import { at } from "../rpc";
 import { core, failed, me, openContact, setOpen, toast } from "../state/app";
 import { setInfo } from "../state/dialog";
 import { useLayer } from "../state/layers";
@@ -52,7 +53,7 @@ function Person(p: { chat: Chat }) {
         </section>
         <Show when={c().safety}>{(n) => (
           <section><h3>{t("safety.title")}</h3><p class="dim">{t("safety.text")}</p><code class="safety">{n()}</code>
-            <img class="qr" src={`/qr.svg?text=${encodeURIComponent(c().link?.toUpperCase() ?? "")}`} alt="" width="160" height="160" />
+            <img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(c().link?.toUpperCase() ?? "")}`)} alt="" width="160" height="160" />
             <Show when={c().verified !== "verified"} fallback={<button onClick={() => act(() => core.call("contact.verify", { account: c().fingerprint, off: true }))}>{t("safety.undo")}</button>}>
               <button class="primary" onClick={() => { if (confirm(t("safety.sure"))) void act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button></Show>
           </section>
@@ -105,7 +106,7 @@ function GroupInfo(p: { chat: Chat }) {
             <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
             <button onClick={async () => { try { setLink((await core.call("group.link", { group: p.chat.chat })).link ?? ""); } catch (e) { failed(e); } }}>{t("group.link")}</button>
           </div>
-          <Show when={link()}><div class="mylink"><img class="qr" src={`/qr.svg?text=${encodeURIComponent(link())}`} alt="" width="180" height="180" /><code>{link()}</code><button onClick={() => navigator.clipboard.writeText(link()).then(() => toast(t("copied")), failed)}>{t("copy")}</button></div></Show>
+          <Show when={link()}><div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(link())}`)} alt="" width="180" height="180" /><code>{link()}</code><button onClick={() => navigator.clipboard.writeText(link()).then(() => toast(t("copied")), failed)}>{t("copy")}</button></div></Show>
           <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
           <Requests chat={p.chat} />
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>

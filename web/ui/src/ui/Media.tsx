@@ -1,11 +1,13 @@
 import { For, Match, Show, Switch, createSignal, type JSX } from "solid-js";
 import type { Medium, Message } from "@rpc";
+import { at } from "../rpc";
 import { t } from "../words";
 import { clean } from "./text";
 import { Icon } from "./icons";
+import { view } from "./Viewer";
 
 /** Where a file of a message is had: from the program on this machine, which has checked it. */
-export const mediaURL = (m: Message, item: number, how = "") => `/media/${m.id}/${item}${how}`;
+export const mediaURL = (m: Message, item: number, how = "") => at(`/media/${m.id}/${item}${how}`);
 
 const largest = 360; // px, the longer side of a picture in a bubble
 
@@ -32,7 +34,7 @@ function One(p: { message: Message; item: number; medium: Medium }) {
     <Show when={wanted()} fallback={<button class="file" onClick={() => want(true)}><Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span></button>}>
       <Switch fallback={<FileLink {...p} />}>
         <Match when={p.medium.what === "photo" || p.medium.what === "sticker"}>
-          <a href={mediaURL(p.message, p.item)} target="_blank" rel="noopener" class="picture" style={box(p.medium)}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" /></a>
+          <button class="picture" style={box(p.medium)} onClick={() => p.medium.what === "photo" && view({ message: p.message, item: p.item })}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" /></button>
         </Match>
         <Match when={p.medium.what === "video"}>
           <video class="picture" style={box(p.medium)} controls preload="none" poster={p.medium.thumb ? mediaURL(p.message, p.item, "?thumb") : undefined} src={mediaURL(p.message, p.item)} />

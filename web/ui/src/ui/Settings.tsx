@@ -1,6 +1,6 @@
 import { createResource, createSignal, For, Show, type JSX } from "solid-js";
 import type { Device } from "@rpc";
-import { upload } from "../rpc";
+import { leave, at, upload } from "../rpc";
 import { core, failed, me, toast } from "../state/app";
 import { look, setLook, type Look } from "../state/look";
 import { short } from "../time";
@@ -34,6 +34,7 @@ function Account() {
     <section><h3>{clean(me()?.name ?? "")}</h3>
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>
       <p class="dim">{status()?.online ? t("status.online", status()!.server) : t("offline")}</p>
+      <button onClick={() => { if (confirm(t("signout.sure"))) void leave(); }}>{t("signout")}</button>
       <Show when={status() && !status()!.backup}><p class="warn">{t("backup.never")}</p></Show>
     </section>
   );
@@ -89,7 +90,7 @@ function Data() {
     setBusy(true);
     try { await f(); } catch (x) { failed(x); } finally { setBusy(false); }
   };
-  const fetchMade = (made: unknown) => location.assign(`/download/${(made as { download: string }).download}`);
+  const fetchMade = (made: unknown) => location.assign(at(`/download/${(made as { download: string }).download}`));
   const backup = run(async () => { fetchMade(await core.call("backup", { path: "", passphrase: pass() })); setPass(""); });
   const exported = run(async () => fetchMade(await core.call("export", { dir: "", format: "html", chinese: lang() !== "en" })));
   const imported = (files: FileList | null) => run(async () => {

@@ -2,7 +2,7 @@
 import { createResource, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { CardResult, SetupKey, SetupLinkState, SetupServer } from "@rpc";
 import { seconds } from "../ids";
-import { upload } from "../rpc";
+import { at, upload } from "../rpc";
 import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
 import { coreText, explain, t } from "../words";
 import { clean } from "./text";
@@ -147,7 +147,7 @@ function Link(p: { done: () => void }) {
     <>
       <h1>{t("setup.link")}</h1>
       <Switch fallback={<form onSubmit={begin}>{server.view()}{pass.view()}<button class="primary" disabled={!pass.fine() || !server.fine()}>{t("next")}</button></form>}>
-        <Match when={state()?.step === "carry"}><p>{t("setup.link.text")}</p><img class="qr" src={`/qr.svg?text=${encodeURIComponent(state()!.text ?? "")}`} alt="" width="260" height="260" /><textarea readonly rows="4" aria-label={t("setup.link")}>{state()!.text}</textarea><p class="busy" role="status">{t("setup.link.wait")}</p></Match>
+        <Match when={state()?.step === "carry"}><p>{t("setup.link.text")}</p><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(state()!.text ?? "")}`)} alt="" width="260" height="260" /><textarea readonly rows="4" aria-label={t("setup.link")}>{state()!.text}</textarea><p class="busy" role="status">{t("setup.link.wait")}</p></Match>
         <Match when={state()?.step === "confirm"}><p>{t("setup.link.confirm")}</p><code class="fingerprint">{grouped(state()!.account ?? "")}</code><div class="actions"><button class="primary" onClick={() => say(true)}>{t("setup.link.yes")}</button><button onClick={() => say(false)}>{t("setup.link.no")}</button></div></Match>
       </Switch>
     </>
@@ -198,7 +198,7 @@ function Backup(p: { done: () => void }) {
     setBusy(true);
     try {
       const made = (await core.call("backup", { path: "", passphrase: pass() })) as unknown as { download: string };
-      location.assign(`/download/${made.download}`);
+      location.assign(at(`/download/${made.download}`));
       p.done();
     } catch (e) { failed(e); } finally { setBusy(false); }
   };
@@ -234,5 +234,5 @@ function FirstContact(p: { done: () => void }) {
 /** One's own link, to be scanned or copied. */
 export function MyLink(p: { link: string }): JSX.Element {
   const copy = () => void navigator.clipboard.writeText(p.link).then(() => toast(t("copied")), failed);
-  return <div class="mylink"><img class="qr" src={`/qr.svg?text=${encodeURIComponent(p.link.toUpperCase())}`} alt={t("contact.mine")} width="200" height="200" /><code>{p.link}</code><button type="button" onClick={copy}>{t("copy")}</button></div>;
+  return <div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(p.link.toUpperCase())}`)} alt={t("contact.mine")} width="200" height="200" /><code>{p.link}</code><button type="button" onClick={copy}>{t("copy")}</button></div>;
 }

@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Message } from "@rpc";
-import { setLang } from "../words";
-import { line } from "./line";
+import { setLang } from "../src/words";
+import { line } from "../src/ui/line";
 
 const person = (name: string, mine = false) => ({ fingerprint: "0123456789ABCDEF", name, this: mine });
 const noted = (m: object) => ({ service: true, text: "", from: "0123456789ABCDEF", device: "D", ...m }) as unknown as Message;

@@ -1,0 +1,91 @@
+// Stickers first, then emoji: beside the composer.
+import { createMemo, createResource, createSignal, For, Show, type JSX } from "solid-js";
+import type { Chat } from "@rpc";
+import { newID } from "../ids";
+import { at, upload } from "../rpc";
+import { core, failed, toast } from "../state/app";
+import { useLayer } from "../state/layers";
+import { addressee } from "../state/send";
+import { t, type Word } from "../words";
+import { clean } from "./text";
+
+type Emoji = [emoji: string, label: string, words: string];
+const groupMarks = ["😀", "🐻", "🍎", "🚗", "⚽", "💡", "🔣", "🏳️"];
+const recentKey = "omega.emoji";
+const recentMost = 24;
+
+const recents = (): string[] => { try { return JSON.parse(localStorage.getItem(recentKey) ?? "[]") as string[]; } catch { return []; } };
+
+export function Panel(p: { chat: Chat; insert: (text: string) => void; close: () => void }): JSX.Element {
+  const [tab, setTab] = createSignal<"stickers" | "emoji">("stickers");
+  useLayer(p.close);
+  return (
+    <div class="panel-box" role="dialog" aria-label={t("message.stickers")}>
+      <div class="tabs" role="tablist"><For each={["stickers", "emoji"] as const}>{(k) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{t(`panel.${k}` as Word)}</button>}</For></div>
+      <Show when={tab() === "emoji"} fallback={<Stickers chat={p.chat} close={p.close} />}><Emojis insert={p.insert} /></Show>
+    </div>
+  );
+}
+
+function Emojis(p: { insert: (text: string) => void }) {
+  const [all] = createResource(async () => (await import("../gen/emoji.json")).default as unknown as Emoji[][]);
+  const [group, setGroup] = createSignal(0), [query, setQuery] = createSignal("");
+  const shown = createMemo((): Emoji[] => {
+    const q = query().trim().toLowerCase();
+    if (q) return (all() ?? []).flat().filter((e) => e[1].includes(q) || e[2].toLowerCase().includes(q)).slice(0, 120);
+    return all()?.[group()] ?? [];
+  });
+  const choose = (e: string) => {
+    localStorage.setItem(recentKey, JSON.stringify([e, ...recents().filter((x) => x !== e)].slice(0, recentMost)));
+    p.insert(e);
+  };
+  return (
+    <>
+      <input type="search" class="find" placeholder={t("panel.find")} aria-label={t("panel.find")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} />
+      <div class="marks"><For each={groupMarks}>{(m, i) => <button classList={{ on: group() === i() && !query() }} aria-label={m} onClick={() => { setQuery(""); setGroup(i()); }}>{m}</button>}</For></div>
+      <div class="grid">
+        <Show when={!query() && group() === 0}><For each={recents()}>{(e) => <button aria-label={e} onClick={() => choose(e)}>{e}</button>}</For></Show>
+        <For each={shown()}>{(e) => <button title={e[1]} aria-label={e[1]} onClick={() => choose(e[0])}>{e[0]}</button>}</For>
+      </div>
+    </>
+  );
+}
+
+function Stickers(p: { chat: Chat; close: () => void }) {
+  let picker!: HTMLInputElement;
+  const [packs, { refetch }] = createResource(async () => (await core.call("stickers", { count: 200 })).packs ?? []);
+  const [chosen, choose] = createSignal<string>();
+  const name = () => chosen() ?? packs()?.[0]?.pack;
+  const [pack] = createResource(name, (id) => core.call("stickers.show", { pack: id }));
+  const send = async (number: number) => {
+    p.close();
+    try {
+      const to = addressee(p.chat.chat);
+      await core.call("stickers.send", { id: newID(), to: to.to, secure: !!to.secure, expire: 0, pack: name()!, number, emoji: "", wait: "none", timeout: 0 });
+    } catch (e) { failed(e); }
+  };
+  const bring = async (files: FileList | null) => {
+    try {
+      const names: string[] = [];
+      for (const f of files ?? []) names.push(await upload(f, f.name));
+      if (names.length === 0) return;
+      const r = await core.call("stickers.import", { paths: names, title: "", author: "", emoji: null, timeout: 60e9 });
+      toast(t("panel.imported", r.stickers?.length ?? 0));
+      await refetch();
+      choose(r.pack);
+    } catch (e) { failed(e); }
+  };
+  return (
+    <>
+      <div class="marks"><For each={packs() ?? []}>{(k) => <button classList={{ on: name() === k.pack }} title={clean(k.title)} onClick={() => choose(k.pack)}><img src={at(`/sticker/${k.pack}/1`)} alt={clean(k.title)} width="32" height="32" loading="lazy" /></button>}</For>
+        <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring(picker.files); picker.value = ""; }} /></div>
+      <Show when={packs()?.length} fallback={<p class="dim pad">{t("panel.nostickers")}</p>}>
+        <div class="grid stickers"><For each={pack.latest?.stickers ?? []}>{(s) => (
+          <button aria-label={s.emoji || String(s.number)} onClick={() => send(s.number)}>
+            <Show when={s.type.startsWith("image/")} fallback={<Show when={s.type.startsWith("video/")} fallback={<span class="big">{s.emoji || "▶"}</span>}><video src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} autoplay loop muted playsinline /></Show>}><img src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} alt={s.emoji || ""} loading="lazy" /></Show>
+          </button>
+        )}</For></div>
+      </Show>
+    </>
+  );
+}
