@@ -8,9 +8,11 @@ STRICT  := $(if $(filter true,$(CI)),-strict)
 # goroutine at a time is in a connection, and watched it takes eight times as long.
 SQLITE  := github.com/ncruces/go-sqlite3-wasm/...
 RACE    := $(shell command -v gcc >/dev/null 2>&1 && echo -race -gcflags=$(SQLITE)=-race=false)
-# Two packages at a time: the timing tests want a core each. The time-out is for what
-# hangs: on a busy machine sim/virtual has taken 571 s.
-TESTING := $(RACE) -p 2 -timeout 20m
+# Three packages at a time on two cores: most tests of whole clouds and clients wait, and
+# they come first, or the last of them would run alone. The time-out is for what hangs: on
+# a busy machine sim/virtual has taken 571 s.
+TESTING := $(RACE) -p 3 -timeout 30m
+ORDER   := ./sim/... ./proxy ./client ./cloud ./mailbox/... ./keyserver/... ./...
 TOOL    := $(GO) tool -modfile=tools/go.mod
 # The race detector changes what is allocated: tests that count it run without.
 ALLOCS    := Allocates
@@ -54,7 +56,7 @@ test: deps ## vet and all tests under the race detector, with a summary
 test-only:
 	$(GO) vet $(RACE) ./...
 	$(if $(RACE),,@echo "no C compiler: the race detector is off")
-	@{ $(GO) test -json $(TESTING) ./...; \
+	@{ $(GO) test -json $(TESTING) $(ORDER); \
 	   $(if $(RACE),$(GO) test -json -p 2 -timeout 5m -run '$(ALLOCS)' $(ALLOCS_IN);) \
 	} | $(GO) run tools/testsum/main.go $(STRICT)
 
@@ -75,6 +77,17 @@ generate: ## write the Go packages of proto/*.proto, and what clientrpc says in 
 .PHONY: web
 web: ## build the pages of the web face (web/ui) into web/dist; needs Node
 	cd web/ui && npm ci --no-audit --no-fund && npm run build
+
+UI_CHATS    ?= 10000
+UI_MESSAGES ?= 100000
+UI_SLACK    ?= 1
+.PHONY: bench-ui
+bench-ui: deps ## what the web face costs in a browser, with 10,000 chats and 100,000 messages in one; needs Node
+	$(GO) test -count=1 -timeout 30m -v ./sim/site -run TestBudgets -chats $(UI_CHATS) -messages $(UI_MESSAGES) -slack $(UI_SLACK)
+
+.PHONY: screenshots
+screenshots: deps ## take the pictures of docs/pictures anew, which README shows and tests compare; look at them
+	$(GO) test -count=1 -v ./sim/site -run TestPictures -renew
 
 FUZZTIME ?= 20s
 .PHONY: fuzz

@@ -209,6 +209,15 @@ const TokenSize = 16
 // knows, not as a stranger. Its zero value means "none". (spec/delivery.md, DELIV-44)
 type Token [TokenSize]byte
 
+// TokenAt is the token of the i-th recipient where tokens has those of the first ones, in
+// their order; zero: it has none.
+func TokenAt(tokens []Token, i int) Token {
+	if i < len(tokens) {
+		return tokens[i]
+	}
+	return Token{}
+}
+
 // IsZero reports whether t is no token.
 func (t Token) IsZero() bool { return t == Token{} }
 

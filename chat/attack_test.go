@@ -362,7 +362,7 @@ func TestBadRecordSignature(t *testing.T) {
 	if k.Problem = d.recv.judgeKey(who, record, k); k.Problem != ProblemSignature {
 		t.Fatalf("problem %q", k.Problem)
 	}
-	r, err := d.recv.takeKey(t.Context(), d.store, k)
+	r, err := d.recv.takeKey(t.Context(), d.store, k, true)
 	if err != nil || r.Verdict != VerdictKey || r.Track != nil {
 		t.Fatalf("%+v, %v", r, err)
 	}

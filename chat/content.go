@@ -43,6 +43,8 @@ const (
 	KindGroupInvite Kind = "group-invite" // its reader may join a group
 	KindGroupJoin   Kind = "group-join"   // its sender, who has a link, wants to join
 
+	KindGroupRefused Kind = "group-refused" // its reader, who wanted to join, is not let in
+
 	KindToken Kind = "token" // lets its reader write to its sender as somebody it knows
 
 	KindSecureResend Kind = "secure-resend" // asks for what is missing of a secure chat
@@ -53,7 +55,7 @@ const (
 func (k Kind) Known() bool {
 	switch k {
 	case KindText, KindMedia, KindDelivered, KindRead, KindResend, KindResent, KindState, KindPoll, KindList,
-		KindGroup, KindGroupInvite, KindGroupJoin, KindHistory, KindCertification, KindSuccession, KindToken, KindSecureResend, KindSecureEnd:
+		KindGroup, KindGroupInvite, KindGroupJoin, KindGroupRefused, KindHistory, KindCertification, KindSuccession, KindToken, KindSecureResend, KindSecureEnd:
 		return true
 	}
 	return k.Operation()
@@ -73,7 +75,7 @@ func (k Kind) Operation() bool {
 // answered by a receipt and never counted as unread.
 func (k Kind) Control() bool {
 	switch k {
-	case KindText, KindMedia, KindPoll, KindList, KindGroupInvite:
+	case KindText, KindMedia, KindPoll, KindList, KindGroupInvite, KindGroupRefused:
 		return false
 	}
 	return k.Known() && !k.Operation()
@@ -119,7 +121,7 @@ type Content struct {
 	View     *View          // of any kind; set by the sender when it is to be told
 	Media    []MediaItem    // KindMedia
 	Unsigned bool           // KindMedia; the signature says nothing of Media
-	Group    *GroupNews     // of any kind in a group's chat; KindGroup, KindGroupInvite and KindGroupJoin elsewhere
+	Group    *GroupNews     // of any kind in a group's chat; the kinds of groups elsewhere
 	Ask      *SecureAsk     // KindSecureResend
 
 	Certifications []Certification // KindCertification
@@ -154,6 +156,7 @@ type Resent struct {
 	Signature  pgp.Compact
 	Content    []byte            // Content.Raw of the original; nil if it was nothing but text, or a Resent
 	Peer       omega.Fingerprint // other account of the original's chat; zero if it is this chat
+	Earlier    bool              // it is of a page that the reader asked for (GROUP-48)
 }
 
 // NewText returns the content of a text message.

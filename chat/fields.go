@@ -37,7 +37,7 @@ func (r *Resent) encode() *chatpb.Resent {
 	if r == nil {
 		return nil
 	}
-	return &chatpb.Resent{Transcript: r.Transcript, Signature: r.Signature[:], Content: r.Content, Peer: wireOrNil(r.Peer)}
+	return &chatpb.Resent{Transcript: r.Transcript, Signature: r.Signature[:], Content: r.Content, Peer: wireOrNil(r.Peer), Earlier: r.Earlier}
 }
 
 func wireOrNil(f omega.Fingerprint) []byte {
@@ -101,7 +101,7 @@ func (r *fieldReader) resent(p *chatpb.Resent) *Resent {
 	if p == nil {
 		return nil
 	}
-	out := &Resent{Transcript: p.Transcript, Content: p.Content, Peer: r.fingerprint(p.Peer)}
+	out := &Resent{Transcript: p.Transcript, Content: p.Content, Peer: r.fingerprint(p.Peer), Earlier: p.Earlier}
 	r.fixed(out.Signature[:], p.Signature)
 	return out
 }

@@ -80,6 +80,9 @@ func FuzzContent(f *testing.F) {
 		{Kind: KindPoll, Text: "?", Lines: PollLines([]string{"a", "b"}), Poll: &Poll{Multiple: true}},
 		{Kind: KindVote, Vote: &Vote{l, 1, []uint32{1}}},
 		{Kind: KindEntry, Text: "x", Entry: &Entry{l, Slot{1}, 1}},
+		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Subscribers: []Subscriber{{testAccount(f, 1), SubscriberOut, testTime}}}},
+		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Count: MaxEarlier}}},
+		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Links: []Link{l, {2}}, End: EarlierAllowed}}},
 		{Kind: KindState, State: []Setting{{"x", []byte{1}, []byte{2}, Stamp{1, testTime, testAccount(f, 1)}}}},
 	} {
 		b, err := c.Raw()

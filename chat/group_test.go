@@ -17,7 +17,10 @@ type hall struct {
 	keys    map[Locator][]*GroupKey
 	members []omega.Fingerprint
 	missing bool // operations are
+	since   time.Time
 }
+
+func (h *hall) ReadsSince(context.Context, Hash) (time.Time, error) { return h.since, nil }
 
 func (h *hall) GroupKeys(_ context.Context, l Locator) ([]*GroupKey, error) { return h.keys[l], nil }
 
@@ -146,6 +149,63 @@ func TestGroupChat(t *testing.T) {
 	state, err := UnmarshalSenderState((&SenderState{Chat: roster.Chat, Key: other.Key, Sequence: 3}).Marshal())
 	if err != nil || state.Key.MembersHash() != key.MembersHash || state.Key.Group.Key != key.Locator {
 		t.Errorf("%v %v", state, err)
+	}
+}
+
+// TestSubscribersKeys: who subscribes while somebody writes under a key misses nothing of
+// what was written before, whatever it is given of that; under later keys, and by
+// members, everything is missed. (spec/group.md, GROUP-44)
+func TestSubscribersKeys(t *testing.T) {
+	w := world{}
+	people, halls, key, parts := newHall(t, w)
+	roster := NewGroupRoster(key, key.Heads, always)
+	sender, err := NewSender(people[0].devices[0].id, seeded(11), "", SenderState{Chat: roster.Chat})
+	must(t, err)
+	var sealed []*Sealed
+	for _, text := range []string{"one", "two", "three", "four", "five"} {
+		sealed = append(sealed, sender.text(t, roster, text))
+	}
+	after := NewGroupRoster(key, []Hash{{4}}, func([]Hash) bool { return false })
+	for _, text := range []string{"six", "seven"} {
+		sealed = append(sealed, sender.text(t, after, text))
+	}
+	for _, row := range []struct {
+		name  string
+		since time.Time
+		want  int // runs that are missing in the end
+	}{
+		{"member", time.Time{}, 2},
+		{"subscriber since then", testTime, 1},
+		{"subscriber since before the key", testTime.Add(-time.Hour), 2},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			reader := people[1].devices[0]
+			reader.store = &MemoryStore{}
+			h := &hall{id: key.Group, keys: map[Locator][]*GroupKey{}, members: halls[1].members, since: row.since}
+			open := func(id omega.ID, payload []byte) *Result {
+				t.Helper()
+				r, err := reader.recv.Open(t.Context(), reader.store, &Arrival{ID: id, Payload: payload, Now: testTime, Groups: h})
+				must(t, err)
+				return r
+			}
+			open(omega.ID{1}, parts[0].Payload)
+			if r := open(sealed[0].KeyID, sealed[0].KeyRecord); r.Verdict != VerdictKey {
+				t.Fatalf("record: %v %v", r.Verdict, r.Reason)
+			}
+			wantMessage(t, open(sealed[3].Message.ID, sealed[3].Payload), ProblemNone)
+			track := open(sealed[4].Message.ID, sealed[4].Payload).Track
+			if (len(track.Wanted()) == 0) != (row.want == 1) {
+				t.Errorf("missing of what was before: %v", track.Wanted())
+			}
+			h.since = time.Time{}
+			if !row.since.IsZero() {
+				h.since = testTime.Add(-time.Hour) // the next key is a later one
+			}
+			open(sealed[5].KeyID, sealed[5].KeyRecord)
+			if track = open(sealed[6].Message.ID, sealed[6].Payload).Track; len(track.Wanted()) != row.want {
+				t.Errorf("missing in the end: %v", track.Wanted())
+			}
+		})
 	}
 }
 

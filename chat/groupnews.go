@@ -7,8 +7,10 @@ import (
 
 // Limits of what one message says of a group. (spec/group.md, GROUP-16)
 const (
-	MaxHeads      = 16  // that one message or record names
-	MaxOperations = 256 // that one message carries
+	MaxHeads       = 16  // that one message or record names
+	MaxOperations  = 256 // that one message carries
+	MaxSubscribers = 256 // that one message carries
+	MaxEarlier     = 100 // messages of one page (GROUP-48)
 )
 
 // GroupNews is what a message says of a group. (spec/group.md, GROUP-16)
@@ -19,7 +21,11 @@ type GroupNews struct {
 	Ask        bool     // please tell what these heads lack
 	Ticket     Ticket   // of KindGroupJoin
 
-	Asker omega.Fingerprint // of KindGroupJoin that is passed on: who wants to join (GROUP-27)
+	Asker       omega.Fingerprint // of KindGroupJoin that is passed on: who wants to join (GROUP-27)
+	Called      string            // of KindGroupJoin that is passed on: what Asker calls itself (GROUP-37)
+	Subscribers []Subscriber      // of KindGroup in a direct chat (GROUP-40); at most MaxSubscribers
+	Refused     bool              // of KindGroupJoin that is passed on: it is not let in (GROUP-31)
+	Earlier     *Earlier          // of KindGroup in a direct chat: a page of earlier messages (GROUP-48); nil: none
 }
 
 // A Ticket is what a link to a group proves: whoever has it may ask to join.
@@ -29,12 +35,15 @@ func (g *GroupNews) encode() *chatpb.Group {
 	if g == nil {
 		return nil
 	}
-	p := &chatpb.Group{Operations: g.Operations, Ask: g.Ask, Asker: wireOrNil(g.Asker)}
+	p := &chatpb.Group{Operations: g.Operations, Ask: g.Ask, Asker: wireOrNil(g.Asker), Called: g.Called, Refused: g.Refused, Earlier: g.Earlier.encode()}
 	if g.ID != (Hash{}) {
 		p.Id = g.ID[:]
 	}
 	for _, h := range g.Heads {
 		p.Heads = append(p.Heads, h[:])
+	}
+	for i := range g.Subscribers {
+		p.Subscribers = append(p.Subscribers, g.Subscribers[i].encode())
 	}
 	if g.Ticket != (Ticket{}) {
 		p.Ticket = g.Ticket[:]
@@ -46,13 +55,17 @@ func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
 	if p == nil {
 		return nil
 	}
-	if len(p.Heads) > MaxHeads || len(p.Operations) > MaxOperations {
+	if len(p.Heads) > MaxHeads || len(p.Operations) > MaxOperations || len(p.Subscribers) > MaxSubscribers {
 		r.bad = true
 		return nil
 	}
-	out := &GroupNews{Operations: p.Operations, Ask: p.Ask}
+	out := &GroupNews{Operations: p.Operations, Ask: p.Ask, Called: p.Called, Refused: p.Refused, Earlier: r.earlier(p.Earlier)}
+	r.bad = r.bad || p.Called != SanitizeName(p.Called)
 	if len(p.Asker) > 0 {
 		out.Asker = r.fingerprint(p.Asker)
+	}
+	for _, b := range p.Subscribers {
+		out.Subscribers = append(out.Subscribers, r.subscriber(b))
 	}
 	r.fixed(out.ID[:], p.Id)
 	r.fixed(out.Ticket[:], p.Ticket)
@@ -70,7 +83,7 @@ func (c *Content) fitsGroup() bool {
 	switch c.Kind {
 	case KindGroup, KindGroupInvite:
 		return c.Group != nil
-	case KindGroupJoin:
+	case KindGroupJoin, KindGroupRefused:
 		return c.Group != nil && c.Group.ID != (Hash{}) && c.Group.Ticket != (Ticket{})
 	}
 	return c.Group == nil || len(c.Group.Heads) <= MaxHeads && len(c.Group.Operations) <= MaxOperations

@@ -23,6 +23,10 @@ type Groups interface {
 
 	// Standing says what w may. (spec/group.md, GROUP-15)
 	Standing(ctx context.Context, w Writing) (Standing, error)
+
+	// ReadsSince is when this account began to read a channel that it is no member of;
+	// zero if it does not read it so. (spec/group.md, GROUP-44)
+	ReadsSince(ctx context.Context, group Hash) (time.Time, error)
 }
 
 // A Writing is a message in a group that somebody wants to be judged.
@@ -138,7 +142,13 @@ func (r *Receiver) takeGroupRecord(ctx context.Context, st Store, a *Arrival, k 
 	case pgp.VerifyCompact(s.key, k.Text(), k.Time.Truncate(time.Second), sig) != nil:
 		k.Problem = ProblemSignature
 	}
-	return r.takeKey(ctx, st, k)
+	since, err := a.Groups.ReadsSince(ctx, k.Group.Group)
+	if err != nil {
+		return nil, err
+	}
+	// Under a key from before it subscribed there are messages that it is never sent.
+	all := since.IsZero() || k.Time.After(since.Add(omega.ClockTolerance))
+	return r.takeKey(ctx, st, k, all)
 }
 
 // standing judges whether a message of a group counts. (spec/group.md, GROUP-15)

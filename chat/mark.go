@@ -42,6 +42,10 @@ func (k MarkKind) About(of Kind) bool {
 	return true
 }
 
+// Answers reports whether such a mark answers a poll or list: once that is closed, what
+// came before the close counts. (spec/chat.md, CHAT-83)
+func (k MarkKind) Answers() bool { return k == MarkVote || k == MarkEntry }
+
 // Lasting marks are there for good, and end all others of their message.
 func (k MarkKind) Lasting() bool { return k == MarkDelete || k == MarkHide }
 

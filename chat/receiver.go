@@ -170,11 +170,12 @@ func (r *Receiver) openKey(ctx context.Context, st Store, a *Arrival, p Payload)
 	}
 	k.Problem = r.judgeKey(signer, record, k)
 	k.ListDiffers = r.listDiffers(signer.cert, k, a)
-	return r.takeKey(ctx, st, k)
+	return r.takeKey(ctx, st, k, true)
 }
 
-// takeKey stores a key; a good one also tells which messages there must be.
-func (r *Receiver) takeKey(ctx context.Context, st Store, k *Key) (*Result, error) {
+// takeKey stores a key; a good one also tells which messages there must be, if all from its
+// first on are for this reader.
+func (r *Receiver) takeKey(ctx context.Context, st Store, k *Key, all bool) (*Result, error) {
 	if err := st.PutKey(ctx, k); err != nil {
 		return nil, fmt.Errorf("store key %s: %w", k.Locator, err)
 	}
@@ -186,8 +187,11 @@ func (r *Receiver) takeKey(ctx context.Context, st Store, k *Key) (*Result, erro
 	if err != nil {
 		return nil, fmt.Errorf("look up device %s: %w", k.Device, err)
 	}
-	track.start(k.First)
 	out.Track = track
+	if !all {
+		return out, nil
+	}
+	track.start(k.First)
 	if err := st.PutTrack(ctx, track, nil); err != nil {
 		return nil, fmt.Errorf("store track of %s: %w", k.Device, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/canon"
 	"github.com/omega-im/omega/internal/chatpb"
+	"github.com/omega-im/omega/pgp"
 )
 
 // Limits of settings. (spec/chat.md, CHAT-27)
@@ -36,6 +37,8 @@ const (
 	SettingFolder   = "folder"      // folder, 8 octets: its title
 	SettingInFolder = "in-folder"   // folder | chat
 
+	SettingDeviceName = "device-name" // device, 21 or 33 octets: how this account's owner calls it (CHAT-80)
+
 	SettingRevocation = "revocation" // device, 21 or 33 octets: what revokes it (spec/keys.md, KEYS-23)
 
 	SettingGroupLink = "group-link" // group, 32 octets | kind of link: the ticket of this account\'s link (spec/group.md, GROUP-23)
@@ -47,6 +50,7 @@ const (
 	SettingContact  = "contact"  // account: Contact or Declined (spec/chat.md, CHAT-46)
 	SettingBlocked  = "blocked"  // account
 	SettingPetname  = "petname"  // account: how this account's owner calls it
+	SettingCalled   = "called"   // account: what it called itself when another device last heard (CHAT-85)
 	SettingVerified = "verified" // account: the devices that it had when it was verified
 )
 
@@ -104,8 +108,17 @@ func (s *Setting) valid() bool {
 		return size == 0 && (len(s.Value) == 0 || len(s.Value) == DeliverySecretSize)
 	case SettingContact, SettingBlocked, SettingPetname, SettingVerified:
 		return s.validContact()
+	case SettingDeviceName:
+		return s.validDeviceName()
 	}
 	return true
+}
+
+// validDeviceName holds a name that a device was given to CHAT-80; an empty one takes it
+// away.
+func (s *Setting) validDeviceName() bool {
+	_, n, err := omega.DecodeFingerprint(s.Subject)
+	return err == nil && n == len(s.Subject) && (len(s.Value) == 0 || pgp.CheckDeviceName(string(s.Value)) == nil)
 }
 
 // validContact holds what is said of an account to CHAT-46.

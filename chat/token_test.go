@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/hex"
 	"testing"
 
 	"github.com/omega-im/omega"
@@ -56,5 +57,38 @@ func TestTokensDiffer(t *testing.T) {
 	}
 	if k.Token(alice) != k.Token(alice) {
 		t.Error("a token of one key and account is another one the next time")
+	}
+}
+
+// TestTokenVectors compares with what another program made. (DELIV-47)
+func TestTokenVectors(t *testing.T) {
+	var v struct {
+		Contact []struct {
+			Secret, Token string
+			Round         uint64 `json:"round,string"`
+			Contact       omega.Fingerprint
+		}
+		Group []struct {
+			Key, Token string
+			Member     omega.Fingerprint
+		}
+	}
+	readVectors(t, "delivery-tokens.json", &v)
+	if len(v.Contact) < 12 || len(v.Group) < 6 {
+		t.Fatalf("%d and %d vectors", len(v.Contact), len(v.Group))
+	}
+	for _, row := range v.Contact {
+		secret, err := hex.DecodeString(row.Secret)
+		must(t, err)
+		if got := ContactToken(secret, row.Round, row.Contact); hex.EncodeToString(got[:]) != row.Token {
+			t.Errorf("round %d, contact %s: %x, want %s", row.Round, row.Contact, got[:], row.Token)
+		}
+	}
+	for _, row := range v.Group {
+		key, err := hex.DecodeString(row.Key)
+		must(t, err)
+		if got := (&GroupKey{Secret: SessionKey(key)}).Token(row.Member); hex.EncodeToString(got[:]) != row.Token {
+			t.Errorf("member %s: %x, want %s", row.Member, got[:], row.Token)
+		}
 	}
 }

@@ -121,6 +121,13 @@ func (a *arrivals) come(n int) {
 	a.mails += n
 }
 
+// behind reports whether mails came that the inbox has not taken in.
+func (a *arrivals) behind() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.mails > 0
+}
+
 // left is how long nothing more must come until all is here; 0 is now.
 func (a *arrivals) left() time.Duration {
 	a.mu.Lock()

@@ -30,8 +30,10 @@ func (c *Client) backup(ctx context.Context, p clientrpc.BackupParams) (*clientr
 	if _, err := os.Lstat(p.Path); err == nil {
 		return nil, fail(clientrpc.CodeExists, doing, i18n.T("why.fileexists", p.Path), i18n.T("next.otherfile"), nil)
 	}
+	work, end := c.works.begin(clientrpc.WorkBackup, p.Path)
+	defer end()
 	m := &archive.Manifest{Created: c.cfg.now().UTC().Truncate(time.Second), Fingerprint: c.acc.Fingerprint, Device: c.acc.Device, Name: c.acc.Name}
-	if err := c.writeBackup(ctx, p, m); err != nil {
+	if err := c.writeBackup(ctx, p, m, work); err != nil {
 		return nil, fileError(doing, p.Path, err)
 	}
 	err := c.db.Update(ctx, func(tx *history.Tx) error { return setSettingUint(tx, settingBackup, uint64(m.Created.UnixMilli())) })
@@ -42,8 +44,9 @@ func (c *Client) backup(ctx context.Context, p clientrpc.BackupParams) (*clientr
 }
 
 // writeBackup copies the database beside itself, and writes the file under
-// another name first: it is there as a whole or not at all.
-func (c *Client) writeBackup(ctx context.Context, p clientrpc.BackupParams, m *archive.Manifest) error {
+// another name first: it is there as a whole or not at all. How large it will be is known
+// once the copy is there, of which all else is little.
+func (c *Client) writeBackup(ctx context.Context, p clientrpc.BackupParams, m *archive.Manifest, work *work) error {
 	dir, err := os.MkdirTemp(c.cfg.Home, ".backup-*")
 	if err != nil {
 		return err
@@ -51,6 +54,9 @@ func (c *Client) writeBackup(ctx context.Context, p clientrpc.BackupParams, m *a
 	defer os.RemoveAll(dir)
 	if err := c.db.Snapshot(ctx, filepath.Join(dir, fileHistory)); err != nil {
 		return err
+	}
+	if info, err := os.Stat(filepath.Join(dir, fileHistory)); err == nil {
+		work.total.Store(info.Size())
 	}
 	if err := c.db.View(ctx, func(tx *history.Tx) (err error) { m.Messages, err = tx.CountMessages(); return err }); err != nil {
 		return err
@@ -65,7 +71,7 @@ func (c *Client) writeBackup(ctx context.Context, p clientrpc.BackupParams, m *a
 	if err != nil {
 		return err
 	}
-	err = archive.WriteBackup(out, m, func(name string) string {
+	err = archive.WriteBackup(work.writing(out), m, func(name string) string {
 		if name == fileHistory {
 			return filepath.Join(dir, name)
 		}
@@ -100,7 +106,7 @@ func backupInfo(path string, m *archive.Manifest) (*clientrpc.BackupInfo, error)
 func readBackup(doing i18n.Text, p clientrpc.BackupParams, put func(name string, r io.Reader) error) (*clientrpc.BackupInfo, error) {
 	f, err := os.Open(p.Path)
 	if err != nil {
-		return nil, fileError(doing, p.Path, err)
+		return nil, chosenError(doing, p.Path, err)
 	}
 	defer f.Close()
 	var m *archive.Manifest
@@ -116,7 +122,7 @@ func readBackup(doing i18n.Text, p clientrpc.BackupParams, put func(name string,
 	case errors.Is(err, pgp.ErrNotOurs), errors.Is(err, pgp.ErrTampered), errors.Is(err, archive.ErrBackup):
 		return nil, fail(clientrpc.CodeVerify, doing, i18n.T("why.nobackup", p.Path), i18n.T("next.otherbackup"), err)
 	}
-	return nil, fileError(doing, p.Path, err)
+	return nil, chosenError(doing, p.Path, err)
 }
 
 // TryBackup reads a whole backup and keeps nothing of it.

@@ -133,7 +133,8 @@ func (c *Client) removeBlob(name media.Hash) (err error) {
 	return err
 }
 
-// neededBlobs are those that have to be uploaded yet, or fetched by another device.
+// neededBlobs are those that have to be uploaded yet, or fetched by another device, and
+// those of messages that are not sealed yet: no message names them.
 func neededBlobs(tx *history.Tx) (map[media.Hash]bool, error) {
 	list, err := tx.Pending()
 	if err != nil {
@@ -149,8 +150,15 @@ func neededBlobs(tx *history.Tx) (map[media.Hash]bool, error) {
 			out[h.Ref.Name] = true
 		}
 	}
+	contents, err := tx.UnsealedContents()
+	if err != nil {
+		return nil, err
+	}
 	for _, p := range list {
-		content, err := chat.DecodeContent(p.Content)
+		contents = append(contents, p.Content)
+	}
+	for _, b := range contents {
+		content, err := chat.DecodeContent(b)
 		if err != nil {
 			return nil, err
 		}
@@ -208,4 +216,19 @@ func (c *Client) transferOf(name media.Hash) (transfer, bool) {
 	defer c.mu.Unlock()
 	t, ok := c.transfers[name]
 	return t, ok
+}
+
+// partProgress is told how far a part of a blob is that somebody reads.
+func (c *Client) partProgress(name media.Hash, offset int64, done, total int) {
+	now := c.cfg.now()
+	c.mu.Lock()
+	tell := now.Sub(c.partTold).Abs() >= tellEvery
+	if tell {
+		c.partTold = now
+	}
+	c.mu.Unlock()
+	if tell {
+		e := clientrpc.PartEvent{Blob: name.String(), Offset: offset, Done: int64(done), Total: int64(total)}
+		c.events.add(happening{clientrpc.PartTransferred.Name, e})
+	}
 }

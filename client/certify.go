@@ -49,11 +49,7 @@ func (c *Client) certifyContact(ctx context.Context, p clientrpc.ContactRef) (*c
 	if err != nil {
 		return nil, err
 	}
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		made := &history.Certification{Subject: fp, Issuer: c.acc.Fingerprint, Packet: packet, Time: c.cfg.now()}
-		if _, err := tx.PutCertification(made, maxOfOthers+1); err != nil {
-			return err
-		}
+	err = c.issued(ctx, fp, packet, func(tx *history.Tx) error {
 		return c.tellKeys(ctx, tx, cert, &chat.Content{Kind: chat.KindCertification, Certifications: []chat.Certification{{Key: fp, Packet: packet}}})
 	})
 	if err != nil {
@@ -165,19 +161,24 @@ func (c *Client) uncertifyContact(ctx context.Context, p clientrpc.ContactRef) (
 	if err != nil {
 		return nil, err
 	}
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		made := &history.Certification{Subject: fp, Issuer: c.acc.Fingerprint, Packet: packet, Time: c.cfg.now()}
-		if _, err := tx.PutCertification(made, maxOfOthers+1); err != nil {
-			return err
-		}
-		return c.tellWithdrawn(ctx, tx, fp, packet)
-	})
+	err = c.issued(ctx, fp, packet, func(tx *history.Tx) error { return c.tellWithdrawn(ctx, tx, fp, packet) })
 	if err != nil {
 		return nil, err
 	}
 	c.queued.notify()
 	c.changed.notify()
 	return c.contactNow(ctx, fp)
+}
+
+// issued keeps what this account's primary key said of another key, and has tell tell it.
+func (c *Client) issued(ctx context.Context, fp omega.Fingerprint, packet []byte, tell func(*history.Tx) error) error {
+	return c.db.Update(ctx, func(tx *history.Tx) error {
+		made := &history.Certification{Subject: fp, Issuer: c.acc.Fingerprint, Packet: packet, Time: c.cfg.now()}
+		if _, err := tx.PutCertification(made, maxOfOthers+1); err != nil {
+			return err
+		}
+		return tell(tx)
+	})
 }
 
 // tellWithdrawn tells the account whose certification was taken back, and all contacts.

@@ -15,6 +15,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // chats lists the conversations: those on top, then the newest first.
@@ -25,7 +26,7 @@ func (c *Client) chats(ctx context.Context, p clientrpc.Page) (out clientrpc.Cha
 	}
 	n := pageOf(p)
 	err = c.db.View(ctx, func(tx *history.Tx) error {
-		list, err := chatsBehind(tx, at, n+1)
+		list, err := c.chatsBehind(tx, at, n+1)
 		if err != nil {
 			return err
 		}
@@ -54,6 +55,9 @@ func (c *Client) oneChat(ctx context.Context, p clientrpc.ChatRef) (out clientrp
 		ch, err := tx.Chat(id)
 		if err != nil {
 			return err
+		}
+		if hidden, err := c.isHidden(tx, ch); hidden || err != nil {
+			return cmp.Or(err, history.ErrNotFound)
 		}
 		shown, err := c.showChats(tx, []history.Chat{*ch})
 		if err == nil {
@@ -86,9 +90,24 @@ func parseChatPlace(text string) (p placedChat, err error) {
 	return p, nil
 }
 
+// isHidden reports whether a chat stands in no list: with somebody who is no contact and
+// never wrote, where this account did nothing either. Of people who are in one group the
+// devices speak there.
+func (c *Client) isHidden(tx *history.Tx, ch *history.Chat) (bool, error) {
+	if !ch.Silent || ch.ID == c.selfChat() {
+		return false, nil
+	}
+	r, err := tx.Relation(ch.Peer)
+	if err != nil || r.Contact == chat.Contact {
+		return false, err
+	}
+	kept, err := tx.Kept(ch.ID)
+	return !kept, err
+}
+
 // chatsBehind reads at most n chats behind a place. There are few on top: those are
 // read at once.
-func chatsBehind(tx *history.Tx, at placedChat, n int) (out []placedChat, err error) {
+func (c *Client) chatsBehind(tx *history.Tx, at placedChat, n int) (out []placedChat, err error) {
 	marked, err := tx.SettingsOf(chat.SettingTop)
 	if err != nil {
 		return nil, err
@@ -110,9 +129,17 @@ func chatsBehind(tx *history.Tx, at placedChat, n int) (out []placedChat, err er
 		if err != nil || len(list) == 0 {
 			return out, err
 		}
-		for _, ch := range list {
-			if !top[ch.ID] && len(out) < n {
-				out = append(out, placedChat{ch, false})
+		for i := range list {
+			ch := &list[i]
+			if top[ch.ID] || len(out) == n {
+				continue
+			}
+			hidden, err := c.isHidden(tx, ch)
+			if err != nil {
+				return nil, err
+			}
+			if !hidden {
+				out = append(out, placedChat{*ch, false})
 			}
 		}
 		at.Place = list[len(list)-1].Place
@@ -157,6 +184,14 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 	if err != nil {
 		return nil, err
 	}
+	asked, err := c.groupsAsked(tx)
+	if err != nil {
+		return nil, err
+	}
+	requests, err := c.requestsToDecide(tx)
+	if err != nil {
+		return nil, err
+	}
 	out := []clientrpc.Chat{}
 	for _, ch := range list {
 		item := looks[ch.ID]
@@ -172,8 +207,17 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 				return nil, err
 			}
 			item.Kind, item.Secure = clientrpc.ChatSecure, true
+			if item.Ended, err = endOf(tx, ch.ID); err != nil {
+				return nil, err
+			}
 		case ch.Group:
 			item.Kind, item.Secure = clientrpc.ChatGroup, ch.Secure
+			item.Role, item.Requests = asked[ch.ID], requests[ch.ID]
+			if ch.Secure {
+				if item.Ended, err = endOf(tx, ch.ID); err != nil {
+					return nil, err
+				}
+			}
 		default:
 			if err := people.show(&ch, &item); err != nil {
 				return nil, err
@@ -197,6 +241,15 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		out = append(out, item)
 	}
 	return out, nil
+}
+
+// endOf is when a secure chat was ended; zero: it goes on.
+func endOf(tx *history.Tx, id omega.ChatID) (time.Time, error) {
+	s, err := tx.SecureChat(id)
+	if err != nil {
+		return time.Time{}, ignoreNotFound(err)
+	}
+	return s.Ended, nil
 }
 
 // chatLooks reads what the settings of the account say of chats.
@@ -422,7 +475,7 @@ func (c *Client) setFolder(ctx context.Context, p clientrpc.SetFolderParams) (cl
 	if err != nil || len(id) != len(chat.FolderID{}) {
 		return none, fail(clientrpc.CodeUsage, doing, i18n.T("why.folder", p.ID), i18n.T("next.folders"), nil)
 	}
-	if p.Title != chat.SanitizeName(p.Title) {
+	if p.Title != chat.SanitizeName(p.Title) || p.Title != "" && names.Blank(p.Title) {
 		return none, fail(clientrpc.CodeUsage, doing, i18n.T("why.foldertitle", chat.MaxName), i18n.T("next.shorten"), nil)
 	}
 	var list []chat.Setting

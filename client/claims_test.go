@@ -30,6 +30,35 @@ func (c *Client) name(t *testing.T, ref media.Ref, server omega.Fingerprint, unt
 	}))
 }
 
+// TestClaimsUnsealed: what a message names that was uploaded and waits to be sealed is not
+// taken back.
+func TestClaimsUnsealed(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	ref := media.Ref{Name: media.Hash{1}, Size: 100}
+	content := chat.NewMedia("", []chat.MediaItem{{What: chat.File, Type: "text/plain", Ref: ref, Servers: []omega.Fingerprint{p.id.Account()}}}, false)
+	raw, err := content.Raw()
+	must(t, err)
+	for _, row := range []struct {
+		do   func(tx *history.Tx) error
+		idle int
+	}{
+		{func(tx *history.Tx) error {
+			must(t, tx.PutUploaded(ref, p.id.Account(), time.Now().Add(100*24*time.Hour)))
+			return tx.AddUnsealed(&history.Unsealed{ID: omega.ID{1}, Chat: omega.ChatID{1}, Content: raw, Time: time.Now(), Due: time.Now().Add(time.Hour)})
+		}, 0},
+		{func(tx *history.Tx) error { return tx.RemoveUnsealed(omega.ID{1}) }, 1},
+	} {
+		var idle []history.Claim
+		must(t, c.db.Update(t.Context(), row.do))
+		idle, _, err = c.dueClaims(t.Context())
+		must(t, err)
+		if len(idle) != row.idle {
+			t.Errorf("%d claims would be taken back, want %d", len(idle), row.idle)
+		}
+	}
+}
+
 // TestClaimsTended: what messages name is claimed again before it ends, brought
 // again where it is gone, and taken back once no message names it.
 func TestClaimsTended(t *testing.T) {

@@ -14,6 +14,7 @@
 //	uploads    upload.go    sends messages with media once their blobs are at the servers
 //	handovers  handover.go  gives other devices of the account a history, and takes one
 //	chase      chase.go     asks again for what is missing (inbox answers: resend.go)
+//	tendGroups groupwork.go does what mail about groups asks for, from the database
 //	secrets    securetend.go seals what waits for secure chats; destroys their old keys
 //	renew      connect.go   renews lease and location record
 //
@@ -50,15 +51,17 @@ var errOffline = errors.New("not connected to any server")
 // A Client is the core of one account on one device. Its methods may be called
 // concurrently.
 type Client struct {
-	cfg Config
-	acc *account
-	db  *history.DB
+	cfg   Config
+	acc   *account
+	db    *history.DB
+	works works
 
 	secrets *pgp.DeviceSecrets
 	soft    *pgp.SecretKey // the primary key, if it is here
 
 	holding sync.Mutex
-	held    map[int64]loan // received messages that a caller has, by position; guarded by holding
+	held    map[int64]loan      // received messages that a caller has, by position; guarded by holding
+	unready map[int64]time.Time // until when invitations that cannot be accepted yet are not shown, by position; guarded by holding
 
 	mu         sync.Mutex
 	id         *pgp.Identity                           // newest certificate of the own account; guarded by mu
@@ -81,18 +84,21 @@ type Client struct {
 	ownTrusted bool                                    // who did is another device of the account; guarded by mu
 	deleted    time.Time                               // when it was learned that the account is deleted; guarded by mu
 
-	tokens    map[omega.Fingerprint]omega.Token    // by which this account writes to others; nil: not loaded; guarded by mu
+	tokens    toldTokens                           // by which this account writes to others; guarded by mu
 	fellows   map[omega.Fingerprint]*chat.GroupKey // members of its groups, with keys that make tokens; guarded by mu
 	fellowsAt time.Time                            // when these were found; guarded by mu
 
 	groupBook  map[chat.Hash]*groupLog // groups; belongs to whoever has the database's writer
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
 	chores     chores                  // of groups
+	backward   earlierAsks             // for what was in groups before this account came
 
 	transfers map[media.Hash]transfer       // blobs under way; guarded by mu
 	fetches   map[media.Hash]*fetch         // those on their way in; guarded by mu
 	verifiers map[media.Ref]*media.Verifier // of blobs that are being read in parts; guarded by mu
 	ranging   chan struct{}                 // capacity 1: full while somebody reads a part of a blob that is not here
+	liars     map[lie]bool                  // which servers are not asked for which blobs; at most maxLiars; guarded by mu
+	partTold  time.Time                     // when faces were told last of a part that is read; guarded by mu
 
 	outward notice // there is a message with media to be sent
 	moved   notice // blobs went on
@@ -100,10 +106,12 @@ type Client struct {
 
 	changed notice      // something in the database or the session changed
 	queued  notice      // something is in the outbox
+	again   notice      // servers may take this device again
 	missing notice      // something has to be asked for again
 	sealing notice      // something waits to be sealed in a secure chat, or an epoch came
 	spent   notice      // keys of secure chats were destroyed
 	doubt   notice      // somebody spoke of a later record than the one at hand
+	looks   together    // what servers said of accounts
 	letting notice      // whom this account lets in has changed
 	moving  notice      // a home went away or came back, or there are news of the account
 	mail    chan mailIn // from the session's reader to checkAhead
@@ -123,8 +131,11 @@ type Client struct {
 	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
 
 	records recordCache
-	sealer  chan struct{}          // capacity 1: full while somebody seals in secure chats
+	tried   triedSecure
+	sealers sealers
 	trouble map[omega.ChatID]error // why nothing is sealed in a secure chat; guarded by mu
+
+	approving map[omega.Fingerprint]bool // devices that the person at this one is letting in; guarded by mu
 
 	publishing chan struct{} // capacity 1: full while an own record is made and published
 
@@ -163,11 +174,11 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		held: map[int64]loan{}, events: newHappenings(),
 
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
-		publishing: make(chan struct{}, 1), sealer: make(chan struct{}, 1), trouble: map[omega.ChatID]error{},
+		publishing: make(chan struct{}, 1), trouble: map[omega.ChatID]error{}, approving: map[omega.Fingerprint]bool{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,
 		mail: make(chan mailIn, maxMail), checked: make(chan mailIn, maxMail), resolved: make(chan omega.Fingerprint), transfers: map[media.Hash]transfer{}, fetches: map[media.Hash]*fetch{},
-		verifiers: map[media.Ref]*media.Verifier{}, ranging: make(chan struct{}, 1),
+		verifiers: map[media.Ref]*media.Verifier{}, ranging: make(chan struct{}, 1), liars: map[lie]bool{},
 	}
 	if err := c.loadSecrets(); err != nil {
 		return nil, err
@@ -320,7 +331,7 @@ func (c *Client) problemError() *clientrpc.Error {
 		return nil
 	}
 	var e *clientrpc.Error
-	if !errors.As(explain(doingConnect(c.acc.Server), c.problem), &e) {
+	if !errors.As(explain(c.connecting(c.problem), c.problem), &e) {
 		return nil // it was cancelled
 	}
 	return e

@@ -243,15 +243,20 @@ func asideContent(u *history.Unsealed) (*chat.Content, error) {
 // sendControl seals a message that is not shown: a receipt, a request, an
 // answer to one.
 func (c *Client) sendControl(ctx context.Context, peer omega.Fingerprint, content *chat.Content) error {
+	id, err := c.newID()
+	if err != nil {
+		return err
+	}
+	return c.sendControlAs(ctx, peer, id, content)
+}
+
+// sendControlAs is sendControl of a message with an id.
+func (c *Client) sendControlAs(ctx context.Context, peer omega.Fingerprint, id omega.ID, content *chat.Content) error {
 	if peer == c.acc.Fingerprint && len(c.others()) == 0 {
 		return nil // nobody reads it
 	}
 	cert, err := c.knownPeer(ctx, peer)
 	if err != nil {
-		return err
-	}
-	var id omega.ID
-	if _, err := c.cfg.rand().Read(id[:]); err != nil {
 		return err
 	}
 	err = c.db.Update(ctx, func(tx *history.Tx) error { return c.seal(ctx, tx, cert, id, content) })
@@ -304,6 +309,11 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil || len(to) == 0 {
 		return err
 	}
+	if t := sealed.Message.Content.Token; !t.IsZero() {
+		if err := tx.PutToldToken(peer.Fingerprint(), t); err != nil {
+			return err
+		}
+	}
 	if sealed.KeyRecord != nil {
 		if err := c.post(tx, peer.Fingerprint(), to, sealed.KeyID, omega.ID{}, sealed.KeyRecord); err != nil {
 			return err
@@ -325,7 +335,7 @@ func (c *Client) sealWith(ctx context.Context, tx *history.Tx, sender *chat.Send
 	if err := tx.PutSender(sender.State()); err != nil {
 		return nil, err
 	}
-	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true}
+	row := &history.Row{Message: *sealed.Message, Own: true, State: clientrpc.StateQueued, Printed: true, Heard: c.homeTime()}
 	if alone {
 		row.State = clientrpc.StateStored // a note to oneself, and there is no other device
 	}

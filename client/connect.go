@@ -89,7 +89,7 @@ func (c *Client) stayOnline(ctx context.Context) {
 
 // pause waits for d, about. After a bye nothing that is to be sent waits for it.
 func (c *Client) pause(ctx context.Context, d time.Duration, bye bool) {
-	queued := c.queued.wait()
+	queued, again := c.queued.wait(), c.again.wait()
 	if !bye {
 		queued = nil
 	} else if n, err := c.outgoing(ctx); n > 0 || err != nil {
@@ -100,6 +100,7 @@ func (c *Client) pause(ctx context.Context, d time.Duration, bye bool) {
 	select {
 	case <-timer.C:
 	case <-queued:
+	case <-again:
 	case <-ctx.Done():
 	}
 }
@@ -314,6 +315,14 @@ func (c *Client) signingTime() time.Time {
 		return c.cfg.now().Add(-c.skew)
 	}
 	return c.cfg.now()
+}
+
+// homeTime is this clock, corrected by what the proxy's said when it was dialled last: what
+// homes will say of a message that is written now. (spec/chat.md, CHAT-96)
+func (c *Client) homeTime() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cfg.now().Add(-c.skew)
 }
 
 // frame takes what the server sends by itself. It runs on the reading

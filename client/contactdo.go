@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -133,7 +134,7 @@ func (c *Client) exists(ctx context.Context, doing i18n.Text, fp omega.Fingerpri
 }
 
 func checkPetname(doing i18n.Text, name string) error {
-	if name != chat.SanitizeName(name) {
+	if name != chat.SanitizeName(name) || name != "" && names.Blank(name) {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.petname", chat.MaxName), i18n.T("next.shorten"), nil)
 	}
 	return nil
@@ -218,7 +219,9 @@ func (c *Client) card(ctx context.Context, _ clientrpc.None) (*clientrpc.CardRes
 
 // personal reports whether a message is from one person to another: such are not
 // exchanged with a blocked account.
-func personal(k chat.Kind) bool { return !k.Control() && k != chat.KindGroupInvite }
+func personal(k chat.Kind) bool {
+	return !k.Control() && k != chat.KindGroupInvite && k != chat.KindGroupRefused
+}
 
 // mayWrite refuses what is for an account that is blocked, or that goes on as another.
 func (c *Client) mayWrite(tx *history.Tx, to omega.Fingerprint, k chat.Kind) error {

@@ -36,8 +36,8 @@ func parseContact(text string) (omega.Fingerprint, bool) {
 	return fp, err == nil
 }
 
-// contactRef finds the account that somebody means: by fingerprint, by link, or by
-// the name that one contact has.
+// contactRef finds the account that somebody means: by fingerprint, by link, by the name
+// that one contact has, or by what is shown of a stranger.
 func (c *Client) contactRef(ctx context.Context, doing i18n.Text, text string) (omega.Fingerprint, error) {
 	if fp, ok := parseContact(text); ok {
 		if fp == c.acc.Fingerprint {
@@ -45,20 +45,22 @@ func (c *Client) contactRef(ctx context.Context, doing i18n.Text, text string) (
 		}
 		return fp, nil
 	}
-	var found []omega.Fingerprint
-	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
-		found, err = c.contactsNamed(tx, text)
+	var fp omega.Fingerprint
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		found, err := c.contactsNamed(tx, text)
+		switch {
+		case err != nil:
+			return err
+		case len(found) > 1:
+			return fail(clientrpc.CodeUsage, doing, i18n.T("why.manycontacts", text, len(found)), i18n.T("next.byfpr"), nil)
+		case len(found) == 1:
+			fp = found[0]
+			return nil
+		}
+		fp, err = c.oneShown(tx, doing, text, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nocontact", text), i18n.T("next.contacts"), nil))
 		return err
 	})
-	switch {
-	case err != nil:
-		return omega.Fingerprint{}, err
-	case len(found) == 0:
-		return omega.Fingerprint{}, fail(clientrpc.CodeNotFound, doing, i18n.T("why.nocontact", text), i18n.T("next.contacts"), nil)
-	case len(found) > 1:
-		return omega.Fingerprint{}, fail(clientrpc.CodeUsage, doing, i18n.T("why.manycontacts", text, len(found)), i18n.T("next.byfpr"), nil)
-	}
-	return found[0], nil
+	return fp, err
 }
 
 // contactsNamed are the contacts that have a name.
@@ -276,7 +278,7 @@ func (c *Client) groupsWith(tx *history.Tx, fp omega.Fingerprint) (out []clientr
 			break
 		}
 		if s.Role(fp) > 0 && s.Role(c.acc.Fingerprint) > 0 {
-			out = append(out, clientrpc.NamedChat{Chat: list[i].Chat(), Name: s.Profile.Name})
+			out = append(out, clientrpc.NamedChat{Chat: list[i].Chat(), Name: names.Shown(s.Profile.Name)})
 		}
 	}
 	return out, nil
@@ -329,7 +331,7 @@ func (k knownNames) like(fp omega.Fingerprint, name string) (out []clientrpc.Nam
 }
 
 // chatNamed finds the chat that a name means: of the one group, or with the one
-// contact, that is called so.
+// contact, that is called so; else with whom is shown so.
 func (c *Client) chatNamed(doing i18n.Text, name string) (omega.ChatID, error) {
 	var found []omega.Fingerprint
 	err := c.db.View(context.Background(), func(tx *history.Tx) (err error) {
@@ -341,12 +343,41 @@ func (c *Client) chatNamed(doing i18n.Text, name string) (omega.ChatID, error) {
 	}
 	at, err := c.groupNamed(doing, name)
 	switch {
+	case len(found) == 0 && isNobody(err):
+		return c.chatShown(doing, name, err)
 	case len(found) == 0:
 		return at, err
 	case err == nil || len(found) > 1:
 		return at, fail(clientrpc.CodeUsage, doing, i18n.T("why.manynames", name), i18n.T("next.byfpr"), nil)
 	}
 	return omega.DirectChat(c.acc.Fingerprint, found[0]), nil
+}
+
+// chatShown is the chat with whom is shown so; nobody is what is said if there is none.
+func (c *Client) chatShown(doing i18n.Text, name string, nobody error) (at omega.ChatID, err error) {
+	err = c.db.View(context.Background(), func(tx *history.Tx) error {
+		fp, err := c.oneShown(tx, doing, name, nobody)
+		if err == nil {
+			at = omega.DirectChat(c.acc.Fingerprint, fp)
+		}
+		return err
+	})
+	if isNobody(err) {
+		return c.chatBeginning(doing, name, false)
+	}
+	return at, err
+}
+
+// isNobody reports whether err says that a name is nobody's.
+func isNobody(err error) bool {
+	var e *clientrpc.Error
+	return errors.As(err, &e) && e.Why.Key == "why.nobody"
+}
+
+// isNotFound reports whether nobody, or nothing, is what somebody named.
+func isNotFound(err error) bool {
+	var e *clientrpc.Error
+	return errors.As(err, &e) && e.Code == clientrpc.CodeNotFound
 }
 
 // A regard says of the chats of a list what this account thinks of their peers.

@@ -138,12 +138,14 @@ func (c *Client) whyRefused(ctx context.Context, why error) error {
 		if cert.Deleted() {
 			return errors.Join(errDeleted, c.markDeleted())
 		}
-		if d, ok := cert.Device(c.acc.Device); ok && d.Revoked {
+		if d, ok := cert.Device(c.acc.Device); ok && (d.Revoked || c.isRevoked()) { // or it is not any more: that was contested
 			if err := c.takeOwn(ctx, e); err != nil { // so that the next process knows
-				c.cfg.log().Info("the own revocation is not kept", "err", err)
+				c.cfg.log().Info("what became of this device is not kept", "err", err)
 			}
-			return errRevoked
 		}
+	}
+	if d, ok := c.certificate().Device(c.acc.Device); ok && d.Revoked {
+		return errRevoked
 	}
 	return why
 }

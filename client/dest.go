@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -73,9 +72,13 @@ func (c *Client) destOf(ctx context.Context, tx *history.Tx, id omega.ChatID, pe
 // resolve finds what a fingerprint, a chat id, or the name of a group means.
 func (c *Client) resolve(ctx context.Context, to string) (dest, error) {
 	doing := i18n.T("doing.send", to)
-	if peer, ok := strings.CutPrefix(to, securePrefix); ok {
-		if fp, err := omega.ParseFingerprint(peer); err == nil {
+	if whom, ok := cutSecure(to); ok {
+		fp, err := c.contactRef(ctx, doing, whom)
+		switch {
+		case err == nil:
 			return c.secureDest(doing, dest{peer: fp})
+		case !isNotFound(err): // it may be the name of a group
+			return dest{}, err
 		}
 	}
 	if fp, err := omega.ParseFingerprint(to); err == nil {

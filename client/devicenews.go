@@ -1,12 +1,14 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -29,11 +31,17 @@ func (c *Client) noteDevices(tx *history.Tx, before, after *pgp.Certificate) err
 	for _, d := range after.Devices() {
 		old, known := before.Device(d.Signing.Fingerprint())
 		line := history.Service{
-			Chat: id, Peer: account, Account: account, Device: d.Signing.Fingerprint(), Text: d.Name, Noted: now,
-			Seen: d.Signing.Fingerprint() == c.acc.Device, // it knows about itself
+			Chat: id, Peer: account, Account: account, Device: d.Signing.Fingerprint(), Text: names.Shown(d.Name), Noted: now,
+			Seen: d.Signing.Fingerprint() == c.acc.Device || c.isApproving(d.Signing.Fingerprint()), // it knows about itself, and what it does
 		}
 		if !known {
 			line.Kind, line.Time = history.ServiceDeviceAdded, d.Added
+			if err := tx.PutService(&line); err != nil {
+				return err
+			}
+		}
+		if known && old.Revoked && !d.Revoked {
+			line.Kind, line.Time = history.ServiceDeviceBack, now
 			if err := tx.PutService(&line); err != nil {
 				return err
 			}
@@ -52,6 +60,25 @@ func (c *Client) noteDevices(tx *history.Tx, before, after *pgp.Certificate) err
 		}
 	}
 	return nil
+}
+
+// beginApproving notes that the person at this device lets one in: no line about it is
+// news here, however soon it comes. The caller ends that.
+func (c *Client) beginApproving(device omega.Fingerprint) (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.approving[device] = true
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.approving, device)
+	}
+}
+
+func (c *Client) isApproving(device omega.Fingerprint) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.approving[device]
 }
 
 // knowDevice notes that the person at this device did it.
@@ -102,6 +129,10 @@ func (c *Client) deviceNews(ctx context.Context, p clientrpc.DeviceNewsParams) (
 func (c *Client) unseenNews(ctx context.Context, after int64) (out []clientrpc.DeviceNews, err error) {
 	out = []clientrpc.DeviceNews{}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
+		names, err := deviceNames(tx)
+		if err != nil {
+			return err
+		}
 		list, err := tx.Services(after, maxNews)
 		for _, s := range list {
 			if err != nil {
@@ -110,12 +141,54 @@ func (c *Client) unseenNews(ctx context.Context, after int64) (out []clientrpc.D
 			n := clientrpc.DeviceNews{
 				Number: s.Position, Kind: s.Kind, Account: s.Account, Own: s.Account == c.acc.Fingerprint, Device: s.Device, DeviceName: s.Text, Time: s.Time,
 			}
-			n.Name, err = c.nameOf(tx, s.Account)
+			if n.Name, err = c.nameOf(tx, s.Account); err != nil {
+				return err
+			}
+			if n.Kind != clientrpc.DeviceAdded {
+				n.By, n.ByName, err = c.removedBy(tx, s.Account, s.Device)
+			}
+			if n.Own {
+				n.DeviceName, n.ByName = cmp.Or(names[n.Device], n.DeviceName), cmp.Or(names[n.By], n.ByName)
+			}
 			out = append(out, n)
 		}
 		return err
 	})
 	return out, err
+}
+
+// removedBy is the device that removed another one of an account in its own name, and
+// what it is called, as far as the certificate that is known here says it.
+func (c *Client) removedBy(tx *history.Tx, account, device omega.Fingerprint) (omega.Fingerprint, string, error) {
+	cert := c.certificate()
+	if account != c.acc.Fingerprint {
+		p, err := tx.Peer(account)
+		if err != nil || len(p.Certificate) == 0 {
+			return omega.Fingerprint{}, "", ignoreNotFound(err)
+		}
+		if cert, err = c.parsePeer(p); err != nil {
+			return omega.Fingerprint{}, "", err
+		}
+	}
+	w, ok := remover(cert.Removals(), device)
+	if !ok {
+		return omega.Fingerprint{}, "", nil
+	}
+	d, _ := cert.Device(w.By)
+	return w.By, names.Shown(d.Name), nil
+}
+
+// remover finds the word by which a device was removed: of those that stand the first,
+// else of those that are contested.
+func remover(removals []pgp.Word, device omega.Fingerprint) (w pgp.Word, ok bool) {
+	for _, state := range []pgp.WordState{pgp.WordStands, pgp.WordContested} {
+		for _, w := range removals {
+			if w.About == device && w.State == state {
+				return w, true
+			}
+		}
+	}
+	return w, false
 }
 
 // seenNews answers clientrpc.DeviceNewsSeen.

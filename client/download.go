@@ -17,8 +17,9 @@ import (
 
 // A fetch is one blob on its way in. Whoever wants the same one waits for it.
 type fetch struct {
-	done chan struct{} // closed once err is set
+	done chan struct{} // closed once the others are set
 	err  error
+	left bool // who fetched it did not wait for the end
 }
 
 // fetchBlob brings a blob into the cache and returns the path of its file, which
@@ -35,6 +36,7 @@ func (c *Client) fetchBlob(ctx context.Context, ref media.Ref, servers []omega.F
 		c.mu.Unlock()
 		if mine {
 			f.err = c.download(ctx, ref, servers)
+			f.left = ctx.Err() != nil
 			c.mu.Lock()
 			delete(c.fetches, ref.Name)
 			c.mu.Unlock()
@@ -46,7 +48,7 @@ func (c *Client) fetchBlob(ctx context.Context, ref media.Ref, servers []omega.F
 		case <-ctx.Done():
 			return "", context.Cause(ctx)
 		}
-		if f.err != nil && (mine || !errors.Is(f.err, context.Canceled)) { // whoever fetched it may have left
+		if f.err != nil && (mine || !f.left) {
 			return "", f.err
 		}
 	}
@@ -84,8 +86,9 @@ func (c *Client) download(ctx context.Context, ref media.Ref, servers []omega.Fi
 		return err
 	}
 	defer d.file.Close()
-	if len(servers) == 0 {
-		return omega.Errorf(omega.CodeNotFound, "the message names no server that has the blob")
+	named := servers
+	if servers = c.honest(named, ref); len(servers) == 0 {
+		return nobodyLeft(named, ref)
 	}
 	var failed, wrong error
 	for tries := 0; len(servers) > 0 && tries < 8; tries++ {
@@ -108,9 +111,12 @@ func (c *Client) download(ctx context.Context, ref media.Ref, servers []omega.Fi
 				tries = 0 // it goes on
 			case errors.Is(err, media.ErrWrong):
 				wrong = fmt.Errorf("%w (server %s)", err, servers[i])
+				c.caught(servers[i], ref)
 				servers = slices.Delete(slices.Clone(servers), i, i+1)
 			case isCode(err, omega.CodeNotFound), isCode(err, omega.CodeBadRequest), isCode(err, omega.CodeRefused):
-				failed = err
+				if tellsMore(err, failed) {
+					failed = err
+				}
 				servers = slices.Delete(slices.Clone(servers), i, i+1)
 			default:
 				failed = err
@@ -134,6 +140,7 @@ type downloader struct {
 	file     *os.File
 	hasher   *media.Hasher   // of what the file holds
 	verifier *media.Verifier // nil: its leaves are not here yet
+	spare    [][]byte        // memory of chunks that were written
 }
 
 // openDownload goes on with what is there of a blob.
@@ -157,7 +164,7 @@ func (d *downloader) begin(ctx context.Context, s *session, server omega.Fingerp
 	if d.verifier != nil {
 		return nil
 	}
-	v, err := (&partFetcher{d.c, s, server, d.ref}).verifier(ctx)
+	v, err := (&partFetcher{d.c, s, server, d.ref, func(int) {}}).verifier(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,10 +176,9 @@ func (d *downloader) begin(ctx context.Context, s *session, server omega.Fingerp
 		if n < len(chunk) && err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if n < len(chunk) || v.Check(i, chunk) != nil {
+		if n < len(chunk) || v.Add(d.hasher, i, chunk) != nil {
 			break
 		}
-		d.hasher.Write(chunk)
 	}
 	return nil
 }
@@ -201,7 +207,7 @@ func (d *downloader) from(ctx context.Context, s *session, server omega.Fingerpr
 	if err := d.begin(ctx, s, server); err != nil {
 		return err
 	}
-	p := &puller{d: d, server: server, pace: newPacer(), next: d.hasher.Size(), answers: make(chan blobAnswer, 2*maxWindow+1), parts: map[int64][]byte{}}
+	p := &puller{d: d, server: server, pace: newPacer(), next: d.hasher.Size(), answers: make(chan blobAnswer, 2*maxWindow+1), chunks: map[int]*incoming{}}
 	timer := time.NewTimer(partPatience)
 	defer timer.Stop()
 	for d.hasher.Size() < d.ref.Size {
@@ -227,10 +233,35 @@ type puller struct {
 	server  omega.Fingerprint
 	pace    *pacer
 	answers chan blobAnswer
-	next    int64            // octet that is asked for next
-	again   []int64          // parts that the server had no time for
-	flying  int              // parts under way
-	parts   map[int64][]byte // of chunks that are not whole yet, by offset
+	next    int64             // octet that is asked for next
+	again   []int64           // parts that the server had no time for
+	flying  int               // parts under way
+	chunks  map[int]*incoming // that are not whole yet, by number; at most maxIncoming
+}
+
+// maxIncoming is of how many chunks parts may be under way or waiting: what waits for a
+// part before it is bounded.
+const maxIncoming = 5
+
+// An incoming is a chunk on its way in.
+type incoming struct {
+	b    []byte
+	left int // octets that are missing
+}
+
+// chunk is where the octets of chunk i are gathered.
+func (p *puller) chunk(i int) *incoming {
+	in := p.chunks[i]
+	if in == nil {
+		size := media.ChunkLen(p.d.ref.Size, i)
+		in = &incoming{left: size}
+		if n := len(p.d.spare); n > 0 {
+			in.b, p.d.spare = p.d.spare[n-1], p.d.spare[:n-1]
+		}
+		in.b = slices.Grow(in.b[:0], size)[:size]
+		p.chunks[i] = in
+	}
+	return in
 }
 
 // fill asks for parts as the window allows.
@@ -240,7 +271,7 @@ func (p *puller) fill(s *session) {
 		switch {
 		case len(p.again) > 0:
 			at, p.again = p.again[0], p.again[1:]
-		case p.next >= p.d.ref.Size || p.next-p.d.hasher.Size() >= 4*media.ChunkSize: // what waits for a part before it is bounded
+		case p.next >= p.d.ref.Size || p.next-p.d.hasher.Size() >= (maxIncoming-1)*media.ChunkSize:
 			return
 		default:
 			p.next += int64(p.partLen(at))
@@ -256,6 +287,7 @@ func (p *puller) partLen(at int64) int { return int(min(media.MaxPart, p.d.ref.S
 // take takes an answer in.
 func (p *puller) take(a blobAnswer) error {
 	p.flying--
+	defer a.release()
 	octets, err := a.part(p.d.ref.Size)
 	if isCode(err, omega.CodeRateLimited) {
 		p.pace.refused()
@@ -272,7 +304,8 @@ func (p *puller) take(a blobAnswer) error {
 		return err
 	}
 	p.pace.answered(a.took)
-	p.parts[a.offset] = octets
+	in := p.chunk(int(a.offset / media.ChunkSize))
+	in.left -= copy(in.b[a.offset%media.ChunkSize:], octets)
 	return p.join()
 }
 
@@ -282,24 +315,19 @@ func (p *puller) join() error {
 	for d.hasher.Size() < d.ref.Size {
 		begin := d.hasher.Size()
 		i := int(begin / media.ChunkSize)
-		size := media.ChunkLen(d.ref.Size, i)
-		for at := 0; at < size; at += media.MaxPart {
-			if p.parts[begin+int64(at)] == nil {
-				return nil
-			}
+		in := p.chunks[i]
+		if in == nil || in.left > 0 {
+			return nil
 		}
-		chunk := make([]byte, 0, size)
-		for at := 0; at < size; at += media.MaxPart {
-			chunk = append(chunk, p.parts[begin+int64(at)]...)
-			delete(p.parts, begin+int64(at))
-		}
-		if err := d.verifier.Check(i, chunk); err != nil {
+		delete(p.chunks, i)
+		if err := d.verifier.Check(i, in.b); err != nil {
 			return err
 		}
-		if _, err := d.file.WriteAt(chunk, begin); err != nil {
+		if _, err := d.file.WriteAt(in.b, begin); err != nil {
 			return err
 		}
-		d.hasher.Write(chunk)
+		d.verifier.Count(d.hasher, i, in.b)
+		d.spare = append(d.spare, in.b)
 		d.c.progress(d.ref.Name, min(d.hasher.Size(), d.ref.Size-1), d.ref.Size)
 	}
 	return nil

@@ -58,7 +58,7 @@ func (c *Client) keepRevocation(tx *history.Tx, s *chat.Setting) error {
 	if _, ok := c.certificate().Device(fp); !ok {
 		return nil // it is looked at when the certificate is here that has the device: keepRevocations
 	}
-	if _, err := pgp.RevokedBy(c.certificate(), fp, s.Value, c.cfg.now()); err != nil {
+	if err := pgp.CheckRevocation(c.certificate(), fp, s.Value, c.cfg.now()); err != nil {
 		c.cfg.log().Warn("a revocation does not revoke its device", "device", fp, "err", err)
 		return nil
 	}
@@ -85,7 +85,8 @@ func (c *Client) keptRevocation(ctx context.Context, fp omega.Fingerprint) (bloc
 	return block, err
 }
 
-// revokedWithout revokes a device without the primary key, by what was made before.
+// revokedWithout revokes a device without the primary key, by what was made before and in
+// this device's name.
 // why is what is wrong with the primary key, and the error where nothing was made.
 func (c *Client) revokedWithout(ctx context.Context, fp omega.Fingerprint, why error) (*pgp.Certificate, error) {
 	block, err := c.keptRevocation(ctx, fp)
@@ -95,7 +96,7 @@ func (c *Client) revokedWithout(ctx context.Context, fp omega.Fingerprint, why e
 	case block == nil:
 		return nil, why
 	}
-	cert, err := pgp.RevokedBy(c.certificate(), fp, block, c.cfg.now())
+	cert, err := pgp.Remove(ctx, c.identity().Signer, c.certificate(), fp, block, c.signingTime())
 	if err != nil {
 		return nil, errors.Join(why, err)
 	}

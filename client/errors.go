@@ -29,6 +29,17 @@ func fail(code string, doing, why, next i18n.Text, cause error) error {
 	return e
 }
 
+// whileDoing is an error that a person reads, said of something else that was being done.
+func whileDoing(doing i18n.Text, err error) error {
+	var e *clientrpc.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	other := *e
+	other.Doing = doing
+	return &other
+}
+
 // An addressError is a server address that cannot be read.
 type addressError struct {
 	text string
@@ -152,9 +163,41 @@ func explainAddress(doing i18n.Text, err error) error {
 	case errors.Is(err, errOffline) || !errors.As(err, &dialled):
 		return nil
 	case errors.Is(err, context.DeadlineExceeded), isNetwork(err):
-		return fail(clientrpc.CodeOffline, doing, i18n.T("why.unreachable", dialled.to.URL()), i18n.T("next.network"), err)
+		why := i18n.T("why.unreachable", dialled.to.URL())
+		if n := len(attempts(err)); n > 1 {
+			why = i18n.T("why.unreachables", n)
+		}
+		return fail(clientrpc.CodeOffline, doing, why, i18n.T("next.network"), err)
 	}
 	return nil
+}
+
+// attempts are where the attempts to connect went that an error is about.
+func attempts(err error) (out []transport.Address) {
+	if d, ok := err.(*dialError); ok {
+		return []transport.Address{d.to}
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return attempts(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, part := range e.Unwrap() {
+			out = append(out, attempts(part)...)
+		}
+	}
+	return out
+}
+
+// connecting is what was being done when an error came up: to the one server that was
+// tried, or, where it were several, to any.
+func (c *Client) connecting(err error) i18n.Text {
+	switch to := attempts(err); len(to) {
+	case 0:
+		return doingConnect(c.acc.Server)
+	case 1:
+		return doingConnect(to[0].String())
+	}
+	return i18n.T("doing.cloud")
 }
 
 // place is where the attempt went that failed with target.
@@ -210,6 +253,14 @@ func fileError(doing i18n.Text, dir string, err error) error {
 		return fail(clientrpc.CodeHome, doing, i18n.T("why.missing", fileOf(err)), i18n.T("next.backup"), err)
 	}
 	return fail(clientrpc.CodeHome, doing, i18n.T("why.io", dir), i18n.T("next.directory"), err)
+}
+
+// chosenError is fileError for a file that a person named to be read.
+func chosenError(doing i18n.Text, path string, err error) error {
+	if isFile(err) && errors.Is(err, fs.ErrNotExist) {
+		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.nosuchfile", path), i18n.T("next.filename"), nil)
+	}
+	return fileError(doing, path, err)
 }
 
 // isFile reports whether the operating system said err of a file.

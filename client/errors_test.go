@@ -133,3 +133,34 @@ func TestAdviceFits(t *testing.T) {
 		}
 	}
 }
+
+// TestOneServerIsNamed: where one server was tried it is named once, as what was being
+// done and why it failed; where several were, none is.
+func TestOneServerIsNamed(t *testing.T) {
+	at := func(port string) transport.Address {
+		a, err := transport.ParseAddress("127.0.0.1:" + port)
+		must(t, err)
+		return a
+	}
+	c := &Client{acc: &account{Server: "127.0.0.1:7000"}}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	one := &dialError{at("7001"), refused}
+	for _, tt := range []struct {
+		name       string
+		err        error
+		doing, why string
+	}{
+		{"one", one, "connecting to 127.0.0.1:7001", "the server 127.0.0.1:7001 cannot be reached"},
+		{"one of a race", errors.Join(one), "connecting to 127.0.0.1:7001", "the server 127.0.0.1:7001 cannot be reached"},
+		{"several", errors.Join(one, &dialError{at("7002"), refused}), "connecting to the cloud", "none of the 2 servers that are known can be reached"},
+		{"no attempt", errOffline, "connecting to 127.0.0.1:7000", "no server can be reached at the moment"},
+	} {
+		var e *clientrpc.Error
+		if !errors.As(explain(c.connecting(tt.err), tt.err), &e) {
+			t.Fatalf("%s: no words", tt.name)
+		}
+		if doing, why := e.Doing.In(i18n.English), e.Why.In(i18n.English); doing != tt.doing || why != tt.why {
+			t.Errorf("%s: %s: %s", tt.name, doing, why)
+		}
+	}
+}

@@ -223,6 +223,10 @@ func (c *Client) happened(changes []history.Change) {
 			list = append(list, happening{clientrpc.Requested.Name, clientrpc.RequestEvent{Kind: clientrpc.RequestJoin, Chat: ch.Chat, Account: ch.Account}})
 		case history.ChangedScheduled:
 			list = append(list, happening{clientrpc.ScheduledChanged.Name, clientrpc.None{}})
+		case history.ChangedHandover:
+			list = append(list, happening{clientrpc.HandoverChanged.Name, clientrpc.DeviceEvent{Device: ch.Account}})
+		case history.ChangedDevices:
+			list = append(list, happening{clientrpc.DevicesChanged.Name, clientrpc.None{}})
 		case history.ChangedContact:
 			list = append(list, happening{clientrpc.ContactChanged.Name, clientrpc.AccountEvent{Account: ch.Account}})
 		case history.ChangedNotices:

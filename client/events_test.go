@@ -11,6 +11,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/media"
 )
 
@@ -131,6 +132,11 @@ func TestEvents(t *testing.T) {
 	_, err = clientrpc.Cancel.Call(t.Context(), c, clientrpc.CancelParams{ID: omega.ID{8}})
 	must(t, err)
 	await(t, near, clientrpc.ScheduledChanged, func(clientrpc.None) bool { return true })
+	// Another device of the account asks for the history.
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		return (&taken{c: c}).heardWanted(tx, s.id, &chat.Handover{To: s.id, From: c.acc.Device})
+	}))
+	await(t, near, clientrpc.HandoverChanged, func(e clientrpc.DeviceEvent) bool { return e.Device == s.id })
 	_, err = clientrpc.BlockContact.Call(t.Context(), c, clientrpc.BlockContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}})
 	must(t, err)
 	await(t, near, clientrpc.ContactChanged, func(e clientrpc.AccountEvent) bool { return e.Account == s.id })

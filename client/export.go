@@ -28,6 +28,11 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 	if err != nil {
 		return out, err
 	}
+	work, end := c.works.begin(clientrpc.WorkExport, p.Dir)
+	defer end()
+	if err := c.countExport(ctx, chats, work); err != nil {
+		return out, err
+	}
 	for i := range chats {
 		switch p.Format {
 		case "", clientrpc.ExportSigned:
@@ -35,9 +40,9 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 			if p.Chat == "" {
 				dir = filepath.Join(dir, chats[i].ID.String())
 			}
-			err = c.exportSigned(ctx, p, chats[i].ID, dir, &out)
+			err = c.exportSigned(ctx, p, chats[i].ID, dir, &out, work)
 		case clientrpc.ExportHTML, clientrpc.ExportJSON:
-			err = c.exportPage(ctx, p, &chats[i], &out)
+			err = c.exportPage(ctx, p, &chats[i], &out, work)
 		default:
 			return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.format", p.Format), i18n.T("next.help"), nil)
 		}
@@ -46,6 +51,20 @@ func (c *Client) export(ctx context.Context, p clientrpc.ExportParams) (clientrp
 		}
 	}
 	return out, nil
+}
+
+// countExport says how many messages there are to be exported.
+func (c *Client) countExport(ctx context.Context, chats []clientrpc.Chat, work *work) error {
+	return c.db.View(ctx, func(tx *history.Tx) error {
+		for i := range chats {
+			n, err := tx.CountShown(chats[i].ID)
+			if err != nil {
+				return err
+			}
+			work.total.Add(n)
+		}
+		return nil
+	})
 }
 
 // exportedChats are the one that text means, or all.
@@ -73,7 +92,7 @@ func (c *Client) exportedChats(ctx context.Context, doing i18n.Text, text string
 }
 
 // exportPage writes one chat as one file, which is there as a whole or not at all.
-func (c *Client) exportPage(ctx context.Context, p clientrpc.ExportParams, ch *clientrpc.Chat, out *clientrpc.ExportResult) error {
+func (c *Client) exportPage(ctx context.Context, p clientrpc.ExportParams, ch *clientrpc.Chat, out *clientrpc.ExportResult, work *work) error {
 	if err := os.MkdirAll(p.Dir, 0o700); err != nil {
 		return err
 	}
@@ -93,6 +112,7 @@ func (c *Client) exportPage(ctx context.Context, p clientrpc.ExportParams, ch *c
 	}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		return tx.All(ch.ID, func(r *history.Row) error {
+			work.done.Add(1)
 			if !within(r.Time, p) {
 				return nil
 			}
@@ -119,13 +139,15 @@ func within(t time.Time, p clientrpc.ExportParams) bool {
 // exportSigned writes a chat as files that plain gpg verifies: per message
 // ID.txt, the transcript that was signed, and ID.txt.sig, of a secure chat also
 // ID.content, whose hash stands in the transcript, and per sender FPR.asc.
-// Messages that are not verified are counted and left out.
-func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id omega.ChatID, dir string, out *clientrpc.ExportResult) error {
+// Others, and what is not verified, are counted and left out.
+func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id omega.ChatID, dir string, out *clientrpc.ExportResult, work *work) error {
 	var rows []history.Row
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		return tx.All(id, func(r *history.Row) error {
 			if within(r.Time, p) {
 				rows = append(rows, *r)
+			} else {
+				work.done.Add(1)
 			}
 			return nil
 		})
@@ -138,6 +160,11 @@ func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id 
 	}
 	keys := map[omega.Fingerprint]*pgp.Certificate{}
 	for i := range rows {
+		work.done.Add(1)
+		if n := unsigned(&rows[i], out); n != nil {
+			*n++
+			continue
+		}
 		ok, err := c.exportMessage(ctx, dir, &rows[i], keys)
 		switch {
 		case err != nil:
@@ -153,6 +180,21 @@ func (c *Client) exportSigned(ctx context.Context, p clientrpc.ExportParams, id 
 			return err
 		}
 		out.Keys++
+	}
+	return nil
+}
+
+// unsigned is where a message is counted that nobody signed as it stands; nil of others.
+func unsigned(r *history.Row, out *clientrpc.ExportResult) *int {
+	switch {
+	case r.Service:
+		return &out.Service
+	case r.Deleted:
+		return &out.TakenBack
+	case r.Import != 0:
+		return &out.Imported
+	case r.Own && len(r.Transcript) == 0:
+		return &out.Unsent
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/omega-im/omega/internal/film"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/internal/photo"
+	"github.com/omega-im/omega/internal/sound"
 	"github.com/omega-im/omega/media"
 )
 
@@ -110,7 +111,7 @@ func (c *Client) readFiles(ctx context.Context, doing i18n.Text, d dest, p clien
 		case errors.Is(err, film.ErrDamaged):
 			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.film", path), i18n.T("next.picture"), err)
 		case err != nil:
-			return nil, fileError(doing, path, err)
+			return nil, chosenError(doing, path, err)
 		}
 		items = append(items, item)
 	}
@@ -198,9 +199,13 @@ func (c *Client) readMedium(ctx context.Context, path string, sealed bool, p cli
 	}
 	if film.TypeOf(begin) != "" {
 		item.Type = film.TypeOf(begin)
-		return item, c.readFilm(ctx, f, info.Size(), &item, sealed, p)
+		err = c.readFilm(ctx, f, info.Size(), &item, sealed, p)
+	} else {
+		item.Ref, item.Seal, err = c.keep(ctx, f, media.MaxSize, sealed)
 	}
-	item.Ref, item.Seal, err = c.keep(ctx, f, media.MaxSize, sealed)
+	if err == nil && item.What == chat.Voice {
+		err = c.listen(ctx, f, info.Size(), &item, p.Waveform)
+	}
 	return item, err
 }
 
@@ -218,13 +223,34 @@ func (c *Client) readFilm(ctx context.Context, f *os.File, size int64, item *cha
 		info.Patches = nil
 	}
 	item.Width, item.Height, item.Duration = uint32(info.Width), uint32(info.Height), info.Duration.Truncate(time.Millisecond)
-	if item.What == chat.Voice {
-		item.Waveform = p.Waveform
-	}
 	if item.Ref, item.Seal, err = c.keep(ctx, film.Reader(f, info.Patches), media.MaxSize, sealed); err != nil || p.Poster == "" {
 		return err
 	}
 	return c.readPoster(ctx, item, sealed, p.Poster)
+}
+
+// voiceBars is how many bars the waveform of a voice note has.
+const voiceBars = 64
+
+// listen says how loud a voice note is from begin to end, if the face does not, and how
+// long, if the file does not. Of what cannot be read it says neither; its error is that of
+// ctx. (spec/media.md, MEDIA-20)
+func (c *Client) listen(ctx context.Context, f *os.File, size int64, item *chat.MediaItem, waveform []byte) error {
+	if item.Waveform = waveform; len(waveform) > 0 && item.Duration > 0 {
+		return nil
+	}
+	heard, err := sound.Look(ctx, f, size, voiceBars)
+	if err != nil {
+		c.cfg.log().Info("no waveform", "err", err)
+		return ctx.Err()
+	}
+	if len(waveform) == 0 {
+		item.Waveform = heard.Bars
+	}
+	if item.Duration == 0 {
+		item.Duration = heard.Duration.Truncate(time.Millisecond)
+	}
+	return nil
 }
 
 // readPoster puts a picture that stands for a film into the cache.

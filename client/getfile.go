@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -71,6 +73,9 @@ func (c *Client) getFile(ctx context.Context, p clientrpc.GetFileParams) (*clien
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPlace(doing, p.Path); err != nil {
+		return nil, err
+	}
 	careful := w.stranger && !p.Anyway && !p.Thumb
 	if careful && w.item.Program() {
 		return nil, harmful(doing, w)
@@ -108,6 +113,20 @@ func (c *Client) getFile(ctx context.Context, p clientrpc.GetFileParams) (*clien
 		return nil, fileError(doing, p.Path, err)
 	}
 	return out, nil
+}
+
+// checkPlace says before anything is fetched that a file cannot be put at path, because
+// its directory is missing. An empty path is the cache.
+func checkPlace(doing i18n.Text, path string) error {
+	if path == "" {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.nodir", dir), i18n.T("next.nodir", dir), nil)
+	}
+	return nil // whatever else is wrong with it, writing says
 }
 
 // begin are the first octets of what the blob at path holds.

@@ -24,7 +24,7 @@ type founder struct {
 
 func newFounder(t *testing.T, s *stranger, name string) *founder {
 	t.Helper()
-	o, err := group.Genesis(rand.Reader, group.Party{Account: s.id, Device: s.me.Device()}, time.Now(), group.Profile{Name: name}, nil, nil)
+	o, err := group.Genesis(rand.Reader, group.Op{Author: group.Party{Account: s.id, Device: s.me.Device()}, Time: time.Now(), Profile: group.Profile{Name: name}})
 	must(t, err)
 	must(t, o.Sign(t.Context(), s.me.Signer))
 	log, err := group.NewLog(o)
@@ -250,4 +250,36 @@ func TestGroupLinesAndRequests(t *testing.T) {
 	}
 	_, err = clientrpc.React.Call(t.Context(), c, clientrpc.ReactParams{ID: omega.ID{9}, MessageRef: clientrpc.MessageRef{Message: made.ID, Chat: at}, Emoji: []string{"👍"}})
 	wantCode(t, "react to a line", err, clientrpc.CodeRefused)
+}
+
+// TestGroupBeforeItsGenesis: operations that come while the genesis, by somebody who
+// is not known yet, is still being proven wait for it, whatever comes behind them.
+func TestGroupBeforeItsGenesis(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	f := newFounder(t, p.newStranger(t, c, "founder"), "里民")
+	bearer := &founder{p.newStranger(t, c, "bearer"), f.log}
+	var people []omega.Fingerprint
+	for i := range 3 {
+		people = append(people, p.newStranger(t, c, fmt.Sprint("guest ", i)).id)
+	}
+	id, genesis := f.log.ID(), f.log.Ops()[0]
+	invite := f.next(t, f.me.Signer, group.Op{Type: group.TypeInvite, Accounts: []omega.Fingerprint{c.acc.Fingerprint}})
+	early := []*group.Op{invite}
+	for _, who := range people {
+		early = append(early, f.next(t, f.me.Signer, group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who}}))
+	}
+	mails := bearer.tell(t, c, chat.KindGroup, genesis)
+	for _, o := range early { // none of them has a signer that needs to be looked up but for the genesis'
+		mails = append(mails, bearer.tell(t, c, chat.KindGroup, o)...)
+	}
+	p.push(t, mails...)
+	until(t, "all are in their place", func() bool { return c.operations(t, id) == 1+len(early) })
+	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+		want, err := tx.WantedOperations(9)
+		if err == nil && len(want) != 1 { // of the bearer, who may know more
+			t.Errorf("wanted: %v", want)
+		}
+		return err
+	}))
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -51,6 +52,9 @@ func (c *Client) tellGroups(ctx context.Context, tx *history.Tx) error {
 				return err
 			}
 		}
+		if err := c.tellList(ctx, tx, &list[i]); err != nil {
+			return err
+		}
 		keys, err := tx.GroupKeysOf(list[i].ID, c.cfg.now().Add(-chat.MaxGroupKeyAge))
 		if err != nil {
 			return err
@@ -60,6 +64,29 @@ func (c *Client) tellGroups(ctx context.Context, tx *history.Tx) error {
 			if err := c.sendGroupKey(tx, k, []chat.GroupReader{reader}); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// tellList gives the other devices of the account a channel's list of subscribers, or
+// that it subscribes. (spec/group.md, GROUP-40)
+func (c *Client) tellList(ctx context.Context, tx *history.Tx, g *history.Group) error {
+	list, err := tx.Subscribers(g.ID)
+	if err != nil {
+		return err
+	}
+	if !g.Subscribed.IsZero() {
+		list = []chat.Subscriber{{Account: c.acc.Fingerprint, Time: g.Subscribed}}
+	}
+	for part := range slices.Chunk(list, chat.MaxSubscribers) {
+		id, err := c.newID()
+		if err != nil {
+			return err
+		}
+		content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: g.ID, Subscribers: part}}
+		if err := c.seal(ctx, tx, c.certificate(), id, content); err != nil {
+			return err
 		}
 	}
 	return nil

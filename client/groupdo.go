@@ -13,6 +13,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 func (c *Client) party() group.Party {
@@ -57,6 +58,9 @@ func (c *Client) groupNamed(doing i18n.Text, name string) (at omega.ChatID, err 
 			var s *group.State
 			if s, err = c.groupState(tx, list[i].ID); errors.Is(err, history.ErrNotFound) {
 				err = nil // only a link to it is known
+				if list[i].Title == name {
+					found = append(found, list[i].Chat())
+				}
 			} else if err == nil && s.Profile.Name == name {
 				found = append(found, list[i].Chat())
 			}
@@ -67,11 +71,16 @@ func (c *Client) groupNamed(doing i18n.Text, name string) (at omega.ChatID, err 
 	case err != nil:
 		return at, err
 	case len(found) == 0:
-		return at, fail(clientrpc.CodeUsage, doing, i18n.T("why.notaccount", name), i18n.T("next.list"), nil)
+		return c.chatBeginning(doing, name, true)
 	case len(found) > 1:
 		return at, fail(clientrpc.CodeUsage, doing, i18n.T("why.manygroups", name, len(found)), i18n.T("next.grouplist"), nil)
 	}
 	return found[0], nil
+}
+
+// groupNameError says what a group may be called.
+func groupNameError(doing i18n.Text, err error) error {
+	return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.shorten"), err)
 }
 
 // createGroup makes a group and invites its first members.
@@ -90,6 +99,9 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 		r.History = group.HistoryNone // who joins reads from then on
 		rules = &r
 	}
+	if names.Blank(p.Name) {
+		return out, groupNameError(doing, nil)
+	}
 	made := "group-made-" + p.ID.String()
 	var id chat.Hash
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
@@ -99,12 +111,11 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 			return err
 		}
 		profile := group.Profile{Name: p.Name, About: p.About}
-		o, err := group.Genesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules, nil)
-		if p.Secure {
-			o, err = group.SecureGenesis(c.cfg.rand(), c.party(), c.signingTime(), profile, rules)
-		}
+		o, err := group.Genesis(c.cfg.rand(), group.Op{
+			Author: c.party(), Time: c.signingTime(), Profile: profile, Rules: rules, Secure: p.Secure, Called: chat.SanitizeName(c.acc.Name),
+		})
 		if err != nil {
-			return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.shorten"), err)
+			return groupNameError(doing, err)
 		}
 		if err := o.Sign(ctx, c.identity().Signer); err != nil {
 			return err
@@ -199,9 +210,14 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 			return err
 		}
 		state := l.State()
-		if _, void := slices.BinarySearchFunc(state.Void, made.Hash(), func(x, y group.Hash) int { return slices.Compare(x[:], y[:]) }); void {
+		if isVoid(state, made) {
 			// It changes nothing, and must not stay: it would be shown as an attempt.
 			return fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
+		}
+		if made.Type == group.TypeInvite {
+			if err := c.letGuests(tx, made.Accounts); err != nil {
+				return err
+			}
 		}
 		c.showGroup(l)
 		if err := c.noteGroup(tx, l, []*group.Op{made}); err != nil {
@@ -251,10 +267,8 @@ func (c *Client) invite(ctx context.Context, p clientrpc.GroupAccounts) (out cli
 	if err != nil {
 		return out, err
 	}
-	for _, fp := range accountsOf(p.Accounts) {
-		if err := c.sendInvitation(ctx, id, fp); err != nil {
-			return out, err
-		}
+	if err := c.sendInvitations(ctx, id, accountsOf(p.Accounts)); err != nil {
+		return out, err
 	}
 	return c.describeGroup(ctx, id)
 }
@@ -286,32 +300,40 @@ func (c *Client) reachable(ctx context.Context, doing i18n.Text, accounts []omeg
 	return nil
 }
 
-// sendInvitation gives somebody who is invited the operations so far, and the
+// sendInvitations gives those who are invited the operations so far, and the
 // invitation. (spec/group.md, GROUP-17)
-func (c *Client) sendInvitation(ctx context.Context, id chat.Hash, to omega.Fingerprint) error {
+func (c *Client) sendInvitations(ctx context.Context, id chat.Hash, to []omega.Fingerprint) error {
 	var parts [][][]byte
 	var heads []chat.Hash
 	var name string
-	err := c.db.View(ctx, func(tx *history.Tx) error {
-		l, err := loadGroup(tx, id)
+	err := c.db.Update(ctx, func(tx *history.Tx) error { // groups in memory belong to the writer
+		l, err := c.groupIn(tx, id)
 		if err != nil {
 			return err
 		}
-		if s := l.State(); slices.Contains(s.Invited, to) {
+		s := l.State()
+		to = slices.DeleteFunc(slices.Clone(to), func(fp omega.Fingerprint) bool { return !slices.Contains(s.Invited, fp) })
+		if len(to) > 0 {
 			parts, heads, name = groupParts(l.Ops()), l.heads(), s.Profile.Name
 		}
 		return nil
 	})
-	if err != nil || len(parts) == 0 {
+	if err != nil {
 		return err
 	}
-	last := len(parts) - 1
-	if err := c.sendParts(ctx, to, id, parts[:last], nil); err != nil {
-		return err
+	for _, fp := range to {
+		last := len(parts) - 1
+		if err := c.sendParts(ctx, fp, id, parts[:last], nil); err != nil {
+			return err
+		}
+		err := c.sendControl(ctx, fp, &chat.Content{
+			Kind: chat.KindGroupInvite, Text: name, Group: &chat.GroupNews{ID: id, Heads: heads, Operations: parts[last]},
+		})
+		if err != nil {
+			return err
+		}
 	}
-	return c.sendControl(ctx, to, &chat.Content{
-		Kind: chat.KindGroupInvite, Text: name, Group: &chat.GroupNews{ID: id, Heads: heads, Operations: parts[last]},
-	})
+	return nil
 }
 
 // acceptGroup joins a group that this account is invited to.
@@ -339,7 +361,7 @@ func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) erro
 		case !slices.Contains(s.Invited, c.acc.Fingerprint):
 			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notinvited"), i18n.T("next.invited"), nil)
 		}
-		return &group.Op{Type: group.TypeAccept}, nil
+		return &group.Op{Type: group.TypeAccept, Called: chat.SanitizeName(c.acc.Name)}, nil
 	}})
 	if err != nil || made == nil {
 		return err
@@ -350,7 +372,7 @@ func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) erro
 		if err != nil {
 			return err
 		}
-		g.Accepted, g.Ticket = c.cfg.now(), chat.Ticket{}
+		g.Accepted, g.Ticket, g.Refuser, g.Refused = c.cfg.now(), chat.Ticket{}, omega.Fingerprint{}, time.Time{}
 		if g.Inviter.IsZero() { // another device got the invitation
 			l, err := c.groupIn(tx, id)
 			if err != nil {
@@ -364,6 +386,7 @@ func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) erro
 	if err != nil {
 		return err
 	}
+	c.letting.notify() // who invited may send all that is needed
 	c.missing.notify() // it is told again, and to others, while no key comes
 	if err := c.tellDevices(ctx, id); err != nil {
 		return err
@@ -384,6 +407,16 @@ func (l *groupLog) groundOf(account omega.Fingerprint) omega.Fingerprint {
 // leaveGroup ends this account's membership.
 func (c *Client) leaveGroup(ctx context.Context, p clientrpc.GroupRef) (clientrpc.Group, error) {
 	doing := i18n.T("doing.groupleave")
+	id, err := c.groupRef(ctx, doing, p.Group)
+	if err != nil {
+		return clientrpc.Group{}, err
+	}
+	switch was, err := c.unsubscribe(ctx, id); {
+	case err != nil:
+		return clientrpc.Group{}, err
+	case was:
+		return c.describeGroup(ctx, id)
+	}
 	return c.actAndShow(ctx, doing, p, true, func(s *group.State) (*group.Op, error) {
 		if s.Role(c.acc.Fingerprint) == group.RoleNone {
 			return nil, nil
@@ -424,12 +457,23 @@ func (c *Client) removeMembers(ctx context.Context, p clientrpc.RemoveGroupParam
 	if err != nil {
 		return out, err
 	}
+	state := chat.Unsubscribed
+	if p.Ban {
+		state = chat.SubscriberOut
+	}
+	members, err := c.takeOut(ctx, id, accountsOf(p.Accounts), state)
+	if err != nil {
+		return out, err
+	}
+	if len(members) == 0 {
+		return c.describeGroup(ctx, id)
+	}
 	made, err := c.act(ctx, groupAct{doing: doing, group: id, make: func(s *group.State) (*group.Op, error) {
 		o := &group.Op{Type: group.TypeRemove}
 		if p.Ban {
 			o.Type = group.TypeBan
 		}
-		for _, fp := range accountsOf(p.Accounts) {
+		for _, fp := range members {
 			in := s.Role(fp) > group.RoleNone || slices.Contains(s.Invited, fp)
 			if p.Ban && !slices.Contains(s.Banned, fp) || !p.Ban && in {
 				o.Accounts = append(o.Accounts, fp)
@@ -455,7 +499,15 @@ func (c *Client) removeMembers(ctx context.Context, p clientrpc.RemoveGroupParam
 
 // unban lets accounts be invited again.
 func (c *Client) unban(ctx context.Context, p clientrpc.GroupAccounts) (clientrpc.Group, error) {
-	return c.actAndShow(ctx, i18n.T("doing.groupremove"), p.GroupRef, false, func(s *group.State) (*group.Op, error) {
+	doing := i18n.T("doing.groupremove")
+	id, err := c.groupRef(ctx, doing, p.Group)
+	if err == nil {
+		err = c.letBack(ctx, id, accountsOf(p.Accounts))
+	}
+	if err != nil {
+		return clientrpc.Group{}, err
+	}
+	return c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
 		o := &group.Op{Type: group.TypeUnban}
 		for _, fp := range accountsOf(p.Accounts) {
 			if slices.Contains(s.Banned, fp) {
@@ -476,7 +528,7 @@ func (c *Client) setRole(ctx context.Context, p clientrpc.RoleGroupParams) (out 
 	if !ok {
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.grouprole", p.Role), i18n.T("next.grouprole"), nil)
 	}
-	return c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
+	out, err = c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
 		if role != group.RoleOwner && slices.Contains(p.Accounts, c.acc.Fingerprint) && c.lastOwner(s) {
 			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.lastowner", s.Profile.Name), i18n.T("next.lastowner"), nil)
 		}
@@ -495,65 +547,14 @@ func (c *Client) setRole(ctx context.Context, p clientrpc.RoleGroupParams) (out 
 		}
 		return o, nil
 	})
-}
-
-// setProfile changes name or description.
-func (c *Client) setProfile(ctx context.Context, p clientrpc.ProfileGroupParams) (clientrpc.Group, error) {
-	return c.actAndShow(ctx, i18n.T("doing.groupprofile"), p.GroupRef, false, func(s *group.State) (*group.Op, error) {
-		profile := s.Profile
-		if p.Name != nil {
-			profile.Name = *p.Name
-		}
-		if p.About != nil {
-			profile.About = *p.About
-		}
-		if profile == s.Profile {
-			return nil, nil
-		}
-		return &group.Op{Type: group.TypeProfile, Profile: profile}, nil
-	})
-}
-
-// setPolicy changes rules.
-func (c *Client) setPolicy(ctx context.Context, p clientrpc.PolicyGroupParams) (clientrpc.Group, error) {
-	doing := i18n.T("doing.grouppolicy")
-	return c.actAndShow(ctx, doing, p.GroupRef, false, func(s *group.State) (*group.Op, error) {
-		rules := s.Rules
-		for _, r := range []struct {
-			to   *group.Role
-			text string
-		}{{&rules.Invite, p.Rules.Invite}, {&rules.Pin, p.Rules.Pin}, {&rules.Profile, p.Rules.Profile}, {&rules.Write, p.Rules.Write}, {&rules.MentionAll, p.Rules.MentionAll}} {
-			if r.text == "" {
-				continue
-			}
-			role, ok := parseRule(r.text)
-			if !ok {
-				return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.grouprule", r.text), i18n.T("next.grouprule"), nil)
-			}
-			*r.to = role
-		}
-		if p.Rules.History != "" {
-			h, ok := group.ParseHistory(p.Rules.History)
-			if !ok {
-				return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.grouphistory", p.Rules.History), i18n.T("next.grouprule"), nil)
-			}
-			rules.History = h
-		}
-		if rules == s.Rules {
-			return nil, nil
-		}
-		return &group.Op{Type: group.TypePolicy, Rules: &rules}, nil
-	})
-}
-
-// parseRule reads members, admins or owners.
-func parseRule(s string) (group.Role, bool) {
-	for _, r := range []group.Role{group.RoleMember, group.RoleAdmin, group.RoleOwner} {
-		if s == r.String()+"s" {
-			return r, true
-		}
+	if err != nil {
+		return out, err
 	}
-	return 0, false
+	id, err := c.groupRef(ctx, doing, p.Group)
+	if err == nil {
+		err = c.shareList(ctx, id, accountsOf(p.Accounts))
+	}
+	return out, err
 }
 
 // redactMessages takes others' messages back for all.

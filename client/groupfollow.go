@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -78,11 +79,9 @@ func (t *taken) takeGroupOps(ctx context.Context, tx *history.Tx, in *opsIn) err
 	if err != nil {
 		return err
 	}
-	if len(need) > 0 {
-		in.need = need
+	if in.need = need; len(in.ops) > 0 && in.tries < maxTries {
 		t.unproven = append(t.unproven, in)
 	}
-	t.noteNewcomers(in, placed)
 	if err := t.noteJoins(tx, in.group, placed); err != nil {
 		return err
 	}
@@ -122,7 +121,6 @@ func (c *Client) earlier(tx *history.Tx, s *group.State, at omega.ChatID) (rows 
 	n := int(s.Rules.History)
 	switch s.Rules.History {
 	case group.HistoryNone:
-		return nil, nil
 	case group.HistoryPins:
 		rows, err = tx.Pinned(at, 0, maxEarlier)
 		slices.Reverse(rows)
@@ -130,20 +128,37 @@ func (c *Client) earlier(tx *history.Tx, s *group.State, at omega.ChatID) (rows 
 		n = maxEarlier
 		fallthrough
 	default:
-		rows, err = tx.Page(at, omega.ID{}, min(n, maxEarlier))
+		end := time.UnixMilli(maxReceived)
+		rows, _, err = tx.PageBack(&history.PageBack{Chat: at, Time: end, Until: end, Count: min(n, maxEarlier)})
+		slices.Reverse(rows)
 	}
 	if errors.Is(err, history.ErrNotFound) {
 		err = nil
+	}
+	if picture, _, failed := c.pictureRow(tx, s); failed != nil {
+		return nil, failed
+	} else if picture != nil && !slices.ContainsFunc(rows, func(r history.Row) bool { return r.Position == picture.Position }) {
+		rows = append([]history.Row{*picture}, rows...) // whatever else newcomers are given
 	}
 	return slices.DeleteFunc(rows, func(r history.Row) bool { return !r.Verified || len(r.Transcript) == 0 || r.Import != 0 || r.Service }), err
 }
 
 // sealAgain sends a message of a group once more, to one account.
 func (c *Client) sealAgain(ctx context.Context, tx *history.Tx, cert *pgp.Certificate, row *history.Row) error {
+	return c.sealOnceMore(ctx, tx, cert, row, false)
+}
+
+// sealOfPage does so as one of a page that the account asked for. (spec/group.md, GROUP-48)
+func (c *Client) sealOfPage(ctx context.Context, tx *history.Tx, cert *pgp.Certificate, row *history.Row) error {
+	return c.sealOnceMore(ctx, tx, cert, row, true)
+}
+
+func (c *Client) sealOnceMore(ctx context.Context, tx *history.Tx, cert *pgp.Certificate, row *history.Row, earlier bool) error {
 	content, err := row.Message.Again(omega.DirectChat(c.acc.Fingerprint, cert.Fingerprint()))
 	if err != nil {
 		return err
 	}
+	content.Resent.Earlier = earlier
 	var id omega.ID
 	if _, err := c.cfg.rand().Read(id[:]); err != nil {
 		return err
@@ -157,12 +172,16 @@ func (c *Client) sealAgain(ctx context.Context, tx *history.Tx, cert *pgp.Certif
 // answerGroup answers a verified message that asks for operations.
 func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers) error {
 	g := m.Content.Group
-	if !g.Ask || m.Peer.IsZero() {
+	if m.Peer.IsZero() {
 		return nil
 	}
-	if !given.may(repetition{m.Device, omega.ChatID(g.ID[:16]), 0}, c.cfg.now()) {
+	if g.Earlier != nil && g.Earlier.Count > 0 {
+		return c.givePage(ctx, m, given)
+	}
+	if !g.Ask {
 		return nil
 	}
+	turn := repetition{m.Device, omega.ChatID(g.ID[:16]), 0}
 	var parts [][][]byte
 	var heads []chat.Hash
 	err := c.db.Update(ctx, func(tx *history.Tx) error {
@@ -170,19 +189,32 @@ func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers
 		if err != nil {
 			return ignoreNotFound(err)
 		}
-		if m.From != c.acc.Fingerprint && !l.named(m.From) {
+		if e, err := c.subscriber(tx, l.State(), m.From); err != nil || m.From != c.acc.Fingerprint && e == nil && !l.named(m.From) {
+			return err
+		}
+		if n, err := tx.CountOutgoingTo(m.From); err != nil || n > maxOnTheirWay {
+			return err // what it lacks is among that; or it asks again
+		}
+		lacks := l.Since(groupHeads(g.Heads))
+		if !given.goesOn(turn, len(lacks), c.cfg.now()) {
 			return nil
 		}
-		if parts, heads = groupParts(l.Since(groupHeads(g.Heads))), l.heads(); len(parts) == 0 {
+		if parts, heads = groupParts(lacks), l.heads(); len(parts) == 0 {
 			parts = [][][]byte{nil} // the heads say that there is no more
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.sendParts(ctx, m.From, g.ID, parts, heads)
 	}
-	return c.sendParts(ctx, m.From, g.ID, parts, heads)
+	if err != nil { // it may be tried again at once
+		delete(given, turn)
+	}
+	return err
 }
+
+// maxOnTheirWay is how many envelopes may wait for somebody who is told operations.
+const maxOnTheirWay = 4
 
 // named reports whether an account has, or had, something to do with the group.
 func (l *groupLog) named(account omega.Fingerprint) bool {
@@ -242,12 +274,33 @@ func (t *taken) invited(tx *history.Tx, m *chat.Message) error {
 	if err != nil {
 		return err
 	}
-	g.Inviter = m.From
-	if err := tx.PutGroup(g); err != nil {
+	hosts, err := t.c.mayHost(tx, g, m.From)
+	if err != nil {
 		return err
+	}
+	if hosts {
+		g.Inviter = m.From
+		if err := tx.PutGroup(g); err != nil {
+			return err
+		}
 	}
 	t.joins = t.joins || g.Ticket != (chat.Ticket{})
 	return nil
+}
+
+// mayHost reports whether who sent an invitation is the one to be asked for keys: once
+// this account accepted, only who made an invitation of it that the group has.
+func (c *Client) mayHost(tx *history.Tx, g *history.Group, who omega.Fingerprint) (bool, error) {
+	if g.Accepted.IsZero() {
+		return true, nil
+	}
+	l, err := c.groupIn(tx, g.ID)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return slices.ContainsFunc(l.Ops(), func(o *group.Op) bool {
+		return o.Type == group.TypeInvite && o.Author.Account == who && slices.Contains(o.Accounts, c.acc.Fingerprint)
+	}), nil
 }
 
 // wantsOfGroups lists what is missing of groups: operations, and keys of those
@@ -259,10 +312,12 @@ func (c *Client) wantsOfGroups(tx *history.Tx) (out []want, err error) {
 	}
 	for _, w := range list {
 		g := &chat.GroupNews{ID: w.Group, Ask: true}
+		known := 0
 		if v, err := c.groupView(tx, w.Group); err == nil {
-			g.Heads = v.heads
+			g.Heads, known = v.heads, v.count
 		}
-		out = append(out, want{key: "operations:" + w.Group.String() + w.Account.String(), peer: w.Account, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
+		// With each operation that came it is another request, which is made soon.
+		out = append(out, want{key: fmt.Sprintf("operations:%s%s:%d", w.Group, w.Account, known), peer: w.Account, group: true, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
 	}
 	waiting, err := tx.GroupsWaiting()
 	for i := range waiting {
@@ -308,7 +363,7 @@ func (c *Client) wantKey(tx *history.Tx, g *history.Group) (out []want, err erro
 	}
 	for _, fp := range to {
 		if !fp.IsZero() {
-			out = append(out, want{key: "accept:" + g.ID.String() + fp.String(), peer: fp, content: c.acceptContent(g.ID, accept)})
+			out = append(out, want{key: "accept:" + g.ID.String() + fp.String(), peer: fp, group: true, content: c.acceptContent(g.ID, accept)})
 		}
 	}
 	return out, nil
@@ -337,8 +392,11 @@ func (c *Client) answerLocator(ctx context.Context, tx *history.Tx, m *chat.Mess
 	}
 	for _, k := range groupKeys {
 		state, err := c.groupState(tx, k.Group)
-		if err != nil || m.From != c.acc.Fingerprint && state.Role(m.From) == group.RoleNone {
+		if err != nil {
 			return ignoreNotFound(err)
+		}
+		if e, err := c.subscriber(tx, state, m.From); err != nil || m.From != c.acc.Fingerprint && e == nil && state.Role(m.From) == group.RoleNone {
+			return err
 		}
 		if !given.may(repetition{m.Device, k.Chat(), sequenceOf(want)}, c.cfg.now()) {
 			return nil
@@ -383,9 +441,9 @@ func (c *Client) reached(ctx context.Context, p clientrpc.ReachParams) (out clie
 			if err != nil {
 				return err
 			}
-			var name string
-			name, err = c.nameOf(tx, r.Account)
-			out.Accounts = append(out.Accounts, clientrpc.Reached{Account: r.Account, Name: name, State: r.State})
+			var n calling
+			n, err = c.calling(tx, r.Account)
+			out.Accounts = append(out.Accounts, clientrpc.Reached{Account: r.Account, Name: n.name, SelfNamed: n.self, State: r.State})
 		}
 		return err
 	})

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 
@@ -18,11 +20,16 @@ func (c *Client) noteLines(tx *history.Tx, l *groupLog, title string, placed []*
 	if d, ok := c.certificate().Device(c.acc.Device); ok && d.Added.After(since) {
 		since = d.Added.Add(time.Second) // it is cut to seconds
 	}
-	void := l.State().Void
+	void, before := l.State().Void, group.Profile{Name: title}
+	for _, o := range l.Ops()[:l.Len()-len(placed)] {
+		if o.Type == group.TypeProfile || o.Type == group.TypeGenesis {
+			before.Picture = o.Profile.Picture
+		}
+	}
 	for _, o := range placed {
-		line := lineOf(o, title)
-		if o.Type == group.TypeProfile {
-			title = o.Profile.Name
+		line := lineOf(o, before)
+		if o.Type == group.TypeProfile || o.Type == group.TypeGenesis {
+			before = o.Profile
 		}
 		if line == nil || o.Time.Before(since) || slices.Contains(void, o.Hash()) || o.Type == group.TypeGenesis && o.Author.Account != c.acc.Fingerprint {
 			continue
@@ -36,8 +43,9 @@ func (c *Client) noteLines(tx *history.Tx, l *groupLog, title string, placed []*
 	return nil
 }
 
-// lineOf is the line of an operation in a group with a name; nil: there is none.
-func lineOf(o *group.Op, name string) *history.GroupLine {
+// lineOf is the line of an operation in a group that was called and looked like before;
+// nil: there is none.
+func lineOf(o *group.Op, before group.Profile) *history.GroupLine {
 	switch o.Type {
 	case group.TypeGenesis:
 		return &history.GroupLine{Kind: history.LineCreated, Text: o.Profile.Name}
@@ -53,8 +61,11 @@ func lineOf(o *group.Op, name string) *history.GroupLine {
 		kinds := map[group.Role]string{group.RoleOwner: history.LineMadeOwner, group.RoleAdmin: history.LineMadeAdmin, group.RoleMember: history.LineMadeMember}
 		return &history.GroupLine{Kind: kinds[o.Role], About: o.Accounts}
 	case group.TypeProfile:
-		if o.Profile.Name != name {
+		switch {
+		case o.Profile.Name != before.Name:
 			return &history.GroupLine{Kind: history.LineRenamed, Text: o.Profile.Name}
+		case o.Profile.Picture != before.Picture:
+			return &history.GroupLine{Kind: history.LinePictured}
 		}
 		return &history.GroupLine{Kind: history.LineDescribed}
 	case group.TypePolicy:
@@ -67,12 +78,25 @@ func lineOf(o *group.Op, name string) *history.GroupLine {
 	return nil
 }
 
+// noteSubscribed puts it into a channel's chat that this account subscribes to it since
+// now, if the chat is here: no operation says so. (spec/chat.md, CHAT-68)
+func (c *Client) noteSubscribed(tx *history.Tx, g *history.Group) error {
+	if _, err := tx.Chat(g.Chat()); err != nil {
+		return ignoreNotFound(err)
+	}
+	me := c.acc.Fingerprint
+	return tx.PutGroupLine(&history.GroupLine{
+		Chat: g.Chat(), Operation: chat.Hash(sha256.Sum256(fmt.Appendf(nil, "omega subscription\n%s\n%d\n", g.ID, g.Subscribed.UnixMilli()))),
+		Account: me, Device: c.acc.Device, Kind: history.LineSubscribed, About: []omega.Fingerprint{me}, Time: g.Subscribed, Noted: c.cfg.now(),
+	})
+}
+
 // showAbout says whom a line is about.
 func (c *Client) showAbout(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
-	m.Mine, m.AboutCount = r.From == c.acc.Fingerprint && r.Peer.IsZero(), r.AboutCount
-	called, err := c.namesOf(tx, r.About)
+	m.Mine, m.AboutCount = r.From == c.acc.Fingerprint && (r.Peer.IsZero() || string(r.Content.Kind) == history.LineSecureEnded), r.AboutCount
+	called, err := c.callings(tx, r.About)
 	for _, fp := range r.About {
-		m.About = append(m.About, clientrpc.NamedAccount{Account: fp, Name: called[fp].name, This: fp == c.acc.Fingerprint})
+		m.About = append(m.About, clientrpc.NamedAccount{Account: fp, Name: called[fp].name, SelfNamed: called[fp].self, This: fp == c.acc.Fingerprint})
 	}
 	return err
 }

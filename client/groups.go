@@ -224,6 +224,12 @@ func (l *groupLog) ended(heads []chat.Hash, account omega.Fingerprint) (out []*g
 	return out
 }
 
+// isVoid reports whether an operation does not count.
+func isVoid(s *group.State, o *group.Op) bool {
+	_, void := slices.BinarySearchFunc(s.Void, o.Hash(), func(a, b group.Hash) int { return slices.Compare(a[:], b[:]) })
+	return void
+}
+
 // joined is when an account accepted last, by its own clock; zero if it never did.
 func (l *groupLog) joined(account omega.Fingerprint) (at time.Time) {
 	for _, o := range l.Ops() {
@@ -264,6 +270,19 @@ func (g groupCourt) Standing(_ context.Context, w chat.Writing) (chat.Standing, 
 	return g.standing(w)
 }
 
+// ReadsSince implements chat.Groups. Who asked by a link may be a subscriber before it
+// knows.
+func (g groupCourt) ReadsSince(_ context.Context, id chat.Hash) (time.Time, error) {
+	known, err := g.Tx.KnownGroup(id)
+	if err != nil {
+		return time.Time{}, ignoreNotFound(err)
+	}
+	if known.Subscribed.IsZero() && known.Ticket != (chat.Ticket{}) {
+		return g.c.cfg.now(), nil
+	}
+	return known.Subscribed, nil
+}
+
 // standing says what w may in its group. (spec/group.md, GROUP-15)
 func (g groupCourt) standing(w chat.Writing) (chat.Standing, error) {
 	l, err := g.c.groupIn(g.Tx, w.Group)
@@ -287,8 +306,15 @@ func (g groupCourt) standing(w chat.Writing) (chat.Standing, error) {
 	taken := func(o *group.Op) time.Time { return l.taken[o.Hash()] }
 	me := w
 	me.Author, me.Kind = g.c.acc.Fingerprint, chat.KindGroup
-	good := then.Role(w.Author) >= neededRole(w.Kind, then.Rules) && l.stands(now, w, w.Heads, taken, w.Heard) &&
-		l.stands(now, me, w.Heads, taken, w.Heard)
+	good := then.Role(w.Author) >= neededRole(w.Kind, then.Rules) && l.stands(now, w, w.Heads, taken, w.Heard)
+	if good && !l.stands(now, me, w.Heads, taken, w.Heard) { // or it is no member, and subscribes
+		if good, err = subscribes(g.Tx, w.Group); err != nil {
+			return chat.StandingNone, err
+		}
+		if !good && now.Rules.Channel() && l.joined(me.Author).IsZero() {
+			return chat.StandingUnknown, nil // another of this account's devices may have subscribed
+		}
+	}
 	return standingIf(good), nil
 }
 

@@ -24,7 +24,7 @@ const (
 	memberAge   = 10 * time.Minute
 	verdictAge  = 30 * time.Second // of what was found out about all members
 	maxRefresh  = 16
-	lookupsOnce = 8
+	lookupsOnce = 32 // they are stored together (together.go)
 )
 
 // queueGroup seals a message to a group and puts it into the outbox.
@@ -130,7 +130,11 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 		return err
 	}
 	sender.Tell(c.view(nil))
-	to := c.membersToTell(state)
+	readers, err := c.subscribersToTell(tx, state)
+	if err != nil {
+		return err
+	}
+	to := append(c.membersToTell(state), readers...)
 	sealed, err := c.sealWith(ctx, tx, sender, roster, message, content, len(to) == 0)
 	if err != nil || sealed.KeyRecord == nil && len(to) == 0 {
 		return err
@@ -243,7 +247,14 @@ func (c *Client) groupKey(ctx context.Context, tx *history.Tx, l *groupLog) (*ch
 		return nil, err
 	}
 	c.letting.notify()
-	return k, c.sendGroupKey(tx, k, readers)
+	if err := c.sendGroupKey(tx, k, readers); err != nil {
+		return nil, err
+	}
+	others, err := c.subscribersToTell(tx, l.State())
+	if err != nil {
+		return nil, err
+	}
+	return k, c.sendKeyToSubscribers(tx, k, others)
 }
 
 // serves reports whether all devices that a key was made for may still read.
@@ -258,6 +269,7 @@ func (c *Client) serves(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 }
 
 func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
+	now := c.cfg.now()
 	then, ok := l.at(k.Heads)
 	if !ok || k.Problem != chat.ProblemNone || then.Role(k.From) == group.RoleNone {
 		return false
@@ -266,7 +278,7 @@ func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 	for _, o := range l.Since(groupHeads(k.Heads)) {
 		switch o.Type {
 		case group.TypeRemove, group.TypeBan, group.TypeLeave, group.TypeRevert:
-			if _, void := slices.BinarySearchFunc(state.Void, o.Hash(), func(a, b group.Hash) int { return slices.Compare(a[:], b[:]) }); !void {
+			if !isVoid(state, o) {
 				return false
 			}
 		}
@@ -276,9 +288,15 @@ func (c *Client) servesNow(tx *history.Tx, l *groupLog, k *chat.GroupKey) bool {
 			return false
 		}
 	}
+	if ended, err := tx.SubscriberEnded(chat.Hash(l.ID()), k.Time); err != nil || ended {
+		return false
+	}
 	since := k.Time.Add(-memberAge)
 	suspects, err := tx.PeersLost(since)
 	if err != nil {
+		return false
+	}
+	if lost, err := c.lostReader(tx, state, k, suspects, now); err != nil || lost {
 		return false
 	}
 	if !slices.ContainsFunc(append(suspects, c.acc.Fingerprint), func(fp omega.Fingerprint) bool {
@@ -411,14 +429,23 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 			return err
 		}
 		ages, err := tx.PeerAges()
+		if err != nil {
+			return err
+		}
+		readers, err := c.subscribersToTell(tx, s)
+		var who []omega.Fingerprint
 		for _, m := range s.Members {
-			p, known := ages[m.Account]
+			who = append(who, m.Account)
+		}
+		who = append(who, someUnknown(readers, ages, c.cfg.now())...)
+		for _, fp := range who {
+			p, known := ages[fp]
 			switch {
-			case m.Account == c.acc.Fingerprint:
+			case fp == c.acc.Fingerprint:
 			case !known:
-				missing = append(missing, m.Account)
+				missing = append(missing, fp)
 			case !p.Deleted && len(old) < maxRefresh && !young(c.cfg.now(), p.Checked, memberAge):
-				old = append(old, m.Account)
+				old = append(old, fp)
 			}
 		}
 		return err
@@ -427,6 +454,9 @@ func (c *Client) readyGroup(ctx context.Context, id chat.Hash) {
 		c.cfg.log().Warn("members of a group not looked up", "err", err)
 	}
 	c.fetchAccounts(ctx, append(missing, old...), memberAge)
+	if ctx.Err() != nil {
+		return // not all were looked for
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if v, ok := c.groupViews[id]; ok {

@@ -12,6 +12,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // listGroups lists the groups that this account is or was in, or may join.
@@ -49,7 +50,11 @@ func (c *Client) groupMembers(ctx context.Context, p clientrpc.GroupListParams) 
 			return noGroup(doing, id.String())
 		}
 		if err == nil {
-			out.Members, out.Rest, err = part(people(s), p.Page, func(m *clientrpc.GroupMember) string { return roleOrder[m.Role] + m.Account.String() })
+			var readers []clientrpc.GroupMember
+			if readers, err = c.subscriberList(tx, s); err != nil {
+				return err
+			}
+			out.Members, out.Rest, err = part(append(people(s), readers...), p.Page, func(m *clientrpc.GroupMember) string { return roleOrder[m.Role] + m.Account.String() })
 		}
 		if err != nil {
 			return err
@@ -61,7 +66,7 @@ func (c *Client) groupMembers(ctx context.Context, p clientrpc.GroupListParams) 
 
 // roleOrder is how people of a group are sorted.
 var roleOrder = map[string]string{
-	clientrpc.RoleOwner: "1", clientrpc.RoleAdmin: "2", clientrpc.RoleMember: "3", clientrpc.RoleInvited: "4", clientrpc.RoleBanned: "5",
+	clientrpc.RoleOwner: "1", clientrpc.RoleAdmin: "2", clientrpc.RoleMember: "3", clientrpc.RoleInvited: "4", clientrpc.RoleBanned: "5", clientrpc.RoleSubscriber: "6",
 }
 
 // people are all of a group, without their names.
@@ -103,16 +108,21 @@ func (c *Client) describeGroup(ctx context.Context, id chat.Hash) (out clientrpc
 
 // describe says what is known of a group; of a whole one everything.
 func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out clientrpc.Group, err error) {
-	out = clientrpc.Group{ID: g.ID.String(), Chat: g.Chat(), Waiting: !g.Accepted.IsZero()}
+	out = clientrpc.Group{ID: g.ID.String(), Chat: g.Chat(), Name: g.Title, Waiting: !g.Accepted.IsZero()}
 	if g.Ticket != (chat.Ticket{}) {
 		out.Role = clientrpc.RoleAsking
+	} else if !g.Refused.IsZero() {
+		out.Role, out.Refuser = clientrpc.RoleRefused, g.Refuser.String()
+	}
+	if !g.Subscribed.IsZero() {
+		out.Role = clientrpc.RoleSubscriber
 	}
 	v, err := c.groupView(tx, g.ID)
 	if err != nil {
 		return out, ignoreNotFound(err)
 	}
 	s := v.state
-	out.Name, out.About, out.Channel, out.Dissolved = s.Profile.Name, s.Profile.About, s.Rules.Channel(), s.Dissolved
+	out.Name, out.About, out.Channel, out.Dissolved = names.Shown(s.Profile.Name), s.Profile.About, s.Rules.Channel(), s.Dissolved
 	out.Secure = s.Secure
 	out.Size, out.Pinned, out.Rules = len(s.Members), s.Pinned, showRules(s.Rules)
 	switch role := s.Role(c.acc.Fingerprint); {
@@ -121,11 +131,16 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	case slices.Contains(s.Invited, c.acc.Fingerprint):
 		out.Role = clientrpc.RoleInvited
 	}
+	subscribers, err := c.subscriberList(tx, s)
+	if err != nil {
+		return out, err
+	}
+	out.Subscribers = len(subscribers)
 	if !g.Inviter.IsZero() {
 		out.Inviter = g.Inviter.String()
 	}
-	if !whole {
-		return out, nil
+	if out.Picture, err = c.showPicture(tx, s); err != nil || !whole {
+		return out, err
 	}
 	out.Operations = v.count
 	for _, h := range v.heads {
@@ -166,52 +181,19 @@ func (c *Client) nameMembers(tx *history.Tx, lists ...[]clientrpc.GroupMember) e
 		for i := range list {
 			accounts[i] = list[i].Account
 		}
-		called, err := c.namesOf(tx, accounts)
+		called, err := c.callings(tx, accounts)
 		if err != nil {
 			return err
 		}
 		for i := range list {
 			m := &list[i]
 			n := called[m.Account]
-			if m.Name = n.name; !n.contact && m.Account != c.acc.Fingerprint {
+			if m.Name, m.SelfNamed = n.name, n.self; !n.contact && m.Account != c.acc.Fingerprint {
 				m.Similar = known.like(m.Account, m.Name)
 			}
 		}
 	}
 	return nil
-}
-
-// A calling is how somebody is called here.
-type calling struct {
-	name    string // the petname, or how they call themselves; may be empty
-	contact bool
-}
-
-// namesOf is nameOf for many.
-func (c *Client) namesOf(tx *history.Tx, list []omega.Fingerprint) (map[omega.Fingerprint]calling, error) {
-	names, err := tx.PeerNames(list)
-	if err != nil {
-		return nil, err
-	}
-	relations, err := tx.Relations()
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[omega.Fingerprint]calling, len(list))
-	for _, fp := range list {
-		out[fp] = calling{name: names[fp]}
-	}
-	for _, r := range relations {
-		if n, ok := out[r.Account]; ok {
-			n.name, n.contact = cmp.Or(r.Petname, n.name), r.Contact == chat.Contact
-			out[r.Account] = n
-		}
-	}
-	if n, ok := out[c.acc.Fingerprint]; ok {
-		n.name = c.acc.Name
-		out[c.acc.Fingerprint] = n
-	}
-	return out, nil
 }
 
 func showRules(r group.Rules) clientrpc.GroupRules {

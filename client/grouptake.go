@@ -21,9 +21,7 @@ type opsIn struct {
 	ops     [][]byte
 	heads   []chat.Hash // that the sender knew
 	heard   time.Time
-	genesis bool        // a group that is not known here may begin with them
-	direct  bool        // they came in a direct chat
-	again   []*group.Op // accepts of the sender that are here already
+	genesis bool // a group that is not known here may begin with them
 	need    []omega.Fingerprint
 	tried   map[omega.Fingerprint]bool
 	tries   int       // since servers answered for some
@@ -44,13 +42,15 @@ func groupNews(m *chat.Message, keyGroup chat.Hash) *opsIn {
 	if in.group == (chat.Hash{}) {
 		in.group = keyGroup
 	}
-	in.direct = m.Verified && !m.Peer.IsZero()
-	in.genesis = in.direct
+	if m.Content.Kind == chat.KindGroupJoin {
+		in.heads = nil // those are for who may be believed: see placeErrand
+	}
+	in.genesis = m.Verified && !m.Peer.IsZero() // in a direct chat
 	return in
 }
 
 // takeOps takes operations in. Those by people whose certificate is not at hand
-// stay, and need says who that is.
+// stay in, and need says who that is; so do those whose genesis is not here.
 func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []omega.Fingerprint, err error) {
 	l, err := c.groupIn(tx, in.group)
 	if err != nil && !errors.Is(err, history.ErrNotFound) {
@@ -59,13 +59,8 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 	var stay [][]byte
 	for _, b := range in.ops {
 		o, err := group.Parse(b)
-		if err == nil && l != nil && o.Type == group.TypeAccept && o.Author.Account == in.from && l.Has(o.Hash()) {
-			in.again = append(in.again, o) // it was told already, and its author still waits
-		}
-		if err != nil || chat.Hash(o.ID()) != in.group || l != nil && l.Has(o.Hash()) || l == nil && (o.Type != group.TypeGenesis || !in.genesis) {
-			if l == nil && err == nil && chat.Hash(o.ID()) == in.group && in.genesis {
-				stay = append(stay, b) // it may come behind its genesis
-			}
+		early := l == nil && o != nil && o.Type != group.TypeGenesis // its genesis is not here yet
+		if err != nil || chat.Hash(o.ID()) != in.group || l != nil && l.Has(o.Hash()) || l == nil && !in.genesis {
 			continue
 		}
 		switch unknown, err := c.proveOp(tx, o); {
@@ -74,6 +69,9 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 			continue
 		case err != nil || !unknown.IsZero():
 			c.cfg.log().Warn("group operation refused", "operation", o.Hash(), "author", o.Author.Account, "err", err)
+			continue
+		case early:
+			stay = append(stay, b)
 			continue
 		}
 		if l == nil {
@@ -89,7 +87,8 @@ func (c *Client) takeOps(tx *history.Tx, in *opsIn) (placed []*group.Op, need []
 		}
 	}
 	in.ops = stay
-	if len(need) > 0 { // whatever happens until their certificates are here
+	if len(stay) > 0 { // whatever happens until these can be taken
+		c.missing.notify()
 		if err := tx.WantOperations(in.group, in.from, c.cfg.now(), nil); err != nil {
 			return placed, need, err
 		}
@@ -109,6 +108,9 @@ func opRefused(err error) bool {
 func (c *Client) settleGroup(tx *history.Tx, l *groupLog, in *opsIn) error {
 	id, has := chat.Hash(l.ID()), func(h chat.Hash) bool { return l.Has(group.Hash(h)) }
 	lacks := slices.DeleteFunc(slices.Clone(in.heads), has)
+	if len(lacks) > 0 && in.from != c.acc.Fingerprint && !l.named(in.from) {
+		lacks = nil // anybody can make up heads
+	}
 	knows := in.from
 	if len(in.heads) == 0 || len(lacks) > 0 {
 		knows = omega.Fingerprint{}
@@ -201,9 +203,18 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 	if err := c.noteGroup(tx, l, placed); err != nil {
 		return err
 	}
+	if err := c.hearNames(tx, placed); err != nil {
+		return err
+	}
 	if err := requestsOver(tx, id, placed); err != nil {
 		return err
 	}
+	return t.openGroup(ctx, tx, id)
+}
+
+// openGroup opens what waited for operations of a group.
+func (t *taken) openGroup(ctx context.Context, tx *history.Tx, id chat.Hash) error {
+	c := t.c
 	parked, err := tx.ParkedForGroup(id, maxParked)
 	if err != nil {
 		return err
@@ -224,11 +235,19 @@ func (t *taken) groupChanged(ctx context.Context, tx *history.Tx, in *opsIn, pla
 // noteGroup has the list of chats show a group that this account is in, or was,
 // messages look as its operations say, and lines say what those that came last did.
 func (c *Client) noteGroup(tx *history.Tx, l *groupLog, placed []*group.Op) error {
+	if err := c.endReading(tx, l, placed); err != nil {
+		return err
+	}
 	if l.joined(c.acc.Fingerprint).IsZero() {
-		return nil
+		if reads, err := subscribes(tx, chat.Hash(l.ID())); err != nil || !reads {
+			return err
+		}
 	}
 	state := l.State()
 	at := omega.ChatID(state.Group.Chat())
+	if err := c.reopenBook(tx, l, placed); err != nil {
+		return err
+	}
 	if err := c.settleRoom(tx, l); err != nil {
 		return err
 	}

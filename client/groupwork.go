@@ -11,18 +11,18 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/history"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // A groupWork is what follows from mail about groups and needs the cloud, or
 // transactions of its own. The next mail does not wait for it, and what comes
-// meanwhile is done together. What is lost with the process, or because there is
-// too much of it, is asked for again.
+// meanwhile is done together. Operations that are lost with the process, or because
+// there are too many, are asked for again; what others ask for is in the database
+// (history.Chore) until it is done.
 type groupWork struct {
-	unproven  []*opsIn        // operations whose signers are not known
-	newcomers []newcomer      // who told this device that they accept
-	asked     []*chat.Message // verified ones of chat.KindGroup and chat.KindGroupJoin
-	joins     bool            // an invitation came that was asked for
+	unproven []*opsIn // operations whose signers are not known
+	chores   bool     // there may be new ones
+	joins    bool     // an invitation came that was asked for
+	lists    bool     // entries of channels' lists are to be told
 }
 
 // A newcomer is an accept that its author told this device of.
@@ -41,16 +41,19 @@ const (
 	triesApart    = time.Second      // or more
 	welcomeHeads  = 8                // left after it
 	newcomersKind = 1                // of a repetition; operations are 0
+	readersKind   = 2                // likewise, for who subscribes
+	pagesKind     = 3                // likewise, for pages of earlier messages
+	choreTries    = 20               // in vain
+	choresApart   = 5 * time.Second  // between them
 )
 
-func (w *groupWork) empty() bool {
-	return len(w.unproven) == 0 && len(w.newcomers) == 0 && len(w.asked) == 0 && !w.joins
-}
+func (w *groupWork) empty() bool { return len(w.unproven) == 0 && !w.chores && !w.joins && !w.lists }
 
 // The chores of groups are put in by the inbox and taken out by tendGroups.
 type chores struct {
 	mu   sync.Mutex
 	work groupWork // guarded by mu
+	busy bool      // something is being done; guarded by mu
 	came notice
 }
 
@@ -62,43 +65,55 @@ func (q *chores) add(w *groupWork) bool {
 	defer q.came.notify()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	a := fits(&q.work.unproven, w.unproven)
-	b := fits(&q.work.newcomers, w.newcomers)
-	c := fits(&q.work.asked, w.asked)
-	q.work.joins = q.work.joins || w.joins
-	return a && b && c
-}
-
-// fits appends as much as there is room for.
-func fits[T any](to *[]T, more []T) bool {
-	n := min(len(more), maxGroupWork-len(*to))
-	*to = append(*to, more[:n]...)
-	return n == len(more)
+	n := min(len(w.unproven), maxGroupWork-len(q.work.unproven))
+	q.work.unproven = append(q.work.unproven, w.unproven[:n]...)
+	q.work.joins, q.work.chores, q.work.lists = q.work.joins || w.joins, q.work.chores || w.chores, q.work.lists || w.lists
+	return n == len(w.unproven)
 }
 
 func (q *chores) take() (w groupWork) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w, q.work = q.work, groupWork{}
+	q.busy = !w.empty()
 	return w
+}
+
+// done notes that what was taken last is done.
+func (q *chores) done() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.busy = false
+}
+
+// idle reports whether there is nothing to do now.
+func (q *chores) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.busy && q.work.empty()
 }
 
 // A groupTender is the state of the goroutine that does the work of groups.
 type groupTender struct {
 	c       *Client
 	given   answers
-	waiting []*opsIn // for another look-up of their signers
+	told    map[int64]map[omega.Fingerprint]bool // of chores that were not done, who was told
+	waiting []*opsIn                             // for another look-up of their signers
+	again   time.Time                            // when chores that were not done are tried again; zero: there are none
+	untold  time.Time                            // when entries of lists that were not told are tried again; zero: there are none
 }
 
 // tendGroups does the work of groups until ctx ends.
 func (c *Client) tendGroups(ctx context.Context) {
-	g := &groupTender{c: c, given: answers{}}
-	c.chores.add(&groupWork{joins: true}) // an invitation may have come when the process ended
+	g := &groupTender{c: c, given: answers{}, told: map[int64]map[omega.Fingerprint]bool{}}
+	c.chores.add(&groupWork{joins: true, chores: true, lists: true}) // what came when the process ended
 	for {
 		came := c.chores.came.wait()
 		if err := g.work(ctx, c.chores.take()); err != nil && ctx.Err() == nil {
 			c.cfg.log().Warn("not all was done for groups", "err", err)
 		}
+		c.chores.done()
+		c.changed.notify() // who ends waits for it
 		select {
 		case <-came:
 		case <-g.due():
@@ -110,11 +125,16 @@ func (c *Client) tendGroups(ctx context.Context) {
 
 // due is when something waits no more; never, if nothing waits.
 func (g *groupTender) due() <-chan time.Time {
-	if len(g.waiting) == 0 {
+	next := sooner(g.again, g.untold)
+	for _, in := range g.waiting {
+		if next.IsZero() || in.due.Before(next) {
+			next = in.due
+		}
+	}
+	if next.IsZero() {
 		return nil
 	}
-	first := slices.MinFunc(g.waiting, func(a, b *opsIn) int { return a.due.Compare(b.due) })
-	return time.After(max(first.due.Sub(g.c.cfg.now()), 10*time.Millisecond))
+	return time.After(max(next.Sub(g.c.cfg.now()), 10*time.Millisecond))
 }
 
 func (g *groupTender) work(ctx context.Context, w groupWork) error {
@@ -128,6 +148,8 @@ func (g *groupTender) work(ctx context.Context, w groupWork) error {
 			w.unproven = append(w.unproven, in)
 		}
 	}
+	w.chores = w.chores || !g.again.IsZero() && !g.again.After(now) || len(w.unproven) > 0
+	w.lists = w.lists || !g.untold.IsZero() && !g.untold.After(now)
 	if w.empty() {
 		return nil
 	}
@@ -136,9 +158,18 @@ func (g *groupTender) work(ctx context.Context, w groupWork) error {
 	for part := range slices.Chunk(w.unproven, provenAtOnce) {
 		errs = append(errs, g.c.prove(ctx, part, g.given))
 	}
-	errs = append(errs, g.c.welcomeAll(ctx, w.newcomers, g.given), g.c.answerAsked(ctx, w.asked, g.given))
+	if w.chores {
+		errs = append(errs, g.doChores(ctx))
+	}
 	if w.joins {
 		errs = append(errs, g.c.inTime(ctx, g.c.joinInvited))
+	}
+	if w.lists {
+		g.untold = time.Time{}
+		if err := g.c.inTime(ctx, g.c.passChanges); err != nil {
+			g.untold = g.c.cfg.now().Add(choresApart)
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -199,7 +230,8 @@ func signersOf(list []*opsIn) (out []omega.Fingerprint) {
 // try notes whose certificates were looked up: all that were needed, but for some
 // that are tried again. While servers answer for some of the group, be it for
 // another message, none is given up: they answer so many in a time, and those that
-// are asked about first have it. (spec/group.md, GROUP-29)
+// are asked about first have it. What only waits for its genesis comes when that
+// does: in front of it, or when it is asked for. (spec/group.md, GROUP-29)
 func (in *opsIn) try(failed map[omega.Fingerprint]bool, goesOn bool, now time.Time) {
 	if in.tried == nil {
 		in.tried = map[omega.Fingerprint]bool{}
@@ -208,22 +240,14 @@ func (in *opsIn) try(failed map[omega.Fingerprint]bool, goesOn bool, now time.Ti
 		in.tries = 0
 	}
 	in.tries++
+	in.due = now.Add(triesApart << (in.tries + 1))
+	wait := len(in.need) == 0
 	for _, fp := range in.need {
-		if in.tried[fp] = in.tries >= maxTries || !failed[fp]; !in.tried[fp] {
-			in.due = now.Add(triesApart << (in.tries + 1))
-		}
+		in.tried[fp] = in.tries >= maxTries || !failed[fp]
+		wait = wait || !in.tried[fp]
 	}
-}
-
-// noteNewcomers notes whom this device has to welcome.
-func (t *taken) noteNewcomers(in *opsIn, placed []*group.Op) {
-	if !in.direct || in.from == t.c.acc.Fingerprint {
-		return
-	}
-	for _, o := range append(slices.Clone(placed), in.again...) {
-		if o.Type == group.TypeAccept && o.Author.Account == in.from {
-			t.newcomers = append(t.newcomers, newcomer{in.group, o})
-		}
+	if !wait {
+		in.due = time.Time{}
 	}
 }
 
@@ -240,40 +264,58 @@ func (t *taken) noteJoins(tx *history.Tx, id chat.Hash, placed []*group.Op) erro
 	return ignoreNotFound(err)
 }
 
-// welcomeAll gives newcomers what they need, those of one group together.
-func (c *Client) welcomeAll(ctx context.Context, list []newcomer, given answers) error {
-	var errs []error
+// welcomeAll gives newcomers what they need, those of one group together. It returns
+// why that failed for some.
+func (c *Client) welcomeAll(ctx context.Context, list []newcomer, given answers) (failed map[*group.Op]error) {
+	failed = map[*group.Op]error{}
 	byGroup := map[chat.Hash][]*group.Op{}
 	for _, n := range list {
-		if given.may(repetition{n.accept.Author.Device, omega.ChatID(n.group[:16]), newcomersKind}, c.cfg.now()) {
+		turn := repetition{n.accept.Author.Device, omega.ChatID(n.group[:16]), newcomersKind}
+		if given[turn].times > 0 && c.onTheirWay(ctx, n.accept.Author.Account) {
+			continue // what it lacks is among that; or it tells its accept again
+		}
+		if given.may(turn, c.cfg.now()) {
 			byGroup[n.group] = append(byGroup[n.group], n.accept)
 		}
 	}
 	for id, accepts := range byGroup {
 		for part := range slices.Chunk(accepts, welcomedOnce) {
-			err := c.inTime(ctx, func(ctx context.Context) error { return c.welcome(ctx, id, part) })
-			if err != nil { // who tells again is welcomed then
-				for _, o := range part {
+			err := c.welcome(ctx, groupTimeout, id, part)
+			for _, o := range part {
+				if failed[o] = err; err != nil { // it may be tried again at once
 					delete(given, repetition{o.Author.Device, omega.ChatID(id[:16]), newcomersKind})
 				}
 			}
-			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return failed
+}
+
+// onTheirWay reports whether envelopes for an account wait in the outbox.
+func (c *Client) onTheirWay(ctx context.Context, to omega.Fingerprint) bool {
+	n := 0
+	_ = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		n, err = tx.CountOutgoingTo(to)
+		return err
+	})
+	return n > 0
 }
 
 // welcome passes accepts on, wraps the group key for the newcomers, and gives them
-// the earlier messages that the rules allow. (spec/group.md, GROUP-17)
-func (c *Client) welcome(ctx context.Context, id chat.Hash, accepts []*group.Op) error {
+// the earlier messages that the rules allow. Looking them up ends after a time, and what
+// was found is used: a part that servers cannot answer in time for would else be looked up
+// again without end. (spec/group.md, GROUP-17, GROUP-51)
+func (c *Client) welcome(ctx context.Context, looks time.Duration, id chat.Hash, accepts []*group.Op) error {
 	var who []omega.Fingerprint
 	for _, o := range accepts {
 		who = append(who, o.Author.Account)
 	}
 	// A new account's record is often a later one than that at hand: nothing is
 	// sealed for one that is behind (CHAT-20).
-	c.fetchAccounts(ctx, who, 0)
-	c.readyGroup(ctx, id)
+	look, done := context.WithTimeout(ctx, looks)
+	c.fetchAccounts(look, who, 0)
+	c.readyGroup(look, id)
+	done()
 	secret := false
 	err := c.db.Update(ctx, func(tx *history.Tx) (err error) {
 		if err := c.welcomeIn(ctx, tx, id, accepts); err != nil {
@@ -284,7 +326,7 @@ func (c *Client) welcome(ctx context.Context, id chat.Hash, accepts []*group.Op)
 	})
 	c.queued.notify()
 	if err == nil && secret {
-		return c.welcomeSecretly(ctx, id)
+		return c.inTime(ctx, func(ctx context.Context) error { return c.welcomeSecretly(ctx, id) })
 	}
 	return err
 }
@@ -325,6 +367,9 @@ func (c *Client) welcomeIn(ctx context.Context, tx *history.Tx, id chat.Hash, ac
 			return err
 		}
 	}
+	if err := c.bringUpToDate(ctx, tx, l, told); err != nil {
+		return err
+	}
 	parts := groupParts(told)
 	if len(merged) <= maxMerges {
 		parts[len(parts)-1] = append(parts[len(parts)-1], merged...)
@@ -342,6 +387,33 @@ func (c *Client) welcomeIn(ctx context.Context, tx *history.Tx, id chat.Hash, ac
 	return c.giveEarlier(ctx, tx, state, readers)
 }
 
+// maxBrought is how many messages with operations a newcomer is sent at once; who lacks more
+// asks.
+const maxBrought = 8
+
+// bringUpToDate gives newcomers the operations that they did not know when they accepted:
+// in a crowd each lacks what those before it said. (spec/group.md, GROUP-42)
+func (c *Client) bringUpToDate(ctx context.Context, tx *history.Tx, l *groupLog, accepts []*group.Op) error {
+	id := chat.Hash(l.ID())
+	for _, o := range accepts {
+		parts := groupParts(slices.DeleteFunc(l.Since([]group.Hash{o.Hash()}), func(p *group.Op) bool { return slices.Contains(accepts, p) }))
+		cert := c.certIn(tx, o.Author.Account)
+		if cert == nil || len(parts) > maxBrought {
+			continue
+		}
+		for _, part := range parts {
+			message, err := c.newID()
+			if err == nil {
+				err = c.seal(ctx, tx, cert, message, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, Operations: part}})
+			}
+			if err != nil && unlessMute(err) != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // giveEarlier sends newcomers the earlier messages that the rules allow.
 func (c *Client) giveEarlier(ctx context.Context, tx *history.Tx, state *group.State, to []chat.GroupReader) error {
 	rows, err := c.earlier(tx, state, omega.ChatID(state.Group.Chat()))
@@ -355,29 +427,4 @@ func (c *Client) giveEarlier(ctx context.Context, tx *history.Tx, state *group.S
 		}
 	}
 	return err
-}
-
-// answerAsked answers who wants operations, and invites who asks to join by an open
-// link.
-func (c *Client) answerAsked(ctx context.Context, list []*chat.Message, given answers) error {
-	var errs []error
-	open := map[chat.Hash][]omega.Fingerprint{}
-	for _, m := range list {
-		errs = append(errs, c.inTime(ctx, func(ctx context.Context) error {
-			if m.Content.Kind != chat.KindGroupJoin {
-				return c.answerGroup(ctx, m, given)
-			}
-			granted, err := c.takeJoin(ctx, m)
-			if granted {
-				open[m.Content.Group.ID] = append(open[m.Content.Group.ID], m.From)
-			}
-			return err
-		}))
-	}
-	for id, accounts := range open {
-		errs = append(errs, c.inTime(ctx, func(ctx context.Context) error {
-			return c.grant(ctx, i18n.T("doing.groupjoin"), id, accountsOf(accounts))
-		}))
-	}
-	return errors.Join(errs...)
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/media"
 	"github.com/omega-im/omega/pgp"
 )
@@ -377,8 +379,14 @@ func (c *Client) handoverStatus(ctx context.Context, _ clientrpc.None) (clientrp
 	left, attached := c.caughtUp() // before the look: what came until then is seen
 	out.CaughtUp = attached && left <= 0
 	list, err := c.handoverList(ctx)
+	if err != nil {
+		return out, err
+	}
+	names, err := c.deviceNames(ctx)
 	for i := range list {
-		out.Handovers = append(out.Handovers, c.showHandover(&list[i]))
+		h := c.showHandover(&list[i])
+		h.DeviceName = cmp.Or(names[h.Device], h.DeviceName)
+		out.Handovers = append(out.Handovers, h)
 	}
 	return out, err
 }
@@ -388,7 +396,7 @@ func (c *Client) showHandover(h *history.Handover) clientrpc.Handover {
 		Device: h.Device, Gives: h.Gives, State: h.State, Since: h.Since, Messages: h.Total, Taken: min(h.Taken, h.Total), Size: h.Ref.Size, Why: h.Why,
 	}
 	if d, ok := c.certificate().Device(h.Device); ok {
-		out.DeviceName = d.Name
+		out.DeviceName = names.Shown(d.Name)
 	}
 	if t, ok := c.transferOf(h.Ref.Name); ok && h.Ref.Size > 0 {
 		out.Moved = t.done

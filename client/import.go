@@ -34,12 +34,17 @@ func (c *Client) importFile(ctx context.Context, p clientrpc.ImportParams) (*cli
 	doing := i18n.T("doing.import", p.Path)
 	f, err := os.Open(p.Path)
 	if err != nil {
-		return nil, fileError(doing, p.Path, err)
+		return nil, chosenError(doing, p.Path, err)
 	}
 	defer f.Close()
 	name := filepath.Base(p.Path)
 	im := &importing{c: c, ctx: ctx, file: name, out: &clientrpc.Import{File: name, Time: c.cfg.now().UTC()}}
-	err = archive.Read(f, name, time.FixedZone("", p.Zone), im.add)
+	work, end := c.works.begin(clientrpc.WorkImport, p.Path)
+	defer end()
+	if info, err := f.Stat(); err == nil {
+		work.total.Store(info.Size())
+	}
+	err = archive.Read(work.reading(f), name, time.FixedZone("", p.Zone), im.add)
 	if err == nil {
 		err = im.flush()
 	}
@@ -55,7 +60,7 @@ func (c *Client) importFile(ctx context.Context, p clientrpc.ImportParams) (*cli
 		if errors.As(err, &e) {
 			return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.import", p.Path), i18n.T("next.import"), err)
 		}
-		return nil, fileError(doing, p.Path, err)
+		return nil, chosenError(doing, p.Path, err)
 	}
 	c.changed.notify()
 	return im.out, nil

@@ -261,6 +261,7 @@ type taken struct {
 	asks      []*chat.Message            // verified ones of chat.KindSecureResend
 
 	handed []history.Handover // histories that another device said something of
+	pages  bool               // something of a page came that was asked for
 
 	groupWork
 }
@@ -326,7 +327,7 @@ func (t *taken) open(ctx context.Context, tx *history.Tx, in *mailIn, fresh bool
 		t.c.cfg.log().Warn("mail dropped", "home", m.Home, "seq", m.Seq, "err", err)
 		return omega.Fingerprint{}, nil
 	}
-	if much, err := t.tooMuch(tx, env.Sender()); err != nil || much {
+	if much, err := t.tooMuch(tx, env.Sender(), env.Payload()); err != nil || much {
 		return omega.Fingerprint{}, err
 	}
 	a := &chat.Arrival{
@@ -393,7 +394,7 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 	case chat.VerdictKey:
 		err = t.unpark(ctx, tx, r)
 	case chat.VerdictMessage:
-		err = t.message(tx, r)
+		err = t.message(tx, r, ofNow)
 	case chat.VerdictRefused:
 		t.c.cfg.log().Warn("message refused", "id", a.ID, "sender", sender, "err", r.Reason)
 	}
@@ -401,19 +402,19 @@ func (t *taken) judge(ctx context.Context, tx *history.Tx, a *chat.Arrival, send
 }
 
 // message takes a message that was sealed as in a normal chat.
-func (t *taken) message(tx *history.Tx, r *chat.Result) error {
+func (t *taken) message(tx *history.Tx, r *chat.Result, old age) error {
 	if m := r.Message; m.Peer.IsZero() {
 		if _, secret, err := t.c.roomAt(tx, m.Chat, m.Peer); secret || err != nil {
 			t.c.cfg.log().Warn("message refused: its group is a secure one", "id", m.ID, "device", m.Device)
 			return err
 		}
 	}
-	return t.keep(tx, r)
+	return t.keep(tx, r, old)
 }
 
 // keep stores a message that is to be shown and notes what follows from one
 // that is to be acted upon.
-func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
+func (t *taken) keep(tx *history.Tx, r *chat.Result, old age) error {
 	m := r.Message
 	if r.Track != nil && len(r.Track.Wanted()) > 0 {
 		t.missing = true
@@ -430,7 +431,12 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
 	switch kind := m.Content.Kind; {
 	case kind == chat.KindResent:
 		if m.Verified && r.Original != nil && r.Original.Verdict == chat.VerdictMessage {
-			return t.message(tx, r.Original)
+			old, err := t.ageOf(tx, m.Content.Resent, r.Original.Message)
+			if err != nil {
+				return err
+			}
+			t.pages = t.pages || old == ofPage
+			return t.message(tx, r.Original, old)
 		}
 		return nil
 	case kind.Control():
@@ -443,19 +449,25 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
 	if err != nil || w.dropped {
 		return err
 	}
-	if m.Content.Kind == chat.KindGroupInvite && m.Verified {
-		if err := t.invited(tx, m); err != nil {
+	if m.Verified {
+		switch m.Content.Kind {
+		case chat.KindGroupInvite:
+			err = t.invited(tx, m)
+		case chat.KindGroupRefused:
+			var meant bool
+			if meant, err = t.c.refused(tx, m); err == nil && !meant {
+				return nil // it did not ask, or not by this link
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
-	row := &history.Row{Message: *m, Own: own, Printed: w.quiet}
+	row := &history.Row{Message: *m, Own: own, Printed: w.quiet, Heard: t.c.homeTime()}
 	if own {
 		row.State = clientrpc.StateStored // another device of this account sent it
 	}
-	if row.Mentioned, err = t.c.mentions(tx, row); err != nil {
-		return err
-	}
-	if _, err := tx.PutMessage(row); err != nil {
+	if err := t.put(tx, row, old); err != nil {
 		return err
 	}
 	if m.Verified {
@@ -474,7 +486,7 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result) error {
 			}
 		}
 	}
-	if own || !m.Verified || r.Track == nil || w.quiet {
+	if own || !m.Verified || r.Track == nil || w.quiet || old == ofPage {
 		return nil
 	}
 	if m.Peer.IsZero() {
@@ -512,7 +524,7 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 			return t.heardHistory(tx, m)
 		}
 	case chat.KindGroup, chat.KindGroupJoin:
-		t.asked = append(t.asked, m)
+		return errors.Join(t.takeSubscribers(context.Background(), tx, m), t.noteChore(tx, m), t.takeEarlier(tx, m))
 	case chat.KindCertification:
 		return t.takeCertifications(tx, m)
 	case chat.KindSuccession:
@@ -546,6 +558,9 @@ func (t *taken) follow(ending context.Context) error {
 	}
 	if t.spent {
 		t.c.spent.notify()
+	}
+	if t.pages {
+		t.c.backward.came.notify()
 	}
 	// The mail does not come again, so its receipts are written even when the
 	// core is ending.

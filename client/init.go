@@ -12,6 +12,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/transport"
 	"github.com/omega-im/omega/wire"
@@ -131,14 +132,14 @@ func (cfg *InitConfig) readInvite(doing i18n.Text) (*omega.Invite, error) {
 
 // checkNames refuses names that nobody could read.
 func checkNames(doing i18n.Text, name, device string) error {
-	if pgp.CheckDeviceName(name) != nil {
+	if names.Blank(name) || pgp.CheckDeviceName(name) != nil {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.name"), i18n.T("next.devicename"), nil)
 	}
 	return checkDevice(doing, device)
 }
 
 func checkDevice(doing i18n.Text, name string) error {
-	if pgp.CheckDeviceName(name) != nil {
+	if names.Blank(name) || pgp.CheckDeviceName(name) != nil {
 		return fail(clientrpc.CodeUsage, doing, i18n.T("why.devicename"), i18n.T("next.devicename"), nil)
 	}
 	return nil
@@ -315,5 +316,5 @@ func deviceInfo(d pgp.Device, this omega.Fingerprint, now time.Time) clientrpc.D
 		status = "expired"
 	}
 	fp := d.Signing.Fingerprint()
-	return clientrpc.Device{Fingerprint: fp, Name: d.Name, Added: d.Added.UTC(), Status: status, This: fp == this, Undated: d.Revoked && d.RevokedAt.IsZero()}
+	return clientrpc.Device{Fingerprint: fp, Name: names.Shown(d.Name), Added: d.Added.UTC(), Status: status, This: fp == this, Undated: d.Revoked && d.RevokedAt.IsZero()}
 }

@@ -22,6 +22,10 @@ const (
 	approveTimeout = 2 * time.Minute // somebody may compare fingerprints there
 	publishTimeout = 2 * time.Minute // for who approves, once the new one has answered
 	pollInterval   = 500 * time.Millisecond
+
+	// maxKeyAge is how old the keys of a new device may be: they are made with the link
+	// text. Clocks may differ.
+	maxKeyAge = time.Hour
 )
 
 // Steps of linking: the old device leaves the account, the new one the
@@ -142,6 +146,9 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	if d, ok := c.certificate().Device(signing.Fingerprint()); ok {
 		return deviceInfo(d, c.acc.Device, c.cfg.now()), c.alsoHistory(ctx, p, signing.Fingerprint()) // the same call again
 	}
+	if age := c.cfg.now().Sub(signing.Created()); age > maxKeyAge { // the order of devices goes by it (spec/keys.md, KEYS-36)
+		return clientrpc.Device{}, fail(clientrpc.CodeRefused, i18n.T("doing.approve"), i18n.T("why.oldkeys", age.Round(time.Minute)), i18n.T("next.oldkeys"), nil)
+	}
 	primary, err := c.primary(ctx)
 	if err != nil {
 		return clientrpc.Device{}, err
@@ -157,6 +164,7 @@ func (c *Client) approve(ctx context.Context, p clientrpc.ApproveParams) (client
 	if err != nil {
 		return clientrpc.Device{}, err
 	}
+	defer c.beginApproving(signing.Fingerprint())()
 	if err := c.publishCertificate(ctx, cert); err != nil {
 		return clientrpc.Device{}, err
 	}
@@ -299,21 +307,23 @@ func (m *meeting) poll(ctx context.Context, ask func() error) error {
 	}
 }
 
-// again runs ask, on a new connection if the old one's allowance is used up.
+// again runs ask, on a new connection if the old one's allowance is used up, or it has
+// ended: a few times, for a busy machine may miss more than one.
 func (m *meeting) again(ctx context.Context, ask func() error) error {
-	if err := m.dial(ctx); err != nil {
-		return err
+	for tries := 0; ; {
+		if err := m.dial(ctx); err != nil {
+			return err
+		}
+		err := ask()
+		var server *omega.Error
+		if err == nil || errors.As(err, &server) && server.Code != omega.CodeRateLimited {
+			return err
+		}
+		m.close()
+		if tries++; tries == meetTries || !sleep(ctx, joiningAgain) {
+			return err
+		}
 	}
-	err := ask()
-	var server *omega.Error
-	if err == nil || errors.As(err, &server) && server.Code != omega.CodeRateLimited {
-		return err
-	}
-	m.close()
-	if err := m.dial(ctx); err != nil {
-		return err
-	}
-	return ask()
 }
 
 func isCode(err error, code omega.Code) bool {

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -122,5 +124,28 @@ func TestLinkName(t *testing.T) {
 	var e *clientrpc.Error
 	if !errors.As(err, &e) || e.Code != clientrpc.CodeUsage || e.Why.Key != "why.devicename" {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestMeetingGoesOn: a connection that ends under a question is made again, a few times.
+func TestMeetingGoesOn(t *testing.T) {
+	p := newPost(t)
+	m, err := dialMeeting(t.Context(), Config{}, p.address)
+	must(t, err)
+	defer m.close()
+	for name, x := range map[string]struct {
+		ends int
+		want error
+	}{"ends twice": {meetTries - 1, nil}, "ends again and again": {100, io.EOF}} {
+		asked := 0
+		err := m.again(t.Context(), func() error {
+			if asked++; asked <= x.ends {
+				return fmt.Errorf("pick blob: %w", io.EOF)
+			}
+			return nil
+		})
+		if want := min(x.ends+1, meetTries); !errors.Is(err, x.want) || asked != want {
+			t.Errorf("%s: %v after %d questions, want %v after %d", name, err, asked, x.want, want)
+		}
 	}
 }

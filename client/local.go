@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -27,6 +29,12 @@ type Local struct {
 	close  context.CancelFunc
 
 	patience time.Duration // how long the holder of the home may give no sign
+
+	acts   sync.Once    // the first call that changes something
+	acted  atomic.Bool  // there was one
+	awaits atomic.Bool  // one of them does not wait by itself until others have it
+	before atomic.Int64 // what waited to be sent before the first
+	left   left         // what waits for a server since Close; guarded by turn
 
 	turn chan struct{}  // holds one element while somebody looks for a core
 	conn clientrpc.Conn // current way to a core; nil: none yet; guarded by turn
@@ -52,6 +60,10 @@ func OpenLocal(ctx context.Context, cfg Config) (*Local, error) {
 
 // Call implements clientrpc.Conn.
 func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
+	if a, acts := acting()[method]; acts {
+		l.acts.Do(func() { l.act(ctx) })
+		l.awaits.CompareAndSwap(false, a.alone)
+	}
 	var stale clientrpc.Conn
 	for wait := minLook; ; wait = min(2*wait, maxLook) {
 		conn, err := l.get(ctx, stale)
@@ -67,6 +79,15 @@ func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
 			}
 		}
 		stale = conn
+	}
+}
+
+// act notes what waits before anything is changed. Where that cannot be known, nothing is
+// told of what was left.
+func (l *Local) act(ctx context.Context) {
+	if st, err := clientrpc.Status.Call(ctx, l, clientrpc.None{}); err == nil {
+		l.before.Store(int64(st.Outbox))
+		l.acted.Store(true)
 	}
 }
 
@@ -105,9 +126,88 @@ func (l *Local) Close() error {
 	if l.conn == nil {
 		return nil
 	}
+	before, reach := int(l.before.Load()), time.Duration(0)
+	if l.awaits.Load() {
+		reach = reachTimeout
+	}
+	p, elsewhere := l.conn.(*clientrpc.Pipe)
+	if elsewhere && l.acted.Load() {
+		l.left = leftAt(p, before, reach)
+	}
+	h, here := l.conn.(*Holder)
+	if here && l.acted.Load() && reach > 0 && leftAt(h.Client, before, 0).count > 0 {
+		h.rested = true
+	}
 	err := l.conn.Close()
+	if here && l.acted.Load() {
+		l.left = h.left.since(before)
+	}
 	l.conn = nil
 	return err
+}
+
+// Left is how much of what the calls of this Local changed waits to be sent at the next
+// connection, after Close: what was said to be done is not with others yet. why is what
+// keeps it from them; nil: nothing went wrong, there only was no connection yet.
+func (l *Local) Left() (n int, why *clientrpc.Error) {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	return l.left.count, l.left.why
+}
+
+// acting are the calls that change something that others may be told of; that messages
+// were fetched and printed a person did not ask for. alone: nothing in the call says that
+// it waits until others have it (Wait).
+var acting = sync.OnceValue(func() map[string]struct{ alone bool } {
+	out := map[string]struct{ alone bool }{}
+	for _, s := range clientrpc.Methods() {
+		if s.Repeat == clientrpc.Reads || s.Name == clientrpc.Receive.Name || s.Name == clientrpc.Confirm.Name {
+			continue
+		}
+		waits := false
+		if s.Req.Kind() == reflect.Struct {
+			_, waits = s.Req.FieldByName("Wait")
+		}
+		out[s.Name] = struct{ alone bool }{!waits}
+	}
+	return out
+})
+
+// left is what waits for a server, and why.
+type left struct {
+	count int
+	why   *clientrpc.Error
+}
+
+// since is what waits of it if so much did before.
+func (l left) since(before int) left {
+	if l.count <= before {
+		return left{}
+	}
+	return left{l.count - before, l.why}
+}
+
+// leftAt asks a core what waits there that did not before; one that is online sends it,
+// and one that has not found out yet whether it can be is given so long to.
+func leftAt(conn clientrpc.Conn, before int, reach time.Duration) left {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout+reach)
+	defer cancel()
+	late := time.After(reach)
+	for {
+		st, err := clientrpc.Status.Call(ctx, conn, clientrpc.None{})
+		if err != nil || st.Online || !st.Deleted.IsZero() {
+			return left{}
+		}
+		l := left{st.Outbox, st.Problem}.since(before)
+		if l.count == 0 || l.why != nil {
+			return l
+		}
+		select {
+		case <-late:
+			return l
+		case <-time.After(maxLook):
+		}
+	}
 }
 
 // get returns a way to the core that is not stale.
@@ -190,6 +290,8 @@ type Holder struct {
 	*Client
 	lock   *os.File
 	socket net.Listener
+	rested bool            // nothing was in the outbox when it began, or a connection is worth waiting for
+	left   left            // what waited to be sent when it ended without a connection; after Close
 	ctx    context.Context // ends when the home is handed over
 	stop   context.CancelFunc
 	wg     sync.WaitGroup // the core's Run, the accept loop and its pipes
@@ -210,7 +312,7 @@ func hold(ctx context.Context, cfg Config, lock *os.File) (*Holder, error) {
 		return nil, fmt.Errorf("listen for other commands on this home: %w", err)
 	}
 	runCtx, stop := context.WithCancel(context.Background())
-	h := &Holder{Client: c, lock: lock, socket: socket, ctx: runCtx, stop: stop}
+	h := &Holder{Client: c, lock: lock, socket: socket, rested: !c.isDue(ctx), ctx: runCtx, stop: stop}
 	h.wg.Go(func() { c.Run(runCtx) })
 	h.wg.Go(func() { h.accept(runCtx) })
 	return h, nil
@@ -269,6 +371,12 @@ func (h *Holder) accept(ctx context.Context) {
 // what was just printed are worth a moment, a slow home is not.
 const flushTimeout = time.Second
 
+// reachTimeout is how long a core that ends before it had a connection waits for one,
+// if it put something into its outbox that was empty, or of which nothing else waits until
+// others have it: a command that is quicker than that would leave to the next one what it
+// says is done.
+const reachTimeout = 3 * time.Second
+
 // Call implements clientrpc.Conn for this process. It ends with ErrHandover
 // when the home is handed over.
 func (h *Holder) Call(ctx context.Context, method string, req, resp any) error {
@@ -301,7 +409,11 @@ func (h *Holder) Close() error {
 		return nil
 	}
 	h.socket.Close() // removes the socket file as well
+	if h.rested {
+		h.Client.awaitWay(reachTimeout)
+	}
 	h.Client.flush(flushTimeout)
+	h.left = leftAt(h.Client, 0, 0)
 	h.stop()
 	h.wg.Wait()
 	h.calls.Wait()

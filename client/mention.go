@@ -179,7 +179,7 @@ func (c *Client) listMentions(ctx context.Context, p clientrpc.MentionsParams) (
 	}
 	n, next := pageOf(p.Page), ""
 	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) {
-		rows, err := tx.Mentions(id, after, n+1)
+		rows, err := tx.Mentions(id, p.All, after, n+1)
 		if len(rows) > n {
 			rows = rows[:n]
 			next = fmt.Sprint(rows[n-1].Position)
@@ -215,18 +215,18 @@ func (c *Client) completeMention(ctx context.Context, p clientrpc.CompleteMentio
 			if err != nil {
 				return err
 			}
-			here, err := c.nameOf(tx, m.Account)
+			here, err := c.calling(tx, m.Account)
 			if err != nil {
 				return err
 			}
-			if !answersTo(called, typed) && !answersTo(here, typed) && !strings.HasPrefix(m.Account.String(), strings.ToUpper(typed)) {
+			if !answersTo(called, typed) && !answersTo(here.name, typed) && !strings.HasPrefix(m.Account.String(), strings.ToUpper(typed)) {
 				continue
 			}
 			if called == "" {
 				called = m.Account.String()
 			}
 			_, only := unique[called]
-			out.People = append(out.People, clientrpc.Callable{Account: m.Account, Name: here, Role: m.Role, Insert: "@" + called, Ambiguous: !only})
+			out.People = append(out.People, clientrpc.Callable{Account: m.Account, Name: here.name, SelfNamed: here.self, Role: m.Role, Insert: "@" + called, Ambiguous: !only})
 		}
 		if s.May(c.acc.Fingerprint, s.Rules.MentionAll) {
 			for _, word := range everybody {

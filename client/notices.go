@@ -83,8 +83,8 @@ func standing(tx *history.Tx, account omega.Fingerprint) (out []clientrpc.Notice
 // worstNotices is the kind of the worst notice that stands, by account.
 func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 	order := []string{
-		history.NoticeCopied, history.NoticeHeir, history.NoticeExpired, history.NoticeRollback, history.NoticeFork, history.NoticeConflict, history.NoticeWithheld,
-		history.NoticeSucceeded, history.NoticeRevoked, history.NoticeDeleted,
+		history.NoticeOvertaken, history.NoticeCopied, history.NoticeHeir, history.NoticeExpired, history.NoticeRollback, history.NoticeFork, history.NoticeConflict, history.NoticeWithheld,
+		history.NoticeDisputed, history.NoticeSucceeded, history.NoticeRevoked, history.NoticeDeleted,
 	}
 	out := map[omega.Fingerprint]string{}
 	list, err := tx.Notices(0, true, maxNotices)

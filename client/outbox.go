@@ -68,9 +68,14 @@ func (c *Client) outbox(ctx context.Context) {
 	}
 }
 
-// flush waits until nothing in the outbox is due, and a home has prekeys, as long as
-// there is a connection that could carry it.
+// choresTimeout is how long a core that ends goes on with what others asked of groups:
+// while all of a group's people run their programs for a moment only, nobody else does.
+const choresTimeout = 3 * time.Second
+
+// flush waits until nothing in the outbox is due, a home has prekeys, and what others
+// asked of groups is done, as long as there is a connection that could carry it.
 func (c *Client) flush(timeout time.Duration) {
+	c.finishChores()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	for {
@@ -78,17 +83,47 @@ func (c *Client) flush(timeout time.Duration) {
 		if _, err := c.online(); err != nil {
 			return
 		}
-		var due []history.Outgoing
-		err := c.db.View(ctx, func(tx *history.Tx) (err error) {
-			due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
-			return err
-		})
-		if err != nil || len(due) == 0 && !c.stockless.Load() && !c.listless.Load() {
+		if !c.isDue(ctx) && !c.stockless.Load() && !c.listless.Load() {
 			return
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// isDue reports whether something in the outbox is due; not where it cannot be read.
+func (c *Client) isDue(ctx context.Context) bool {
+	var due []history.Outgoing
+	_ = c.db.View(ctx, func(tx *history.Tx) (err error) {
+		due, _, err = tx.Outgoing(c.cfg.now(), 0, 1)
+		return err
+	})
+	return len(due) > 0
+}
+
+// awaitWay waits for a connection that could carry what is due.
+func (c *Client) awaitWay(timeout time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if c.isDue(ctx) {
+		_, _ = c.waitOnline(ctx)
+	}
+}
+
+// finishChores waits until there is nothing to be done for groups.
+func (c *Client) finishChores() {
+	late := time.After(choresTimeout)
+	for {
+		changed := c.changed.wait()
+		if _, err := c.online(); err != nil || c.chores.idle() {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late:
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -69,6 +70,9 @@ func (c *Client) takeOwn(ctx context.Context, entry wire.Entry) error {
 	if cert, err = pgp.Merge(own, cert, c.cfg.now()); err != nil {
 		return fmt.Errorf("own certificate in the cloud: %w", err)
 	}
+	if err := c.db.Update(ctx, func(tx *history.Tx) error { return c.noteDispute(tx, own, cert) }); err != nil {
+		return err
+	}
 	if cert.Hash() != own.Hash() {
 		if err := c.db.Update(ctx, func(tx *history.Tx) error { return c.noteDevices(tx, own, cert) }); err != nil {
 			return err
@@ -109,6 +113,8 @@ func (c *Client) noteOwnRecord(ctx context.Context, served *pgp.Certificate, rec
 		notices = append(notices, *n)
 	} else if checkRecord(cert, rec, now) == nil && (rec.Sequence > old.Sequence || rec.Device == old.Device) {
 		notices = succeed(&history.Peer{Record: old.Bytes(), Sequence: old.Sequence}, rec)
+	} else if checkRecord(cert, rec, now) == nil && follows(old, rec) && old.Device == c.acc.Device && (old.Flags != rec.Flags || !slices.Equal(old.Homes, rec.Homes)) {
+		notices = append(notices, history.Notice{Kind: history.NoticeOvertaken, Sequence: rec.Sequence, Served: rec.Bytes(), Other: old.Bytes()})
 	}
 	return c.db.Update(ctx, func(tx *history.Tx) error {
 		for i := range notices {
@@ -122,17 +128,29 @@ func (c *Client) noteOwnRecord(ctx context.Context, served *pgp.Certificate, rec
 		}
 		return errors.Join(
 			tx.SettleNotices(c.acc.Fingerprint, history.NoticeRollback, rec.Sequence, now),
+			tx.SettleNotices(c.acc.Fingerprint, history.NoticeOvertaken, rec.Sequence-1, now),
 			tx.SettleNotices(c.acc.Fingerprint, history.NoticeFork, rec.Sequence-1, now))
 	})
 }
 
-// useRecord keeps rec if it is newer than the one at hand and signed by one of
+// follows reports whether rec takes the place of the own record at hand: a later one, or
+// the one that servers agree on of those that two devices signed under one sequence.
+// (spec/delivery.md, DELIV-2)
+func follows(old, rec *wire.Record) bool {
+	if rec.Sequence != old.Sequence {
+		return rec.Sequence > old.Sequence
+	}
+	a, b := rec.Hash(), old.Hash()
+	return rec.Device != old.Device && bytes.Compare(a[:], b[:]) < 0
+}
+
+// useRecord keeps rec if it follows the one at hand and is signed by one of
 // the account's devices.
 func (c *Client) useRecord(ctx context.Context, rec *wire.Record) error {
 	c.mu.Lock()
 	old := c.record
 	c.mu.Unlock()
-	if old != nil && old.Sequence >= rec.Sequence {
+	if old != nil && !follows(old, rec) {
 		return nil
 	}
 	if err := checkRecord(c.certificate(), rec, c.cfg.now()); err != nil {

@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,4 +91,42 @@ func TestChatsInParts(t *testing.T) {
 func (c *Client) mustChange(t *testing.T, s chat.Setting) {
 	t.Helper()
 	must(t, c.change(t.Context(), s))
+}
+
+// TestLinesInPlace: lines that were noted stay where they are among the messages of the
+// device that they are about.
+func TestLinesInPlace(t *testing.T) {
+	device, me := fp(7), fp(1)
+	start := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	said := func(n uint32, minute int) clientrpc.Message {
+		return clientrpc.Message{ID: omega.ID{byte(n)}, Device: device, Verified: true, Sequence: n, Time: start.Add(time.Duration(minute) * time.Minute)}
+	}
+	line := func(kind string, minute int, who omega.Fingerprint) clientrpc.Message {
+		return clientrpc.Message{
+			Device: device, Verified: true, Service: true, Kind: kind, Time: start.Add(time.Duration(minute) * time.Minute),
+			About: []clientrpc.NamedAccount{{Account: who, This: who == me}},
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		page []clientrpc.Message
+		want string
+	}{
+		{"an end", []clientrpc.Message{said(1, 0), said(2, 1), line(history.LineSecureEnded, 2, fp(7))}, "1 2 secure-ended"},
+		{"somebody joined", []clientrpc.Message{said(1, 0), line(history.LineJoined, 1, fp(7)), said(3, 3), said(2, 2)}, "1 group-joined 2 3"},
+		{"several", []clientrpc.Message{said(2, 0), line(history.LineJoined, 1, me), said(1, 2), line(history.LineRenamed, 3, fp(7))}, "1 group-joined 2 group-renamed"},
+	} {
+		inSequence(tt.page)
+		var got []string
+		for _, m := range tt.page {
+			if m.Service {
+				got = append(got, m.Kind)
+				continue
+			}
+			got = append(got, fmt.Sprint(m.Sequence))
+		}
+		if s := strings.Join(got, " "); s != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, s, tt.want)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/omega-im/omega"
@@ -130,7 +131,8 @@ func (c *Client) line(ctx context.Context, p clientrpc.LineParams) (*clientrpc.S
 	return c.operate(ctx, row, p.ID, p.Delivery, &chat.Content{Kind: chat.KindEntry, Text: p.Text, Entry: e})
 }
 
-// slot names a new line, or finds one of this account's.
+// slot names a new line, or finds one of this account's: by name, or by its number from
+// 1 as the list stands now.
 func (c *Client) slot(ctx context.Context, doing i18n.Text, row *history.Row, name string) (s chat.Slot, err error) {
 	if name == "" {
 		var random [2]byte
@@ -141,14 +143,21 @@ func (c *Client) slot(ctx context.Context, doing i18n.Text, row *history.Row, na
 	}
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		list, _, err := tx.Answers(row)
-		for _, a := range list {
-			if hex.EncodeToString(a.Slot[:]) == name && a.Account == c.acc.Fingerprint {
-				s = a.Slot
-				return err
-			}
-		}
 		if err != nil {
 			return err
+		}
+		shown, err := strconv.Atoi(name)
+		numbered := err == nil && len(name) <= len(strconv.Itoa(chat.MaxEntries))
+		for i, a := range list {
+			named := hex.EncodeToString(a.Slot[:]) == name
+			if !named && !(numbered && i+1 == shown) {
+				continue
+			}
+			if a.Account != c.acc.Fingerprint {
+				return fail(clientrpc.CodeRefused, doing, i18n.T("why.othersline", name), i18n.T("next.line"), nil)
+			}
+			s = a.Slot
+			return nil
 		}
 		return fail(clientrpc.CodeNotFound, doing, i18n.T("why.noline", name), i18n.T("next.line"), nil)
 	})
@@ -172,11 +181,13 @@ func (c *Client) showAnswers(tx *history.Tx, r *history.Row, m *clientrpc.Messag
 	}
 	m.List = &clientrpc.List{Lines: []clientrpc.ListLine{}, Closed: closed}
 	for _, a := range answers {
-		line := clientrpc.ListLine{Line: hex.EncodeToString(a.Slot[:]), From: a.Account, Text: a.Text, Time: a.Time}
-		if line.Name, err = c.nameOf(tx, a.Account); err != nil {
+		n, err := c.calling(tx, a.Account)
+		if err != nil {
 			return err
 		}
-		m.List.Lines = append(m.List.Lines, line)
+		m.List.Lines = append(m.List.Lines, clientrpc.ListLine{
+			Line: hex.EncodeToString(a.Slot[:]), From: a.Account, Name: n.name, SelfNamed: n.self, Text: a.Text, Time: a.Time,
+		})
 	}
 	return nil
 }

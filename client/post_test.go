@@ -141,7 +141,7 @@ func (p *post) deliver(f wire.Frame, c *transport.Conn) {
 		for b.conn != nil && b.sent < len(b.mails) {
 			m := wire.Mail{
 				Home: p.id.Account(), Device: device, Seq: uint64(b.sent) + 1, Prev: uint64(b.sent),
-				Received: uint64(time.Now().UnixMilli()), Envelope: b.mails[b.sent],
+				Received: uint64(p.now().UnixMilli()), Envelope: b.mails[b.sent],
 			}
 			if b.conn.SendFrame(wire.TypeMail, 0, wire.AppendMail(nil, &m)) != nil {
 				b.conn = nil

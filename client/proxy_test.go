@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"path/filepath"
 	"strings"
@@ -129,7 +130,9 @@ func (p *fakeProxy) session(ctx context.Context, c *transport.Conn) {
 		}
 		typ, body := p.reply(f)
 		if typ != 0 {
-			c.SendFrame(typ, f.Tag, body)
+			for errors.Is(c.SendFrame(typ, f.Tag, body), transport.ErrSlow) { // parts of blobs are larger than the queue
+				time.Sleep(time.Millisecond)
+			}
 		}
 		p.mu.Lock()
 		after := p.after

@@ -156,21 +156,33 @@ func (r *chunkReader) load(i int) error {
 			return err
 		}
 	}
-	failed := error(omega.Errorf(omega.CodeNotFound, "the message names no server that has the blob"))
-	for _, server := range r.servers {
+	var failed error
+	for _, server := range r.c.honest(r.servers, r.ref) {
 		err := r.loadFrom(server, i)
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, media.ErrWrong) {
+			r.c.caught(server, r.ref)
 		}
 		r.c.cfg.log().Info("chunk not fetched", "server", server, "blob", r.ref.Name, "err", err)
 		if r.ctx.Err() != nil {
 			return context.Cause(r.ctx)
 		}
-		if !errors.Is(failed, media.ErrWrong) {
+		if tellsMore(err, failed) {
 			failed = err
 		}
 	}
+	if failed == nil {
+		return nobodyLeft(r.servers, r.ref)
+	}
 	return failed
+}
+
+// tellsMore reports whether err tells more of why a blob is not here than what was found
+// before: that one server never had it says nothing of another that could not answer.
+func tellsMore(err, before error) bool {
+	return before == nil || !errors.Is(before, media.ErrWrong) && (!isCode(err, omega.CodeNotFound) || isCode(before, omega.CodeNotFound))
 }
 
 func (r *chunkReader) loadFrom(server omega.Fingerprint, i int) error {
@@ -178,7 +190,7 @@ func (r *chunkReader) loadFrom(server omega.Fingerprint, i int) error {
 	if err != nil {
 		return err
 	}
-	f := &partFetcher{r.c, s, server, r.ref}
+	f := &partFetcher{r.c, s, server, r.ref, func(int) {}}
 	if r.verifier == nil {
 		if r.verifier, err = f.verifier(r.ctx); err != nil {
 			return err
@@ -191,6 +203,7 @@ func (r *chunkReader) loadFrom(server omega.Fingerprint, i int) error {
 		r.have = i
 		return nil
 	}
+	f.moved = func(n int) { r.c.partProgress(r.ref.Name, at, n, size) }
 	if err := f.chunk(r.ctx, r.chunk, at); err != nil {
 		return err
 	}
@@ -210,6 +223,7 @@ type partFetcher struct {
 	s      *session
 	server omega.Fingerprint
 	ref    media.Ref
+	moved  func(octets int) // told how many of those that were asked for are here
 }
 
 // verifier has the leaves of the blob: those of blobs that are being read are kept.
@@ -254,7 +268,7 @@ func (f *partFetcher) ask(ctx context.Context, what uint8, b []byte, offset int6
 		g := wire.BlobGet{Server: f.server, What: what, Name: f.ref.Name, Offset: uint64(offset + at), Length: uint32(length(at))}
 		f.s.startBlob(wire.TypeBlobGet, wire.AppendBlobGet(nil, &g), at, answers)
 	}
-	flying := 0
+	flying, here := 0, 0
 	for at := int64(0); at < int64(len(b)); at += media.MaxPart {
 		start(at)
 		flying++
@@ -277,7 +291,9 @@ func (f *partFetcher) ask(ctx context.Context, what uint8, b []byte, offset int6
 			case len(octets) != length(a.offset):
 				return media.ErrWrong
 			}
-			copy(b[a.offset:], octets)
+			here += copy(b[a.offset:], octets)
+			a.release()
+			f.moved(here)
 			flying--
 		case <-patience.Done():
 			if ctx.Err() != nil {

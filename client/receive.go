@@ -123,6 +123,11 @@ func (c *Client) unprinted(ctx context.Context, n int) (out []clientrpc.Message,
 			if rows, err = o.inOrder(ctx, tx, rows); err != nil {
 				return err
 			}
+			var ready time.Time
+			if rows, ready, err = c.readyInvites(tx, rows, now); err != nil {
+				return err
+			}
+			o.again = sooner(o.again, ready)
 			var over time.Time
 			out, taken, over, err = c.free(tx, by, rows, n)
 			again = sooner(o.again, over)
@@ -247,14 +252,25 @@ func (c *Client) confirmed(rows []history.Row) (out []history.Row) {
 	return rows[i : i+1]
 }
 
-// securePrefix before a fingerprint means the secure chat with that account.
-const securePrefix = "secure:"
+// securePrefixes before a fingerprint, or the name of a contact, mean the secure chat with
+// that account. (spec/chat.md, CHAT-87)
+var securePrefixes = []string{clientrpc.SecurePrefix, "密:", "密："}
+
+// cutSecure is whom a text names whose secure chat it means; false: it means another chat.
+func cutSecure(text string) (whom string, ok bool) {
+	for _, prefix := range securePrefixes {
+		if whom, ok = strings.CutPrefix(text, prefix); ok {
+			return strings.TrimSpace(whom), true
+		}
+	}
+	return "", false
+}
 
 // chatID finds the chat that a chat id or the fingerprint of an account means.
 func (c *Client) chatID(doing i18n.Text, text string) (omega.ChatID, error) {
-	if peer, ok := strings.CutPrefix(text, securePrefix); ok {
-		if fp, err := omega.ParseFingerprint(peer); err == nil {
-			return c.secureChat(fp), nil
+	if whom, ok := cutSecure(text); ok {
+		if fp, err := c.contactRef(context.Background(), doing, whom); !isNotFound(err) {
+			return c.secureChat(fp), err
 		}
 	}
 	if fp, err := omega.ParseFingerprint(text); err == nil {
@@ -285,6 +301,15 @@ func (c *Client) history(ctx context.Context, p clientrpc.HistoryParams) (client
 		n = 50
 	}
 	out, err := c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return c.page(tx, doing, id, p, n) })
+	if err == nil && p.At.IsZero() && p.After.IsZero() && !p.Before.IsZero() && len(out.Messages) < n {
+		var said string
+		said, err = c.reachBack(ctx, id, func() (bool, error) {
+			var err error
+			out, err = c.list(ctx, func(tx *history.Tx) ([]history.Row, error) { return c.page(tx, doing, id, p, n) })
+			return len(out.Messages) < n, err
+		})
+		out.Earlier = said
+	}
 	if len(out.Messages) < n {
 		inSequence(out.Messages)
 	} else {
@@ -317,11 +342,11 @@ func (c *Client) page(tx *history.Tx, doing i18n.Text, id omega.ChatID, p client
 
 // inSequence puts the verified messages of each device into the order in which
 // they were written, in the places that they have: one that filled a gap
-// stands where it was missed.
+// stands where it was missed. Lines that this program noted have no place in a sequence.
 func inSequence(page []clientrpc.Message) {
 	places := map[omega.Fingerprint][]int{}
 	for i, m := range page {
-		if m.Verified {
+		if m.Verified && !m.Service {
 			places[m.Device] = append(places[m.Device], i)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -141,9 +142,9 @@ func succeed(p *history.Peer, rec *wire.Record) (out []history.Notice) {
 // storePeer stores what is known of an account now, and what follows from it.
 func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certificate, look *look) error {
 	now := c.cfg.now()
-	notices := look.notices
 	p.Lost = lastLost(cert)
-	err := c.db.Update(ctx, func(tx *history.Tx) error {
+	err := c.looks.update(ctx, c.db, func(tx *history.Tx) error {
+		notices := slices.Clone(look.notices)
 		if err := tx.PutPeer(p); err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 				return err
 			}
 		}
-		if err := c.noteKey(tx, cert); err != nil {
+		if err := errors.Join(c.noteKey(tx, cert), c.noteDispute(tx, look.before, cert)); err != nil {
 			return err
 		}
 		if look.before != nil {

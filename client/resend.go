@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
 
@@ -23,6 +24,7 @@ type repetition struct {
 type answered struct {
 	times int
 	last  time.Time
+	lacks int // how much was given last of what is given until nothing lacks
 }
 
 // answers are the repetitions of the last minutes: who asks gets what was lost,
@@ -39,8 +41,13 @@ const (
 // may notes that a repetition is sent now, if it may be: the first ones may
 // follow each other as fast as whoever lost one asks.
 func (as answers) may(r repetition, now time.Time) bool {
+	return as.mayAfter(r, now, min(answerPause, chaseAfter[min(as[r].times, len(chaseAfter)-1)]/2))
+}
+
+// mayAfter is may for what is given each time that a pause is over.
+func (as answers) mayAfter(r repetition, now time.Time, pause time.Duration) bool {
 	a := as[r]
-	if a.times > 0 && now.Sub(a.last).Abs() < min(answerPause, chaseAfter[min(a.times, len(chaseAfter)-1)]/2) {
+	if a.times > 0 && now.Sub(a.last).Abs() < pause {
 		return false
 	}
 	if len(as) >= maxAnswers {
@@ -53,7 +60,21 @@ func (as answers) may(r repetition, now time.Time) bool {
 			return false
 		}
 	}
-	as[r] = answered{a.times + 1, now}
+	as[r] = answered{times: a.times + 1, last: now}
+	return true
+}
+
+// goesOn is may for what is given until nothing lacks: who lacks a quarter less than
+// when it was answered last is answered at once. So all it is given is at most four
+// times what there is, for each time that may allows. (spec/group.md, GROUP-35)
+func (as answers) goesOn(r repetition, lacks int, now time.Time) bool {
+	a, answered := as[r]
+	if more := answered && 4*lacks <= 3*a.lacks && lacks < a.lacks; !more && !as.may(r, now) {
+		return false
+	}
+	a = as[r]
+	a.lacks = lacks
+	as[r] = a
 	return true
 }
 
@@ -149,6 +170,14 @@ func (c *Client) requested(ctx context.Context, tx *history.Tx, m *chat.Message)
 		if len(row.Transcript) == 0 || row.Secure {
 			continue // it was taken back, and nothing of it is here; or it has keys of its own
 		}
+		if !row.Peer.IsZero() && row.State == clientrpc.StateQueued {
+			switch waits, err := tx.IsOutgoing(row.Peer, row.ID); {
+			case err != nil:
+				return nil, err
+			case waits:
+				continue // it is on its way: there was no room for it yet (DELIV-46)
+			}
+		}
 		may := row.Peer == m.From || m.From == c.acc.Fingerprint
 		if row.Peer.IsZero() && !may {
 			if may, err = c.mayHave(ctx, tx, row, m.From); err != nil {
@@ -171,6 +200,12 @@ func (c *Client) mayHave(ctx context.Context, tx *history.Tx, row *history.Row, 
 	l, err := c.groupIn(tx, id)
 	if err != nil {
 		return false, err
+	}
+	switch e, err := c.subscriber(tx, l.State(), who); {
+	case err != nil:
+		return false, err
+	case e != nil:
+		return !row.Time.Before(e.Time.Add(-omega.ClockTolerance)), nil
 	}
 	joined := l.joined(who)
 	return l.State().Role(who) > group.RoleNone && !joined.IsZero() && !row.Time.Before(joined.Add(-omega.ClockTolerance)), nil

@@ -6,8 +6,34 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
+
+// TestAnswersGoOn: who lacks less each time is answered at once, and gets at most four
+// times what there is; who asks for the same again waits. (spec/group.md, GROUP-35)
+func TestAnswersGoOn(t *testing.T) {
+	clock, given, r := time.Now(), answers{}, repetition{sequence: 1}
+	const all = 10_000
+	if !given.goesOn(r, all, clock) || given.goesOn(r, all, clock) || given.goesOn(r, all-1, clock) || given.goesOn(r, 3*all/4+1, clock) {
+		t.Error("the same is given again at once")
+	}
+	total := all
+	for lacks := all; lacks >= 0; lacks-- {
+		if given.goesOn(r, lacks, clock) {
+			total += lacks
+		}
+	}
+	if total <= all || total > 4*all {
+		t.Errorf("%d were given of %d", total, all)
+	}
+	if given.goesOn(r, 0, clock) {
+		t.Error("that nothing lacks is said again")
+	}
+	if clock = clock.Add(answerPause); !given.goesOn(r, all, clock) {
+		t.Error("nothing is given a minute later")
+	}
+}
 
 // TestResendPauses: what was sent again just now is not sent again at once,
 // however often somebody asks.
@@ -18,6 +44,9 @@ func TestResendPauses(t *testing.T) {
 		return tx.PutPeer(&history.Peer{Fingerprint: peer.Account(), Certificate: peer.Certificate.Bytes(), Checked: clock.time()})
 	}))
 	must(t, c.queueText(t.Context(), peer.Certificate, omega.ID{1}, chat.NewText("x")))
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { // else it is on its way
+		return tx.SetState(omega.ID{1}, clientrpc.StateStored, "")
+	}))
 	req := &chat.Message{
 		From: peer.Account(), Device: peer.Device(), Chat: omega.DirectChat(c.acc.Fingerprint, peer.Account()),
 		Content: &chat.Content{Kind: chat.KindResend, Resend: &chat.ResendRequest{Device: c.acc.Device, Sequences: []uint32{1, 1}}},

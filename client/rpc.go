@@ -50,6 +50,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Devices, "doing.account", (*Client).devices)
 	handle(m, clientrpc.Approve, "doing.approve", (*Client).approve)
 	handle(m, clientrpc.Revoke, "doing.revoking", (*Client).revoke)
+	handle(m, clientrpc.Rename, "doing.renaming", (*Client).renameDevice)
+	handle(m, clientrpc.Contest, "doing.contest", (*Client).contest)
 	handle(m, clientrpc.DeviceNewsOf, "doing.notices", (*Client).deviceNews)
 	handle(m, clientrpc.AskHistory, "doing.askhistory", (*Client).askHistory)
 	handle(m, clientrpc.GiveHistory, "doing.handover", (*Client).giveHistory)
@@ -77,6 +79,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.Days, "doing.reading", (*Client).days)
 	handle(m, clientrpc.ImportFile, "doing.importing", (*Client).importFile)
+	handle(m, clientrpc.Works, "doing.importing", (*Client).listWorks)
 	handle(m, clientrpc.Imports, "doing.importing", (*Client).imports)
 	handle(m, clientrpc.UndoImport, "doing.importing", (*Client).undoImport)
 	handle(m, clientrpc.Backup, "doing.backingup", (*Client).backup)
@@ -87,6 +90,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Ask, "doing.poll", (*Client).ask)
 	handle(m, clientrpc.Vote, "doing.poll", (*Client).vote)
 	handle(m, clientrpc.Close, "doing.poll", (*Client).closePoll)
+	handle(m, clientrpc.Voters, "doing.poll", (*Client).voters)
 	handle(m, clientrpc.Begin, "doing.list", (*Client).begin)
 	handle(m, clientrpc.Line, "doing.list", (*Client).line)
 	handle(m, clientrpc.Scheduled, "doing.scheduled", (*Client).scheduled)
@@ -100,6 +104,8 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Pin, "doing.pinning", (*Client).pin)
 	handle(m, clientrpc.Pinned, "doing.reading", (*Client).pinned)
 	handle(m, clientrpc.Show, "doing.reading", (*Client).message)
+	handle(m, clientrpc.MessageID, "doing.reading", (*Client).messageID)
+	handle(m, clientrpc.ShortIDs, "doing.reading", (*Client).shortIDs)
 	handleGroups(m)
 	handleContacts(m)
 	handleSecure(m)
@@ -172,8 +178,9 @@ func (c *Client) Call(ctx context.Context, method string, req, resp any) error {
 	return json.Unmarshal(b, resp)
 }
 
-func (c *Client) account(context.Context, clientrpc.None) (*clientrpc.AccountInfo, error) {
-	return accountInfo(c.acc, c.certificate(), c.cfg.now()), nil
+func (c *Client) account(ctx context.Context, _ clientrpc.None) (*clientrpc.AccountInfo, error) {
+	info := accountInfo(c.acc, c.certificate(), c.cfg.now())
+	return info, c.nameDevices(ctx, info.Devices)
 }
 
 func (c *Client) devices(ctx context.Context, none clientrpc.None) (clientrpc.DevicesResult, error) {

@@ -2,7 +2,9 @@ package client
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/omega-im/omega/chat"
@@ -11,10 +13,24 @@ import (
 	"github.com/omega-im/omega/internal/i18n"
 )
 
+// foundKinds are the kinds of messages that can be searched for.
+var foundKinds = []chat.Kind{chat.KindText, chat.KindMedia, chat.KindPoll, chat.KindList, chat.KindGroupInvite}
+
+func kindNames() string {
+	var out []string
+	for _, k := range foundKinds {
+		out = append(out, string(k))
+	}
+	return strings.Join(out, " ")
+}
+
 // search finds messages, page by page.
 func (c *Client) search(ctx context.Context, p clientrpc.SearchParams) (*clientrpc.SearchResult, error) {
 	doing := i18n.T("doing.search", p.Text)
 	q := history.Query{Text: p.Text, From: p.From, Author: p.Author, Kind: chat.Kind(p.Kind), Since: p.Since, Until: p.Until}
+	if p.Kind != "" && !slices.Contains(foundKinds, chat.Kind(p.Kind)) {
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.kind", p.Kind), i18n.T("next.kind", kindNames()), nil)
+	}
 	var err error
 	if p.Chat != "" {
 		if q.Chat, err = c.chatID(doing, p.Chat); err != nil {

@@ -161,7 +161,7 @@ func TestSecureHostile(t *testing.T) {
 	if got := bob.secretTexts(t, ann)[:4]; len(bob.secretTexts(t, ann)) != 5 || !sameSet(got, want) {
 		t.Errorf("bob has %q", bob.secretTexts(t, ann))
 	}
-	page, err := clientrpc.History.Call(t.Context(), bob.Client, clientrpc.HistoryParams{Chat: securePrefix + ann.acc.Fingerprint.String()})
+	page, err := clientrpc.History.Call(t.Context(), bob.Client, clientrpc.HistoryParams{Chat: clientrpc.SecurePrefix + ann.acc.Fingerprint.String()})
 	must(t, err)
 	for i, m := range page.Messages[:4] {
 		if m.Text != want[i] || !m.Verified {
@@ -288,7 +288,7 @@ func TestSecureDevices(t *testing.T) {
 	bob2.say(t, ann, "from the second", clientrpc.StateDelivered)
 	ann.hasSecret(t, bob, "before", "to both", "from the second")
 	bob.hasSecret(t, ann, "before", "to both", "from the second")
-	page, err := clientrpc.History.Call(t.Context(), bob.Client, clientrpc.HistoryParams{Chat: securePrefix + ann.acc.Fingerprint.String()})
+	page, err := clientrpc.History.Call(t.Context(), bob.Client, clientrpc.HistoryParams{Chat: clientrpc.SecurePrefix + ann.acc.Fingerprint.String()})
 	must(t, err)
 	if m := page.Messages[2]; m.From != bob.acc.Fingerprint || m.State == "" || !m.Secure {
 		t.Errorf("the other device's message is %+v", m)
@@ -383,7 +383,7 @@ func TestSecureKeysDie(t *testing.T) {
 // onDisk reports whether octets stand in the files of a home's database.
 func (s *somebody) onDisk(t *testing.T, octets []byte) bool {
 	t.Helper()
-	for _, end := range []string{"", "-wal", "-shm"} {
+	for _, end := range []string{"-wal", ""} { // what leaves the log meanwhile is in the database then
 		b, err := os.ReadFile(filepath.Join(s.cfg.Home, fileHistory+end))
 		if err == nil && bytes.Contains(b, octets) {
 			return true
@@ -398,6 +398,18 @@ func TestSecureEnd(t *testing.T) {
 	p := newPost(t)
 	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
 	ann.say(t, bob, "one", clientrpc.StateDelivered)
+	// People and devices are called here as everywhere.
+	_, err := clientrpc.NameContact.Call(t.Context(), ann.Client, clientrpc.NameContactParams{ContactRef: clientrpc.ContactRef{Account: bob.acc.Fingerprint.String()}, Petname: "小波"})
+	must(t, err)
+	_, err = clientrpc.Rename.Call(t.Context(), ann.Client, clientrpc.RenameParams{Device: ann.acc.Device, Name: "書房"})
+	must(t, err)
+	list, err := clientrpc.SecureChats.Call(t.Context(), ann.Client, clientrpc.Page{})
+	must(t, err)
+	one, err := clientrpc.ShowSecure.Call(t.Context(), ann.Client, clientrpc.SecureRef{Peer: "小波"})
+	must(t, err)
+	if own := slices.IndexFunc(one.Devices, func(d clientrpc.SecureDevice) bool { return d.Device == ann.acc.Device }); one.Name != "小波" || list.Chats[0].Name != "小波" || own < 0 || one.Devices[own].Name != "書房" {
+		t.Errorf("called %q and %q, devices %+v", one.Name, list.Chats[0].Name, one.Devices)
+	}
 	key := bob.epochs(t, ann)[0].Marshal()[1:33]
 	r, err := clientrpc.EndSecure.Call(t.Context(), ann.Client, clientrpc.SecureRef{Peer: bob.acc.Fingerprint.String()})
 	must(t, err)
@@ -410,7 +422,29 @@ func TestSecureEnd(t *testing.T) {
 		b.mails = append(b.mails, b.mails...)
 	})
 	until(t, "the keys are gone", func() bool { return !bob.onDisk(t, key) && !ann.onDisk(t, key) })
+	must(t, callOf(ann.Client, clientrpc.EndSecure, clientrpc.SecureRef{Peer: bob.acc.Fingerprint.String()})()) // again: nothing more is said
+	for _, s := range []*somebody{ann, bob} {
+		id := s.secureChat(map[*somebody]*somebody{ann: bob, bob: ann}[s].acc.Fingerprint)
+		list, err := clientrpc.History.Call(t.Context(), s.Client, clientrpc.HistoryParams{Chat: id.String()})
+		must(t, err)
+		var said []string
+		for _, m := range list.Messages {
+			if m.Service && m.From == ann.acc.Fingerprint && m.Mine == (s == ann) {
+				said = append(said, m.Kind)
+			}
+		}
+		if !slices.Equal(said, []string{history.LineSecureEnded}) {
+			t.Errorf("the chat of %s says %v of its end", s.acc.Name, said)
+		}
+		one, err := clientrpc.OneChat.Call(t.Context(), s.Client, clientrpc.ChatRef{Chat: id.String()})
+		if err != nil || one.Ended.IsZero() || one.Last == nil || one.Last.Kind != history.LineSecureEnded {
+			t.Errorf("the chat of %s: %+v, %v", s.acc.Name, one, err)
+		}
+	}
 	bob.say(t, ann, "two", clientrpc.StateDelivered)
+	if one, err := clientrpc.OneChat.Call(t.Context(), bob.Client, clientrpc.ChatRef{Chat: bob.secureChat(ann.acc.Fingerprint).String()}); err != nil || !one.Ended.IsZero() {
+		t.Errorf("begun again: %+v, %v", one, err)
+	}
 	ann.hasSecret(t, bob, "one", "two")
 	if i := ann.info(t, bob); !i.Open || !i.Ended.IsZero() || bob.info(t, ann).Waiting != 0 {
 		t.Errorf("%+v", i)
@@ -435,24 +469,10 @@ func TestSecureCopy(t *testing.T) {
 func TestSecureBothBegin(t *testing.T) {
 	p := newPost(t)
 	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
-	var held [][]byte // what each sends the other first
-	p.edit(func() {
-		p.pass = func(_ omega.Fingerprint, env []byte) [][]byte {
-			held = append(held, env)
-			return nil
-		}
-	})
+	release := p.hold(t) // what each sends the other first
 	ann.say(t, bob, "from ann", clientrpc.StateStored)
 	bob.say(t, ann, "from bob", clientrpc.StateStored)
-	p.edit(func() {
-		p.pass = nil
-		for _, env := range held {
-			v, err := wire.ParseEnvelope(env)
-			must(t, err)
-			p.file(v, env)
-		}
-	})
-	p.deliver(wire.Frame{}, nil)
+	release()
 	until(t, "both have both", func() bool { return len(ann.secretTexts(t, bob)) == 2 && len(bob.secretTexts(t, ann)) == 2 })
 	ann.say(t, bob, "next of ann", clientrpc.StateDelivered)
 	bob.say(t, ann, "next of bob", clientrpc.StateDelivered)

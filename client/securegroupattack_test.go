@@ -115,7 +115,7 @@ func TestSecureGroupForeign(t *testing.T) {
 	// What a member seals by the normal chat's keys is not shown in the secure one.
 	must(t, bob.db.Update(t.Context(), func(tx *history.Tx) error {
 		m := &chat.Message{ID: omega.ID{1}, Chat: g.room().chat, From: cat.acc.Fingerprint, Device: cat.acc.Device, Time: time.Now(), Content: chat.NewText("normal"), Verified: true}
-		must(t, (&taken{c: bob.Client, receipts: map[lane]*chat.Receipt{}}).message(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}))
+		must(t, (&taken{c: bob.Client, receipts: map[lane]*chat.Receipt{}}).message(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}, ofNow))
 		rows, err := tx.InChat(g.room().chat, omega.ID{1})
 		if len(rows) != 0 {
 			t.Error("a normal message stands in a secure group")
@@ -246,26 +246,12 @@ func TestSecureGroupLost(t *testing.T) {
 // its keys are nowhere; and an epoch ends by count.
 func TestSecureGroupKeysDie(t *testing.T) {
 	p := newPost(t)
-	clock := &drift{}
-	var people []*somebody
-	for _, name := range []string{"ann", "bob", "cat"} {
-		people = append(people, p.newSomebody(t, name, func(c *Config) { c.Clock = clock.now }))
-	}
-	g := gather(t, "鑰", people...)
-	var want []string
-	say := func(text string) {
-		for _, s := range people {
-			want = append(want, s.acc.Name+text)
-			s.tells(t, g, s.acc.Name+text, clientrpc.StateStored)
-			for _, other := range people {
-				other.hasTold(t, g, want...)
-			}
-		}
-	}
-	say(" one")
+	g := newAging(t, p, "鑰")
+	people := g.people
+	g.allSay(t, " one")
 	secrets := map[*somebody][]byte{}
 	for _, s := range people {
-		for _, e := range s.keys(t, g) {
+		for _, e := range s.keys(t, g.circle) {
 			if len(e.Record.Members) == len(people) {
 				secrets[s] = e.Marshal()[1:33]
 			}
@@ -274,19 +260,18 @@ func TestSecureGroupKeysDie(t *testing.T) {
 			t.Fatal("the search does not find a key that is there")
 		}
 	}
-	clock.move(secure.MaxAge + time.Minute)
-	p.skew.Store(clock.ahead.Load())
-	say(" two")
+	g.age(secure.MaxAge + time.Minute)
+	g.allSay(t, " two")
 	for _, s := range people {
 		until(t, s.acc.Name+" has the old keys nowhere", func() bool { return !s.onDisk(t, secrets[s]) })
 	}
 	for range secure.MaxLimit + 3 {
-		want = append(want, "x")
-		people[0].tells(t, g, "x", waitNone)
+		g.said = append(g.said, "x")
+		people[0].tells(t, g.circle, "x", waitNone)
 	}
-	people[1].hasTold(t, g, want...)
-	people[2].hasTold(t, g, want...)
-	if e := people[0].keys(t, g); e[0].Sent(people[0].acc.Device) == 0 || e[0].Sent(people[0].acc.Device) > 50 {
+	people[1].hasTold(t, g.circle, g.said...)
+	people[2].hasTold(t, g.circle, g.said...)
+	if e := people[0].keys(t, g.circle); e[0].Sent(people[0].acc.Device) == 0 || e[0].Sent(people[0].acc.Device) > 50 {
 		t.Errorf("%d messages in the newest epoch", e[0].Sent(people[0].acc.Device))
 	}
 }
@@ -302,24 +287,10 @@ func TestSecureGroupTogether(t *testing.T) {
 		out, err := clientrpc.ShowGroup.Call(t.Context(), bob.Client, clientrpc.GroupRef{Group: g.id.String()})
 		return err == nil && out.Size == 2
 	})
-	var held [][]byte
-	p.edit(func() {
-		p.pass = func(_ omega.Fingerprint, env []byte) [][]byte {
-			held = append(held, env)
-			return nil
-		}
-	})
+	release := p.hold(t)
 	ann.tells(t, g, "from ann", clientrpc.StateStored)
 	bob.tells(t, g, "from bob", clientrpc.StateStored)
-	p.edit(func() {
-		p.pass = nil
-		for _, env := range held {
-			v, err := wire.ParseEnvelope(env)
-			must(t, err)
-			p.file(v, env)
-		}
-	})
-	p.deliver(wire.Frame{}, nil)
+	release()
 	for _, s := range []*somebody{ann, bob} {
 		s.hasTold(t, g, "from ann", "from bob")
 	}

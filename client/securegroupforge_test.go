@@ -126,34 +126,18 @@ func (p *post) recorded(t *testing.T, kind byte) (out [][]byte) {
 // what stands on it. What is still open does.
 func TestSecureGroupStolen(t *testing.T) {
 	p := newPost(t)
-	clock := &drift{}
-	var people []*somebody
-	for _, name := range []string{"ann", "bob", "cat"} {
-		people = append(people, p.newSomebody(t, name, func(c *Config) { c.Clock = clock.now }))
-	}
-	g := gather(t, "失竊", people...)
-	var want []string
-	say := func(text string) {
-		for _, s := range people {
-			want = append(want, s.acc.Name+text)
-			s.tells(t, g, s.acc.Name+text, clientrpc.StateStored)
-			for _, other := range people {
-				other.hasTold(t, g, want...)
-			}
-		}
-	}
-	say(" early")
-	bob := people[1]
+	g := newAging(t, p, "失竊")
+	g.allSay(t, " early")
+	bob := g.people[1]
 	old := map[secure.Locator]bool{}
-	for _, e := range bob.keys(t, g) {
+	for _, e := range bob.keys(t, g.circle) {
 		old[e.Locator()] = true
 	}
 	messages := len(p.recorded(t, secure.PayloadMessage))
-	clock.move(secure.MaxAge + time.Minute)
-	p.skew.Store(clock.ahead.Load())
-	say(" late")
+	g.age(secure.MaxAge + time.Minute)
+	g.allSay(t, " late")
 	until(t, "the early epochs are destroyed", func() bool {
-		return !slices.ContainsFunc(bob.keys(t, g), func(e *secure.Epoch) bool { return old[e.Locator()] })
+		return !slices.ContainsFunc(bob.keys(t, g.circle), func(e *secure.Epoch) bool { return old[e.Locator()] })
 	})
 
 	opened := 0

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -76,13 +77,19 @@ func (t *taken) judgeSecure(ctx context.Context, tx *history.Tx, arrival *chat.A
 		return &chat.Result{Verdict: chat.VerdictNeedCert, Account: a.need}, nil
 	case errors.Is(err, errRefused):
 		t.c.cfg.log().Warn("secure message refused", "id", a.ID, "sender", sender, "err", err)
-		return &chat.Result{Verdict: chat.VerdictRefused, Reason: err}, nil
+		return &chat.Result{Verdict: chat.VerdictRefused, Reason: err}, t.triedInVain(tx, sender, len(a.Payload))
 	case err != nil:
 		return nil, err
 	case opened:
 		return &chat.Result{Verdict: chat.VerdictDuplicate}, nil // there is nothing more to do with it
 	}
-	return &chat.Result{Verdict: chat.VerdictNeedKey}, nil
+	return &chat.Result{Verdict: chat.VerdictNeedKey}, t.triedInVain(tx, sender, len(a.Payload))
+}
+
+// triedSecure counts what payloads of secure chats were tried with since this run began.
+type triedSecure struct {
+	epochs atomic.Int64 // epochs, by messages
+	wraps  atomic.Int64 // wraps that this device tried to open
 }
 
 // errRefused is the error of a payload that is never of use.
@@ -165,6 +172,7 @@ func (c *Client) openWraps(ctx context.Context, tx *history.Tx, payload []byte) 
 		return nil, refusedf("%w", err)
 	}
 	for _, w := range wraps {
+		c.tried.wraps.Add(1)
 		if id, ok := pgp.WrapKeyID(w.Packet); ok {
 			keys, err := tx.Prekeys(id)
 			if err != nil {
@@ -386,15 +394,16 @@ func (t *taken) openWaiting(ctx context.Context, tx *history.Tx, r *secure.Recor
 		if err != nil {
 			return err
 		}
-		if err := t.tryAgain(ctx, tx, list); err != nil {
+		if _, err := t.tryAgain(ctx, tx, list); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tryAgain opens payloads that waited, as far as that can be done now.
-func (t *taken) tryAgain(ctx context.Context, tx *history.Tx, list []history.SecureWaiting) error {
+// tryAgain opens payloads that waited, as far as that can be done now, and returns how
+// many do not wait any more.
+func (t *taken) tryAgain(ctx context.Context, tx *history.Tx, list []history.SecureWaiting) (done int, err error) {
 	for _, w := range list {
 		a := &secureArrival{Arrival: &chat.Arrival{ID: w.ID, Payload: w.Payload, Now: t.c.cfg.now(), Received: w.Received, Fresh: true}, sender: w.Account}
 		try := t.openSecure
@@ -403,30 +412,47 @@ func (t *taken) tryAgain(ctx context.Context, tx *history.Tx, list []history.Sec
 		}
 		opened, err := try(ctx, tx, a)
 		if err != nil && !errors.Is(err, errRefused) {
-			return err
+			return done, err
 		}
 		if opened || err != nil {
 			if err := tx.DropWaiting(w.Position); err != nil {
-				return err
+				return done, err
 			}
+			done++
+		}
+	}
+	return done, nil
+}
+
+// What is tried again at once, of each kind, when operations of a group came.
+// (spec/secure.md, SEC-27)
+const (
+	maxRoomTurn  = 256  // read at a time
+	maxRoomTries = 1024 // in all
+)
+
+// openRoom opens what waited for operations of a group: first epochs, then messages.
+func (t *taken) openRoom(ctx context.Context, tx *history.Tx, id omega.ChatID) error {
+	for _, kind := range []byte{secure.PayloadRecord, secure.PayloadWrap, secure.PayloadMessage} {
+		if err := t.openRoomOf(ctx, tx, id, kind); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// maxRoomWaiting bounds what is tried again at once when operations of a group came.
-const maxRoomWaiting = 256
-
-// openRoom opens what waited for operations of a group: first epochs, then messages.
-func (t *taken) openRoom(ctx context.Context, tx *history.Tx, id omega.ChatID) error {
-	for _, kind := range []byte{secure.PayloadRecord, secure.PayloadWrap, secure.PayloadMessage} {
-		list, err := tx.WaitingRoom(id, kind, maxRoomWaiting)
+// openRoomOf opens what waited of one kind, as long as some of it opens.
+func (t *taken) openRoomOf(ctx context.Context, tx *history.Tx, id omega.ChatID, kind byte) error {
+	for tried := 0; tried < maxRoomTries; {
+		list, err := tx.WaitingRoom(id, kind, maxRoomTurn)
 		if err != nil {
 			return err
 		}
-		if err := t.tryAgain(ctx, tx, list); err != nil {
+		done, err := t.tryAgain(ctx, tx, list)
+		if err != nil || done == 0 || len(list) < maxRoomTurn {
 			return err
 		}
+		tried += len(list)
 	}
 	return nil
 }
@@ -496,7 +522,8 @@ func (t *taken) readWith(ctx context.Context, tx *history.Tx, r room, a *secureA
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	m, e, err := b.Read(a.Payload, a.ID, func(account, device omega.Fingerprint) *pgp.PublicKey { return t.key(ctx, a, account, device) })
+	m, e, err := b.Read(a.sender, a.Payload, a.ID, func(account, device omega.Fingerprint) *pgp.PublicKey { return t.key(ctx, a, account, device) })
+	t.c.tried.epochs.Add(int64(b.Tries))
 	if err != nil && a.need.IsZero() && !errors.Is(err, secure.ErrUnsealed) && !errors.Is(err, secure.ErrUsed) {
 		err = refusedf("%w", err)
 	}

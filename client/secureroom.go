@@ -190,10 +190,12 @@ func (c *Client) room(d dest) room {
 
 // secureRoom is the secure chat that somebody names.
 func (c *Client) secureRoom(ctx context.Context, text string) (room, error) {
+	doing := i18n.T("doing.secure")
 	d, err := c.resolve(ctx, text)
-	if err == nil {
-		d, err = c.secureDest(i18n.T("doing.secure"), d)
+	if err != nil {
+		return c.room(d), whileDoing(doing, err)
 	}
+	d, err = c.secureDest(doing, d)
 	return c.room(d), err
 }
 

@@ -42,7 +42,7 @@ func TestSecureGroupRoom(t *testing.T) {
 	p := newFakeProxy(t)
 	c := p.newCore(t)
 	f := &founder{stranger: p.newStranger(t, c, "founder")}
-	o, err := group.SecureGenesis(rand.Reader, group.Party{Account: f.id, Device: f.me.Device()}, time.Now(), group.Profile{Name: "擠"}, nil)
+	o, err := group.Genesis(rand.Reader, group.Op{Author: group.Party{Account: f.id, Device: f.me.Device()}, Time: time.Now(), Profile: group.Profile{Name: "擠"}, Secure: true})
 	must(t, err)
 	must(t, o.Sign(t.Context(), f.me.Signer))
 	f.log, err = group.NewLog(o)

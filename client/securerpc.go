@@ -12,6 +12,7 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // handleSecure adds the methods about secure chats.
@@ -74,7 +75,7 @@ func (c *Client) startSecure(ctx context.Context, p clientrpc.StartSecureParams)
 
 // makeReady opens an epoch for all devices of a secure chat, if there is none.
 func (c *Client) makeReady(ctx context.Context, r room) error {
-	unlock, err := c.lockSealer(ctx)
+	unlock, err := c.sealers.lock(ctx, r.chat)
 	if err != nil {
 		return err
 	}
@@ -167,6 +168,7 @@ func (c *Client) describeSecure(ctx context.Context, r room, whole bool) (out cl
 		b, err := c.secureBookOf(tx, r)
 		if err == nil {
 			c.describeEpochs(&out, b, who, whole)
+			err = c.nameSecureDevices(tx, out.Devices)
 		}
 		return err
 	})
@@ -189,7 +191,7 @@ func (c *Client) nameRoom(tx *history.Tx, r room, out *clientrpc.SecureChat) (wh
 	if err != nil {
 		return nil, err
 	}
-	out.Group, out.Name = r.group.String(), state.Profile.Name
+	out.Group, out.Name = r.group.String(), names.Shown(state.Profile.Name)
 	return c.readersIn(tx, state, now), nil
 }
 
@@ -211,7 +213,7 @@ func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, who *a
 		return
 	}
 	for _, d := range who.devices {
-		one := clientrpc.SecureDevice{Account: d.account, Device: d.fp(), Name: d.Name}
+		one := clientrpc.SecureDevice{Account: d.account, Device: d.fp(), Name: names.Shown(d.Name)}
 		if out.Open {
 			if i := current.Record.Index(d.fp()); i >= 0 {
 				one.Keys = current.Record.Devices()[i].Use.String()
@@ -219,6 +221,17 @@ func (c *Client) describeEpochs(out *clientrpc.SecureChat, b *secureBook, who *a
 		}
 		out.Devices = append(out.Devices, one)
 	}
+}
+
+// nameSecureDevices gives devices of this account the names that its owner gave them.
+func (c *Client) nameSecureDevices(tx *history.Tx, list []clientrpc.SecureDevice) error {
+	called, err := deviceNames(tx)
+	for i := range list {
+		if d := &list[i]; d.Account == c.acc.Fingerprint {
+			d.Name = cmp.Or(called[d.Device], d.Name)
+		}
+	}
+	return err
 }
 
 // endSecure destroys the keys of a secure chat of two and tells the other side.
@@ -234,7 +247,7 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 	if err != nil {
 		return out, err
 	}
-	unlock, err := c.lockSealer(ctx)
+	unlock, err := c.sealers.lock(ctx, r.chat)
 	if err != nil {
 		return out, err
 	}
@@ -252,7 +265,13 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 			return err
 		}
 		b.End(func(*secure.Epoch) bool { return true })
-		b.chat.Ended = c.cfg.now()
+		if b.chat.Ended.IsZero() {
+			b.chat.Ended = c.cfg.now()
+			line := history.SecureLine{Chat: r.chat, Peer: r.peer, Message: id, Account: c.acc.Fingerprint, Device: c.acc.Device, Time: b.chat.Ended, Noted: b.chat.Ended, Seen: true}
+			if err := tx.PutSecureLine(&line); err != nil {
+				return err
+			}
+		}
 		if _, err := b.store(tx, c.signingTime()); err != nil {
 			return err
 		}
@@ -263,6 +282,7 @@ func (c *Client) endSecure(ctx context.Context, p clientrpc.SecureRef) (out clie
 	}
 	c.queued.notify()
 	c.spent.notify()
+	c.changed.notify()
 	if _, err := c.db.Checkpoint(ctx); err != nil { // where somebody reads now it is done later
 		return out, err
 	}

@@ -42,7 +42,7 @@ func (c *Client) queueSecure(ctx context.Context, r room, l letter) error {
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.notsecure"), i18n.T("next.normalchat"), nil)
 	}
 	// Nobody else tries it before its sender was told what is wrong with it.
-	unlock, lockErr := c.lockSealer(ctx)
+	unlock, lockErr := c.sealers.lock(ctx, r.chat)
 	if lockErr == nil {
 		defer unlock()
 	}
@@ -104,24 +104,14 @@ func (c *Client) beginSecure(tx *history.Tx, r room) error {
 }
 
 // sealSecure seals what waits for a secure chat, and opens epochs as it needs them. One
-// goroutine does that at a time.
+// goroutine does that at a time for a chat.
 func (c *Client) sealSecure(ctx context.Context, r room) error {
-	unlock, err := c.lockSealer(ctx)
+	unlock, err := c.sealers.lock(ctx, r.chat)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	return c.sealLocked(ctx, r)
-}
-
-// lockSealer makes this goroutine the one that opens epochs and seals in them.
-func (c *Client) lockSealer(ctx context.Context) (unlock func(), err error) {
-	select {
-	case c.sealer <- struct{}{}:
-		return func() { <-c.sealer }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 func (c *Client) sealLocked(ctx context.Context, r room) error {
@@ -344,6 +334,7 @@ func (c *Client) sealIn(ctx context.Context, tx *history.Tx, b *secureBook, e *s
 		return err
 	}
 	row := b.secureKept(e, m, content)
+	row.Heard = c.homeTime()
 	if _, err := tx.PutMessage(row); err != nil {
 		return err
 	}

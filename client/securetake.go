@@ -41,6 +41,12 @@ func (t *taken) secureMessage(ctx context.Context, tx *history.Tx, b *secureBook
 	case content.Kind == chat.KindSecureEnd && !b.room.ofGroup():
 		t.c.cfg.log().Info("secure chat ended by the other side", "peer", b.chat.Peer)
 		b.endKnown(m.Time)
+		line := history.SecureLine{
+			Chat: b.Chat, Peer: b.room.peer, Message: m.ID, Account: m.From, Device: m.Device, Time: m.Time, Noted: a.Received, Seen: m.From == t.c.acc.Fingerprint,
+		}
+		if err := tx.PutSecureLine(&line); err != nil {
+			return err
+		}
 		return tx.ForgetSecure(b.Chat)
 	}
 	return t.secureContent(tx, b.room, msg, a)
@@ -71,7 +77,7 @@ func unfitForSecure(r room, c *chat.Content) bool {
 	switch c.Kind {
 	case chat.KindMedia:
 		return !c.Sealed() || c.Group != nil && !r.ofGroup()
-	case chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory, chat.KindGroupInvite, chat.KindGroupJoin:
+	case chat.KindResend, chat.KindState, chat.KindSecureResend, chat.KindCertification, chat.KindSuccession, chat.KindHistory, chat.KindGroupInvite, chat.KindGroupJoin, chat.KindGroupRefused:
 		return true
 	case chat.KindSecureEnd, chat.KindPin:
 		return r.ofGroup()
@@ -92,7 +98,7 @@ func (t *taken) secureContent(tx *history.Tx, r room, m *chat.Message, a *secure
 	if err := tx.DropMessage(m.ID); err != nil { // or it is asked for although it came another way
 		return err
 	}
-	if err := t.keep(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}); err != nil {
+	if err := t.keep(tx, &chat.Result{Verdict: chat.VerdictMessage, Message: m}, ofNow); err != nil {
 		return err
 	}
 	if !m.Verified || m.From == t.c.acc.Fingerprint || m.Content.Kind.Control() {

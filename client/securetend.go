@@ -16,74 +16,11 @@ import (
 const (
 	secureAgain   = 15 * time.Second // after something could not be sealed
 	secureLook    = time.Hour        // between looks at epochs whose time may be over
-	secureTry     = 40 * time.Second // for one chat: what has no answer holds up the others so long
+	secureTry     = 40 * time.Second // for one chat
 	usedPrekeyFor = 10 * time.Minute // after a prekey that was told opened a wrap (SEC-13)
 	cutOffAfter   = time.Second      // that destroyed keys may stand in the log
 	waitingFor    = secure.Grave     // of what lacks something
 )
-
-// sealSecrets seals what waits for secure chats until ctx ends. What stops one chat
-// does not stop the others.
-func (c *Client) sealSecrets(ctx context.Context) {
-	again := map[omega.ChatID]time.Time{} // when a chat is tried again
-	var last *session
-	for {
-		sealing, queued := c.sealing.wait(), c.queued.wait()
-		if s, err := c.online(); err == nil && s != last {
-			clear(again)
-			last = s
-		}
-		next := c.sealDue(ctx, again)
-		timer := time.NewTimer(secureLook)
-		if !next.IsZero() {
-			timer.Reset(max(next.Sub(c.cfg.now()), 100*time.Millisecond))
-		}
-		select {
-		case <-sealing:
-		case <-queued:
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		}
-		timer.Stop()
-	}
-}
-
-// sealDue seals in every chat where something waits, and returns when it is tried
-// again; zero: nothing waits.
-func (c *Client) sealDue(ctx context.Context, again map[omega.ChatID]time.Time) (next time.Time) {
-	rooms, next := c.secureDue(ctx)
-	for _, r := range rooms {
-		if at := again[r.chat]; c.cfg.now().Before(at) {
-			next = sooner(next, at)
-			continue
-		}
-		try, cancel := context.WithTimeout(ctx, secureTry)
-		err := c.sealSecure(try, r)
-		cancel()
-		c.noteTrouble(r, err)
-		if ctx.Err() != nil {
-			return next
-		}
-		if err == nil {
-			delete(again, r.chat)
-			continue
-		}
-		c.cfg.log().Info("secure message not sealed yet", "chat", r.chat, "err", err)
-		if code := c.secureCode(r, err); code != omega.CodeOK {
-			c.failSecure(ctx, r, code.String(), c.cfg.now())
-			continue
-		}
-		again[r.chat] = c.cfg.now().Add(secureAgain)
-		var pause *pauseError
-		if errors.As(err, &pause) {
-			again[r.chat] = pause.until
-		}
-		next = sooner(next, again[r.chat])
-	}
-	return next
-}
 
 // secureDue lists the secure chats in which something waits to be sealed, and
 // when the next of what is scheduled is due.

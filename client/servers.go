@@ -218,6 +218,15 @@ func (c *Client) serverCertificate(fp omega.Fingerprint) *pgp.Certificate {
 	return cert
 }
 
+// knowsServer reports whether a server proved itself to this device, or is one of those
+// that the account is at.
+func (c *Client) knowsServer(fp omega.Fingerprint) bool {
+	own, _ := c.ownServer()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.servers[fp] != nil || fp == own.addr.Fingerprint || c.record != nil && slices.Contains(c.record.Homes, fp)
+}
+
 // pruneServers keeps maxServers: those that the account depends on, then those
 // that answer, of many operators, and near ones. c.mu is held.
 func (c *Client) pruneServers() {

@@ -202,7 +202,7 @@ func (s *session) start(t wire.Type, body []byte, done func(wire.Frame, error)) 
 	if t == wire.TypeSend {
 		s.last.Store(int64(s.age()))
 	}
-	if err := s.conn.Send(wire.AppendFrame(nil, t, tag, body)); err != nil {
+	if err := s.conn.SendFrame(t, tag, body); err != nil {
 		if r, still := s.take(tag); still {
 			r.done(wire.Frame{}, err)
 		}

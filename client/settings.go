@@ -139,6 +139,12 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 		return nil
 	}
 	for i := range m.Content.State {
+		if m.Content.State[i].Name == chat.SettingCalled {
+			if err := c.takeCalled(tx, &m.Content.State[i]); err != nil {
+				return err
+			}
+			continue
+		}
 		if m.Content.State[i].Name == chat.SettingRevocation {
 			if err := c.keepRevocation(tx, &m.Content.State[i]); err != nil {
 				return err
@@ -175,7 +181,7 @@ func (c *Client) greet(ctx context.Context) error {
 		if err := tx.SetSetting(settingTold, now); err != nil || !fresh(told, others) {
 			return err
 		}
-		return errors.Join(c.tellAll(ctx, tx), c.tellGroups(ctx, tx))
+		return errors.Join(c.tellAll(ctx, tx), c.tellCalled(ctx, tx), c.tellGroups(ctx, tx))
 	})
 	if errors.Is(err, chat.ErrNoReaders) {
 		return nil

@@ -3,7 +3,6 @@ package client
 import (
 	"errors"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
@@ -31,9 +30,11 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if err != nil {
 		return m, err
 	}
-	if m.Name, err = c.calledBy(tx, sender); err != nil {
+	called, err := c.callingBy(tx, sender)
+	if err != nil {
 		return m, err
 	}
+	m.Name, m.SelfNamed = called.name, called.self
 	// Links and files of a stranger do nothing. (spec/chat.md, CHAT-47)
 	m.Inert = c.inert(r, sender)
 	if r.Service {
@@ -50,7 +51,7 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if err := c.showReach(tx, r, &m); err != nil {
 		return m, err
 	}
-	if g := r.Content.Group; g != nil && r.Content.Kind == chat.KindGroupInvite {
+	if g := r.Content.Group; g != nil && (r.Content.Kind == chat.KindGroupInvite || r.Content.Kind == chat.KindGroupRefused) {
 		m.Group = g.ID.String()
 	}
 	err = showOperation(tx, r, &m)
@@ -60,42 +61,6 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 // inert reports whether a message is of a stranger.
 func (c *Client) inert(r *history.Row, sender *history.Relation) bool {
 	return !r.Own && !r.Peer.IsZero() && r.Peer != c.acc.Fingerprint && sender.Contact != chat.Contact
-}
-
-// nameOf is how somebody is called here: as this account's owner says, or as they
-// call themselves; "" if that is not known.
-func (c *Client) nameOf(tx *history.Tx, fp omega.Fingerprint) (string, error) {
-	if fp == c.acc.Fingerprint {
-		return c.acc.Name, nil
-	}
-	r, err := tx.Relation(fp)
-	if err != nil {
-		return "", err
-	}
-	return c.calledBy(tx, r)
-}
-
-// calledBy is nameOf for an account of which it is known what this one thinks.
-func (c *Client) calledBy(tx *history.Tx, r *history.Relation) (string, error) {
-	if r.Petname != "" {
-		return r.Petname, nil
-	}
-	return c.profileName(tx, r.Account)
-}
-
-// profileName is how somebody calls themselves, "" if that is not known.
-func (c *Client) profileName(tx *history.Tx, fp omega.Fingerprint) (string, error) {
-	if fp == c.acc.Fingerprint {
-		return c.acc.Name, nil
-	}
-	p, err := tx.Peer(fp)
-	if errors.Is(err, history.ErrNotFound) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	return p.Name, nil
 }
 
 func showEntities(list []chat.Entity) (out []clientrpc.Entity) {
@@ -131,8 +96,22 @@ func (c *Client) showReply(tx *history.Tx, r *history.Row) (*clientrpc.Reply, er
 	}
 	out.Message, out.From, out.Text = target.ID, target.From, target.Now().Text
 	out.Exact = reply.Quote != "" && (reply.Quotes(target.Content.Text) || reply.Quotes(out.Text))
-	out.Name, err = c.nameOf(tx, target.From)
+	called, err := c.calling(tx, target.From)
+	out.Name, out.SelfNamed = called.name, called.self
 	return out, err
+}
+
+// chosen are the answers of a poll that a vote is for; nil is no vote.
+func chosen(v *chat.Vote, options []string) (out []string) {
+	if v == nil {
+		return nil
+	}
+	for _, o := range v.Options {
+		if int64(o) < int64(len(options)) {
+			out = append(out, options[o])
+		}
+	}
+	return out
 }
 
 // showOperation says what an operation is about.
@@ -159,6 +138,7 @@ func showOperation(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
 		switch {
 		case err == nil:
 			m.Targets = append(m.Targets, target.ID)
+			m.Chosen = chosen(r.Content.Vote, target.Content.Options())
 		case !errors.Is(err, history.ErrNotFound):
 			return err
 		}

@@ -269,11 +269,8 @@ func duration(text string) (d time.Duration, ok bool) {
 // one that is answered, or the last one in the chat that fits.
 func (c *Client) aboutWhich(ctx context.Context, t *typed, fits func(*history.Row) bool) (omega.ID, error) {
 	if t.Command.Arg == slash.ArgMessage && t.Arg != "" {
-		id, err := omega.ParseID(t.Arg)
-		if err != nil {
-			return id, t.usage()
-		}
-		return id, nil
+		found, err := c.messageID(ctx, clientrpc.MessageIDParams{Typed: t.Arg, Chat: t.id.String()})
+		return found.ID, err
 	}
 	if !t.Reply.IsZero() {
 		return t.Reply, nil

@@ -77,7 +77,7 @@ func readStickers(doing i18n.Text, paths []string) (*sticker.Archive, error) {
 	for _, path := range paths {
 		b, err := readAtMost(path, sticker.MaxZip)
 		if err != nil {
-			return nil, fileError(doing, path, err)
+			return nil, chosenError(doing, path, err)
 		}
 		if sticker.IsZip(b) && len(paths) == 1 {
 			if out, err = sticker.ReadZip(b); err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -202,7 +203,7 @@ func (t *taker) peer(tx *history.Tx, in *archive.HandedPeer) error {
 	if err != nil || cert.Fingerprint() != in.Account || in.Account == c.acc.Fingerprint {
 		return fmt.Errorf("%w: certificate of %s: %w", archive.ErrHandover, in.Account, errors.Join(err, errOtherAccount))
 	}
-	p := &history.Peer{Fingerprint: in.Account, Name: chat.SanitizeName(in.Name)}
+	p := &history.Peer{Fingerprint: in.Account, Name: names.Shown(chat.SanitizeName(in.Name))}
 	old, err := tx.Peer(in.Account)
 	if err := ignoreNotFound(err); err != nil {
 		return err
@@ -355,7 +356,7 @@ func (t *taker) unsigned(tx *history.Tx, row *history.Row, in *archive.HandedMes
 	switch {
 	case in.Gone:
 		row.Deleted, row.Own = true, own
-	case in.Service && slices.Contains([]string{history.ServiceDeviceAdded, history.ServiceDeviceRevoked}, in.Kind):
+	case in.Service && slices.Contains([]string{history.ServiceDeviceAdded, history.ServiceDeviceRevoked, history.ServiceDeviceBack}, in.Kind):
 		row.Service, row.Printed = true, true
 	case in.Import != nil && ch.Kind == archive.HandedImported:
 		number, err := tx.HandedImport(in.Import.Source, in.Import.File, in.Import.Time)

@@ -1,13 +1,15 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
-	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/wire"
@@ -113,7 +115,9 @@ func TestTokensOfContacts(t *testing.T) {
 	if second := token(); second == first || !slices.Contains(told(), second) {
 		t.Error("it is let in by the token that it had before")
 	}
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return tx.PutToken(friend.id, omega.Token{8}, time.Now().Add(-time.Hour)) }))
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		return tx.PutToken(friend.id, history.Told{Token: omega.Token{8}, Time: time.Now().Add(-time.Hour)})
+	}))
 	must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
 		got, err := tx.Token(friend.id)
 		if got != (omega.Token{7}) {
@@ -152,15 +156,11 @@ func TestRequestsAreBounded(t *testing.T) {
 		return err
 	}))
 
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { // what many have written
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { // many have written, from many homes
 		for i := range maxRequests {
 			fp, err := omega.ParseFingerprint(fmt.Sprintf("%040X", i+1))
 			must(t, err)
-			m := chat.Message{Chat: omega.DirectChat(c.acc.Fingerprint, fp), Peer: fp, From: fp, Device: fp, ID: omega.ID{byte(i), byte(i >> 8), 1},
-				Sequence: 1, Time: time.Now(), Content: chat.NewText("x"), Verified: true}
-			if _, err := tx.PutMessage(&history.Row{Message: m}); err != nil {
-				return err
-			}
+			must(t, tx.Place(fp, fp, time.Now(), time.Time{}))
 		}
 		return nil
 	}))
@@ -173,4 +173,80 @@ func TestRequestsAreBounded(t *testing.T) {
 	if got := c.texts(t, late.id); len(got) != 0 {
 		t.Errorf("one stranger too many: %q", got)
 	}
+}
+
+// TestTokensAreOfTheirTransaction: what is kept in memory of tokens is never what another
+// transaction had: not of one that began before a change, nor of one that was undone.
+func TestTokensAreOfTheirTransaction(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	friend := p.newStranger(t, c, "friend").id
+	sees := func(tx *history.Tx) omega.Token {
+		t.Helper()
+		out, err := c.tokensFor(tx, []omega.Fingerprint{friend})
+		must(t, err)
+		return omega.TokenAt(out, 0)
+	}
+	put := func(tx *history.Tx, n byte) error {
+		return tx.PutToken(friend, history.Told{Token: omega.Token{n}, Time: time.Now()})
+	}
+	view := func(fn func(tx *history.Tx)) {
+		t.Helper()
+		must(t, c.db.View(t.Context(), func(tx *history.Tx) error { fn(tx); return nil }))
+	}
+	view(func(old *history.Tx) {
+		if got := sees(old); !got.IsZero() {
+			t.Errorf("a token before one was told: %x", got)
+		}
+		must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return put(tx, 1) }))
+		view(func(tx *history.Tx) {
+			if got := sees(tx); got != (omega.Token{1}) {
+				t.Errorf("a new transaction sees %x", got)
+			}
+		})
+		if got := sees(old); !got.IsZero() { // and has that in memory now
+			t.Errorf("the old transaction sees %x", got)
+		}
+	})
+	view(func(tx *history.Tx) {
+		if got := sees(tx); got != (omega.Token{1}) {
+			t.Errorf("after an older transaction looked: %x", got)
+		}
+	})
+	undone := errors.New("undone")
+	err := c.db.Update(t.Context(), func(tx *history.Tx) error {
+		must(t, put(tx, 2))
+		if got := sees(tx); got != (omega.Token{2}) {
+			t.Errorf("the transaction that changes it sees %x", got)
+		}
+		return undone
+	})
+	if !errors.Is(err, undone) {
+		t.Fatal(err)
+	}
+	view(func(tx *history.Tx) {
+		if got := sees(tx); got != (omega.Token{1}) {
+			t.Errorf("after a transaction that was undone: %x", got)
+		}
+	})
+
+	var wg sync.WaitGroup
+	var told atomic.Uint32
+	for range 4 {
+		wg.Go(func() {
+			for told.Load() < 40 {
+				least := byte(told.Load())
+				view(func(tx *history.Tx) {
+					if got := sees(tx); got[0] < least {
+						t.Errorf("token %d was told, and %d is used", least, got[0])
+					}
+				})
+			}
+		})
+	}
+	for n := byte(1); n <= 40; n++ {
+		must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return put(tx, n) }))
+		told.Store(uint32(n))
+	}
+	wg.Wait()
 }

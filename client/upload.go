@@ -270,11 +270,12 @@ func (a *blobAnswer) state() (wire.BlobState, error) {
 	return st, err
 }
 
-// startBlob asks something about a blob. done has room for the answer.
+// startBlob asks something about a blob. done has room for the answer. The body is the
+// caller's again when it returns.
 func (s *session) startBlob(t wire.Type, body []byte, offset int64, done chan<- blobAnswer) {
 	sent := time.Now()
 	s.start(t, body, func(f wire.Frame, err error) {
-		f.Body = append([]byte(nil), f.Body...)
+		f.Body = keepBody(f.Body)
 		done <- blobAnswer{offset, time.Since(sent), f, err}
 	})
 }
@@ -300,10 +301,11 @@ type pusher struct {
 	file    *os.File
 	pace    *pacer
 	answers chan blobAnswer
-	next    int64 // octet that is sent next
-	acked   int64 // octets that the home has
-	flying  int   // parts under way
-	again   bool  // something was lost: once nothing is under way, it goes on at acked
+	next    int64  // octet that is sent next
+	body    []byte // of the last part; its memory is used again
+	acked   int64  // octets that the home has
+	flying  int    // parts under way
+	again   bool   // something was lost: once nothing is under way, it goes on at acked
 	stored  bool
 }
 
@@ -361,16 +363,15 @@ func (p *pusher) blocked(s *session) <-chan time.Time {
 // fill sends parts as the window allows.
 func (p *pusher) fill(s *session) error {
 	for !p.again && p.flying < p.pace.window && p.next < p.ref.Size && s.conn.Queued() <= maxQueuedParts {
-		part := make([]byte, min(media.MaxPart, p.ref.Size-p.next))
-		if _, err := p.file.ReadAt(part, p.next); err != nil && !errors.Is(err, io.EOF) {
+		p.body = wire.AppendBlobAppend(p.body[:0], &wire.BlobAppend{Home: p.home, User: p.user, Name: p.ref.Name, Offset: uint64(p.next)})
+		head, n := len(p.body), int(min(media.MaxPart, p.ref.Size-p.next))
+		p.body = slices.Grow(p.body, n)[:head+n]
+		if _, err := p.file.ReadAt(p.body[head:], p.next); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		body := wire.AppendBlobAppend(make([]byte, 0, len(part)+128), &wire.BlobAppend{
-			Home: p.home, User: p.user, Name: p.ref.Name, Offset: uint64(p.next), Octets: part,
-		})
-		p.next += int64(len(part))
+		p.next += int64(n)
 		p.flying++
-		s.startBlob(wire.TypeBlobAppend, body, p.next, p.answers)
+		s.startBlob(wire.TypeBlobAppend, p.body, p.next, p.answers)
 	}
 	return nil
 }

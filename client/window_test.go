@@ -45,3 +45,23 @@ func TestPacer(t *testing.T) {
 		}
 	})
 }
+
+// A way that becomes longer for good is no queue: the transfer goes on as before.
+func TestPacerOnALongerWay(t *testing.T) {
+	p := newPacer()
+	for range 50 {
+		p.answered(20 * time.Millisecond)
+	}
+	for range 200 {
+		p.answered(500 * time.Millisecond)
+	}
+	if p.window != maxWindow {
+		t.Errorf("%d parts under way, want %d", p.window, maxWindow)
+	}
+	for range 50 {
+		p.answered(20 * time.Millisecond)
+	}
+	if p.base != 20*time.Millisecond {
+		t.Errorf("back on the short way the quickest answer is %v", p.base)
+	}
+}

@@ -87,9 +87,16 @@ type ExportParams struct {
 
 // ExportResult counts what was written.
 type ExportResult struct {
-	Messages int    `json:"messages"`
-	Skipped  int    `json:"skipped"` // not verified, therefore not in a signed export
-	Keys     int    `json:"keys"`
-	Files    int    `json:"files,omitempty"` // pages
-	Dir      string `json:"dir"`
+	Messages int `json:"messages"`
+	Skipped  int `json:"skipped"` // not verified, therefore not in a signed export
+
+	// What is not in a signed export either, because nobody signed it as it stands.
+	TakenBack int `json:"taken_back,omitempty"` // nothing of it is left
+	Service   int `json:"service,omitempty"`    // lines about groups and devices
+	Imported  int `json:"imported,omitempty"`   // from another messenger
+	Unsent    int `json:"unsent,omitempty"`     // not sealed yet
+
+	Keys  int    `json:"keys"`
+	Files int    `json:"files,omitempty"` // pages
+	Dir   string `json:"dir"`
 }

@@ -15,6 +15,10 @@ var (
 	SetFolder = Method[SetFolderParams, FoldersResult]{"folder.set"}
 )
 
+// SecurePrefix before a fingerprint, or the name of a contact, means the secure chat with
+// that account wherever a chat is named.
+const SecurePrefix = "secure:"
+
 // A ChatRef names a chat.
 type ChatRef struct {
 	Chat string `json:"chat"` // chat id or fingerprint
@@ -36,9 +40,15 @@ type Chat struct {
 	Peer   omega.Fingerprint `json:"peer"`
 	Name   string            `json:"name"`
 	Secure bool              `json:"secure,omitempty"`   // a secure chat, of two accounts or of a group
+	Ended  time.Time         `json:"ended,omitzero"`     // of a secure chat: when its keys were destroyed; who writes in it begins it again
 	Unread int               `json:"unread"`             // by this account on any device
 	Calls  int               `json:"mentions,omitempty"` // how many of them call it
 	Last   *Message          `json:"last,omitempty"`
+
+	// Of groups: asking or refused, where this account asked to be let in and is not; and
+	// how many ask to be let into it, where this account decides.
+	Role     string `json:"role,omitempty"`
+	Requests int    `json:"requests,omitempty"`
 
 	Notice string `json:"notice,omitempty"` // kind of the worst one about the peer that stands
 

@@ -46,6 +46,8 @@ var (
 	Devices = Method[None, DevicesResult]{"devices"}
 	Approve = Method[ApproveParams, Device]{"device.approve"}
 	Revoke  = Method[RevokeParams, Device]{"device.revoke"}
+	Rename  = Method[RenameParams, Device]{"device.rename"}
+	Contest = Method[ContestParams, DevicesResult]{"device.contest"}
 	Status  = Method[None, *StatusResult]{"status"}
 	Lookup  = Method[LookupParams, LookupResult]{"lookup"}
 	Homes   = Method[None, *HomesResult]{"homes"}
@@ -87,6 +89,13 @@ type Device struct {
 	// Undated: it was revoked by what the primary key signed before, so that nobody
 	// knows when. Revoking it with the primary key says so.
 	Undated bool `json:"undated,omitempty"`
+}
+
+// RenameParams says how this account's devices are to call one of them. Other people
+// see the name that it was linked with.
+type RenameParams struct {
+	Device omega.Fingerprint `json:"device"`
+	Name   string            `json:"name"` // 1 to 64 octets; empty: the one that it was linked with
 }
 
 // DevicesResult answers Devices.
@@ -181,21 +190,22 @@ const (
 
 // A Message as every face shows it.
 type Message struct {
-	ID       omega.ID          `json:"id"`
-	Chat     omega.ChatID      `json:"chat"`
-	From     omega.Fingerprint `json:"from"`
-	Device   omega.Fingerprint `json:"device"`
-	Name     string            `json:"name,omitempty"` // how the sender is called here
-	Time     time.Time         `json:"time"`
-	Received time.Time         `json:"received,omitzero"`
-	Kind     string            `json:"kind"` // text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close
-	Text     string            `json:"text"`
-	Secure   bool              `json:"secure"`
-	Verified bool              `json:"verified"`
-	Problem  string            `json:"problem,omitempty"`
-	State    string            `json:"state,omitempty"` // of one's own messages
-	Why      string            `json:"why,omitempty"`   // code of the reason why it failed
-	Sequence uint32            `json:"sequence,omitempty"`
+	ID        omega.ID          `json:"id"`
+	Chat      omega.ChatID      `json:"chat"`
+	From      omega.Fingerprint `json:"from"`
+	Device    omega.Fingerprint `json:"device"`
+	Name      string            `json:"name,omitempty"`       // how the sender is called here
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Time      time.Time         `json:"time"`
+	Received  time.Time         `json:"received,omitzero"`
+	Kind      string            `json:"kind"` // text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close
+	Text      string            `json:"text"`
+	Secure    bool              `json:"secure"`
+	Verified  bool              `json:"verified"`
+	Problem   string            `json:"problem,omitempty"`
+	State     string            `json:"state,omitempty"` // of one's own messages
+	Why       string            `json:"why,omitempty"`   // code of the reason why it failed
+	Sequence  uint32            `json:"sequence,omitempty"`
 
 	Inert     bool   `json:"inert,omitempty"`     // its sender is no contact: links and files in it must do nothing when they are touched
 	Mentioned bool   `json:"mentioned,omitempty"` // it calls this account, which is told even in a muted chat
@@ -215,13 +225,13 @@ type Message struct {
 
 	Media []Medium `json:"media,omitempty"` // of kind media
 
-	// Service: nobody said it, this program noted it. Kind is device-added or
-	// device-revoked, From the account, Device the device, Text its name; or, in a
-	// group, one of group-created, group-joined, group-left, group-removed,
+	// Service: nobody said it, this program noted it. Kind is device-added,
+	// device-revoked or device-back, From the account, Device the device, Text its name; or, in a
+	// group, one of group-created, group-joined, group-subscribed, group-left, group-removed,
 	// group-banned, group-made-owner, group-made-admin, group-made-member,
-	// group-renamed, group-described, group-rules, group-pinned and
+	// group-renamed, group-described, group-pictured, group-rules, group-pinned and
 	// group-dissolved: From is who did it, Text the name. Several that came at once
-	// are one.
+	// are one. In a secure chat of two it is secure-ended: From ended it.
 	Service    bool           `json:"service,omitempty"`
 	About      []NamedAccount `json:"about,omitempty"`       // of a line in a group: the first to whom it was done
 	Mine       bool           `json:"mine,omitempty"`        // of such a line: this account did it
@@ -236,6 +246,7 @@ type Message struct {
 
 	Targets []omega.ID `json:"targets,omitempty"` // of an operation: the messages that it is about, as far as they are here
 	Emoji   []string   `json:"emoji,omitempty"`   // of the operation reaction
+	Chosen  []string   `json:"chosen,omitempty"`  // of the operation vote: the answers that it is for, if its poll is here
 }
 
 // HistoryParams asks for one page, newest page first, oldest message first.
@@ -252,10 +263,20 @@ type HistoryParams struct {
 	After omega.ID `json:"after,omitzero"`
 }
 
+// What there is before the first page of a group's chat.
+const (
+	EarlierMissing = "missing" // members were asked; what they give stands there later
+	EarlierLost    = "lost"    // no member that was asked has what was before
+)
+
 // MessagesResult is a page.
 type MessagesResult struct {
 	Messages []Message `json:"messages"`
 	Rest               // of Pinned and Mentions; pages of History are asked for by Before
+
+	// Earlier says of a page of a group's chat that is short what is before it: missing or
+	// lost; empty: nothing, or nothing that this account may have.
+	Earlier string `json:"earlier,omitempty"`
 
 	// Notices about the other account of a direct chat that came up in the time of
 	// this page of its history: they stand between the messages.
@@ -271,6 +292,12 @@ type ApproveParams struct {
 // RevokeParams takes a device out of this account, by its fingerprint.
 type RevokeParams struct {
 	Device omega.Fingerprint `json:"device"`
+}
+
+// ContestParams takes back what devices of this account removed, and takes these devices
+// out. (spec/keys.md, KEYS-37)
+type ContestParams struct {
+	Device omega.Fingerprint `json:"device,omitzero"` // that removed others; zero: every one
 }
 
 // LookupParams asks for somebody's certificate.
@@ -467,6 +494,9 @@ const (
 	NoticeRevoked   = "revoked"   // its key is revoked
 	NoticeSucceeded = "succeeded" // it goes on as another account
 	NoticeHeir      = "heir"      // it says that this account goes on as it
+
+	NoticeDisputed  = "disputed"  // its devices disagree about who is one: Contest
+	NoticeOvertaken = "overtaken" // this account: another device changed something at the same time, and that stands
 
 	NoticeCopied = "copied" // this account: another copy of this device is, or was, connected
 )

@@ -78,9 +78,10 @@ type Contact struct {
 
 // A NamedAccount is an account, and how it is called here.
 type NamedAccount struct {
-	Account omega.Fingerprint `json:"fingerprint"`
-	Name    string            `json:"name,omitempty"`
-	This    bool              `json:"this,omitempty"` // it is this one
+	Account   omega.Fingerprint `json:"fingerprint"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	This      bool              `json:"this,omitempty"`       // it is this one
 }
 
 // A NamedChat is a chat with its name.

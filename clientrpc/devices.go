@@ -10,6 +10,7 @@ import (
 const (
 	DeviceAdded   = "device-added"
 	DeviceRevoked = "device-revoked"
+	DeviceBack    = "device-back" // what another device removed is in the list again
 )
 
 // DeviceNewsParams asks for news of devices that no person has seen, with numbers
@@ -29,13 +30,19 @@ type DeviceNewsResult struct {
 // says that it is known: nobody else can.
 type DeviceNews struct {
 	Number     int64             `json:"number"`
-	Kind       string            `json:"kind"` // DeviceAdded, DeviceRevoked
+	Kind       string            `json:"kind"` // DeviceAdded, DeviceRevoked, DeviceBack
 	Account    omega.Fingerprint `json:"account"`
 	Own        bool              `json:"own,omitempty"`
 	Name       string            `json:"name,omitempty"` // of the account
 	Device     omega.Fingerprint `json:"device"`
 	DeviceName string            `json:"device_name"`
 	Time       time.Time         `json:"time"` // by the word of the account
+
+	// By is the device of the account that removed this one, in its own name, whether
+	// that stands or is contested; none if the primary key did. Of several it is the one
+	// that was linked first, and one whose word stands before others.
+	By     omega.Fingerprint `json:"by,omitzero"`
+	ByName string            `json:"by_name,omitempty"`
 }
 
 // DeviceNewsSeenParams says that a person has seen news, by their numbers, or

@@ -76,7 +76,10 @@ var (
 	Transferred    = EventOf[TransferEvent]{"transfer"}
 	CatchingUp     = EventOf[CatchUpEvent]{"catchup"}
 
+	PartTransferred = EventOf[PartEvent]{"transfer.part"}
+
 	ScheduledChanged = EventOf[None]{"scheduled"}
+	HandoverChanged  = EventOf[DeviceEvent]{"handover"}
 )
 
 // A MessageEvent is about a message.
@@ -116,6 +119,11 @@ type AccountEvent struct {
 	Account omega.Fingerprint `json:"account"`
 }
 
+// A DeviceEvent is about another device of this account.
+type DeviceEvent struct {
+	Device omega.Fingerprint `json:"device"`
+}
+
 // Kinds of requests.
 const (
 	RequestStranger = "stranger" // somebody writes for the first time, and nobody here wrote there
@@ -142,6 +150,16 @@ type TransferEvent struct {
 	Blob  string `json:"blob"` // as in Medium
 	Done  int64  `json:"done"` // octets
 	Total int64  `json:"total"`
+}
+
+// A PartEvent says how far a part of a blob is that a call of file.read waits for: it is
+// checked as one, so nothing of it is given out before all of it is here. There are at
+// most four a second of all blobs, and none at the end: the call is answered then.
+type PartEvent struct {
+	Blob   string `json:"blob"`   // as in Medium
+	Offset int64  `json:"offset"` // where the part begins in the blob
+	Done   int64  `json:"done"`   // octets
+	Total  int64  `json:"total"`  // of the part
 }
 
 // A CatchUpEvent says how far the core is with what waited at the homes when it

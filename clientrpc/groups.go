@@ -35,12 +35,14 @@ var (
 
 // Roles in a group.
 const (
-	RoleOwner   = "owner"
-	RoleAdmin   = "admin"
-	RoleMember  = "member"
-	RoleInvited = "invited" // may accept
-	RoleAsking  = "asking"  // asked to join by a link
-	RoleNone    = ""        // is not, or no longer, in it
+	RoleOwner      = "owner"
+	RoleAdmin      = "admin"
+	RoleMember     = "member"
+	RoleInvited    = "invited"    // may accept
+	RoleAsking     = "asking"     // asked to join by a link
+	RoleRefused    = "refused"    // asked to join by a link, and is not let in
+	RoleSubscriber = "subscriber" // reads a channel without being a member; those who may write there know who does
+	RoleNone       = ""           // is not, or no longer, in it
 )
 
 // A GroupRef names a group.
@@ -48,7 +50,7 @@ type GroupRef struct {
 	Group string `json:"group"`
 }
 
-// GroupListParams asks for people of a group.
+// GroupListParams asks for people of a group; of GroupRequests, none means all groups.
 type GroupListParams struct {
 	GroupRef
 	Page
@@ -67,33 +69,44 @@ type GroupRules struct {
 
 // A Group as this account knows it.
 type Group struct {
-	ID         string        `json:"group"`
-	Chat       omega.ChatID  `json:"chat"`
-	Name       string        `json:"name"`
-	About      string        `json:"about,omitempty"`
-	Channel    bool          `json:"channel,omitempty"`
-	Secure     bool          `json:"secure"` // its chat is a secure one
-	Role       string        `json:"role"`   // of this account
-	Size       int           `json:"size"`
-	Members    []GroupMember `json:"members,omitempty"` // of ShowGroup: the first ones, owners before others
-	Invited    []GroupMember `json:"invited,omitempty"`
-	Banned     []GroupMember `json:"banned,omitempty"`
-	Partial    bool          `json:"partial,omitempty"` // there are more members, invited or banned accounts than PageMax: GroupMembers has all
-	Rules      GroupRules    `json:"rules"`
-	Pinned     []omega.ID    `json:"pinned,omitempty"`
-	Dissolved  bool          `json:"dissolved,omitempty"`
-	Operations int           `json:"operations"`      // that are known
-	Heads      []string      `json:"heads,omitempty"` // who has the same has the same group
-	Inviter    string        `json:"inviter,omitempty"`
-	Waiting    bool          `json:"waiting,omitempty"` // no key has come yet
+	ID          string        `json:"group"`
+	Chat        omega.ChatID  `json:"chat"`
+	Name        string        `json:"name"`
+	About       string        `json:"about,omitempty"`
+	Channel     bool          `json:"channel,omitempty"`
+	Secure      bool          `json:"secure"` // its chat is a secure one
+	Role        string        `json:"role"`   // of this account
+	Size        int           `json:"size"`
+	Subscribers int           `json:"subscribers,omitempty"` // of a channel, where this account may write
+	Members     []GroupMember `json:"members,omitempty"`     // of ShowGroup: the first ones, owners before others
+	Invited     []GroupMember `json:"invited,omitempty"`
+	Banned      []GroupMember `json:"banned,omitempty"`
+	Partial     bool          `json:"partial,omitempty"` // there are more members, invited or banned accounts than PageMax: GroupMembers has all
+	Picture     *GroupPicture `json:"picture,omitempty"`
+	Rules       GroupRules    `json:"rules"`
+	Pinned      []omega.ID    `json:"pinned,omitempty"`
+	Dissolved   bool          `json:"dissolved,omitempty"`
+	Operations  int           `json:"operations"`      // that are known
+	Heads       []string      `json:"heads,omitempty"` // who has the same has the same group
+	Inviter     string        `json:"inviter,omitempty"`
+	Refuser     string        `json:"refuser,omitempty"` // who did not let this account in; RoleRefused
+	Waiting     bool          `json:"waiting,omitempty"` // no key has come yet
+}
+
+// A GroupPicture is how a group looks: a photo of a message in its chat.
+type GroupPicture struct {
+	Name string `json:"name"` // 64 digits: of its blob
+	FileRef
+	Here bool `json:"here"` // the message is; else FileRef says nothing
 }
 
 // A GroupMember is an account of a group.
 type GroupMember struct {
-	Account omega.Fingerprint `json:"account"`
-	Name    string            `json:"name,omitempty"`
-	Role    string            `json:"role,omitempty"`
-	Similar []NamedAccount    `json:"similar,omitempty"` // of one that is no contact: whose name a person may take for this one
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Role      string            `json:"role,omitempty"`
+	Similar   []NamedAccount    `json:"similar,omitempty"` // of one that is no contact: whose name a person may take for this one
 }
 
 // RoleBanned is the role of a banned account in GroupMembersResult.
@@ -144,8 +157,9 @@ type RoleGroupParams struct {
 // ProfileGroupParams changes what a group is called. What is nil stays.
 type ProfileGroupParams struct {
 	GroupRef
-	Name  *string `json:"name,omitempty"`
-	About *string `json:"about,omitempty"`
+	Name    *string   `json:"name,omitempty"`
+	About   *string   `json:"about,omitempty"`
+	Picture *omega.ID `json:"picture,omitempty"` // message of the group's chat whose first photo it is; zero: none
 }
 
 // PolicyGroupParams changes rules. What is empty stays.
@@ -164,16 +178,18 @@ type RedactGroupParams struct {
 // each kind; a new one takes the place of the old one.
 type LinkGroupParams struct {
 	GroupRef
-	Open  bool `json:"open,omitempty"`  // who has it is let in at once
-	New   bool `json:"new,omitempty"`   // the one that there was is good for nothing any more
-	Close bool `json:"close,omitempty"` // there is none any more
+	Open      bool `json:"open,omitempty"`      // who has it is let in at once
+	Subscribe bool `json:"subscribe,omitempty"` // who has it subscribes to the channel: other subscribers are not told
+	New       bool `json:"new,omitempty"`       // the one that there was is good for nothing any more
+	Close     bool `json:"close,omitempty"`     // there is none any more
 }
 
 // A GroupLink is a text that a QR code can show as well. It names the account that
 // made it, and the group; whoever has it may ask.
 type GroupLink struct {
-	Link string `json:"link,omitempty"`
-	Open bool   `json:"open,omitempty"`
+	Link      string `json:"link,omitempty"`
+	Open      bool   `json:"open,omitempty"`
+	Subscribe bool   `json:"subscribe,omitempty"`
 }
 
 // JoinGroupParams asks to join by a link.
@@ -184,10 +200,14 @@ type JoinGroupParams struct {
 
 // A GroupRequest is somebody who wants to join.
 type GroupRequest struct {
-	Account omega.Fingerprint `json:"account"`
-	Name    string            `json:"name,omitempty"`
-	Text    string            `json:"text,omitempty"`
-	Time    time.Time         `json:"time"`
+	Group     string            `json:"group"`
+	Title     string            `json:"title,omitempty"` // of the group
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Similar   []NamedAccount    `json:"similar,omitempty"`    // of one that is no contact: whose name a person may take for this one
+	Text      string            `json:"text,omitempty"`
+	Time      time.Time         `json:"time"`
 }
 
 // GroupRequestsResult lists them, the first one first.
@@ -217,7 +237,8 @@ type ReachResult struct {
 
 // A Reached is one of them.
 type Reached struct {
-	Account omega.Fingerprint `json:"account"`
-	Name    string            `json:"name,omitempty"`
-	State   string            `json:"state"` // delivered, read
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	State     string            `json:"state"`                // delivered, read
 }

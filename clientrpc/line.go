@@ -3,7 +3,7 @@ package clientrpc
 // Line is what a line that the program noted (Service) says to people. text gives a
 // text of package i18n, clean makes foreign text harmless.
 func (m *Message) Line(text func(key string, args ...any) string, clean func(string) string) string {
-	if m.Kind == DeviceAdded || m.Kind == DeviceRevoked {
+	if m.Kind == DeviceAdded || m.Kind == DeviceRevoked || m.Kind == DeviceBack {
 		return text("line."+m.Kind, clean(m.Text), m.Device)
 	}
 	name := func(a NamedAccount) string {
@@ -12,6 +12,8 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 			return text("line.you")
 		case a.Name == "":
 			return fp[max(0, len(fp)-8):]
+		case a.SelfNamed:
+			return text("name.selfkey", clean(a.Name), fp[max(0, len(fp)-8):])
 		}
 		return clean(a.Name)
 	}
@@ -25,5 +27,5 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 	default:
 		who = text("line.many", name(m.About[0]), m.AboutCount-1)
 	}
-	return text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, This: m.Mine}), clean(m.Text))
+	return text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text))
 }

@@ -4,12 +4,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/i18n"
 )
 
 // Lines name one, two, or the first and how many more, in both languages.
 func TestLine(t *testing.T) {
 	anna, bo, me := NamedAccount{Name: "小美"}, NamedAccount{Name: "小明"}, NamedAccount{Name: "x", This: true}
+	wen, err := omega.ParseFingerprint(strings.Repeat("0123", 8) + "89ABCDEF")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		m      Message
 		zh, en string
@@ -19,6 +24,7 @@ func TestLine(t *testing.T) {
 		{Message{Kind: "group-joined", About: []NamedAccount{anna, bo}, AboutCount: 13}, "— 小美 和其他 12 人 加入了群組 —", "— 小美 and 12 more joined the group —"},
 		{Message{Kind: "group-removed", Name: "小華", About: []NamedAccount{me}, AboutCount: 1}, "— 小華 請 你 離開了群組 —", "— 小華 removed you from the group —"},
 		{Message{Kind: "group-renamed", Mine: true, Text: "登山社"}, "— 你 把群組改名為「登山社」 —", "— you named the group “登山社” —"},
+		{Message{Kind: "group-joined", About: []NamedAccount{{Name: "阿文", Account: wen, SelfNamed: true}}, AboutCount: 1}, "— 阿文（自稱，89ABCDEF） 加入了群組 —", "— 阿文 (self-chosen, 89ABCDEF) joined the group —"},
 		{Message{Kind: DeviceAdded, Text: "手機"}, "多了一部裝置「手機」", "one more device, “手機”"},
 	} {
 		for lang, want := range map[i18n.Lang]string{i18n.Chinese: test.zh, i18n.English: test.en} {

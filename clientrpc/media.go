@@ -44,7 +44,7 @@ type SendFileParams struct {
 	Emoji    string        `json:"emoji"`    // of stickers
 	Keep     bool          `json:"keep"`     // keep what pictures and films tell beside themselves
 	Poster   string        `json:"poster"`   // absolute: a picture that stands for the film, if that is the only file; empty: none
-	Waveform []byte        `json:"waveform"` // of the voice note, if that is the only file; at most 256 octets, see Medium
+	Waveform []byte        `json:"waveform"` // of the voice note, if that is the only file; at most 256 octets, see Medium; empty: the core finds it in Opus (Ogg, WebM) and WAV
 	Unsigned bool          `json:"unsigned"` // the signature says nothing of them; not in a secure chat
 	Secure   bool          `json:"secure"`   // as in SendParams
 	Expire   time.Duration `json:"expire"`   // as in SendParams
@@ -86,7 +86,8 @@ const MaxRead = 256 << 10
 
 // ReadFileParams reads a part of a file, such as a player asks for, whether it is
 // here or not: of a large one only what the part needs is fetched and checked.
-// GetFile beside it brings the whole; Transferred tells how far that is.
+// GetFile beside it brings the whole; Transferred tells how far that is, and
+// PartTransferred how far the part is that this waits for.
 type ReadFileParams struct {
 	FileRef
 	Offset  int64         `json:"offset"`           // octets; the end of the file reads nothing

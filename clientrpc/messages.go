@@ -16,6 +16,9 @@ var (
 	Pin     = Method[PinParams, *SendResult]{"message.pin"}
 	Pinned  = Method[PinnedParams, MessagesResult]{"message.pinned"}
 	Show    = Method[MessageRef, Message]{"message"}
+
+	MessageID = Method[MessageIDParams, MessageIDResult]{"message.id"}
+	ShortIDs  = Method[ShortIDsParams, ShortIDsResult]{"message.short"}
 )
 
 // An Entity says what a part of a text is. Offset and length count UTF-16 code
@@ -37,6 +40,36 @@ type MessageRef struct {
 	Chat    string   `json:"chat,omitempty"` // chat id or fingerprint
 }
 
+// Bounds of short ids, in hexadecimal digits.
+const (
+	MinIDDigits   = 4 // what a person may type
+	ShortIDDigits = 8 // what is shown at least
+)
+
+// MessageIDParams asks for the id that begins with what a person typed: MinIDDigits to
+// 32 hexadecimal digits. Only messages that are shown, and those that wait for their
+// time, are looked at.
+type MessageIDParams struct {
+	Typed string `json:"typed"`
+	Chat  string `json:"chat,omitempty"` // empty: all chats
+}
+
+// MessageIDResult has it.
+type MessageIDResult struct {
+	ID omega.ID `json:"id"`
+}
+
+// ShortIDsParams asks how ids are shown to people; at most PageMax at once.
+type ShortIDsParams struct {
+	IDs []omega.ID `json:"ids"`
+}
+
+// ShortIDsResult has, in the same order, the shortest beginning of each that no other
+// message here has, of ShortIDDigits at least.
+type ShortIDsResult struct {
+	Short []string `json:"short"`
+}
+
 // A ReplyTo is the message that a text answers.
 type ReplyTo struct {
 	Message omega.ID `json:"message"`
@@ -45,12 +78,13 @@ type ReplyTo struct {
 
 // A Reply is what a message says of the one that it answers.
 type Reply struct {
-	Message omega.ID          `json:"message,omitzero"` // zero: it is not here
-	From    omega.Fingerprint `json:"from,omitzero"`
-	Name    string            `json:"name,omitempty"`
-	Text    string            `json:"text,omitempty"`  // of the message answered, as it is now
-	Quote   string            `json:"quote,omitempty"` // as the sender quotes it
-	Exact   bool              `json:"exact,omitempty"` // the quote stands so in what was signed, or in what took its place
+	Message   omega.ID          `json:"message,omitzero"` // zero: it is not here
+	From      omega.Fingerprint `json:"from,omitzero"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Text      string            `json:"text,omitempty"`       // of the message answered, as it is now
+	Quote     string            `json:"quote,omitempty"`      // as the sender quotes it
+	Exact     bool              `json:"exact,omitempty"`      // the quote stands so in what was signed, or in what took its place
 }
 
 // A ForwardOf is where a text comes from, on the word of who sent it on.

@@ -13,6 +13,8 @@ var (
 	Close = Method[CloseParams, *SendResult]{"poll.close"}
 	Begin = Method[BeginParams, *SendResult]{"list.begin"}
 	Line  = Method[LineParams, *SendResult]{"list.line"}
+
+	Voters = Method[VotersParams, VotersResult]{"poll.voters"}
 )
 
 // AskParams asks a chat. Who answers what is signed, so everybody in the chat can
@@ -67,8 +69,29 @@ type Poll struct {
 }
 
 // MaxVoters is how many voters of an option are named: a page of messages has many
-// polls, and a group many members. All are counted.
+// polls, and a group many members. All are counted, and Voters names all.
 const MaxVoters = 128
+
+// VotersParams asks who chose an answer of a poll.
+type VotersParams struct {
+	MessageRef
+	Option int `json:"option"` // from 0
+	Page
+}
+
+// VotersResult has them, in the order of their names.
+type VotersResult struct {
+	Voters []Voter `json:"voters"`
+	Rest
+}
+
+// A Voter is one account whose vote counts.
+type Voter struct {
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Time      time.Time         `json:"time"`
+}
 
 // An Option is one answer of a poll.
 type Option struct {
@@ -86,9 +109,10 @@ type List struct {
 
 // A ListLine is one line, in the order in which they were made.
 type ListLine struct {
-	Line string            `json:"line"` // its name
-	From omega.Fingerprint `json:"from"`
-	Name string            `json:"name,omitempty"`
-	Text string            `json:"text"`
-	Time time.Time         `json:"time"` // of its last change
+	Line      string            `json:"line"` // its name
+	From      omega.Fingerprint `json:"from"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Text      string            `json:"text"`
+	Time      time.Time         `json:"time"` // of its last change
 }

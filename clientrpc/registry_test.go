@@ -111,7 +111,7 @@ func TestRepeating(t *testing.T) {
 
 // bounded are the lists that no call cuts, and what bounds them.
 var bounded = map[string]string{
-	"account": "devices in a certificate", "devices": "devices in a certificate", "device.approve": "one device",
+	"account": "devices in a certificate", "devices": "devices in a certificate", "device.contest": "devices in a certificate", "device.approve": "one device",
 	"homes": "omega.MaxHomes", "homes.set": "omega.MaxHomes", "status": "omega.MaxHomes, and notices that stand",
 	"trace": "hops of a way", "lookup": "devices and homes of an account", "receive": "Count, and Confirm moves on",
 	"history.days": "a year", "message": "one message", "group": "PageMax of each",
@@ -135,10 +135,11 @@ var bounded = map[string]string{
 	"contact.verify":    "PageMax of each",
 	"contact.card":      "PageMax of each",
 	"setup":             "addresses on a command line", "setup.servers": "32", "setup.keys": "32", "setup.create": "devices in a certificate",
-	"setup.unlock": "as setup",
-	"secure":       "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
+	"setup.unlock": "as setup", "message.short": "PageMax, as many as are asked about",
+	"secure": "epochs whose keys live, and devices of two accounts", "secure.end": "as secure", "device.history": "devices of the account", "secure.start": "as secure",
 	"stickers.add": "stickers of a pack, 120", "stickers.import": "the same", "stickers.show": "the same",
 	"quota":           "omega.MaxHomes",
+	"works":           "PageMax",
 	"stickers.remove": "the first page of packs", "stickers.rename": "the same", "stickers.send": "one file", "stickers.share": "one file",
 }
 

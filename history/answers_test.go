@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestAnswers(t *testing.T) {
 		vote(3, 1, 1, 1, 0), vote(4, 1, 2, 2, 1), // changed
 		vote(5, 2, 3, 1, 0, 1),            // one only
 		vote(6, 2, time.Second, 2, 0),     // counts
-		vote(7, 2, 2*time.Hour, 3, 1),     // of the same account, too late: it takes away what was before
+		vote(7, 2, 2*time.Hour, 3, 1),     // of the same account, too late: it takes nothing away
 		end(8, 2, time.Hour, poll),        // by its author
 		end(9, 1, time.Millisecond, list), // not by its author
 		line(10, 1, 1, 5, 1, "王小明 1 盒"),   // changed
@@ -77,13 +78,143 @@ func TestAnswers(t *testing.T) {
 				return out, !at.IsZero()
 			}
 			votes, closed := get(poll)
-			if want := []string{"true [1]"}; !slices.Equal(votes, want) || !closed {
+			if want := []string{"true [1]", "false [0]"}; !slices.Equal(votes, want) || !closed {
 				t.Errorf("round %d: votes %q, closed %v, want %q", round, votes, closed, want)
 			}
 			lines, closed := get(list)
 			if want := []string{"false []李小華 1 盒", "true []王小明 2 盒", "false []李小華 再 1 盒"}; !slices.Equal(lines, want) || closed {
 				t.Errorf("round %d: lines %q, closed %v, want %q", round, lines, closed, want)
 			}
+			return nil
+		})
+	}
+}
+
+// TestLateAnswers: what came too late neither counts nor takes away what counted, in
+// whatever order votes, lines, closes and the poll itself arrive.
+func TestLateAnswers(t *testing.T) {
+	poll, list := message(1, "吃什麼？"), message(2, "團購")
+	poll.Content = &chat.Content{Kind: chat.KindPoll, Text: "吃什麼？", Lines: chat.PollLines([]string{"飯", "麵", "粥"}), Poll: &chat.Poll{}}
+	list.Content = &chat.Content{Kind: chat.KindList, Text: "團購"}
+	vote := func(n int, at time.Duration, version uint32, options ...uint32) *Row {
+		return answer(n, 2, at, &chat.Content{Kind: chat.KindVote, Vote: &chat.Vote{Target: poll.Link(), Version: version, Options: options}})
+	}
+	line := func(n int, at time.Duration, version uint32, text string) *Row {
+		return answer(n, 2, at, &chat.Content{Kind: chat.KindEntry, Text: text, Entry: &chat.Entry{Target: list.Link(), Slot: chat.Slot{7}, Version: version}})
+	}
+	end := func(n int, by byte, at time.Duration, of *Row) *Row {
+		return answer(n, by, at, &chat.Content{Kind: chat.KindClose, Close: &chat.Close{Target: of.Link()}})
+	}
+	for _, tt := range []struct {
+		name   string
+		of     *Row
+		script []*Row
+		want   []string
+	}{
+		{"a change in time, one too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2, 1), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, []string{"[1] "}},
+		{"taken back too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2), end(6, 2, time.Hour, poll)}, []string{"[0] "}},
+		{"taken back in time", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, nil},
+		{"all too late", poll, []*Row{vote(3, 2*time.Hour, 1, 0), vote(4, 3*time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, nil},
+		{"not closed", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1)}, []string{"[1] "}},
+		{"on the dot", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, []string{"[1] "}},
+		{"closed by somebody else", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1), end(6, 1, time.Hour, poll)}, []string{"[1] "}},
+		{"a line changed too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Minute, 2, "2 盒"), line(5, 2*time.Hour, 3, "99 盒"), end(6, 2, time.Hour, list)}, []string{"[] 2 盒"}},
+		{"a line taken out too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Hour, 2, ""), end(6, 2, time.Hour, list)}, []string{"[] 1 盒"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			db, round := openTest(t), 0
+			for order := range permutations(append([]*Row{tt.of}, tt.script...)) {
+				round++
+				db.update(t, func(tx *Tx) error {
+					for i, r := range order { // another chat for each order
+						c := *r
+						c.Chat[0], c.Chat[1], c.ID[14], c.ID[15] = byte(round>>8), byte(round), byte(round>>8), byte(round)
+						order[i] = &c
+					}
+					must(t, tx.do(order...))
+					c := tt.of.Chat
+					c[0], c[1] = byte(round>>8), byte(round)
+					row, err := tx.Linked(c, tt.of.Link())
+					must(t, err)
+					answers, _, err := tx.Answers(row)
+					must(t, err)
+					var got []string
+					for _, a := range answers {
+						got = append(got, fmt.Sprint(a.Options, " ", a.Text))
+					}
+					if !slices.Equal(got, tt.want) {
+						t.Errorf("order %d: %q, want %q", round, got, tt.want)
+					}
+					return nil
+				})
+			}
+		})
+	}
+}
+
+// permutations yields every order of a list.
+func permutations[E any](list []E) iter.Seq[[]E] {
+	return func(yield func([]E) bool) {
+		var rest func(k int) bool
+		work := slices.Clone(list)
+		rest = func(k int) bool {
+			if k == len(work) {
+				return yield(slices.Clone(work))
+			}
+			for i := k; i < len(work); i++ {
+				work[k], work[i] = work[i], work[k]
+				if !rest(k + 1) {
+					return false
+				}
+				work[k], work[i] = work[i], work[k]
+			}
+			return true
+		}
+		rest(0)
+	}
+}
+
+// TestOutdoneAnswers: of one account's votes so many are kept, whatever came first, and
+// nothing of them is left when the poll is taken back.
+func TestOutdoneAnswers(t *testing.T) {
+	poll := message(1, "吃什麼？")
+	poll.Content = &chat.Content{Kind: chat.KindPoll, Text: "吃什麼？", Lines: chat.PollLines([]string{"飯", "麵"}), Poll: &chat.Poll{}}
+	const votes = maxEarly + maxOutdone + 9
+	var script []*Row
+	for i := range votes {
+		script = append(script, answer(3+i, 2, time.Duration(i)*time.Minute, &chat.Content{Kind: chat.KindVote, Vote: &chat.Vote{Target: poll.Link(), Version: uint32(i + 1), Options: []uint32{uint32(i % 2)}}}))
+	}
+	for _, backwards := range []bool{false, true} {
+		db := openTest(t)
+		db.update(t, func(tx *Tx) error {
+			order := slices.Clone(script)
+			if backwards {
+				slices.Reverse(order)
+			}
+			must(t, tx.do(append(order, poll)...))
+			kept := func(early, high int) {
+				t.Helper()
+				var gotEarly, gotHigh int
+				must(t, tx.row("count", `SELECT count(*) FILTER (WHERE version <= ?1), count(*) FILTER (WHERE version > ?1) FROM outdone`, []any{maxEarly}, &gotEarly, &gotHigh))
+				if gotEarly != early || gotHigh != high {
+					t.Errorf("backwards %v: %d early and %d later ones are kept, want %d and %d", backwards, gotEarly, gotHigh, early, high)
+				}
+			}
+			kept(maxEarly, maxOutdone)
+			must(t, tx.do(order...)) // the same again changes nothing
+			kept(maxEarly, maxOutdone)
+			shut := operation(300, 2, &chat.Content{Kind: chat.KindClose, Close: &chat.Close{Target: poll.Link()}})
+			shut.Time = script[2].Time.Add(time.Second) // only three votes came before it
+			must(t, tx.do(shut))
+			row, err := tx.Linked(poll.Chat, poll.Link())
+			must(t, err)
+			list, _, err := tx.Answers(row)
+			if err != nil || len(list) != 1 || !list[0].Time.Equal(script[2].Time) {
+				t.Errorf("backwards %v: %+v, %v, want the third vote", backwards, list, err)
+			}
+			del := operation(301, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{poll.Link()}}})
+			must(t, tx.do(del))
+			kept(0, 0)
 			return nil
 		})
 	}

@@ -71,17 +71,8 @@ func (tx *Tx) Aside(needs omega.Fingerprint, n int) (out []Aside, err error) {
 }
 
 // AsideFor returns the accounts that envelopes wait for.
-func (tx *Tx) AsideFor() (out []omega.Fingerprint, err error) {
-	err = tx.rows("read whom envelopes wait for", `SELECT DISTINCT needs FROM aside`, nil, func(scan func(...any) error) error {
-		var needs []byte
-		if err := scan(&needs); err != nil {
-			return err
-		}
-		fp, err := readAddress(needs)
-		out = append(out, fp)
-		return err
-	})
-	return out, err
+func (tx *Tx) AsideFor() ([]omega.Fingerprint, error) {
+	return tx.accounts("read whom envelopes wait for", `SELECT DISTINCT needs FROM aside`)
 }
 
 // DropAside forgets an envelope that was put aside.

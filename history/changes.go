@@ -26,6 +26,8 @@ const (
 
 	ChangedScheduled What = 11 // texts that wait for their time
 	ChangedContact   What = 12 // what this account's owner thinks of Account
+	ChangedHandover  What = 13 // a history for, or of, the device that Account names
+	ChangedDevices   What = 14 // how one of this account's devices is called
 )
 
 // A Change is something that a transaction changed and people can see.

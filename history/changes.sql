@@ -9,8 +9,11 @@ CREATE TEMP TABLE change (
   other   BLOB NOT NULL DEFAULT x'' -- account, or group
 ) STRICT;
 
+-- What stands in front of what was here (a history, a page of before this account came)
+-- is no news.
 CREATE TEMP TRIGGER message_new AFTER INSERT ON message WHEN NEW.shown = 1 AND NEW.gone = 0 AND NEW.import = 0 BEGIN
-  INSERT INTO change (what, chat, message, other) VALUES (1, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id, iif(NEW.own, x'', NEW.account));
+  INSERT INTO change (what, chat, message, other) SELECT 1, id, NEW.id, iif(NEW.own, x'', NEW.account) FROM chat WHERE number = NEW.chat AND last < NEW.position;
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE number = NEW.chat AND last > NEW.position;
 END;
 
 CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified, accounts ON message
@@ -58,17 +61,30 @@ END;
 CREATE TEMP TRIGGER setting_new AFTER INSERT ON register BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+  INSERT INTO change (what) SELECT 14 WHERE NEW.name = 'device-name';
   INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 
 CREATE TEMP TRIGGER setting_changed AFTER UPDATE ON register WHEN NEW.value <> OLD.value BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
+  INSERT INTO change (what) SELECT 14 WHERE NEW.name = 'device-name';
   INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 
 CREATE TEMP TRIGGER group_changed AFTER INSERT ON operation BEGIN
   INSERT INTO change (what, chat, other) VALUES (8, substr(NEW.grp, 1, 16), NEW.grp);
+END;
+
+-- How a group stands that this account asked to be let into, and how many ask to be let
+-- into one of its groups.
+CREATE TEMP TRIGGER group_asked AFTER UPDATE OF ticket, refused, subscribed ON known_group
+WHEN NEW.ticket <> OLD.ticket OR NEW.refused <> OLD.refused OR NEW.subscribed <> OLD.subscribed BEGIN
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE id = NEW.chat;
+END;
+
+CREATE TEMP TRIGGER group_request_gone AFTER DELETE ON group_request BEGIN
+  INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE id = substr(OLD.grp, 1, 16);
 END;
 
 CREATE TEMP TRIGGER group_request_new AFTER INSERT ON group_request BEGIN
@@ -90,4 +106,13 @@ END;
 
 CREATE TEMP TRIGGER scheduled_gone AFTER DELETE ON unsealed WHEN OLD.due > 0 BEGIN
   INSERT INTO change (what) VALUES (11);
+END;
+
+-- Histories for other devices: asked for, made, offered, taken. How far one is changes too often to be told.
+CREATE TEMP TRIGGER handover_new AFTER INSERT ON handover BEGIN
+  INSERT INTO change (what, other) VALUES (13, NEW.device);
+END;
+
+CREATE TEMP TRIGGER handover_changed AFTER UPDATE OF state, why ON handover WHEN NEW.state <> OLD.state OR NEW.why <> OLD.why BEGIN
+  INSERT INTO change (what, other) VALUES (13, NEW.device);
 END;

@@ -79,6 +79,9 @@ func TestChanges(t *testing.T) {
 			return tx.AddUnsealed(&Unsealed{ID: omega.ID{2}, To: fp(2), Text: "x", Time: testTime})
 		}, nil},
 		{"scheduled no more", func(tx *Tx) error { return errors.Join(tx.RemoveUnsealed(omega.ID{1}), tx.RemoveUnsealed(omega.ID{2})) }, []Change{{What: ChangedScheduled}}},
+		{"handover", func(tx *Tx) error {
+			return tx.PutHandover(&Handover{Device: fp(7), Gives: true, State: HandoverWanted})
+		}, []Change{{What: ChangedHandover, Account: fp(7)}}},
 		{"nothing that is seen", func(tx *Tx) error { return tx.SetSetting("x", []byte{1}) }, nil},
 	} {
 		told = nil

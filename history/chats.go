@@ -18,6 +18,7 @@ type Chat struct {
 	Imported bool // from another messenger: nobody can write there
 	Group    bool // of a group: there is no peer
 	Secure   bool // a secure one, with the peer or of a group
+	Silent   bool // a direct one in which nothing was ever shown: devices and groups speak there
 
 	Place Place
 }
@@ -53,7 +54,8 @@ func (tx *Tx) chatNumberOf(c omega.ChatID, kind int, peer omega.Fingerprint) (nu
 	return number, err
 }
 
-const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last, c.kind, c.number
+const selectChat = `SELECT c.id, c.peer, iif(c.title = '', coalesce(p.name, ''), c.title), c.unread, c.last, c.kind, c.number,
+	iif(c.kind = 1 AND c.last = 0, NOT EXISTS (SELECT 1 FROM message INDEXED BY message_page WHERE chat = c.number AND shown = 1), 0)
 	FROM chat c LEFT JOIN peer p ON p.fingerprint = c.peer `
 
 // Chats returns all chats, newest message first.
@@ -91,12 +93,19 @@ func (tx *Tx) Wrote(c omega.ChatID) (wrote bool, err error) {
 	return wrote, err
 }
 
+// Kept reports whether the person has a draft in a chat, put it on top or marked it.
+func (tx *Tx) Kept(c omega.ChatID) (kept bool, err error) {
+	err = tx.row("read chat "+c.String(), `SELECT EXISTS (SELECT 1 FROM register WHERE name IN ('draft', 'top', 'unread') AND subject = ? AND value <> x'')`,
+		[]any{c[:]}, &kept)
+	return kept, err
+}
+
 func (tx *Tx) chats(what, query string, args ...any) (out []Chat, err error) {
 	err = tx.rows(what, query, args, func(scan func(...any) error) error {
 		var c Chat
 		var id, peer []byte
 		var kind int64
-		if err := scan(&id, &peer, &c.Name, &c.Unread, &c.Place.Last, &kind, &c.Place.Number); err != nil {
+		if err := scan(&id, &peer, &c.Name, &c.Unread, &c.Place.Last, &kind, &c.Place.Number, &c.Silent); err != nil {
 			return err
 		}
 		c.Imported = kind == kindImported

@@ -8,14 +8,24 @@ import (
 )
 
 // From returns at most n messages of a chat from the first one on whose time is
-// at or after at, oldest first. By time: that of who wrote them. ErrNotFound if
-// there is no such chat; none if there is nothing so late.
+// at or after at, oldest first. By time: that of who wrote them, while they are in the
+// order of the chat. ErrNotFound if there is no such chat; none if there is nothing so late.
 func (tx *Tx) From(c omega.ChatID, at time.Time, n int) ([]Row, error) {
 	number, err := tx.numberOf(c)
 	if err != nil {
 		return nil, err
 	}
-	return tx.list("read chat "+c.String(), selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.time >= ? ORDER BY m.time, m.position LIMIT ?`, number, millis(at), n)
+	var first spot
+	err = tx.row("read chat "+c.String(), `SELECT place, position FROM message WHERE chat = ? AND shown = 1 AND time >= ? ORDER BY time, position LIMIT 1`,
+		[]any{number, millis(at)}, &first.place, &first.position)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	first.position-- // with it
+	return tx.pageFrom(number, first, n)
 }
 
 // A Day of a chat on which somebody wrote.

@@ -14,7 +14,7 @@ func TestExpire(t *testing.T) {
 	db.update(t, func(tx *Tx) error {
 		stays, soon, later, forged := message(1, "stays"), message(2, "soon"), message(3, "later"), message(4, "forged")
 		soon.Content.Lifetime, later.Content.Lifetime, forged.Content.Lifetime = time.Minute, time.Hour, time.Minute
-		forged.Verified = false
+		forged.Verified, forged.Received = false, testTime.Add(time.Second)
 		must(t, tx.put(stays, soon, later, forged))
 		at := func(d time.Duration, erased int, next time.Time, want ...string) {
 			t.Helper()

@@ -16,6 +16,7 @@ const (
 	LineCreated    = "group-created"
 	LineJoined     = "group-joined"
 	LineLeft       = "group-left"
+	LineSubscribed = "group-subscribed"
 	LineRemoved    = "group-removed"
 	LineBanned     = "group-banned"
 	LineMadeOwner  = "group-made-owner"
@@ -23,6 +24,7 @@ const (
 	LineMadeMember = "group-made-member"
 	LineRenamed    = "group-renamed" // Text is the name
 	LineDescribed  = "group-described"
+	LinePictured   = "group-pictured"
 	LineRules      = "group-rules"
 	LinePinned     = "group-pinned"
 	LineDissolved  = "group-dissolved"
@@ -88,8 +90,8 @@ func (tx *Tx) PutGroupLine(l *GroupLine) error {
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "omega group line\n%s\n", l.Operation))
 	var position int64
-	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, time, received, kind, text, shown, read, printed, service, accounts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, time, received, place, kind, text, shown, read, printed, service, accounts)
+		VALUES (?, ?, ?, ?, ?, ?, ?7, ?7, ?, ?, 1, 1, ?, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
 		[]any{number, sum[:16], sum[16:], address(l.Account), address(l.Device), millis(l.Time), millis(l.Noted), l.Kind, l.Text, l.Seen, serviceGroup,
 			joinAccounts(nil, l.About)}, &position)
 	if notFound(err) {
@@ -97,6 +99,18 @@ func (tx *Tx) PutGroupLine(l *GroupLine) error {
 	}
 	if err == nil {
 		_, err = tx.exec(what, `UPDATE chat SET last = max(last, ?) WHERE number = ?`, position, number)
+	}
+	return err
+}
+
+// passJoined has a line that somebody joined, or subscribes, stand behind a message of
+// before that comes right after it: newcomers are given those when they are in.
+func (tx *Tx) passJoined(what string, number int64, at spot, of time.Time) error {
+	n, err := tx.exec(what, `UPDATE message SET position = (SELECT max(position) + 1 FROM message), place = ?2 + 1
+		WHERE position = (SELECT position FROM message WHERE chat = ?1 AND shown = 1 AND (place, position) < (?2, ?3) ORDER BY place DESC, position DESC LIMIT 1)
+		AND service = ?4 AND kind IN (?5, ?6) AND time > ?7`, number, at.place, at.position, serviceGroup, LineJoined, LineSubscribed, millis(of))
+	if err == nil && n > 0 {
+		_, err = tx.exec(what, `UPDATE chat SET last = (SELECT max(position) FROM message WHERE chat = ?1 AND shown = 1) WHERE number = ?1`, number)
 	}
 	return err
 }

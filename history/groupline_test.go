@@ -108,3 +108,59 @@ func TestManyPeers(t *testing.T) {
 		return err
 	})
 }
+
+// TestJoinedStandsBehind: that somebody joined stands behind messages of before which come
+// right after it, before those of after, and is in the list of chats what was last.
+func TestJoinedStandsBehind(t *testing.T) {
+	db := openTest(t)
+	c := omega.ChatID{7}
+	came := testTime.Add(time.Hour)
+	arrives := func() time.Time { came = came.Add(time.Second); return came }
+	line := func(tx *Tx, n byte, kind string, minute int, seen bool) {
+		l := GroupLine{
+			Chat: c, Operation: chat.Hash{n}, Account: fp(1), Device: fp(90), Kind: kind, About: []omega.Fingerprint{fp(1)}, Seen: seen,
+			Time: testTime.Add(time.Duration(minute) * time.Minute), Noted: arrives(),
+		}
+		must(t, tx.PutGroupLine(&l))
+	}
+	say := func(tx *Tx, n byte, minute int) {
+		r := &Row{Message: chat.Message{
+			ID: omega.ID{n}, Chat: c, From: fp(2), Device: fp(91), Sequence: uint32(n), Time: testTime.Add(time.Duration(minute) * time.Minute),
+			Content: chat.NewText("x"), Verified: true, Transcript: []byte{n}, Received: arrives(),
+		}}
+		_, err := tx.PutMessage(r)
+		must(t, err)
+	}
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.PutGroupChat(c, "g"))
+		line(tx, 1, LineJoined, 10, true)
+		say(tx, 1, 0)
+		say(tx, 2, 1)
+		ch, err := tx.Chat(c)
+		if err != nil || ch.Last == nil || string(ch.Last.Content.Kind) != LineJoined {
+			t.Errorf("last: %+v, %v", ch, err)
+		}
+		say(tx, 3, 11)
+		line(tx, 2, LineRenamed, 20, true)
+		say(tx, 4, 12) // late, and not right after it
+		line(tx, 3, LineSubscribed, 30, false)
+		say(tx, 5, 29)
+		return nil
+	})
+	db.update(t, func(tx *Tx) error {
+		rows, err := tx.Page(c, omega.ID{}, 100)
+		must(t, err)
+		var got string
+		for _, r := range rows {
+			if r.Service {
+				got += string(r.Content.Kind) + " "
+				continue
+			}
+			got += string('0'+r.ID[0]) + " "
+		}
+		if want := "1 2 group-joined 3 group-renamed 4 5 group-subscribed "; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		return nil
+	})
+}

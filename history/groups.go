@@ -8,14 +8,20 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // A Group is one whose operations are here.
 type Group struct {
-	ID       chat.Hash
-	Inviter  omega.Fingerprint // whose invitation came last; zero: nobody's did
-	Ticket   chat.Ticket       // of the link by which this account asked to join; zero: by none
-	Accepted time.Time         // since when a group key is waited for; zero: none is
+	ID         chat.Hash
+	Inviter    omega.Fingerprint // whose invitation came last; zero: nobody's did
+	Ticket     chat.Ticket       // of the link by which this account asked to join; zero: by none
+	Accepted   time.Time         // since when a group key is waited for; zero: none is
+	Maker      omega.Fingerprint // of the link by which this account asked to join; zero: it did not
+	Refuser    omega.Fingerprint // who said no; zero: nobody did
+	Refused    time.Time         // when
+	Subscribed time.Time         // since when this account subscribes to it; zero: it does not
+	Title      string            // in the link by which this account asked to join; empty: the link has none
 }
 
 // Chat is the id of the group's chat.
@@ -24,9 +30,10 @@ func (g *Group) Chat() omega.ChatID { return omega.ChatID(g.ID[:16]) }
 // PutGroup adds a group, or replaces what was known beside its operations.
 func (tx *Tx) PutGroup(g *Group) error {
 	id := g.Chat()
-	_, err := tx.exec("store group "+id.String(), `INSERT INTO known_group (id, chat, inviter, ticket, accepted) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET inviter = excluded.inviter, ticket = excluded.ticket, accepted = excluded.accepted`,
-		g.ID[:], id[:], address(g.Inviter), ticketColumn(g.Ticket), millis(g.Accepted))
+	_, err := tx.exec("store group "+id.String(), `INSERT INTO known_group (id, chat, inviter, ticket, accepted, maker, refuser, refused, title, subscribed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET inviter = excluded.inviter, ticket = excluded.ticket, accepted = excluded.accepted,
+		maker = excluded.maker, refuser = excluded.refuser, refused = excluded.refused, title = excluded.title, subscribed = excluded.subscribed`,
+		g.ID[:], id[:], address(g.Inviter), ticketColumn(g.Ticket), millis(g.Accepted), address(g.Maker), address(g.Refuser), millis(g.Refused), g.Title, millis(g.Subscribed))
 	return err
 }
 
@@ -34,7 +41,7 @@ func (tx *Tx) PutGroup(g *Group) error {
 // title.
 func (tx *Tx) PutGroupChat(c omega.ChatID, title string) error {
 	n, err := tx.exec("title chat "+c.String(), `INSERT INTO chat (id, kind, title) VALUES (?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET title = excluded.title WHERE title <> excluded.title`, c[:], kindGroup, title)
+		ON CONFLICT (id) DO UPDATE SET title = excluded.title WHERE title <> excluded.title`, c[:], kindGroup, names.Shown(title))
 	if err == nil && n > 0 {
 		err = tx.hideIn(c)
 	}
@@ -48,14 +55,14 @@ func ticketColumn(t chat.Ticket) []byte {
 	return t[:]
 }
 
-const selectGroup = `SELECT id, inviter, ticket, accepted FROM known_group `
+const selectGroup = `SELECT id, inviter, ticket, accepted, maker, refuser, refused, title, subscribed FROM known_group `
 
 func (tx *Tx) groups(where string, args ...any) (out []Group, err error) {
 	err = tx.rows("read groups", selectGroup+where, args, func(scan func(...any) error) error {
 		var g Group
-		var id, inviter, ticket []byte
-		var accepted int64
-		if err := scan(&id, &inviter, &ticket, &accepted); err != nil {
+		var id, inviter, ticket, maker, refuser []byte
+		var accepted, refused, subscribed int64
+		if err := scan(&id, &inviter, &ticket, &accepted, &maker, &refuser, &refused, &g.Title, &subscribed); err != nil {
 			return err
 		}
 		if err := fill(g.ID[:], id); err != nil {
@@ -66,11 +73,14 @@ func (tx *Tx) groups(where string, args ...any) (out []Group, err error) {
 				return err
 			}
 		}
-		g.Accepted = readTime(accepted)
-		if g.Inviter, err = readAddress(inviter); err == nil {
-			out = append(out, g)
+		g.Accepted, g.Refused, g.Subscribed = readTime(accepted), readTime(refused), readTime(subscribed)
+		for to, b := range map[*omega.Fingerprint][]byte{&g.Inviter: inviter, &g.Maker: maker, &g.Refuser: refuser} {
+			if *to, err = readAddress(b); err != nil {
+				return err
+			}
 		}
-		return err
+		out = append(out, g)
+		return nil
 	})
 	return out, err
 }
@@ -80,6 +90,10 @@ func (tx *Tx) KnownGroups() ([]Group, error) { return tx.groups(`ORDER BY id`) }
 
 // GroupsWaiting returns those where a group key is waited for.
 func (tx *Tx) GroupsWaiting() ([]Group, error) { return tx.groups(`WHERE accepted <> 0`) }
+
+// GroupsAsked returns those that this account asked to be let into by a link, and is not
+// in: it waits for an answer, or was refused.
+func (tx *Tx) GroupsAsked() ([]Group, error) { return tx.groups(`WHERE ticket <> x'' OR refused <> 0`) }
 
 // KnownGroup returns one group or ErrNotFound.
 func (tx *Tx) KnownGroup(id chat.Hash) (*Group, error) {
@@ -207,12 +221,14 @@ type GroupAccount struct {
 	Group   chat.Hash
 	Account omega.Fingerprint
 	Text    string // of a request
+	Called  string // what who asks calls itself, if somebody else told of the request
 	Time    time.Time
+	Ticket  chat.Ticket // of the link by which it came
 }
 
 // WantedOperations returns whom to ask for operations of which groups, at most n.
 func (tx *Tx) WantedOperations(n int) ([]GroupAccount, error) {
-	return tx.groupAccounts(`SELECT grp, account, '', since FROM group_want ORDER BY since LIMIT ?`, n)
+	return tx.groupAccounts(`SELECT grp, account, '', since, x'', '' FROM group_want ORDER BY since LIMIT ?`, n)
 }
 
 // maxGroupRequests bounds the requests of one group: links get around.
@@ -220,9 +236,10 @@ const maxGroupRequests = 1000
 
 // PutGroupRequest keeps that an account wants to join; the same again renews it.
 func (tx *Tx) PutGroupRequest(r *GroupAccount) error {
-	_, err := tx.exec("store request to join", `INSERT INTO group_request (grp, account, text, time) SELECT ?1, ?2, ?3, ?4
-		WHERE (SELECT count(*) FROM group_request WHERE grp = ?1) < ?5 ON CONFLICT (grp, account) DO UPDATE SET text = excluded.text, time = excluded.time`,
-		r.Group[:], address(r.Account), r.Text, millis(r.Time), maxGroupRequests)
+	_, err := tx.exec("store request to join", `INSERT INTO group_request (grp, account, text, time, ticket, called) SELECT ?1, ?2, ?3, ?4, ?6, ?7
+		WHERE (SELECT count(*) FROM group_request WHERE grp = ?1) < ?5 OR EXISTS (SELECT 1 FROM group_request WHERE grp = ?1 AND account = ?2)
+		ON CONFLICT (grp, account) DO UPDATE SET text = excluded.text, time = excluded.time, ticket = excluded.ticket, called = excluded.called`,
+		r.Group[:], address(r.Account), r.Text, millis(r.Time), maxGroupRequests, ticketColumn(r.Ticket), r.Called)
 	return err
 }
 
@@ -234,18 +251,47 @@ func (tx *Tx) RemoveGroupRequest(group chat.Hash, account omega.Fingerprint) err
 
 // GroupRequests returns who wants to join a group, the first one first.
 func (tx *Tx) GroupRequests(group chat.Hash) ([]GroupAccount, error) {
-	return tx.groupAccounts(`SELECT grp, account, text, time FROM group_request WHERE grp = ? ORDER BY time`, group[:])
+	return tx.groupAccounts(selectRequest+`WHERE grp = ? ORDER BY time, account`, group[:])
+}
+
+// AllGroupRequests returns who wants to join any group, the first one first.
+func (tx *Tx) AllGroupRequests() ([]GroupAccount, error) {
+	return tx.groupAccounts(selectRequest + `ORDER BY time, account, grp`)
+}
+
+const selectRequest = `SELECT grp, account, text, time, ticket, called FROM group_request `
+
+// CountGroupRequests says how many want to join a group, of those where somebody does.
+func (tx *Tx) CountGroupRequests() (map[chat.Hash]int, error) {
+	out := map[chat.Hash]int{}
+	err := tx.rows("count requests to join", `SELECT grp, count(*) FROM group_request GROUP BY grp`, nil, func(scan func(...any) error) error {
+		var group []byte
+		var id chat.Hash
+		var n int
+		if err := scan(&group, &n); err != nil {
+			return err
+		}
+		err := fill(id[:], group)
+		out[id] = n
+		return err
+	})
+	return out, err
 }
 
 func (tx *Tx) groupAccounts(query string, args ...any) (out []GroupAccount, err error) {
 	err = tx.rows("read accounts of groups", query, args, func(scan func(...any) error) error {
 		var w GroupAccount
-		var group, account []byte
+		var group, account, ticket []byte
 		var at int64
-		if err := scan(&group, &account, &w.Text, &at); err != nil {
+		if err := scan(&group, &account, &w.Text, &at, &ticket, &w.Called); err != nil {
 			return err
 		}
 		w.Time = readTime(at)
+		if len(ticket) > 0 {
+			if err := fill(w.Ticket[:], ticket); err != nil {
+				return err
+			}
+		}
 		if err := fill(w.Group[:], group); err != nil {
 			return err
 		}

@@ -163,7 +163,7 @@ func (tx *Tx) PutHanded(r *Row, position int64, now time.Time) error {
 	if err != nil || shown(r.Content.Kind) != shownMessage && !r.Service {
 		return err
 	}
-	tx.index(at, r.Now().Text)
+	tx.index(at, findable(r))
 	unread := !r.Own && !r.Printed && !r.Read
 	if _, err := tx.exec(what, `UPDATE chat SET last = max(last, ?), unread = unread + ? WHERE number = ?`, at, unread, number); err != nil {
 		return err
@@ -202,21 +202,30 @@ func (tx *Tx) insertHanded(what string, number int64, link chat.Link, r *Row, po
 	if r.Verified {
 		expires = millis(r.Expires())
 	}
+	s := standingOf(number, link, r)
+	if visible == shownMessage {
+		if err := tx.behind(what, s); err != nil {
+			return 0, err
+		}
+	}
 	err = tx.row(what, `INSERT INTO message (position, chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires, import, author, service)
-		VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING position`,
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires, import, author, service, place, follows)
+		VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING position`,
 		[]any{position, number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem), r.ListDiffers,
-			visible, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), r.Read, expires, r.Import, r.Author, r.Service}, &at)
+			visible, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), r.Read, expires, r.Import, r.Author, r.Service, s.place, s.follows}, &at)
+	if err == nil && visible == shownMessage {
+		err = tx.push(what, s)
+	}
 	return at, err
 }
 
 // putGone adds the place of a message that its author took back.
 func (tx *Tx) putGone(what string, number int64, r *Row, position int64) error {
 	var at int64
-	err := tx.row(what, `INSERT INTO message (position, chat, id, link, account, device, sequence, time, received, kind, verified, shown, own, state, printed, read, gone)
-		VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, 0, 1, 1, 1) RETURNING position`,
-		[]any{position, number, r.ID[:], r.Ref[:], address(r.From), address(r.Device), int64(r.Sequence), millis(r.Time), millis(r.Received), string(r.Content.Kind), r.Own}, &at)
+	err := tx.row(what, `INSERT INTO message (position, chat, id, link, account, device, sequence, time, received, kind, verified, shown, own, state, printed, read, gone, place)
+		VALUES (nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, 0, 1, 1, 1, ?) RETURNING position`,
+		[]any{position, number, r.ID[:], r.Ref[:], address(r.From), address(r.Device), int64(r.Sequence), millis(r.Time), millis(r.Received), string(r.Content.Kind), r.Own, standingOf(number, r.Ref, r).place}, &at)
 	if err == nil {
 		_, err = tx.exec(what, `UPDATE chat SET last = max(last, ?) WHERE number = ?`, at, number)
 	}

@@ -59,8 +59,8 @@ func (tx *Tx) PutImported(number int64, list []Imported) (added int, err error) 
 		}
 		sum := sha256.Sum256(fmt.Appendf(nil, "omega imported message\n%s\n%s", c, m.Key))
 		var position int64
-		err := tx.row("store imported message", `INSERT INTO message (chat, id, link, time, kind, text, verified, shown, printed, import, author)
-			VALUES (?, ?, ?, ?, ?, ?, 0, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+		err := tx.row("store imported message", `INSERT INTO message (chat, id, link, time, place, kind, text, verified, shown, printed, import, author)
+			VALUES (?, ?, ?, ?4, ?4, ?, ?, 0, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
 			[]any{chats[c], sum[:16], sum[16:], millis(m.Time), m.Kind, m.Text, number, m.Author}, &position)
 		if notFound(err) {
 			continue

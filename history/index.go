@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // An entry is the words of one message for the index, and its single characters.
@@ -22,6 +23,16 @@ func (e entry) MarshalJSON() ([]byte, error) {
 func (tx *Tx) index(position int64, text string) {
 	words, singles := indexed(text)
 	tx.words = append(tx.words, entry{position, words, singles})
+}
+
+// findable is what a message is found by: its text as it stands, the names of its files,
+// and the answers of a poll.
+func findable(r *Row) string {
+	parts := []string{r.Now().Text}
+	for i := range r.Content.Media {
+		parts = append(parts, r.Content.Media[i].FileName)
+	}
+	return strings.TrimSpace(strings.Join(append(parts, r.Content.Options()...), "\n"))
 }
 
 // unindex takes a message out of what is found.
@@ -58,7 +69,7 @@ func (tx *Tx) flush() error {
 // that wrote the database: indexVersion rises with fold, indexed and insertWords.
 const (
 	settingIndex = "search-index"
-	indexVersion = "2"
+	indexVersion = "3"
 )
 
 // reindex makes the index anew if it has to be.
@@ -79,7 +90,7 @@ func (tx *Tx) reindex() error {
 		for i := range rows {
 			after = rows[i].Position
 			if !rows[i].Deleted {
-				tx.index(after, rows[i].Now().Text)
+				tx.index(after, findable(&rows[i]))
 			}
 		}
 		if err := tx.flush(); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/media"
 )
 
 // maxWaiting is how many marks of one author in one chat wait for messages that
@@ -78,12 +79,17 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 	case here && m.Kind.ByAuthor() && string(s.account) != string(address(m.Account)):
 		return nil
 	}
-	n, err := tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, author, version, time, device, value, waiting)
+	if err := tx.outdo(what, s, m); err != nil {
+		return err
+	}
+	n, err := tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, version, time, device, value, author, waiting)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account, slot) DO UPDATE SET author = excluded.author,
 		version = excluded.version, time = excluded.time, device = excluded.device, value = excluded.value
 		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)`,
-		s.chat, s.link, int64(m.Kind), address(m.Account), slotColumn(m), address(author), int64(m.Stamp.Version), millis(m.Stamp.Time),
-		address(m.Stamp.Device), blob(m.Value), !here)
+		slices.Concat(placeColumns(s, m), stampColumns(m), []any{address(author), !here})...)
+	if err == nil {
+		err = tx.outdone(what, s, m)
+	}
 	switch {
 	case err != nil:
 		return err
@@ -290,6 +296,13 @@ func (tx *Tx) Linked(c omega.ChatID, link chat.Link) (*Row, error) {
 func (tx *Tx) InChat(c omega.ChatID, id omega.ID) ([]Row, error) {
 	return tx.list("read message "+id.String(), selectRow+`WHERE m.id = ? AND +m.chat = (SELECT number FROM chat WHERE id = ?)
 		AND m.shown = 1 ORDER BY m.verified DESC, m.position`, id[:], c[:])
+}
+
+// NamingIn returns the verified messages of a chat that name a blob, the oldest first;
+// at most n.
+func (tx *Tx) NamingIn(c omega.ChatID, name media.Hash, n int) ([]Row, error) {
+	return tx.list("read messages with "+name.String(), selectRow+`JOIN held n ON n.position = m.position WHERE n.name = ? AND +m.chat = (SELECT number FROM chat WHERE id = ?)
+		AND m.shown = 1 AND m.verified = 1 ORDER BY m.position LIMIT ?`, name[:], c[:], n)
 }
 
 // Pinned returns at most n messages that are pinned in a chat behind the first

@@ -88,18 +88,8 @@ func (tx *Tx) RemovePending(id omega.ID) error {
 
 // Uploaded returns the servers that keep a blob for this account until after a
 // time at least.
-func (tx *Tx) Uploaded(name media.Hash, after time.Time) (out []omega.Fingerprint, err error) {
-	err = tx.rows("read where a blob is", `SELECT server FROM uploaded WHERE name = ? AND until > ?`, []any{name[:], millis(after)},
-		func(scan func(...any) error) error {
-			var b []byte
-			if err := scan(&b); err != nil {
-				return err
-			}
-			fp, err := readAddress(b)
-			out = append(out, fp)
-			return err
-		})
-	return out, err
+func (tx *Tx) Uploaded(name media.Hash, after time.Time) ([]omega.Fingerprint, error) {
+	return tx.accounts("read where a blob is", `SELECT server FROM uploaded WHERE name = ? AND until > ?`, name[:], millis(after))
 }
 
 // PutUploaded notes that this device had a server keep a blob until a time.

@@ -38,15 +38,21 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 	if len(r.Transcript) > 0 {
 		head = r.Head()
 	}
+	at := standingOf(number, link, r)
+	if shown == shownMessage {
+		if err := tx.behind(what, at); err != nil {
+			return 0, err
+		}
+	}
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, epoch, sequence, time, received, kind, text, content,
-		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires, mentioned)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		head, signature, verified, problem, differs, shown, own, state, why, printed, about, read, expires, mentioned, place, follows)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (chat, link) DO UPDATE SET verified = 1, problem = excluded.problem, signature = excluded.signature,
-		received = excluded.received, differs = excluded.differs, mentioned = excluded.mentioned WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
+		received = excluded.received, differs = excluded.differs, mentioned = excluded.mentioned, place = excluded.place, follows = excluded.follows WHERE verified = 0 AND excluded.verified = 1 RETURNING position`,
 		[]any{number, r.ID[:], link[:], address(r.From), address(r.Device), int64(r.Epoch), int64(r.Sequence), millis(r.Time), millis(r.Received),
 			string(r.Content.Kind), r.Content.Text, content, blob(head), signatureColumn(&r.Message), r.Verified, string(r.Problem),
-			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires, r.Mentioned && shown == shownMessage}, &position)
+			r.ListDiffers, shown, r.Own, state, r.Why, r.Printed || r.Own, aboutColumn(r.Content), read, expires, r.Mentioned && shown == shownMessage, at.place, at.follows}, &position)
 	if notFound(err) { // nothing changed
 		err = tx.row(what, `SELECT position FROM message WHERE chat = ? AND link = ?`, []any{number, link[:]}, &position)
 		return position, err
@@ -66,7 +72,13 @@ func (tx *Tx) PutMessage(r *Row) (int64, error) {
 		err = tx.noteMessage(what, number, position, r, read)
 	}
 	if err == nil && shown == shownMessage {
+		err = tx.push(what, at)
+	}
+	if err == nil && shown == shownMessage {
 		err = tx.awaited(what, number, link)
+	}
+	if err == nil && shown == shownMessage && r.Peer.IsZero() {
+		err = tx.passJoined(what, number, spot{at.place, position}, r.Time)
 	}
 	return position, err
 }
@@ -85,7 +97,7 @@ func (tx *Tx) noteMessage(what string, number, position int64, r *Row, read bool
 	unread := !r.Own && !r.Printed && !read
 	n, err := tx.exec(what, `UPDATE chat SET last = ?1, unread = unread + ?2 WHERE number = ?3 AND last < ?1`, position, unread, number)
 	if err == nil && n > 0 {
-		tx.index(position, r.Content.Text)
+		tx.index(position, findable(r))
 	}
 	return err
 }
@@ -137,23 +149,20 @@ func (tx *Tx) list(what, query string, args ...any) (out []Row, err error) {
 // the newest), oldest first. ErrNotFound if there is no such chat or message.
 func (tx *Tx) Page(c omega.ChatID, before omega.ID, n int) ([]Row, error) {
 	what := "read chat " + c.String()
-	var number, end int64
-	if err := tx.row(what, `SELECT number, last + 1 FROM chat WHERE id = ?`, []any{c[:]}, &number, &end); err != nil {
+	number, err := tx.numberOf(c)
+	if err != nil {
 		return nil, err
 	}
+	end := spot{place: 1<<63 - 1}
 	if !before.IsZero() {
-		if err := tx.position(what+" before message ", number, before, &end); err != nil {
+		if end, err = tx.spotOf(what+" before message ", number, before); err != nil {
 			return nil, err
 		}
 	}
-	out, err := tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.position < ? ORDER BY m.position DESC LIMIT ?`, number, end, n)
+	out, err := tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND (m.place, m.position) < (?, ?) ORDER BY m.place DESC, m.position DESC LIMIT ?`,
+		number, end.place, end.position, n)
 	slices.Reverse(out)
 	return out, err
-}
-
-// position reads where a message stands in its chat.
-func (tx *Tx) position(what string, chat int64, id omega.ID, at *int64) error {
-	return tx.row(what+id.String(), `SELECT max(position) FROM message WHERE +chat = ? AND id = ? HAVING count(*) > 0`, []any{chat, id[:]}, at)
 }
 
 // PageAfter returns at most n messages of a chat behind the message after, oldest
@@ -163,22 +172,33 @@ func (tx *Tx) PageAfter(c omega.ChatID, after omega.ID, n int) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	var at int64
-	what := "read chat " + c.String()
-	if err := tx.position(what+" behind message ", number, after, &at); err != nil {
+	at, err := tx.spotOf("read chat "+c.String()+" behind message ", number, after)
+	if err != nil {
 		return nil, err
 	}
-	return tx.list(what, selectRow+`WHERE m.chat = ? AND m.shown = 1 AND m.position > ? ORDER BY m.position LIMIT ?`, number, at, n)
+	return tx.pageFrom(number, at, n)
+}
+
+// pageFrom returns at most n messages of a chat behind a spot, in order.
+func (tx *Tx) pageFrom(number int64, at spot, n int) ([]Row, error) {
+	return tx.list("read a chat", selectRow+`WHERE m.chat = ? AND m.shown = 1 AND (m.place, m.position) > (?, ?) ORDER BY m.place, m.position LIMIT ?`,
+		number, at.place, at.position, n)
 }
 
 // All calls fn for every message of a chat, oldest first. fn may read through
 // tx; its error ends All.
 func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 	const page = 256
-	after := int64(0)
+	number, err := tx.numberOf(c)
+	if err != nil {
+		if notFound(err) {
+			return nil
+		}
+		return err
+	}
+	after := spot{place: -1 << 63}
 	for {
-		list, err := tx.list("read chat "+c.String(), selectRow+`WHERE m.chat = (SELECT number FROM chat WHERE id = ?)
-			AND m.shown = 1 AND m.position > ? ORDER BY m.position LIMIT ?`, c[:], after, page)
+		list, err := tx.pageFrom(number, after, page)
 		if err != nil {
 			return err
 		}
@@ -186,7 +206,7 @@ func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 			if err := fn(&list[i]); err != nil {
 				return err
 			}
-			after = list[i].Position
+			after = spot{list[i].place, list[i].Position}
 		}
 		if len(list) < page {
 			return nil
@@ -200,16 +220,26 @@ func (tx *Tx) Unprinted(n int) ([]Row, error) {
 	return tx.list("read new messages", selectRow+`WHERE m.printed = 0 AND m.own = 0 AND m.shown > 0 AND m.service <> 1 ORDER BY m.position LIMIT ?`, n)
 }
 
+// CountShown is how many messages All gives of a chat.
+func (tx *Tx) CountShown(c omega.ChatID) (n int64, err error) {
+	err = tx.row("count messages of "+c.String(), `SELECT count(*) FROM message WHERE chat = (SELECT number FROM chat WHERE id = ?) AND shown = 1`, []any{c[:]}, &n)
+	return n, err
+}
+
 // isMention finds messages that call this account and were not read.
 const isMention = `m.mentioned = 1 AND m.printed = 0 AND m.read = 0`
 
-// Mentions returns at most n messages that call this account and were not read, in
-// one chat or, for none, in all, behind a position, oldest first.
-func (tx *Tx) Mentions(c omega.ChatID, after int64, n int) ([]Row, error) {
-	if c == (omega.ChatID{}) {
-		return tx.list("read mentions", selectRow+`WHERE `+isMention+` AND m.position > ? ORDER BY m.position LIMIT ?`, after, n)
+// Mentions returns at most n messages that call this account, in one chat or, for none, in
+// all, behind a position, oldest first; those that were read only if all are wanted.
+func (tx *Tx) Mentions(c omega.ChatID, all bool, after int64, n int) ([]Row, error) {
+	which, in := isMention, `m.chat`
+	if all {
+		which, in = `m.mentioned = 1`, `+m.chat` // by the index of all that call
 	}
-	return tx.list("read mentions", selectRow+`WHERE m.chat = (SELECT number FROM chat WHERE id = ?) AND `+isMention+` AND m.position > ? ORDER BY m.position LIMIT ?`, c[:], after, n)
+	if c == (omega.ChatID{}) {
+		return tx.list("read mentions", selectRow+`WHERE `+which+` AND m.position > ? ORDER BY m.position LIMIT ?`, after, n)
+	}
+	return tx.list("read mentions", selectRow+`WHERE `+in+` = (SELECT number FROM chat WHERE id = ?) AND `+which+` AND m.position > ? ORDER BY m.position LIMIT ?`, c[:], after, n)
 }
 
 // CountMentions counts those of one chat.

@@ -33,7 +33,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		for i, want := range all {
 			got, err := tx.Message(want.ID)
 			must(t, err)
-			want.Position, want.Ref = int64(i+1), linkColumn(&want.Message)
+			want.Position, want.Ref, want.place = int64(i+1), linkColumn(&want.Message), got.place
 			gotRaw, err := got.Content.Raw()
 			must(t, err)
 			wantRaw, err := want.Content.Raw()
@@ -250,6 +250,28 @@ func TestChats(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestSilentChats: of people who are in one group the devices write to each other, which
+// makes chats in which nothing is shown.
+func TestSilentChats(t *testing.T) {
+	db := openTest(t)
+	silent := func(want bool) {
+		t.Helper()
+		db.view(t, func(tx *Tx) error {
+			ch, err := tx.Chat(message(1, "").Chat)
+			if err == nil && ch.Silent != want {
+				t.Errorf("silent: %t", ch.Silent)
+			}
+			return err
+		})
+	}
+	db.update(t, func(tx *Tx) error {
+		return tx.put(operation(1, 2, &chat.Content{Kind: chat.KindDelivered, Receipt: &chat.Receipt{Device: fp(4), UpTo: 1}}))
+	})
+	silent(true)
+	db.update(t, func(tx *Tx) error { return tx.put(message(2, "a")) })
+	silent(false)
 }
 
 func TestOutbox(t *testing.T) {

@@ -19,6 +19,9 @@ const (
 	NoticeSucceeded = "succeeded" // it goes on as another account
 	NoticeHeir      = "heir"      // it says that this account goes on as it
 
+	NoticeDisputed  = "disputed"  // its devices disagree about who is one; Sequence names what one said; before, its time in seconds
+	NoticeOvertaken = "overtaken" // this account: another device published at the same time, and its record stands
+
 	NoticeCopied = "copied" // this account: another copy of this device is, or was, connected
 )
 

@@ -112,6 +112,18 @@ func (tx *Tx) CountOutgoing() (n int, err error) {
 	return n, err
 }
 
+// IsOutgoing reports whether an envelope of a message to one account is in the outbox.
+func (tx *Tx) IsOutgoing(peer omega.Fingerprint, message omega.ID) (is bool, err error) {
+	err = tx.row("look into the outbox", `SELECT EXISTS (SELECT 1 FROM outgoing WHERE peer = ? AND peer <> x'' AND message = ?)`, []any{address(peer), message[:]}, &is)
+	return is, err
+}
+
+// CountOutgoingTo returns how many of them are for one account.
+func (tx *Tx) CountOutgoingTo(peer omega.Fingerprint) (n int, err error) {
+	err = tx.row("count outbox", `SELECT count(*) FROM outgoing WHERE peer = ?`, []any{address(peer)}, &n)
+	return n, err
+}
+
 // An Unsealed message waits until the peer's certificate can be fetched, or for
 // the time at which it is to be sent.
 type Unsealed struct {
@@ -164,6 +176,18 @@ func (tx *Tx) UnsealedTo(peer omega.Fingerprint, now time.Time) ([]Unsealed, err
 // Scheduled returns those that wait for their time, the next first.
 func (tx *Tx) Scheduled(now time.Time) ([]Unsealed, error) {
 	return tx.unsealed(selectUnsealed+`WHERE due > ? ORDER BY due, position`, millis(now))
+}
+
+// UnsealedContents returns the contents of all that wait to be sealed, whenever they are
+// due, but for those that are nothing but text.
+func (tx *Tx) UnsealedContents() (out [][]byte, err error) {
+	err = tx.rows("read contents to seal", `SELECT content FROM unsealed WHERE content <> x''`, nil, func(scan func(...any) error) error {
+		var content []byte
+		err := scan(&content)
+		out = append(out, content)
+		return err
+	})
+	return out, err
 }
 
 func (tx *Tx) unsealed(query string, args ...any) (out []Unsealed, err error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // A Peer is an account whose certificate or name is known here.
@@ -108,18 +109,8 @@ func (tx *Tx) PutPeer(p *Peer) error {
 
 // PeersLost returns the peers of whom a device was revoked after a time, or may
 // have been.
-func (tx *Tx) PeersLost(after time.Time) (out []omega.Fingerprint, err error) {
-	err = tx.rows("read peers with revoked devices", `SELECT fingerprint FROM peer WHERE lost <> 0 AND (lost < 0 OR lost > ?) AND length(certificate) > 0`, []any{millis(after)},
-		func(scan func(...any) error) error {
-			var b []byte
-			if err := scan(&b); err != nil {
-				return err
-			}
-			fp, err := readAddress(b)
-			out = append(out, fp)
-			return err
-		})
-	return out, err
+func (tx *Tx) PeersLost(after time.Time) ([]omega.Fingerprint, error) {
+	return tx.accounts("read peers with revoked devices", `SELECT fingerprint FROM peer WHERE lost <> 0 AND (lost < 0 OR lost > ?) AND length(certificate) > 0`, millis(after))
 }
 
 // A PeerAge says how old is what is known of a peer.
@@ -196,10 +187,10 @@ func (tx *Tx) ForgetChecked(fp omega.Fingerprint) error {
 }
 
 // SetPeerName sets what an account calls itself, also before its certificate
-// is known.
+// is known. A name of which nothing can be seen is none. (spec/chat.md, CHAT-86)
 func (tx *Tx) SetPeerName(fp omega.Fingerprint, name string) error {
 	_, err := tx.exec("name peer "+fp.String(), `INSERT INTO peer (fingerprint, name) VALUES (?, ?)
-		ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name`, address(fp), name)
+		ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name`, address(fp), names.Shown(name))
 	return err
 }
 

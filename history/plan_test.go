@@ -13,7 +13,7 @@ import (
 var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // allowedStep reads only what it returns, or only the end of an index.
-var allowedStep = regexp.MustCompile(`USING (COVERING )?INDEX message_mention |USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_page \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
+var allowedStep = regexp.MustCompile(`USING (COVERING )?INDEX message_mention |USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_(page|place) \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
 
 // allowedQuery are queries that read a whole table that is small, at a moment that is
 // rare, or its beginning: epochs are shut after a restore, prekeys are one stock per
@@ -61,9 +61,13 @@ func TestPlans(t *testing.T) {
 		tx.Chats()
 		tx.ChatsBehind(Place{}, 5)
 		tx.Wrote(c)
-		tx.Mentions(c, 0, 5)
-		tx.Mentions(omega.ChatID{}, 0, 5)
+		tx.Kept(c)
+		for _, all := range []bool{false, true} {
+			tx.Mentions(c, all, 0, 5)
+			tx.Mentions(omega.ChatID{}, all, 0, 5)
+		}
 		tx.CountMentions(c)
+		tx.CountShown(c)
 		tx.Chat(c)
 		tx.AddOutgoing(&Outgoing{Peer: fp(2)})
 		tx.Outgoing(testTime, 0, 5)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/media"
 )
 
 func sequences(rows []Row) (out []int) {
@@ -84,6 +85,23 @@ func TestFind(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// TestFindNames: a file is found by its name too, and a poll by its answers.
+func TestFindNames(t *testing.T) {
+	db := openTest(t)
+	file, poll := message(1, "去年"), message(2, "哪一天？")
+	file.Content.Kind, file.Content.Media = chat.KindMedia, []chat.MediaItem{{What: chat.File, Ref: media.Ref{Name: media.Hash{1}, Size: 9}, Type: "application/pdf", FileName: "登山計畫 v2.pdf", Servers: []omega.Fingerprint{fp(3)}}}
+	poll.Content.Kind, poll.Content.Lines, poll.Content.Poll = chat.KindPoll, chat.PollLines([]string{"週六早上", "Sunday"}), &chat.Poll{}
+	db.update(t, func(tx *Tx) error { return tx.put(file, poll) })
+	db.view(t, func(tx *Tx) error {
+		for text, want := range map[string]int{"登山計畫": 1, "pdf": 1, "v2.pdf": 1, "週六": 1, "sunday": 1, "去年": 1, "週日": 0} {
+			if rows, err := tx.Search(text, omega.ChatID{}, 9); len(rows) != want || err != nil {
+				t.Errorf("%s: %q, %v, want %d", text, texts(rows), err, want)
+			}
+		}
+		return nil
+	})
 }
 
 // TestReindex makes the index anew where another version wrote it.
@@ -165,7 +183,7 @@ func TestDates(t *testing.T) {
 	db.update(t, func(tx *Tx) error {
 		for i, at := range []time.Time{noon.AddDate(0, 0, 4), noon, noon.Add(time.Hour), noon.Add(13 * time.Hour), noon.AddDate(0, 2, 0)} {
 			r := message(i+1, "x")
-			r.Time = at
+			r.Time, r.Received, r.Device = at, at, fp(byte(3+i))
 			must(t, tx.put(r))
 		}
 		return nil

@@ -37,7 +37,12 @@ type Row struct {
 
 	Mentioned bool // of others: it called this account when it came
 
+	// Heard is when this device wrote or took it, by its own clock as the proxy corrected it,
+	// where Received does not say when a home had it; zero: unknown. It is not stored.
+	Heard time.Time
+
 	marks int
+	place int64
 }
 
 // Now is what a person sees of the message: what was signed, or what its author
@@ -70,7 +75,7 @@ func shown(k chat.Kind) int {
 // columns are what scanRow reads, in order.
 const columns = `m.position, c.id, c.peer, m.id, m.account, m.device, m.epoch, m.sequence, m.time, m.received,
 	m.kind, m.text, m.content, m.head, m.signature, m.verified, m.problem, m.differs, m.own, m.state, m.why, m.printed,
-	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, m.mentioned, c.kind, m.service > 0, m.read, m.accounts`
+	m.link, m.edited, m.edit_time, m.gone, m.marks, m.import, m.author, m.mentioned, c.kind, m.service > 0, m.read, m.accounts, m.place`
 
 // fromMessage is where columns are.
 const fromMessage = ` FROM message m JOIN chat c ON c.number = m.chat `
@@ -87,7 +92,7 @@ func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
 		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
-		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read, &s.accounts)
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read, &s.accounts, &r.place)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (tx *Tx) matching(q *Query, positions []int64, exact []string) (out []Row, 
 	rows, err := tx.list("search", selectRow+`WHERE m.position IN (SELECT value FROM json_each(?)) AND m.shown = 1
 		AND m.time >= ? AND m.time < ? ORDER BY m.position DESC`, string(list), since, until)
 	for i := range rows {
-		if containsAll(rows[i].Now().Text, exact) {
+		if containsAll(findable(&rows[i]), exact) {
 			out = append(out, rows[i])
 		}
 	}

@@ -64,15 +64,18 @@ func (tx *Tx) AwaitSecure(w *SecureWaiting) error {
 const selectWaiting = `SELECT position, kind, locator, account, id, payload, received, lost FROM secure_waiting `
 
 // WaitingEpoch returns at most n of the wraps, or records, that wait under a locator:
-// first those of an account, then the oldest.
+// first those of an account, then the oldest. Wraps of which none opens are none of them.
 func (tx *Tx) WaitingEpoch(l secure.Locator, kind byte, account omega.Fingerprint, n int) ([]SecureWaiting, error) {
-	return tx.waiting(selectWaiting+`WHERE locator = ? AND kind = ? AND locator <> x'' ORDER BY account = ? DESC, position LIMIT ?`, l[:], int64(kind), address(account), n)
+	return tx.waiting(selectWaiting+`WHERE locator = ? AND kind = ? AND locator <> x'' AND lost = 0 ORDER BY account = ? DESC, position LIMIT ?`, l[:], int64(kind), address(account), n)
 }
 
 // WaitingRoom returns at most n payloads of a kind that wait for the operations of the group
-// with a chat, oldest first.
+// with a chat: the oldest of each sender, then the next of each, and so on.
+// (spec/secure.md, SEC-27)
 func (tx *Tx) WaitingRoom(c omega.ChatID, kind byte, n int) ([]SecureWaiting, error) {
-	return tx.waiting(selectWaiting+`WHERE room = ? AND kind = ? AND room <> x'' ORDER BY position LIMIT ?`, c[:], int64(kind), n)
+	return tx.waiting(`SELECT position, kind, locator, account, id, payload, received, lost FROM secure_waiting JOIN (SELECT position AS at,
+		row_number() OVER (PARTITION BY account ORDER BY position) AS turn FROM secure_waiting WHERE room = ? AND kind = ? AND room <> x''
+		ORDER BY turn, at LIMIT ?) ON position = at ORDER BY turn, at`, c[:], int64(kind), n)
 }
 
 // WaitingMessages returns the messages that wait and came from an account.

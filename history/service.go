@@ -12,12 +12,14 @@ import (
 const (
 	ServiceDeviceAdded   = "device-added"   // an account has one more device
 	ServiceDeviceRevoked = "device-revoked" // and one less
+	ServiceDeviceBack    = "device-back"    // one that another device removed is in the list again
 )
 
 // Values of the column service: who says a line.
 const (
 	serviceDevice = 1 // a certificate
 	serviceGroup  = 2 // the operations of a group
+	serviceSecure = 3 // who ended a secure chat
 )
 
 // A Service is a line that this program puts into a chat by itself. (spec/chat.md,
@@ -45,8 +47,8 @@ func (tx *Tx) PutService(s *Service) error {
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "omega service line\n%s\n%s\n%s\n", s.Kind, s.Account, s.Device))
 	var position int64
-	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, time, received, kind, text, shown, read, printed, service)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+	err = tx.row(what, `INSERT INTO message (chat, id, link, account, device, time, received, place, kind, text, shown, read, printed, service)
+		VALUES (?, ?, ?, ?, ?, ?, ?7, ?7, ?, ?, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
 		[]any{number, sum[:16], sum[16:], address(s.Account), address(s.Device), millis(s.Time), millis(s.Noted), s.Kind, s.Text, s.Seen, serviceDevice}, &position)
 	if notFound(err) {
 		return nil

@@ -54,6 +54,20 @@ func (tx *Tx) row(what, query string, args []any, dst ...any) error {
 	return nil
 }
 
+// accounts reads a column of accounts.
+func (tx *Tx) accounts(what, query string, args ...any) (out []omega.Fingerprint, err error) {
+	err = tx.rows(what, query, args, func(scan func(...any) error) error {
+		var b []byte
+		if err := scan(&b); err != nil {
+			return err
+		}
+		fp, err := readAddress(b)
+		out = append(out, fp)
+		return err
+	})
+	return out, err
+}
+
 // rows calls fn for each row.
 func (tx *Tx) rows(what, query string, args []any, fn func(scan func(dst ...any) error) error) error {
 	s, err := tx.session.prepare(tx.ctx, query)

@@ -64,6 +64,7 @@ type giver struct {
 	receipt []byte            // of its sponsor, as it came
 	asked   bool              // it answers a question of this server's
 	trusted bool              // no budget counts: it is this server's own doing
+	anybody bool              // somebody brought it who is no server
 }
 
 func (s *Server) accept(ctx context.Context, from giver, in wire.Entry) (stands *Entry, changed bool, err error) {
@@ -119,7 +120,7 @@ func (s *Server) Update(ctx context.Context, account omega.Fingerprint, own []by
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)
 	}
-	return s.tell(s.replace(ctx, giver{source: FromServer, trusted: true}, &Entry{Certificate: cert}, now))
+	return s.tell(s.replace(ctx, giver{source: FromServer, trusted: true, anybody: true}, &Entry{Certificate: cert}, now))
 }
 
 // checkGiven judges a record by the certificate that it came with. A server
@@ -149,6 +150,9 @@ func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time
 	}
 	old, others := have.Entry, have.others
 	merged, kept, err := merge(old, given, others)
+	if err == nil && (from.source == FromSession || from.anybody) {
+		err = s.checkWords(old.Certificate, merged.Certificate, now)
+	}
 	if err != nil {
 		s.stats.refused.Add(1)
 		return nil, false, refusal(err)
@@ -178,6 +182,7 @@ func (s *Server) replace(ctx context.Context, from giver, given *Entry, now time
 	if err := s.put(ctx, have, &next); err != nil {
 		return nil, false, err
 	}
+	s.sightings.note(old.Certificate, merged.Certificate, now)
 	s.accuse(&next)
 	return merged, changed, lost
 }
@@ -298,6 +303,9 @@ func (s *Server) put(ctx context.Context, old, next *holding) error {
 
 // refusal chooses the code for an entry that breaks a rule.
 func refusal(err error) error {
+	if e := (*omega.Error)(nil); errors.As(err, &e) {
+		return err
+	}
 	code := omega.CodeBadRequest
 	if errors.Is(err, pgp.ErrPolicy) || errors.Is(err, pgp.ErrRevoked) || errors.Is(err, ErrNotOwner) {
 		code = omega.CodeRefused

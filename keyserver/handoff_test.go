@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"slices"
+	"sort"
 	"testing"
 	"time"
 
@@ -52,11 +53,21 @@ type world struct {
 	newest  []uint64 // of each saga
 	copies  []int    // of each saga, when they were counted last
 	now     time.Time
-	depth   int // of actions in actions
+	views   [][]omega.Fingerprint        // of each server
+	heard   []map[omega.Fingerprint]bool // by server: owners that said to hold what it hands on, since it changed its mind
+	depth   int                          // of actions in actions
 }
 
 func newWorld(t *rapid.T, ctx context.Context, sagas, others []saga) *world {
 	w := &world{T: t, ctx: ctx, sagas: sagas, down: make([]bool, worldServers), newest: make([]uint64, len(sagas)), copies: make([]int, len(sagas)), now: now}
+	w.views, w.heard = make([][]omega.Fingerprint, worldServers), make([]map[omega.Fingerprint]bool, worldServers)
+	if rapid.Bool().Draw(t, "owners change by themselves") { // in this story, of one account
+		x := sagas[rapid.IntRange(0, len(sagas)-1).Draw(t, "whose")]
+		before := time.Duration(rapid.IntRange(0, 72).Draw(t, "hours before")) * time.Hour
+		if begin := epochEnd(keyserver.LeafOf(x.fp), now).Add(-before); begin.After(now) { // when the accounts were made
+			w.now = begin
+		}
+	}
 	for i := range worldServers {
 		fp := fpOf(byte(100 + i))
 		s, err := keyserver.New(keyserver.Config{
@@ -77,18 +88,80 @@ func newWorld(t *rapid.T, ctx context.Context, sagas, others []saga) *world {
 				t.Fatal(err)
 			}
 		}
-		w.see(s, w.fps)
+	}
+	for i := range w.servers {
+		w.see(i, w.fps)
 	}
 	return w
 }
 
+// epochEnd is when the owners of a leaf change by themselves.
+func epochEnd(l keyserver.Leaf, after time.Time) time.Time {
+	n := sort.Search(int(keyserver.EpochLength/time.Second)+1, func(n int) bool {
+		return keyserver.EpochOf(l, after.Add(time.Duration(n)*time.Second)) > keyserver.EpochOf(l, after)
+	})
+	return after.Add(time.Duration(n) * time.Second)
+}
+
 // see has a server believe that these share the entries.
-func (w *world) see(s *keyserver.Server, servers []omega.Fingerprint) {
-	var list []keyserver.Candidate
+func (w *world) see(s int, servers []omega.Fingerprint) {
+	w.views[s] = servers
+	if w.servers[s].Place(candidates(servers), w.now) {
+		clear(w.heard[s])
+	}
+}
+
+// pass lets time pass. Servers look every minute whose leaves are whose.
+func (w *world) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	for s := range w.servers {
+		w.see(s, w.views[s])
+	}
+}
+
+func candidates(servers []omega.Fingerprint) (list []keyserver.Candidate) {
 	for _, fp := range servers {
 		list = append(list, keyserver.Candidate{Server: fp})
 	}
-	s.Place(list, w.now)
+	return list
+}
+
+// hand has a server hand an account on, and fails if it forgets it though not all that own
+// it, as that server sees it, have said since it last changed its mind that they hold it.
+func (w *world) hand(s, i int) int {
+	outer := w.heard[s]
+	w.heard[s] = map[omega.Fingerprint]bool{}
+	defer func() { w.heard[s] = outer }()
+	l := keyserver.LeafOf(w.sagas[i].fp)
+	n, err := w.servers[s].HandOff(w.ctx, l, handing{w, s})
+	if err != nil && !errors.Is(err, errDown) {
+		w.Fatalf("server %d hands account %d on: %v", s, i, err)
+	}
+	if n == 0 {
+		return 0
+	}
+	for _, owner := range keyserver.NewPlacement(candidates(w.views[s])).Owners(l, keyserver.EpochOf(l, w.now)) {
+		if owner != w.fps[s] && !w.heard[s][owner] {
+			w.Fatalf("server %d forgets account %d, and owner %d has not said that it holds it", s, i, slices.Index(w.fps, owner))
+		}
+	}
+	return n
+}
+
+// A handing is the world as one server that hands on speaks to it.
+type handing struct {
+	*world
+	from int
+}
+
+// Hold implements keyserver.Owners.
+func (h handing) Hold(ctx context.Context, owner omega.Fingerprint, list []keyserver.Summary) ([]keyserver.Holding, error) {
+	heard := h.heard[h.from]
+	said, err := h.world.Hold(ctx, owner, list)
+	if err == nil && len(said) > 0 {
+		heard[owner] = !slices.ContainsFunc(said, func(x keyserver.Holding) bool { return x != keyserver.Holds })
+	}
+	return said, err
 }
 
 // check fails if a version of an account was lost, or if there are fewer copies than
@@ -126,19 +199,18 @@ func (w *world) act() {
 		for _, i := range rapid.Permutation(numbers).Draw(w.T, "view")[:n] {
 			view = append(view, w.fps[i])
 		}
-		w.see(w.servers[s], view)
+		w.see(s, view)
+		if slices.Contains(w.holders(i), s) { // others see it otherwise yet
+			w.hand(s, i)
+		}
 	case "down":
 		w.down[s] = !w.down[s]
 	case "hand":
 		if holders := w.holders(i); len(holders) > 0 {
-			s = rapid.SampledFrom(holders).Draw(w.T, "holder")
-			_, err := w.servers[s].HandOff(w.ctx, keyserver.LeafOf(w.sagas[i].fp), w)
-			if err != nil && !errors.Is(err, errDown) {
-				w.Fatalf("server %d hands account %d on: %v", s, i, err)
-			}
+			w.hand(rapid.SampledFrom(holders).Draw(w.T, "holder"), i)
 		}
 	case "time":
-		w.now = w.now.Add(time.Duration(rapid.IntRange(1, 180).Draw(w.T, "minutes")) * time.Minute)
+		w.pass(time.Duration(rapid.IntRange(1, 180).Draw(w.T, "minutes")) * time.Minute)
 	}
 	w.check()
 }
@@ -226,28 +298,25 @@ func (w *world) Fetch(context.Context, omega.Fingerprint, omega.Fingerprint) {}
 func (w *world) settle() {
 	clear(w.down)
 	w.depth = 2 // nothing else happens
-	for _, s := range w.servers {
+	for s := range w.servers {
 		w.see(s, w.fps)
 	}
 	for round, moved := 0, 1; moved > 0 || round < 3; round++ {
 		if moved = 0; round == 20 {
 			w.Fatal("entries move for ever")
 		}
-		w.now = w.now.Add(2 * time.Hour) // visits are over
-		for _, x := range w.sagas {
-			for _, from := range w.servers {
-				placed, err := from.Placed(w.ctx, x.fp)
+		w.pass(2 * time.Hour) // visits are over
+		order := rapid.Permutation(numbers).Draw(w.T, "order")
+		for i, x := range w.sagas {
+			for _, from := range order {
+				placed, err := w.servers[from].Placed(w.ctx, x.fp)
 				if err != nil {
 					continue
 				}
 				for _, owner := range w.fps {
 					_ = w.Give(w.ctx, owner, placed)
 				}
-				n, err := from.HandOff(w.ctx, keyserver.LeafOf(x.fp), w)
-				if err != nil {
-					w.Fatal(err)
-				}
-				moved += n
+				moved += w.hand(from, i)
 				w.check()
 			}
 		}
@@ -284,11 +353,7 @@ func TestHandOffLosesNothing(t *testing.T) {
 				continue
 			}
 			l := keyserver.LeafOf(x.fp)
-			var list []keyserver.Candidate
-			for _, fp := range w.fps {
-				list = append(list, keyserver.Candidate{Server: fp})
-			}
-			owners := keyserver.NewPlacement(list).Owners(l, keyserver.EpochOf(l, w.now))
+			owners := keyserver.NewPlacement(candidates(w.fps)).Owners(l, keyserver.EpochOf(l, w.now))
 			for j, s := range w.servers {
 				e, err := s.Find(ctx, x.fp)
 				switch owns := slices.Contains(owners, w.fps[j]); {
@@ -307,3 +372,51 @@ func TestHandOffLosesNothing(t *testing.T) {
 		t.Error("nothing was handed on")
 	}
 }
+
+// A hand-off that goes on while the owners of its leaf change by themselves forgets
+// nothing on the word of those before: this server, which drains, owns nothing before and
+// nothing after, so nothing else tells it. (spec/keys.md, KEYS-8)
+func TestHandOffAcrossEpochs(t *testing.T) {
+	x := newSaga(t)
+	l := keyserver.LeafOf(x.fp)
+	var fps []omega.Fingerprint
+	for i := range worldServers {
+		fps = append(fps, fpOf(byte(100+i)))
+	}
+	end, at := epochEnd(l, now), now
+	s, err := keyserver.New(keyserver.Config{
+		Store: keyserver.NewMem(), Self: fpOf(99), Everything: 1, Now: func() time.Time { return at },
+		MemberSince: func(omega.Fingerprint) (time.Time, bool) { return time.Time{}, true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []wire.Entry{x.entries[0], newSaga(t).entries[0], newSaga(t).entries[0]} { // more than it keeps
+		if _, _, err := s.Accept(t.Context(), keyserver.FromServer, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, row := range []struct {
+		name string
+		then time.Time // when the last owner answers
+		want int
+	}{{"the owners change meanwhile", end, 0}, {"they stay", end.Add(time.Hour), 1}} {
+		s.Place(candidates(fps), at)
+		dropped, err := s.HandOff(t.Context(), l, agreeing(func() { at = row.then }))
+		if err != nil || dropped != row.want {
+			t.Errorf("%s: %d forgotten, %v; want %d", row.name, dropped, err, row.want)
+		}
+	}
+}
+
+// An agreeing owner has everything; it is called before it says so.
+type agreeing func()
+
+func (f agreeing) Hold(_ context.Context, _ omega.Fingerprint, list []keyserver.Summary) ([]keyserver.Holding, error) {
+	f()
+	return make([]keyserver.Holding, len(list)), nil // keyserver.Holds
+}
+
+func (agreeing) Give(context.Context, omega.Fingerprint, []byte) error { return nil }
+
+func (agreeing) Fetch(context.Context, omega.Fingerprint, omega.Fingerprint) {}

@@ -113,7 +113,9 @@ func newServer(t *testing.T, cfg keyserver.Config) *keyserver.Server {
 	if cfg.Store == nil {
 		cfg.Store = keyserver.NewMem()
 	}
-	cfg.Now = func() time.Time { return now }
+	if cfg.Now == nil {
+		cfg.Now = func() time.Time { return now }
+	}
 	s, err := keyserver.New(cfg)
 	if err != nil {
 		t.Fatal(err)

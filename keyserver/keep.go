@@ -177,13 +177,14 @@ type Surplus struct {
 	Entries []Summary
 	Owners  []omega.Fingerprint // of all of them, without this server
 	view    *keeping
+	epoch   uint64 // of the leaf: with the next one others own it, whatever this server sees
 }
 
 // Review judges anew what the server has of a leaf, since time goes by and
 // receipts take each other's numbers, and returns what others own.
 func (s *Server) Review(ctx context.Context, l Leaf) (*Surplus, error) {
 	now := s.cfg.Now()
-	out := &Surplus{view: s.keep.Load()}
+	out := &Surplus{view: s.keep.Load(), epoch: EpochOf(l, now)}
 	var list []Summary
 	err := s.cfg.Store.RangeLeaf(ctx, l, func(sum Summary) error {
 		list = append(list, sum)
@@ -202,7 +203,7 @@ func (s *Server) Review(ctx context.Context, l Leaf) (*Surplus, error) {
 		}
 	}
 	if len(out.Entries) > 0 {
-		for _, o := range out.view.placement.Owners(l, EpochOf(l, now)) {
+		for _, o := range out.view.placement.Owners(l, out.epoch) {
 			if o != s.cfg.Self {
 				out.Owners = append(out.Owners, o)
 			}
@@ -239,8 +240,8 @@ func (s *Server) review(ctx context.Context, k *keeping, sum *Summary, now time.
 
 // Drop forgets an entry of the surplus that all its owners hold. It does
 // nothing, and reports false, if the entry is wanted here, as at a home of the
-// account, or what is to be kept has changed since the review, or the entry
-// has.
+// account, or what is to be kept, or who owns the leaf, has changed since the review, or
+// the entry has.
 func (s *Server) Drop(ctx context.Context, from *Surplus, sum Summary) (dropped bool, err error) {
 	lock := &s.locks[Bucket(sum.Fingerprint)]
 	lock.Lock()
@@ -253,7 +254,7 @@ func (s *Server) Drop(ctx context.Context, from *Surplus, sum Summary) (dropped 
 	if err != nil {
 		return false, err
 	}
-	if s.keep.Load() != from.view || !have.summary().same(sum) || s.keeps(from.view, have, now) {
+	if s.keep.Load() != from.view || EpochOf(LeafOf(sum.Fingerprint), now) != from.epoch || !have.summary().same(sum) || s.keeps(from.view, have, now) {
 		return false, nil
 	}
 	if err := s.cfg.Store.Delete(ctx, sum.Fingerprint); err != nil {

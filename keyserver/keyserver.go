@@ -118,6 +118,8 @@ type Server struct {
 	visits  visits
 	budgets budgets
 
+	sightings sightings
+
 	accusers []func(Equivocation) // set before use
 	watchers []func(*Entry)       // set before use
 	count    atomic.Int64         // entries kept
@@ -161,6 +163,7 @@ func New(cfg Config) (*Server, error) {
 	s.keep.Store(&keeping{scope: Scope{All: true}})
 	s.budgets.init()
 	s.visits.init()
+	s.sightings.init()
 	s.cache.init(cfg.MaxCached)
 	s.plains.init(cfg.MaxCached)
 	s.routes.init(cfg.MaxRoutes)

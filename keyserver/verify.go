@@ -35,6 +35,13 @@ var (
 // are made one by one, so honest ones stay far below, and nobody can use up
 // the numbers. (spec/delivery.md, DELIV-2)
 func VerifyRecord(cert *pgp.Certificate, rec *wire.Record, now time.Time) error {
+	dev, ok := cert.Device(rec.Device)
+	return verifyRecord(cert, rec, now, dev, ok)
+}
+
+// verifyRecord is VerifyRecord by what is known of the device that signed; ok is false
+// for none.
+func verifyRecord(cert *pgp.Certificate, rec *wire.Record, now time.Time, dev pgp.Device, ok bool) error {
 	if rec.User != cert.Fingerprint() {
 		return fmt.Errorf("location record of %s %w: the certificate is of %s", rec.User, ErrNotOwner, cert.Fingerprint())
 	}
@@ -52,7 +59,6 @@ func VerifyRecord(cert *pgp.Certificate, rec *wire.Record, now time.Time) error 
 	if err := checkHomes(rec); err != nil {
 		return err
 	}
-	dev, ok := cert.Device(rec.Device)
 	if !ok || !dev.Active(rec.Issued) || !dev.Active(signed) {
 		return fmt.Errorf("location record of %s %w: %s", rec.User, ErrDevice, rec.Device)
 	}
@@ -95,21 +101,39 @@ func merge(a, b *Entry, others []*wire.Record) (*Entry, []*wire.Record, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	var hold []*wire.Record // best first, each once
+	var hold, rest []*wire.Record // best first, each once
 	for _, r := range slices.Concat([]*wire.Record{a.Record, b.Record}, others) {
-		if r == nil || VerifyRecord(cert, r, later(r.Issued, time.Unix(r.Sig.Time, 0))) != nil {
+		if r == nil {
 			continue
 		}
-		if !slices.ContainsFunc(hold, func(h *wire.Record) bool { return h.Hash() == r.Hash() }) {
-			hold = append(hold, r)
+		dev, ok := cert.Device(r.Device)
+		removed := dev.Removed
+		if removed {
+			dev.Revoked = false // as if that were contested
+		}
+		switch {
+		case verifyRecord(cert, r, later(r.Issued, time.Unix(r.Sig.Time, 0)), dev, ok) != nil:
+		case removed:
+			rest = add(rest, r)
+		default:
+			hold = add(hold, r)
 		}
 	}
 	slices.SortFunc(hold, better)
+	slices.SortFunc(rest, better)
 	merged := &Entry{Certificate: cert}
 	if len(hold) > 0 {
 		merged.Record = hold[0]
 	}
-	return merged, remember(hold), nil
+	return merged, remember(hold, rest), nil
+}
+
+// add appends r to list, once.
+func add(list []*wire.Record, r *wire.Record) []*wire.Record {
+	if slices.ContainsFunc(list, func(o *wire.Record) bool { return sameRecord(o, r) }) {
+		return list
+	}
+	return append(list, r)
 }
 
 func later(a, b time.Time) time.Time {
@@ -132,8 +156,9 @@ func better(a, b *wire.Record) int {
 
 // remember chooses which records to keep beside the first of hold, which
 // stands: those that contradict another, as evidence, and the best of each
-// device, which stands again when the devices above it are revoked.
-func remember(hold []*wire.Record) []*wire.Record {
+// device, which stands again when the devices above it are revoked. Of rest, which are by
+// devices that other ones removed, the best of each is kept last: it may hold again.
+func remember(hold, rest []*wire.Record) []*wire.Record {
 	var kept []*wire.Record
 	devices := make(map[omega.Fingerprint]bool)
 	for i, r := range hold {
@@ -141,6 +166,12 @@ func remember(hold []*wire.Record) []*wire.Record {
 			kept = append(kept, r)
 		}
 		devices[r.Device] = true
+	}
+	for _, r := range rest {
+		if len(kept) < MaxOthers && !devices[r.Device] {
+			kept = append(kept, r)
+			devices[r.Device] = true
+		}
 	}
 	return kept
 }

@@ -17,7 +17,7 @@ import (
 // at the disk when there may be a tombstone of the envelope.
 //
 // An error means that the store kept nothing and will not call Done: ErrDiskFull,
-// ErrFailed, ErrClosed, ErrTooLarge, or ctx's cause.
+// ErrFailed, ErrClosed, ErrTooLarge, ErrMixed, or ctx's cause.
 func (s *Store) Append(ctx context.Context, it *Item) error {
 	if err := it.check(); err != nil {
 		return err
@@ -38,12 +38,18 @@ func (s *Store) Append(ctx context.Context, it *Item) error {
 	if err == nil {
 		err = s.usable()
 	}
+	strange := 0
+	if err == nil {
+		if strange = it.strangers(boxes); strange > 0 && strange < len(boxes) {
+			err = fmt.Errorf("append to %d mailboxes: %w", len(boxes), ErrMixed)
+		}
+	}
 	if err != nil {
 		s.unpin(boxes)
 		return err
 	}
 	it.boxes = boxes
-	s.stage(it)
+	s.stage(it, strange > 0)
 	s.held += it.cost()
 	s.queue = append(s.queue, it)
 	if len(s.queue) == 1 {
@@ -111,13 +117,13 @@ func (s *Store) wakeAppenders() {
 
 // stage gives it a sequence and puts it into the boxes that take it. s.mu is
 // held.
-func (s *Store) stage(it *Item) {
+func (s *Store) stage(it *Item, request bool) {
 	now := s.cfg.Now()
 	it.answered = false
 	it.seq = 0
 	it.Received = time.UnixMilli(now.UnixMilli())
 	it.Expires = lifetime(now, it.Expires)
-	if it.request = (Source{}); it.isRequest() {
+	if it.request = (Source{}); request {
 		it.request = Source{max(it.From.Sender, 1), max(it.From.Server, 1)}
 		it.Expires = earlier(it.Expires, lifetime(now, now.Add(RequestLifetime)))
 	}

@@ -63,6 +63,10 @@ var (
 	// than omega.MaxRecipients recipients or omega.MaxDevices devices.
 	ErrTooLarge = errors.New("over a protocol limit")
 
+	// ErrMixed is returned for an item that is a request for some of its recipients
+	// and none for others: whoever has it splits it (Strangers) and appends the parts.
+	ErrMixed = errors.New("request for some recipients only")
+
 	// ErrNoDevice is returned when a device is not in its mailbox's set.
 	ErrNoDevice = errors.New("device does not belong to the mailbox")
 
@@ -130,8 +134,9 @@ type Item struct {
 	// Tokens are the delivery tokens of the first recipients, in their order. Mail
 	// without one that the mailbox has in force (SetTokens) is a request: it has the
 	// little room that is for strangers, and as much of that as From leaves to
-	// others. An item is a request if it is one for any of its recipients: who has
-	// several asks Strangers first. (spec/delivery.md, DELIV-46)
+	// others. Whether it is one is judged in the step that stores it, and it is one
+	// for all of its recipients or for none: otherwise Append returns ErrMixed.
+	// (spec/delivery.md, DELIV-46)
 	Tokens []omega.Token
 	From   Source
 
@@ -175,14 +180,21 @@ type Source struct {
 	Server uint32 // that handed it over
 }
 
+// A SourceKey makes numbers of accounts and servers. It is a secret of one server: who
+// makes keys cannot look for one whose number is somebody else's.
+type SourceKey [32]byte
+
 // SourceOf numbers an account and a server.
-func SourceOf(sender, server omega.Fingerprint) Source {
-	number := func(fp omega.Fingerprint) uint32 {
-		var wire [omega.MaxFingerprintSize]byte
-		b := fp.AppendTo(wire[:0])
-		return max(binary.BigEndian.Uint32(b[len(b)-4:]), 1) // of a fingerprint all octets are random
-	}
-	return Source{number(sender), number(server)}
+func (k *SourceKey) SourceOf(sender, server omega.Fingerprint) Source {
+	return Source{k.number(sender), k.number(server)}
+}
+
+// number is what is left of a hash of key and fingerprint. Both have one length each, and
+// most of the hash is left out, so nothing can be put behind them.
+func (k *SourceKey) number(fp omega.Fingerprint) uint32 {
+	var b [len(SourceKey{}) + omega.MaxFingerprintSize]byte
+	sum := sha256.Sum256(fp.AppendTo(append(b[:0], k[:]...)))
+	return max(binary.BigEndian.Uint32(sum[:]), 1)
 }
 
 // A Result says what became of an item for one recipient.

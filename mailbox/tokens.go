@@ -85,7 +85,7 @@ func (s *Store) Strangers(ctx context.Context, mailboxes []omega.Fingerprint, to
 	defer s.unpin(boxes)
 	var out []bool
 	for i, b := range boxes {
-		if b.admits(tokenAt(tokens, i)) {
+		if b.admits(omega.TokenAt(tokens, i)) {
 			continue
 		}
 		if out == nil {
@@ -94,14 +94,6 @@ func (s *Store) Strangers(ctx context.Context, mailboxes []omega.Fingerprint, to
 		out[i] = true
 	}
 	return out, nil
-}
-
-// tokenAt is the token of the i-th recipient.
-func tokenAt(tokens []omega.Token, i int) omega.Token {
-	if i < len(tokens) {
-		return tokens[i]
-	}
-	return omega.Token{}
 }
 
 // retoken has b have another list, and that written with a later commit. s.mu is held.
@@ -134,14 +126,14 @@ func (b *box) admits(t omega.Token) bool {
 	return found && !t.IsZero()
 }
 
-// isRequest reports whether it is a request for one of its boxes.
-func (it *Item) isRequest() bool {
-	for i, b := range it.boxes {
-		if !b.admits(tokenAt(it.Tokens, i)) {
-			return true
+// strangers counts the boxes for which it is a request.
+func (it *Item) strangers(boxes []*box) (n int) {
+	for i, b := range boxes {
+		if !b.admits(omega.TokenAt(it.Tokens, i)) {
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // requestNow notes a request that b takes.

@@ -88,7 +88,7 @@ type Store interface {
 	// where it stands. If not nothing changes, and the State says where it stands. With
 	// the last octet the name is checked, and blob and claim are on stable storage when
 	// Append returns. ErrWrong throws the octets away: the upload stands at 0.
-	// ErrNotFound if no such upload is open.
+	// ErrNotFound if no such upload is open. Append keeps no reference to b.
 	Append(ctx context.Context, account omega.Fingerprint, name Hash, offset int64, b []byte) (State, error)
 
 	// Read fills b with octets of a blob from an offset on, fewer than len(b) only

@@ -116,6 +116,27 @@ func (v *Verifier) Check(i int, chunk []byte) error {
 	return nil
 }
 
+// Count writes chunk i to h, which has seen the chunks before it, once Check was nil for
+// it: its leaf is known, so it is not hashed for that again.
+func (v *Verifier) Count(h *Hasher, i int, chunk []byte) {
+	if v.leaves == nil || h.size != int64(i)*ChunkSize {
+		h.Write(chunk)
+		return
+	}
+	h.whole.Write(chunk)
+	h.size += int64(len(chunk))
+	h.leaves = append(h.leaves, v.leaves[i])
+}
+
+// Add is Check, and Count if that was nil.
+func (v *Verifier) Add(h *Hasher, i int, chunk []byte) error {
+	err := v.Check(i, chunk)
+	if err == nil {
+		v.Count(h, i, chunk)
+	}
+	return err
+}
+
 // A Hasher finds the Ref and the leaves of octets that are written to it, in
 // order. It is for one goroutine.
 type Hasher struct {

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/omega-im/omega/spec"
@@ -207,4 +208,44 @@ func FuzzVerifier(f *testing.F) {
 			t.Errorf("a chunk of %d octets counts as the first of %d", len(chunk), size)
 		}
 	})
+}
+
+// TestCountedChunks: chunks that were checked and counted make the same Ref and leaves as
+// octets that were hashed for both, wherever counting begins.
+func TestCountedChunks(t *testing.T) {
+	for _, size := range []int{1, ChunkSize, ChunkSize + 1, 3*ChunkSize - 5, 4 * ChunkSize} {
+		octets := make([]byte, size)
+		for i := range octets {
+			octets[i] = byte(i * i >> 3)
+		}
+		h := NewHasher()
+		h.Write(octets)
+		want, leaves := h.Sum()
+		var raw []byte
+		for _, l := range leaves {
+			raw = append(raw, l[:]...)
+		}
+		v, err := NewVerifier(want, raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for first := range Chunks(int64(size)) { // those before it are written
+			got := NewHasher()
+			got.Write(octets[:first*ChunkSize])
+			for i := first; i < Chunks(int64(size)); i++ {
+				chunk := octets[i*ChunkSize:][:ChunkLen(int64(size), i)]
+				if err := v.Add(got, i, chunk); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if ref, list := got.Sum(); ref != want || !slices.Equal(list, leaves) || got.Size() != want.Size {
+				t.Errorf("%d octets, counted from chunk %d on: %v, want %v", size, first, ref, want)
+			}
+		}
+		octets[size-1] ^= 1
+		got := NewHasher()
+		if err := v.Add(got, Chunks(int64(size))-1, octets[(Chunks(int64(size))-1)*ChunkSize:]); !errors.Is(err, ErrWrong) || got.Size() != 0 {
+			t.Errorf("a wrong chunk: %v, and %d octets are counted", err, got.Size())
+		}
+	}
 }

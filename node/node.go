@@ -126,7 +126,7 @@ func New(ctx context.Context, cfg Config, opt Options) (_ *Node, err error) {
 	if err := n.openStores(ctx); err != nil {
 		return nil, err
 	}
-	return n, n.join()
+	return n, n.join(ctx)
 }
 
 // Fingerprint is who this server is.
@@ -245,10 +245,10 @@ var registrations = map[string]struct {
 }
 
 // join makes the parts and ties them together.
-func (n *Node) join() (err error) {
+func (n *Node) join(ctx context.Context) (err error) {
 	rendezvous := transport.NewRendezvous(0, 0, n.opt.Clock)
 	n.transport, err = transport.NewServer(transport.Config{
-		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Servers: n.serverList, Rendezvous: rendezvous,
+		Identity: n.identity, Find: n.find, Register: n.register, Lookup: n.lookup, Contest: n.contest, Servers: n.serverList, Rendezvous: rendezvous,
 		Terminated: n.http != nil, Clock: n.opt.Clock, Logger: n.log,
 		Limits: transport.Limits{
 			HalfOpen: n.cfg.Limits.HalfOpen, HalfOpenPerHost: n.cfg.Limits.HalfPerHost,
@@ -268,7 +268,7 @@ func (n *Node) join() (err error) {
 	if err != nil {
 		return err
 	}
-	n.proxy, err = proxy.New(proxy.Config{
+	n.proxy, err = proxy.New(ctx, proxy.Config{
 		Identity: n.identity, Keys: n.keys, Mail: n.mail, Spool: n.spool, Media: n.media, Prekeys: n.prekeys, Forwarder: n.cloud, Servers: n.others,
 		Members: n.members.list, Operator: n.members.operator, Apart: n.apart, Answers: n.answers, Places: n.placesKeys,
 		Announcements: n.cloud.Announcements, Way: n.way, Public: public, Rendezvous: rendezvous,

@@ -21,8 +21,10 @@ func (c *core) serialize() []byte {
 	b = appendSig(b, c.uidSig, c.primary)
 	for _, s := range c.subkeys {
 		b = append(b, s.key.Packet(true)...)
-		b = appendSig(b, s.revocation, c.primary)
-		b = appendSig(b, s.binding, c.primary)
+		if s.revoked() {
+			b = appendSig(b, s.revocation, c.primary)
+		}
+		b = append(b, s.binding.packetWith(c.primary, s.loose(c.primary))...)
 	}
 	return b
 }
@@ -32,6 +34,23 @@ func appendSig(dst []byte, s *signature, issuer *PublicKey) []byte {
 		return dst
 	}
 	return append(dst, s.packet(issuer)...)
+}
+
+// loose is what stands with a binding and is not signed by it: what other devices say of
+// its device, and what would revoke the subkey if they had their way, where they have
+// not. (spec/keys.md, KEYS-35)
+func (s *subkey) loose(issuer *PublicKey) (b []byte) {
+	if len(s.words) > 0 {
+		words := make([]byte, 0, len(s.words)*wordSize)
+		for i := range s.words {
+			words = s.words[i].append(words)
+		}
+		b = appendSub(b, subWords, words...)
+	}
+	if s.revocation != nil && !s.revoked() {
+		b = appendSub(b, subDormant, s.revocation.body(issuer.id)...)
+	}
+	return b
 }
 
 // sort puts the subkeys in their one order.
@@ -88,8 +107,8 @@ func compareAge(a, b *signature) int {
 }
 
 // worse returns the revocation that stands: one that deletes before one that
-// does not, a hard one before a soft one, one that was made for a reason before one
-// that was made before, then the earliest, then the one with the lower bytes.
+// does not, one that was made for a reason before one that was made before, a hard one
+// before a soft one, then the earliest, then the one with the lower bytes.
 func worse(a, b *signature) *signature {
 	if a == nil || b == nil {
 		return either(a, b)
@@ -108,14 +127,14 @@ func compareRevocations(a, b *signature) int {
 		}
 		return 1
 	}
-	if a.hard() != b.hard() {
-		if a.hard() {
+	if a.before != b.before {
+		if b.before {
 			return -1
 		}
 		return 1
 	}
-	if a.before != b.before {
-		if b.before {
+	if a.hard() != b.hard() {
+		if a.hard() {
 			return -1
 		}
 		return 1

@@ -134,6 +134,8 @@ type subkey struct {
 	key        *PublicKey
 	binding    *signature // newest
 	revocation *signature // nil if none
+	words      []Word     // of signing subkeys: what other devices say of theirs
+	removed    bool       // such a word removes its device
 }
 
 // owner is the signing subkey of the device that the subkey belongs to.
@@ -143,6 +145,13 @@ func (s *subkey) owner() omega.Fingerprint {
 	}
 	return s.key.fp
 }
+
+// revoked reports whether a revocation of the subkey counts: what was made before needs
+// a device that removes its own.
+func (s *subkey) revoked() bool { return s.revocation != nil && (!s.revocation.before || s.removed) }
+
+// fresh reports whether the primary key revoked the subkey for a reason of its own.
+func (s *subkey) fresh() bool { return s.revocation != nil && !s.revocation.before }
 
 // expiryOf is when the signature lets key k expire; zero means never.
 func (s *signature) expiryOf(k *PublicKey) time.Time {
@@ -162,6 +171,7 @@ func (c core) finish(now time.Time) (*Certificate, error) {
 		return nil, fmt.Errorf("certificate %s: %w: %d subkeys", c.primary.fp, ErrPolicy, n)
 	}
 	c.sort()
+	c.settle()
 	cert := &Certificate{core: c, bytes: c.serialize(), devices: c.list()}
 	if n := len(cert.bytes); n > omega.MaxCertificate {
 		return nil, fmt.Errorf("certificate %s: %w: %d octets", c.primary.fp, ErrPolicy, n)
@@ -199,7 +209,8 @@ func (c *core) list() []Device {
 			Name:       s.binding.device,
 			Added:      s.binding.created,
 			Expires:    earlier(s.binding.expiryOf(s.key), e.binding.expiryOf(e.key)),
-			Revoked:    s.revocation != nil || e.revocation != nil,
+			Revoked:    s.revoked() || e.revoked(),
+			Removed:    s.removed && !s.fresh() && !e.fresh(),
 			RevokedAt:  revokedAt(s.revocation, e.revocation),
 		})
 	}

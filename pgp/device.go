@@ -131,7 +131,8 @@ func addDevice(ctx context.Context, primary Signer, cert *Certificate, req *Devi
 	if err != nil {
 		return nil, err
 	}
-	if _, known := cert.Device(req.Signing.fp); !known && len(cert.Active(now)) >= omega.MaxDevices {
+	_, known := cert.Device(req.Signing.fp)
+	if !known && len(cert.Active(now)) >= omega.MaxDevices {
 		return nil, fmt.Errorf("%w: there are %d active devices; revoke one first", ErrPolicy, omega.MaxDevices)
 	}
 	if o := cert.ownerOf(req.Encryption); !o.IsZero() && o != req.Signing.fp {
@@ -160,6 +161,9 @@ func addDevice(ctx context.Context, primary Signer, cert *Certificate, req *Devi
 	c := cert.copy()
 	c.add(subkey{key: req.Signing, binding: sb})
 	c.add(subkey{key: req.Encryption, binding: eb})
+	if n := c.bareSize(); !known && n > omega.MaxCertificate-wordRoom {
+		return nil, fmt.Errorf("%w: with it the certificate has %d octets, which leaves no room for what devices say of each other", ErrPolicy, n)
+	}
 	return c.checked(now)
 }
 

@@ -3,6 +3,7 @@ package pgp
 import (
 	"bytes"
 	"testing"
+	"time"
 )
 
 func FuzzParseCertificate(f *testing.F) {
@@ -14,20 +15,23 @@ func FuzzParseCertificate(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(revoked.Bytes())
+	now := testTime.Add(48 * time.Hour)
+	q := newQuarrel(f, 1, 3)
+	f.Add(q.contest(f, q.remove(f, q.cert, 2, 0, now), 0, 2, now).Bytes())
 	for _, b := range adoptedFiles(f) {
 		f.Add(b)
 	}
 	f.Add(transferableSeed(f, a))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := ParseCertificate(b, testTime)
+		c, err := ParseCertificate(b, now)
 		if err != nil {
 			return
 		}
-		again, err := ParseCertificate(c.Bytes(), testTime)
+		again, err := ParseCertificate(c.Bytes(), now)
 		if err != nil || again.Hash() != c.Hash() {
 			t.Errorf("canonical form reads back differently: %v", err)
 		}
-		if m, err := Merge(c, again, testTime); err != nil || m.Hash() != c.Hash() {
+		if m, err := Merge(c, again, now); err != nil || m.Hash() != c.Hash() {
 			t.Errorf("merge with itself: %v", err)
 		}
 	})

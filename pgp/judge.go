@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/omega-im/omega"
 )
 
 // maxFailures is how many signatures with the right two octets of digest may
@@ -43,19 +45,85 @@ func (j *judge) collect(p *parser) (core, error) {
 	c.uidSig = j.newest(&p.uid, func(s *signature) bool {
 		return s.typ >= 0x10 && s.typ <= sigCertification && j.holds(s, coverUserID(j.primary))
 	})
+	said := make([][]Word, 0, len(p.subs)) // of c.subkeys
 	for i := range p.subs {
 		s := subkey{key: p.subs[i].key}
+		words := p.subs[i].loose()
 		s.binding = j.newest(&p.subs[i], func(b *signature) bool { return j.binds(b, s.key) })
 		if s.binding == nil {
 			continue
 		}
 		s.revocation = j.revocation(&p.subs[i], sigRevokeSubkey, coverSubkey(j.primary, s.key))
 		c.subkeys = append(c.subkeys, s)
+		said = append(said, words)
+	}
+	if err := j.words(&c, said); err != nil {
+		return c, err
 	}
 	if j.failures > maxFailures {
 		return c, fmt.Errorf("%w: more than %d signatures do not verify", ErrPolicy, maxFailures)
 	}
 	return c, nil
+}
+
+// loose takes what stands unsigned with the bindings of a subkey: it returns what other
+// devices say of its device, and puts revocations with the signatures.
+func (c *claim) loose() (words []Word) {
+	for _, s := range c.sigs {
+		for area := s.loose; len(area) > 0; {
+			n, head, err := subLength(area)
+			if err != nil || n < 1 || n > len(area)-head {
+				break // nobody signed it: what cannot be read is not there
+			}
+			kind, b := area[head]&0x7F, area[head+1:head+n]
+			area = area[head+n:]
+			switch kind {
+			case subWords:
+				words = append(words, readWords(b, c.key.fp)...)
+			case subDormant:
+				if r, err := parseSignature(b); err == nil && r.typ == sigRevokeSubkey {
+					c.sigs = append(c.sigs, r)
+				}
+			}
+		}
+	}
+	return words
+}
+
+// words verifies what devices say of each other and gives it to the devices that it is
+// about: said has it by subkeys.
+func (j *judge) words(c *core, said [][]Word) error {
+	n := 0
+	for i, list := range said {
+		if n += len(list); n > maxWords {
+			return fmt.Errorf("%w: more than %d words about devices", ErrPolicy, maxWords)
+		}
+		if c.subkeys[i].key.alg == ECDH {
+			continue
+		}
+		for k := range list {
+			if w := &list[k]; j.spoken(c, w) {
+				c.subkeys[i].words = joinWords(c.subkeys[i].words, list[k:k+1])
+			}
+		}
+	}
+	return nil
+}
+
+// spoken reports whether a device of the account said w, and not in the future.
+func (j *judge) spoken(c *core, w *Word) bool {
+	by := slices.IndexFunc(c.subkeys, func(s subkey) bool { return s.key.fp == w.By && s.key.alg != ECDH })
+	if by < 0 || w.By == w.About || w.At.After(j.now.Add(omega.ClockTolerance)) || j.failures > maxFailures {
+		return false
+	}
+	if j.trusting {
+		return true
+	}
+	if VerifyCompact(c.subkeys[by].key, w.signed(j.primary.fp), w.At, w.Sig) != nil {
+		j.failures++
+		return false
+	}
+	return true
 }
 
 // newest returns the newest signature that holds, or nil. Older ones are not

@@ -38,6 +38,7 @@ func (c *core) add(s subkey) {
 		if o := &c.subkeys[i]; o.key.fp == s.key.fp {
 			o.binding = newer(o.binding, s.binding)
 			o.revocation = worse(o.revocation, s.revocation)
+			o.words = joinWords(o.words, s.words)
 			return
 		}
 	}

@@ -131,17 +131,23 @@ func mayIssue(area []byte, k *PublicKey) bool {
 // itself: what gpg exports after gpg --gen-revoke has no neutral User ID.
 // Every signature is verified. The error is ErrMalformed or ErrPolicy.
 func (c *Certificate) Update(own []byte, now time.Time) (*Certificate, error) {
-	var p parser
-	if err := p.read(bytes.Clone(own)); err != nil {
-		return nil, fmt.Errorf("update %s: %w", c.primary.fp, err)
-	}
-	if !p.primary.Equal(c.primary) {
-		return nil, fmt.Errorf("update %s: %w: the key is %s", c.primary.fp, ErrPolicy, p.primary.fp)
-	}
-	j := judge{now: now, primary: p.primary}
-	said, err := j.collect(&p)
+	said, err := c.read(own, now)
 	if err != nil {
 		return nil, fmt.Errorf("update %s: %w", c.primary.fp, err)
 	}
-	return c.join(&said, now)
+	return c.join(said, now)
+}
+
+// read verifies what is said in own about the same primary key and its devices.
+func (c *Certificate) read(own []byte, now time.Time) (*core, error) {
+	var p parser
+	if err := p.read(bytes.Clone(own)); err != nil {
+		return nil, err
+	}
+	if !p.primary.Equal(c.primary) {
+		return nil, fmt.Errorf("%w: the key is %s", ErrPolicy, p.primary.fp)
+	}
+	j := judge{now: now, primary: p.primary}
+	said, err := j.collect(&p)
+	return &said, err
 }

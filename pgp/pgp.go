@@ -88,7 +88,8 @@ type Device struct {
 	Name       string    // given by its user; at most 64 octets of UTF-8, no control characters
 	Added      time.Time // creation time of the signing subkey's binding
 	Expires    time.Time // zero: never
-	Revoked    bool      // the primary key revoked either subkey
+	Revoked    bool      // the primary key revoked either subkey, or another device removed it
+	Removed    bool      // it is revoked by another device's word alone, which may be contested (see Word)
 	RevokedAt  time.Time // when, by its own word; zero: it is not, or nobody knows when (RevokeBefore)
 }
 

@@ -21,18 +21,36 @@ const (
 )
 
 // RevokeDevice returns cert with both subkeys of a device revoked. Nothing
-// takes that back; merging with an older copy keeps it.
+// takes that back; merging with an older copy keeps it. Nothing that
+// the device ever said of others counts from then on (see Word); what it had removed so
+// that it stood is revoked with it where the reason is that it is retired or superseded,
+// and is back where it is compromised. (spec/keys.md, KEYS-36)
 func RevokeDevice(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, why Reason, now time.Time) (*Certificate, error) {
-	return revokeDevice(ctx, primary, cert, signing, appendSub(nil, subReason, byte(why)), now)
+	if why == ReasonRetired || why == ReasonSuperseded {
+		for _, w := range cert.Removals() {
+			if w.By == signing && w.State == WordStands {
+				var err error
+				if cert, err = RevokeDevice(ctx, primary, cert, w.About, why, now); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	c, err := signRevocations(ctx, primary, cert, signing, appendSub(nil, subReason, byte(why)), now)
+	if err != nil {
+		return nil, err
+	}
+	return c.checked(now)
 }
 
 // RevokeBefore makes the revocation of a device for the day when the primary key is
 // not at hand: a key block of the primary key and the device's subkeys with their
-// revocations, which Certificate.Update and gpg --import take. Whoever has it can
-// revoke that device, and nothing else. (spec/keys.md, KEYS-23)
+// revocations, which gpg --import takes. In ω IM it counts where a device of the account
+// says in its own name that the other one is removed: see Remove. (spec/keys.md, KEYS-23,
+// KEYS-35)
 func RevokeBefore(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, now time.Time) ([]byte, error) {
 	subs := appendSubNotation(appendSub(nil, subReason, byte(ReasonRetired)), notationBefore, "1")
-	revoked, err := revokeDevice(ctx, primary, cert, signing, subs, now)
+	revoked, err := signRevocations(ctx, primary, cert, signing, subs, now)
 	if err != nil {
 		return nil, err
 	}
@@ -47,31 +65,15 @@ func RevokeBefore(ctx context.Context, primary Signer, cert *Certificate, signin
 	return block, nil
 }
 
-// RevokedBy returns cert with a device revoked by what RevokeBefore made. The error is
-// ErrPolicy if that does not revoke this device.
-func RevokedBy(cert *Certificate, signing omega.Fingerprint, block []byte, now time.Time) (*Certificate, error) {
-	own, _, err := Own(block)
-	if err != nil {
-		return nil, err
-	}
-	revoked, err := cert.Update(own, now)
-	if err != nil {
-		return nil, err
-	}
-	if d, ok := revoked.Device(signing); !ok || !d.Revoked {
-		return nil, fmt.Errorf("revoke device %s: %w: the revocation is of another one", signing, ErrPolicy)
-	}
-	return revoked, nil
-}
-
-func revokeDevice(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, subs []byte, now time.Time) (*Certificate, error) {
+// signRevocations returns what is in cert with both subkeys of a device revoked.
+func signRevocations(ctx context.Context, primary Signer, cert *Certificate, signing omega.Fingerprint, subs []byte, now time.Time) (c core, err error) {
 	if err := cert.checkSigner(primary); err != nil {
-		return nil, fmt.Errorf("revoke device %s: %w", signing, err)
+		return c, fmt.Errorf("revoke device %s: %w", signing, err)
 	}
 	if _, ok := cert.Device(signing); !ok {
-		return nil, fmt.Errorf("revoke device %s: %w: certificate %s does not list it", signing, ErrPolicy, cert.primary.fp)
+		return c, fmt.Errorf("revoke device %s: %w: certificate %s does not list it", signing, ErrPolicy, cert.primary.fp)
 	}
-	c := cert.copy()
+	c = cert.copy()
 	for i := range c.subkeys {
 		s := &c.subkeys[i]
 		if s.owner() != signing {
@@ -80,11 +82,11 @@ func revokeDevice(ctx context.Context, primary Signer, cert *Certificate, signin
 		t := latest(now, cert.primary.created, s.key.created)
 		r, err := sign(ctx, primary, sigRevokeSubkey, t, subs, coverSubkey(c.primary, s.key))
 		if err != nil {
-			return nil, fmt.Errorf("revoke device %s: %w", signing, err)
+			return c, fmt.Errorf("revoke device %s: %w", signing, err)
 		}
 		s.revocation = worse(s.revocation, r)
 	}
-	return c.checked(now)
+	return c, nil
 }
 
 // Revoke returns cert with its primary key revoked: the end of the account.

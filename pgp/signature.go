@@ -37,6 +37,7 @@ type signature struct {
 	hashed []byte // hashed area
 	tag    [2]byte
 	mpis   []byte // to the end of the packet
+	loose  []byte // of bindings: the area that is not signed
 	facts
 }
 
@@ -67,7 +68,8 @@ func hashID(h crypto.Hash) byte {
 }
 
 // parseSignature reads the body of a signature packet (RFC 9580, section
-// 5.2.3). Only the hashed area is looked at, because nothing signs the other.
+// 5.2.3). Only the hashed area is looked at, because nothing signs the other: what
+// stands there proves itself (KEYS-35).
 func parseSignature(body []byte) (*signature, error) {
 	if len(body) < 10 || len(body) > maxSigBody {
 		return nil, fmt.Errorf("%w: signature of %d octets", ErrMalformed, len(body))
@@ -83,8 +85,12 @@ func parseSignature(body []byte) (*signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, rest, err = cutArea(rest); err != nil {
+	loose, rest, err := cutArea(rest)
+	if err != nil {
 		return nil, err
+	}
+	if s.typ == sigSubkeyBinding {
+		s.loose = loose
 	}
 	if len(rest) < 2 {
 		return nil, fmt.Errorf("%w: signature is cut short", ErrMalformed)
@@ -245,18 +251,26 @@ func appendBase(dst []byte, k *PublicKey, t time.Time) ([]byte, error) {
 
 // body returns the packet body in its one form: the hashed area as signed, and
 // only the issuer's key id, which gpg looks for, in the other.
-func (s *signature) body(issuer [8]byte) []byte {
-	b := make([]byte, 0, 22+len(s.hashed)+len(s.mpis))
+func (s *signature) body(issuer [8]byte) []byte { return s.bodyWith(issuer, nil) }
+
+// bodyWith is body with more that is not signed.
+func (s *signature) bodyWith(issuer [8]byte, loose []byte) []byte {
+	b := make([]byte, 0, 22+len(s.hashed)+len(loose)+len(s.mpis))
 	b = append(b, 4, s.typ, byte(s.alg), hashID(s.hash))
 	b = binary.BigEndian.AppendUint16(b, uint16(len(s.hashed)))
 	b = append(b, s.hashed...)
-	b = append(b, 0, 10, 9, subIssuerID)
+	b = binary.BigEndian.AppendUint16(b, uint16(10+len(loose)))
+	b = append(b, 9, subIssuerID)
 	b = append(b, issuer[:]...)
+	b = append(b, loose...)
 	b = append(b, s.tag[:]...)
 	return append(b, s.mpis...)
 }
 
 // packet returns the whole packet.
-func (s *signature) packet(issuer *PublicKey) []byte {
-	return appendPacket(nil, tagSignature, s.body(issuer.id))
+func (s *signature) packet(issuer *PublicKey) []byte { return s.packetWith(issuer, nil) }
+
+// packetWith is packet with more that is not signed.
+func (s *signature) packetWith(issuer *PublicKey, loose []byte) []byte {
+	return appendPacket(nil, tagSignature, s.bodyWith(issuer.id, loose))
 }

@@ -32,6 +32,11 @@ const (
 	subTarget      = 31
 	subEmbedded    = 32
 	subIssuer      = 33
+
+	// For private use (RFC 9580, section 5.2.3.7); other programs skip them. Both stand
+	// only where nothing is signed.
+	subWords   = 100 // what other devices say of the subkey's device (spec/keys.md, KEYS-35)
+	subDormant = 101 // body of a revocation of the subkey that does not count, or not yet
 )
 
 // Notations that pair a device's subkeys (spec/identity.md). They are not

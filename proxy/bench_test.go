@@ -16,8 +16,8 @@ import (
 // sink is a connection whose client takes everything at once.
 type sink struct {
 	peer transport.Peer
-	sent atomic.Int64 // answers
-	mail atomic.Int64
+	sent atomic.Int64  // answers
+	mail *atomic.Int64 // of all of a line
 	wake chan struct{} // capacity 1, after every answer
 	ack  func(frame []byte)
 }
@@ -50,31 +50,77 @@ func (c *sink) Send(frame []byte) error {
 // list of tokens; to the others the sender is known by one.
 func BenchmarkDeliver(b *testing.B) {
 	for _, known := range []int{0, 1, 500, omega.MaxTokens} {
-		b.Run(fmt.Sprint("tokens=", known), func(b *testing.B) { benchmarkDeliver(b, known) })
+		b.Run(fmt.Sprint("tokens=", known), func(b *testing.B) {
+			l := newLine(b)
+			env := l.reader(b, known)
+			b.ReportAllocs()
+			b.ResetTimer()
+			l.send(b, env, b.N)
+			b.StopTimer()
+			b.ReportMetric(float64(l.mail.Load())/float64(b.N), "pushed/op")
+		})
 	}
 }
 
-func benchmarkDeliver(b *testing.B, known int) {
-	p, _ := lone(b)
-	alice, bob := newPerson(b, 1), newPerson(b, 1)
-	here := &testServer{id: p.cfg.Identity}
-	for _, who := range []*testPerson{alice, bob} {
-		if _, _, err := p.cfg.Keys.Accept(b.Context(), keyserver.FromSession, who.entry(here)); err != nil {
-			b.Fatal(err)
+// BenchmarkTokenCost is what one message to an account with the longest list of tokens takes
+// of what one to an account without takes: both by turns in one run, so that whatever else
+// the machine does falls on both.
+func BenchmarkTokenCost(b *testing.B) {
+	const turn = 500
+	l := newLine(b)
+	var took [2]time.Duration
+	envs := [2][]byte{l.reader(b, 0), l.reader(b, omega.MaxTokens)}
+	l.send(b, envs[0], turn)
+	l.send(b, envs[1], turn)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += turn {
+		for _, i := range [][2]int{{0, 1}, {1, 0}}[n/turn%2] {
+			start := time.Now()
+			l.send(b, envs[i], min(turn, b.N-n))
+			took[i] += time.Since(start)
 		}
 	}
-	open := func(who *testPerson) (*session, *sink) {
-		c := &sink{peer: transport.Peer{Account: who.fp(), Device: who.device(0), Role: transport.RoleClient}, wake: make(chan struct{}, 1)}
-		s := &session{p: p, c: c, account: who.fp(), device: who.device(0), flow: flow{room: make(chan struct{}, 1)}}
-		p.enter(s)
-		b.Cleanup(func() { p.leave(s) })
-		return s, c
+	b.StopTimer()
+	b.ReportMetric(float64(took[1])/float64(took[0]), "with/without")
+}
+
+// A line is one server with a session that sends.
+type line struct {
+	p       *Proxy
+	here    *testServer
+	alice   *testPerson
+	from    *session
+	answers *sink
+	mail    *atomic.Int64 // that was pushed
+	sent    int64
+}
+
+func newLine(b *testing.B) *line {
+	p, _ := lone(b)
+	l := &line{p: p, here: &testServer{id: p.cfg.Identity}, alice: newPerson(b, 1), mail: new(atomic.Int64)}
+	l.p.cfg.SendRate = -1
+	l.from, l.answers = l.open(b, l.alice)
+	return l
+}
+
+// open registers somebody and begins a session.
+func (l *line) open(b *testing.B, who *testPerson) (*session, *sink) {
+	if _, _, err := l.p.cfg.Keys.Accept(b.Context(), keyserver.FromSession, who.entry(l.here)); err != nil {
+		b.Fatal(err)
 	}
-	p.cfg.SendRate = -1
-	from, answers := open(alice)
-	to, mails := open(bob)
+	c := &sink{peer: transport.Peer{Account: who.fp(), Device: who.device(0), Role: transport.RoleClient}, wake: make(chan struct{}, 1), mail: l.mail}
+	s := &session{p: l.p, c: c, account: who.fp(), device: who.device(0), flow: flow{room: make(chan struct{}, 1)}}
+	l.p.enter(s)
+	b.Cleanup(func() { l.p.leave(s) })
+	return s, c
+}
+
+// reader is somebody with a list of so many tokens, 0: without a list, whose device
+// acknowledges every 32nd mail. It returns an envelope to it.
+func (l *line) reader(b *testing.B, known int) []byte {
+	bob := newPerson(b, 1)
+	to, mails := l.open(b, bob)
 	client := newClient(bob, 0)
-	lease := client.lease(here, nil, here)
 	acks := make(chan uint64, 1<<16)
 	mails.ack = func(frame []byte) {
 		m, err := wire.DecodeMail(frame[wire.HeaderSize:])
@@ -83,17 +129,16 @@ func benchmarkDeliver(b *testing.B, known int) {
 		}
 		acks <- m.Seq // never closed: a pump may still push when all is answered
 	}
-	p.home.attach(b.Context(), p.self, lease.Bytes(), to, func(a wire.Attached) {
+	l.p.home.attach(b.Context(), l.p.self, client.lease(l.here, nil, l.here).Bytes(), to, func(a wire.Attached) {
 		if a.Code != omega.CodeOK {
 			b.Fatal(a.Code)
 		}
 	})
-	// The device acknowledges every 32nd mail.
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		n := 0
-		key := client.keys[p.self]
+		key := client.keys[l.p.self]
 		for {
 			var seq uint64
 			select {
@@ -102,37 +147,42 @@ func benchmarkDeliver(b *testing.B, known int) {
 				return
 			}
 			if n++; n%32 == 0 {
-				a := wire.Ack{Home: p.self, Device: bob.device(0), Seq: seq}
+				a := wire.Ack{Home: l.p.self, Device: bob.device(0), Seq: seq}
 				a.MAC = key.MAC(&a)
-				p.home.acknowledge(b.Context(), &a)
+				l.p.home.acknowledge(b.Context(), &a)
 			}
 		}
 	}()
-	env := newClient(alice, 0).envelope(string(make([]byte, 400)), bob)
-	if known > 0 {
-		list := make([]omega.Token, known)
-		for i := range list {
-			list[i] = omega.Token{byte(i >> 8), byte(i), 1}
-		}
-		if _, err := p.cfg.Mail.SetTokens(b.Context(), bob.fp(), mailbox.Tokens{Made: 1, List: list}); err != nil {
-			b.Fatal(err)
-		}
-		env = newClient(alice, 0).with(string(make([]byte, 400)), wire.ClassText, list[known/2:known/2+1], bob)
+	b.Cleanup(func() { close(stop); <-done })
+	text := string(make([]byte, 400))
+	if known == 0 {
+		return newClient(l.alice, 0).envelope(text, bob)
 	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		env[8], env[9], env[10], env[11] = byte(i), byte(i>>8), byte(i>>16), byte(i>>24)
-		from.send(b.Context(), wire.Frame{Type: wire.TypeSend, Tag: uint32(i + 1), Body: env})
-		for int64(i)-answers.sent.Load() > 64 {
-			<-answers.wake
-		}
+	list := make([]omega.Token, known)
+	for i := range list {
+		list[i] = omega.Token{byte(i >> 8), byte(i), 1}
 	}
-	for answers.sent.Load() < int64(b.N) {
-		time.Sleep(time.Millisecond)
+	if _, err := l.p.cfg.Mail.SetTokens(b.Context(), bob.fp(), mailbox.Tokens{Made: 1, List: list}); err != nil {
+		b.Fatal(err)
 	}
-	b.StopTimer()
-	close(stop)
-	<-done
-	b.ReportMetric(float64(mails.mail.Load())/float64(b.N), "pushed/op")
+	return newClient(l.alice, 0).with(text, wire.ClassText, list[known/2:known/2+1], bob)
+}
+
+// send sends n messages, of which 64 may be without an answer at once, and returns when
+// all have one.
+func (l *line) send(b *testing.B, env []byte, n int) {
+	for range n {
+		l.sent++
+		env[8], env[9], env[10], env[11] = byte(l.sent), byte(l.sent>>8), byte(l.sent>>16), byte(l.sent>>24)
+		l.from.send(b.Context(), wire.Frame{Type: wire.TypeSend, Tag: uint32(l.sent), Body: env})
+		l.await(64)
+	}
+	l.await(0)
+}
+
+// await waits until at most so many messages have no answer.
+func (l *line) await(open int64) {
+	for l.sent-l.answers.sent.Load() > open {
+		<-l.answers.wake
+	}
 }

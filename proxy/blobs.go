@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -71,7 +70,7 @@ func (b *blobs) ended(o origin) {
 	delete(b.origins, o)
 }
 
-// An answerer sends one answer to who asked.
+// An answerer sends one answer to who asked. It keeps no reference to body.
 type answerer func(t wire.Type, body []byte)
 
 // blobAnswer is the type that answers a frame about blobs; 0 for other frames.
@@ -103,7 +102,6 @@ func refuseBlob(answer answerer, request wire.Type, code omega.Code) {
 // the server that it came through, by whom it counts as work: that server, or an
 // account here. f is copied.
 func (p *Proxy) serveBlob(from, by omega.Fingerprint, f wire.Frame, answer answerer) {
-	f.Body = bytes.Clone(f.Body)
 	queue, size := &p.blobs.writes, len(f.Body)
 	if f.Type == wire.TypeBlobGet {
 		queue, size = &p.blobs.reads, wire.MaxBlobPart // of the answer
@@ -112,7 +110,15 @@ func (p *Proxy) serveBlob(from, by omega.Fingerprint, f wire.Frame, answer answe
 		refuseBlob(answer, f.Type, omega.CodeRefused)
 		return
 	}
-	if !queue.add(by, size, func(ctx context.Context) { p.workOnBlob(ctx, from, f, answer) }) {
+	body := takePart(len(f.Body))
+	copy(body, f.Body)
+	f.Body = body
+	job := func(ctx context.Context) {
+		p.workOnBlob(ctx, from, f, answer)
+		givePart(body)
+	}
+	if !queue.add(by, size, job) {
+		givePart(body)
 		refuseBlob(answer, f.Type, omega.CodeRateLimited)
 	}
 }
@@ -140,7 +146,7 @@ func (p *Proxy) blobUsage(ctx context.Context, from omega.Fingerprint, body []by
 		err = omega.Errorf(omega.CodeBadRequest, "a question that claims something")
 	}
 	if err == nil {
-		err = p.judgeClaim(ctx, from, c)
+		err = p.judgeClaim(ctx, from, c, false)
 	}
 	if err != nil {
 		return 0, 0, err
@@ -148,8 +154,9 @@ func (p *Proxy) blobUsage(ctx context.Context, from omega.Fingerprint, body []by
 	return p.cfg.Media.Usage(ctx, c.User)
 }
 
-// judgeClaim finds out whether an account that lives here says what a claim says.
-func (p *Proxy) judgeClaim(ctx context.Context, from omega.Fingerprint, c *wire.BlobClaim) error {
+// judgeClaim finds out whether an account that lives here says what a claim says; or one
+// that does not any more, where it takes back what it claimed before.
+func (p *Proxy) judgeClaim(ctx context.Context, from omega.Fingerprint, c *wire.BlobClaim, takesBack bool) error {
 	if c.Home != p.self {
 		return omega.Errorf(omega.CodeBadRequest, "a claim for another server")
 	}
@@ -166,7 +173,7 @@ func (p *Proxy) judgeClaim(ctx context.Context, from omega.Fingerprint, c *wire.
 		return err
 	case r.Deleted:
 		return omega.Errorf(omega.CodeDeleted, "the account was deleted")
-	case !slices.Contains(r.Homes, p.self):
+	case !takesBack && !slices.Contains(r.Homes, p.self):
 		return omega.Errorf(omega.CodeNotFound, "the account does not live here")
 	}
 	return keyserver.VerifyClaim(e.Certificate, c, p.now())
@@ -176,7 +183,7 @@ func (p *Proxy) judgeClaim(ctx context.Context, from omega.Fingerprint, c *wire.
 func (p *Proxy) claimBlob(ctx context.Context, from omega.Fingerprint, body []byte) (media.State, error) {
 	c, err := wire.DecodeBlobClaim(body)
 	if err == nil {
-		err = p.judgeClaim(ctx, from, c)
+		err = p.judgeClaim(ctx, from, c, !c.Until.After(c.Issued))
 	}
 	if err != nil {
 		return media.State{}, err
@@ -231,7 +238,8 @@ func (p *Proxy) getBlob(ctx context.Context, f wire.Frame, answer answerer) {
 	if g.What == wire.BlobLeaves {
 		read = p.cfg.Media.Leaves
 	}
-	body := make([]byte, wire.BlobPartHead+int(g.Length))
+	body := takePart(wire.BlobPartHead + int(g.Length))
+	defer givePart(body)
 	n, size, err := read(ctx, g.Name, int64(g.Offset), body[wire.BlobPartHead:])
 	part := wire.BlobPart{Code: p.blobCode(ctx, err), Size: uint64(size)}
 	wire.AppendBlobPart(body[:0], &part)

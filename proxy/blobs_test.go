@@ -348,3 +348,31 @@ func TestDeletedAccountLosesBlobs(t *testing.T) {
 		}
 	}, withBlobs(&stores))
 }
+
+// An account that moved takes back what it claimed at its former home, and claims nothing
+// new there. (spec/media.md, MEDIA-25)
+func TestClaimAtFormerHome(t *testing.T) {
+	var stores []media.Store
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		former, home := c.servers[0], c.servers[1]
+		alice := c.register(1, former)
+		a := newClient(alice, 0).connect(former)
+		o := mediatest.Octets(1, 100_000)
+		a.put(former, o)
+		e := alice.entry(home)
+		if f := a.request(wire.TypePublish, wire.AppendEntry(nil, &e)); f.Type != wire.TypeDone || wire.DecodeStatus(f.Body) != nil {
+			t.Fatalf("publish = %d %q", f.Type, f.Body)
+		}
+		a.state("a new one", wire.TypeBlobClaim, a.claim(former, mediatest.Octets(2, 100), nil), omega.CodeNotFound)
+		if got := a.get(former, mediatest.NameOf(o)); !bytes.Equal(got, o) {
+			t.Fatal("the blob is gone before it is taken back")
+		}
+		over := func(b *wire.BlobClaim) { b.Issued, b.Until = b.Issued.Add(time.Minute), b.Issued.Add(time.Minute) }
+		a.state("taken back", wire.TypeBlobClaim, a.signedClaim(former, o, over), omega.CodeOK)
+		a.part("get", wire.BlobGet{Server: former.fp(), Name: mediatest.NameOf(o), Length: 1}, omega.CodeNotFound)
+		a.state("what was never claimed", wire.TypeBlobClaim, a.signedClaim(former, mediatest.Octets(3, 10), over), omega.CodeOK)
+		if used, _, err := stores[0].Usage(c.ctx, alice.fp()); err != nil || used != 0 {
+			t.Errorf("the former home counts %d octets, %v", used, err)
+		}
+	}, withBlobs(&stores))
+}

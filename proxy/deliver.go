@@ -68,19 +68,9 @@ func (p *Proxy) deliver(ctx context.Context, d *delivery) {
 		d.done(&d.item, nil)
 		return
 	}
+	p.stats.delivered.Add(1)
 	env := wire.EnvelopeView(d.envelope)
 	d.tell(env)
-	other := p.split(ctx, d)
-	p.store(ctx, d, env)
-	if other != nil {
-		p.store(ctx, other, wire.EnvelopeView(other.envelope))
-	}
-}
-
-// store is deliver for recipients to all of whom the envelope is a stranger's, or to
-// none.
-func (p *Proxy) store(ctx context.Context, d *delivery, env wire.EnvelopeView) {
-	p.stats.delivered.Add(1)
 	it := &d.item
 	it.Recipients = d.accounts
 	it.Envelope = d.envelope
@@ -89,9 +79,7 @@ func (p *Proxy) store(ctx context.Context, d *delivery, env wire.EnvelopeView) {
 	if life := env.Lifetime(); life > 0 {
 		it.Expires = p.now().Add(life)
 	}
-	if err := p.cfg.Mail.Append(ctx, it); err != nil {
-		d.answer(d, err)
-	}
+	p.append(ctx, d, maxSplits)
 }
 
 // staged pushes to attached devices. The store's lock is held.
@@ -202,7 +190,7 @@ func (p *Proxy) deliverEphemeral(ctx context.Context, env wire.EnvelopeView) {
 		if p.home.boxes.get(account) == nil {
 			continue
 		}
-		strange, err := p.cfg.Mail.Strangers(ctx, []omega.Fingerprint{account}, []omega.Token{tokenOf(tokens, i)})
+		strange, err := p.cfg.Mail.Strangers(ctx, []omega.Fingerprint{account}, []omega.Token{omega.TokenAt(tokens, i)})
 		if err == nil && strange == nil {
 			buf = p.home.pushEphemeral(account, &m, buf)
 		}

@@ -30,7 +30,7 @@ func lone(t testing.TB) (*Proxy, *testPerson) {
 		t.Fatal(err)
 	}
 	id := newPerson(t, 1)
-	p, err := New(Config{Identity: id.identity(0), Keys: keys, Mail: store, Forwarder: nowhere{}})
+	p, err := New(t.Context(), Config{Identity: id.identity(0), Keys: keys, Mail: store, Forwarder: nowhere{}})
 	if err != nil {
 		t.Fatal(err)
 	}

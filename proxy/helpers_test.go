@@ -145,7 +145,7 @@ func (s *testServer) start() {
 	if s.c.edit != nil {
 		s.c.edit(&cfg)
 	}
-	p, err := New(cfg)
+	p, err := New(s.c.ctx, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,17 +356,20 @@ func (p *testPerson) device(n int) omega.Fingerprint {
 }
 
 // entry makes the next record with these homes.
-func (p *testPerson) entry(homes ...*testServer) wire.Entry {
+func (p *testPerson) entry(homes ...*testServer) wire.Entry { return p.entryBy(0, homes...) }
+
+// entryBy is entry by another device than the first.
+func (p *testPerson) entryBy(device int, homes ...*testServer) wire.Entry {
 	p.t.Helper()
 	now := time.Now()
-	rec := &wire.Record{Sequence: 1, Issued: now, Expires: now.Add(24 * time.Hour), Certificate: p.cert.Hash(), User: p.fp(), Device: p.device(0)}
+	rec := &wire.Record{Sequence: 1, Issued: now, Expires: now.Add(24 * time.Hour), Certificate: p.cert.Hash(), User: p.fp(), Device: p.device(device)}
 	if p.record != nil {
 		rec.Sequence, rec.Previous = p.record.Sequence+1, p.record.Hash()
 	}
 	for _, h := range homes {
 		rec.Homes = append(rec.Homes, h.fp())
 	}
-	sig, err := pgp.SignCompact(p.t.Context(), p.devices[0].Signing, rec.Signed(), now)
+	sig, err := pgp.SignCompact(p.t.Context(), p.devices[device].Signing, rec.Signed(), now)
 	if err != nil {
 		p.t.Fatal(err)
 	}

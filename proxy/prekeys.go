@@ -234,7 +234,7 @@ func (p *Proxy) keepPrekeys(ctx context.Context, e *keyserver.Entry) {
 	var devices []omega.Fingerprint
 	now := p.now()
 	if !e.Certificate.Deleted() && e.Certificate.Check(now) == nil && slices.Contains(e.Homes(), p.self) {
-		devices = activeDevices(e, now)
+		devices = p.waitingDevices(e, now)
 	}
 	if err := p.cfg.Prekeys.Keep(e.Fingerprint(), devices, now); err != nil {
 		p.log.ErrorContext(ctx, "prekeys not dropped", "err", err) // the next sweep does

@@ -34,6 +34,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -173,6 +174,7 @@ type Proxy struct {
 	published  rates     // by account
 	pushed     rates     // by server
 	deliveries sync.Pool // of *delivery
+	sources    mailbox.SourceKey
 	stats      stats
 	life       lifetime
 	coarse     atomic.Int64 // steady in ms, as of the last tick
@@ -183,9 +185,9 @@ type Proxy struct {
 	drained  atomic.Bool    // draining, for those that only look
 }
 
-// New checks cfg and does nothing else. Sessions are served once Run is
-// called.
-func New(cfg Config) (*Proxy, error) {
+// New checks cfg, and has the identity's key, which may be elsewhere, make one secret of
+// this server; ctx is for that. Sessions are served once Run is called.
+func New(ctx context.Context, cfg Config) (*Proxy, error) {
 	if cfg.Identity == nil || cfg.Keys == nil || cfg.Mail == nil {
 		return nil, errors.New("proxy: Config needs Identity, Keys and Mail")
 	}
@@ -202,6 +204,10 @@ func New(cfg Config) (*Proxy, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Proxy{cfg: cfg, log: cfg.Logger, self: cfg.Identity.Account(), born: time.Now()}
+	var err error
+	if p.sources, err = sourceKey(ctx, cfg.Identity); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
 	p.home.init(p)
 	p.spool.init(p)
 	p.sessions.init()

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -144,7 +145,7 @@ type parts struct {
 
 // postPart sends an answer about a blob, now or when there is room.
 func (s *session) postPart(t wire.Type, tag uint32, body []byte) {
-	frame := wire.AppendFrame(make([]byte, 0, wire.HeaderSize+len(body)), t, tag, body)
+	frame := wire.AppendFrame(takePart(wire.HeaderSize + len(body))[:0], t, tag, body)
 	s.parts.mu.Lock()
 	defer s.parts.mu.Unlock()
 	s.parts.frames = append(s.parts.frames, frame)
@@ -173,8 +174,9 @@ func (s *session) sendParts() {
 		_ = s.c.Send(frame) // of a connection that has ended nobody waits for it
 		s.blobs.Add(-1)
 		s.parts.mu.Lock()
-		s.parts.frames = s.parts.frames[1:]
+		s.parts.frames = slices.Delete(s.parts.frames, 0, 1) // a few at most
 		s.parts.mu.Unlock()
+		givePart(frame)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 )
 
 func TestNewChecksConfig(t *testing.T) {
-	if _, err := New(Config{}); err == nil {
+	if _, err := New(t.Context(), Config{}); err == nil {
 		t.Error("an empty Config was taken")
 	}
 }

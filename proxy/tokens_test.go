@@ -119,7 +119,8 @@ func TestFloodOfStrangers(t *testing.T) {
 func TestTokenLists(t *testing.T) {
 	inCloud(t, 3, func(t *testing.T, c *testCloud) {
 		home, other := c.servers[1], c.servers[2]
-		a := newClient(c.register(1, home), 0).connect(c.servers[0])
+		a := newClient(c.register(1, home), 0).attach(c.servers[0], home)
+		a.attachedAt(home, 0)
 		thief := newClient(c.register(1, other), 0).connect(other)
 		now := time.Now().Truncate(time.Millisecond)
 		look := wire.AppendTokenLook(nil, wire.TokenLook{Home: home.fp(), User: a.person.fp(), Device: a.person.device(0)})
@@ -148,6 +149,56 @@ func TestTokenLists(t *testing.T) {
 		strange, err := home.store.Strangers(c.ctx, []omega.Fingerprint{a.person.fp(), a.person.fp()}, []omega.Token{{1}, {2}})
 		if err != nil || len(strange) != 2 || !strange[0] || strange[1] {
 			t.Errorf("strangers = %v, %v", strange, err)
+		}
+	})
+}
+
+// Whether a list changed is told to the server that a lease of the device names, and to
+// nobody else, also not to one that saw a list travel and shows it again. (DELIV-49)
+func TestTokensAreNotForStrangers(t *testing.T) {
+	inCloud(t, 4, func(t *testing.T, c *testCloud) {
+		home, proxy, stranger := c.servers[0], c.servers[1], c.servers[2]
+		person := c.register(1, home)
+		a := newClient(person, 0).attach(proxy, home)
+		a.attachedAt(home, 0)
+		now := time.Now().Truncate(time.Millisecond)
+		list := a.tokens(home, now, nil, omega.Token{1})
+		a.stands(a.request(wire.TypeTokenPut, list), now, omega.Token{1})
+		look := wire.AppendTokenLook(nil, wire.TokenLook{Home: home.fp(), User: person.fp(), Device: person.device(0)})
+		asks := func(s *testServer, typ wire.Type, body []byte) omega.Code {
+			t.Helper()
+			f, err := s.proxy.call(c.ctx, home.fp(), typ, body)
+			if err == nil && f.Type != wire.TypeTokenState {
+				t.Fatalf("answer of type %d", f.Type)
+			}
+			return codeOf(err)
+		}
+		for _, tt := range []struct {
+			who  string
+			by   *testServer
+			typ  wire.Type
+			body []byte
+			want omega.Code
+		}{
+			{"the proxy of a lease", proxy, wire.TypeTokenLook, look, omega.CodeOK},
+			{"a stranger", stranger, wire.TypeTokenLook, look, omega.CodeRefused},
+			{"one about somebody without a device here", stranger, wire.TypeTokenLook,
+				wire.AppendTokenLook(nil, wire.TokenLook{Home: home.fp(), User: stranger.fp(), Device: stranger.fp()}), omega.CodeRefused},
+			{"one that names the device of another account", proxy, wire.TypeTokenLook,
+				wire.AppendTokenLook(nil, wire.TokenLook{Home: home.fp(), User: stranger.fp(), Device: person.device(0)}), omega.CodeRefused},
+			{"the proxy, with the list again", proxy, wire.TypeTokenPut, list, omega.CodeOK},
+			{"a stranger with the list that stands", stranger, wire.TypeTokenPut, list, omega.CodeSuperseded},
+			{"a stranger with an older one", stranger, wire.TypeTokenPut, a.tokens(home, now.Add(-time.Hour), nil), omega.CodeSuperseded},
+			{"one that brings a newer one", stranger, wire.TypeTokenPut, a.tokens(home, now.Add(time.Second), nil, omega.Token{2}), omega.CodeOK},
+		} {
+			if got := asks(tt.by, tt.typ, tt.body); got != tt.want {
+				t.Errorf("%s: %s, want %s", tt.who, got, tt.want)
+			}
+		}
+		a.attach(stranger, home) // the device goes there
+		a.attachedAt(home, 1)
+		if old, now := asks(proxy, wire.TypeTokenLook, look), asks(stranger, wire.TypeTokenLook, look); old != omega.CodeRefused || now != omega.CodeOK {
+			t.Errorf("after the device moved: its former server %s, the new one %s", old, now)
 		}
 	})
 }

@@ -28,6 +28,7 @@ missing() {
 	if [ ! -e /usr/include/stdlib.h ]; then echo libc6-dev; fi
 	# Pages are in Chinese: their widths are measured, their pictures looked at.
 	if [ ! -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ]; then echo fonts-noto-cjk; fi
+	if [ ! -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf ]; then echo fonts-noto-color-emoji; fi
 }
 
 as_root=
@@ -50,16 +51,18 @@ if [ -n "$packages" ] && may_install; then
 	packages=$(missing)
 fi
 
-# The tests of the web site drive the browser with two packages of npm, pinned by
-# a lock file.
-browser=$(dirname "$0")/../sim/site/browser
-if command -v npm >/dev/null 2>&1 && ! cmp -s "$browser/package-lock.json" "$browser/node_modules/.pinned"; then
-	if (cd "$browser" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null); then
-		cp "$browser/package-lock.json" "$browser/node_modules/.pinned"
-	else
-		packages="$packages npm:playwright-core npm:axe-core"
+# The pages of the web face are built and tested, and the tests of all pages drive a
+# browser, with packages of npm that lock files pin.
+for folder in web/ui sim/site/browser; do
+	folder=$(dirname "$0")/../$folder
+	if command -v npm >/dev/null 2>&1 && ! cmp -s "$folder/package-lock.json" "$folder/node_modules/.pinned"; then
+		if (cd "$folder" && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error >/dev/null); then
+			cp "$folder/package-lock.json" "$folder/node_modules/.pinned"
+		else
+			packages="$packages npm:$(basename "$(cd "$folder" && pwd)")"
+		fi
 	fi
-fi
+done
 
 [ -n "$packages" ] || exit 0
 echo "missing packages, tests that need them will skip:" $packages >&2

@@ -90,6 +90,26 @@ func (g *Guest) Servers(ctx context.Context, query []byte) ([]byte, error) {
 	return bytes.Clone(body), nil
 }
 
+// MaxContest is the largest key block of Contest in octets.
+const MaxContest = MaxBlob
+
+// Contest tells what the owner of an account, or a device of it, says of its devices:
+// who is removed by another device has no session to say it in. What comes too late is
+// omega.CodeRefused. (spec/keys.md, KEYS-39)
+func (g *Guest) Contest(ctx context.Context, account omega.Fingerprint, block []byte) error {
+	if len(block) > MaxContest {
+		return omega.Errorf(omega.CodeTooLarge, "contest by %d octets, at most %d", len(block), MaxContest)
+	}
+	body, err := g.ask(ctx, wire.TypeContest, wire.TypeDone, account.Wire(), block)
+	if err == nil {
+		err = wire.DecodeStatus(body)
+	}
+	if err != nil {
+		return fmt.Errorf("contest: %w", err)
+	}
+	return nil
+}
+
 // ask sends one request and waits for its answer of type want.
 func (g *Guest) ask(ctx context.Context, t, want wire.Type, parts ...[]byte) ([]byte, error) {
 	defer context.AfterFunc(ctx, func() { _ = g.conn.Close() })()

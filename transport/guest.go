@@ -11,7 +11,7 @@ import (
 )
 
 func isGuest(t wire.Type) bool {
-	return t == wire.TypeLookup || t == wire.TypeDrop || t == wire.TypePick || t == wire.TypeServers
+	return t == wire.TypeLookup || t == wire.TypeDrop || t == wire.TypePick || t == wire.TypeServers || t == wire.TypeContest
 }
 
 // serveGuest answers a visitor until he leaves, asks too much, or his time is
@@ -30,7 +30,7 @@ func (h *shake) serveGuest(ctx context.Context, f wire.Frame) error {
 	s.guests.Add(1)
 	l := s.cfg.Limits
 	_ = h.conn.link.SetReadDeadline(time.Now().Add(l.GuestLifetime))
-	left := map[wire.Type]int{wire.TypeLookup: l.GuestLookups, wire.TypeDrop: l.GuestDrops, wire.TypePick: l.GuestPicks, wire.TypeServers: l.GuestLists}
+	left := map[wire.Type]int{wire.TypeLookup: l.GuestLookups, wire.TypeDrop: l.GuestDrops, wire.TypePick: l.GuestPicks, wire.TypeServers: l.GuestLists, wire.TypeContest: l.GuestContests}
 	for {
 		if left[f.Type]--; left[f.Type] < 0 {
 			// Types that are no guest's have nothing left from the start.
@@ -78,6 +78,8 @@ func (h *shake) guestRequest(ctx context.Context, f wire.Frame) (wire.Type, []by
 		}
 		body, err := h.server.cfg.Servers(f.Body)
 		return wire.TypeServerList, body, err
+	case wire.TypeContest:
+		return wire.TypeDone, wire.AppendStatus(nil, omega.CodeOK, ""), h.guestContest(ctx, f.Body)
 	default:
 		if len(f.Body) != HandleSize {
 			return 0, nil, omega.Errorf(omega.CodeBadRequest, "pick: no handle")
@@ -93,6 +95,17 @@ func (h *shake) visitor() string {
 		return p.String()
 	}
 	return ""
+}
+
+func (h *shake) guestContest(ctx context.Context, body []byte) error {
+	fp, n, err := omega.DecodeFingerprint(body)
+	if err != nil {
+		return omega.Errorf(omega.CodeBadRequest, "contest: not a fingerprint")
+	}
+	if h.server.cfg.Contest == nil {
+		return omega.Errorf(omega.CodeNotFound, "nobody is known here")
+	}
+	return h.server.cfg.Contest(ctx, fp, body[n:])
 }
 
 func (h *shake) guestLookup(ctx context.Context, body []byte) ([]byte, error) {

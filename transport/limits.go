@@ -25,6 +25,7 @@ type Limits struct {
 	GuestDrops       int           // per guest; 8
 	GuestPicks       int           // per guest; 64
 	GuestLists       int           // of servers, per guest; 2
+	GuestContests    int           // per guest; 8
 }
 
 // noLimit stands for limits that are taken away.
@@ -43,6 +44,7 @@ func (l Limits) withDefaults() Limits {
 	l.GuestDrops = limit(l.GuestDrops, 8, noLimit)
 	l.GuestPicks = limit(l.GuestPicks, 64, noLimit)
 	l.GuestLists = limit(l.GuestLists, 2, noLimit)
+	l.GuestContests = limit(l.GuestContests, 8, noLimit)
 	return l
 }
 

@@ -66,6 +66,10 @@ type Config struct {
 	// wire.TypeServers goes in, one of wire.TypeServerList comes out. nil knows none.
 	Servers func(query []byte) ([]byte, error)
 
+	// Contest takes from guests what the owner of an account, or a device of it, says
+	// of its devices, as a key block. nil takes nothing.
+	Contest func(ctx context.Context, account omega.Fingerprint, block []byte) error
+
 	// Rendezvous is where guests leave blobs for each other; nil makes one.
 	Rendezvous *Rendezvous
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -95,6 +97,21 @@ func making[Req, Resp any](_ clientrpc.Method[Req, Resp], as string, path func(*
 			return json.Marshal(map[string]string{"download": name})
 		}, nil
 	}
+}
+
+// hide returns e with names of files in the place of where they lie on this machine.
+func (f *files) hide(e *clientrpc.Error) *clientrpc.Error {
+	out := *e
+	for _, text := range []*i18n.Text{&out.Doing, &out.Why, &out.Next} {
+		text.Args = slices.Clone(text.Args) // e is the core's
+		for i, arg := range text.Args {
+			if rel, err := filepath.Rel(f.dir, arg); err == nil && filepath.IsLocal(rel) {
+				text.Args[i] = filepath.Base(arg)
+			}
+		}
+	}
+	out.Cause = strings.ReplaceAll(e.Cause, f.dir+string(filepath.Separator), "")
+	return &out
 }
 
 // translate puts paths of this machine in the place of names of files.

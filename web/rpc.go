@@ -181,11 +181,15 @@ func (s *Server) call(ctx context.Context, q *request) *answer {
 	case !errors.Is(err, clientrpc.ErrHandover):
 		_, _ = after(nil) // what was uploaded for it is of no use any more
 	}
-	if err != nil && !errors.As(err, &a.Error) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil, errors.Is(err, clientrpc.ErrHandover): // what it says is that the program, or the page, ended
+		a.Error = &clientrpc.Error{Code: codeAgain, Cause: err.Error()}
+	case !errors.As(err, &a.Error):
 		a.Error = &clientrpc.Error{Code: clientrpc.CodeInternal, Cause: err.Error()}
-		if errors.Is(err, clientrpc.ErrHandover) {
-			a.Error.Code = codeAgain
-		}
+	}
+	if a.Error != nil {
+		a.Error = s.files.hide(a.Error)
 	}
 	return a
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // A fakeCore answers calls with what a test gives it, and keeps them.
@@ -285,8 +286,45 @@ func TestPathsStayHere(t *testing.T) {
 	}
 }
 
+// TestErrorsNameFiles: what a page is told of a file is its name, not where it lies.
+func TestErrorsNameFiles(t *testing.T) {
+	w := newWorld(t)
+	w.enter()
+	var got struct{ Upload string }
+	json.NewDecoder(w.want(w.do("POST", "/upload?name=broken.png", "hello"), http.StatusOK).Body).Decode(&got)
+	path, _ := w.web.files.path(got.Upload)
+	said := &clientrpc.Error{Code: clientrpc.CodeUsage, Why: i18n.T("why.picture", path), Next: i18n.T("next.picture"), Cause: "decode " + path + ": no picture"}
+	w.core.answer = func(context.Context, string, json.RawMessage) (any, error) { return nil, said }
+	a := w.web.call(t.Context(), &request{ID: 1, Method: "file.send", Params: json.RawMessage(`{"to":"x","paths":["` + got.Upload + `"]}`)})
+	if a.Error == nil || a.Error.Why.Args[0] != "broken.png" || strings.Contains(a.Error.Cause, w.web.files.dir) {
+		t.Errorf("the page is told %+v", a.Error)
+	}
+	if said.Why.Args[0] != path {
+		t.Errorf("the core's error was changed: %+v", said)
+	}
+	said.Why = i18n.T("why.picture", "/etc/passwd")
+	if a := w.web.call(t.Context(), &request{ID: 2, Method: "file.get", Params: json.RawMessage(`{"id":"` + strings.Repeat("a", 32) + `"}`)}); a.Error.Why.Args[0] != "/etc/passwd" {
+		t.Errorf("a path of others became %q", a.Error.Why.Args[0])
+	}
+}
+
 // TestEveryPathIsTranslated: a method that is given a path of this machine must not be
 // called by a page as it comes.
+// A call that the end of the program cut off is one to be repeated, and no failure.
+func TestProgramEnds(t *testing.T) {
+	w := newWorld(t)
+	w.core.answer = func(ctx context.Context, _ string, _ json.RawMessage) (any, error) { return nil, context.Cause(ctx) }
+	ctx, end := context.WithCancelCause(t.Context())
+	end(errors.New("terminated signal received"))
+	if a := w.web.call(ctx, &request{ID: 1, Method: "status"}); a.Error == nil || a.Error.Code != codeAgain {
+		t.Errorf("answer %+v", a.Error)
+	}
+	w.core.answer = func(context.Context, string, json.RawMessage) (any, error) { return nil, errors.New("a fault") }
+	if a := w.web.call(t.Context(), &request{ID: 2, Method: "status"}); a.Error == nil || a.Error.Code != clientrpc.CodeInternal {
+		t.Errorf("answer %+v", a.Error)
+	}
+}
+
 func TestEveryPathIsTranslated(t *testing.T) {
 	for _, s := range clientrpc.Methods() {
 		for i := range s.Req.NumField() {

@@ -137,6 +137,8 @@ const (
 	TypeTokenState Type = 109 // H→P→C TokenState
 	TypeBlobUsage  Type = 110 // C→P→H BlobClaim of nothing: how much of its quota the account uses (spec/media.md, MEDIA-24)
 	TypeBlobUsed   Type = 111 // H→P→C BlobUsed
+
+	TypeContest Type = 114 // C→S fp account | key block ≤ 8 KiB, by a guest: what its owner, or a device of it, says of its devices; answer TypeDone (spec/keys.md, KEYS-39)
 )
 
 // HeaderSize is the length of a frame header in octets:

@@ -23,9 +23,9 @@ type form struct {
 }
 
 var forms = map[Type]form{
-	TypeGenesis:    {[]field{profileField, ownersField, rulesField, succeedsField, secureField, nonceField}, (*Op).checkGenesis},
+	TypeGenesis:    {[]field{profileField, ownersField, rulesField, succeedsField, secureField, calledField, nonceField}, (*Op).checkGenesis},
 	TypeInvite:     {[]field{membersField}, (*Op).checkAccounts},
-	TypeAccept:     {},
+	TypeAccept:     {[]field{calledField}, (*Op).checkCalled},
 	TypeLeave:      {},
 	TypeRemove:     {[]field{membersField}, (*Op).checkAccounts},
 	TypeBan:        {[]field{membersField}, (*Op).checkAccounts},
@@ -79,6 +79,19 @@ var (
 	succeedsField = field{
 		func(o *Op, b []byte) []byte { return appendOptional(b, "Succeeds", o.Succeeds) },
 		func(o *Op, r *canon.Reader) { o.Succeeds = readOptional(r, "Succeeds") },
+	}
+	calledField = field{
+		func(o *Op, b []byte) []byte {
+			if o.Called == "" {
+				return b
+			}
+			return canon.AppendLine(b, "Called", o.Called)
+		},
+		func(o *Op, r *canon.Reader) {
+			var ok bool
+			o.Called, ok = r.Optional("Called")
+			r.Bad = r.Bad || ok && o.Called == ""
+		},
 	}
 	secureField = field{
 		func(o *Op, b []byte) []byte {
@@ -134,8 +147,11 @@ func readProfile(r *canon.Reader) Profile {
 	return p
 }
 
+// IsName reports whether a group may be called so.
+func IsName(s string) bool { return s != "" && plain(s, MaxName) }
+
 func (p *Profile) valid() bool {
-	return p.Name != "" && plain(p.Name, MaxName) && plain(p.About, MaxAbout)
+	return IsName(p.Name) && plain(p.About, MaxAbout)
 }
 
 // plain reports whether a value may stand in a line.
@@ -247,7 +263,12 @@ func (o *Op) checkCosigners() bool {
 
 func (o *Op) checkGenesis() bool {
 	return o.checkAccounts() && slices.Contains(o.Accounts, o.Author.Account) && o.Profile.valid() &&
-		(o.Rules == nil || o.Rules.valid()) && !o.Nonce.IsZero()
+		(o.Rules == nil || o.Rules.valid()) && o.checkCalled() && !o.Nonce.IsZero()
+}
+
+// checkCalled holds a name to the form of profile names. (spec/chat.md, CHAT-3)
+func (o *Op) checkCalled() bool {
+	return plain(o.Called, MaxCalled) && o.Called == strings.Join(strings.Fields(o.Called), " ")
 }
 
 func (o *Op) checkAccounts() bool { return ordered(o.Accounts, omega.Fingerprint.Compare) }

@@ -37,6 +37,7 @@ const (
 	MaxItems     = 256      // accounts, messages or operations that one operation names
 	MaxText      = 48 << 10 // octets of an operation's text
 	MaxName      = 128      // octets of a group's name
+	MaxCalled    = 64       // octets of what an author calls itself
 	MaxAbout     = 512      // octets of what it is about
 	MaxHistory   = 10_000   // messages that a newcomer may be given
 

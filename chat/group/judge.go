@@ -23,6 +23,8 @@ type court struct {
 	log   *Log
 	scope bits
 	late  map[*node]bool
+	// The checkpoints that count, what is late left aside, each after its past.
+	closing []*node
 
 	// Verdicts, by index in log.
 	power  []int8
@@ -36,8 +38,9 @@ func (c *court) good(n *node) bool { return c.counts[n.at] && int(c.power[n.at])
 
 // judge judges the operations in scope.
 func (l *Log) judge(scope bits) *court {
-	c := &court{log: l, scope: scope, power: make([]int8, len(l.nodes)), counts: make([]bool, len(l.nodes))}
+	c := &court{log: l, scope: scope, late: map[*node]bool{}, power: make([]int8, len(l.nodes)), counts: make([]bool, len(l.nodes))}
 	c.judgeOwners()
+	c.close()
 	if c.findLate(slices.Collect(c.all())...) {
 		clear(c.counts)
 		c.judgeOwners()
@@ -55,12 +58,13 @@ func (l *Log) judge(scope bits) *court {
 
 // alters reports whether an operation that was placed last may change what is
 // said of earlier ones: by strong removal, by taking them back, or by making them
-// late. One that has all others in its past is concurrent to none.
+// late. One that has all others in its past is concurrent to none; whether a
+// checkpoint counts is asked twice (findLate), which extend does not.
 func (l *Log) alters(n *node) bool {
 	switch n.op.Type {
-	case TypeRevert:
+	case TypeRevert, TypeCheckpoint:
 		return true
-	case TypeRemove, TypeBan, TypeRole, TypeCheckpoint:
+	case TypeRemove, TypeBan, TypeRole:
 		return len(l.heads) > 1
 	}
 	return false
@@ -167,28 +171,43 @@ func (c *court) powerBelow(n *node) int {
 // findLate finds those of some operations that came too late (GROUP-8) and reports
 // whether there are any.
 func (c *court) findLate(list ...*node) bool {
-	if c.late == nil {
-		c.late = map[*node]bool{}
-	}
 	found := false
-	var older []*node // that count, up to the one looked at
-	for newer := range c.within(c.log.byType[TypeCheckpoint], c.scope) {
-		if !c.counts[newer.at] {
-			continue
-		}
-		for _, o := range older {
-			if !o.before(newer) || newer.op.Time.Sub(o.op.Time) < Grace {
+	for i, newer := range c.closing {
+		var older bits // made for the first that is concurrent to newer
+		for _, n := range list {
+			if c.late[n] || !concurrent(n, newer) {
 				continue
 			}
-			for _, n := range list {
-				if concurrent(n, newer) && n != o && !o.before(n) {
-					c.late[n], found = true, true
-				}
+			if older == nil {
+				older = closedBy(newer, c.closing[:i])
+			}
+			if !older.within(n.past) { // what is in older is before newer, so it is not n
+				c.late[n], found = true, true
 			}
 		}
-		older = append(older, newer)
 	}
 	return found
+}
+
+// closedBy are those of some checkpoints that are in the past of another one and by Grace
+// older.
+func closedBy(newer *node, list []*node) bits {
+	older := bits{}
+	for _, o := range list {
+		if o.before(newer) && newer.op.Time.Sub(o.op.Time) >= Grace {
+			older = older.with(o.at)
+		}
+	}
+	return older
+}
+
+// close remembers the checkpoints that count before anything is late.
+func (c *court) close() {
+	for n := range c.within(c.log.byType[TypeCheckpoint], c.scope) {
+		if c.counts[n.at] {
+			c.closing = append(c.closing, n)
+		}
+	}
 }
 
 // lawful reports whether the author might do that at the operation's own past.

@@ -284,6 +284,19 @@ func (b bits) with(i int) bits {
 	return b
 }
 
+// within reports whether c has all that b has.
+func (b bits) within(c bits) bool {
+	for i, w := range b {
+		if i < len(c) {
+			w &^= c[i]
+		}
+		if w != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // union returns the union of both in memory of its own.
 func (b bits) union(c bits) bits {
 	out := make(bits, max(len(b), len(c)))

@@ -32,6 +32,7 @@ type Op struct {
 	Messages   []omega.ID          // pin, unpin, redact; in order
 	Operations []Hash              // revert; in order
 	State      Hash                // checkpoint
+	Called     string              // genesis, accept: what the author calls itself; empty: nothing
 	Succeeds   Hash                // genesis: of the group that this one goes on from; zero for none
 	Secure     bool                // genesis: its chat is a secure one
 	Nonce      omega.ID            // genesis

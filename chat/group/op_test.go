@@ -26,7 +26,9 @@ func signed(tb testing.TB) (*Op, map[Party]*pgp.SecretKey) {
 		keys[p] = k
 		parties = append(parties, p)
 	}
-	o, err := Genesis(rnd, parties[0], start.Add(123*time.Millisecond), Profile{Name: "讀書會", About: "每週三"}, nil, []omega.Fingerprint{parties[1].Account})
+	o, err := Genesis(rnd, Op{
+		Author: parties[0], Time: start.Add(123 * time.Millisecond), Profile: Profile{Name: "讀書會", About: "每週三"}, Accounts: []omega.Fingerprint{parties[1].Account},
+	})
 	must(tb, err)
 	o.Cosigners = parties[1:]
 	must(tb, o.seal())

@@ -125,6 +125,38 @@ func TestStateAdvances(t *testing.T) {
 	})
 }
 
+// TestLate: what is found to be late is what GROUP-8 says, word by word.
+func TestLate(t *testing.T) {
+	some := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		ops := history(rt, 40)
+		l, _ := NewLog(ops[0])
+		for _, o := range ops[1:] {
+			if _, err := l.Add(o); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		l.State()
+		c := l.judge(l.court.scope)
+		for n := range c.all() {
+			want := slices.ContainsFunc(c.closing, func(newer *node) bool {
+				return concurrent(n, newer) && slices.ContainsFunc(c.closing, func(o *node) bool {
+					return o.before(newer) && newer.op.Time.Sub(o.op.Time) >= Grace && n != o && !o.before(n)
+				})
+			})
+			if c.late[n] != want {
+				rt.Fatalf("%s %d is late: %v, want %v", n.op.Type, n.at, c.late[n], want)
+			}
+			if want {
+				some++
+			}
+		}
+	})
+	if some == 0 {
+		t.Error("nothing was late in all of them")
+	}
+}
+
 // lawsOfState are what holds in every group, whatever happened.
 func lawsOfState(rt *rapid.T, ops []*Op, s *State) {
 	accepts, leaves := map[omega.Fingerprint]int{}, map[omega.Fingerprint]int{}

@@ -11,27 +11,18 @@ import (
 	"github.com/omega-im/omega/pgp"
 )
 
-// Genesis returns the unsigned first operation of a new group. The author is
-// one of its owners, whether listed in owners or not. rules may be nil.
-func Genesis(rand io.Reader, author Party, now time.Time, profile Profile, rules *Rules, owners []omega.Fingerprint) (*Op, error) {
-	return genesis(rand, &Op{Author: author, Time: now, Profile: profile, Rules: rules, Accounts: slices.Clone(owners)})
-}
-
-// SecureGenesis is Genesis of a group whose chat is secure. (spec/secure.md, SEC-21)
-func SecureGenesis(rand io.Reader, author Party, now time.Time, profile Profile, rules *Rules) (*Op, error) {
-	return genesis(rand, &Op{Author: author, Time: now, Profile: profile, Rules: rules, Secure: true})
-}
-
-func genesis(rand io.Reader, o *Op) (*Op, error) {
-	o.Type = TypeGenesis
-	author := o.Author
-	if !slices.Contains(o.Accounts, author.Account) {
-		o.Accounts = append(o.Accounts, author.Account)
+// Genesis returns the unsigned first operation of a new group: o has author, time and
+// what belongs to a genesis, but the nonce. The author is one of its owners, whether
+// it is in o.Accounts or not; o.Rules may be nil.
+func Genesis(rand io.Reader, o Op) (*Op, error) {
+	o.Type, o.Accounts = TypeGenesis, slices.Clone(o.Accounts)
+	if !slices.Contains(o.Accounts, o.Author.Account) {
+		o.Accounts = append(o.Accounts, o.Author.Account)
 	}
 	if _, err := io.ReadFull(rand, o.Nonce[:]); err != nil {
 		return nil, fmt.Errorf("new group: read randomness: %w", err)
 	}
-	return o, o.seal()
+	return &o, o.seal()
 }
 
 // Next returns the unsigned operation o of author behind everything that the

@@ -120,7 +120,7 @@ func (w *writer) say(note string, by int, o Op) { w.t.Helper(); w.put(note, w.ne
 // write has four people found a group, and two administrators do things at the
 // same time.
 func (w *writer) write() {
-	g, err := Genesis(w.rnd, w.who[0], start, Profile{Name: "讀書會", About: "每週三"}, nil, nil)
+	g, err := Genesis(w.rnd, Op{Author: w.who[0], Time: start, Profile: Profile{Name: "讀書會", About: "每週三"}})
 	must(w.t, err)
 	w.put("genesis", w.sign(g))
 	w.say("invite", 0, Op{Type: TypeInvite, Accounts: w.accounts(1, 2, 3)})
@@ -141,7 +141,7 @@ func (w *writer) write() {
 	w.say("leave", 2, Op{Type: TypeLeave})
 	w.say("dissolve", 0, Op{Type: TypeDissolve})
 
-	secret, err := SecureGenesis(w.rnd, w.who[0], start, Profile{Name: "密友"}, nil)
+	secret, err := Genesis(w.rnd, Op{Author: w.who[0], Time: start, Profile: Profile{Name: "密友"}, Secure: true})
 	must(w.t, err)
 	l, err := NewLog(w.sign(secret))
 	must(w.t, err)
@@ -163,6 +163,11 @@ func (w *writer) write() {
 		}
 		w.out.Refused = append(w.out.Refused, refusedVector{note, hex.EncodeToString(b)})
 	}
+	named, err := w.log.Next(w.who[4], w.clock, Op{Type: TypeAccept, Called: "阿文 Wen"})
+	must(w.t, err)
+	w.put("what who joins is called", w.sign(named))
+	spaced := bytes.Replace(named.Marshal(), []byte("阿文 Wen"), []byte("阿文  en"), 1)
+	w.out.Refused = append(w.out.Refused, refusedVector{"a name with two spaces", hex.EncodeToString(spaced)})
 	loose := bytes.Replace(secret.Marshal(), []byte("Secure: yes"), []byte("Secure: no!"), 1)
 	w.out.Refused = append(w.out.Refused, refusedVector{"a group that is not said to be secure or not", hex.EncodeToString(loose)})
 	slices.SortFunc(w.out.Refused, func(a, b refusedVector) int { return bytes.Compare([]byte(a.Note), []byte(b.Note)) })

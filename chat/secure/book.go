@@ -29,6 +29,7 @@ type Book struct {
 	Gone   map[Hash]*Record  // destroyed, while they could still be shown again
 	Opened time.Time         // when Device opened an epoch last; zero: never
 	Ahead  []Told            // of epochs that have not come; at most maxAhead, the oldest first
+	Tries  int               // epochs that payloads were tried with
 }
 
 // A Told is a count that a device told.
@@ -147,10 +148,15 @@ func (b *Book) Next(v *View, now time.Time) (number uint32, parents []Hash, wait
 	return number, parents, time.Time{}
 }
 
-// Read opens a payload with the epoch that it is of. ErrUnsealed says that none here
+// Read opens a payload with the epoch that it is of, which lists the account that sent it,
+// as servers say; zero: one of any. ErrUnsealed says that none here
 // has it: it may come.
-func (b *Book) Read(payload []byte, id omega.ID, find FindKey) (*Message, *Epoch, error) {
+func (b *Book) Read(sender omega.Fingerprint, payload []byte, id omega.ID, find FindKey) (*Message, *Epoch, error) {
 	for _, e := range b.Epochs {
+		if !sender.IsZero() && !e.Record.Has(sender) {
+			continue
+		}
+		b.Tries++
 		m, err := e.OpenMessage(payload, id, find)
 		if errors.Is(err, ErrUnsealed) {
 			continue

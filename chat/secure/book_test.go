@@ -81,7 +81,7 @@ func TestSweep(t *testing.T) {
 	first := a.opens(t, all, now, 1)
 	must(t, b.joins(first, now))
 	early, late := b.sends(t, all, omega.ID{1}, now), b.sends(t, all, omega.ID{2}, now)
-	_, _, err := a.book.Read(early, omega.ID{1}, find)
+	_, _, err := a.book.Read(omega.Fingerprint{}, early, omega.ID{1}, find)
 	must(t, err)
 
 	later := now.Add(OpenPause)
@@ -91,7 +91,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal("destroyed before its devices said what they sent")
 	}
 	stated := b.sends(t, all, omega.ID{3}, later)
-	_, _, err = a.book.Read(stated, omega.ID{3}, find)
+	_, _, err = a.book.Read(omega.Fingerprint{}, stated, omega.ID{3}, find)
 	must(t, err)
 	if gone := a.book.Sweep(later); len(gone) != 0 {
 		t.Fatal("destroyed with a message on its way")
@@ -101,7 +101,7 @@ func TestSweep(t *testing.T) {
 		a.book.Epochs[i], err = Unmarshal(e.Marshal())
 		must(t, err)
 	}
-	_, _, err = a.book.Read(late, omega.ID{2}, find)
+	_, _, err = a.book.Read(omega.Fingerprint{}, late, omega.ID{2}, find)
 	must(t, err)
 	if gone := a.book.Sweep(later); len(gone) != 0 {
 		t.Fatal("destroyed before this device said what it sent: it would never say it")
@@ -111,7 +111,7 @@ func TestSweep(t *testing.T) {
 	if len(gone) != 1 || gone[0] != first.Epoch.Record.Hash() || len(a.book.Epochs) != 1 {
 		t.Fatalf("destroyed: %v", gone)
 	}
-	if _, _, err := a.book.Read(early, omega.ID{1}, find); !errors.Is(err, ErrUnsealed) {
+	if _, _, err := a.book.Read(omega.Fingerprint{}, early, omega.ID{1}, find); !errors.Is(err, ErrUnsealed) {
 		t.Errorf("a message of what is destroyed: %v, want ErrUnsealed", err)
 	}
 	// A replay of wrap and record, for whoever kept the secret, brings nothing back.
@@ -150,7 +150,7 @@ func TestMonthOffline(t *testing.T) {
 		epochs, mail = append(epochs, o), append(mail, p)
 		for _, m := range all[:3] {
 			if m != all[day%3] {
-				_, _, err := m.book.Read(p, id, find)
+				_, _, err := m.book.Read(omega.Fingerprint{}, p, id, find)
 				must(t, err)
 			}
 			m.book.Sweep(at)
@@ -160,7 +160,7 @@ func TestMonthOffline(t *testing.T) {
 	for day := range mail { // the newest first
 		day = len(mail) - 1 - day
 		must(t, off.joins(epochs[day], at))
-		_, _, err := off.book.Read(mail[day], omega.ID{byte(day), 1}, find)
+		_, _, err := off.book.Read(omega.Fingerprint{}, mail[day], omega.ID{byte(day), 1}, find)
 		must(t, err)
 	}
 	end := now.Add(31*MaxAge + Grave)
@@ -257,7 +257,7 @@ func TestConcurrent(t *testing.T) {
 				}
 				return true
 			}
-			_, _, err := m.book.Read(it.payload, it.id, find)
+			_, _, err := m.book.Read(omega.Fingerprint{}, it.payload, it.id, find)
 			switch {
 			case errors.Is(err, ErrUnsealed) && m.read[it.id], errors.Is(err, ErrUsed): // a repetition
 			case errors.Is(err, ErrUnsealed):

@@ -76,6 +76,11 @@ func (r *Record) Index(device omega.Fingerprint) int {
 	return -1
 }
 
+// Has reports whether the epoch is for an account.
+func (r *Record) Has(account omega.Fingerprint) bool {
+	return slices.ContainsFunc(r.Members, func(m Member) bool { return m.Account == account })
+}
+
 // Account is whose a device is; false if the epoch does not have it.
 func (r *Record) Account(device omega.Fingerprint) (omega.Fingerprint, bool) {
 	for _, m := range r.Members {

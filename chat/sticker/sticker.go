@@ -110,7 +110,8 @@ func (f *File) lottie() error {
 }
 
 // noScripts refuses an animation that has expressions, which players may run, or that
-// names files elsewhere: a text under "x", or under "p" or "u" that leads somewhere.
+// names files elsewhere: a text under "x", or under "p" or "u" that leads somewhere. It
+// refuses repeaters too: players draw as many copies as they ask for, without a bound.
 func noScripts(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	type level struct {
@@ -132,7 +133,11 @@ func noScripts(b []byte) error {
 			stack[top].key, stack[top].named = s, true
 			continue
 		} else if ok && top >= 0 && stack[top].object {
-			if key := stack[top].key; key == "x" || (key == "u" || key == "p") && s != "" && !bytes.HasPrefix([]byte(s), []byte("data:image/")) {
+			key := stack[top].key
+			if key == "ty" && s == "rp" {
+				return errors.New("an animation that repeats its drawings")
+			}
+			if key == "x" || (key == "u" || key == "p") && s != "" && !bytes.HasPrefix([]byte(s), []byte("data:image/")) {
 				return errors.New("an animation with a program, or that names a file elsewhere")
 			}
 		}

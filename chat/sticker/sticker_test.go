@@ -75,6 +75,8 @@ func TestCheck(t *testing.T) {
 		"with a program":          {tgs(t, fmt.Sprintf(lottie, `,"assets":[{"k":{"x":"var $bm_rt; fetch('//evil')"}}]`)), ""},
 		"that names a file":       {tgs(t, fmt.Sprintf(lottie, `,"assets":[{"u":"https://evil.example/","p":"a.png"}]`)), ""},
 		"with a picture in it":    {tgs(t, fmt.Sprintf(lottie, `,"assets":[{"u":"","p":"data:image/png;base64,AA"}]`)), TGS},
+		"with a repeater":         {tgs(t, fmt.Sprintf(lottie, `,"assets":[{"id":"a","layers":[{"ty":4,"shapes":[{"ty":"gr","it":[{"ty":"rp","c":{"a":0,"k":1e9}}]}]}]}]`)), ""},
+		"with a repeater, hidden": {tgs(t, fmt.Sprintf(lottie, `,"assets":[{"shapes":[{"t\u0079":"r\u0070","c":{"k":1e9}}]}]`)), ""},
 		"deep":                    {tgs(t, strings.Repeat("[", 1<<20)), ""},
 		"gzip with another after": {append(tgs(t, fmt.Sprintf(lottie, "")), tgs(t, "x")...), ""},
 	} {

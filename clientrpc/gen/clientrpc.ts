@@ -112,6 +112,8 @@ export interface Contact {
 export interface NamedAccount {
   fingerprint: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   /** it is this one */
   this?: boolean;
 }
@@ -203,11 +205,16 @@ export interface Chat {
   name: string;
   /** a secure chat, of two accounts or of a group */
   secure?: boolean;
+  /** of a secure chat: when its keys were destroyed; who writes in it begins it again */
+  ended?: Time;
   /** by this account on any device */
   unread: number;
   /** how many of them call it */
   mentions?: number;
   last?: Message;
+  /** Of groups: asking or refused, where this account asked to be let in and is not; and how many ask to be let into it, where this account decides. */
+  role?: string;
+  requests?: number;
   /** kind of the worst one about the peer that stands */
   notice?: string;
   /** Of direct chats: what this account thinks of the peer, as in Contact. */
@@ -240,6 +247,8 @@ export interface Message {
   device: Fingerprint;
   /** how the sender is called here */
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   time: Time;
   received?: Time;
   /** text, poll, list, or an operation: edit, delete, reaction, pin, vote, entry, close */
@@ -277,7 +286,7 @@ export interface Message {
   reactions?: Reaction[];
   /** of kind media */
   media?: Medium[];
-  /** Service: nobody said it, this program noted it. Kind is device-added or device-revoked, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. */
+  /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. */
   service?: boolean;
   /** of a line in a group: the first to whom it was done */
   about?: NamedAccount[];
@@ -293,6 +302,8 @@ export interface Message {
   targets?: ID[];
   /** of the operation reaction */
   emoji?: string[];
+  /** of the operation vote: the answers that it is for, if its poll is here */
+  chosen?: string[];
 }
 
 /** An Entity says what a part of a text is. Offset and length count UTF-16 code units. */
@@ -315,6 +326,8 @@ export interface Reply {
   message?: ID;
   from?: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   /** of the message answered, as it is now */
   text?: string;
   /** as the sender quotes it */
@@ -395,6 +408,8 @@ export interface ListLine {
   line: string;
   from: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   text: string;
   /** of its last change */
   time: Time;
@@ -509,6 +524,8 @@ export interface Command {
 export interface GroupMember {
   account: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   role?: string;
   /** of one that is no contact: whose name a person may take for this one */
   similar?: NamedAccount[];
@@ -592,6 +609,17 @@ export interface ApproveParams {
   history?: boolean;
 }
 
+/** ContestParams takes back what devices of this account removed, and takes these devices out. (spec/keys.md, KEYS-37) */
+export interface ContestParams {
+  /** that removed others; zero: every one */
+  device?: Fingerprint;
+}
+
+/** DevicesResult answers Devices. */
+export interface DevicesResult {
+  devices: Device[] | null;
+}
+
 /** HandoversResult answers Handovers. */
 export interface HandoversResult {
   handovers: Handover[] | null;
@@ -644,7 +672,7 @@ export interface DeviceNewsResult {
 /** DeviceNews is that a device came to an account, or went: a contact's, or this account's own. What another device of the account did is news until the person says that it is known: nobody else can. */
 export interface DeviceNews {
   number: number;
-  /** DeviceAdded, DeviceRevoked */
+  /** DeviceAdded, DeviceRevoked, DeviceBack */
   kind: string;
   account: Fingerprint;
   own?: boolean;
@@ -654,6 +682,9 @@ export interface DeviceNews {
   device_name: string;
   /** by the word of the account */
   time: Time;
+  /** By is the device of the account that removed this one, in its own name, whether that stands or is contested; none if the primary key did. Of several it is the one that was linked first, and one whose word stands before others. */
+  by?: Fingerprint;
+  by_name?: string;
 }
 
 /** DeviceNewsSeenParams says that a person has seen news, by their numbers, or knows devices of this account. */
@@ -662,14 +693,16 @@ export interface DeviceNewsSeenParams {
   devices?: Fingerprint[];
 }
 
+/** RenameParams says how this account's devices are to call one of them. Other people see the name that it was linked with. */
+export interface RenameParams {
+  device: Fingerprint;
+  /** 1 to 64 octets; empty: the one that it was linked with */
+  name: string;
+}
+
 /** RevokeParams takes a device out of this account, by its fingerprint. */
 export interface RevokeParams {
   device: Fingerprint;
-}
-
-/** DevicesResult answers Devices. */
-export interface DevicesResult {
-  devices: Device[] | null;
 }
 
 /** FollowParams asks for the events behind one. */
@@ -721,6 +754,14 @@ export interface ExportResult {
   messages: number;
   /** not verified, therefore not in a signed export */
   skipped: number;
+  /** nothing of it is left */
+  taken_back?: number;
+  /** lines about groups and devices */
+  service?: number;
+  /** from another messenger */
+  imported?: number;
+  /** not sealed yet */
+  unsent?: number;
   keys: number;
   /** pages */
   files?: number;
@@ -754,7 +795,7 @@ export interface GetFileResult extends Medium {
   verified: boolean;
 }
 
-/** ReadFileParams reads a part of a file, such as a player asks for, whether it is here or not: of a large one only what the part needs is fetched and checked. GetFile beside it brings the whole; Transferred tells how far that is. */
+/** ReadFileParams reads a part of a file, such as a player asks for, whether it is here or not: of a large one only what the part needs is fetched and checked. GetFile beside it brings the whole; Transferred tells how far that is, and PartTransferred how far the part is that this waits for. */
 export interface ReadFileParams extends FileRef {
   /** octets; the end of the file reads nothing */
   offset: number;
@@ -792,7 +833,7 @@ export interface SendFileParams {
   keep: boolean;
   /** absolute: a picture that stands for the film, if that is the only file; empty: none */
   poster: string;
-  /** of the voice note, if that is the only file; at most 256 octets, see Medium */
+  /** of the voice note, if that is the only file; at most 256 octets, see Medium; empty: the core finds it in Opus (Ogg, WebM) and WAV */
   waveform: Base64;
   /** the signature says nothing of them; not in a secure chat */
   unsigned: boolean;
@@ -868,12 +909,15 @@ export interface Group {
   /** of this account */
   role: string;
   size: number;
+  /** of a channel, where this account may write */
+  subscribers?: number;
   /** of ShowGroup: the first ones, owners before others */
   members?: GroupMember[];
   invited?: GroupMember[];
   banned?: GroupMember[];
   /** there are more members, invited or banned accounts than PageMax: GroupMembers has all */
   partial?: boolean;
+  picture?: GroupPicture;
   rules: GroupRules;
   pinned?: ID[];
   dissolved?: boolean;
@@ -882,8 +926,18 @@ export interface Group {
   /** who has the same has the same group */
   heads?: string[];
   inviter?: string;
+  /** who did not let this account in; RoleRefused */
+  refuser?: string;
   /** no key has come yet */
   waiting?: boolean;
+}
+
+/** A GroupPicture is how a group looks: a photo of a message in its chat. */
+export interface GroupPicture extends FileRef {
+  /** 64 digits: of its blob */
+  name: string;
+  /** the message is; else FileRef says nothing */
+  here: boolean;
 }
 
 /** A GroupRules says who may do what: members, admins or owners. History is what newcomers are given: none, pins, all, or a number of messages. */
@@ -914,8 +968,15 @@ export interface GroupRequestsResult extends Rest {
 
 /** A GroupRequest is somebody who wants to join. */
 export interface GroupRequest {
+  group: string;
+  /** of the group */
+  title?: string;
   account: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
+  /** of one that is no contact: whose name a person may take for this one */
+  similar?: NamedAccount[];
   text?: string;
   time: Time;
 }
@@ -944,6 +1005,8 @@ export interface JoinGroupParams {
 export interface LinkGroupParams extends GroupRef {
   /** who has it is let in at once */
   open?: boolean;
+  /** who has it subscribes to the channel: other subscribers are not told */
+  subscribe?: boolean;
   /** the one that there was is good for nothing any more */
   new?: boolean;
   /** there is none any more */
@@ -954,9 +1017,10 @@ export interface LinkGroupParams extends GroupRef {
 export interface GroupLink {
   link?: string;
   open?: boolean;
+  subscribe?: boolean;
 }
 
-/** GroupListParams asks for people of a group. */
+/** GroupListParams asks for people of a group; of GroupRequests, none means all groups. */
 export interface GroupListParams extends GroupRef, Page {
 }
 
@@ -974,6 +1038,8 @@ export interface PolicyGroupParams extends GroupRef {
 export interface ProfileGroupParams extends GroupRef {
   name?: string;
   about?: string;
+  /** message of the group's chat whose first photo it is; zero: none */
+  picture?: ID;
 }
 
 /** RedactGroupParams takes messages back for all, whoever wrote them. */
@@ -1013,6 +1079,8 @@ export interface HistoryParams {
 /** MessagesResult is a page. */
 export interface MessagesResult extends Rest {
   messages: Message[] | null;
+  /** Earlier says of a page of a group's chat that is short what is before it: missing or lost; empty: nothing, or nothing that this account may have. */
+  earlier?: string;
   /** Notices about the other account of a direct chat that came up in the time of this page of its history: they stand between the messages. */
   notices?: Notice[];
 }
@@ -1188,6 +1256,8 @@ export interface Callable {
   account?: Fingerprint;
   /** as this account knows it */
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   role?: string;
   /** to be put into the text: others read it */
   insert: string;
@@ -1197,10 +1267,12 @@ export interface Callable {
   all?: boolean;
 }
 
-/** MentionsParams asks for messages that call this account and were not read, the oldest first. */
+/** MentionsParams asks for messages that call this account and were not read, or for all that do, the oldest first. */
 export interface MentionsParams extends Page {
   /** empty: of all chats */
   chat?: string;
+  /** those that were read, too */
+  all?: boolean;
 }
 
 /** RemoveParams deletes messages of one chat: one's own for all, or any for this account only. */
@@ -1228,6 +1300,18 @@ export interface ForwardParams extends MessageRef, Delivery {
   hide_origin?: boolean;
 }
 
+/** MessageIDParams asks for the id that begins with what a person typed: MinIDDigits to 32 hexadecimal digits. Only messages that are shown, and those that wait for their time, are looked at. */
+export interface MessageIDParams {
+  typed: string;
+  /** empty: all chats */
+  chat?: string;
+}
+
+/** MessageIDResult has it. */
+export interface MessageIDResult {
+  id: ID;
+}
+
 /** PinParams puts a message on top of its chat for all, or takes it down. */
 export interface PinParams extends MessageRef, Delivery {
   id: ID;
@@ -1252,6 +1336,8 @@ export interface ReachResult extends Rest {
 export interface Reached {
   account: Fingerprint;
   name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
   /** delivered, read */
   state: string;
 }
@@ -1260,6 +1346,16 @@ export interface Reached {
 export interface ReactParams extends MessageRef, Delivery {
   id: ID;
   emoji: string[] | null;
+}
+
+/** ShortIDsParams asks how ids are shown to people; at most PageMax at once. */
+export interface ShortIDsParams {
+  ids: ID[] | null;
+}
+
+/** ShortIDsResult has, in the same order, the shortest beginning of each that no other message here has, of ShortIDDigits at least. */
+export interface ShortIDsResult {
+  short: string[] | null;
 }
 
 /** NoticesParams asks for notices with numbers above After, oldest first. Where there is none it waits. */
@@ -1296,6 +1392,26 @@ export interface VoteParams extends MessageRef, Delivery {
   id: ID;
   /** from 0 */
   options: number[] | null;
+}
+
+/** VotersParams asks who chose an answer of a poll. */
+export interface VotersParams extends MessageRef, Page {
+  /** from 0 */
+  option: number;
+}
+
+/** VotersResult has them, in the order of their names. */
+export interface VotersResult extends Rest {
+  voters: Voter[] | null;
+}
+
+/** A Voter is one account whose vote counts. */
+export interface Voter {
+  account: Fingerprint;
+  name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
+  time: Time;
 }
 
 /** QuotaParams asks the homes of this account how much room files have there. */
@@ -1806,6 +1922,23 @@ export interface Hop {
   rtt_ms: number;
 }
 
+/** WorksResult lists what is under way, in the order in which it was begun, PageMax at most. */
+export interface WorksResult {
+  works: Work[] | null;
+}
+
+/** A Work is an import, an export or a backup that some face waits for. */
+export interface Work {
+  /** WorkImport, WorkExport, WorkBackup */
+  kind: string;
+  /** as it was asked for */
+  path: string;
+  /** of Total: octets of an import or a backup, messages of an export */
+  done: number;
+  /** 0: not known yet */
+  total: number;
+}
+
 /** A CatchUpEvent says how far the core is with what waited at the homes when it connected, if that was much. Done is Total at the end. There are at most four a second, and the last one. */
 export interface CatchUpEvent {
   /** mails, of which some are no messages */
@@ -1829,6 +1962,11 @@ export interface ConnectionEvent {
 /** An AccountEvent is about an account. */
 export interface AccountEvent {
   account: Fingerprint;
+}
+
+/** A DeviceEvent is about another device of this account. */
+export interface DeviceEvent {
+  device: Fingerprint;
 }
 
 /** A MessageEvent is about a message. */
@@ -1885,6 +2023,18 @@ export interface TransferEvent {
   total: number;
 }
 
+/** A PartEvent says how far a part of a blob is that a call of file.read waits for: it is checked as one, so nothing of it is given out before all of it is here. There are at most four a second of all blobs, and none at the end: the call is answered then. */
+export interface PartEvent {
+  /** as in Medium */
+  blob: string;
+  /** where the part begins in the blob */
+  offset: number;
+  /** octets */
+  done: number;
+  /** of the part */
+  total: number;
+}
+
 /** A TypingEvent says what somebody does in a chat, until then. */
 export interface TypingEvent {
   chat: ChatID;
@@ -1936,7 +2086,13 @@ export const ContactRequest = "request";
 export const ContactStranger = "stranger";
 export const ContactYes = "contact";
 export const DeviceAdded = "device-added";
+/** what another device removed is in the list again */
+export const DeviceBack = "device-back";
 export const DeviceRevoked = "device-revoked";
+/** no member that was asked has what was before */
+export const EarlierLost = "lost";
+/** members were asked; what they give stands there later */
+export const EarlierMissing = "missing";
 /** CHAT.html, for people */
 export const ExportHTML = "html";
 /** CHAT.json, for programs */
@@ -1971,18 +2127,24 @@ export const MaxEvents = 4096;
 export const MaxScheduled = 1000;
 export const MaxVoters = 128;
 export const MinBackupPassphrase = 12;
+/** what a person may type */
+export const MinIDDigits = 4;
 /** two records under one sequence */
 export const NoticeConflict = "conflict";
 /** this account: another copy of this device is, or was, connected */
 export const NoticeCopied = "copied";
 /** its owner deleted the account */
 export const NoticeDeleted = "deleted";
+/** its devices disagree about who is one: Contest */
+export const NoticeDisputed = "disputed";
 /** its key has expired */
 export const NoticeExpired = "expired";
 /** a record that does not follow the one before it */
 export const NoticeFork = "fork";
 /** it says that this account goes on as it */
 export const NoticeHeir = "heir";
+/** this account: another device changed something at the same time, and that stands */
+export const NoticeOvertaken = "overtaken";
 /** its key is revoked */
 export const NoticeRevoked = "revoked";
 /** a server shows an older record than this device has seen */
@@ -2032,12 +2194,19 @@ export const RoleMember = "member";
 /** is not, or no longer, in it */
 export const RoleNone = "";
 export const RoleOwner = "owner";
+/** asked to join by a link, and is not let in */
+export const RoleRefused = "refused";
+/** reads a channel without being a member; those who may write there know who does */
+export const RoleSubscriber = "subscriber";
+export const SecurePrefix = "secure:";
 /** there is no account */
 export const SetupEmpty = "empty";
 /** the secrets wait for their passphrase */
 export const SetupLocked = "locked";
 /** every other method may be called */
 export const SetupReady = "ready";
+/** what is shown at least */
+export const ShortIDDigits = 8;
 /** an account; its certificate is verified */
 export const SourceCloud = "cloud";
 /** a public key server: no account, see PublicKey */
@@ -2066,6 +2235,9 @@ export const TypingVoice = "voice";
 export const VerifiedChanged = "changed";
 /** in person, and nothing changed since */
 export const VerifiedYes = "verified";
+export const WorkBackup = "backup";
+export const WorkExport = "export";
+export const WorkImport = "import";
 
 /** What goes into each method, and what comes out. */
 export interface Calls {
@@ -2127,6 +2299,8 @@ export interface Calls {
   "contacts": { params: ContactsParams; result: ContactsResult };
   /** Binds the device of a link text to this account. */
   "device.approve": { params: ApproveParams; result: Device };
+  /** Takes back what another device of this account removed, and takes that one out. */
+  "device.contest": { params: ContestParams; result: DevicesResult };
   /** Histories that devices of this account gave or are given, and how far they are. */
   "device.history": { params: None; result: HandoversResult };
   /** Asks another device of this account for what it has of chats and messages. */
@@ -2137,6 +2311,8 @@ export interface Calls {
   "device.news": { params: DeviceNewsParams; result: DeviceNewsResult };
   /** The person has seen which devices came or went. */
   "device.news.seen": { params: DeviceNewsSeenParams; result: None };
+  /** Says how this account's devices call one of them. */
+  "device.rename": { params: RenameParams; result: Device };
   /** Takes a device out of this account. */
   "device.revoke": { params: RevokeParams; result: Device };
   /** The devices of this account. */
@@ -2215,7 +2391,7 @@ export interface Calls {
   "lookup": { params: LookupParams; result: LookupResult };
   /** The members of a group whose name begins with what was typed. */
   "mention.complete": { params: CompleteMentionParams; result: CompleteMentionResult };
-  /** Messages that call this account and were not read, the oldest first. */
+  /** Messages that call this account and were not read, or all that call it, the oldest first. */
   "mentions": { params: MentionsParams; result: MessagesResult };
   /** One message. */
   "message": { params: MessageRef; result: Message };
@@ -2225,6 +2401,8 @@ export interface Calls {
   "message.edit": { params: EditParams; result: SendResult };
   /** Sends a text on. */
   "message.forward": { params: ForwardParams; result: SendResult };
+  /** The id that begins with what a person typed. */
+  "message.id": { params: MessageIDParams; result: MessageIDResult };
   /** Puts a message on top of its chat, or takes it down. */
   "message.pin": { params: PinParams; result: SendResult };
   /** The messages on top of a chat, the newest pin first. */
@@ -2233,6 +2411,8 @@ export interface Calls {
   "message.reach": { params: ReachParams; result: ReachResult };
   /** Says something about a message by emoji. */
   "message.react": { params: ReactParams; result: SendResult };
+  /** How ids are shown to people: as short as tells them apart. */
+  "message.short": { params: ShortIDsParams; result: ShortIDsResult };
   /** What a person should know about accounts; waits for more. */
   "notices": { params: NoticesParams; result: NoticesResult };
   /** Asks a chat, with answers to choose from. */
@@ -2241,6 +2421,8 @@ export interface Calls {
   "poll.close": { params: CloseParams; result: SendResult };
   /** Answers a poll. */
   "poll.vote": { params: VoteParams; result: SendResult };
+  /** Who chose an answer of a poll. */
+  "poll.voters": { params: VotersParams; result: VotersResult };
   /** How much room the files of this account take at its homes, and may take. */
   "quota": { params: QuotaParams; result: QuotaResult };
   /** Lends messages from others that were not confirmed yet; waits for some. */
@@ -2301,6 +2483,8 @@ export interface Calls {
   "stickers.show": { params: PackRef; result: StickerPack };
   /** The way that a message to somebody takes now. */
   "trace": { params: TraceParams; result: TraceResult };
+  /** How far imports and exports are that are under way. */
+  "works": { params: None; result: WorksResult };
 }
 
 /** What a face may know of methods: how a call is repeated, and whether it answers in parts. */
@@ -2334,11 +2518,13 @@ export const methods = {
   "contact.verify": { repeat: "sets", paged: false },
   "contacts": { repeat: "reads", paged: true },
   "device.approve": { repeat: "sets", paged: false },
+  "device.contest": { repeat: "sets", paged: false },
   "device.history": { repeat: "reads", paged: false },
   "device.history.ask": { repeat: "sets", paged: false },
   "device.history.give": { repeat: "sets", paged: false },
   "device.news": { repeat: "reads", paged: true },
   "device.news.seen": { repeat: "sets", paged: false },
+  "device.rename": { repeat: "sets", paged: false },
   "device.revoke": { repeat: "sets", paged: false },
   "devices": { repeat: "reads", paged: false },
   "events": { repeat: "reads", paged: true },
@@ -2383,14 +2569,17 @@ export const methods = {
   "message.delete": { repeat: "id", paged: false },
   "message.edit": { repeat: "id", paged: false },
   "message.forward": { repeat: "id", paged: false },
+  "message.id": { repeat: "reads", paged: false },
   "message.pin": { repeat: "id", paged: false },
   "message.pinned": { repeat: "reads", paged: true },
   "message.reach": { repeat: "reads", paged: true },
   "message.react": { repeat: "id", paged: false },
+  "message.short": { repeat: "reads", paged: false },
   "notices": { repeat: "reads", paged: true },
   "poll.ask": { repeat: "id", paged: false },
   "poll.close": { repeat: "id", paged: false },
   "poll.vote": { repeat: "id", paged: false },
+  "poll.voters": { repeat: "reads", paged: true },
   "quota": { repeat: "reads", paged: false },
   "receive": { repeat: "sets", paged: false },
   "receive.confirm": { repeat: "sets", paged: false },
@@ -2421,6 +2610,7 @@ export const methods = {
   "stickers.share": { repeat: "id", paged: false },
   "stickers.show": { repeat: "reads", paged: false },
   "trace": { repeat: "reads", paged: false },
+  "works": { repeat: "reads", paged: false },
 } as const satisfies Record<keyof Calls, { repeat: "reads" | "sets" | "id"; paged: boolean }>;
 
 /** What each kind of events carries. */
@@ -2439,6 +2629,8 @@ export interface Happenings {
   "folders": None;
   /** Who is in a group, its profile, rules or pins changed. */
   "group": ChatEvent;
+  /** A device asks for a history, or one that goes to or comes from it is farther: Handovers. */
+  "handover": DeviceEvent;
   /** A message was edited, verified, answered, pinned or reacted to. */
   "message.changed": MessageEvent;
   /** A message was taken back, or deleted for this account. */
@@ -2457,6 +2649,8 @@ export interface Happenings {
   "scheduled": None;
   /** A file is farther on its way. */
   "transfer": TransferEvent;
+  /** A part of a file that file.read waits for is farther. */
+  "transfer.part": PartEvent;
   /** Somebody does something in a chat: writes, records, sends a file. */
   "typing": TypingEvent;
 }

@@ -42,7 +42,7 @@ func render(root string) (map[string][]byte, error) {
 	var ts, md bytes.Buffer
 	typescript(&ts, m, src)
 	markdown(&md, m, src)
-	words, err := json.MarshalIndent(i18n.Entries("doing.", "why.", "next.", "slash."), "", " ")
+	words, err := json.MarshalIndent(i18n.Entries("doing.", "why.", "next.", "slash.", "homes.why."), "", " ")
 	if err != nil {
 		return nil, err
 	}

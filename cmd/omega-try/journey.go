@@ -131,17 +131,13 @@ func (t *trial) awaitReply(ctx context.Context, text string) error {
 		if err != nil {
 			return err
 		}
-		var ids []omega.ID
-		found := false
 		for _, m := range r.Messages {
-			ids = append(ids, m.ID)
-			if m.From == t.echo.fp && m.Text == text {
-				found = true
-				t.out.println("")
-				t.out.println(t.text("try.echosays", t.out.bold(clean(m.Text)), t.judgement(m)))
+			if m.From != t.echo.fp || m.Text != text {
+				continue // the prompt shows it, and says then that it was read
 			}
-		}
-		if _, err := clientrpc.Confirm.Call(ctx, t.me.conn, clientrpc.ConfirmParams{IDs: ids}); err != nil || found {
+			t.out.println("")
+			t.out.println(t.text("try.echosays", t.out.bold(clean(m.Text)), t.judgement(m)))
+			_, err := clientrpc.Confirm.Call(ctx, t.me.conn, clientrpc.ConfirmParams{IDs: []omega.ID{m.ID}})
 			return err
 		}
 	}

@@ -25,6 +25,8 @@ type person struct {
 	proxy omega.Fingerprint // server that it is connected to
 	homes []omega.Fingerprint
 
+	web *child // the person's: the web face
+
 	// The echo's: a process that prints what comes in, and who reads that.
 	recv *child
 	wg   sync.WaitGroup
@@ -117,6 +119,9 @@ func (p *person) leave() error {
 		return nil
 	}
 	var errs []error
+	if p.web != nil {
+		errs = append(errs, p.web.stop())
+	}
 	if p.recv != nil {
 		errs = append(errs, p.recv.stop())
 		p.wg.Wait()

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/signal"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/names"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -41,7 +43,9 @@ type conversation struct {
 	editor editor
 	ticks  chan tick
 	mail   chan clientrpc.Message
-	wg     sync.WaitGroup // receive, and one sender per message
+	shown  chan omega.ID  // read by read: what was shown with its words
+	passed []omega.ID     // owned by receive: what was handed on last
+	wg     sync.WaitGroup // receive, read, and one sender per message
 
 	open   omega.ID         // message whose ticks are being shown behind it; zero: none
 	ticked bool             // one of them has come
@@ -53,6 +57,7 @@ type conversation struct {
 func (t *trial) talk(ctx context.Context) error {
 	t.out.println("")
 	t.out.println(t.text("try.yourturn"))
+	t.openWeb(ctx)
 	t.out.println(t.out.dim(t.text("try.also", filepath.Join(t.bin, "omega"), t.me.home)))
 	t.out.println("")
 	old, err := term.MakeRaw(int(os.Stdin.Fd()))
@@ -61,13 +66,46 @@ func (t *trial) talk(ctx context.Context) error {
 	}
 	defer term.Restore(int(os.Stdin.Fd()), old)
 
-	c := &conversation{t: t, ticks: make(chan tick), mail: make(chan clientrpc.Message)}
+	c := &conversation{t: t, ticks: make(chan tick), mail: make(chan clientrpc.Message), shown: make(chan omega.ID, 64)}
 	c.editor.prompt = t.out.bold(t.text("try.prompt"))
 	ctx, cancel := context.WithCancel(ctx)
 	defer c.wg.Wait()
 	defer cancel()
-	c.wg.Go(func() { c.receive(ctx) })
+	c.wg.Go(func() { c.receive(ctx, t.me.conn) })
+	c.wg.Go(func() { c.read(ctx, t.me.conn, c.shown) })
 	return c.run(ctx, readKeys(ctx))
+}
+
+// webTimeout is how long the web face may take to say where it is.
+const webTimeout = 10 * time.Second
+
+// openWeb starts the web face of the person's account, which opens a browser where
+// there is a screen, and tells the address. Without it the person writes here.
+func (t *trial) openWeb(ctx context.Context) {
+	face, err := t.start(t.me.home+"-web.log", "omega", "--home", t.me.home, "--json")
+	if err != nil {
+		return
+	}
+	t.me.web = face
+	said := make(chan string, 1)
+	go func() {
+		defer close(said)
+		var line struct {
+			URL string `json:"url"`
+		}
+		if json.NewDecoder(face.stdout).Decode(&line) == nil {
+			said <- line.URL
+		}
+	}()
+	select {
+	case url := <-said:
+		if url != "" {
+			t.out.println(t.text("try.web", t.out.bold(url)))
+			t.out.println(t.out.dim(t.text("try.webagain", filepath.Join(t.bin, "omega"), t.me.home)))
+		}
+	case <-time.After(webTimeout):
+	case <-ctx.Done():
+	}
 }
 
 // readKeys reads the keyboard: all keys of one read at once, which are many when
@@ -292,38 +330,43 @@ func (c *conversation) closeTicks() {
 
 // show prints a message above the line that is being written.
 func (c *conversation) show(m clientrpc.Message) {
-	o := c.t.out
-	name := m.Name
-	if m.From == c.t.echo.fp || name == "" {
-		name = c.t.text("try.echo")
-	}
-	o.clearLine()
-	o.println(o.tint(clean(name)+"> ") + clean(m.Text) + "  " + c.t.judgement(m))
+	c.t.out.clearLine()
+	c.t.out.println(c.said(&m))
 	c.draw()
+	if !isShown(&m) {
+		return
+	}
+	select {
+	case c.shown <- m.ID:
+	default: // the core does not answer: it stays unread
+	}
 }
 
-// receive hands on what comes in and confirms what was handed on.
-func (c *conversation) receive(ctx context.Context) {
-	for {
-		r, err := clientrpc.Receive.Call(ctx, c.t.me.conn, clientrpc.ReceiveParams{Timeout: time.Minute})
-		if err != nil {
-			return
-		}
-		var shown []omega.ID
-		for _, m := range r.Messages {
-			select {
-			case c.mail <- m:
-				shown = append(shown, m.ID)
-			case <-ctx.Done():
-			}
-		}
-		if len(shown) == 0 {
-			continue
-		}
-		if _, err := clientrpc.Confirm.Call(context.WithoutCancel(ctx), c.t.me.conn, clientrpc.ConfirmParams{IDs: shown}); err != nil {
-			return
-		}
+// said is a message as the prompt shows it. What it does not show whole (a vote, a poll, a
+// picture) it says to be in the other faces.
+func (c *conversation) said(m *clientrpc.Message) string {
+	o := c.t.out
+	if m.Service {
+		return o.dim(m.Line(c.t.text, clean))
 	}
+	name := clean(m.Name)
+	switch {
+	case m.From == c.t.echo.fp:
+		name = c.t.text("try.echo")
+	case name == "":
+		name = short(m.From)
+	}
+	if m.Secure {
+		name = c.t.text("group.secure") + " " + name
+	}
+	var text string
+	if !names.Blank(m.Text) {
+		text = clean(m.Text)
+	}
+	if !isShown(m) {
+		text = strings.TrimSpace(text + " " + o.dim(c.t.text("try.elsewhere")))
+	}
+	return o.tint(name+"> ") + text + "  " + c.t.judgement(*m)
 }
 
 // cut shortens text to n columns.

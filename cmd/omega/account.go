@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,9 @@ type initCmd struct {
 
 func (c *initCmd) Run(ctx context.Context, a *app) error {
 	cfg := client.InitConfig{Config: client.Config{Home: a.home, Name: c.Name}, Server: c.Server, Invite: c.Invite, DeviceName: deviceName(c.Device)}
+	if c.Server == "" && c.Invite == "" { // before anything is asked
+		return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.init"), Why: i18n.T("why.whichserver"), Next: i18n.T("next.whichserver")}
+	}
 	var err error
 	if cfg.Passphrase, err = a.newPassphrase(ctx, c.NoPassphrase); err != nil {
 		return err
@@ -71,7 +75,9 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 		}
 		cfg.Primary, cfg.Expires, cfg.GnuPGHome = key, key.Expires(), key.home
 	}
+	stop := a.busy("busy.init")
 	info, err := client.Init(ctx, cfg)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -112,16 +118,35 @@ func spaced(fp omega.Fingerprint) string {
 	return strings.Join(append(out, s), " ")
 }
 
-// deviceName is the name that was asked for, or this machine's.
+// deviceName is the name that was asked for, or this machine's; where that has none, its
+// system's.
 func deviceName(asked string) string {
 	if asked != "" {
 		return asked
 	}
-	host, err := os.Hostname()
-	if err != nil || pgp.CheckDeviceName(host) != nil {
-		return "omega"
+	host, _ := os.Hostname()
+	host, _, _ = strings.Cut(host, ".") // the domain says nothing to people
+	if host == "localhost" || pgp.CheckDeviceName(host) != nil {
+		return systemName(runtime.GOOS)
 	}
 	return host
+}
+
+// systemName is what people call the operating system that Go calls goos.
+func systemName(goos string) string {
+	switch goos {
+	case "linux":
+		return "Linux"
+	case "darwin":
+		return "macOS"
+	case "windows":
+		return "Windows"
+	case "android":
+		return "Android"
+	case "freebsd":
+		return "FreeBSD"
+	}
+	return goos
 }
 
 type idCmd struct {
@@ -150,6 +175,7 @@ func (c *idCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		return a.line(info)
 	}
+	a.printf("%s\n  %s\n", a.text("label.name"), safe(info.Name))
 	a.account(info.Fingerprint)
 	a.devices(info.Devices)
 	a.printf("\n%s", info.Certificate)
@@ -163,7 +189,8 @@ func (a *app) devices(list []clientrpc.Device) {
 		if d.This {
 			mark = "  ← " + a.text("label.this")
 		}
-		a.printf("  %s  %s  %s  %s%s\n", d.Fingerprint, a.clock(d.Added), a.text("status."+d.Status), safe(d.Name), mark)
+		a.printf("  %s  %s  %s%s\n", d.Fingerprint, a.text("status."+d.Status), safe(d.Name), mark)
+		a.printf("    %s\n", a.text("device.added", a.clock(d.Added)))
 	}
 }
 
@@ -301,12 +328,12 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text(done))
 	a.devices([]clientrpc.Device{d})
-	if !p.History {
-		return nil
+	var list []clientrpc.Handover
+	if p.History {
+		if list, err = a.awaitHandovers(ctx, conn, approveWait); err != nil {
+			return err
+		}
 	}
-	list, err := a.awaitHandovers(ctx, conn, approveWait)
-	if err == nil && moving(list) {
-		a.printf("%s\n", a.text("handover.later"))
-	}
-	return err
+	a.approved(d.Fingerprint, list)
+	return nil
 }

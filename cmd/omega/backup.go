@@ -35,7 +35,9 @@ func (c *backupCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	stop := a.working(ctx, conn, "busy.backup", clientrpc.WorkBackup, p.Path)
 	r, err := clientrpc.Backup.Call(ctx, conn, p)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -68,6 +70,7 @@ func (c *tryBackupCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	defer a.busy("busy.tryback")()
 	var r *clientrpc.BackupInfo
 	if _, err := client.AccountOf(a.home); err != nil {
 		r, err = client.TryBackup(p)
@@ -96,7 +99,9 @@ func (c *restoreCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	stop := a.busy("busy.tryback")
 	r, err := client.Restore(ctx, client.Config{Home: a.home}, p)
+	stop()
 	if err != nil {
 		return err
 	}

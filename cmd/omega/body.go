@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -18,7 +21,7 @@ const (
 )
 
 // body is what a message says, for people, in lines.
-func (a *app) body(m clientrpc.Message) string {
+func (a *app) body(ctx context.Context, m clientrpc.Message) string {
 	if m.Imported {
 		return a.textBody(m)
 	}
@@ -29,39 +32,57 @@ func (a *app) body(m clientrpc.Message) string {
 	case kindText, kindMedia, "poll", "list":
 		return a.textBody(m)
 	case "group-invite":
-		return a.text("message.groupinvite", safe(m.Text), m.Group)
+		return a.inviteLine(&m, m.Group[:min(len(m.Group), 32)]) // the chat's id
+	case "group-refused":
+		return a.text("message.grouprefused")
 	case "edit":
-		return a.text("message.edit", targets(m)) + "\n" + safe(m.Text)
+		return a.text("message.edit", a.targets(ctx, m)) + "\n" + safe(m.Text)
 	case "delete":
-		return a.text("message.delete", targets(m))
+		return a.text("message.delete", a.targets(ctx, m))
 	case "reaction":
 		if len(m.Emoji) == 0 {
-			return a.text("message.noreaction", targets(m))
+			return a.text("message.noreaction", a.targets(ctx, m))
 		}
-		return a.text("message.reaction", safe(strings.Join(m.Emoji, " ")), targets(m))
+		return a.text("message.reaction", safe(strings.Join(m.Emoji, " ")), a.targets(ctx, m))
 	case "vote":
-		return a.text("message.vote", targets(m))
+		return a.voteLine(ctx, m)
 	case "entry":
 		if m.Text == "" {
-			return a.text("message.noentry", targets(m))
+			return a.text("message.noentry", a.targets(ctx, m))
 		}
-		return a.text("message.entry", targets(m)) + "\n" + safe(m.Text)
+		return a.text("message.entry", a.targets(ctx, m)) + "\n" + safe(m.Text)
 	case "close":
-		return a.text("message.close", targets(m))
+		return a.text("message.close", a.targets(ctx, m))
 	case "pin":
 		if m.Pinned {
-			return a.text("message.pin", targets(m))
+			return a.text("message.pin", a.targets(ctx, m))
 		}
-		return a.text("message.unpin", targets(m))
+		return a.text("message.unpin", a.targets(ctx, m))
 	}
 	return strings.TrimSuffix(a.text("message.newer")+"\n"+safe(m.Text), "\n")
 }
 
-// targets are the messages that an operation is about.
-func targets(m clientrpc.Message) string {
+// inviteLine is an invitation to a group; how to accept it is said where a group is given.
+func (a *app) inviteLine(m *clientrpc.Message, group string) string {
+	switch {
+	case m.State != "":
+		return a.text("message.groupinvited", safe(m.Text))
+	case group == "":
+		return a.text("preview.groupinvite", safe(m.Text))
+	}
+	return a.text("message.groupinvite", safe(m.Text), group)
+}
+
+// isOperation reports whether messages of a kind only say something of others.
+func isOperation(kind string) bool {
+	return slices.Contains([]string{"edit", "delete", "reaction", "vote", "entry", "close", "pin"}, kind)
+}
+
+// targets are the messages that an operation is about: their ids, and how they begin.
+func (a *app) targets(ctx context.Context, m clientrpc.Message) string {
 	var out []string
 	for _, id := range m.Targets {
-		out = append(out, id.String())
+		out = append(out, a.short(id)+a.excerptOf(ctx, m.Chat, id))
 	}
 	if len(out) == 0 {
 		return "?"
@@ -85,6 +106,9 @@ func (a *app) textBody(m clientrpc.Message) string {
 	}
 	for _, medium := range m.Media {
 		lines = append(lines, a.mediumLine(medium))
+		if medium.Type == chat.TypePack && m.State == "" {
+			lines = append(lines, a.text("sticker.addit", a.short(m.ID)))
+		}
 	}
 	if m.Text != "" || len(m.Media) == 0 {
 		lines = append(lines, safe(m.Text))
@@ -116,7 +140,11 @@ func (a *app) textBody(m clientrpc.Message) string {
 
 // mediumLine is what a picture or a file of a message is.
 func (a *app) mediumLine(m clientrpc.Medium) string {
-	label := a.text("file.medium", a.text("what."+m.What), m.Name, m.Size)
+	what := a.text("what." + m.What)
+	if m.Type == chat.TypePack {
+		what = a.text("what.pack")
+	}
+	label := a.text("file.medium", what, m.Name, i18n.Size(m.Size))
 	if m.Unsigned {
 		label += " ⚠ " + a.text("file.unsigned")
 	}
@@ -151,6 +179,32 @@ func (a *app) forwardLine(f *clientrpc.ForwardOf) string {
 	return line
 }
 
+// excerptOf is how a message begins that another one is about; "" if it says nothing.
+func (a *app) excerptOf(ctx context.Context, where omega.ChatID, id omega.ID) string {
+	if a.conn == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, learnTime)
+	defer cancel()
+	t, err := clientrpc.Show.Call(ctx, a.conn, clientrpc.MessageRef{Message: id, Chat: where.String()})
+	if err != nil || t.Deleted || t.Text == "" {
+		return ""
+	}
+	return a.text("message.excerpt", excerpt(t.Text, maxTarget))
+}
+
+// excerpt is the beginning of a text, on one line and harmless.
+func excerpt(text string, most int) string {
+	text = safe(strings.Join(strings.Fields(text), " "))
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most]) + "…"
+	}
+	return text
+}
+
+// maxTarget is how many characters are shown of a message that something is said of.
+const maxTarget = 20
+
 // maxExcerpt is how many characters of the message that is answered are shown.
 const maxExcerpt = 60
 
@@ -159,10 +213,7 @@ func (a *app) replyLine(r *clientrpc.Reply) string {
 	if text == "" {
 		text = r.Text
 	}
-	text = safe(strings.Join(strings.Fields(text), " "))
-	if runes := []rune(text); len(runes) > maxExcerpt {
-		text = string(runes[:maxExcerpt]) + "…"
-	}
+	text = excerpt(text, maxExcerpt)
 	key := "message.reply"
 	switch {
 	case r.Message.IsZero():

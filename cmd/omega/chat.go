@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -45,14 +46,9 @@ var chatHelp = []string{
 type chatsCmd struct{}
 
 func (c *chatsCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return clientrpc.Each(ctx, conn, clientrpc.Chats, clientrpc.Page{}, func(r clientrpc.ChatsResult) error {
+	return everyPart(ctx, a, clientrpc.Chats, clientrpc.Page{}, "none.chats", func(r clientrpc.ChatsResult) error {
 		for _, ch := range r.Chats {
-			if err := a.chatLine(ch); err != nil {
+			if err := a.chatLine(ctx, ch); err != nil {
 				return err
 			}
 		}
@@ -61,20 +57,20 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 }
 
 // chatLine prints one chat of the list.
-func (a *app) chatLine(ch clientrpc.Chat) error {
+func (a *app) chatLine(ctx context.Context, ch clientrpc.Chat) error {
 	if a.json {
 		return a.line(ch)
 	}
-	peer := ch.Peer.String()
-	if ch.Kind == clientrpc.ChatGroup {
-		peer = a.text("chat.group")
-	}
-	parts := []string{ch.ID.String(), peer, safe(ch.Name)}
+	parts := []string{a.chatTitle(ch), chatAddress(ch)}
 	note := func(on bool, text string) {
 		if on {
 			parts = append(parts, text)
 		}
 	}
+	note(ch.Kind == clientrpc.ChatGroup, a.text("chat.group"))
+	note(ch.Role != "", a.roleName(ch.Role))
+	note(ch.Requests > 0, a.text("group.requests", ch.Requests))
+	note(ch.Kind == clientrpc.ChatImported, a.text("label.imported"))
 	note(ch.Kind == clientrpc.ChatSaved, a.text("chat.saved"))
 	note(ch.Secure, "🔒"+a.text("secure.mark"))
 	note(ch.Contact == clientrpc.ContactRequest || ch.Contact == clientrpc.ContactDeclined, a.text("contact."+ch.Contact))
@@ -95,7 +91,27 @@ func (a *app) chatLine(ch clientrpc.Chat) error {
 	}
 	a.columns(parts...)
 	a.similar(ch.Similar)
+	if ch.Last != nil {
+		a.printf("    %s\n", a.preview(ctx, ch.Last))
+	}
 	return nil
+}
+
+// chatTitle is how a chat is called; of who said no name the end of the fingerprint
+// stands for it.
+func (a *app) chatTitle(ch clientrpc.Chat) string {
+	if ch.Name == "" && !ch.Peer.IsZero() {
+		return keyID(ch.Peer)
+	}
+	return safe(ch.Name)
+}
+
+// chatAddress is what --to and --chat take for a chat: of an account its fingerprint.
+func chatAddress(ch clientrpc.Chat) string {
+	if ch.Kind == clientrpc.ChatDirect || ch.Kind == clientrpc.ChatSaved {
+		return ch.Peer.String()
+	}
+	return ch.ID.String()
 }
 
 // A chatArg names one chat.
@@ -115,7 +131,7 @@ func (c *chatArg) set(ctx context.Context, a *app, p clientrpc.SetChatParams) er
 	if err != nil {
 		return err
 	}
-	return a.chatLine(ch)
+	return a.chatLine(ctx, ch)
 }
 
 var yes, no = true, false
@@ -210,15 +226,10 @@ func (c *sharedCmd) Run(ctx context.Context, a *app) error {
 type foldersCmd struct{}
 
 func (c *foldersCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
+	return everyPart(ctx, a, clientrpc.Folders, clientrpc.Page{}, "none.folders", func(r clientrpc.FoldersResult) error { return a.folderLines(ctx, r) })
 }
 
-func (a *app) folderLines(r clientrpc.FoldersResult) error {
+func (a *app) folderLines(ctx context.Context, r clientrpc.FoldersResult) error {
 	for _, f := range r.Folders {
 		if a.json {
 			if err := a.line(f); err != nil {
@@ -228,10 +239,24 @@ func (a *app) folderLines(r clientrpc.FoldersResult) error {
 		}
 		a.columns(f.ID, safe(f.Title))
 		for _, id := range f.Chats {
-			a.printf("    %s\n", id)
+			a.printf("    %s\n", a.chatCalled(ctx, id))
 		}
 	}
 	return nil
+}
+
+// chatCalled is how a chat is called; its id, where it has no name.
+func (a *app) chatCalled(ctx context.Context, id omega.ChatID) string {
+	if a.conn == nil {
+		return id.String()
+	}
+	ctx, cancel := context.WithTimeout(ctx, learnTime)
+	defer cancel()
+	ch, err := clientrpc.OneChat.Call(ctx, a.conn, clientrpc.ChatRef{Chat: id.String()})
+	if err != nil || ch.Name == "" && ch.Peer.IsZero() {
+		return id.String()
+	}
+	return a.chatTitle(ch)
 }
 
 // setFolder changes a folder and prints all.
@@ -244,7 +269,7 @@ func (a *app) setFolder(ctx context.Context, p clientrpc.SetFolderParams) error 
 	if _, err := clientrpc.SetFolder.Call(ctx, conn, p); err != nil {
 		return err
 	}
-	return clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, a.folderLines)
+	return a.orNone(clientrpc.Each(ctx, conn, clientrpc.Folders, clientrpc.Page{}, func(r clientrpc.FoldersResult) error { return a.folderLines(ctx, r) }), "none.folders")
 }
 
 type makeFolderCmd struct {

@@ -58,13 +58,26 @@ func (c *contactListCmd) Run(ctx context.Context, a *app) error {
 	if c.Declined {
 		p.State = clientrpc.ContactDeclined
 	}
-	return everyPart(ctx, a, clientrpc.Contacts, p, a.contactLines)
+	return everyPart(ctx, a, clientrpc.Contacts, p, c.none(), a.contactLines)
+}
+
+// none names what is said where there is nobody.
+func (c *contactListCmd) none() string {
+	switch {
+	case c.Query != "":
+		return "none.found"
+	case c.Blocked:
+		return "none.blocked"
+	case c.Declined:
+		return "none.declined"
+	}
+	return "none.contacts"
 }
 
 type contactRequestsCmd struct{}
 
 func (c *contactRequestsCmd) Run(ctx context.Context, a *app) error {
-	return everyPart(ctx, a, clientrpc.Contacts, clientrpc.ContactsParams{State: clientrpc.ContactRequest}, a.contactLines)
+	return everyPart(ctx, a, clientrpc.Contacts, clientrpc.ContactsParams{State: clientrpc.ContactRequest}, "none.requests", a.contactLines)
 }
 
 func (a *app) contactLines(r clientrpc.ContactsResult) error {

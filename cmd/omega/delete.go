@@ -69,6 +69,7 @@ func (c *deleteCmd) publish(ctx context.Context, a *app, fp omega.Fingerprint) (
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
+	defer a.busy("busy.delete")()
 	return clientrpc.Delete.Call(ctx, conn, clientrpc.DeleteParams{Fingerprint: fp, RevokeKey: c.RevokeKey})
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // deviceHelp are the texts of what this file adds to the commands about devices.
-var deviceHelp = []string{"device_confirm", "device_history", "device_history_to", "device_history_from", "device_history_wait", "approve_history"}
+var deviceHelp = []string{"device_confirm", "device_rename", "device_rename_which", "device_rename_name", "device_history", "device_history_to", "device_history_from", "device_history_wait", "approve_history", "contest", "contest_device"}
 
 // deviceNews tells of devices that came and went, beside what was received, and
 // returns up to where. What happened to a contact's devices is told once; a new
@@ -23,6 +23,12 @@ func (a *app) deviceNews(ctx context.Context, conn clientrpc.Conn, list []client
 		if n.Own && n.Kind == clientrpc.DeviceAdded {
 			fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.own.what", n.Device))
 			continue
+		}
+		if n.Kind == clientrpc.DeviceRevoked && !n.By.IsZero() {
+			fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.by", safe(n.ByName), n.By))
+			if n.Own {
+				fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.own.contest"))
+			}
 		}
 		seen = append(seen, n.Number)
 	}
@@ -52,15 +58,15 @@ type deviceConfirmCmd struct {
 }
 
 func (c *deviceConfirmCmd) Run(ctx context.Context, a *app) error {
-	fp, err := omega.ParseFingerprint(c.Device)
-	if err != nil {
-		return noDevice(c.Device)
-	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	fp, err := a.deviceOf(ctx, conn, c.Device)
+	if err != nil {
+		return err
+	}
 	list, err := clientrpc.Devices.Call(ctx, conn, clientrpc.None{})
 	if err != nil {
 		return err
@@ -80,8 +86,4 @@ func (c *deviceConfirmCmd) Run(ctx context.Context, a *app) error {
 		return nil
 	}
 	return &clientrpc.Error{Code: clientrpc.CodeNotFound, Doing: i18n.T("doing.account"), Why: i18n.T("why.nodevice"), Next: i18n.T("next.devices")}
-}
-
-func noDevice(text string) error {
-	return &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.revoke", text), Why: i18n.T("why.nodevice"), Next: i18n.T("next.devices")}
 }

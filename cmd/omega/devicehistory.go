@@ -33,18 +33,18 @@ func (c *deviceHistoryCmd) Run(ctx context.Context, a *app) error {
 	}
 	defer conn.Close()
 	if c.To != "" {
-		fp, err := omega.ParseFingerprint(c.To)
+		fp, err := a.deviceOf(ctx, conn, c.To)
 		if err != nil {
-			return noDevice(c.To)
+			return err
 		}
 		if _, err := clientrpc.GiveHistory.Call(ctx, conn, clientrpc.GiveHistoryParams{Device: fp}); err != nil {
 			return err
 		}
 	}
 	if c.From != "" {
-		fp, err := omega.ParseFingerprint(c.From)
+		fp, err := a.deviceOf(ctx, conn, c.From)
 		if err != nil {
-			return noDevice(c.From)
+			return err
 		}
 		if _, err := clientrpc.AskHistory.Call(ctx, conn, clientrpc.AskHistoryParams{Device: fp}); err != nil {
 			return err
@@ -128,6 +128,21 @@ func (a *app) awaitHandovers(ctx context.Context, conn clientrpc.Conn, wait time
 	}
 }
 
+// approved says, as the last thing, that approving a device is done, and where its
+// history is.
+func (a *app) approved(device omega.Fingerprint, list []clientrpc.Handover) {
+	if moving(list) {
+		a.printf("%s\n", a.text("handover.later"))
+		return
+	}
+	for _, h := range list {
+		if h.Device == device && h.Gives {
+			a.printf("%s\n", a.handoverLine(h))
+		}
+	}
+	a.printf("%s\n", a.text("approve.finished"))
+}
+
 // isMoving reports whether a history moves by what this device does.
 func isMoving(h clientrpc.Handover) bool {
 	return h.State == clientrpc.HandoverAsked || h.State == clientrpc.HandoverOffered && !h.Gives
@@ -166,15 +181,21 @@ func (a *app) wantsHistory(ctx context.Context, said *bool) (bool, error) {
 		return said == nil || *said, nil
 	}
 	fmt.Fprintf(a.stderr, "%s", a.text("approve.history"))
+	line, err := a.answer(ctx, in)
+	return !strings.HasPrefix(strings.ToLower(line), "n"), err
+}
+
+// answer reads what a person at the terminal says, without white space around it.
+func (a *app) answer(ctx context.Context, in *os.File) (string, error) {
 	answer := make(chan string, 1)
 	go func() { // reading a terminal cannot be interrupted: it ends with the process
 		line, _ := bufio.NewReader(in).ReadString('\n')
-		answer <- line
+		answer <- strings.TrimSpace(line)
 	}()
 	select {
 	case line := <-answer:
-		return !strings.HasPrefix(strings.ToLower(strings.TrimSpace(line)), "n"), nil
+		return line, nil
 	case <-ctx.Done():
-		return false, errQuit
+		return "", errQuit
 	}
 }

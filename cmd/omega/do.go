@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // doCmd runs a line as a person types it into a chat. omega send never does: a
@@ -22,26 +23,38 @@ type doCmd struct {
 
 func (c *doCmd) Run(ctx context.Context, a *app) error {
 	if c.Menu || c.Text == "" {
-		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: c.Text}, a.commandLines)
+		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: c.Text}, "none.commands", a.commandLines)
 	}
 	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: c.Text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
 	rand.Read(p.ID[:])
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
 	if c.Reply != "" {
-		id, err := messageID("--reply", c.Reply)
-		if err != nil {
+		if p.Reply, err = a.messageID(ctx, conn, c.Reply, c.Chat); err != nil {
 			return err
 		}
-		p.Reply = id
 	}
 	a.sending = true
-	return calling(ctx, a, clientrpc.RunCommand, p, func(r *clientrpc.CommandResult) error { return a.commandDone(c, r) })
+	r, err := clientrpc.RunCommand.Call(ctx, conn, p)
+	if err != nil {
+		return err
+	}
+	return a.commandDone(ctx, c, r)
+}
+
+// slashDid are the words for what commands did that send something else than a text.
+var slashDid = map[string]string{
+	"recall": "did.it.remove", "edit": "did.it.edit", "react": "did.it.react", "pin": "did.it.pin", "unpin": "did.it.unpin", "add": "did.it.line",
 }
 
 // commandDone prints what a command did.
-func (a *app) commandDone(c *doCmd, r *clientrpc.CommandResult) error {
+func (a *app) commandDone(ctx context.Context, c *doCmd, r *clientrpc.CommandResult) error {
 	if a.json {
 		if err := a.line(r); err != nil || r.Sent == nil {
 			return err
@@ -55,15 +68,19 @@ func (a *app) commandDone(c *doCmd, r *clientrpc.CommandResult) error {
 		a.printf("%s\n", r.Link)
 	}
 	for _, m := range r.Members {
-		a.columns(m.Account.String(), safe(m.Name), a.roleName(m.Role))
+		a.columns(m.Account.String(), a.named(m.Name, m.SelfNamed), a.roleName(m.Role))
 	}
-	if err := a.list(r.Messages); err != nil {
+	if err := a.list(ctx, r.Messages); err != nil {
 		return err
 	}
 	if err := a.commandLines(clientrpc.CommandsResult{Commands: r.Commands}); err != nil || r.Sent == nil {
 		return err
 	}
-	return a.delivery(c.Chat, c.Wait, r.Sent)
+	var did i18n.Text
+	if key, ok := slashDid[r.Command]; ok {
+		did = i18n.T(key)
+	}
+	return a.delivery(ctx, c.Chat, c.Wait, did, r.Sent)
 }
 
 // commandLines prints a menu.

@@ -30,7 +30,9 @@ func (c *exportCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	stop := a.working(ctx, conn, "busy.export", clientrpc.WorkExport, dir)
 	r, err := clientrpc.Export.Call(ctx, conn, p)
+	stop()
 	switch {
 	case err != nil:
 		return err
@@ -41,11 +43,20 @@ func (c *exportCmd) Run(ctx context.Context, a *app) error {
 		return nil
 	}
 	a.printf("%s\n", a.text("export.done", r.Messages, r.Keys, r.Dir))
-	if r.Skipped > 0 {
-		a.printf("%s\n", a.text("export.skipped", r.Skipped))
+	for _, left := range []struct {
+		n   int
+		key string
+	}{{r.TakenBack, "export.takenback"}, {r.Service, "export.service"}, {r.Imported, "export.imported"}, {r.Unsent, "export.unsent"}, {r.Skipped, "export.skipped"}} {
+		if left.n > 0 {
+			a.printf("%s\n", a.text(left.key, left.n))
+		}
 	}
-	if r.Messages > 0 && c.Chat != "" {
-		a.printf("%s\n", a.text("export.verify", quoted(r.Dir)))
+	if r.Messages > 0 {
+		where := quoted(r.Dir)
+		if c.Chat == "" {
+			where += "/*" // a directory for each chat
+		}
+		a.printf("%s\n", a.text("export.verify", where))
 	}
 	return nil
 }

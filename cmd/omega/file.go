@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -63,18 +65,19 @@ func (c *fileSendCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.sentFiles(c.To, c.Wait, r)
+	return a.sentFiles(ctx, c.To, c.Wait, r)
 }
 
 // sentFiles says how far a message with media got.
-func (a *app) sentFiles(to, wait string, r *clientrpc.SendFileResult) (err error) {
+func (a *app) sentFiles(ctx context.Context, to, wait string, r *clientrpc.SendFileResult) (err error) {
 	if a.json {
 		first := r.Media[0]
 		err = a.line(map[string]any{
 			"id": r.ID, "chat": r.Chat, "state": r.State, "blob": first.Blob, "size": first.Size, "url": r.URLs[0], "media": r.Media, "urls": r.URLs,
 		})
 	} else {
-		a.printf("%s %s  %s\n", ticks[r.State], a.text("state."+r.State), r.ID)
+		a.learn(ctx, r.ID)
+		a.printf("%s %s  %s\n", ticks[r.State], a.text("state."+r.State), a.short(r.ID))
 	}
 	if err != nil {
 		return err
@@ -107,11 +110,7 @@ func (c *fileGetCmd) Run(ctx context.Context, a *app) error {
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
-	id, err := omega.ParseID(c.ID)
-	if err != nil {
-		return badValue(i18n.T("why.parse.id", "ID", c.ID))
-	}
-	conn, err := a.connect(ctx)
+	conn, id, err := a.connectAbout(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -133,17 +132,17 @@ func (c *fileGetCmd) Run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// get gets the file, under its own name where no other was asked for. A name that
-// is taken here is not written over.
+// get gets the file, under its own name where no other was asked for, or only a
+// directory. A name that is taken there is not written over.
 func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) (*clientrpc.GetFileResult, error) {
 	p := clientrpc.GetFileParams{FileRef: clientrpc.FileRef{ID: id, Item: c.Item - 1, Thumb: c.Thumb}, Anyway: c.Anyway, Timeout: c.Timeout}
 	out := c.Out
-	if out == "" {
+	if dir, only := onlyDirectory(out); only {
 		r, err := clientrpc.GetFile.Call(ctx, conn, p)
 		if err != nil {
 			return nil, err
 		}
-		if out, err = freeName(r); err != nil {
+		if out, err = freeName(dir, r); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +152,16 @@ func (c *fileGetCmd) get(ctx context.Context, conn clientrpc.Conn, id omega.ID) 
 	}
 	p.Path = path
 	return clientrpc.GetFile.Call(ctx, conn, p)
+}
+
+// onlyDirectory reports whether a path says only in which directory a file is to be;
+// none is the one at hand.
+func onlyDirectory(path string) (dir string, only bool) {
+	if path == "" {
+		return ".", true
+	}
+	info, err := os.Stat(path)
+	return path, err == nil && info.IsDir() || os.IsPathSeparator(path[len(path)-1])
 }
 
 type fileCatCmd struct {
@@ -169,11 +178,7 @@ func (c *fileCatCmd) Run(ctx context.Context, a *app) error {
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
-	id, err := omega.ParseID(c.ID)
-	if err != nil {
-		return badValue(i18n.T("why.parse.id", "ID", c.ID))
-	}
-	conn, err := a.connect(ctx)
+	conn, id, err := a.connectAbout(ctx, c.ID)
 	if err != nil {
 		return err
 	}
@@ -196,6 +201,20 @@ func (c *fileCatCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	return nil
+}
+
+// connectAbout reaches the core, which knows the message that somebody typed.
+func (a *app) connectAbout(ctx context.Context, typed string) (*client.Local, omega.ID, error) {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return nil, omega.ID{}, err
+	}
+	id, err := a.messageID(ctx, conn, typed, "")
+	if err != nil {
+		conn.Close()
+		return nil, omega.ID{}, err
+	}
+	return conn, id, nil
 }
 
 // watchFile shows how far the files of a message are until stop is called.

@@ -11,9 +11,9 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 )
 
-// freeName is the name of a file as its sender called it, with a number where
-// there is one of that name in this directory.
-func freeName(r *clientrpc.GetFileResult) (string, error) {
+// freeName is the path of a file in a directory, by the name that its sender gave it,
+// with a number where there is one of that name.
+func freeName(dir string, r *clientrpc.GetFileResult) (string, error) {
 	name := r.Name
 	if name == "" || strings.HasPrefix(name, ".") {
 		name = r.Blob[:16] + name
@@ -24,6 +24,7 @@ func freeName(r *clientrpc.GetFileResult) (string, error) {
 		if n > 1 {
 			try = fmt.Sprintf("%s-%d%s", strings.TrimSuffix(name, ext), n, ext)
 		}
+		try = filepath.Join(dir, try)
 		_, err := os.Lstat(try)
 		if errors.Is(err, fs.ErrNotExist) {
 			return try, nil

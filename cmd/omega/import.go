@@ -30,7 +30,9 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	stop := a.working(ctx, conn, "busy.import", clientrpc.WorkImport, path)
 	r, err := clientrpc.ImportFile.Call(ctx, conn, clientrpc.ImportParams{Path: path, Zone: seconds})
+	stop()
 	switch {
 	case err != nil:
 		return err
@@ -50,15 +52,8 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 type importsCmd struct{}
 
 func (c *importsCmd) Run(ctx context.Context, a *app) error {
-	conn, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	none := true
-	err = clientrpc.Each(ctx, conn, clientrpc.Imports, clientrpc.Page{}, func(r clientrpc.ImportsResult) error {
+	return everyPart(ctx, a, clientrpc.Imports, clientrpc.Page{}, "import.none", func(r clientrpc.ImportsResult) error {
 		for _, i := range r.Imports {
-			none = false
 			if !a.json {
 				a.columns(fmt.Sprint(i.Number), a.clock(i.Time), i.Source, fmt.Sprint(i.Messages), safe(i.File))
 			} else if err := a.line(i); err != nil {
@@ -67,10 +62,6 @@ func (c *importsCmd) Run(ctx context.Context, a *app) error {
 		}
 		return nil
 	})
-	if err == nil && none && !a.json {
-		fmt.Fprintf(a.stderr, "%s\n", a.text("import.none"))
-	}
-	return err
 }
 
 type undoCmd struct {
@@ -83,7 +74,9 @@ func (c *undoCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	stop := a.busy("busy.undo")
 	r, err := clientrpc.UndoImport.Call(ctx, conn, clientrpc.UndoImportParams{Number: c.Number})
+	stop()
 	if err != nil {
 		return err
 	}

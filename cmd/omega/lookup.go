@@ -4,15 +4,14 @@ import (
 	"context"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
 
 // lookupCmd shows who a fingerprint is.
 type lookupCmd struct {
-	Who     omega.Fingerprint `arg:"" name:"fpr" help:"${help_lookup_who}"`
-	Public  bool              `help:"${help_lookup_public}"`
-	Timeout time.Duration     `default:"30s" help:"${help_timeout}"`
+	Who     string        `arg:"" name:"fpr" help:"${help_lookup_who}"`
+	Public  bool          `help:"${help_lookup_public}"`
+	Timeout time.Duration `default:"30s" help:"${help_timeout}"`
 }
 
 func (c *lookupCmd) Run(ctx context.Context, a *app) error {
@@ -26,7 +25,11 @@ func (c *lookupCmd) Run(ctx context.Context, a *app) error {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	r, err := clientrpc.Lookup.Call(ctx, conn, clientrpc.LookupParams{Fingerprint: c.Who, Public: c.Public})
+	who, err := a.accountOf(ctx, conn, c.Who)
+	if err != nil {
+		return err
+	}
+	r, err := clientrpc.Lookup.Call(ctx, conn, clientrpc.LookupParams{Fingerprint: who, Public: c.Public})
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/help"
@@ -29,6 +30,7 @@ type cli struct {
 	JSON bool   `name:"json" help:"${help_json}"`
 
 	Web     webCmd     `cmd:"" default:"withargs" help:"${help_web}"`
+	Tui     tuiCmd     `cmd:"" help:"${help_tui}"`
 	Init    initCmd    `cmd:"" help:"${help_init}"`
 	ID      idCmd      `cmd:"" name:"id" help:"${help_id}"`
 	Send    sendCmd    `cmd:"" help:"${help_send}"`
@@ -62,8 +64,10 @@ type cli struct {
 		Link    linkCmd    `cmd:"" help:"${help_link}"`
 		Approve approveCmd `cmd:"" help:"${help_approve}"`
 		List    listCmd    `cmd:"" help:"${help_list}"`
+		Rename  renameCmd  `cmd:"" help:"${help_device_rename}"`
 		Revoke  revokeCmd  `cmd:"" help:"${help_revoke}"`
 
+		Contest contestCmd       `cmd:"" help:"${help_contest}"`
 		Confirm deviceConfirmCmd `cmd:"" help:"${help_device_confirm}"`
 		History deviceHistoryCmd `cmd:"" help:"${help_device_history}"`
 	} `cmd:"" help:"${help_device}"`
@@ -104,11 +108,17 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	failed error // the first one of writing to stdout
+	wrote  bool  // something to stdout
 
 	waits *time.Timer // until it is said that there is no server yet; nil: no core was asked for
 
-	args    []string // of the command line, as they came
-	sending bool     // a text is on its way: what became of it may be unknown
+	args   []string            // of the command line, as they came
+	typed  string              // the command in it: omega poll vote; "" if none was understood
+	conn   clientrpc.Conn      // to the core, once a command asked for it
+	shorts map[omega.ID]string // how ids are shown, as far as that was asked for
+
+	sending bool // a text is on its way: what became of it may be unknown
+	told    bool // how far what was done has got was said, and has its exit code
 }
 
 func main() {
@@ -119,16 +129,21 @@ func run(args []string) int {
 	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
-	parser := kong.Must(&c, kong.Name("omega"), kong.Description(a.text("help.omega")), kong.Vars{"version": "omega " + version}, help.Texts(a.lang, "help.", slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp, stickerHelp, webHelp, qrHelp)),
-		kong.Help(help.Print(a.lang)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(func(code int) { exited = code }))
-	command, err := parser.Parse(args)
+	parser := newParser(&c, a.lang, func(code int) { exited = code })
+	command, err := parser.Parse(groupFirst(args))
 	if exited >= 0 {
 		return exited // help or version was printed
+	}
+	if a.typed = help.Command(err); err == nil && command.Selected() != nil {
+		a.typed = help.Path(command.Selected())
+	}
+	if a.typed == "omega web" && !slices.Contains(args, "web") { // nobody asked for it by name
+		a.typed = ""
 	}
 	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: help.Problem(err), Next: parseAdvice(args, err),
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: a.problem(parser, err), Next: parseAdvice(args, err),
 		})
 	}
 	if a.home, err = homeDir(c.Home); err != nil {
@@ -144,10 +159,21 @@ func run(args []string) int {
 	if err == nil {
 		err = a.failed
 	}
+	if err == nil {
+		err = a.left()
+	}
 	if interrupted(ctx, err) {
 		err = a.interruption()
 	}
 	return a.fail(err)
+}
+
+// newParser reads command lines into c; exit is called once help or the version was
+// printed.
+func newParser(c *cli, l i18n.Lang, exit func(int)) *kong.Kong {
+	texts := slices.Concat(helpKeys, messageHelp, chatHelp, pollHelp, groupHelp, faceHelp, contactHelp, secureHelp, deviceHelp, stickerHelp, webHelp, tuiHelp, qrHelp)
+	return kong.Must(c, kong.Name("omega"), kong.Description(i18n.T("help.omega").In(l)), kong.Vars{"version": "omega " + version}, help.Texts(l, "help.", texts),
+		kong.Help(help.Print(l)), kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), kong.Exit(exit))
 }
 
 // interruption is the error of a command that the person ended. Only a text that
@@ -180,6 +206,7 @@ func (a *app) text(key string, args ...any) string { return i18n.T(key, args...)
 // printf writes to the standard output. Whether that worked is asked when it
 // matters, and at the end.
 func (a *app) printf(format string, args ...any) {
+	a.wrote = true
 	if _, err := fmt.Fprintf(a.stdout, format, args...); err != nil && a.failed == nil {
 		a.failed = outputError(err)
 	}
@@ -199,6 +226,9 @@ func (a *app) connect(ctx context.Context) (*client.Local, error) {
 		return nil, err
 	}
 	conn, err := client.OpenLocal(ctx, cfg)
+	if err == nil {
+		a.conn, a.shorts = conn, map[omega.ID]string{}
+	}
 	if err == nil && !a.json {
 		a.waits = time.AfterFunc(sayAfter, func() { a.sayTrying(ctx, conn) })
 	}
@@ -220,6 +250,35 @@ func (a *app) sayTrying(ctx context.Context, conn clientrpc.Conn) {
 		text = a.text("wait.trying", p.Doing.In(a.lang), p.Why.In(a.lang))
 	}
 	fmt.Fprintf(a.stderr, "omega: %s\n", safe(text))
+}
+
+// left is the error of what was done and is not with others yet. What says by itself how
+// far it got has told that.
+func (a *app) left() error {
+	l, ok := a.conn.(*client.Local)
+	if !ok || a.told {
+		return nil
+	}
+	n, why := l.Left()
+	return notYet(n, why)
+}
+
+// notYet is the error of so many things that wait for a connection, and of why there is
+// none; nil where nothing waits. A device that is no longer let in hears that, as it does
+// of a text.
+func notYet(n int, why *clientrpc.Error) error {
+	if n == 0 {
+		return nil
+	}
+	e := &clientrpc.Error{Code: clientrpc.CodeOffline, Doing: i18n.T("doing.tell"), Why: i18n.T("why.notconnected"), Next: i18n.T("next.left", n)}
+	if why == nil {
+		return e
+	}
+	e.Why, e.Cause = why.Why, why.Cause
+	if why.Code == clientrpc.CodeRefused || why.Code == clientrpc.CodeVerify {
+		e.Code, e.Next = why.Code, why.Next
+	}
+	return e
 }
 
 // interrupted reports that the person ended a command that would have gone on.

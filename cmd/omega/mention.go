@@ -8,11 +8,16 @@ import (
 
 type mentionsCmd struct {
 	Chat string `help:"${help_chat}" placeholder:"CHAT|FPR"`
+	All  bool   `help:"${help_mentions_all}"`
 }
 
 func (c *mentionsCmd) Run(ctx context.Context, a *app) error {
-	return everyPart(ctx, a, clientrpc.Mentions, clientrpc.MentionsParams{Chat: c.Chat}, func(r clientrpc.MessagesResult) error {
-		return a.list(r.Messages)
+	none := "none.mentions"
+	if c.All {
+		none = "none.allmentions"
+	}
+	return everyPart(ctx, a, clientrpc.Mentions, clientrpc.MentionsParams{Chat: c.Chat, All: c.All}, none, func(r clientrpc.MessagesResult) error {
+		return a.list(ctx, r.Messages)
 	})
 }
 
@@ -23,7 +28,7 @@ type groupWhoCmd struct {
 
 func (c *groupWhoCmd) Run(ctx context.Context, a *app) error {
 	p := clientrpc.CompleteMentionParams{GroupRef: c.ref(), Typed: c.Typed}
-	return everyPart(ctx, a, clientrpc.CompleteMention, p, a.callableLines)
+	return everyPart(ctx, a, clientrpc.CompleteMention, p, "none.found", a.callableLines)
 }
 
 // callableLines prints who can be called.

@@ -42,33 +42,43 @@ func (c *sendCmd) Run(ctx context.Context, a *app) error {
 	if p.At, err = moment(c.At, time.Now()); err != nil {
 		return err
 	}
-	if c.Reply != "" {
-		id, err := messageID("--reply", c.Reply)
-		if err != nil {
-			return err
-		}
-		p.Reply = &clientrpc.ReplyTo{Message: id, Quote: c.Quote}
-	}
-	a.sending = true
 	rand.Read(p.ID[:])
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	if c.Reply != "" {
+		id, err := a.messageID(ctx, conn, c.Reply, "")
+		if err != nil {
+			return err
+		}
+		p.Reply = &clientrpc.ReplyTo{Message: id, Quote: c.Quote}
+	}
+	a.sending = true
 	r, err := clientrpc.Send.Call(ctx, conn, p)
 	if err != nil {
 		return err
 	}
-	return a.delivery(c.To, c.Wait, r)
+	return a.delivery(ctx, c.To, c.Wait, i18n.Text{}, r)
 }
 
-// delivery prints how far a message got, and chooses the exit code.
-func (a *app) delivery(to, wait string, r *clientrpc.SendResult) error {
-	if !a.json {
-		a.printf("%s %s  %s\n", ticks[r.State], a.text("state."+r.State), r.ID)
-	} else if err := a.line(map[string]any{"id": r.ID, "chat": r.Chat, "state": r.State}); err != nil {
-		return err
+// delivery prints what was done, or sent, and how far that got, and chooses the exit
+// code.
+func (a *app) delivery(ctx context.Context, to, wait string, did i18n.Text, r *clientrpc.SendResult) error {
+	state := a.text("state." + r.State)
+	switch {
+	case a.json:
+		if err := a.line(map[string]any{"id": r.ID, "chat": r.Chat, "state": r.State}); err != nil {
+			return err
+		}
+	case did.IsZero() || r.State == clientrpc.StateFailed:
+		a.learn(ctx, r.ID)
+		a.printf("%s %s  %s\n", ticks[r.State], state, a.short(r.ID))
+	case did.Key == "did.removeforme": // nobody else hears of it
+		a.printf("%s %s\n", ticks[r.State], did.In(a.lang))
+	default:
+		a.printf("%s %s\n", ticks[r.State], a.text("did", did.In(a.lang), state))
 	}
 	return a.sent(to, wait, r)
 }
@@ -101,6 +111,7 @@ func (c *sendCmd) text(a *app) (string, error) {
 
 // sent chooses the exit code of a message that did not get as far as wanted.
 func (a *app) sent(to, wait string, r *clientrpc.SendResult) error {
+	a.told = true
 	reached := map[string]int{clientrpc.StateQueued: 0, clientrpc.StateStored: 1, clientrpc.StateDelivered: 2, clientrpc.StateRead: 3}
 	wanted := map[string]int{"none": 0, "stored": 1, "delivered": 2, "read": 3}
 	done := reached[r.State] >= wanted[wait] || r.State == clientrpc.StateScheduled
@@ -145,13 +156,6 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	p := clientrpc.HistoryParams{Chat: c.Chat}
-	if c.Before != "" {
-		id, err := omega.ParseID(c.Before)
-		if err != nil {
-			return badValue(i18n.T("why.parse.id", "--before", c.Before))
-		}
-		p.Before = id
-	}
 	var err error
 	if p.At, err = parseDate("--at", c.At); err != nil {
 		return err
@@ -161,28 +165,37 @@ func (c *historyCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	p.Chat = a.chatToRead(ctx, conn, c.Chat)
+	if c.Before != "" {
+		if p.Before, err = a.messageID(ctx, conn, c.Before, p.Chat); err != nil {
+			return err
+		}
+	}
 	if !p.At.IsZero() {
 		p.Count = c.Count
 		r, err := clientrpc.History.Call(ctx, conn, p)
 		if err != nil {
 			return err
 		}
-		return a.page(r.Messages, r.Notices)
+		return a.orNone(a.page(ctx, r.Messages, r.Notices), "none.after")
 	}
-	messages, notices, more, err := pages(ctx, conn, p, c.Count)
+	messages, notices, more, earlier, err := pages(ctx, conn, p, c.Count)
 	if err != nil {
 		return err
 	}
-	if err := a.page(messages, notices); err != nil || !more || a.json {
-		return err
+	if earlier != "" && !a.json {
+		fmt.Fprintf(a.stderr, "%s\n", a.text("history."+earlier))
 	}
-	fmt.Fprintf(a.stderr, "%s\n", a.text("history.more", messages[0].ID))
+	if err := a.page(ctx, messages, notices); err != nil || !more || a.json {
+		return a.orNone(err, "none.messages")
+	}
+	fmt.Fprintf(a.stderr, "%s\n", a.text("history.more", a.short(messages[0].ID)))
 	return nil
 }
 
 // pages reads up to n messages, in as many pages as that takes. more: there are
-// older ones.
-func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, n int) (out []clientrpc.Message, notices []clientrpc.Notice, more bool, err error) {
+// older ones; earlier: what is said of what was before the first one.
+func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, n int) (out []clientrpc.Message, notices []clientrpc.Notice, more bool, earlier string, err error) {
 	for {
 		p.Count = n - len(out)
 		more = p.Count <= 0
@@ -192,11 +205,11 @@ func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, 
 		r, err := clientrpc.History.Call(ctx, conn, p)
 		switch {
 		case err != nil:
-			return nil, nil, false, err
+			return nil, nil, false, "", err
 		case len(r.Messages) == 0:
-			return out, append(r.Notices, notices...), false, nil // what came up before anybody wrote
+			return out, append(r.Notices, notices...), false, r.Earlier, nil // what came up before anybody wrote
 		case more:
-			return out, notices, true, nil
+			return out, notices, true, "", nil
 		}
 		out, notices = append(r.Messages, out...), append(r.Notices, notices...)
 		p.Before = r.Messages[0].ID
@@ -204,16 +217,17 @@ func pages(ctx context.Context, conn clientrpc.Conn, p clientrpc.HistoryParams, 
 }
 
 // page prints messages, and what came up about the other account between them.
-func (a *app) page(messages []clientrpc.Message, notices []clientrpc.Notice) error {
+func (a *app) page(ctx context.Context, messages []clientrpc.Message, notices []clientrpc.Notice) error {
 	if a.json {
-		return a.list(messages)
+		return a.list(ctx, messages)
 	}
+	a.learnMessages(ctx, messages)
 	for i := range messages {
 		for len(notices) > 0 && notices[0].Time.Before(cmp.Or(messages[i].Received, messages[i].Time)) {
 			a.between(notices[0])
 			notices = notices[1:]
 		}
-		a.message(messages[i])
+		a.message(ctx, messages[i])
 	}
 	for _, n := range notices {
 		a.between(n)
@@ -226,10 +240,11 @@ func (a *app) between(n clientrpc.Notice) {
 	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence)))
 }
 
-func (a *app) list(messages []clientrpc.Message) error {
+func (a *app) list(ctx context.Context, messages []clientrpc.Message) error {
+	a.learnMessages(ctx, messages)
 	for _, m := range messages {
 		if !a.json {
-			a.message(m)
+			a.message(ctx, m)
 		} else if err := a.line(m); err != nil {
 			return err
 		}

@@ -44,18 +44,10 @@ type one struct {
 	Chat    string `help:"${help_message_chat}" placeholder:"CHAT|FPR"`
 }
 
-func (o *one) ref() (clientrpc.MessageRef, error) {
-	id, err := messageID("ID", o.Message)
+// ref is the message that it names.
+func (o *one) ref(ctx context.Context, a *app, conn clientrpc.Conn) (clientrpc.MessageRef, error) {
+	id, err := a.messageID(ctx, conn, o.Message, o.Chat)
 	return clientrpc.MessageRef{Message: id, Chat: o.Chat}, err
-}
-
-// messageID reads the id that somebody typed for a flag or an argument.
-func messageID(where, text string) (omega.ID, error) {
-	id, err := omega.ParseID(text)
-	if err != nil {
-		return id, badValue(i18n.T("why.parse.id", where, text))
-	}
-	return id, nil
 }
 
 // newID makes the id of what is sent next.
@@ -64,22 +56,48 @@ func newID() (id omega.ID) {
 	return id
 }
 
-// operation calls the core and shows how far the operation got.
+// operation calls the core, which sends something new, and shows how far that got.
 func operation[Req any](ctx context.Context, a *app, to string, d delivered, m clientrpc.Method[Req, *clientrpc.SendResult], req Req) error {
+	return operate(ctx, a, to, d, "", m, func(clientrpc.Conn) (Req, string, error) { return req, "", nil })
+}
+
+// about is operation for what is done to one message; did says what that is.
+func about[Req any](ctx context.Context, a *app, o one, d delivered, did string, m clientrpc.Method[Req, *clientrpc.SendResult], req func(clientrpc.MessageRef) Req) error {
+	return operate(ctx, a, o.Message, d, did, m, func(conn clientrpc.Conn) (r Req, short string, err error) {
+		ref, err := o.ref(ctx, a, conn)
+		if err != nil {
+			return r, "", err
+		}
+		a.learn(ctx, ref.Message)
+		return req(ref), a.short(ref.Message), nil
+	})
+}
+
+// operate calls the core with what make makes, and says what was done to the message
+// that it names.
+func operate[Req any](ctx context.Context, a *app, to string, d delivered, did string, m clientrpc.Method[Req, *clientrpc.SendResult], make func(clientrpc.Conn) (Req, string, error)) error {
 	if err := checkTimeout(d.Timeout); err != nil {
 		return err
 	}
-	a.sending = true
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	req, short, err := make(conn)
+	if err != nil {
+		return err
+	}
+	a.sending = true
 	r, err := m.Call(ctx, conn, req)
 	if err != nil {
 		return err
 	}
-	return a.delivery(to, d.Wait, r)
+	var done i18n.Text
+	if did != "" {
+		done = i18n.T(did, short)
+	}
+	return a.delivery(ctx, to, d.Wait, done, r)
 }
 
 type forwardCmd struct {
@@ -90,12 +108,9 @@ type forwardCmd struct {
 }
 
 func (c *forwardCmd) Run(ctx context.Context, a *app) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
-	}
-	p := clientrpc.ForwardParams{ID: newID(), MessageRef: ref, To: c.To, HideOrigin: c.HideOrigin, Delivery: c.params()}
-	return operation(ctx, a, c.To, c.delivered, clientrpc.Forward, p)
+	return about(ctx, a, c.one, c.delivered, "did.forward", clientrpc.Forward, func(ref clientrpc.MessageRef) clientrpc.ForwardParams {
+		return clientrpc.ForwardParams{ID: newID(), MessageRef: ref, To: c.To, HideOrigin: c.HideOrigin, Delivery: c.params()}
+	})
 }
 
 type editCmd struct {
@@ -106,16 +121,13 @@ type editCmd struct {
 }
 
 func (c *editCmd) Run(ctx context.Context, a *app) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
-	}
 	text, err := (&sendCmd{To: c.Message, Text: c.Text}).text(a)
 	if err != nil {
 		return err
 	}
-	p := clientrpc.EditParams{ID: newID(), MessageRef: ref, Text: text, Markup: c.Markup, Delivery: c.params()}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.Edit, p)
+	return about(ctx, a, c.one, c.delivered, "did.edit", clientrpc.Edit, func(ref clientrpc.MessageRef) clientrpc.EditParams {
+		return clientrpc.EditParams{ID: newID(), MessageRef: ref, Text: text, Markup: c.Markup, Delivery: c.params()}
+	})
 }
 
 type removeCmd struct {
@@ -126,15 +138,15 @@ type removeCmd struct {
 }
 
 func (c *removeCmd) Run(ctx context.Context, a *app) error {
-	p := clientrpc.RemoveParams{ID: newID(), Chat: c.Chat, ForMe: c.ForMe, Delivery: c.params()}
-	for _, text := range c.Messages {
-		id, err := messageID("ID", text)
-		if err != nil {
-			return err
-		}
-		p.Messages = append(p.Messages, id)
+	did := "did.remove"
+	if c.ForMe {
+		did = "did.removeforme"
 	}
-	return operation(ctx, a, c.Messages[0], c.delivered, clientrpc.Remove, p)
+	return operate(ctx, a, c.Messages[0], c.delivered, did, clientrpc.Remove, func(conn clientrpc.Conn) (p clientrpc.RemoveParams, short string, err error) {
+		p = clientrpc.RemoveParams{ID: newID(), Chat: c.Chat, ForMe: c.ForMe, Delivery: c.params()}
+		p.Messages, short, err = a.messageIDs(ctx, conn, c.Messages, c.Chat)
+		return p, short, err
+	})
 }
 
 type reactCmd struct {
@@ -144,12 +156,13 @@ type reactCmd struct {
 }
 
 func (c *reactCmd) Run(ctx context.Context, a *app) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
+	did := "did.react"
+	if len(c.Emoji) == 0 {
+		did = "did.unreact"
 	}
-	p := clientrpc.ReactParams{ID: newID(), MessageRef: ref, Emoji: slices.Clone(c.Emoji), Delivery: c.params()}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.React, p)
+	return about(ctx, a, c.one, c.delivered, did, clientrpc.React, func(ref clientrpc.MessageRef) clientrpc.ReactParams {
+		return clientrpc.ReactParams{ID: newID(), MessageRef: ref, Emoji: slices.Clone(c.Emoji), Delivery: c.params()}
+	})
 }
 
 type pinCmd struct {
@@ -157,20 +170,17 @@ type pinCmd struct {
 	delivered
 }
 
-func (c *pinCmd) Run(ctx context.Context, a *app) error { return c.pin(ctx, a, true) }
+func (c *pinCmd) Run(ctx context.Context, a *app) error { return c.pin(ctx, a, true, "did.pin") }
 
-func (c *pinCmd) pin(ctx context.Context, a *app, pinned bool) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
-	}
-	p := clientrpc.PinParams{ID: newID(), MessageRef: ref, Pinned: pinned, Delivery: c.params()}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.Pin, p)
+func (c *pinCmd) pin(ctx context.Context, a *app, pinned bool, did string) error {
+	return about(ctx, a, c.one, c.delivered, did, clientrpc.Pin, func(ref clientrpc.MessageRef) clientrpc.PinParams {
+		return clientrpc.PinParams{ID: newID(), MessageRef: ref, Pinned: pinned, Delivery: c.params()}
+	})
 }
 
 type unpinCmd struct{ pinCmd }
 
-func (c *unpinCmd) Run(ctx context.Context, a *app) error { return c.pin(ctx, a, false) }
+func (c *unpinCmd) Run(ctx context.Context, a *app) error { return c.pin(ctx, a, false, "did.unpin") }
 
 type pinsCmd struct {
 	Chat  string `required:"" help:"${help_chat}" placeholder:"CHAT|FPR"`
@@ -191,11 +201,11 @@ func (c *pinsCmd) Run(ctx context.Context, a *app) error {
 		p.Count = min(left, clientrpc.PageMax)
 		r, err := clientrpc.Pinned.Call(ctx, conn, p)
 		if err == nil {
-			err = a.list(r.Messages)
+			err = a.list(ctx, r.Messages)
 		}
 		left -= len(r.Messages)
 		if err != nil || r.Next == "" || left <= 0 {
-			return err
+			return a.orNone(err, "none.pins")
 		}
 		p.Next = r.Next
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,6 +65,11 @@ func (a *app) fail(err error) int {
 		return s.code
 	case !errors.As(err, &e):
 		e = &clientrpc.Error{Code: clientrpc.CodeInternal, Doing: i18n.T("doing.run"), Why: i18n.T("why.internal"), Next: i18n.T("next.report"), Cause: err.Error()}
+	}
+	if e.Next.Key == "next.help" { // of the command itself
+		shown := *e
+		shown.Next = i18n.T("next.commandhelp", cmp.Or(a.typed, "omega"))
+		e = &shown
 	}
 	a.showError(e)
 	if code, ok := exitCodes[e.Code]; ok {
@@ -139,11 +146,7 @@ func (a *app) clock(t time.Time) string {
 	if a.lang == i18n.English {
 		return t.Format("2006-01-02 15:04:05")
 	}
-	half := "上午"
-	if t.Hour() >= 12 {
-		half = "下午"
-	}
-	return t.Format("2006/1/2 ") + half + t.Format("3:04:05")
+	return t.Format("2006/1/2 ") + halfDay(t) + t.Format("3:04:05")
 }
 
 // ticks are the marks of a message's state.
@@ -161,9 +164,18 @@ func keyID(f omega.Fingerprint) string {
 	return s[max(0, len(s)-16):]
 }
 
+// named is how an account is called; what it calls itself is said to be that.
+// (spec/group.md, GROUP-36)
+func (a *app) named(name string, self bool) string {
+	if self {
+		return a.text("name.self", safe(name))
+	}
+	return safe(name)
+}
+
 // message prints one message for people. A name is what somebody calls
 // themselves, so others can have the same; the fingerprint tells them apart.
-func (a *app) message(m clientrpc.Message) {
+func (a *app) message(ctx context.Context, m clientrpc.Message) {
 	short := keyID(m.From)
 	if m.State != "" && m.Name != "" {
 		short = "" // one's own
@@ -189,8 +201,12 @@ func (a *app) message(m clientrpc.Message) {
 	if m.Secure {
 		secret = "🔒" + a.text("secure.mark")
 	}
-	a.columns(a.clock(m.Time), secret, safe(m.Name), short, mark)
-	for l := range strings.SplitSeq(a.body(m), "\n") {
+	id := ""
+	if !m.ID.IsZero() && !m.Service && !isOperation(m.Kind) { // of others nothing can be said
+		id = a.short(m.ID)
+	}
+	a.columns(a.clock(m.Time), secret, a.named(m.Name, m.SelfNamed), short, id, mark)
+	for l := range strings.SplitSeq(a.body(ctx, m), "\n") {
 		a.printf("    %s\n", l)
 	}
 	links := slices.ContainsFunc(m.Entities, func(e clientrpc.Entity) bool { return e.Type == "link" })

@@ -59,7 +59,7 @@ func TestMessageOfSomebody(t *testing.T) {
 	var out bytes.Buffer
 	a := &app{lang: i18n.English, stdout: &out}
 	text := "one\rtwo\x1b[2Jthree\u061cfour\u202efive\u2028six\u0085seven\n2026-01-01 00:00:00  bob  ✓"
-	a.message(clientrpc.Message{From: from, Name: "bob", Kind: "text", Text: text})
+	a.message(t.Context(), clientrpc.Message{From: from, Name: "bob", Kind: "text", Text: text})
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if len(lines) != 3 || !strings.HasSuffix(lines[0], "  bob  CCDDEEFF00112233") {
 		t.Fatalf("%q", lines)
@@ -68,16 +68,33 @@ func TestMessageOfSomebody(t *testing.T) {
 		t.Errorf("%q", lines[1:])
 	}
 	out.Reset()
-	a.message(clientrpc.Message{From: from, Name: "ann", Kind: "text", Text: "x", State: clientrpc.StateStored})
-	if got := out.String(); !strings.HasSuffix(got, "  ann  ✓\n    x\n") {
+	a.message(t.Context(), clientrpc.Message{ID: omega.ID{0xab, 0xcd}, From: from, Name: "ann", Kind: "text", Text: "x", State: clientrpc.StateStored})
+	if got := out.String(); !strings.HasSuffix(got, "  ann  abcd0000  ✓\n    x\n") {
 		t.Errorf("own: %q", got)
 	}
 	for text, want := range map[string]string{"": "", "which?": "    which?\n"} {
 		out.Reset()
-		a.message(clientrpc.Message{From: from, Kind: "unheard-of", Text: text})
+		a.message(t.Context(), clientrpc.Message{From: from, Kind: "unheard-of", Text: text})
 		if got := out.String(); !strings.HasSuffix(got, "\n    (a newer version can show this kind of message)\n"+want) {
 			t.Errorf("newer kind: %q", got)
 		}
+	}
+}
+
+// TestInvitation: in the list an invitation says what it is, without a command that is cut
+// off; one's own says who was invited.
+func TestInvitation(t *testing.T) {
+	a := &app{lang: i18n.Chinese}
+	m := clientrpc.Message{Kind: "group-invite", Text: "週末登山讀書會", Name: "小安", Group: strings.Repeat("ab", 32)}
+	if got := a.preview(t.Context(), &m); !strings.HasSuffix(got, "邀請你加入群組「週末登山讀書會」") {
+		t.Errorf("preview: %q", got)
+	}
+	if got := a.body(t.Context(), m); !strings.HasSuffix(got, "omega group accept "+strings.Repeat("ab", 16)) {
+		t.Errorf("body: %q", got)
+	}
+	m.State = clientrpc.StateStored
+	if got := a.body(t.Context(), m); got != "邀請對方加入群組「週末登山讀書會」" {
+		t.Errorf("own: %q", got)
 	}
 }
 

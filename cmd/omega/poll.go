@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/omega-im/omega/clientrpc"
@@ -15,6 +18,8 @@ type pollCommands struct {
 		Ask   askCmd   `cmd:"" help:"${help_poll_ask}"`
 		Vote  voteCmd  `cmd:"" help:"${help_poll_vote}"`
 		Close closeCmd `cmd:"" help:"${help_poll_close}"`
+
+		Voters votersCmd `cmd:"" help:"${help_poll_voters}"`
 	} `cmd:"" help:"${help_poll}"`
 	List struct {
 		Begin  beginCmd  `cmd:"" help:"${help_list_begin}"`
@@ -26,7 +31,7 @@ type pollCommands struct {
 
 // pollHelp are their texts.
 var pollHelp = []string{
-	"poll", "poll_ask", "poll_vote", "poll_close", "poll_question", "poll_options", "poll_multiple", "poll_choice",
+	"poll", "poll_ask", "poll_vote", "poll_close", "poll_question", "poll_options", "poll_multiple", "poll_choice", "poll_voters", "poll_option",
 	"lists", "list_begin", "list_add", "list_change", "list_title", "list_text", "list_line", "list_newtext",
 }
 
@@ -45,20 +50,58 @@ func (c *askCmd) Run(ctx context.Context, a *app) error {
 
 type voteCmd struct {
 	one
-	Choice []int `arg:"" optional:"" help:"${help_poll_choice}"`
+	Choice []string `arg:"" optional:"" help:"${help_poll_choice}"`
 	delivered
 }
 
 func (c *voteCmd) Run(ctx context.Context, a *app) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
+	did := "did.vote"
+	if len(c.Choice) == 0 {
+		did = "did.unvote"
 	}
-	p := clientrpc.VoteParams{ID: newID(), MessageRef: ref, Delivery: c.params()}
-	for _, n := range c.Choice {
-		p.Options = append(p.Options, n-1) // people count from 1
+	return operate(ctx, a, c.Message, c.delivered, did, clientrpc.Vote, func(conn clientrpc.Conn) (p clientrpc.VoteParams, short string, err error) {
+		ref, err := c.ref(ctx, a, conn)
+		if err != nil {
+			return p, "", err
+		}
+		m, err := clientrpc.Show.Call(ctx, conn, ref)
+		if err != nil {
+			return p, "", err
+		}
+		p = clientrpc.VoteParams{ID: newID(), MessageRef: ref, Delivery: c.params()}
+		if p.Options, err = choices(m.Poll, c.Choice); err != nil {
+			return p, "", err
+		}
+		a.learn(ctx, ref.Message)
+		return p, a.short(ref.Message), nil
+	})
+}
+
+// choices are the answers of a poll that somebody typed: by number, from 1 on, or by
+// their words, whatever the size of letters. Of what is no poll the core says so.
+func choices(p *clientrpc.Poll, typed []string) (out []int, err error) {
+	for _, text := range typed {
+		n, err := strconv.Atoi(text)
+		if err != nil && p != nil {
+			n = 1 + slices.IndexFunc(p.Options, func(o clientrpc.Option) bool { return strings.EqualFold(o.Text, strings.TrimSpace(text)) })
+			if n == 0 {
+				return nil, &clientrpc.Error{Code: clientrpc.CodeUsage, Doing: i18n.T("doing.poll"), Why: i18n.T("why.choice", text), Next: i18n.T("next.vote")}
+			}
+		}
+		out = append(out, n-1)
 	}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.Vote, p)
+	return out, nil
+}
+
+// voteLine says what somebody chose.
+func (a *app) voteLine(ctx context.Context, m clientrpc.Message) string {
+	switch {
+	case len(m.Targets) == 0:
+		return a.text("message.vote", a.targets(ctx, m))
+	case len(m.Chosen) == 0:
+		return a.text("message.unvote", a.targets(ctx, m))
+	}
+	return a.text("message.votefor", a.targets(ctx, m), safe(strings.Join(m.Chosen, a.text("poll.and"))))
 }
 
 type closeCmd struct {
@@ -67,11 +110,62 @@ type closeCmd struct {
 }
 
 func (c *closeCmd) Run(ctx context.Context, a *app) error {
-	ref, err := c.ref()
+	return about(ctx, a, c.one, c.delivered, "did.close", clientrpc.Close, func(ref clientrpc.MessageRef) clientrpc.CloseParams {
+		return clientrpc.CloseParams{ID: newID(), MessageRef: ref, Delivery: c.params()}
+	})
+}
+
+type votersCmd struct {
+	one
+	Option int `arg:"" optional:"" name:"choice" help:"${help_poll_option}"`
+}
+
+// Run prints who chose what: of one answer, or of all.
+func (c *votersCmd) Run(ctx context.Context, a *app) error {
+	if c.Option < 0 {
+		return badValue(i18n.T("why.parse.natural", "<choice>", c.Option))
+	}
+	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.Close, clientrpc.CloseParams{ID: newID(), MessageRef: ref, Delivery: c.params()})
+	defer conn.Close()
+	ref, err := c.ref(ctx, a, conn)
+	if err != nil {
+		return err
+	}
+	m, err := clientrpc.Show.Call(ctx, conn, ref)
+	if err != nil {
+		return err
+	}
+	first, last := c.Option, c.Option
+	if c.Option == 0 && m.Poll != nil {
+		first, last = 1, len(m.Poll.Options)
+	}
+	for n := first; n <= last; n++ {
+		if err := a.voters(ctx, conn, ref, &m, n-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// voters prints who chose one answer.
+func (a *app) voters(ctx context.Context, conn clientrpc.Conn, ref clientrpc.MessageRef, m *clientrpc.Message, option int) error {
+	if m.Poll != nil && option < len(m.Poll.Options) && !a.json {
+		o := m.Poll.Options[option]
+		a.columns(fmt.Sprintf("%d.", option+1), safe(o.Text), a.text("poll.votes", o.Votes))
+	}
+	return clientrpc.Each(ctx, conn, clientrpc.Voters, clientrpc.VotersParams{MessageRef: ref, Option: option}, func(r clientrpc.VotersResult) error {
+		for _, v := range r.Voters {
+			if !a.json {
+				a.columns("   ", cmp.Or(safe(v.Name), keyID(v.Account)), a.clock(v.Time))
+			} else if err := a.line(map[string]any{"option": option, "account": v.Account, "name": v.Name, "time": v.Time}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 type beginCmd struct {
@@ -91,15 +185,12 @@ type addCmd struct {
 	delivered
 }
 
-func (c *addCmd) Run(ctx context.Context, a *app) error { return c.line(ctx, a, "") }
+func (c *addCmd) Run(ctx context.Context, a *app) error { return c.line(ctx, a, "", "did.line") }
 
-func (c *addCmd) line(ctx context.Context, a *app, line string) error {
-	ref, err := c.ref()
-	if err != nil {
-		return err
-	}
-	p := clientrpc.LineParams{ID: newID(), MessageRef: ref, Line: line, Text: c.Text, Delivery: c.params()}
-	return operation(ctx, a, c.Message, c.delivered, clientrpc.Line, p)
+func (c *addCmd) line(ctx context.Context, a *app, line, did string) error {
+	return about(ctx, a, c.one, c.delivered, did, clientrpc.Line, func(ref clientrpc.MessageRef) clientrpc.LineParams {
+		return clientrpc.LineParams{ID: newID(), MessageRef: ref, Line: line, Text: c.Text, Delivery: c.params()}
+	})
 }
 
 type changeCmd struct {
@@ -110,7 +201,11 @@ type changeCmd struct {
 }
 
 func (c *changeCmd) Run(ctx context.Context, a *app) error {
-	return (&addCmd{c.one, c.Text, c.delivered}).line(ctx, a, c.Line)
+	did := "did.change"
+	if c.Text == "" {
+		did = "did.unline"
+	}
+	return (&addCmd{c.one, c.Text, c.delivered}).line(ctx, a, c.Line, did)
 }
 
 // pollLines are the answers of a poll, or the lines of a list, for people.
@@ -127,7 +222,7 @@ func (a *app) pollLines(m clientrpc.Message) (out []string) {
 	}
 	if l := m.List; l != nil {
 		for i, line := range l.Lines {
-			out = append(out, fmt.Sprintf("%d. %s", i+1, strings.TrimSpace(i18n.T("list.line", safe(line.Text), safe(line.Name), line.Line).In(a.lang))))
+			out = append(out, fmt.Sprintf("%d. %s", i+1, strings.TrimSpace(a.text("list.line", safe(line.Text), safe(cmp.Or(line.Name, keyID(line.From)))))))
 		}
 		out = append(out, a.closedLine(!l.Closed.IsZero())...)
 	}

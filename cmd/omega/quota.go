@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 type quotaCmd struct {
@@ -25,7 +26,7 @@ func (c *quotaCmd) Run(ctx context.Context, a *app) error {
 			case h.Problem != nil:
 				a.printf("%s  %s\n", h.Server, a.text("quota.silent"))
 			default:
-				a.printf("%s  %s\n", h.Server, a.text("quota.used", h.Used>>20, h.Most>>20))
+				a.printf("%s  %s\n", h.Server, a.text("quota.used", i18n.Size(h.Used), i18n.Size(h.Most)))
 			}
 		}
 		return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -31,7 +32,9 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	a.told = true // that receipts wait is nobody's business
 	defer a.decisions(conn)
+	defer a.joinRequests(conn)
 	endless := c.Follow && c.Count == 0
 	deadline := time.Now().Add(c.Timeout)
 	got, news := 0, int64(0)
@@ -66,7 +69,7 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 				return r.Problem
 			}
 		case len(r.Messages) == 0 && !time.Now().Before(deadline):
-			return c.late(got, r.Problem)
+			return a.nothingNew(c.late(got, r.Problem))
 		}
 	}
 }
@@ -100,6 +103,34 @@ func (a *app) decisions(conn clientrpc.Conn) {
 	}
 }
 
+// joinRequests tells, beside what came, of people who want to be let into groups.
+// (spec/group.md, GROUP-37)
+func (a *app) joinRequests(conn clientrpc.Conn) {
+	if a.json {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var all []clientrpc.GroupRequest
+	err := clientrpc.Each(ctx, conn, clientrpc.GroupRequests, clientrpc.GroupListParams{}, func(r clientrpc.GroupRequestsResult) error {
+		all = append(all, r.Requests...)
+		return nil
+	})
+	if err != nil {
+		return
+	}
+	waiting := map[string]int{}
+	for _, q := range all {
+		waiting[q.Group]++
+	}
+	for _, q := range all { // in the order in which somebody asked first
+		if n := waiting[q.Group]; n > 0 {
+			fmt.Fprintf(a.stderr, "omega: %s\n", a.text("recv.requests", n, safe(q.Title), q.Group[:32]))
+			delete(waiting, q.Group)
+		}
+	}
+}
+
 // late says why there is less than there should be when the time is over. With a
 // home away the deputies have what waits: who asked for no number has got
 // everything that there is to have.
@@ -120,16 +151,28 @@ func (c *recvCmd) late(got int, problem *clientrpc.Error) error {
 	return e
 }
 
+// nothingNew says in plain words that the time is over, which is no failure to a person;
+// scripts read an error, and all see the exit code.
+func (a *app) nothingNew(err error) error {
+	var e *clientrpc.Error
+	if a.json || !errors.As(err, &e) || e.Code != clientrpc.CodeTimeout {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "%s\n", a.text("recv.nothing", e.Why.In(a.lang), e.Next.In(a.lang)))
+	return silent{exitTimeout}
+}
+
 // received prints messages and then says so: what was not printed comes again.
 func (a *app) received(ctx context.Context, conn clientrpc.Conn, list []clientrpc.Message) error {
 	var ids []omega.ID
+	a.learnMessages(ctx, list)
 	for _, m := range list {
 		if a.json {
 			if err := a.line(m); err != nil {
 				return err
 			}
 		} else {
-			a.message(m)
+			a.message(ctx, m)
 		}
 		ids = append(ids, m.ID)
 	}

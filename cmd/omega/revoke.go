@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
 
@@ -13,15 +12,15 @@ type revokeCmd struct {
 }
 
 func (c *revokeCmd) Run(ctx context.Context, a *app) error {
-	fp, err := omega.ParseFingerprint(c.Device)
-	if err != nil {
-		return noDevice(c.Device)
-	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	fp, err := a.deviceOf(ctx, conn, c.Device)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, deleteTimeout)
 	defer cancel()
 	d, err := clientrpc.Revoke.Call(ctx, conn, clientrpc.RevokeParams{Device: fp})

@@ -40,10 +40,10 @@ func (c *scheduledCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
-	return clientrpc.Each(ctx, conn, clientrpc.Scheduled, clientrpc.Page{}, a.scheduledLines)
+	return a.orNone(clientrpc.Each(ctx, conn, clientrpc.Scheduled, clientrpc.Page{}, func(r clientrpc.ScheduledResult) error { return a.scheduledLines(ctx, r) }), "none.scheduled")
 }
 
-func (a *app) scheduledLines(r clientrpc.ScheduledResult) error {
+func (a *app) scheduledLines(ctx context.Context, r clientrpc.ScheduledResult) error {
 	for _, t := range r.Texts {
 		if a.json {
 			if err := a.line(t); err != nil {
@@ -51,10 +51,20 @@ func (a *app) scheduledLines(r clientrpc.ScheduledResult) error {
 			}
 			continue
 		}
-		a.columns(t.ID.String(), a.clock(t.At), keyID(t.To))
+		a.learn(ctx, t.ID)
+		a.columns(a.short(t.ID), a.clock(t.At), a.chatName(ctx, t))
 		a.printf("    %s\n", safe(t.Text))
 	}
 	return nil
+}
+
+// chatName is how the chat of a text that waits is called; nobody may have written in it
+// yet.
+func (a *app) chatName(ctx context.Context, t clientrpc.ScheduledText) string {
+	if name := a.chatCalled(ctx, t.Chat); name != t.Chat.String() || t.To.IsZero() {
+		return name
+	}
+	return keyID(t.To)
 }
 
 type cancelCmd struct {
@@ -62,15 +72,18 @@ type cancelCmd struct {
 }
 
 func (c *cancelCmd) Run(ctx context.Context, a *app) error {
-	id, err := messageID("ID", c.Message)
-	if err != nil {
-		return err
-	}
 	conn, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	_, err = clientrpc.Cancel.Call(ctx, conn, clientrpc.CancelParams{ID: id})
+	id, err := a.messageID(ctx, conn, c.Message, "")
+	if err != nil {
+		return err
+	}
+	a.learn(ctx, id)
+	if _, err = clientrpc.Cancel.Call(ctx, conn, clientrpc.CancelParams{ID: id}); err == nil && !a.json {
+		a.printf("%s\n", a.text("did.cancel", a.short(id)))
+	}
 	return err
 }

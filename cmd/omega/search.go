@@ -11,23 +11,23 @@ import (
 )
 
 type searchCmd struct {
-	Text   string            `arg:"" optional:"" help:"${help_search_text}"`
-	Chat   string            `help:"${help_chat}" placeholder:"CHAT|FPR"`
-	From   omega.Fingerprint `help:"${help_search_from}" placeholder:"FPR"`
-	Author string            `help:"${help_search_author}" placeholder:"NAME"`
-	Kind   string            `help:"${help_search_kind}" placeholder:"KIND"`
-	Since  string            `help:"${help_since}" placeholder:"DATE"`
-	Until  string            `help:"${help_until}" placeholder:"DATE"`
-	Count  int               `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
-	Next   string            `help:"${help_search_next}" placeholder:"PLACE"`
-	Total  bool              `help:"${help_search_total}"`
+	Text   string `arg:"" optional:"" help:"${help_search_text}"`
+	Chat   string `help:"${help_chat}" placeholder:"CHAT|FPR"`
+	From   string `help:"${help_search_from}" placeholder:"FPR"`
+	Author string `help:"${help_search_author}" placeholder:"NAME"`
+	Kind   string `help:"${help_search_kind}" placeholder:"KIND"`
+	Since  string `help:"${help_since}" placeholder:"DATE"`
+	Until  string `help:"${help_until}" placeholder:"DATE"`
+	Count  int    `short:"n" name:"count" default:"50" help:"${help_history_count}" placeholder:"COUNT"`
+	Next   string `help:"${help_search_next}" placeholder:"PLACE"`
+	Total  bool   `help:"${help_search_total}"`
 }
 
 func (c *searchCmd) Run(ctx context.Context, a *app) error {
 	if err := checkPage(c.Count); err != nil {
 		return err
 	}
-	p := clientrpc.SearchParams{Text: c.Text, Chat: c.Chat, From: c.From, Author: c.Author, Kind: c.Kind, Count: c.Count, Next: c.Next, Total: c.Total}
+	p := clientrpc.SearchParams{Text: c.Text, Chat: c.Chat, Author: c.Author, Kind: c.Kind, Count: c.Count, Next: c.Next, Total: c.Total}
 	var err error
 	if p.Since, p.Until, err = parseRange(c.Since, c.Until); err != nil {
 		return err
@@ -37,18 +37,32 @@ func (c *searchCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer conn.Close()
+	if c.From != "" {
+		if p.From, err = a.accountOf(ctx, conn, c.From); err != nil {
+			return err
+		}
+	}
 	r, err := clientrpc.Search.Call(ctx, conn, p)
 	if err != nil {
 		return err
 	}
+	a.learn(ctx, foundIDs(r.Messages)...)
 	for _, m := range r.Messages {
 		if !a.json {
-			a.message(m.Message)
+			a.message(ctx, m.Message)
 		} else if err := a.line(m); err != nil {
 			return err
 		}
 	}
 	return a.foundPage(c, r)
+}
+
+// foundIDs are the ids of what was found.
+func foundIDs(list []clientrpc.FoundMessage) (out []omega.ID) {
+	for i := range list {
+		out = append(out, list[i].ID)
+	}
+	return out
 }
 
 // foundPage says what there is beside the messages. Scripts that ask for pages or
@@ -97,9 +111,13 @@ func (c *daysCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if len(r.Days) == 0 {
+		return a.orNone(nil, "none.days", month.Format("2006-01"))
+	}
 	for _, d := range r.Days {
+		a.learn(ctx, d.First)
 		if !a.json {
-			a.columns(d.Date, fmt.Sprint(d.Messages), d.First.String())
+			a.columns(d.Date, a.text("days.messages", d.Messages), a.short(d.First))
 		} else if err := a.line(d); err != nil {
 			return err
 		}

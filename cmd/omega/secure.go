@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
 
@@ -30,10 +32,7 @@ func (p securePeer) ref() clientrpc.SecureRef { return clientrpc.SecureRef{Peer:
 type secureListCmd struct{}
 
 func (c *secureListCmd) Run(ctx context.Context, a *app) error {
-	return everyPart(ctx, a, clientrpc.SecureChats, clientrpc.Page{}, func(r clientrpc.SecureChatsResult) error {
-		if len(r.Chats) == 0 && !a.json {
-			fmt.Fprintf(a.stderr, "%s\n", a.text("secure.none"))
-		}
+	return everyPart(ctx, a, clientrpc.SecureChats, clientrpc.Page{}, "secure.none", func(r clientrpc.SecureChatsResult) error {
 		for _, s := range r.Chats {
 			if err := a.secureChat(s); err != nil {
 				return err
@@ -68,6 +67,26 @@ func (c *secureEndCmd) Run(ctx context.Context, a *app) error {
 	return calling(ctx, a, clientrpc.EndSecure, c.ref(), a.secureChat)
 }
 
+// chatToRead is the chat whose history somebody means who may have a secure chat of that
+// name too: the normal one if there is one, and then the other is hinted at.
+func (a *app) chatToRead(ctx context.Context, conn clientrpc.Conn, typed string) string {
+	s, err := clientrpc.ShowSecure.Call(ctx, conn, clientrpc.SecureRef{Peer: typed})
+	if err != nil || s.Group != "" {
+		return typed
+	}
+	switch one, err := clientrpc.OneChat.Call(ctx, conn, clientrpc.ChatRef{Chat: typed}); {
+	case err != nil: // nobody wrote in the normal one
+		return s.Chat.String()
+	case one.ID != s.Chat && !a.json:
+		fmt.Fprintf(a.stderr, "%s\n", a.text("history.secure", safe(typed)))
+	}
+	return typed
+}
+
+// shortEpoch is how many digits of an epoch's name are shown. Its number says little:
+// epochs that both sides open at once have the same.
+const shortEpoch = 8
+
 // secureChat prints a secure chat.
 func (a *app) secureChat(s clientrpc.SecureChat) error {
 	if a.json {
@@ -85,12 +104,16 @@ func (a *app) secureChat(s clientrpc.SecureChat) error {
 		whose = a.text("secure.group")
 	}
 	a.columns("🔒"+a.text("secure.mark"), s.Chat.String(), safe(s.Name), whose, state)
+	names := map[omega.Fingerprint]string{}
+	for _, d := range s.Devices {
+		names[d.Device] = d.Name
+	}
 	for _, e := range s.Epochs {
 		mark := ""
 		if e.Current {
 			mark = a.text("secure.current")
 		}
-		a.columns("   ", a.text("secure.epoch", e.Epoch, a.clock(e.Time), a.clock(e.Expires), e.Sent, e.Limit), mark)
+		a.columns("   ", a.text("secure.epoch", e.Name[:min(len(e.Name), shortEpoch)], safe(cmp.Or(names[e.Opener], keyID(e.Opener))), a.clock(e.Time), a.clock(e.Expires), e.Sent, e.Limit), mark)
 	}
 	for _, d := range s.Devices {
 		keys := a.text("secure.nokey")

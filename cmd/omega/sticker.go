@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -33,7 +33,7 @@ type stickerCmd struct {
 type stickerListCmd struct{}
 
 func (c *stickerListCmd) Run(ctx context.Context, a *app) error {
-	return everyPart(ctx, a, clientrpc.StickerPacks, clientrpc.Page{}, a.packLines)
+	return everyPart(ctx, a, clientrpc.StickerPacks, clientrpc.Page{}, "none.stickers", a.packLines)
 }
 
 func (a *app) packLines(r clientrpc.StickerPacksResult) error {
@@ -101,11 +101,22 @@ func (c *stickerAddCmd) Run(ctx context.Context, a *app) error {
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
-	p := clientrpc.AddPackParams{Link: c.Link, Timeout: c.Timeout}
-	if id, err := omega.ParseID(c.Link); err == nil {
-		p.Link, p.Message = "", id
+	p := clientrpc.AddPackParams{Timeout: c.Timeout}
+	if strings.Contains(c.Link, ":") {
+		p.Link = c.Link
+		return calling(ctx, a, clientrpc.AddPack, p, a.packLine)
 	}
-	return calling(ctx, a, clientrpc.AddPack, p, a.packLine)
+	conn, id, err := a.connectAbout(ctx, c.Link)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	p.Message = id
+	r, err := clientrpc.AddPack.Call(ctx, conn, p)
+	if err != nil {
+		return err
+	}
+	return a.packLine(r)
 }
 
 type stickerRenameCmd struct {
@@ -149,7 +160,7 @@ func (c *stickerShareCmd) Run(ctx context.Context, a *app) error {
 	p := clientrpc.SendPackParams{To: c.To, Pack: c.Pack, Wait: c.Wait, Timeout: c.Timeout}
 	rand.Read(p.ID[:])
 	a.sending = true
-	return calling(ctx, a, clientrpc.SendPack, p, func(r *clientrpc.SendFileResult) error { return a.sentFiles(c.To, c.Wait, r) })
+	return calling(ctx, a, clientrpc.SendPack, p, func(r *clientrpc.SendFileResult) error { return a.sentFiles(ctx, c.To, c.Wait, r) })
 }
 
 type stickerSendCmd struct {
@@ -174,7 +185,7 @@ func (c *stickerSendCmd) Run(ctx context.Context, a *app) error {
 	}
 	rand.Read(p.ID[:])
 	a.sending = true
-	return calling(ctx, a, clientrpc.SendSticker, p, func(r *clientrpc.SendFileResult) error { return a.sentFiles(c.To, c.Wait, r) })
+	return calling(ctx, a, clientrpc.SendSticker, p, func(r *clientrpc.SendFileResult) error { return a.sentFiles(ctx, c.To, c.Wait, r) })
 }
 
 type stickerGetCmd struct {

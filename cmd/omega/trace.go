@@ -5,15 +5,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
 
 // traceCmd shows the way that a message to somebody takes now.
 type traceCmd struct {
-	To      omega.Fingerprint `arg:"" name:"fpr" help:"${help_trace_to}"`
-	All     bool              `help:"${help_trace_all}"`
-	Timeout time.Duration     `default:"10s" help:"${help_timeout}"`
+	To      string        `arg:"" name:"fpr" help:"${help_trace_to}"`
+	All     bool          `help:"${help_trace_all}"`
+	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
 }
 
 func (c *traceCmd) Run(ctx context.Context, a *app) error {
@@ -27,7 +26,11 @@ func (c *traceCmd) Run(ctx context.Context, a *app) error {
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	r, err := clientrpc.Trace.Call(ctx, conn, clientrpc.TraceParams{Fingerprint: c.To, All: c.All})
+	to, err := a.accountOf(ctx, conn, c.To)
+	if err != nil {
+		return err
+	}
+	r, err := clientrpc.Trace.Call(ctx, conn, clientrpc.TraceParams{Fingerprint: to, All: c.All})
 	if err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (a *app) ways(ways []clientrpc.Way) error {
 // way prints one line per server on the way and one that sums up.
 func (a *app) way(w *clientrpc.Way, arrived bool) {
 	for i, h := range w.Hops {
-		a.printf("%2d  %10.3f ms  %s  %s\n", i+1, h.RTTMS, h.Server, safe(h.Name))
+		a.printf("%2d  %9.3f ms  %s  %s\n", i+1, h.RTTMS, h.Server, safe(h.Name))
 	}
 	total := fmt.Sprintf("%.3f", w.TotalMS)
 	switch {

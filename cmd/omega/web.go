@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
@@ -38,6 +39,9 @@ const (
 )
 
 func (c *webCmd) Run(ctx context.Context, a *app) error {
+	if c.inTerminal(a) {
+		return (&tuiCmd{Server: c.Server, Ambiguous: os.Getenv("OMEGA_AMBIGUOUS"), Theme: os.Getenv("OMEGA_THEME"), Notify: os.Getenv("OMEGA_NOTIFY"), Images: os.Getenv("OMEGA_IMAGES"), NoMouse: os.Getenv("OMEGA_NO_MOUSE") != ""}).Run(ctx, a)
+	}
 	dir := filepath.Join(a.home, dirWeb)
 	secret, err := webSecret(dir)
 	if err != nil {
@@ -66,6 +70,12 @@ func (c *webCmd) Run(ctx context.Context, a *app) error {
 		a.printf("%s\n", a.text("web.stop"))
 	}
 	return s.Serve(ctx, l)
+}
+
+// inTerminal reports whether omega without a command is better shown in this
+// terminal: there is no screen for a browser.
+func (c *webCmd) inTerminal(a *app) bool {
+	return !c.NoOpen && !a.json && !slices.Contains(a.args, "web") && !hasDisplay() && isTerminal(os.Stdin) && isTerminal(os.Stdout)
 }
 
 // entry is the home as the pages begin with it.

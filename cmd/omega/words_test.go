@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io/fs"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/help"
 	"github.com/omega-im/omega/internal/i18n"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/pgp/gpgagent"
@@ -68,6 +70,56 @@ func TestQuoted(t *testing.T) {
 	for path, want := range map[string]string{"/tmp/out": "/tmp/out", "/tmp/a b": "'/tmp/a b'", "/tmp/it's": `'/tmp/it'\''s'`, "/tmp/匯出": "/tmp/匯出"} {
 		if got := quoted(path); got != want {
 			t.Errorf("quoted(%q) = %s, want %s", path, got, want)
+		}
+	}
+}
+
+// TestNearest: a word with a slip of the finger finds its command, others find none.
+func TestNearest(t *testing.T) {
+	words := []string{"send", "search", "recv", "history", "id", "init", "do"}
+	for word, want := range map[string]string{
+		"sned": "send", "sen": "send", "serach": "search", "histroy": "history", "recieve": "", "x": "", "": "", "send": "send", "傳送": "",
+	} {
+		if got := nearest(word, words); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}
+
+// TestHelp: every command and all that it takes are explained in whole sentences, in both
+// languages, and every command has an example.
+func TestHelp(t *testing.T) {
+	for _, l := range []i18n.Lang{i18n.Chinese, i18n.English} {
+		parser := newParser(&cli{}, l, func(int) {})
+		for _, n := range parser.Model.Leaves(true) {
+			path := help.Path(n)
+			if key := "example." + strings.ReplaceAll(path, " ", "."); i18n.T(key).In(l) == key {
+				t.Errorf("%s: no example", path)
+			}
+			helps := []string{n.Help}
+			for _, f := range n.Flags {
+				helps = append(helps, f.Help)
+			}
+			for _, p := range n.Positional {
+				helps = append(helps, p.Help)
+			}
+			for _, h := range helps {
+				if !strings.HasSuffix(h, "。") && !strings.HasSuffix(h, ".") && !strings.HasSuffix(h, ")") && !strings.HasSuffix(h, "）") {
+					t.Errorf("%s: %q is no sentence", path, h)
+				}
+			}
+		}
+	}
+}
+
+// TestArgumentsInChinese: what is to be typed has a Chinese name in the usage of every
+// command.
+func TestArgumentsInChinese(t *testing.T) {
+	parser := newParser(&cli{}, i18n.Chinese, func(int) {})
+	latin := regexp.MustCompile(`<[a-z-]+>`)
+	for _, n := range parser.Model.Leaves(true) {
+		if left := latin.FindString(help.Names(n.Summary(), i18n.Chinese)); left != "" {
+			t.Errorf("%s: %s", n.FullPath(), left)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 var layers = [][]string{
 	1: {".", "spec", "internal/*"},
 	2: {"pgp", "pgp/gpgagent", "wire", "mesh", "mailbox", "mailbox/mailboxtest", "clientrpc", "media", "media/mediatest"},
-	3: {"transport", "keyserver", "prekeys", "keyserver/keyservertest", "chat", "chat/group", "chat/secure", "chat/slash", "chat/sticker", "archive", "clientrpc/gen", "web"},
+	3: {"transport", "keyserver", "prekeys", "keyserver/keyservertest", "chat", "chat/group", "chat/secure", "chat/slash", "chat/sticker", "archive", "clientrpc/gen", "web", "tui"},
 	4: {"cloud", "proxy", "directory", "history", "mailbox/mem", "mailbox/pebble", "keyserver/pebble", "keyserver/hkp", "keyserver/fallback", "media/disk"},
 	5: {"node", "client"},
 	6: {"sim/*"},

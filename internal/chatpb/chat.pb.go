@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 904a7ca58253a6ee988bf56e25ae6a5ceae050c7df046c6e514a99bac54fbc0d
+// source sha256: 230f08e53c4ac1001b8f579c55ff7ac3e9c592d087324a0e9c8e5560ddd857b4
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -46,7 +46,7 @@ type Content struct {
 	Forward        *Forward               `protobuf:"bytes,14,opt,name=forward,proto3" json:"forward,omitempty"`                                  // kind "text"
 	Poll           *Poll                  `protobuf:"bytes,15,opt,name=poll,proto3" json:"poll,omitempty"`                                        // kind "poll": the text asks, lines "Option: …" are the answers
 	Pin            *Pin                   `protobuf:"bytes,16,opt,name=pin,proto3" json:"pin,omitempty"`                                          // kind "pin"
-	Group          *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; kinds "group", "group-invite" and "group-join" elsewhere
+	Group          *Group                 `protobuf:"bytes,19,opt,name=group,proto3" json:"group,omitempty"`                                      // of any kind in a group's chat; the kinds of groups elsewhere
 	Certifications []*Certification       `protobuf:"bytes,40,rep,name=certifications,proto3" json:"certifications,omitempty"`                    // kind "certification"
 	Succession     *Succession            `protobuf:"bytes,41,opt,name=succession,proto3" json:"succession,omitempty"`                            // kind "succession"
 	Lifetime       uint32                 `protobuf:"varint,22,opt,name=lifetime,proto3" json:"lifetime,omitempty"`                               // kinds "text" and "media": seconds from its time on, after which it is erased; 0: it stays
@@ -869,6 +869,7 @@ type Resent struct {
 	Signature     []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`   // 64
 	Content       []byte                 `protobuf:"bytes,3,opt,name=content,proto3" json:"content,omitempty"`       // the original Content; empty if it was only the text in the transcript, or of kind "resent"
 	Peer          []byte                 `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`             // fingerprint of the chat's other account, when it is not in the chat of the two
+	Earlier       bool                   `protobuf:"varint,5,opt,name=earlier,proto3" json:"earlier,omitempty"`      // it is of a page that the reader asked for (spec/group.md, GROUP-48)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -929,6 +930,13 @@ func (x *Resent) GetPeer() []byte {
 		return x.Peer
 	}
 	return nil
+}
+
+func (x *Resent) GetEarlier() bool {
+	if x != nil {
+		return x.Earlier
+	}
+	return false
 }
 
 // View says which location records the sending device knows.
@@ -1669,12 +1677,16 @@ func (x *StickerPack) GetStickers() []*MediaItem {
 // Group is what a message says of a group (spec/group.md, GROUP-16).
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                 // 32: the group; empty in its own chat
-	Heads         [][]byte               `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`           // 32 each: what the sender knows of it
-	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"` // as they travel, each after its past
-	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`              // please tell what these heads lack
-	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`         // 16: of the link that the sender joins by
-	Asker         []byte                 `protobuf:"bytes,6,opt,name=asker,proto3" json:"asker,omitempty"`           // account that wants to join, where another one passes that on
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                   // 32: the group; empty in its own chat
+	Heads         [][]byte               `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`             // 32 each: what the sender knows of it
+	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`   // as they travel, each after its past
+	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`                // please tell what these heads lack
+	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`           // 16: of the link that the sender joins by
+	Asker         []byte                 `protobuf:"bytes,6,opt,name=asker,proto3" json:"asker,omitempty"`             // account that wants to join, where another one passes that on
+	Refused       bool                   `protobuf:"varint,7,opt,name=refused,proto3" json:"refused,omitempty"`        // who wanted to join is not let in
+	Called        string                 `protobuf:"bytes,8,opt,name=called,proto3" json:"called,omitempty"`           // what the asker calls itself, by the word of who passes that on
+	Subscribers   [][]byte               `protobuf:"bytes,9,rep,name=subscribers,proto3" json:"subscribers,omitempty"` // of a channel: u8 state, u64 milliseconds, account
+	Earlier       *Earlier               `protobuf:"bytes,10,opt,name=earlier,proto3" json:"earlier,omitempty"`        // a page of earlier messages
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1751,6 +1763,112 @@ func (x *Group) GetAsker() []byte {
 	return nil
 }
 
+func (x *Group) GetRefused() bool {
+	if x != nil {
+		return x.Refused
+	}
+	return false
+}
+
+func (x *Group) GetCalled() string {
+	if x != nil {
+		return x.Called
+	}
+	return ""
+}
+
+func (x *Group) GetSubscribers() [][]byte {
+	if x != nil {
+		return x.Subscribers
+	}
+	return nil
+}
+
+func (x *Group) GetEarlier() *Earlier {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+// Earlier asks for messages of a group from before the reader came, or says which were given
+// (spec/group.md, GROUP-48).
+type Earlier struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        []byte                 `protobuf:"bytes,1,opt,name=before,proto3" json:"before,omitempty"` // 16: link of the message before which they stand; empty: of none
+	Time          uint64                 `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`    // ms: of that message, or when the reader came; in an answer, of the oldest that was given
+	Count         uint32                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`  // at most so many, 1 to 100; 0: this is an answer
+	Links         [][]byte               `protobuf:"bytes,4,rep,name=links,proto3" json:"links,omitempty"`   // 16 each: those that were given, the newest first; at most 100
+	End           uint32                 `protobuf:"varint,5,opt,name=end,proto3" json:"end,omitempty"`      // 0: there may be more; 1: the sender has no more; 2: the rules allow no more
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Earlier) Reset() {
+	*x = Earlier{}
+	mi := &file_proto_chat_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Earlier) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Earlier) ProtoMessage() {}
+
+func (x *Earlier) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Earlier.ProtoReflect.Descriptor instead.
+func (*Earlier) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Earlier) GetBefore() []byte {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *Earlier) GetTime() uint64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Earlier) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Earlier) GetLinks() [][]byte {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *Earlier) GetEnd() uint32 {
+	if x != nil {
+		return x.End
+	}
+	return 0
+}
+
 // Certification is what somebody says of a key: that it is whose they think.
 type Certification struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1762,7 +1880,7 @@ type Certification struct {
 
 func (x *Certification) Reset() {
 	*x = Certification{}
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1774,7 +1892,7 @@ func (x *Certification) String() string {
 func (*Certification) ProtoMessage() {}
 
 func (x *Certification) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1787,7 +1905,7 @@ func (x *Certification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certification.ProtoReflect.Descriptor instead.
 func (*Certification) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Certification) GetKey() []byte {
@@ -1817,7 +1935,7 @@ type Succession struct {
 
 func (x *Succession) Reset() {
 	*x = Succession{}
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1829,7 +1947,7 @@ func (x *Succession) String() string {
 func (*Succession) ProtoMessage() {}
 
 func (x *Succession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1842,7 +1960,7 @@ func (x *Succession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succession.ProtoReflect.Descriptor instead.
 func (*Succession) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+	return file_proto_chat_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Succession) GetOld() []byte {
@@ -1887,7 +2005,7 @@ type SecureAsk struct {
 
 func (x *SecureAsk) Reset() {
 	*x = SecureAsk{}
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1899,7 +2017,7 @@ func (x *SecureAsk) String() string {
 func (*SecureAsk) ProtoMessage() {}
 
 func (x *SecureAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1912,7 +2030,7 @@ func (x *SecureAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
 func (*SecureAsk) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{25}
+	return file_proto_chat_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SecureAsk) GetChat() []byte {
@@ -1962,7 +2080,7 @@ type SecureGap struct {
 
 func (x *SecureGap) Reset() {
 	*x = SecureGap{}
-	mi := &file_proto_chat_proto_msgTypes[26]
+	mi := &file_proto_chat_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1974,7 +2092,7 @@ func (x *SecureGap) String() string {
 func (*SecureGap) ProtoMessage() {}
 
 func (x *SecureGap) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[26]
+	mi := &file_proto_chat_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1987,7 +2105,7 @@ func (x *SecureGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
 func (*SecureGap) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{26}
+	return file_proto_chat_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SecureGap) GetLocator() []byte {
@@ -2088,14 +2206,15 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x06device\x18\x01 \x01(\fR\x06device\x12\x12\n" +
 	"\x04chat\x18\x02 \x01(\fR\x04chat\x12\x1c\n" +
 	"\tsequences\x18\x03 \x03(\rR\tsequences\x12\x18\n" +
-	"\alocator\x18\x04 \x01(\fR\alocator\"t\n" +
+	"\alocator\x18\x04 \x01(\fR\alocator\"\x8e\x01\n" +
 	"\x06Resent\x12\x1e\n" +
 	"\n" +
 	"transcript\x18\x01 \x01(\fR\n" +
 	"transcript\x12\x1c\n" +
 	"\tsignature\x18\x02 \x01(\fR\tsignature\x12\x18\n" +
 	"\acontent\x18\x03 \x01(\fR\acontent\x12\x12\n" +
-	"\x04peer\x18\x04 \x01(\fR\x04peer\"Z\n" +
+	"\x04peer\x18\x04 \x01(\fR\x04peer\x12\x18\n" +
+	"\aearlier\x18\x05 \x01(\bR\aearlier\"Z\n" +
 	"\x04View\x12'\n" +
 	"\x03own\x18\x01 \x01(\v2\x15.omega.chat.RecordRefR\x03own\x12)\n" +
 	"\x04peer\x18\x02 \x01(\v2\x15.omega.chat.RecordRefR\x04peer\";\n" +
@@ -2151,7 +2270,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\vStickerPack\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x121\n" +
-	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\x8d\x01\n" +
+	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\x90\x02\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2160,7 +2279,18 @@ const file_proto_chat_proto_rawDesc = "" +
 	"operations\x12\x10\n" +
 	"\x03ask\x18\x04 \x01(\bR\x03ask\x12\x16\n" +
 	"\x06ticket\x18\x05 \x01(\fR\x06ticket\x12\x14\n" +
-	"\x05asker\x18\x06 \x01(\fR\x05asker\"9\n" +
+	"\x05asker\x18\x06 \x01(\fR\x05asker\x12\x18\n" +
+	"\arefused\x18\a \x01(\bR\arefused\x12\x16\n" +
+	"\x06called\x18\b \x01(\tR\x06called\x12 \n" +
+	"\vsubscribers\x18\t \x03(\fR\vsubscribers\x12-\n" +
+	"\aearlier\x18\n" +
+	" \x01(\v2\x13.omega.chat.EarlierR\aearlier\"s\n" +
+	"\aEarlier\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\fR\x06before\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x04R\x04time\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\rR\x05count\x12\x14\n" +
+	"\x05links\x18\x04 \x03(\fR\x05links\x12\x10\n" +
+	"\x03end\x18\x05 \x01(\rR\x03end\"9\n" +
 	"\rCertification\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\fR\x03key\x12\x16\n" +
 	"\x06packet\x18\x02 \x01(\fR\x06packet\"r\n" +
@@ -2193,7 +2323,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -2218,10 +2348,11 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Seal)(nil),          // 20: omega.chat.Seal
 	(*StickerPack)(nil),   // 21: omega.chat.StickerPack
 	(*Group)(nil),         // 22: omega.chat.Group
-	(*Certification)(nil), // 23: omega.chat.Certification
-	(*Succession)(nil),    // 24: omega.chat.Succession
-	(*SecureAsk)(nil),     // 25: omega.chat.SecureAsk
-	(*SecureGap)(nil),     // 26: omega.chat.SecureGap
+	(*Earlier)(nil),       // 23: omega.chat.Earlier
+	(*Certification)(nil), // 24: omega.chat.Certification
+	(*Succession)(nil),    // 25: omega.chat.Succession
+	(*SecureAsk)(nil),     // 26: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 27: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -2237,14 +2368,14 @@ var file_proto_chat_proto_depIdxs = []int32{
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
 	22, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	23, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
-	24, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	24, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	25, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
 	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
 	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	25, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	26, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
 	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
 	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
 	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
@@ -2252,12 +2383,13 @@ var file_proto_chat_proto_depIdxs = []int32{
 	20, // 25: omega.chat.MediaItem.seal:type_name -> omega.chat.Seal
 	20, // 26: omega.chat.MediaItem.thumb_seal:type_name -> omega.chat.Seal
 	19, // 27: omega.chat.StickerPack.stickers:type_name -> omega.chat.MediaItem
-	26, // 28: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	23, // 28: omega.chat.Group.earlier:type_name -> omega.chat.Earlier
+	27, // 29: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -2271,7 +2403,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -84,6 +84,22 @@ func alternatives(text string, n *kong.Node) string {
 	return text
 }
 
+// Path is a command as it is typed, without its other names: omega contact add.
+func Path(n *kong.Node) string { return aliases.ReplaceAllString(n.FullPath(), "") }
+
+// aliases are how the library writes the other names of a command.
+var aliases = regexp.MustCompile(` \([^)]*\)`)
+
+// example shows how a command is used, where the catalogue has an example of it.
+func example(n *kong.Node, l i18n.Lang) string {
+	key := "example." + strings.ReplaceAll(Path(n), " ", ".")
+	text := i18n.T(key).In(l)
+	if text == key {
+		return ""
+	}
+	return "\n" + i18n.T("help.example").In(l) + "\n  " + strings.ReplaceAll(text, "\n", "\n  ") + "\n"
+}
+
 // Print is the library's help, in the person's language. The last line says how
 // to get more.
 func Print(l i18n.Lang) kong.HelpPrinter {
@@ -104,8 +120,12 @@ func Print(l i18n.Lang) kong.HelpPrinter {
 		for _, w := range everywhere {
 			s = strings.ReplaceAll(s, w.english, i18n.T(w.key).In(l))
 		}
-		if ctx.Selected() == nil {
+		s = layOut(s, l)
+		switch n := ctx.Selected(); {
+		case n == nil:
 			s += "\n" + i18n.T("help.codes."+ctx.Model.Name).In(l) + "\n"
+		default:
+			s += example(n, l)
 		}
 		_, err = io.WriteString(out, s)
 		return err

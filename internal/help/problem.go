@@ -24,7 +24,7 @@ var problems = []struct {
 	{regexp.MustCompile(`^(\S+): expected .+ value but got "-\d[^"]*" \(`), "why.parse.negative"},
 	{regexp.MustCompile(`^(\S+): missing value|^(\S+): expected .+ value but got "(?:EOL|.+)" \(`), "why.parse.novalue"},
 	{regexp.MustCompile(`^(\S+) must be one of (.+) but got "(.*)"$`), "why.parse.enum"},
-	{regexp.MustCompile(`^(\S+): expected (?:a valid \d+ bit int|an int) but got "(.*?)"`), "why.parse.int"},
+	{regexp.MustCompile(`^(\S+?)(?: \.\.\.)?\]?: expected (?:a valid \d+ bit int|an int) but got "(.*?)"`), "why.parse.int"},
 	{regexp.MustCompile(`^(\S+): expected duration but got "(.*?)"`), "why.parse.duration"},
 	{regexp.MustCompile(`^(\S+): stat (\S+): no such file or directory$`), "why.parse.nofile"},
 	{regexp.MustCompile(`^(\S+): exists but is not a (file|directory)`), "why.parse.wrongkind"},
@@ -65,7 +65,24 @@ func wantsCommand(err error) bool {
 	return n == nil || len(n.Children) > 0
 }
 
+// Command is the command that a line began with, as it is typed: omega poll vote. Where
+// none was understood it is the program.
+func Command(err error) string {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context == nil {
+		return ""
+	}
+	node := parse.Context.Model.Node
+	for _, p := range parse.Context.Path {
+		if p.Command != nil {
+			node = p.Command
+		}
+	}
+	return Path(node)
+}
+
 // bare writes the library's lists, "a","b", in a form of no language.
 func bare(s string) string {
+	s = strings.TrimPrefix(s, "[") // of what may be left out
 	return strings.ReplaceAll(strings.NewReplacer(`","`, "|", `", "`, "|", " or ", "|").Replace(s), `"`, "")
 }

@@ -19,6 +19,7 @@ func TestProblem(t *testing.T) {
 		{`--expires: "x" is not a time such as 36h or 7d`, "--expires 必須是時間，例如 36h 或 7d，不是「x」"},
 		{`--config and --server can't be used together`, "--config 與 --server 只能擇一"},
 		{`<fpr> ...: not an OpenPGP fingerprint: 4 hexadecimal digits, want 40 or 64`, "<fpr> 必須是 40 或 64 位的指紋"},
+		{`[<choice> ...]: expected a valid 64 bit int but got "麵"`, "<choice> 必須是整數，不是「麵」"},
 		{`missing flags: --to=FPR|CHAT`, "缺少選項 --to=FPR|CHAT"},
 	} {
 		if got := Problem(errors.New(tt.english)).In(i18n.Chinese); got != tt.chinese {

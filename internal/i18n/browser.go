@@ -10,7 +10,7 @@ var browser = map[string]entry{
 	"why.linkended":      {"已經取消", "it was given up"},
 	"why.upload":         {"檔案已經不在了", "the file is not here any more"},
 	"next.upload":        {"請再選一次檔案", "choose the file again"},
-	"help.web":           {"在瀏覽器裡使用 ω IM（沒有其他參數時就是這個）。", "Use ω IM in the browser (what omega does without an argument)."},
+	"help.web":           {"在瀏覽器裡使用 ω IM（沒有其他參數時就是這個；沒有螢幕就用終端機）。", "Use ω IM in the browser (what omega does without an argument; in the terminal where there is no screen)."},
 	"help.web_noopen":    {"只印出網址，不開啟瀏覽器。", "Print the address and open no browser."},
 	"help.web_server":    {"新帳號可以從這裡開始的伺服器。", "A server at which a new account may begin."},
 	"web.address":        {"在這部電腦的瀏覽器開啟（網址只能用一次）：", "Open in a browser of this computer (the address works once):"},

@@ -14,7 +14,7 @@ var configuration = map[string]entry{
 	"config.syntax.quote": {"第 {0} 行第 {1} 字：這一行少了結尾的引號", "line {0}, column {1}: the closing quote is missing in this line"},
 	"config.syntax.rest":  {"第 {0} 行第 {1} 字：值的後面多了「{2}」", "line {0}, column {1}: {2} stands behind the value"},
 
-	"config.fallback":     {"fallback.servers：\"{0}\" 不是公用金鑰伺服器的位址；寫法見「omegad config」", "fallback.servers: \"{0}\" is no address of a public key server; `omegad config` shows the form"},
+	"config.fallback":     {"fallback.servers：\"{0}\" 不是公開金鑰伺服器的位址；寫法見「omegad config」", "fallback.servers: \"{0}\" is no address of a public key server; `omegad config` shows the form"},
 	"config.manyfallback": {"fallback.servers：有 {0} 部，最多 {1} 部", "fallback.servers: {0} servers, at most {1}"},
 	"config.hostname":     {"{0}：\"{1}\" 的主機不能用；請寫 IP 位址，或由英文字母、數字、- 與 . 組成的名稱（中文網域請寫 xn-- 開頭的形式）", "{0}: the host of \"{1}\" cannot be used; write an IP address, or a name of letters, digits, - and . (international names begin with xn--)"},
 	"config.dir":          {"dir：要指定放金鑰與信件的目錄", "dir: a directory for keys and mail is required"},

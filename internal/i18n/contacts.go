@@ -58,7 +58,7 @@ var contacts = map[string]entry{
 	"why.manycontacts": {"有 {1} 個聯絡人叫「{0}」", "{1} contacts are called “{0}”"},
 	"why.manynames":    {"有好幾個聊天叫「{0}」", "several chats are called “{0}”"},
 	"next.byfpr":       {"用指紋，就不會弄錯", "use the fingerprint: it names only one"},
-	"why.petname":      {"名字最多 {0} 位元組，不能有控制字元和多餘的空格", "a name has at most {0} octets, without control characters and needless spaces"},
+	"why.petname":      {"名字最多 {0} 位元組，不能有控制字元和多餘的空格，也不能只有看不見的字", "a name has at most {0} octets, without control characters and needless spaces, and something of it can be seen"},
 	"why.blocked":      {"你封鎖了這個帳號", "you blocked this account"},
 	"next.unblock":     {"要先解除封鎖：omega contact unblock", "block it no more first: omega contact unblock"},
 	"why.scan":         {"這不是 ω IM 的行動條碼內容", "that is not what a QR code of ω IM holds"},

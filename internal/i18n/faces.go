@@ -115,6 +115,7 @@ var faces = map[string]entry{
 	"help.do_menu":         {"列出開頭相符的指令，不執行。", "List the commands that begin so, and do nothing."},
 	"help.do_text":         {"指令或文字；不寫就列出指令。", "A command, or a text; left out: the commands are listed."},
 	"doing.mentions":       {"列出提到你的訊息", "listing mentions"},
+	"help.mentions_all":    {"連讀過的也列出。", "List those that were read, too."},
 	"help.mentions":        {"列出提到你、還沒讀的訊息。", "List messages that call you and were not read."},
 	"help.group_who":       {"列出名字開頭相符、可以用 @ 提到的成員。", "List the members whose name begins so, to be called with @."},
 	"help.group_whotyped":  {"名字開頭，可以帶 @。", "How the name begins, with @ or without."},

@@ -134,7 +134,7 @@ func counted(form, begin, number string) string {
 var parts = []map[string]entry{
 	catalogue, commands, trial, tracing, servers, simulation, daemon, configuration, site, ends,
 	messaging, files, archives, groups, faces,
-	contacts, secrets, devices, browser, stickers,
+	contacts, secrets, devices, browser, stickers, terminal, none, examples,
 }
 
 // Entries returns the entries whose keys begin with one of some prefixes, for faces that

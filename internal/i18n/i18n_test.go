@@ -50,6 +50,7 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 // elsewhere are words that are used elsewhere for what Taiwan calls otherwise, and
 // simplified characters that slip in with them.
 var elsewhere = []string{
+	"聊天記錄", // 聊天紀錄; LINE says the other of its own
 	"信息", "消息", "发送", "發送", "用户", "用戶", "賬號", "账号", "賬戶", "帳戶", "密鑰", "密钥", "服務器", "服务器", "設備", "设备", "默認", "默认",
 	"文件夾", "文件名", "網絡", "网络", "視頻", "二維碼", "鏈接", "屏幕", "屏蔽", "保存到", "支持的", "質量", "撤回", "設置", "軟件", "硬件", "程序", "進程",
 	"線程", "內存", "硬盤", "磁盤", "端口", "接口", "菜單", "界面", "打印", "日誌", "登錄", "註銷", "搜索", "查找", "刷新", "緩存", "字符", "字節", "數據",
@@ -58,7 +59,7 @@ var elsewhere = []string{
 }
 
 // right are words of Taiwan in which one of those stands.
-var right = strings.NewReplacer("用戶端", "", "處理程序", "", "讀取命令列", "", "資料夾", "")
+var right = strings.NewReplacer("「傳送聊天記錄」", "", "用戶端", "", "處理程序", "", "讀取命令列", "", "資料夾", "")
 
 // texts are all texts in Chinese: of the catalogue, and of files for people.
 func texts(t *testing.T) map[string]string {
@@ -97,6 +98,9 @@ var han = regexp.MustCompile(`\p{Han}`)
 func TestNothingIsLeftInEnglish(t *testing.T) {
 	words := regexp.MustCompile(`[a-z]{3,} [a-z]{2,}`)
 	for key, e := range all() {
+		if strings.HasPrefix(key, "example.") && strings.HasPrefix(e.zh, "omega ") {
+			continue // a command is typed the same in both
+		}
 		if words.MatchString(e.en) && !han.MatchString(e.zh) {
 			t.Errorf("%s is in English: %q", key, e.zh)
 		}
@@ -108,7 +112,7 @@ var used = regexp.MustCompile(`(?:i18n\.T|\.text|\.line|\.word|\bsay|\bwrong)\("
 
 func TestEveryKeyInUseExists(t *testing.T) {
 	known, found := all(), 0
-	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn", "internal/help"} {
+	for _, dir := range []string{"client", "clientrpc", "cmd/omega", "cmd/omega-try", "cmd/omegad", "node", "sim/churn", "internal/help", "tui"} {
 		files, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -11,8 +11,8 @@ var secrets = map[string]entry{
 	"help.secure_classic": {"同意對沒有預備金鑰的裝置用一般加密子金鑰（沒有前向保密，也不抗量子電腦）。", "Agree to use the encryption subkey for devices without prekeys (no forward secrecy, not safe against quantum computers)."},
 	"help.send_secure":    {"在和對方的安全聊天中傳送；安全群組一律如此。", "Send it in the secure chat with them; to secure groups that is always so."},
 
-	"doing.secure":    {"處理安全聊天", "Working on a secure chat"},
-	"doing.secureend": {"結束安全聊天", "Ending a secure chat"},
+	"doing.secure":    {"處理安全聊天", "working on a secure chat"},
+	"doing.secureend": {"結束安全聊天", "ending a secure chat"},
 
 	"why.nosecurekey":   {"{0} 的裝置都沒有可用的預備金鑰", "no device of {0} has a prekey"},
 	"why.noprekeys":     {"存放預備金鑰的伺服器沒有回應", "no server that keeps the prekeys answers"},
@@ -37,12 +37,16 @@ var secrets = map[string]entry{
 	"next.forwardsecure": {"轉傳到另一個安全聊天，或自己重打一次", "send it on into another secure chat, or write it again"},
 	"next.securestart":   {"用 omega secure start 開始安全聊天", "begin one with omega secure start"},
 
-	"secure.group":   {"安全群組", "secure group"},
+	"secure.group":      {"安全群組", "secure group"},
+	"line.secure-ended": {"— {1} 結束了這個安全聊天，金鑰已經銷毀 —", "— {1} ended this secure chat; its keys are destroyed —"},
+
+	"history.secure": {"「{0}」還有一個安全聊天，看它：omega history --chat 密:{0}", "There is a secure chat with “{0}” too: omega history --chat secure:{0}"},
+
 	"secure.mark":    {"密", "secure"},
 	"secure.open":    {"可傳送", "can send"},
 	"secure.closed":  {"目前沒有可傳送的金鑰，下次傳送時會換新", "no keys to send with now; the next message brings new ones"},
 	"secure.ended":   {"已於 {0} 結束", "ended {0}"},
-	"secure.epoch":   {"第 {0} 期金鑰：{1} 起，{2} 到期，已傳 {3}/{4} 則", "keys {0}: since {1}, until {2}, {3} of {4} messages sent"},
+	"secure.epoch":   {"金鑰 {0}（{1} 產生）：{2} 起，{3} 到期，已傳 {4}/{5} 則", "keys {0} (made by {1}): since {2}, until {3}, {4} of {5} messages sent"},
 	"secure.current": {"← 目前使用", "← in use"},
 	"secure.waiting": {"有 {0} 個封包還打不開，正向對方要求補傳", "{0 payload} cannot be opened yet; they are asked for again"},
 	"secure.unsent":  {"有 {0} 則訊息等待金鑰", "{0 message} waiting for keys"},

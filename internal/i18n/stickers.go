@@ -25,6 +25,8 @@ var stickers = map[string]entry{
 	"next.packoffline":  {"連上網路後再試一次，或加長 --timeout", "try again when there is a connection, or with a longer --timeout"},
 	"why.parse.natural": {"{0} 的「{1}」不是 1 以上的數字", "{0}: “{1}” is no number from 1 on"},
 
+	"sticker.addit":       {"加入這個貼圖包：omega sticker add {0}", "to add this pack: omega sticker add {0}"},
+	"what.pack":           {"貼圖包", "sticker pack"},
 	"sticker.skipped":     {"略過 {0} 個不能用的檔案", "{0 file} left out that cannot be used"},
 	"help.sticker":        {"貼圖包。", "Sticker packs."},
 	"help.sticker_list":   {"列出貼圖包。", "List the sticker packs."},

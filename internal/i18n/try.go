@@ -34,6 +34,8 @@ var trial = map[string]entry{
 	},
 
 	"try.yourturn": {"換你說，按 Enter 傳送；/quit 離開。", "Your turn: Enter sends, /quit leaves."},
+	"try.web":      {"在瀏覽器裡聊：{0}", "In the browser: {0}"},
+	"try.webagain": {"這個網址只能用一次，十分鐘內有效；要新的：{0} --home {1} web", "It works once, within ten minutes; for a new one: {0} --home {1} web"},
 	"try.also":     {"另開終端機也行：{0} --home {1} chats", "In another terminal: {0} --home {1} chats"},
 	"try.prompt":   {"你> ", "You> "},
 	"try.commands": {"這裡只有 /quit", "/quit is all there is here"},
@@ -47,6 +49,7 @@ var trial = map[string]entry{
 	"try.slowcloud": {"{0}之內雲端沒有就緒", "the cloud was not ready within {0}"},
 	"try.noecho":    {"回聲的程式結束了", "the echo's process ended"},
 	"try.badend":    {"{0} 沒有正常結束：{1}", "{0} did not end well: {1}"},
+	"try.elsewhere": {"（還有文字以外的：用 bin/omega --home run/me tui 看）", "(more than text: see bin/omega --home run/me tui)"},
 	"try.late":      {"「{0}」", "“{0}”"},
 	"try.nofolder":  {"資料夾 {0} 不能用：{1}\n  → 用 --dir 換一個", "The folder {0} cannot be used: {1}\n  → choose another with --dir"},
 	"try.unknown":   {"沒有成功：{0}", "This did not work: {0}"},

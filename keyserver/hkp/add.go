@@ -33,8 +33,8 @@ func (h *Handler) serveAdd(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, err)
 		return
 	}
-	if wait := h.rations.take(fp, h.cfg.Clock()); wait > 0 {
-		busy(w, wait, "too many submissions about "+fp.String())
+	if wait := h.rations.wait(fp, h.cfg.Clock()); wait > 0 {
+		busy(w, wait, "too many changes of "+fp.String())
 		return
 	}
 	changed, err := h.cfg.Update(r.Context(), fp, own)
@@ -44,6 +44,7 @@ func (h *Handler) serveAdd(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", textPlain)
 	if changed {
+		h.rations.charge(fp, h.cfg.Clock())
 		fmt.Fprintf(w, "%s: updated\n", fp)
 		return
 	}

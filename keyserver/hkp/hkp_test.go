@@ -252,14 +252,27 @@ func TestCrowd(t *testing.T) {
 	wg.Wait()
 }
 
-// TestRation lets one account take only so much, and others not notice.
+// TestRation lets one account take only so much that is new, and others not notice. What
+// anybody can submit, which says nothing new, is counted for nothing.
 func TestRation(t *testing.T) {
 	now := noon()
 	s := newServiceAt(t, func() time.Time { return now })
 	a, b := s.register(1), s.register(1)
 	take := func(a *account) int {
-		status, _ := s.add(a.cert.Bytes())
+		cert, err := pgp.Renew(t.Context(), a.primary, a.cert, now.Add(1000*time.Hour), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, _ := s.add(cert.Bytes())
+		if status == http.StatusOK {
+			a.cert = cert
+		}
 		return status
+	}
+	for range 50 {
+		if status, _ := s.add(a.cert.Bytes()); status != http.StatusOK {
+			t.Fatalf("nothing new: %d", status)
+		}
 	}
 	for range 5 {
 		if status := take(a); status != http.StatusOK {

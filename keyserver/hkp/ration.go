@@ -7,7 +7,8 @@ import (
 	"github.com/omega-im/omega"
 )
 
-// What one account takes of submissions (KEYS-4).
+// What one account takes of submissions that say something new (KEYS-4): only its owner can
+// sign those, so nobody else uses them up.
 const (
 	pace  = 10 * time.Second
 	burst = 5
@@ -29,21 +30,32 @@ type ration struct{ soon, day time.Time }
 
 func (r *rations) init() { r.m = make(map[omega.Fingerprint]ration) }
 
-// take takes one submission from an account's ration, or says how long to wait.
-func (r *rations) take(fp omega.Fingerprint, now time.Time) (wait time.Duration) {
+// wait is how long an account takes nothing new; 0: it takes some now.
+func (r *rations) wait(fp omega.Fingerprint, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	have, known := r.m[fp]
-	if !known && !r.room(now) {
+	if _, known := r.m[fp]; !known && !r.room(now) {
 		return time.Minute
 	}
-	const dayPace = 24 * time.Hour / daily
-	soon, day := later(have.soon, now).Add(pace), later(have.day, now).Add(dayPace)
-	wait = max(soon.Sub(now)-burst*pace, day.Sub(now)-daily*dayPace)
-	if wait <= 0 {
-		r.m[fp] = ration{soon, day}
+	_, wait := r.m[fp].next(now)
+	return wait
+}
+
+// charge counts a submission that said something new. Those that were let in at once may
+// go over the ration, and are counted all the same.
+func (r *rations) charge(fp omega.Fingerprint, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.m[fp]; known || r.room(now) {
+		r.m[fp], _ = r.m[fp].next(now)
 	}
-	return max(wait, 0)
+}
+
+// next is the ration after one more submission, and how long that has to wait.
+func (have ration) next(now time.Time) (after ration, wait time.Duration) {
+	const dayPace = 24 * time.Hour / daily
+	after = ration{later(have.soon, now).Add(pace), later(have.day, now).Add(dayPace)}
+	return after, max(0, after.soon.Sub(now)-burst*pace, after.day.Sub(now)-daily*dayPace)
 }
 
 func later(a, b time.Time) time.Time {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/omega-im/omega/mailbox"
@@ -193,11 +194,13 @@ func testDiskFull(t *testing.T, m Machine) {
 	b.setDevices(1, 10)
 	b.waitStored(10)
 	m.SetFull(true)
-	n := 5
+	n, taken := 5, int64(0)
+	var answered atomic.Int64
 	b.waitFor("refusal", func() bool {
 		n++
 		it := b.item(n, 1)
 		it.Done = func(_ *mailbox.Item, err error) {
+			answered.Add(1)
 			if !errors.Is(err, mailbox.ErrDiskFull) {
 				t.Errorf("answer with a full disk = %v, want %v", err, mailbox.ErrDiskFull)
 			}
@@ -206,8 +209,12 @@ func testDiskFull(t *testing.T, m Machine) {
 		if err != nil && !errors.Is(err, mailbox.ErrDiskFull) {
 			t.Fatalf("append with a full disk = %v, want %v", err, mailbox.ErrDiskFull)
 		}
+		if err == nil {
+			taken++
+		}
 		return err != nil
 	})
+	b.waitFor("answers while the disk is full", func() bool { return answered.Load() >= taken })
 	b.wantMail(2, 0, 0, 1, 2, 3, 4)
 	b.ack(1, 10, b.read(1, 0)[4].Seq)
 	if err := b.Err(); err != nil {

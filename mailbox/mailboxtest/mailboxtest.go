@@ -68,6 +68,7 @@ func Run(t *testing.T, newMachine func(t testing.TB) Machine) {
 		{"Requests", testRequests},
 		{"RequestBytes", testRequestBytes},
 		{"RequestWindow", testRequestWindow},
+		{"RequestsMixed", testMixed},
 		{"RequestLifetime", testRequestLifetime},
 		{"Tombstones", testTombstones},
 		{"TombstonesOfManySegments", testTombstonesOfManySegments},

@@ -2,7 +2,9 @@ package mailboxtest
 
 import (
 	"errors"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,10 +28,13 @@ func (b *bench) let(account int, made int64, tokens ...byte) {
 	}
 }
 
+// sources numbers senders and servers.
+var sources mailbox.SourceKey
+
 // from is an item of a sender, by way of a server, with a token.
 func (b *bench) from(n, sender, server int, t omega.Token, to int) *mailbox.Item {
 	it := b.item(n, to)
-	it.From = mailbox.SourceOf(Account(sender), Account(server))
+	it.From = sources.SourceOf(Account(sender), Account(server))
 	if !t.IsZero() {
 		it.Tokens = []omega.Token{t}
 	}
@@ -172,5 +177,72 @@ func testTokens(t *testing.T, m Machine) {
 	}
 	if _, err := b.SetTokens(b.ctx, Account(1), mailbox.Tokens{Made: 9, List: make([]omega.Token, omega.MaxTokens+1)}); !errors.Is(err, mailbox.ErrTooLarge) {
 		t.Errorf("too many tokens: %v", err)
+	}
+}
+
+// testMixed: an item that is a request for some recipients only is kept for none of them;
+// whether it is one is judged in the step that keeps it, so while lists change no mail of
+// somebody who is let in ever takes the room of strangers, nor the other way round.
+func testMixed(t *testing.T, m Machine) {
+	b := open(t, m, mailbox.Config{})
+	b.let(1, 1, 1) // always lets the sender in
+	b.let(2, 1)    // at times
+	both := func(n int) *mailbox.Item {
+		it := b.from(n, 7, 9, token(1), 1)
+		it.Recipients = append(it.Recipients, Account(2))
+		it.Tokens = append(it.Tokens, token(1))
+		return it
+	}
+	if err := b.Append(b.ctx, both(0)); !errors.Is(err, mailbox.ErrMixed) {
+		t.Fatalf("append = %v, want ErrMixed", err)
+	}
+	b.wantMail(1, 0)
+	b.wantMail(2, 0)
+
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for made := int64(2); ; made++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			list := mailbox.Tokens{Made: made}
+			if made%2 == 0 {
+				list.List = []omega.Token{token(1)}
+			}
+			if _, err := b.SetTokens(b.ctx, Account(2), list); err != nil {
+				t.Errorf("set tokens: %v", err)
+				return
+			}
+			runtime.Gosched()
+		}
+	})
+	whole := 0
+	for n := range 3 * mailbox.MaxRequests {
+		r, err := b.try(both(n + 1))
+		switch {
+		case errors.Is(err, mailbox.ErrMixed):
+			one := b.from(n+1, 7, 9, token(1), 1)
+			if r, err = b.try(one); err != nil {
+				t.Fatalf("append: %v", err)
+			}
+		case err != nil:
+			t.Fatalf("append: %v", err)
+		default:
+			whole++
+		}
+		if r[0].Err != nil {
+			t.Fatalf("mail %d of somebody who is let in: %v", n, r[0].Err)
+		}
+		if len(r) > 1 && r[1].Err != nil {
+			t.Fatalf("mail %d is one for both, and the second has no room for it: %v", n, r[1].Err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if whole == 0 {
+		t.Error("the lists never agreed")
 	}
 }

@@ -86,7 +86,7 @@ func TestKill(t *testing.T) {
 		build build
 		kills int // in the short form
 	}{
-		{"servers are killed", newServers, plain, 10},
+		{"servers are killed", newServers, plain, 0},
 		{"servers lose power", newServers, powercut, 10},
 		{"the cloud loses power", newDev, powercut, 5},
 		{"the cloud is killed", newDev, plain, 0},

@@ -32,16 +32,22 @@ func (s *server) waiting(t *testing.T, account omega.Fingerprint) int {
 // deleted reports whether a server shows the tombstone of an account.
 func (s *server) deleted(t *testing.T, d *device) bool {
 	t.Helper()
+	return s.certificate(t, d.account).Deleted()
+}
+
+// certificate is what a server answers a guest about an account.
+func (s *server) certificate(t *testing.T, account omega.Fingerprint) *pgp.Certificate {
+	t.Helper()
 	addr, err := transport.ParseAddress(s.address())
 	must(t, err)
 	guest, err := transport.DialGuest(t.Context(), transport.DialConfig{Address: addr})
 	must(t, err)
 	defer guest.Close()
-	e, err := guest.Lookup(t.Context(), d.account)
+	e, err := guest.Lookup(t.Context(), account)
 	must(t, err)
 	cert, err := pgp.ParseCertificate(e.Certificate, time.Now())
 	must(t, err)
-	return cert.Deleted()
+	return cert
 }
 
 // awaitNotice waits until a device knows of something about an account.

@@ -46,7 +46,7 @@ func (d *device) secretsOf(t *testing.T) (*pgp.SecretKey, *pgp.DeviceSecrets, *p
 	return primary, secrets, id
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -97,6 +97,13 @@ func (s *summary) end(e event, key string) {
 	switch {
 	case e.Action == "fail":
 		s.failed = append(s.failed, name)
+		if e.Test == "" { // what a test wrote that never ended, as after a panic
+			for _, k := range slices.Sorted(maps.Keys(s.output)) {
+				if strings.HasPrefix(k, e.Package+" ") {
+					s.show(k)
+				}
+			}
+		}
 		s.show(key)
 	case e.Test == "":
 		if e.Action == "pass" {

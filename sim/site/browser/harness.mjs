@@ -1,6 +1,6 @@
 // What the scripts of this folder share. Each is started by a test in Go, reads a plan
 // on standard input, and writes one JSON line per check: {"name", "ms", "error"}. A line
-// {"ask"} is a request to the test, which answers with a line.
+// {"ask"} is a request to the test, which answers with a line; one {"tell"} a figure.
 import { chromium } from "playwright-core";
 import { createInterface } from "node:readline";
 import { readFileSync } from "node:fs";
@@ -10,6 +10,8 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 export const readLine = async () => JSON.parse((await lines.next()).value);
 const say = (v) => process.stdout.write(JSON.stringify(v) + "\n");
 export const ask = async (what) => { say({ ask: what }); return readLine(); };
+
+export const tell = (what) => say({ tell: what });
 
 export const launch = (executablePath, ...more) => chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", ...more] });
 

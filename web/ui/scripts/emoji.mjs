@@ -8,6 +8,7 @@ const groups = [[], [], [], [], [], [], [], []]; // faces and people, nature, fo
 const place = { 0: 0, 1: 0, 3: 1, 4: 2, 5: 3, 6: 4, 7: 5, 8: 6, 9: 7 };
 for (const e of read("zh-hant").filter((e) => e.group !== undefined && place[e.group] !== undefined).sort((a, b) => a.order - b.order)) {
   const en = english.get(e.hexcode);
-  groups[place[e.group]].push([e.emoji, e.label, [...(e.tags ?? []), en?.label, ...(en?.tags ?? [])].filter(Boolean).join(" ")]);
+  const label = e.label.replace(/中國(香港|澳門)特別行政區/, "$1"); // as people in Taiwan say it
+  groups[place[e.group]].push([e.emoji, label, [...(e.tags ?? []), en?.label, ...(en?.tags ?? [])].filter(Boolean).join(" ")]);
 }
 writeFileSync(new URL("../src/gen/emoji.json", import.meta.url), JSON.stringify(groups));

@@ -18,6 +18,9 @@ export class Refused extends Error {
   }
 }
 
+/** Whether a call was refused because what it asks for is not, or no longer, there. */
+export const gone = (e: unknown) => e instanceof Refused && e.code === "not_found";
+
 interface Waiting {
   text: string;
   done: (result: unknown) => void;
@@ -133,10 +136,14 @@ export async function enter(token: string): Promise<boolean> {
   return true;
 }
 
+/** The database of what this browser keeps. */
+export const database = "omega";
+
 /** Signs out in every browser of this home, and forgets what this one kept. */
 export async function leave(): Promise<void> {
   await fetch("/leave", { method: "POST", headers: { "X-Omega-Key": key } });
   localStorage.clear();
+  indexedDB.deleteDatabase(database);
   location.reload();
 }
 

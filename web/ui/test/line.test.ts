@@ -14,17 +14,18 @@ const cases: [object, zh: string, en: string][] = [
   [{ kind: "group-joined", about: [person("小美"), person("小明")], about_count: 13 }, "小美 和其他 12 人 加入了群組", "小美 and 12 more joined the group"],
   [{ kind: "group-removed", name: "小華", about: [person("x", true)], about_count: 1 }, "小華 請 你 離開了群組", "小華 removed you from the group"],
   [{ kind: "group-renamed", mine: true, text: "登山社" }, "你 把群組改名為「登山社」", "You named the group “登山社”"],
+  [{ kind: "group-joined", about: [{ ...person("阿文"), self_named: true }], about_count: 1 }, "阿文（自稱，89ABCDEF） 加入了群組", "阿文 (self-chosen, 89ABCDEF) joined the group"],
   [{ kind: "group-left", about: [person("")], about_count: 1 }, "89ABCDEF 離開了群組", "89ABCDEF left the group"],
   [{ kind: "device-added", text: "手機" }, "多了一部裝置「手機」，指紋 D", "One more device, “手機”, fingerprint D"],
 ];
 
 describe("lines about a group", () => {
   beforeEach(() => localStorage.clear());
-  it("say what happened in both languages", () => {
+  it("say what happened in both languages", async () => {
     for (const [m, zh, en] of cases) {
       setLang("zh-TW");
       expect(line(noted(m))).toBe(zh);
-      setLang("en");
+      await setLang("en");
       expect(line(noted(m))).toBe(en);
     }
   });

@@ -21,8 +21,8 @@ describe("dates in Taiwan", () => {
     expect(dayOf(at(2026, 11, 15), now)).toBe("11/15（週日）");
     expect(dayOf(at(2025, 3, 1), now)).toBe("2025/3/1（週六）");
   });
-  it("English", () => {
-    setLang("en");
+  it("English", async () => {
+    await setLang("en");
     expect(dayOf(at(2026, 11, 15), now)).toBe("Sun, 11/15");
   });
 });

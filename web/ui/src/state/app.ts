@@ -1,10 +1,11 @@
 // What every part of the pages shares: the way to the core, the account, the list of
 // chats and which of them is open. One owner per thing: only this file writes here.
 import { createSignal, batch } from "solid-js";
-import { createStore, produce, reconcile } from "solid-js/store";
+import { createStore, produce, unwrap } from "solid-js/store";
 import type { AccountInfo, Chat, ChatID, Contact, Error as CoreError, SetupState } from "@rpc";
-import { Core } from "../rpc";
-import { explain } from "../words";
+import { directChat } from "../ids";
+import { Core, Refused } from "../rpc";
+import { coreWords, explain } from "../words";
 
 export type Phase = "starting" | "denied" | "setup" | "ready";
 
@@ -31,23 +32,42 @@ export function toast(text: string) {
 }
 
 /** Shows what went wrong with something that the person did. */
-export const failed = (e: unknown) => void toast(explain(e));
+export const failed = (e: unknown) => void (e instanceof Refused ? coreWords() : Promise.resolve()).then(() => toast(explain(e)));
 
-const newer = (a: Chat, b: Chat) => {
-  if (!!a.top !== !!b.top) return a.top ? -1 : 1;
-  return (b.last?.time ?? "").localeCompare(a.last?.time ?? "") || a.chat.localeCompare(b.chat);
-};
+// Where a chat stands: what is on top first, then the newest. Kept beside the store, so
+// that ordering ten thousand of them asks no signal.
+const when = new Map<ChatID, number>();
+const note = (c: Chat) => when.set(c.chat, (Date.parse(c.last?.time ?? "") || 0) + (c.top ? 1e15 : 0));
+const place = (a: ChatID, b: ChatID) => when.get(b)! - when.get(a)! || (a < b ? -1 : 1);
+
+/** Grows when a chat of the list is something else, or somewhere else. */
+export const [listed, setListed] = createSignal(0);
+
+/** A chat as it is now, for who is told by listed(). */
+export const plainChat = (id: ChatID): Chat | undefined => unwrap(chats).by[id];
 
 /** Puts chats into the list, where they belong now. */
 export function putChats(list: Chat[]) {
+  list.forEach(note);
+  const ids = new Set(list.map((c) => c.chat)), rest = unwrap(chats).order.filter((id) => !ids.has(id));
   batch(() => {
     setChats(produce((s) => {
       for (const c of list) s.by[c.chat] = c;
     }));
-    const ids = new Set(chats.order);
-    for (const c of list) ids.add(c.chat);
-    setChats("order", [...ids].map((id) => chats.by[id]).filter((c): c is Chat => !!c).sort(newer).map((c) => c.chat));
+    setChats("order", merge(rest, [...ids].sort(place)));
+    setListed((n) => n + 1);
   });
+}
+
+/** Two lists in order become one. */
+function merge(a: ChatID[], b: ChatID[]): ChatID[] {
+  const out: ChatID[] = [];
+  let i = 0;
+  for (const id of b) {
+    while (i < a.length && place(a[i]!, id) < 0) out.push(a[i++]!);
+    out.push(id);
+  }
+  return out.concat(a.slice(i));
 }
 
 /** Opens the chat with somebody, also where nobody has written yet. */
@@ -58,12 +78,24 @@ export function openContact(c: Contact) {
   setOpen(c.chat);
 }
 
+/** Opens the chat of the account with itself, also where nothing was saved yet. */
+export async function openSaved() {
+  const own = me()!, there = chats.order.find((id) => chats.by[id]?.kind === "saved");
+  if (there) return void setOpen(there);
+  const chat = await directChat(own.fingerprint, own.fingerprint);
+  putChats([{ chat, kind: "saved", peer: own.fingerprint, name: own.name, unread: 0 }]);
+  setOpen(chat);
+}
+
 /** Takes a chat out of the list. */
 export function dropChat(id: ChatID) {
-  setChats(produce((s) => {
-    delete s.by[id];
-    s.order = s.order.filter((x) => x !== id);
-  }));
+  batch(() => {
+    setChats(produce((s) => {
+      delete s.by[id];
+      s.order = s.order.filter((x) => x !== id);
+    }));
+    setListed((n) => n + 1);
+  });
 }
 
 /** Replaces the list by the first part of a new one. */
@@ -71,9 +103,11 @@ export function resetChats(list: Chat[], next?: string) {
   const shown = open() && chats.by[open()!];
   if (shown && !list.some((c) => c.chat === shown.chat)) list = [...list, shown];
   const by = Object.fromEntries(list.map((c) => [c.chat, c]));
+  list.forEach(note);
   batch(() => {
-    setChats("by", reconcile(by, { key: null }));
-    setChats({ order: list.map((c) => c.chat), next, loaded: true });
+    setChats(produce((s) => { s.by = by; })); // whole, so that who looks at one chat is told of it
+    setChats({ order: list.map((c) => c.chat).sort(place), next, loaded: true });
+    setListed((n) => n + 1);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Contact } from "@rpc";
+import { clean } from "../ui/text";
 import { core } from "./app";
 
 const parts = 50; // pages of one look: ten thousand contacts
@@ -16,4 +17,4 @@ export async function findContacts(query: string, most = 200): Promise<Contact[]
 }
 
 /** What somebody is called here. */
-export const contactName = (c: Contact) => c.petname || c.name || c.fingerprint.slice(-16);
+export const contactName = (c: Contact) => clean(c.petname ?? "") || clean(c.name ?? "") || c.fingerprint.slice(-16);

@@ -4,7 +4,7 @@ import { createSignal, batch } from "solid-js";
 import { createStore, reconcile, unwrap } from "solid-js/store";
 import type { ChatID, ID, Message } from "@rpc";
 import { noID } from "../ids";
-import { Refused } from "../rpc";
+import { gone } from "../rpc";
 import { core, failed } from "./app";
 
 const pageSize = 60;
@@ -30,6 +30,9 @@ export const [pinsChanged, setPinsChanged] = createSignal(0);
 /** The message to bring into sight and to mark. */
 export const [target, setTarget] = createSignal<ID>();
 
+/** The message at the top of the screen, of who reads further up; undefined: the newest is in sight. */
+export const [reading, setReading] = createSignal<ID>();
+
 const bubbles = (list: Message[] | null) => (list ?? []).filter((m) => !shownKinds.has(m.kind));
 // A page that is not full ends the history; else the next one is asked for by its first message.
 const beyond = (list: Message[] | null) => (list?.length === pageSize ? list[0]!.id : undefined);
@@ -41,6 +44,7 @@ export async function show(chat: ChatID, unread: number, kept?: Message[]) {
   const mine = ++turn;
   batch(() => {
     setBelow(0);
+    setReading(undefined);
     setFirstUnread(undefined);
     set({ chat, list: kept ?? [], before: undefined, atEnd: true });
   });
@@ -54,8 +58,52 @@ export async function show(chat: ChatID, unread: number, kept?: Message[]) {
       if (unread > 0) setFirstUnread(list.filter((m) => !m.state)[Math.max(0, list.filter((m) => !m.state).length - unread)]?.id);
     });
   } catch (e) {
-    if (!(e instanceof Refused && e.code === "not_found")) failed(e); // nobody has written there yet
+    if (!gone(e)) failed(e); // nobody has written there yet
   }
+}
+
+const farthest = 10; // pages on each side that are fetched anew
+
+/** Fetches anew what is at hand, where something may have been missed. Nothing moves for who reads further up. */
+export async function refresh() {
+  const chat = conversation.chat, from = reading(), old = [...unwrap(conversation.list)];
+  if (!chat) return;
+  if (!from || !has(from)) return show(chat, 0, old);
+  const mine = ++turn, first = old[0]!.id, last = conversation.atEnd ? undefined : old.at(-1)!.id;
+  try {
+    const itself = await core.call("message", { chat, message: from });
+    const ahead = from === first ? { list: [], whole: true } : await pages(chat, { before: from }, first);
+    const behind = await pages(chat, { after: from }, last);
+    if (mine !== turn) return;
+    batch(() => {
+      set("list", reconcile([...joined(old, ahead.list), itself, ...merged(behind.list, behind.whole)], { key: "id" }));
+      set("atEnd", behind.whole);
+      if (!has(first)) set("before", ahead.whole ? undefined : conversation.list[0]!.id); // it was deleted here
+    });
+  } catch (e) {
+    if (gone(e)) await show(chat, 0);
+    else failed(e);
+  }
+}
+
+/** Messages before or behind one, as far as another, or as far as there are. */
+async function pages(chat: ChatID, from: { before: ID } | { after: ID }, to?: ID) {
+  let list: Message[] = [];
+  for (let i = 0; i < farthest; i++) {
+    const r = (await core.call("history", { chat, count: pageSize, before: noID, ...from })).messages ?? [];
+    list = "after" in from ? [...list, ...r] : [...r, ...list];
+    if (r.length < pageSize) return { list: bubbles(list), whole: true };
+    if (to && r.some((m) => m.id === to)) break;
+    from = "after" in from ? { after: r.at(-1)!.id } : { before: r[0]!.id };
+  }
+  return { list: bubbles(list), whole: false };
+}
+
+/** What is before a message: fetched anew as far as that goes, and no more than was at hand. */
+function joined(old: Message[], ahead: Message[]): Message[] {
+  const begin = ahead.findIndex((m) => m.id === old[0]!.id);
+  if (begin >= 0) return ahead.slice(begin);
+  return [...old.slice(0, Math.max(0, old.findIndex((m) => m.id === ahead[0]?.id))), ...ahead];
 }
 
 /** Shows the part of the chat around a message, or around a time. */
@@ -100,7 +148,8 @@ export async function later() {
 }
 
 /** Keeps messages that were sent while the page came. */
-function merged(list: Message[]): Message[] {
+function merged(list: Message[], whole = true): Message[] {
+  if (!whole) return list;
   const ids = new Set(list.map((m) => m.id));
   const waiting = unwrap(conversation.list).filter((m) => m.sequence === undefined && m.state === "queued" && !ids.has(m.id));
   return [...list, ...waiting];
@@ -129,14 +178,22 @@ export async function earlier() {
 
 const at = (id: ID) => conversation.list.findLastIndex((m) => m.id === id);
 
-/** Puts a message in its place: a new one at the end. */
-export function put(m: Message, reading: boolean) {
-  if (m.chat !== conversation.chat || shownKinds.has(m.kind)) return;
-  const i = at(m.id);
-  if (i >= 0) return set("list", i, reconcile(m));
+/** Grows when the person asks for the newest message of the chat that is open. */
+export const [newest, setNewest] = createSignal(0);
+
+/** Shows a message as it is now, if it is at hand; says whether it is. */
+export function change(m: Message): boolean {
+  const i = m.chat === conversation.chat ? at(m.id) : -1;
+  if (i >= 0) set("list", i, reconcile(m));
+  return i >= 0;
+}
+
+/** Puts a new message at the end; one that is at hand stays where it is. */
+export function put(m: Message) {
+  if (m.chat !== conversation.chat || shownKinds.has(m.kind) || change(m)) return;
   if (!conversation.atEnd) return setBelow((n) => n + 1);
   set("list", conversation.list.length, m);
-  if (!reading && !m.state) setBelow((n) => n + 1);
+  if (!m.state) setBelow((n) => n + 1);
 }
 
 /** Changes what is known of a message. */

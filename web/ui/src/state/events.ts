@@ -2,10 +2,17 @@
 // how it is now. Many events at once become few calls, once per frame.
 import type { ChatID, Event, Happening, ID, TypingEvent } from "@rpc";
 import { seconds } from "../ids";
+import { gone } from "../rpc";
 import { chats, core, dropChat, failed, open, putChats, resetChats, setMe, setOnline, setProblem } from "./app";
 import * as conversation from "./conversation";
+import { fetchFolders } from "./folders";
+import { fetchGroups, refreshGroups } from "./groups";
 import { notify } from "./notify";
 import { setTyping, typingOver } from "./typing";
+import { setCatchup } from "./catchup";
+import { fetchNews, followNews } from "./news";
+import { fetchNotices } from "./notices";
+import { setPresence } from "./presence";
 import { keep } from "./snapshot";
 
 const wait = seconds(25);
@@ -14,6 +21,7 @@ const many = 40; // events about one chat in a frame, above which its page is fe
 /** Follows the core for as long as the page is there. */
 export async function follow() {
   let run = "", after = 0;
+  void followNews();
   for (;;) {
     try {
       const r = await core.call("events", { run, after, timeout: wait });
@@ -31,66 +39,106 @@ export async function follow() {
 /** Fetches what the pages show of everything. */
 async function snapshot() {
   const [account, status, list] = await Promise.all([core.call("account", {}), core.call("status", {}), core.call("chats", { count: 100 })]);
+  void fetchFolders();
+  void fetchNotices();
+  void fetchGroups();
   setMe(account);
   setOnline(status.online);
   setProblem(status.problem);
   resetChats(list.chats ?? [], list.next || undefined);
   keep();
-  const id = open();
-  if (id) await conversation.show(id, 0, conversation.conversation.list);
+  if (open()) await conversation.refresh();
 }
 
-let pending: Happening[] = [];
+let pending: Happening[] = [], busy = false;
 function take(events: Event[]) {
-  if (pending.length === 0) requestAnimationFrameOrNow(flush);
+  if (pending.length === 0 && !busy) requestAnimationFrameOrNow(flush);
   pending.push(...(events as unknown as Happening[]));
 }
 
 // A tab in the background has no frames.
 const requestAnimationFrameOrNow = (f: () => void) => (document.hidden ? setTimeout(f, 0) : requestAnimationFrame(f));
 
+/** Fetches what happened; what happens meanwhile comes after it, so that no older answer follows a newer one. */
 async function flush() {
-  const events = pending;
+  busy = true;
+  const events = pending, look = new Look(open());
   pending = [];
-  const changed = new Set<ChatID>(), fresh = new Set<ID>();
-  for (const e of events) {
-    switch (e.event) {
-      case "chat": case "group":
-        changed.add(e.data.chat);
-        break;
-      case "message.new":
-        changed.add(e.data.chat);
-        typingOver(e.data.chat, e.data.from);
-        if (e.data.notify) void notify(e.data);
-        if (e.data.chat === open()) fresh.add(e.data.message);
-        break;
-      case "message.changed":
-        changed.add(e.data.chat);
-        if (e.data.chat === open()) conversation.setPinsChanged((n) => n + 1);
-        if (e.data.chat === open() && conversation.has(e.data.message)) fresh.add(e.data.message);
-        break;
-      case "message.deleted":
-        changed.add(e.data.chat);
-        if (e.data.chat === open()) fresh.add(e.data.message);
-        break;
-      case "message.state":
-        changed.add(e.data.chat);
-        if (e.data.chat === open() && e.data.message) fresh.add(e.data.message);
-        break;
-      case "contact":
-        for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) changed.add(id);
-        break;
-      case "connection":
-        setOnline(e.data.online);
-        setProblem(e.data.problem);
-        break;
-      case "typing":
-        setTyping(e.data as TypingEvent);
-        break;
+  try {
+    for (const e of events) {
+      try { happened(e, look); } catch (x) { failed(x); } // the others are understood
     }
+    await Promise.all([refreshChats(look.chats), look.groups.size > many ? fetchGroups() : refreshGroups(look.groups), refreshMessages(look)]);
+    if (look.chats.size) keep();
+  } catch (e) { failed(e); } finally { busy = false; }
+  if (pending.length) requestAnimationFrameOrNow(flush);
+}
+
+/** What some events say to look at. */
+class Look {
+  chats = new Set<ChatID>();
+  groups = new Set<ChatID>();
+  fresh = new Set<ID>(); // new messages of the open chat
+  changed = new Set<ID>(); // those of it that may be at hand
+  counts = false; // how far any of its messages are
+  constructor(readonly open?: ChatID) {}
+
+  message(chat: ChatID, id?: ID) {
+    this.chats.add(chat);
+    if (chat !== this.open) return;
+    if (id) this.changed.add(id);
+    else this.counts = true;
   }
-  await Promise.all([refreshChats(changed), refreshMessages(fresh, open())]).catch(failed);
-  if (changed.size) keep();
+}
+
+function happened(e: Happening, look: Look) {
+  switch (e.event) {
+    case "group":
+      look.groups.add(e.data.chat);
+      look.chats.add(e.data.chat);
+      break;
+    case "chat":
+      look.chats.add(e.data.chat);
+      break;
+    case "message.new":
+      look.chats.add(e.data.chat);
+      typingOver(e.data.chat, e.data.from);
+      if (e.data.notify) void notify(e.data).catch(failed);
+      if (e.data.chat === look.open) look.fresh.add(e.data.message);
+      break;
+    case "message.changed":
+      if (e.data.chat === look.open) conversation.setPinsChanged((n) => n + 1);
+      look.message(e.data.chat, e.data.message);
+      break;
+    case "message.deleted": case "message.state":
+      look.message(e.data.chat, e.data.message);
+      break;
+    case "contact":
+      for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) look.chats.add(id);
+      break;
+    case "folders":
+      void fetchFolders();
+      break;
+    case "devices":
+      void fetchNews();
+      break;
+    case "notice":
+      void fetchNotices();
+      break;
+    case "catchup":
+      setCatchup(e.data);
+      break;
+    case "presence":
+      setPresence(e.data);
+      break;
+    case "connection":
+      setOnline(e.data.online);
+      setProblem(e.data.problem);
+      break;
+    case "typing":
+      setTyping(e.data as TypingEvent);
+      break;
+  }
 }
 
 async function refreshChats(ids: Set<ChatID>) {
@@ -101,24 +149,21 @@ async function refreshChats(ids: Set<ChatID>) {
   await Promise.all([...ids].map(async (chat) => {
     try {
       putChats([await core.call("chat", { chat })]);
-    } catch {
-      if (chat !== open()) dropChat(chat);
+    } catch (e) {
+      if (!gone(e)) failed(e);
+      else if (chat !== open()) dropChat(chat); // nobody has written yet in one that is open
     }
   }));
 }
 
-async function refreshMessages(ids: Set<ID>, chat?: ChatID) {
-  if (!chat || ids.size === 0) return;
-  if (ids.size > many) return conversation.show(chat, 0, conversation.conversation.list);
-  const got = await Promise.all([...ids].map(async (message) => {
-    try {
-      return await core.call("message", { chat, message });
-    } catch {
-      return message; // gone
-    }
-  }));
+async function refreshMessages({ open: chat, fresh, changed, counts }: Look) {
+  const ids = [...new Set([...fresh, ...changed].filter((id) => fresh.has(id) || conversation.has(id)))];
+  if (!chat) return;
+  if (counts || ids.length > many) return conversation.refresh();
+  const got = await Promise.all(ids.map((message) => core.call("message", { chat, message }).catch((e: unknown) => (gone(e) ? message : failed(e)))));
   for (const m of got) {
     if (typeof m === "string") conversation.drop(m);
-    else conversation.put(m, document.hasFocus());
+    else if (m && fresh.has(m.id)) conversation.put(m); // one of which more is heard meanwhile is none the less new
+    else if (m) conversation.change(m);
   }
 }

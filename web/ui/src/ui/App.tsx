@@ -1,7 +1,9 @@
-import { For, Match, onCleanup, onMount, Show, Switch, type JSX } from "solid-js";
+import { createEffect, For, lazy, Match, onCleanup, on, onMount, Show, Switch, type JSX } from "solid-js";
 import { composing } from "../ime";
 import { chats, online, open, phase, problem, setOpen, toasts, up } from "../state/app";
+import { part as load } from "../part";
 import { dialog, setDialog } from "../state/dialog";
+import { part } from "../state/folders";
 import { unwind } from "../state/layers";
 import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
@@ -9,11 +11,16 @@ import { Conversation } from "./Conversation";
 import { DialogLayer } from "./Dialog";
 import { ViewerLayer } from "./Viewer";
 import { MenuLayer } from "./menu";
-import { Setup } from "./Setup";
+import { Guard } from "./Guard";
+import { News } from "./News";
 import { Icon } from "./icons";
 
+const Setup = lazy(() => load(() => import("./Setup")).then((m) => ({ default: m.Setup })));
+
 export function App(): JSX.Element {
-  let search: HTMLInputElement | undefined;
+  let search: HTMLInputElement | undefined, notes!: HTMLDivElement;
+  // What is told lies over everything, also over a dialog that was opened since.
+  createEffect(on(toasts, (list) => { notes.hidePopover?.(); if (list.length) notes.showPopover?.(); }, { defer: true }));
   onMount(() => {
     const key = (e: KeyboardEvent) => {
       if (composing(e)) return;
@@ -34,20 +41,22 @@ export function App(): JSX.Element {
         <Match when={phase() === "denied"}><div class="start"><h1>{t("denied.title")}</h1><p>{t("denied.text")}</p></div></Match>
         <Match when={phase() === "setup"}><Setup /></Match>
         <Match when={phase() === "ready"}>
-          <div class="panes" classList={{ inside: !!open() }}>
-            <nav class="left">
+          <main class="panes" classList={{ inside: !!open() }}>
+            <nav class="left" aria-label={t("chats")}>
+              <h1 class="hidden">{t("app")}</h1>
               <div class="top"><button class="icon-button" aria-label={t("settings")} onClick={() => setDialog({ kind: "settings" })}><Icon name="menu" /></button><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label><button class="icon-button" aria-label={t("chat.new")} onClick={() => setDialog({ kind: "new" })}><Icon name="pen" /></button></div>
               <Connection />
-              <ChatList />
+              <Guard><News /></Guard>
+              <Guard about={part}><ChatList /></Guard>
             </nav>
-            <main class="middle"><Conversation /></main>
-          </div>
+            <div class="middle"><Guard about={open}><Conversation /></Guard></div>
+          </main>
         </Match>
       </Switch>
-      <DialogLayer />
+      <Guard about={dialog}><DialogLayer /></Guard>
       <ViewerLayer />
       <MenuLayer />
-      <div class="toasts" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>
+      <div class="toasts" ref={notes} popover="manual" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>
     </>
   );
 }

@@ -1,11 +1,15 @@
-import { createMemo, For, Match, Show, Switch, type JSX } from "solid-js";
-import type { Chat, Message } from "@rpc";
-import { core, failed, me } from "../state/app";
+import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
+import type { Chat, ListLine, Message } from "@rpc";
+import { core, failed, me, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
+import { asksFor } from "../state/fraud";
+import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
+import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
 import { t, type Word } from "../words";
 import { Icon, Ticks } from "./icons";
+import { called } from "./called";
 import { clean, Rich } from "./text";
 import { Media } from "./Media";
 import { line } from "./line";
@@ -18,17 +22,20 @@ export function Bubble(p: Props): JSX.Element {
   const m = () => p.message;
   return (
     <Show when={!m().service} fallback={<div class="service"><span>{line(m())}</span></div>}>
-      <div class="bubble-line" classList={{ own: p.own, first: p.first, last: p.last, target: target() === m().id }}>
+      <div class="bubble-line" classList={{ own: p.own, first: p.first, last: p.last, target: target() === m().id, chosen: isSelected(m().id) }}
+        onClick={(e) => { if (selecting()) { e.preventDefault(); toggle(m().id); } }}>
+        <Show when={selecting()}><input type="checkbox" class="choose" checked={isSelected(m().id)} aria-label={t("message.select")} onClick={(e) => { e.stopPropagation(); toggle(m().id); }} /></Show>
         <article class="bubble" classList={{ bad: !m().verified && !m().imported, gone: !!m().deleted, sticker: m().media?.[0]?.what === "sticker" }} tabindex="-1"
           onContextMenu={(e) => openMenu(e, menuFor(m(), p.chat, p.own))} onDblClick={() => menuFor(m(), p.chat, p.own).find((x) => x.key === "reply")?.run()}>
-          <Show when={!p.own && p.first && (p.chat.kind === "group" || p.chat.kind === "imported")}><span class="author" style={{ "--hue": hue(m().from) }}>{clean(m().name ?? "") || m().from.slice(-8)}</span></Show>
+          <Show when={!p.own && p.first && (p.chat.kind === "group" || p.chat.kind === "imported")}><span class="author" style={{ "--hue": hue(m().from) }}>{called(m(), m().from, 8)}</span></Show>
           <Show when={m().forward}>{(f) => <span class="forward">{t("message.forwarded", clean(f().name ?? "") || "…")}</span>}</Show>
           <Show when={m().reply}>{(r) => (
             <button class="reply" onClick={() => r().message && void jump(m().chat, { message: r().message! })}>
               <b>{clean(r().name ?? "") || " "}</b><span>{clean(r().quote || r().text || "") || t("message.gone")}</span>
             </button>
           )}</Show>
-          <Content message={m()} />
+          <Content message={m()} own={p.own} />
+          <Caution message={m()} chat={p.chat} own={p.own} />
           <Reactions message={m()} />
           <Foot message={m()} own={p.own} group={p.chat.kind === "group"} />
         </article>
@@ -38,9 +45,15 @@ export function Bubble(p: Props): JSX.Element {
   );
 }
 
+/** A warning under a text that asks for what nobody should give. */
+function Caution(p: { message: Message; chat: Chat; own: boolean }) {
+  const sign = () => (p.own || p.message.deleted || p.chat.kind === "group" && !p.message.inert ? undefined : asksFor(p.message.text, !!p.message.inert));
+  return <Show when={sign()}>{(x) => <span class="caution" role="note">⚠ {t(`fraud.${x()}`)}</span>}</Show>;
+}
+
 const hue = (id: string) => String((parseInt(id.slice(0, 4), 16) % 12) * 30);
 
-function Content(p: { message: Message }) {
+function Content(p: { message: Message; own: boolean }) {
   const m = () => p.message;
   return (
     <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} />}>
@@ -48,19 +61,38 @@ function Content(p: { message: Message }) {
       <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} /></Show></Match>
       <Match when={m().kind === "poll" && m().poll}>{(poll) => <PollBox message={m()} poll={poll()} />}</Match>
       <Match when={m().kind === "list" && m().list}>{(list) => <ListBox message={m()} list={list()} />}</Match>
-      <Match when={m().kind.startsWith("group")}><GroupInvite message={m()} /></Match>
+      <Match when={m().kind === "group-refused"}><em class="deleted">{t("message.kind.refused")}</em></Match>
+      <Match when={m().kind === "group-invite"}><GroupInvite message={m()} own={p.own} /></Match>
     </Switch>
   );
 }
 
-function GroupInvite(p: { message: Message }) {
-  const accept = () => core.call("group.accept", { group: p.message.group ?? "" }).catch(failed);
-  return <div class="card"><Icon name="group" /><span>{t("message.kind.group")}</span><Show when={p.message.group}><button class="primary" onClick={accept}>{t("chat.accept")}</button></Show></div>;
+/** An invitation: what can be done with it depends on how this account stands in the group. */
+function GroupInvite(p: { message: Message; own: boolean }) {
+  const [busy, setBusy] = createSignal(false);
+  const group = () => groupNamed(p.message.group);
+  const accept = async () => {
+    setBusy(true);
+    try { putGroups([await core.call("group.accept", { group: p.message.group! })]); } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  const inside = () => ["subscriber", "member", "admin", "owner"].includes(group()?.role ?? "");
+  return (
+    <div class="card"><Icon name="group" />
+      <span class="what"><small class="dim">{t("message.kind.group")}</small><b><bdi>{clean(group()?.name || p.message.text) || "…"}</bdi></b></span>
+      <Show when={!p.own}>
+        <Switch>
+          <Match when={group()?.dissolved}><small class="dim">{t("group.dissolved")}</small></Match>
+          <Match when={inside()}><button onClick={() => setOpen(group()!.chat)}>{t("group.open")}</button></Match>
+          <Match when={group()?.role === "invited" || !group() && groupsLoaded()}><button class="primary" disabled={busy()} onClick={accept}>{t("chat.accept")}</button></Match>
+        </Switch>
+      </Show>
+    </div>
+  );
 }
 
 function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
   const options = () => p.poll.options ?? [];
-  const all = createMemo(() => Math.max(1, options().reduce((n, o) => n + o.votes, 0)));
+  const all = createMemo(() => Math.max(1, p.poll.multiple ? p.poll.voters : options().reduce((n, o) => n + o.votes, 0)));
   const vote = (i: number) => {
     const mine = options().flatMap((o, n) => (o.mine ? [n] : []));
     const next = mine.includes(i) ? mine.filter((x) => x !== i) : p.poll.multiple ? [...mine, i] : [i];
@@ -68,12 +100,14 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
   };
   return (
     <div class="poll">
+      <small class="kind">{t(p.poll.closed ? "poll.closed" : p.poll.multiple ? "poll.several" : "message.kind.poll")}</small>
       <b><Rich text={p.message.text} entities={p.message.entities} /></b>
       <For each={options()}>{(o, i) => (
         <button class="option" classList={{ mine: !!o.mine }} disabled={!!p.poll.closed} aria-pressed={!!o.mine} onClick={() => vote(i())}>
           <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{o.votes}</span>
         </button>
       )}</For>
+      <small class="dim">{t("poll.voters", p.poll.voters)}</small>
     </div>
   );
 }
@@ -84,14 +118,20 @@ function ListBox(p: { message: Message; list: NonNullable<Message["list"]> }) {
     e.preventDefault();
     const text = input!.value.trim();
     if (!text) return;
-    input!.value = "";
-    void core.call("list.line", { id: newID(), message: p.message.id, chat: p.message.chat, text }).catch(failed);
+    const name = changing();
+    done();
+    void line(text, name).catch((x: unknown) => { failed(x); if (!input!.value) { input!.value = text; change(name); } });
   };
+  let own = ""; // what was being written when a line was taken to be changed
+  const done = () => { input!.value = changing() ? own : ""; change(); };
+  const [changing, change] = createSignal<string>(); // a line of one's own that is written anew
+  const edit = (l: ListLine) => { if (!changing()) own = input!.value; change(l.line); input!.value = l.text; input!.focus(); };
+  const line = (text: string, name?: string) => core.call("list.line", { id: newID(), message: p.message.id, chat: p.message.chat, text, line: name, wait: "none" });
   return (
     <div class="poll">
-      <b>接龍｜<Rich text={p.message.text} entities={p.message.entities} /></b>
-      <ol class="lines"><For each={p.list.lines ?? []}>{(l) => <li><bdi>{clean(l.text)}</bdi> <small>{clean(l.name ?? "")}</small></li>}</For></ol>
-      <Show when={!p.list.closed}><form onSubmit={add}><input ref={input} maxlength="200" aria-label="接龍" placeholder="+1" /></form></Show>
+      <small class="kind">{t(isTime(p.list.closed) ? "list.closed" : "message.kind.list")}</small><b><Rich text={p.message.text} entities={p.message.entities} /></b>
+      <ol class="lines"><For each={p.list.lines ?? []}>{(l) => <li><bdi>{clean(l.text)}</bdi> <small>{called(l, l.from, 8)}</small><Show when={l.from === me()?.fingerprint && !isTime(p.list.closed)}><button class="icon-button dots" aria-label={`${t("list.edit")} ${clean(l.text)}`} onClick={() => edit(l)}><Icon name="pen" size={14} /></button><button class="icon-button dots" aria-label={`${t("list.drop")} ${clean(l.text)}`} onClick={() => void line("", l.line).catch(failed)}><Icon name="close" size={14} /></button></Show></li>}</For></ol>
+      <Show when={!isTime(p.list.closed)}><form class="addline" onSubmit={add}><input ref={input} maxlength="200" aria-label={t("list.add")} placeholder={t("list.add")} /><Show when={changing()}><button type="button" class="icon-button" aria-label={t("cancel")} onClick={done}><Icon name="close" size={16} /></button></Show><button aria-label={changing() ? t("save") : `+1 ${t("list.add")}`}>{changing() ? <Icon name="check" size={16} /> : "+1"}</button></form></Show>
     </div>
   );
 }

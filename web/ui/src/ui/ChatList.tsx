@@ -1,11 +1,15 @@
-import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import { VList, type VListHandle } from "virtua/solid";
+import { unwrap } from "solid-js/store";
 import type { Chat, ChatID } from "@rpc";
-import { chats, me, moreChats, open, setOpen } from "../state/app";
+import { chats, listed, me, moreChats, open, plainChat, setOpen } from "../state/app";
+import { setNewest } from "../state/conversation";
+import { folders, inPart, muted, part, setPart, type Part } from "../state/folders";
+import { pictureOf } from "../state/groups";
+import { noteIn } from "../state/notes";
 import { typing } from "../state/typing";
 import { short } from "../time";
 import { t, type Word } from "../words";
-import { isTime } from "../ids";
 import { Avatar, Icon, Ticks, type IconName } from "./icons";
 import { clean } from "./text";
 import { preview } from "./preview";
@@ -15,46 +19,37 @@ import { latest } from "../state/latest";
 
 export const rowHeight = 72;
 
-type Folder = "all" | "unread" | "groups" | "archive" | "requests";
-const folders: Record<Folder, (c: Chat) => boolean> = {
-  all: (c) => !c.archived && !isRequest(c),
-  unread: (c) => !c.archived && !isRequest(c) && (c.unread > 0 || !!c.marked),
-  groups: (c) => !c.archived && c.kind === "group",
-  archive: (c) => !!c.archived,
-  requests: isRequest,
-};
-
-function isRequest(c: Chat) { return c.kind === "direct" && c.contact === "request" && !c.blocked; }
-
-export const muted = (c: Chat) => isTime(c.muted) && Date.parse(c.muted) > Date.now();
-
 /** What a chat is called. */
 export const chatName = (c: Chat) => (c.kind === "saved" ? t("chat.saved") : clean(c.name) || c.peer.slice(-16));
 
 const [query, setQuery] = createSignal("");
-const [folder, setFolder] = createSignal<Folder>("all");
 export { query, setQuery };
 
 export function ChatList(): JSX.Element {
   let list: VListHandle | undefined;
-  const shown = createMemo(() => {
-    const keep = folders[folder()], q = query();
-    return chats.order.filter((id) => {
-      const c = chats.by[id];
-      return c && (q ? matches(chatName(c), q) : keep(c));
-    });
+  const shown = createMemo((): ChatID[] => {
+    const q = query();
+    if (!q) return inPart().get(part()) ?? [];
+    listed();
+    return chats.order.filter((id) => matches(chatName(plainChat(id)!), q));
   });
-  const counted = (f: Folder) => chats.order.reduce((n, id) => n + (folders[f](chats.by[id]!) ? 1 : 0), 0);
   const scrolled = () => {
     if (list && chats.next && list.scrollOffset + list.viewportSize * 3 > list.scrollSize) void moreChats();
   };
-  const tabs = () => (["all", "unread", "groups", "archive", "requests"] as const).filter((f) => f === "all" || f === "unread" || f === folder() || counted(f) > 0);
+  // A part that has few chats so far may have more further down.
+  createEffect(() => { if (!query() && chats.next && shown().length < 20 && part() !== "all") void moreChats(); });
+  const counted = (p: Part) => inPart().get(p)?.length ?? 0;
+  const tabs = (): [Part, string][] => [
+    ...(["all", "unread", "groups"] as const).filter((p) => p !== "groups" || p === part() || counted(p) > 0).map((p): [Part, string] => [p, t(`chats.${p}`)]),
+    ...folders().map((f): [Part, string] => [`folder:${f.folder}`, clean(f.title)]),
+    ...(["archive", "requests"] as const).filter((p) => p === part() || counted(p) > 0).map((p): [Part, string] => [p, t(`chats.${p}`)]),
+  ];
   return (
     <>
       <div class="folders" role="tablist" aria-label={t("chats")}>
-        <For each={tabs()}>{(f) => (
-          <button role="tab" aria-selected={folder() === f} classList={{ on: folder() === f }} onClick={() => setFolder(f)}>
-            {t(`chats.${f}` as Word)}<Show when={f === "requests" && counted(f)}>{(n) => <b class="count">{n()}</b>}</Show>
+        <For each={tabs()}>{([p, label]) => (
+          <button role="tab" aria-selected={part() === p} classList={{ on: part() === p }} onClick={() => setPart(p)}>
+            {label}<Show when={p === "requests" && counted(p)}>{(n) => <b class="count">{n()}</b>}</Show>
           </button>
         )}</For>
       </div>
@@ -74,7 +69,7 @@ function Empty() {
   return (
     <div class="empty">
       <Show when={chats.loaded} fallback={<For each={[...Array(8).keys()]}>{() => <div class="skeleton" />}</For>}>
-        <p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p>
+        <Show when={part() === "all"} fallback={<p>{t("chats.none.here")}</p>}><p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p></Show>
       </Show>
     </div>
   );
@@ -83,12 +78,12 @@ function Empty() {
 const pictures: Partial<Record<string, IconName>> = { saved: "star", group: "group" };
 
 function Row(p: { id: ChatID }) {
-  const c = latest(() => chats.by[p.id]);
+  const c = latest(() => unwrap(chats.by[p.id])); // a chat is replaced as a whole: what is in it needs no signals
   return (
     <Show when={c()}>
       <div role="listitem" class="item">
-        <button class="row" classList={{ on: open() === c()!.chat, secure: !!c()!.secure }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => setOpen(c()!.chat)}>
-          <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictures[c()!.kind]} />
+        <button class="row" classList={{ on: open() === c()!.chat, secure: !!c()!.secure }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => (open() === c()!.chat ? setNewest((n) => n + 1) : setOpen(c()!.chat))}>
+          <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictures[c()!.kind]} picture={c()!.kind === "group" ? pictureOf(c()!.chat) : undefined} />
           <span class="body">
             <span class="line">
               <span class="name"><Show when={!!c()!.secure}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c()!)}</bdi><Show when={muted(c()!)}><Icon name="mute" size={14} /></Show></span>
@@ -117,9 +112,10 @@ function Second(p: { chat: Chat }) {
   const busy = () => Object.values(typing[p.chat.chat] ?? {})[0];
   return (
     <span class="preview">
+      <Show when={p.chat.requests}>{(n) => <span class="draft">{t("group.waiting", n())} </span>}</Show>
       <Show when={!busy()} fallback={<span class="busy">{busy()!.what === "voice" ? t("typing.voice") : busy()!.what === "file" ? t("typing.file") : t("typing.direct")}</span>}>
-        <Show when={p.chat.draft} fallback={<Preview chat={p.chat} />}>
-          <span class="draft">{t("chat.draft")}</span><bdi>{clean(p.chat.draft!)}</bdi>
+        <Show when={clean(p.chat.draft ?? "") || noteIn(p.chat.chat) && `[${t("message.kind.voice")}]`} fallback={<Preview chat={p.chat} />}>{(draft) => <>
+          <span class="draft">{t("chat.draft")}</span><bdi>{draft()}</bdi></>}
         </Show>
       </Show>
     </span>
@@ -128,9 +124,9 @@ function Second(p: { chat: Chat }) {
 
 function Preview(p: { chat: Chat }) {
   return (
-    <Show when={p.chat.last}>{(m) => (
+    <Show when={p.chat.last} fallback={<Show when={p.chat.role}><bdi class="dim">{t(`role.${p.chat.role}` as Word)}</bdi></Show>}>{(m) => (
       <bdi>
-        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : `${clean(m().name ?? "")}：`}</Show>
+        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : `${clean(m().name ?? "") || m().from.slice(-8)}：`}</Show>
         {preview(m())}
       </bdi>
     )}</Show>

@@ -1,54 +1,80 @@
-import { createEffect, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
-import type { Callable, Chat, ChatID, Command } from "@rpc";
+import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, onMount, Show, type JSX } from "solid-js";
+import type { Callable, Chat, ChatID, Command, Message } from "@rpc";
 import { composing } from "../ime";
-import { newID } from "../ids";
-import { upload } from "../rpc";
-import { core, failed, me } from "../state/app";
+import { part } from "../part";
+import { calls, marked, moved, type Called, type Chosen } from "../state/calls";
+import { isTime, newID } from "../ids";
+import { core, failed, me, plainChat } from "../state/app";
 import { conversation } from "../state/conversation";
 import { editOf, nothing, replyTo, tasks } from "../state/compose";
-import { addressee, send } from "../state/send";
-import { coreText, lang, t } from "../words";
+import { setDialog } from "../state/dialog";
+import { asksFor, givesAway } from "../state/fraud";
+import { choices as lifetimes, lifetime, setLifetime } from "../state/lifetime";
+import { noteIn } from "../state/notes";
+import { forget, returned, turn } from "../state/returned";
+import { send, type How } from "../state/send";
+import { coreText, lang, t, type Word } from "../words";
 import { Icon } from "./icons";
-import { Panel } from "./Panel";
+import { openMenu } from "./menu";
+import { called } from "./called";
 import { clean } from "./text";
 import { Voice } from "./Voice";
+
+const Panel = lazy(() => part(() => import("./Panel")).then((m) => ({ default: m.Panel })));
 
 const draftAfter = 1500; // ms of quiet
 const typingEvery = 4000; // ms
 const drafts = new Map<ChatID, string>(); // as they are on the screen
 
-interface Choice { key: string; label: string; hint: () => string; insert: string }
+const store = (chat: ChatID, text: string) => void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
+
+/** Gives a text back to a chat that is not open: before what was written there since. */
+const toDraft = (chat: ChatID, text: string, sent: number) => {
+  const all = returned(chat, { turn: sent, text }, drafts.get(chat) ?? plainChat(chat)?.draft ?? "");
+  drafts.set(chat, all);
+  store(chat, all);
+};
+/** Gives back a text that was refused, to the composer that is there now. */
+let back: (chat: ChatID, text: string, sent: number, edit?: Message) => void = toDraft;
+
+interface Choice { whom?: Called; key: string; label: string; hint: () => string; insert: string }
 
 /** Where a text is written. The field is the browser's: nothing is written into it while somebody composes. */
 export function Composer(p: { chat: Chat }): JSX.Element {
   let field!: HTMLTextAreaElement, picker!: HTMLInputElement;
+  let seen = "", chosen: Chosen[] = [], names = new Set<string>(); // the text when who was chosen in it was looked for last; who a menu had
   const [choices, setChoices] = createSignal<Choice[]>([]);
   const [at, setAt] = createSignal(0);
   const [panel, setPanel] = createSignal(false);
   const [full, setFull] = createSignal(false);
-  const [sending, setSending] = createSignal<number>();
+  const [over, setOver] = createSignal(false);
+  const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
 
   const load = (text: string) => {
-    field.value = text;
+    field.value = seen = text;
+    chosen = [];
     setFull(text.trim() !== "");
     setChoices([]);
   };
-  createEffect(on(() => p.chat.chat, (id, before) => {
+  const id = createMemo(() => p.chat.chat); // a chat that stands otherwise in the list is the same chat
+  createEffect(on(id, (id, before) => {
     if (before) keepDraft(before);
+    names = new Set();
     load(drafts.get(id) ?? p.chat.draft ?? "");
     if (matchMedia("(hover: hover)").matches) field.focus();
   }));
-  createEffect(on(() => task()?.edit, (m) => {
+  const edited = createMemo(() => task()?.edit?.id);
+  createEffect(on(edited, () => {
+    const m = task()?.edit;
     if (m) load(m.text);
-    if (task()) field.focus();
   }));
+  createEffect(on(createMemo(() => task()?.edit?.id ?? task()?.reply?.id), () => { if (task()) field.focus(); }));
 
-  let timer: number | undefined, told = 0;
+  let timer: number | undefined, told = 0, composed = false; // by an input method, now
   const keepDraft = (chat: ChatID, text = drafts.get(chat)) => {
     clearTimeout(timer);
-    if (text === undefined) return;
-    void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
+    if (text !== undefined) store(chat, text);
   };
   onCleanup(() => keepDraft(p.chat.chat));
 
@@ -57,8 +83,14 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     if (e.isComposing) return;
     settled();
   };
+  /** Finds those who were chosen again, after an edit. */
+  const follow = () => {
+    chosen = moved(chosen, seen, field.value, field.selectionEnd);
+    seen = field.value;
+  };
   const settled = () => {
     const chat = p.chat.chat;
+    follow();
     if (!task()?.edit) {
       drafts.set(chat, field.value);
       clearTimeout(timer);
@@ -85,6 +117,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
         ? ((await core.call("mention.complete", { group: p.chat.chat, typed: word, count: 8 })).people ?? []).map(person)
         : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 12 })).commands ?? []).map(command);
       if (mine !== round) return;
+      if (!/^[/／、]/.test(word)) for (const c of list) names.add(c.insert);
       setAt(0);
       setChoices(list);
     } catch (e) { failed(e); }
@@ -92,6 +125,8 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const choose = (c: Choice) => {
     const word = asked() ?? "", end = field.selectionStart;
     field.setRangeText(c.insert + " ", end - word.length, end, "end");
+    follow();
+    if (c.whom) chosen.push({ ...c.whom, at: end - word.length });
     setChoices([]);
     settled();
     field.focus();
@@ -103,21 +138,61 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     settled();
   };
 
-  const submit = () => {
-    const text = field.value.trim(), edit = task()?.edit, reply = task()?.reply, chat = p.chat.chat;
-    if (!text) return;
+  const emptied = () => {
+    const chat = p.chat.chat;
+    round++; // a menu that is asked for is not for what is written next
     clearTimeout(timer);
     drafts.delete(chat);
+    forget(chat);
     load("");
     nothing(chat);
-    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, text, markup: true }).catch(failed);
-    void send(chat, text, reply && { message: reply.id });
     if (p.chat.draft) void core.call("chat.set", { chat, draft: "" }).catch(failed);
   };
+  // What was refused comes back to where it was written: before what was written since.
+  const giveBack = (chat: ChatID, text: string, sent: number, edit?: Message) => {
+    if (chat !== p.chat.chat) return toDraft(chat, text, sent);
+    if (composed) return field.addEventListener("compositionend", () => setTimeout(() => giveBack(chat, text, sent, edit)), { once: true });
+    const since = field.value;
+    if (edit && !since && !task()) editOf(edit);
+    const still = chosen, all = returned(chat, { turn: sent, text }, since);
+    load(all);
+    chosen = moved(still, since, all);
+    settled();
+  };
+  back = giveBack;
+  onCleanup(() => { if (back === giveBack) back = toDraft; });
+  const submit = (how?: How) => {
+    const all = field.value, text = all.trim(), edit = task()?.edit, reply = task()?.reply, chat = p.chat.chat, sent = turn();
+    if (!text) return;
+    const given = edit || p.chat.kind === "saved" ? undefined : givesAway(text, fraudAsked());
+    if (given && !confirm(t(`fraud.give.${given}`))) return;
+    const begin = all.indexOf(text), named = calls(text, chosen.map((c) => ({ ...c, at: c.at - begin })), names);
+    emptied();
+    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, text: (named && marked(text, named)) ?? text, markup: true, wait: "none" }).catch((e: unknown) => { failed(e); back(chat, text, sent, edit); });
+    void send(chat, text, reply && { message: reply.id }, how, named).then((kept) => { if (!kept) back(chat, text, sent); });
+  };
+  // What the other side asked for last, if that is a sign of fraud.
+  const fraudAsked = () => conversation.list.slice(-6).filter((m) => m.from !== me()?.fingerprint).map((m) => asksFor(m.text, !!m.inert)).find((x) => x);
+  const later = () => setDialog({ kind: "schedule", chat: p.chat, text: field.value.trim(), sent: emptied });
+  const sendMenu = (e: MouseEvent) => openMenu(e, [
+    { key: "silent", label: t("send.silent"), run: () => submit({ silent: true }) },
+    { key: "later", label: t("schedule.do"), run: later },
+  ]);
+  const attach = (e: MouseEvent) => openMenu(e, [
+    { key: "files", label: t("message.attach"), run: () => picker.click() },
+    ...(p.chat.kind !== "saved" ? [
+      { key: "poll", label: t("poll.make"), run: () => setDialog({ kind: "poll", chat: p.chat }) },
+      { key: "list", label: t("list.make"), run: () => setDialog({ kind: "list", chat: p.chat }) },
+    ] : []),
+    { key: "later", label: t("schedule.do"), run: later },
+    { key: "life", label: t("life.choose"), run: () => lifeMenu(e) },
+  ]);
+  const lifeMenu = (e: MouseEvent) => openMenu(e, lifetimes.map((s) => ({ key: String(s), label: `${lifetime(p.chat.chat) === s ? "✓ " : ""}${t(`life.${s}`)}`, run: () => setLifetime(p.chat.chat, s) })));
 
   const key = (e: KeyboardEvent) => {
     if (composing(e)) return;
-    if (choices().length) {
+    const one = choices()[at()], whole = e.key === "Enter" && !!one && !one.whom && one.insert === asked(); // nothing is left to choose
+    if (choices().length && !whole) {
       const n = choices().length;
       switch (e.key) {
         case "ArrowDown": setAt((at() + 1) % n); return e.preventDefault();
@@ -142,22 +217,39 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     }
   };
 
-  const files = async (list: Iterable<File>) => {
-    const all = [...list];
-    if (all.length === 0) return;
-    try {
-      const names: string[] = [];
-      for (const f of all) names.push(await upload(f, f.name, setSending));
-      await core.call("file.send", { id: newID(), to: addressee(p.chat.chat).to, secure: p.chat.kind === "secure", paths: names, caption: "", as: "", emoji: "", keep: false, unsigned: false, poster: "", waveform: "", expire: 0, wait: "none", timeout: 0 });
-    } catch (e) { failed(e); } finally { setSending(undefined); }
+  const files = (list: Iterable<File>) => {
+    const all = [...list].filter((f) => f.size > 0);
+    if (all.length) setDialog({ kind: "files", chat: p.chat, files: all, caption: field.value.trim(), sent: emptied });
   };
   const paste = (e: ClipboardEvent) => {
     const list = e.clipboardData?.files;
-    if (list?.length) { e.preventDefault(); void files(list); }
+    if (list?.length) { e.preventDefault(); files(list); }
   };
 
+  // Files may be dropped anywhere on the page.
+  onMount(() => {
+    let out: number | undefined;
+    const has = (e: DragEvent) => e.dataTransfer?.types.includes("Files");
+    const drag = (e: DragEvent) => {
+      if (!has(e)) return;
+      e.preventDefault();
+      setOver(true);
+      clearTimeout(out);
+      out = window.setTimeout(() => setOver(false), 300); // it is told again for as long as it is over the page
+    };
+    const drop = (e: DragEvent) => {
+      if (!has(e)) return;
+      e.preventDefault();
+      setOver(false);
+      files(e.dataTransfer!.files);
+    };
+    window.addEventListener("dragover", drag);
+    window.addEventListener("drop", drop);
+    onCleanup(() => { clearTimeout(out); window.removeEventListener("dragover", drag); window.removeEventListener("drop", drop); });
+  });
   return (
-    <footer class="composer" onDragOver={(e) => e.preventDefault()} onDrop={(e) => { e.preventDefault(); void files(e.dataTransfer?.files ?? []); }}>
+    <footer class="composer">
+      <Show when={over()}><div class="drop" aria-hidden="true"><span>{t("files.here")}</span></div></Show>
       <Show when={choices().length}>
         <ul class="choices" role="listbox" id="choices" aria-label={t("message.placeholder")}>
           <For each={choices()}>{(c, i) => (
@@ -169,17 +261,17 @@ export function Composer(p: { chat: Chat }): JSX.Element {
         <div class="task"><span><b>{x().edit ? t("edit.of") : t("reply.to", clean(x().reply?.name ?? ""))}</b><br />{clean((x().edit ?? x().reply)!.text)}</span>
           <button class="icon-button" aria-label={t("cancel")} onClick={() => { if (x().edit) load(""); nothing(p.chat.chat); }}><Icon name="close" size={18} /></button></div>
       )}</Show>
-      <Show when={sending() !== undefined}><progress max="1" value={sending()} aria-label={t("message.attach")} /></Show>
       <Show when={panel()}><Panel chat={p.chat} insert={insert} close={() => setPanel(false)} /></Show>
       <div class="write">
-        <input ref={picker} type="file" multiple hidden onChange={() => { void files(picker.files ?? []); picker.value = ""; }} />
-        <button class="icon-button" aria-label={t("message.attach")} onClick={() => picker.click()}><Icon name="clip" /></button>
-        <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
+        <input ref={picker} type="file" multiple hidden onChange={() => { files(picker.files ?? []); picker.value = ""; }} />
+        <button class="icon-button" aria-label={t("attach")} aria-haspopup="menu" onClick={attach}><Icon name="clip" /></button>
+        <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? isTime(p.chat.ended) && p.chat.kind === "secure" ? "message.placeholder.ended" : "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
           aria-autocomplete="list" aria-controls={choices().length ? "choices" : undefined} aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
-          onInput={changed} onCompositionEnd={settled} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
+          onInput={changed} onCompositionStart={() => { composed = true; }} onCompositionEnd={() => { composed = false; settled(); }} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
+        <Show when={lifetime(p.chat.chat)}>{(s) => <button class="life" title={t("life.choose")} onClick={lifeMenu}><Icon name="clock" size={16} />{t(`life.${s()}`)}</button>}</Show>
         <button class="icon-button" aria-label={t("message.stickers")} aria-expanded={panel()} onClick={() => setPanel(!panel())}><Icon name="smile" /></button>
-        <Show when={full() || task()?.edit} fallback={<Voice chat={p.chat} />}>
-          <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} onMouseDown={(e) => e.preventDefault()} onClick={submit}><Icon name="send" /></button>
+        <Show when={(full() || task()?.edit) && !recording() && !noteIn(p.chat.chat)} fallback={<Voice chat={p.chat} busy={setRecording} />}>
+          <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} title={t("send.more")} onMouseDown={(e) => e.preventDefault()} onContextMenu={sendMenu} onClick={() => submit()}><Icon name="send" /></button>
         </Show>
       </div>
     </footer>
@@ -187,10 +279,13 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 }
 
 const touch = () => matchMedia("(pointer: coarse)").matches;
-const person = (c: Callable): Choice => ({ key: c.account ?? "all", label: c.name || c.insert, hint: () => c.role ?? "", insert: c.insert });
+const person = (c: Callable): Choice => ({ whom: c.ambiguous && c.account ? { name: c.insert, account: c.account } : undefined, key: c.account ?? "all", label: c.account ? called(c, c.account) : c.insert, hint: () => (c.role ? t(`role.${c.role}` as Word) : ""), insert: c.insert });
 // A command shows its name in the person's language, unless another one was being typed.
-const command = (c: Command): Choice => {
+export function commandName(c: Command): string {
   const ours = lang() === "en" ? c.name : c.aliases?.find((a) => /\p{Script=Han}/u.test(a)) ?? c.name;
-  const name = c.typed === c.name ? ours : c.typed;
+  return c.typed === c.name ? ours : c.typed;
+}
+const command = (c: Command): Choice => {
+  const name = commandName(c);
   return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" — "), insert: "/" + name };
 };

@@ -1,21 +1,29 @@
-import { createEffect, createMemo, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
-import { VList, type VListHandle } from "virtua/solid";
+import { createEffect, createMemo, For, lazy, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
+import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
 import { chats, core, failed, me, open, putChats, setOpen } from "../state/app";
-import { below, conversation, earlier, firstUnread, later, prepending, setBelow, setTarget, show, target } from "../state/conversation";
+import { asked } from "../state/asked";
+import { below, conversation, earlier, firstUnread, later, newest, prepending, refresh, setBelow, setReading, setTarget, show, target } from "../state/conversation";
+import { part } from "../part";
 import { info, setInfo } from "../state/dialog";
+import { pictureOf, readOnly } from "../state/groups";
 import { latest } from "../state/latest";
 import { typing } from "../state/typing";
-import { dayKey, dayOf } from "../time";
-import { t } from "../words";
+import { isTime } from "../ids";
+import { dayKey, dayOf, short } from "../time";
+import { t, type Word } from "../words";
 import { Avatar, Icon } from "./icons";
 import { chatName } from "./ChatList";
 import { clean } from "./text";
 import { Bubble } from "./Bubble";
+import { Guard } from "./Guard";
 import { composing } from "../ime";
-import { Pins, SearchIn } from "./Bars";
-import { Info } from "./Info";
+import { Pins, SearchIn, Selected } from "./Bars";
 import { Composer } from "./Composer";
+import { lookAt, presence } from "../state/presence";
+import { selecting } from "../state/selection";
+
+const Info = lazy(() => part(() => import("./Info")).then((m) => ({ default: m.Info })));
 
 /** The chat that is open. */
 export function Conversation(): JSX.Element {
@@ -35,9 +43,10 @@ export function Conversation(): JSX.Element {
   createEffect(on(() => open(), () => { if (!matchMedia("(min-width: 1275px)").matches) setInfo(false); }));
   // Who is accepted may be touched: what was inert is shown anew.
   createEffect(on(() => [chat()?.chat, chat()?.contact] as const, ([id, contact], before) => {
-    if (id && before?.[0] === id && before[1] !== contact) void show(id, 0, [...conversation.list]);
+    if (id && before?.[0] === id && before[1] !== contact) void refresh();
   }));
-  createEffect(on(() => chat()?.chat, (id) => { if (id) void show(id, chat()!.unread); }));
+  const id = createMemo(() => chat()?.chat); // a chat that stands otherwise in the list is the same chat
+  createEffect(on(id, (id) => { if (id) void show(id, untrack(() => chat()!.unread)); }));
   return (
     <Show when={chat()} fallback={<div class="nothing"><img src="/icon.svg" alt="" width="120" height="120" /><p>{t("chat.pick")}</p></div>}>
       <section class="conversation" classList={{ secure: last()!.secure }} aria-label={chatName(last()!)}>
@@ -46,9 +55,11 @@ export function Conversation(): JSX.Element {
         <Pins chat={last()!} />
         <FirstContact chat={last()!} />
         <History chat={last()!} />
-        <Show when={last()!.kind !== "imported"} fallback={<p class="note">{t("chat.imported")}</p>}><Composer chat={last()!} /></Show>
+        <Show when={!selecting()} fallback={<Selected chat={last()!} />}>
+          <Show when={readOnly(last()!)} fallback={<Composer chat={last()!} />}>{(why) => <p class="note">{t(why())}</p>}</Show>
+        </Show>
       </section>
-      <Show when={info() && chat()}><Info chat={last()!} /></Show>
+      <Show when={info() && chat()}><Guard about={id}><Info chat={last()!} /></Guard></Show>
     </Show>
   );
 }
@@ -58,17 +69,22 @@ function Head(p: { chat: Chat; search: () => void }) {
   const line = () => {
     const b = busy();
     if (b) return b[1].what === "voice" ? t("typing.voice") : b[1].what === "file" ? t("typing.file") : t("typing.direct");
-    if (p.chat.secure) return t("chat.secure");
+    if (p.chat.secure) return t(p.chat.kind === "secure" && isTime(p.chat.ended) ? "chat.ended" : "chat.secure");
     if (p.chat.kind === "imported") return t("chat.imported");
     return t("chat.normal");
+  };
+  lookAt(() => p.chat);
+  const there = () => {
+    const x = presence[p.chat.chat];
+    return x?.online ? t("presence.online") : isTime(x?.seen) ? t("presence.seen", short(x.seen)) : "";
   };
   return (
     <header class="head">
       <button class="icon-button back" aria-label={t("back")} onClick={() => setOpen(undefined)}><Icon name="back" /></button>
-      <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={p.chat.kind === "saved" ? "star" : p.chat.kind === "group" ? "group" : undefined} />
+      <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={p.chat.kind === "saved" ? "star" : p.chat.kind === "group" ? "group" : undefined} picture={p.chat.kind === "group" ? pictureOf(p.chat.chat) : undefined} />
       <span class="title">
         <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
-        <span class="status" classList={{ busy: !!busy() }} aria-live="polite">{line()}</span>
+        <span class="status" classList={{ busy: !!busy() }} aria-live="polite"><Show when={!busy() && there()}>{(x) => <><span class="there">{x()}</span> · </>}</Show>{line()}</span>
       </span>
       <button class="icon-button" aria-label={t("search.in")} onClick={p.search}><Icon name="search" /></button>
       <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>
@@ -85,6 +101,7 @@ function FirstContact(p: { chat: Chat }) {
         <div class="contact-note" role="note">
           <p>{t("chat.request", clean(p.chat.name) || p.chat.peer.slice(-8))}</p>
           <code>{p.chat.peer.replace(/(.{4})/g, "$1 ").trim()}</code>
+          <Common account={p.chat.peer} />
           <Show when={p.chat.similar?.[0]}>{(s) => <p class="warn">⚠ {t("chat.similar", clean(s().name ?? ""))}</p>}</Show>
           <div class="actions">
             <button class="primary" onClick={() => act("contact.add")}>{t("chat.accept")}</button>
@@ -93,19 +110,49 @@ function FirstContact(p: { chat: Chat }) {
           </div>
         </div>
       </Show>
+      <Show when={p.chat.requests}>{(n) => <button class="contact-note link" onClick={() => setInfo(true)}>{t("group.waiting", n())}</button>}</Show>
+      <Show when={p.chat.kind !== "saved" && p.chat.notice}>{(kind) => <div class="contact-note warn" role="alert">⚠ {t(`notice.${kind()}` as Word)}</div>}</Show>
       <Show when={p.chat.verified === "changed"}><div class="contact-note warn" role="alert">⚠ {t("key.changed")}</div></Show>
     </>
   );
 }
 
+/** In which groups a stranger is with this account: nothing proves more about who it is. */
+function Common(p: { account: string }) {
+  const [person] = asked(() => p.account, (account) => core.call("contact.show", { account }));
+  return (
+    <Show when={person.latest}>{(c) => (
+      <p>{c().groups?.length ? <>{t("groups.common")}：<For each={c().groups}>{(g, i) => <>{i() ? "、" : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
+        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join("、"))}</Show></p>
+    )}</Show>
+  );
+}
+
 function History(p: { chat: Chat }) {
-  let list: VListHandle | undefined, box: HTMLDivElement | undefined;
+  let list: VirtualizerHandle | undefined, box!: HTMLDivElement;
   const [bottom, setBottom] = createSignal(true);
+  // Where there is more before, the first message that is at hand is not shown: how tall one
+  // is depends on the one before it (a new day, another author), and must not change later.
+  const held = () => (conversation.before ? 1 : 0);
+  const shown = createMemo(() => (held() ? conversation.list.slice(1) : conversation.list) as Message[]);
+  const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: "end" });
+  let before = { offset: 0, size: 0, view: 0 };
+  const stick = () => requestAnimationFrame(() => { if (untrack(bottom) && conversation.atEnd) toEnd(); });
+  // To a place that is not the end, unless all of it is on the screen.
+  const away = (i: number, align: "start" | "center") => {
+    setBottom(false);
+    list?.scrollToIndex(i, { align });
+    requestAnimationFrame(scrolled);
+  };
   const near = 240; // px from an end at which more is fetched
   const scrolled = () => {
     if (!list) return;
-    const left = list.scrollSize - list.scrollOffset - list.viewportSize;
-    setBottom(conversation.atEnd && left < 48);
+    const left = list.scrollSize - list.scrollOffset - list.viewportSize, at = conversation.atEnd && left < 48;
+    const grew = list.scrollOffset >= before.offset && (list.scrollSize !== before.size || list.viewportSize !== before.view);
+    before = { offset: list.scrollOffset, size: list.scrollSize, view: list.viewportSize };
+    if (!at && untrack(bottom) && grew) return stick(); // it is larger, or there is less room: nobody scrolled
+    setBottom(at);
+    setReading(at ? undefined : untrack(shown)[list.findItemIndex(list.scrollOffset)]?.id);
     if (bottom()) { setBelow(0); read(); }
     if (list.scrollOffset < near) void earlier();
     if (left < near) void later();
@@ -113,21 +160,23 @@ function History(p: { chat: Chat }) {
   const down = () => {
     setBelow(0);
     if (!conversation.atEnd) return void show(p.chat.chat, 0);
-    list?.scrollToIndex(conversation.list.length - 1, { align: "end" });
+    toEnd();
   };
+  createEffect(on(newest, down, { defer: true }));
   // What is at the bottom stays there; who reads further up is not moved.
   createEffect(on(() => [conversation.chat, conversation.list.length] as const, ([id], before) => {
     const fresh = before?.[0] !== id;
+    if (untrack(bottom) && document.hasFocus()) setBelow(0);
     if ((fresh || untrack(bottom)) && !untrack(target)) requestAnimationFrame(() => {
-      const at = firstUnread() ? conversation.list.findIndex((m) => m.id === firstUnread()) : -1;
-      if (fresh && at > 0) list?.scrollToIndex(at, { align: "start" });
-      else list?.scrollToIndex(conversation.list.length - 1, { align: "end" });
+      const at = firstUnread() ? shown().findIndex((m) => m.id === firstUnread()) : -1;
+      if (fresh && at > 0) away(at, "start");
+      else toEnd();
     });
   }));
   createEffect(on(target, (id) => {
-    const i = id ? conversation.list.findIndex((m) => m.id === id) : -1;
+    const i = id ? shown().findIndex((m) => m.id === id) : -1;
     if (i < 0) return;
-    requestAnimationFrame(() => list?.scrollToIndex(i, { align: "center" }));
+    requestAnimationFrame(() => away(i, "center"));
     setTimeout(() => setTarget(undefined), 1500);
   }));
   // Everything of the chat that is here was read once the person looks at its end.
@@ -136,16 +185,24 @@ function History(p: { chat: Chat }) {
   };
   createEffect(on(() => [p.chat.chat, p.chat.unread] as const, () => { if (bottom()) read(); }));
   onMount(() => {
+    // Heights that were guessed are measured, and what was further down may be in sight without any scrolling.
+    const larger = new ResizeObserver(() => { if (untrack(bottom)) stick(); else requestAnimationFrame(scrolled); });
+    larger.observe(box);
+    larger.observe(box.lastElementChild!);
+    onCleanup(() => larger.disconnect());
     window.addEventListener("focus", read);
     const keys = (e: KeyboardEvent) => page(e, list);
     window.addEventListener("keydown", keys);
     onCleanup(() => { window.removeEventListener("focus", read); window.removeEventListener("keydown", keys); });
   });
   return (
-    <div class="history" ref={box} role="log" aria-label={t("chats")} aria-live="off">
-      <VList ref={(h) => (list = h)} data={conversation.list as Message[]} shift={prepending()} onScroll={scrolled} class="messages">
-        {(m, i) => <Entry message={m} before={conversation.list[i() - 1]} after={conversation.list[i() + 1]} chat={p.chat} />}
-      </VList>
+    <div class="history">
+      <div class="messages" ref={box} tabindex="0" role="log" aria-label={t("history")} aria-live="off">
+        <div class="above" />{/* few messages stand at the bottom */}
+        <Virtualizer ref={(h) => (list = h)} data={shown()} shift={prepending()} startMargin={8} onScroll={scrolled}>
+          {(m, i) => <Entry message={m} before={conversation.list[i() + held() - 1]} after={conversation.list[i() + held() + 1]} chat={p.chat} />}
+        </Virtualizer>
+      </div>
       <Show when={!bottom()}>
         <button class="jump" aria-label={below() ? t("message.newbelow", below()) : t("message.down")} onClick={down}><Icon name="down" /><Show when={below()}>{(n) => <b class="count">{n()}</b>}</Show></button>
       </Show>
@@ -154,7 +211,7 @@ function History(p: { chat: Chat }) {
 }
 
 /** PgUp, PgDn, Home and End scroll the history, wherever the caret is; Home and End only where it is nowhere. */
-function page(e: KeyboardEvent, list?: VListHandle) {
+function page(e: KeyboardEvent, list?: VirtualizerHandle) {
   if (e.isComposing || e.keyCode === 229 || !list || e.ctrlKey || e.altKey || e.metaKey) return;
   const typingIn = e.target instanceof HTMLTextAreaElement || e.target instanceof HTMLInputElement;
   const step = list.viewportSize * 0.9;
@@ -174,7 +231,7 @@ function Entry(p: { message: Message; before?: Message; after?: Message; chat: C
   const day = () => !p.before || dayKey(p.before.time) !== dayKey(p.message.time);
   const same = (a?: Message, b?: Message) => !!a && !!b && a.from === b.from && !a.service && !b.service && Math.abs(Date.parse(b.time) - Date.parse(a.time)) < together && dayKey(a.time) === dayKey(b.time);
   return (
-    <div class="entry" data-id={p.message.id}>
+    <div class="entry" classList={{ newest: !p.after }} data-id={p.message.id}>
       <Show when={day()}><div class="day"><span>{dayOf(p.message.time)}</span></div></Show>
       <Show when={firstUnread() === p.message.id}><div class="unread"><span>{t("message.unread")}</span></div></Show>
       <Bubble message={p.message} chat={p.chat} own={p.message.from === me()?.fingerprint && !p.message.imported} first={!same(p.before, p.message)} last={!same(p.message, p.after)} />

@@ -1,7 +1,8 @@
 // Messages that have what was typed above the list.
-import { createEffect, createResource, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
+import { createEffect, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
 import type { FoundMessage } from "@rpc";
 import { chats, core, failed, putChats, setOpen } from "../state/app";
+import { asked as answered } from "../state/asked";
 import { jump } from "../state/conversation";
 import { short } from "../time";
 import { t } from "../words";
@@ -18,7 +19,7 @@ export function Found(p: { query: string }): JSX.Element {
     onCleanup(() => clearTimeout(timer));
   }));
   const [more, setMore] = createSignal<FoundMessage[]>([]), [next, setNext] = createSignal<string>();
-  const [first] = createResource(asked, async (text) => {
+  const [first] = answered(asked, async (text) => {
     setMore([]);
     if (!text) return [];
     const r = await core.call("search", { text, count: page });

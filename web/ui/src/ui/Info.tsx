@@ -1,38 +1,56 @@
 // What there is to know about the chat that is open, and to do with it.
-import { createResource, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
+import { createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { Chat, Contact, Fingerprint, Group, GroupMember } from "@rpc";
 import { at } from "../rpc";
 import { core, failed, me, openContact, setOpen, toast } from "../state/app";
-import { setInfo } from "../state/dialog";
+import { asked } from "../state/asked";
+import { setDialog, setInfo } from "../state/dialog";
+import { changesOf } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { isTime } from "../ids";
 import { short } from "../time";
 import { t, type Word } from "../words";
-import { chatName, muted } from "./ChatList";
+import { muted } from "../state/folders";
+import { chatName } from "./ChatList";
 import { Avatar, Icon } from "./icons";
+import { GroupProfile } from "./GroupProfile";
+import { openMenu } from "./menu";
 import { Pick } from "./NewChat";
+import { contactCode, Scan } from "./Scan";
+import { called } from "./called";
 import { clean } from "./text";
 
 const forGood = "9999-12-31T23:59:59.999Z";
+const hours = (n: number) => () => new Date(Date.now() + n * 3_600_000).toISOString();
+/** The next eight in the morning, in the zone of the person. */
+const morning = (now = new Date()) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + (now.getHours() >= 8 ? 1 : 0), 8).toISOString();
+const mutings: [Word, () => string][] = [["mute.1h", hours(1)], ["mute.8h", hours(8)], ["mute.morning", () => morning()], ["mute.ever", () => forGood]];
+
+/** What is asked of a group, anew whenever something of it is another. */
+const latest = (chat: string) => `${chat} ${changesOf(chat)}`;
+const chatOf = (key: string) => key.slice(0, key.indexOf(" "));
 
 export function Info(p: { chat: Chat }): JSX.Element {
   useLayer(() => setInfo(false));
+  const [group, { mutate, refetch }] = asked(() => (p.chat.kind === "group" ? latest(p.chat.chat) : undefined), (key) => core.call("group", { group: chatOf(key) }));
+  const picture = () => { const of = group.latest?.picture; return of?.here ? at(`/media/${of.id}/${of.item}`) : undefined; };
   const set = (what: object) => core.call("chat.set", { chat: p.chat.chat, ...what }).catch(failed);
   return (
     <aside class="info" aria-label={t("info")}>
       <header class="head"><button class="icon-button" aria-label={t("close")} onClick={() => setInfo(false)}><Icon name="close" /></button><h2>{t("info")}</h2></header>
       <div class="scroll">
-        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={p.chat.kind === "group" ? "group" : undefined} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
+        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={p.chat.kind === "group" ? "group" : undefined} picture={picture()} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
         <div class="actions">
-          <button onClick={() => set({ muted: muted(p.chat) ? "0001-01-01T00:00:00Z" : forGood })}>{t(muted(p.chat) ? "chat.unmute" : "chat.mute")}</button>
+          <button aria-haspopup={muted(p.chat) ? undefined : "menu"} onClick={(e) => (muted(p.chat) ? void set({ muted: "0001-01-01T00:00:00Z" }) : openMenu(e, mutings.map(([word, until]) => ({ key: word, label: t(word), run: () => void set({ muted: until() }) }))))}>{t(muted(p.chat) ? "chat.unmute" : "chat.mute")}</button>
           <button onClick={() => set({ top: !p.chat.top })}>{t(p.chat.top ? "chat.untop" : "chat.top")}</button>
           <button onClick={() => set({ archived: !p.chat.archived })}>{t(p.chat.archived ? "chat.unarchive" : "chat.archive")}</button>
+          <button onClick={() => setDialog({ kind: "folders", chat: p.chat })}>{t("folder.of")}</button>
           <button onClick={() => { void set({ marked: true }); setOpen(undefined); }}>{t("chat.unread")}</button>
         </div>
         <label class="check"><input type="checkbox" checked={!p.chat.no_read} onChange={(e) => set({ no_read: !e.currentTarget.checked })} />{t("chat.tellread")}</label>
-        <Switch>
-          <Match when={p.chat.kind === "direct" || p.chat.kind === "secure"}><Person chat={p.chat} /></Match>
-          <Match when={p.chat.kind === "group"}><GroupInfo chat={p.chat} /></Match>
+        <Switch>{/* of another chat all of it is another: what was typed, the camera */}
+          <Match when={p.chat.kind === "direct" || p.chat.kind === "secure"}><Show when={p.chat.chat} keyed><Person chat={p.chat} /></Show></Match>
+          <Match when={p.chat.kind === "group"}><Show when={p.chat.chat} keyed><GroupInfo chat={p.chat} group={group.latest} changed={(g) => { mutate(g); void refetch(); }} /></Show></Match>
         </Switch>
       </div>
     </aside>
@@ -40,8 +58,18 @@ export function Info(p: { chat: Chat }): JSX.Element {
 }
 
 function Person(p: { chat: Chat }) {
-  const [person, { mutate }] = createResource(() => p.chat.peer, (account) => core.call("contact.show", { account }));
+  const [person, { mutate }] = asked(() => p.chat.peer, (account) => core.call("contact.show", { account }));
+  const [card] = asked(() => true, () => core.call("contact.card", {})); // each shows the own code, and scans that of the other
   const act = async (f: () => Promise<Contact>) => { try { mutate(await f()); } catch (e) { failed(e); } };
+  // Blocks, and saves what was written with its signatures, for the police or others.
+  const report = async (c: Contact) => {
+    if (!confirm(t("report.sure"))) return;
+    try {
+      const made = (await core.call("contact.report", { account: c.fingerprint, dir: "" })) as unknown as { download: string };
+      location.assign(at(`/download/${made.download}`));
+      mutate({ ...c, blocked: true });
+    } catch (e) { failed(e); }
+  };
   return (
     <Show when={person.latest}>{(c) => (
       <>
@@ -53,21 +81,25 @@ function Person(p: { chat: Chat }) {
         </section>
         <Show when={c().safety}>{(n) => (
           <section><h3>{t("safety.title")}</h3><p class="dim">{t("safety.text")}</p><code class="safety">{n()}</code>
-            <img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(c().link?.toUpperCase() ?? "")}`)} alt="" width="160" height="160" />
+            <Show when={card.latest?.link}>{(link) => <><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(link().toUpperCase())}`)} alt={t("contact.mine")} width="160" height="160" /><p class="dim">{t("safety.mine")}</p></>}</Show>
             <Show when={c().verified !== "verified"} fallback={<button onClick={() => act(() => core.call("contact.verify", { account: c().fingerprint, off: true }))}>{t("safety.undo")}</button>}>
-              <button class="primary" onClick={() => { if (confirm(t("safety.sure"))) void act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button></Show>
+              <button class="primary" onClick={() => { if (confirm(t("safety.sure"))) void act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button>
+              <Scan wants={contactCode} take={(scan, picture) => { if (!picture || confirm(t("safety.sure"))) void act(async () => { const same = await core.call("contact.verify", { account: c().fingerprint, scan }); toast(t("safety.scanned")); return same; }); }} /></Show>
           </section>
         )}</Show>
+        <For each={c().notices ?? []}>{(n) => <p class="warn">⚠ {t(`notice.${n.kind}` as Word)} <small>{short(n.time)}</small></p>}</For>
         <Petname contact={c()} done={mutate} />
         <Show when={c().new_devices?.length}><p class="warn">⚠ {t("device.newer", c().new_devices!.length)}</p></Show>
-        <section><h3>{t("devices")}</h3><ul class="people"><For each={c().devices ?? []}>{(d) => <li class="line"><bdi>{clean(d.name)}</bdi><small class="dim">{isTime(d.added) ? short(d.added) : ""}</small></li>}</For></ul></section>
-        <Show when={c().groups?.length}><section><h3>{t("groups.common")}</h3><ul class="people"><For each={c().groups ?? []}>{(g) => <li><button onClick={() => setOpen(g.chat)}><bdi>{clean(g.name ?? "")}</bdi></button></li>}</For></ul></section></Show>
+        <section><h3>{t("devices")}</h3><ul class="people"><For each={c().devices ?? []}>{(d) => <li class="line"><bdi>{clean(d.name) || d.fingerprint.slice(-16)}</bdi><small class="dim">{isTime(d.added) ? short(d.added) : ""}</small></li>}</For></ul></section>
+        <Show when={c().groups?.length}><section><h3>{t("groups.common")}</h3><ul class="people"><For each={c().groups ?? []}>{(g) => <li><button onClick={() => setOpen(g.chat)}><bdi>{clean(g.name ?? "") || g.chat.slice(-8)}</bdi></button></li>}</For></ul></section></Show>
         <div class="actions">
           <Show when={p.chat.kind === "direct"}><button onClick={() => core.call("secure.start", { peer: c().fingerprint }).then((s) => setOpen(s.chat), failed)}><Icon name="lock" size={18} />{t("secure.start")}</button></Show>
           <Show when={p.chat.kind === "secure"}><button class="danger" onClick={() => { if (confirm(t("secure.end.sure"))) core.call("secure.end", { peer: c().fingerprint }).then(() => toast(t("secure.ended")), failed); }}>{t("secure.end")}</button></Show>
           <Show when={c().state !== "contact"}><button class="primary" onClick={() => act(() => core.call("contact.add", { account: c().fingerprint }))}>{t("contact.add")}</button></Show>
           <button class="danger" onClick={() => act(() => core.call("contact.block", { account: c().fingerprint, off: c().blocked || undefined }))}>{t(c().blocked ? "chat.unblock" : "chat.block")}</button>
+          <button class="danger" onClick={() => report(c())}>{t("report")}</button>
         </div>
+        <p class="dim">{t("report.165")}</p>
       </>
     )}</Show>
   );
@@ -82,9 +114,9 @@ function Petname(p: { contact: Contact; done: (c: Contact) => void }) {
   return <form class="inline" onSubmit={save}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" placeholder={clean(p.contact.name ?? "")} onInput={(e) => setName(e.currentTarget.value)} /></label><button disabled={name().trim() === (p.contact.petname ?? "")}>{t("save")}</button></form>;
 }
 
-function GroupInfo(p: { chat: Chat }) {
-  const [group, { mutate, refetch }] = createResource(() => p.chat.chat, (g) => core.call("group", { group: g }));
-  const [members, { refetch: again }] = createResource(() => p.chat.chat, async (g) => {
+function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }) {
+  const [members, { refetch: again }] = asked(() => latest(p.chat.chat), async (key) => {
+    const g = chatOf(key);
     const all: GroupMember[] = [];
     for (let next: string | undefined, i = 0; i < 30; i++) {
       const r = await core.call("group.members", { group: g, next, count: 200 });
@@ -94,13 +126,15 @@ function GroupInfo(p: { chat: Chat }) {
     return all;
   });
   const [adding, setAdding] = createSignal(false), [link, setLink] = createSignal("");
-  const act = async (f: () => Promise<Group>) => { try { mutate(await f()); void again(); void refetch(); } catch (e) { failed(e); } };
-  const admin = () => group()?.role === "owner" || group()?.role === "admin";
+  const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
+  const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
   return (
-    <Show when={group.latest}>{(g) => (
+    <Show when={p.group}>{(g) => (
       <>
+        <Show when={g().role === "refused"}><p class="warn">{t("group.refused")}</p></Show>
         <Show when={g().about}><p>{clean(g().about!)}</p></Show>
+        <Show when={admin()}><GroupProfile group={g()} act={act} /></Show>
         <section><h3>{t("chat.members", g().size)}</h3>
           <div class="actions">
             <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
@@ -121,12 +155,12 @@ function GroupInfo(p: { chat: Chat }) {
 }
 
 function Requests(p: { chat: Chat }) {
-  const [list, { refetch }] = createResource(() => p.chat.chat, async (group) => (await core.call("group.requests", { group, count: 50 })).requests ?? []);
+  const [list, { refetch }] = asked(() => `${p.chat.chat} ${p.chat.requests ?? 0}`, async (key) => (await core.call("group.requests", { group: chatOf(key), count: 50 })).requests ?? []);
   const decide = async (account: Fingerprint, refuse: boolean) => {
     try { await core.call("group.approve", { group: p.chat.chat, accounts: [account], refuse: refuse || undefined }); void refetch(); } catch (e) { failed(e); }
   };
   return <Show when={list.latest?.length}><h3>{t("group.requests")}</h3><ul class="people"><For each={list.latest}>{(r) => (
-    <li class="line"><bdi>{clean(r.name ?? "") || r.account.slice(-16)}</bdi><span><button onClick={() => decide(r.account, false)}>{t("chat.accept")}</button><button class="danger" onClick={() => decide(r.account, true)}>{t("chat.decline")}</button></span></li>
+    <li class="line"><span><bdi>{called(r, r.account)}</bdi><Show when={r.similar?.[0]}>{(s) => <><br /><small class="warn">⚠ {t("chat.similar", clean(s().name ?? ""))}</small></>}</Show><Show when={clean(r.text ?? "")}>{(x) => <><br /><small class="dim"><bdi>{x()}</bdi></small></>}</Show></span><span><button class="small primary" onClick={() => decide(r.account, false)}>{t("chat.accept")}</button><button class="small" onClick={() => decide(r.account, true)}>{t("chat.decline")}</button></span></li>
   )}</For></ul></Show>;
 }
 
@@ -137,8 +171,8 @@ function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group:
   const role = (r: string) => p.act(() => core.call("group.role", { group: p.group, accounts: [m().account], role: r }));
   return (
     <li class="line">
-      <button class="link" disabled={own()} onClick={talk}><Avatar name={clean(m().name ?? "")} id={m().account} size={32} /> <bdi>{clean(m().name ?? "") || m().account.slice(-16)}</bdi></button>
-      <span><Show when={m().role && m().role !== "member"}><small class="dim">{t(`role.${m().role}` as Word)}</small></Show>
+      <button class="link" disabled={own()} onClick={talk}><Avatar name={clean(m().name ?? "")} id={m().account} size={32} /> <bdi>{called(m(), m().account)}</bdi></button>
+      <span><Show when={m().similar?.[0]}>{(s) => <span class="warn" title={t("chat.similar", clean(s().name ?? ""))} aria-label={t("chat.similar", clean(s().name ?? ""))} role="img">⚠</span>}</Show><Show when={m().role && m().role !== "member"}><small class="dim">{t(`role.${m().role}` as Word)}</small></Show>
         <Show when={p.owner && !own()}><button class="small" onClick={() => role(m().role === "admin" ? "member" : "admin")}>{t(m().role === "admin" ? "role.take" : "role.give")}</button></Show>
         <Show when={p.admin && !own() && m().role !== "owner"}><button class="small danger" onClick={() => p.act(() => core.call("group.remove", { group: p.group, accounts: [m().account] }))}>{t("group.remove")}</button></Show></span>
     </li>

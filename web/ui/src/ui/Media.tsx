@@ -4,11 +4,14 @@ import { at } from "../rpc";
 import { t } from "../words";
 import { clean } from "./text";
 import { Icon } from "./icons";
+import { Animated } from "./Animated";
 import { view } from "./Viewer";
+import { VoiceNote } from "./VoiceNote";
 
 /** Where a file of a message is had: from the program on this machine, which has checked it. */
 export const mediaURL = (m: Message, item: number, how = "") => at(`/media/${m.id}/${item}${how}`);
 
+const tgs = "application/x-tgsticker";
 const largest = 360; // px, the longer side of a picture in a bubble
 
 /** How large a picture is on the screen, known before it is here. */
@@ -33,13 +36,14 @@ function One(p: { message: Message; item: number; medium: Medium }) {
   return (
     <Show when={wanted()} fallback={<button class="file" onClick={() => want(true)}><Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span></button>}>
       <Switch fallback={<FileLink {...p} />}>
+        <Match when={p.medium.type === tgs}><Animated src={mediaURL(p.message, p.item)} label={p.medium.emoji ?? ""} /></Match>
         <Match when={p.medium.what === "photo" || p.medium.what === "sticker"}>
-          <button class="picture" style={box(p.medium)} onClick={() => p.medium.what === "photo" && view({ message: p.message, item: p.item })}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" /></button>
+          <button class="picture" style={box(p.medium)} onClick={() => p.medium.what === "photo" && view({ message: p.message, item: p.item })}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" onError={(e) => e.currentTarget.parentElement?.classList.add("broken")} /></button>
         </Match>
         <Match when={p.medium.what === "video"}>
           <video class="picture" style={box(p.medium)} controls preload="none" poster={p.medium.thumb ? mediaURL(p.message, p.item, "?thumb") : undefined} src={mediaURL(p.message, p.item)} />
         </Match>
-        <Match when={p.medium.what === "voice"}><audio controls preload="none" src={mediaURL(p.message, p.item)} /></Match>
+        <Match when={p.medium.what === "voice"}><VoiceNote medium={p.medium} src={mediaURL(p.message, p.item)} /></Match>
       </Switch>
     </Show>
   );
@@ -47,7 +51,7 @@ function One(p: { message: Message; item: number; medium: Medium }) {
 
 function FileLink(p: { message: Message; item: number; medium: Medium }) {
   return (
-    <a class="file" href={mediaURL(p.message, p.item, "?save")} download={p.medium.name || "file"}>
+    <a class="file" href={mediaURL(p.message, p.item, "?save")} download={clean(p.medium.name ?? "") || "file"}>
       <Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span>
     </a>
   );

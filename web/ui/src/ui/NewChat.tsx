@@ -1,13 +1,14 @@
-import { createResource, createSignal, For, Show, type JSX } from "solid-js";
+import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Contact, Fingerprint } from "@rpc";
 import { newID } from "../ids";
-import { core, failed, openContact, setOpen, toast } from "../state/app";
+import { core, failed, openContact, openSaved, setOpen, toast } from "../state/app";
+import { asked } from "../state/asked";
 import { contactName, findContacts } from "../state/contacts";
 import { t } from "../words";
 import { closeDialog } from "./Dialog";
-import { Avatar } from "./icons";
+import { Avatar, Icon } from "./icons";
+import { contactCode, Scan } from "./Scan";
 import { MyLink } from "./Setup";
-import { clean } from "./text";
 
 /** Somebody new, or a group. */
 export function NewChat(): JSX.Element {
@@ -41,7 +42,10 @@ function Add() {
   };
   return (
     <form onSubmit={submit}>
+      <button type="button" class="saved" onClick={() => { closeDialog(); void openSaved().catch(failed); }}><Icon name="star" />{t("chat.saved")}</button>
+      <p class="dim">{t("contact.text")}</p>
       <label class="field"><span>{t("contact.link")}</span><input autofocus value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
+      <Scan wants={contactCode} take={setLink} />
       <label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <button class="primary" disabled={busy() || !link().trim()}>{t("contact.add")}</button>
     </form>
@@ -51,14 +55,14 @@ function Add() {
 /** People to choose from. */
 export function Pick(p: { chosen: Set<Fingerprint>; toggle: (c: Contact) => void; one?: boolean }): JSX.Element {
   const [query, setQuery] = createSignal("");
-  const [found] = createResource(query, (q) => findContacts(q));
+  const [found] = asked(query, (q) => findContacts(q));
   return (
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" placeholder={t("people.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <ul class="people">
         <For each={found.latest ?? []} fallback={<li class="dim">{t("people.none")}</li>}>{(c) => (
           <li><button type="button" classList={{ on: p.chosen.has(c.fingerprint) }} aria-pressed={p.one ? undefined : p.chosen.has(c.fingerprint)} onClick={() => p.toggle(c)}>
-            <Avatar name={clean(contactName(c))} id={c.fingerprint} size={36} /><bdi>{clean(contactName(c))}</bdi></button></li>
+            <Avatar name={contactName(c)} id={c.fingerprint} size={36} /><bdi>{contactName(c)}</bdi></button></li>
         )}</For>
       </ul>
     </>
@@ -66,13 +70,13 @@ export function Pick(p: { chosen: Set<Fingerprint>; toggle: (c: Contact) => void
 }
 
 function NewGroup() {
-  const [name, setName] = createSignal(""), [channel, setChannel] = createSignal(false), [chosen, setChosen] = createSignal(new Set<Fingerprint>()), [busy, setBusy] = createSignal(false);
+  const [name, setName] = createSignal(""), [channel, setChannel] = createSignal(false), [secure, setSecure] = createSignal(false), [chosen, setChosen] = createSignal(new Set<Fingerprint>()), [busy, setBusy] = createSignal(false);
   const toggle = (c: Contact) => setChosen((s) => { const n = new Set(s); if (!n.delete(c.fingerprint)) n.add(c.fingerprint); return n; });
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
     try {
-      const g = await core.call("group.create", { id: newID(), name: name().trim(), channel: channel() || undefined, members: [...chosen()] });
+      const g = await core.call("group.create", { id: newID(), name: name().trim(), channel: channel() || undefined, secure: secure() || undefined, members: [...chosen()] });
       closeDialog();
       setOpen(g.chat);
     } catch (e) { failed(e); } finally { setBusy(false); }
@@ -81,6 +85,7 @@ function NewGroup() {
     <form onSubmit={submit}>
       <label class="field"><span>{t("group.name")}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
+      <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
       <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? `（${chosen().size}）` : ""}</button>
     </form>
@@ -88,6 +93,6 @@ function NewGroup() {
 }
 
 function Mine() {
-  const [card] = createResource(() => core.call("contact.card", {}));
+  const [card] = asked(() => true, () => core.call("contact.card", {}));
   return <Show when={card()}>{(c) => <MyLink link={c().link} />}</Show>;
 }

@@ -1,12 +1,16 @@
 // Stickers first, then emoji: beside the composer.
-import { createMemo, createResource, createSignal, For, Show, type JSX } from "solid-js";
+import { createMemo, createSignal, For, Show, type JSX } from "solid-js";
 import type { Chat } from "@rpc";
-import { newID } from "../ids";
+import { newID, seconds } from "../ids";
+import { part } from "../part";
+import { lifetime } from "../state/lifetime";
 import { at, upload } from "../rpc";
 import { core, failed, toast } from "../state/app";
+import { asked } from "../state/asked";
 import { useLayer } from "../state/layers";
 import { addressee } from "../state/send";
 import { t, type Word } from "../words";
+import { Animated } from "./Animated";
 import { clean } from "./text";
 
 type Emoji = [emoji: string, label: string, words: string];
@@ -28,7 +32,7 @@ export function Panel(p: { chat: Chat; insert: (text: string) => void; close: ()
 }
 
 function Emojis(p: { insert: (text: string) => void }) {
-  const [all] = createResource(async () => (await import("../gen/emoji.json")).default as unknown as Emoji[][]);
+  const [all] = asked(() => true, async () => (await part(() => import("../gen/emoji.json"))).default as unknown as Emoji[][]);
   const [group, setGroup] = createSignal(0), [query, setQuery] = createSignal("");
   const shown = createMemo((): Emoji[] => {
     const q = query().trim().toLowerCase();
@@ -53,21 +57,21 @@ function Emojis(p: { insert: (text: string) => void }) {
 
 function Stickers(p: { chat: Chat; close: () => void }) {
   let picker!: HTMLInputElement;
-  const [packs, { refetch }] = createResource(async () => (await core.call("stickers", { count: 200 })).packs ?? []);
+  const [packs, { refetch }] = asked(() => true, async () => (await core.call("stickers", { count: 200 })).packs ?? []);
   const [chosen, choose] = createSignal<string>();
   const name = () => chosen() ?? packs()?.[0]?.pack;
-  const [pack] = createResource(name, (id) => core.call("stickers.show", { pack: id }));
+  const [pack] = asked(name, (id) => core.call("stickers.show", { pack: id }));
   const send = async (number: number) => {
     p.close();
     try {
       const to = addressee(p.chat.chat);
-      await core.call("stickers.send", { id: newID(), to: to.to, secure: !!to.secure, expire: 0, pack: name()!, number, emoji: "", wait: "none", timeout: 0 });
+      await core.call("stickers.send", { id: newID(), to: to.to, secure: !!to.secure, expire: seconds(lifetime(p.chat.chat)), pack: name()!, number, emoji: "", wait: "none", timeout: 0 });
     } catch (e) { failed(e); }
   };
-  const bring = async (files: FileList | null) => {
+  const bring = async (files: File[]) => {
     try {
       const names: string[] = [];
-      for (const f of files ?? []) names.push(await upload(f, f.name));
+      for (const f of files) names.push(await upload(f, f.name));
       if (names.length === 0) return;
       const r = await core.call("stickers.import", { paths: names, title: "", author: "", emoji: null, timeout: 60e9 });
       toast(t("panel.imported", r.stickers?.length ?? 0));
@@ -78,11 +82,11 @@ function Stickers(p: { chat: Chat; close: () => void }) {
   return (
     <>
       <div class="marks"><For each={packs() ?? []}>{(k) => <button classList={{ on: name() === k.pack }} title={clean(k.title)} onClick={() => choose(k.pack)}><img src={at(`/sticker/${k.pack}/1`)} alt={clean(k.title)} width="32" height="32" loading="lazy" /></button>}</For>
-        <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring(picker.files); picker.value = ""; }} /></div>
+        <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring([...(picker.files ?? [])]); picker.value = ""; }} /></div>
       <Show when={packs()?.length} fallback={<p class="dim pad">{t("panel.nostickers")}</p>}>
         <div class="grid stickers"><For each={pack.latest?.stickers ?? []}>{(s) => (
           <button aria-label={s.emoji || String(s.number)} onClick={() => send(s.number)}>
-            <Show when={s.type.startsWith("image/")} fallback={<Show when={s.type.startsWith("video/")} fallback={<span class="big">{s.emoji || "▶"}</span>}><video src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} autoplay loop muted playsinline /></Show>}><img src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} alt={s.emoji || ""} loading="lazy" /></Show>
+            <Show when={s.type.startsWith("image/")} fallback={<Show when={s.type.startsWith("video/")} fallback={<Animated src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} label={s.emoji ?? ""} />}><video src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} autoplay loop muted playsinline /></Show>}><img src={at(`/sticker/${pack.latest!.pack}/${s.number}`)} alt={s.emoji || ""} loading="lazy" /></Show>
           </button>
         )}</For></div>
       </Show>

@@ -1,10 +1,13 @@
-import { createResource, createSignal, For, Show, type JSX } from "solid-js";
+import { createSignal, For, onCleanup, Show, type JSX } from "solid-js";
 import type { Device } from "@rpc";
 import { leave, at, upload } from "../rpc";
 import { core, failed, me, toast } from "../state/app";
+import { asked } from "../state/asked";
 import { look, setLook, type Look } from "../state/look";
 import { short } from "../time";
 import { lang, setLang, t, type Word } from "../words";
+import { Homes } from "./Homes";
+import { Scan } from "./Scan";
 import { clean } from "./text";
 
 /** What a person may change. */
@@ -16,9 +19,10 @@ export function Settings(): JSX.Element {
         <Choice name="theme" value={look().theme} options={[["system", "theme.system"], ["light", "theme.light"], ["dark", "theme.dark"]]} set={(theme) => setLook({ ...look(), theme: theme as Look["theme"] })} />
         <label class="check"><input type="checkbox" checked={look().big} onChange={(e) => setLook({ ...look(), big: e.currentTarget.checked })} />{t("text.big")}</label>
       </section>
-      <section><h3>{t("language")}</h3><Choice name="lang" value={lang()} options={[["zh-TW", "lang.zh"], ["en", "lang.en"]]} set={(l) => setLang(l as "zh-TW" | "en")} /></section>
+      <section><h3>{t("language")}</h3><Choice name="lang" value={lang()} options={[["zh-TW", "lang.zh"], ["en", "lang.en"]]} set={(l) => void setLang(l as "zh-TW" | "en").catch(failed)} /></section>
       <Privacy />
       <Devices />
+      <Homes />
       <Data />
     </div>
   );
@@ -29,7 +33,7 @@ function Choice(p: { name: string; value: string; options: [string, Word][]; set
 }
 
 function Account() {
-  const [status] = createResource(() => core.call("status", {}));
+  const [status] = asked(() => true, () => core.call("status", {}));
   return (
     <section><h3>{clean(me()?.name ?? "")}</h3>
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>
@@ -41,8 +45,8 @@ function Account() {
 }
 
 function Privacy() {
-  const [listed, { mutate: setListed }] = createResource(async () => (await core.call("account.listed", {})).listed);
-  const [presence, { mutate: setPresence }] = createResource(async () => (await core.call("account.presence", {})).shared);
+  const [listed, { mutate: setListed }] = asked(() => true, async () => (await core.call("account.listed", {})).listed);
+  const [presence, { mutate: setPresence }] = asked(() => true, async () => (await core.call("account.presence", {})).shared);
   const [notes, setNotes] = createSignal("Notification" in window ? Notification.permission : "denied");
   return (
     <section><h3>{t("privacy")}</h3>
@@ -54,7 +58,7 @@ function Privacy() {
 }
 
 function Devices() {
-  const [list, { refetch }] = createResource(async () => (await core.call("devices", {})).devices ?? []);
+  const [list, { refetch }] = asked(() => true, async () => (await core.call("devices", {})).devices ?? []);
   const [text, setText] = createSignal(""), [busy, setBusy] = createSignal(false);
   const approve = async (e: Event) => {
     e.preventDefault();
@@ -76,15 +80,32 @@ function Devices() {
   return (
     <section><h3>{t("devices")}</h3>
       <ul class="people"><For each={list() ?? []}>{(d) => (
-        <li class="line"><span><b><bdi>{clean(d.name)}</bdi></b> <Show when={d.this}><small>{t("device.this")}</small></Show><br /><small class="dim">{d.status === "active" ? short(d.added) : t(`device.${d.status}` as Word)} · {d.fingerprint.slice(-16)}</small></span>
+        <li class="line"><span><b><bdi>{clean(d.name) || d.fingerprint.slice(-16)}</bdi></b> <Show when={d.this}><small>{t("device.this")}</small></Show><br /><small class="dim">{d.status === "active" ? short(d.added) : t(`device.${d.status}` as Word)} · {d.fingerprint.slice(-16)}</small></span>
           <Show when={!d.this && d.status === "active"}><button class="danger" onClick={() => revoke(d)}>{t("device.revoke")}</button></Show></li>
       )}</For></ul>
-      <form onSubmit={approve}><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><button disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form>
+      <Handovers />
+      <form onSubmit={approve}><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} /><button disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form>
     </section>
   );
 }
 
+const handed = new Set(["done", "expired"]); // nothing moves any more
+
+/** Histories on their way between devices of this account. */
+function Handovers() {
+  const [list, { refetch }] = asked(() => true, async () => (await core.call("device.history", {})).handovers?.filter((h) => !handed.has(h.state)) ?? []);
+  const timer = setInterval(() => { if (list.latest?.length) void refetch(); }, 2000);
+  onCleanup(() => clearInterval(timer));
+  const give = (device: string) => core.call("device.history.give", { device }).then(() => void refetch(), failed);
+  return <For each={list.latest ?? []}>{(h) => (
+    <p>{t(h.gives ? "history.gives" : "history.takes", clean(h.device_name), h.messages)}
+      <Show when={h.gives && h.state === "wanted"} fallback={<Show when={h.size}>{(size) => <progress max={size()} value={h.moved ?? 0} aria-label={t("history")} />}</Show>}> <button class="small" onClick={() => give(h.device)}>{t("history.give")}</button></Show></p>
+  )}</For>;
+}
+
 function Data() {
+  const [imports, { refetch }] = asked(() => true, async () => (await core.call("import.list", { count: 50 })).imports ?? []);
+  const undo = (n: number) => { if (confirm(t("import.undo.sure"))) core.call("import.undo", { import: n }).then(() => void refetch(), failed); };
   const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false);
   const run = (f: () => Promise<unknown>) => async () => {
     setBusy(true);
@@ -98,10 +119,12 @@ function Data() {
     if (!f) return;
     const r = await core.call("import", { path: await upload(f, f.name), zone: -new Date().getTimezoneOffset() * 60 });
     toast(t("import.done", r.messages));
+    void refetch();
   })();
   return (
     <section><h3>{t("data")}</h3>
       <div class="inline"><label class="field"><span>{t("setup.backup.pass")}</span><input type="password" autocomplete="new-password" maxlength="256" value={pass()} onInput={(e) => setPass(e.currentTarget.value)} /></label><button disabled={busy() || [...pass()].length < 12} onClick={backup}>{t("setup.backup.make")}</button></div>
+      <ul class="people"><For each={imports.latest ?? []}>{(x) => <li class="line"><span><bdi>{clean(x.file)}</bdi><br /><small class="dim">{short(x.time)} · {t("import.done", x.messages)}</small></span><button class="danger" onClick={() => undo(x.import)}>{t("import.undo")}</button></li>}</For></ul>
       <div class="actions"><button disabled={busy()} onClick={exported}>{t("export.do")}</button><label class="button">{t("import.do")}<input type="file" hidden accept=".txt,.json" onChange={(e) => { void imported(e.currentTarget.files); e.currentTarget.value = ""; }} /></label></div>
     </section>
   );

@@ -1,12 +1,14 @@
 // The first minutes: an account, a server, a backup, the first contact.
-import { createResource, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
-import type { CardResult, SetupKey, SetupLinkState, SetupServer } from "@rpc";
+import { createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
+import type { SetupKey, SetupLinkState, SetupServer } from "@rpc";
 import { seconds } from "../ids";
 import { at, upload } from "../rpc";
 import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
+import { asked } from "../state/asked";
 import { coreText, explain, t } from "../words";
 import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
+import { contactCode, Scan } from "./Scan";
 
 type Step = "begin" | "create" | "adopt" | "link" | "restore" | "unlock" | "backup" | "contact";
 
@@ -68,7 +70,7 @@ function usePassphrase() {
 function useServer() {
   const [typed, setTyped] = createSignal(setup()?.servers?.[0] ?? ""), [chosen, choose] = createSignal<SetupServer>();
   const [look, setLook] = createSignal(typed() || undefined);
-  const [found] = createResource(look, async (server) => {
+  const [found] = asked(look, async (server) => {
     const r = await core.call("setup.servers", { server });
     const list = r.servers ?? [];
     choose(list.find((s) => s.registration === "open") ?? list.find((s) => s.registration !== "closed") ?? list[0]);
@@ -76,7 +78,6 @@ function useServer() {
   });
   const view = () => (
     <fieldset class="servers"><legend>{t("setup.server")}</legend><small>{t("setup.server.text")}</small>
-      <div class="inline"><Field label={t("setup.server.other")} max={300} value={typed()} set={setTyped} /><button type="button" disabled={!typed().trim()} onClick={() => setLook(typed().trim())}>{t("setup.server.look")}</button></div>
       <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
       <Show when={found.error}><p class="warn" role="alert">{explain(found.error)}</p></Show>
       <Show when={!found.error}><For each={found() ?? []}>{(s) => (
@@ -84,6 +85,9 @@ function useServer() {
           <span><b>{clean(s.name ?? "") || s.address}</b><small>{[clean(s.operator ?? ""), clean(s.site ?? ""), s.registration === "invite" ? t("setup.server.invite") : s.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
           <span class="took">{t("setup.server.took", Math.round((s.took ?? 0) / 1e6))}</span></label>
       )}</For></Show>
+      <details open={!setup()?.servers?.length || !!found.error}><summary>{t("setup.server.another")}</summary>
+        <div class="inline"><Field label={t("setup.server.other")} max={300} value={typed()} set={setTyped} /><button type="button" disabled={!typed().trim()} onClick={() => setLook(typed().trim())}>{t("setup.server.look")}</button></div>
+      </details>
     </fieldset>
   );
   const invite = () => (/^(omega:|https?:)/i.test(typed().trim()) ? typed().trim() : "");
@@ -91,18 +95,18 @@ function useServer() {
 }
 
 function Create(p: { adopt?: boolean; done: () => void }) {
-  const [name, setName] = createSignal(""), [key, setKey] = createSignal<SetupKey>(), [busy, setBusy] = createSignal(false), [wrong, setWrong] = createSignal("");
+  const [name, setName] = createSignal(""), [key, setKey] = createSignal<SetupKey>(), [busy, setBusy] = createSignal(false), [wrong, setWrong] = createSignal<unknown>();
   const pass = usePassphrase(), server = useServer();
-  const [keys] = createResource(() => p.adopt, () => core.call("setup.keys", {}));
+  const [keys] = asked(() => p.adopt, () => core.call("setup.keys", {}));
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
-    setWrong("");
+    setWrong(undefined);
     try {
       await core.call("setup.create", { name: name().trim(), server: server.address(), invite: server.invite() || undefined, key: key()?.fingerprint, passphrase: pass.value() });
       toast(t("setup.done"));
       p.done();
-    } catch (e) { setWrong(explain(e)); } finally { setBusy(false); }
+    } catch (e) { setWrong(e); } finally { setBusy(false); }
   };
   return (
     <form onSubmit={submit}>
@@ -118,7 +122,7 @@ function Create(p: { adopt?: boolean; done: () => void }) {
       <Field label={t("setup.name")} hint={t("setup.name.text")} value={name()} set={setName} autofocus complete="nickname" />
       {pass.view()}
       {server.view()}
-      <Show when={wrong()}><p class="warn" role="alert">{wrong()}</p></Show>
+      <Show when={wrong()}><p class="warn" role="alert">{explain(wrong())}</p></Show>
       <button class="primary" disabled={busy() || !name().trim() || !pass.fine() || !server.fine() || (!!p.adopt && !key())}>{busy() ? t("setup.making") : t("setup.create")}</button>
     </form>
   );
@@ -173,20 +177,20 @@ function Restore(p: { done: () => void }) {
 }
 
 function Unlock(p: { done: () => void }) {
-  const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false), [wrong, setWrong] = createSignal("");
+  const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false), [wrong, setWrong] = createSignal<unknown>();
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
-    setWrong("");
+    setWrong(undefined);
     try {
       setSetup(await core.call("setup.unlock", { passphrase: pass() }));
       p.done();
-    } catch (e) { setWrong(explain(e)); } finally { setBusy(false); }
+    } catch (e) { setWrong(e); } finally { setBusy(false); }
   };
   return (
     <form onSubmit={submit}><img src="/icon.svg" alt="" width="72" height="72" /><h1>{t("setup.unlock")}</h1>
       <Field label={t("setup.unlock.text")} type="password" complete="current-password" max={256} value={pass()} set={setPass} autofocus />
-      <Show when={wrong()}><p class="warn" role="alert">{wrong()}</p></Show>
+      <Show when={wrong()}><p class="warn" role="alert">{explain(wrong())}</p></Show>
       <button class="primary" disabled={busy() || !pass()}>{t("setup.unlock")}</button></form>
   );
 }
@@ -211,7 +215,7 @@ function Backup(p: { done: () => void }) {
 }
 
 function FirstContact(p: { done: () => void }) {
-  const [card] = createResource<CardResult>(() => core.call("contact.card", {}));
+  const [card] = asked(() => true, () => core.call("contact.card", {}));
   const [theirs, setTheirs] = createSignal("");
   const add = async (e: Event) => {
     e.preventDefault();
@@ -226,13 +230,14 @@ function FirstContact(p: { done: () => void }) {
     <form onSubmit={add}><h1>{t("setup.contact.title")}</h1><p>{t("setup.contact.mine")}</p>
       <Show when={card()}>{(c) => <MyLink link={c().link} />}</Show>
       <Field label={t("setup.contact.theirs")} max={400} value={theirs()} set={setTheirs} />
+      <Scan wants={contactCode} take={setTheirs} />
       <button class="primary" disabled={!theirs().trim()}>{t("contact.add")}</button>
       <button type="button" class="link" onClick={p.done}>{t("setup.contact.skip")}</button></form>
   );
 }
 
-/** One's own link, to be scanned or copied. */
-export function MyLink(p: { link: string }): JSX.Element {
+/** A link, to be scanned or copied; code is what is scanned, where capitals are not the same. */
+export function MyLink(p: { link: string; code?: string }): JSX.Element {
   const copy = () => void navigator.clipboard.writeText(p.link).then(() => toast(t("copied")), failed);
-  return <div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(p.link.toUpperCase())}`)} alt={t("contact.mine")} width="200" height="200" /><code>{p.link}</code><button type="button" onClick={copy}>{t("copy")}</button></div>;
+  return <div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(p.code ?? p.link.toUpperCase())}`)} alt={t("contact.mine")} width="200" height="200" /><code>{p.link}</code><button type="button" onClick={copy}>{t("copy")}</button></div>;
 }

@@ -6,6 +6,7 @@ import { t } from "../words";
 import { Icon } from "./icons";
 import { mediaURL } from "./Media";
 import { clean } from "./text";
+import { Told } from "./Told";
 
 const [shown, show] = createSignal<{ message: Message; item: number }>();
 export { show as view };
@@ -26,8 +27,9 @@ function Viewer(p: { message: Message; item: number }) {
   const key = (e: KeyboardEvent) => { if (e.key === "ArrowLeft") go(-1); else if (e.key === "ArrowRight") go(1); };
   return (
     <dialog ref={box} class="viewer" aria-label={clean(medium().name ?? "") || t("message.kind.photo")} onClose={close} onKeyDown={key} onClick={(e) => { if (e.target === box) close(); }}>
-      <header><span>{clean(medium().name ?? "")}</span><a class="icon-button" href={mediaURL(p.message, p.item, "?save")} download={medium().name || "photo"} aria-label={t("viewer.save")}><Icon name="down" /></a><button class="icon-button" aria-label={t("close")} onClick={close}><Icon name="close" /></button></header>
+      <header><span>{clean(medium().name ?? "")}</span><a class="icon-button" href={mediaURL(p.message, p.item, "?save")} download={clean(medium().name ?? "") || "photo"} aria-label={t("viewer.save")}><Icon name="down" /></a><button class="icon-button" aria-label={t("close")} onClick={close}><Icon name="close" /></button></header>
       <Show when={medium().what === "video"} fallback={<img src={mediaURL(p.message, p.item)} alt={clean(medium().name ?? "") || t("message.kind.photo")} />}><video src={mediaURL(p.message, p.item)} controls autoplay /></Show>
+      <Told />
     </dialog>
   );
 }

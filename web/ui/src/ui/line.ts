@@ -1,18 +1,19 @@
-import type { Message } from "@rpc";
+import type { Message, NamedAccount } from "@rpc";
 import { t, type Word } from "../words";
+import { called } from "./called";
 import { clean } from "./text";
 
 /** What a line that the program noted says: the words of the terminal (clientrpc, Message.Line). */
 export function line(m: Message): string {
   const word = `line.${m.kind}` as Word;
-  if (m.kind === "device-added" || m.kind === "device-revoked") return t(word, clean(m.text), m.device);
-  const name = (a: { fingerprint: string; name?: string; this?: boolean }) => (a.this ? t("line.you") : clean(a.name ?? "") || a.fingerprint.slice(-8));
+  if (m.kind === "device-added" || m.kind === "device-revoked" || m.kind === "device-back") return t(word, clean(m.text), m.device);
+  const name = (a: NamedAccount) => (a.this ? t("line.you") : called(a, a.fingerprint, 8));
   const about = m.about ?? [];
   const count = m.about_count ?? 0;
   let who = "";
   if (about.length && count === 1) who = name(about[0]!);
   else if (about.length === 2 && count === 2) who = t("line.two", name(about[0]!), name(about[1]!));
   else if (about.length) who = t("line.many", name(about[0]!), count - 1);
-  const said = t(word, who, name({ fingerprint: m.from, name: m.name, this: m.mine }), clean(m.text));
-  return said.charAt(0).toUpperCase() + said.slice(1);
+  const said = t(word, who, name({ fingerprint: m.from, name: m.name, self_named: m.self_named, this: m.mine }), clean(m.text));
+  return said.startsWith(t("line.you")) ? said.charAt(0).toUpperCase() + said.slice(1) : said; // names stay as they are
 }

@@ -1,12 +1,15 @@
 import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js";
 import type { Chat, Message } from "@rpc";
-import { newID } from "../ids";
+import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { setDialog } from "../state/dialog";
 import { useLayer } from "../state/layers";
 import { editOf, replyTo } from "../state/compose";
+import { toggle } from "../state/selection";
+import { clock } from "../time";
 import { t } from "../words";
 import { react } from "./Bubble";
+import { clean } from "./text";
 
 export interface Action { key: string; label: string; danger?: boolean; run: () => void }
 interface Menu { x: number; y: number; actions: Action[]; emoji?: Message; back: Element | null }
@@ -17,18 +20,29 @@ const quick = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 /** What can be done with a message. */
 export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (m.deleted) return [remove(m, true)];
-  const can = chat.kind !== "imported";
-  const list: Action[] = [];
+  const can = chat.kind !== "imported", poll = m.kind === "poll" || m.kind === "list", list: Action[] = [];
   if (can) list.push({ key: "reply", label: t("message.reply"), run: () => replyTo(m) });
   if (own && can && m.kind === "text") list.push({ key: "edit", label: t("message.edit"), run: () => editOf(m) });
-  if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => void navigator.clipboard.writeText(m.text).then(() => toast(t("copied")), failed) });
-  if (can) list.push({ key: "pin", label: t("message.pin"), run: () => void core.call("message.pin", { id: newID(), chat: m.chat, message: m.id, pinned: true }).catch(failed) });
-  if (can && m.kind === "text" && chat.kind !== "secure") list.push({ key: "forward", label: t("message.forward"), run: () => setDialog({ kind: "forward", message: m }) });
+  if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => copy([m]) });
+  if (can) list.push({ key: "pin", label: t("message.pin"), run: () => pin(m, true) });
+  if (mayForward(m)) list.push({ key: "forward", label: t("message.forward"), run: () => setDialog({ kind: "forward", messages: [m] }) });
+  if (chat.kind === "group" && m.verified && m.media?.[0]?.what === "photo") list.push({ key: "picture", label: t("group.picture"), run: () => void core.call("group.profile", { group: chat.chat, picture: m.id }).then(() => toast(t("saved")), failed) });
+  list.push({ key: "select", label: t("message.select"), run: () => toggle(m.id) });
   if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
+  if (own && can && poll && !isTime(m.poll?.closed ?? m.list?.closed)) list.push({ key: "end", label: t("poll.close"), run: () => void core.call("poll.close", { id: newID(), chat: m.chat, message: m.id }).catch(failed) });
   if (own && can) list.push(remove(m, false));
   list.push(remove(m, true));
-  return list.map((a) => ({ ...a, emojiFor: m })) as Action[];
+  return list.map((a) => ({ ...a, emojiFor: can ? m : undefined })) as Action[];
 }
+
+/** Texts go on to others, but none of a secure chat. */
+export const mayForward = (m: Message) => m.kind === "text" && !m.deleted && !m.service && !m.secure && !m.imported;
+
+/** Puts texts where they can be pasted. */
+export const copy = (list: Message[]) => void navigator.clipboard.writeText(list.map((m) => (list.length > 1 ? `${clean(m.name ?? "")} ${clock(m.time)}\n${m.text}` : m.text)).join("\n\n")).then(() => toast(t("copied")), failed);
+
+/** Puts a message on top of its chat, or takes it down. */
+export const pin = (m: Message, pinned: boolean) => void core.call("message.pin", { id: newID(), chat: m.chat, message: m.id, pinned }).catch(failed);
 
 const remove = (m: Message, forMe: boolean): Action => ({
   key: forMe ? "forget" : "delete", label: t(forMe ? "message.delete.me" : "message.delete.all"), danger: true,
@@ -39,8 +53,8 @@ const remove = (m: Message, forMe: boolean): Action => ({
 export function openMenu(e: MouseEvent, actions: Action[]) {
   e.preventDefault();
   const m = (actions[0] as { emojiFor?: Message } | undefined)?.emojiFor;
-  const box = (e.currentTarget as Element).getBoundingClientRect();
-  setMenu({ x: e.clientX || box.left, y: e.clientY || box.bottom, actions, emoji: m, back: document.activeElement });
+  const box = (e.currentTarget as Element | null)?.getBoundingClientRect(); // none where one menu leads to another
+  setMenu({ x: e.clientX || (box?.left ?? 0), y: e.clientY || (box?.bottom ?? 0), actions, emoji: m, back: document.activeElement });
 }
 
 /** The menu that is open, if one is. */

@@ -1,32 +1,44 @@
 // Small dialogs: to whom a message is sent on, who read it, which keys do what.
-import { createResource, For, type JSX } from "solid-js";
+import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Chat, Message } from "@rpc";
 import { newID } from "../ids";
 import { chats, core, failed, toast } from "../state/app";
-import { addressee } from "../state/send";
+import { asked } from "../state/asked";
+import { matches } from "../state/find";
+import { destination } from "../state/send";
+import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
 import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
-import { Avatar } from "./icons";
-import { clean } from "./text";
+import { Avatar, Icon } from "./icons";
+import { called } from "./called";
 
-const most = 100; // chats to choose from; others are found by searching
+const most = 100; // chats to choose from at once; others are found by typing
 
-export function Forward(p: { message: Message }): JSX.Element {
-  const list = () => chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived).slice(0, most);
+/** To whom messages are sent on, in the order in which they were said. */
+export function Forward(p: { messages: Message[] }): JSX.Element {
+  const [query, setQuery] = createSignal(""), [hide, setHide] = createSignal(false);
+  const list = () => chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && matches(chatName(c), query())).slice(0, most);
   const send = async (c: Chat) => {
     closeDialog();
+    selectNothing();
     try {
-      await core.call("message.forward", { id: newID(), chat: p.message.chat, message: p.message.id, to: addressee(c.chat).to, wait: "none" });
+      for (const m of p.messages) await core.call("message.forward", { id: newID(), chat: m.chat, message: m.id, to: destination(c.chat), hide_origin: hide() || undefined, wait: "none" });
       toast(t("message.forward.done", chatName(c)));
     } catch (e) { failed(e); }
   };
-  return <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.peer} size={36} /><bdi>{chatName(c)}</bdi></button></li>}</For></ul>;
+  return (
+    <>
+      <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" autofocus placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
+      <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
+      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.peer} size={36} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
+    </>
+  );
 }
 
 export function Reach(p: { message: Message }): JSX.Element {
-  const [list] = createResource(async () => (await core.call("message.reach", { chat: p.message.chat, message: p.message.id, count: 200 })).accounts ?? []);
-  return <ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{clean(r.name ?? "") || r.account.slice(-16)}</bdi><span class="dim">{t(`state.${r.state}` as Word)}</span></li>}</For></ul>;
+  const [list] = asked(() => true, async () => (await core.call("message.reach", { chat: p.message.chat, message: p.message.id, count: 200 })).accounts ?? []);
+  return <ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span class="dim">{t(`state.${r.state}` as Word)}</span></li>}</For></ul>;
 }
 
 const keys: [string, Word][] = [["Ctrl K", "keys.find"], ["Alt ↑ / ↓", "keys.chats"], ["Ctrl F", "keys.search"], ["PgUp / PgDn", "keys.scroll"], ["↑", "keys.edit"], ["Ctrl ↑", "keys.reply"], ["/ ／ 、", "keys.commands"], ["@ ＠", "keys.mention"], ["Enter", "keys.send"], ["Shift Enter", "keys.line"], ["Esc", "keys.back"], ["Ctrl /", "keys"]];

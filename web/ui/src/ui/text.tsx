@@ -10,12 +10,20 @@ const longest = 4000; // UTF-16 units that are shown at once
 const marks = 4; // combining marks on one letter; more are a trick
 
 // Letters that turn the direction of what follows, or that nobody can see.
-const hidden = /[\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff\u00ad]/g;
+const hidden = /[\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\u061c\u2060-\u2064\u206a-\u206f\ufeff\u00ad]/g;
+// What looks like nothing, and stands in names to look like somebody else or like nobody; and what only some flags need.
+const blank = /[\u034f\u115f\u1160\u17b4\u17b5\u180e\u2800\u3164\uffa0\u{e0000}-\u{e0fff}]/gu;
+const joiners = /^[\u200c\u200d\ufe00-\ufe0f\s]*$/;
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 const piled = new RegExp(`(\\p{M}{${marks}})\\p{M}+`, "gu");
 
-/** A text in one line, harmless. */
-export const clean = (s: string) => s.slice(0, 300).replace(hidden, "").replace(control, " ").replace(piled, "$1").replace(/\s+/g, " ").trim();
+const longestLine = 300; // UTF-16 units of what stands in one line
+
+/** A text in one line, harmless; empty where there is nothing in it to be seen. */
+export function clean(s: string): string {
+  const line = s.slice(0, s.length > longestLine ? safeCut(s, longestLine) : undefined).replace(hidden, "").replace(blank, "").replace(control, " ").replace(piled, "$1").replace(/\s+/g, " ").trim();
+  return joiners.test(line) ? "" : line;
+}
 
 /** A text in its lines, as long as it was for offsets; what is hidden shows as nothing. */
 const harmless = (s: string) => s.replace(control, "\ufffd").replace(piled, "$1");

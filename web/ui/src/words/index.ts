@@ -1,7 +1,7 @@
 import { createSignal } from "solid-js";
 import type { Text } from "@rpc";
+import { part } from "../part";
 import { Refused } from "../rpc";
-import { en } from "./en";
 import { zh, type Word } from "./zh";
 
 export type { Word } from "./zh";
@@ -17,31 +17,42 @@ const chosen = (): Lang => {
 const [lang, set] = createSignal<Lang>(chosen());
 export { lang };
 
-/** Changes the language of the pages, now and later. */
-export function setLang(l: Lang) {
+const [english, setEnglish] = createSignal<Record<Word, string>>(); // a part of its own, since few need it
+
+let wanted = 0;
+
+/** Changes the language of the pages, now and later: once its words are here, unless another was asked for since. */
+export async function setLang(l: Lang): Promise<void> {
+  const mine = ++wanted;
+  if (l === "en" && !english()) setEnglish((await part(() => import("./en"))).en);
+  if (mine !== wanted) return;
   localStorage.setItem(key, l);
   set(l);
   document.documentElement.lang = l === "en" ? "en" : "zh-Hant-TW";
 }
 
-const fill = (form: string, args: (string | number)[]) => form.replace(/\{(\d)\}/g, (_, n) => String(args[Number(n)] ?? ""));
+// {0} is the first thing that goes in; {0 one|many} goes by its number, in English.
+const fill = (form: string, args: (string | number)[]) => form.replace(/\{(\d)(?: ([^|}]*)\|([^}]*))?\}/g, (_, n, one?: string, many?: string) => {
+  const arg = String(args[Number(n)] ?? "");
+  return one === undefined ? arg : arg === "1" ? one : many!;
+});
 
 /** A word or sentence of the pages. What a newer core says that has none here is shown as it came. */
 export function t(word: Word, ...args: (string | number)[]): string {
-  return fill((lang() === "en" ? en[word] : zh[word]) ?? word.slice(word.lastIndexOf(".") + 1), args);
+  return fill((lang() === "en" ? english()?.[word] : undefined) ?? zh[word] ?? word.slice(word.lastIndexOf(".") + 1), args);
 }
 
 type Catalogue = Record<string, [zh: string, en: string]>;
 const [core, setCore] = createSignal<Catalogue>({});
-let asked = false;
+let asked: Promise<void> | undefined;
 
-/** Words of the core, fetched when the first one is shown. */
+/** Words of the core are a part of their own. Resolves when they are here, for what is said once. */
+export const coreWords = (): Promise<void> => (asked ??= part(() => import("../gen/core.json")).then((m) => void setCore(m.default as unknown as Catalogue), () => { asked = undefined; }));
+
+/** A text of the core; empty until its words are here. */
 export function coreText(x?: Text): string {
   if (!x?.key) return "";
-  if (!asked) {
-    asked = true;
-    void import("../gen/core.json").then((m) => setCore(m.default as unknown as Catalogue));
-  }
+  void coreWords();
   const form = core()[x.key];
   if (!form) return "";
   const english = lang() === "en";
@@ -52,10 +63,17 @@ export function coreText(x?: Text): string {
   });
 }
 
+// What the core says for a terminal, and how the pages say it.
+const ours: Partial<Record<string, Word>> = { "next.picture": "next.asitis", "next.notverified": "next.stop" };
+const next = (x?: Text) => (ours[x?.key ?? ""] ? t(ours[x!.key]!) : coreText(x));
+
+const ended = /\bsignal received$|^context canceled$/; // what a core has as a cause when it is told to end
+
 /** What went wrong, for a person: what was being done, why it failed, what to do. */
 export function explain(e: unknown): string {
   if (e instanceof Refused && e.why?.key) {
-    return [coreText(e.doing), coreText(e.why), coreText(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
+    return [coreText(e.doing), coreText(e.why), next(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
   }
-  return t("error.unknown", e instanceof Error ? e.message : String(e));
+  const said = e instanceof Error ? e.message : String(e);
+  return ended.test(said) ? t("error.ended") : t("error.unknown", said);
 }

@@ -1,0 +1,103 @@
+package tui
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+var update = flag.Bool("update", false, "write the golden screens anew")
+
+// golden compares with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got+"\n" != string(want) {
+		t.Errorf("%s is not as it was; look at it, and run the test with -update:\n%s", name, got)
+	}
+}
+
+// TestScreens are what a person sees, in both languages and on screens of three
+// sizes.
+func TestScreens(t *testing.T) {
+	scenes := []struct {
+		name string
+		do   func(d *driver)
+	}{
+		{"list", func(d *driver) {}},
+		{"chat", func(d *driver) { d.do(d.m.openChat(withBob)) }},
+		{"group", func(d *driver) { d.do(d.m.openChat(inGroup)) }},
+		{"secure", func(d *driver) { d.do(d.m.openChat(inSecret)); d.typing("密碼是") }},
+		{"request", func(d *driver) { d.do(d.m.openChat(withEve)) }},
+		{"menu", func(d *driver) { d.do(d.m.openChat(withBob)); d.press("ctrl+up", "enter") }},
+		{"switcher", func(d *driver) { d.press("ctrl+k"); d.typing("陳") }},
+		{"account", func(d *driver) { d.press("f2") }},
+		{"groupmenu", func(d *driver) { d.do(d.m.openChat(inGroup)); d.press("ctrl+t") }},
+		{"help", func(d *driver) { d.press("f1") }},
+	}
+	for lang, code := range map[i18n.Lang]string{i18n.Chinese: "zh", i18n.English: "en"} {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}} {
+			for _, s := range scenes {
+				name := fmt.Sprintf("%s-%s-%dx%d", s.name, code, size[0], size[1])
+				t.Run(name, func(t *testing.T) {
+					d := newDriver(t, world(), size[0], size[1], Options{Lang: lang})
+					s.do(d)
+					golden(t, name, d.screen())
+				})
+			}
+		}
+	}
+}
+
+// TestColours: what inks look like, on both backgrounds and without colours.
+func TestColours(t *testing.T) {
+	for _, theme := range []string{"dark", "light", "mono"} {
+		d := newDriver(t, world(), 80, 24, Options{Lang: i18n.Chinese, Theme: theme})
+		d.do(d.m.openChat(inSecret))
+		d.screen()
+		content := d.m.View().Content
+		if theme == "mono" && strings.Contains(content, "8;2;") {
+			t.Error("a terminal without colours is given some")
+		}
+		golden(t, "colours-"+theme, strings.ReplaceAll(content, "\x1b", "ESC"))
+	}
+}
+
+// TestSmallest: no size of the screen breaks it.
+func TestSmallest(t *testing.T) {
+	for w := 1; w <= 130; w += 3 {
+		for _, h := range []int{1, 2, 3, 5, 8, 10, 13, 19, 40} {
+			d := newDriver(t, world(), w, h, Options{Lang: i18n.Chinese})
+			for _, chat := range d.m.chats.all {
+				d.do(d.m.openChat(chat.ID))
+				d.m.View()
+			}
+			d.press("ctrl+up", "enter")
+			d.m.View()
+			d.press("esc", "f1")
+			d.m.View()
+		}
+	}
+	d := newDriver(t, world(), 40, 10, Options{Lang: i18n.Chinese})
+	d.do(d.m.openChat(withBob))
+	d.typing("很小的畫面")
+	d.wants("很小的畫面")
+	d.wants("還在路上")
+}

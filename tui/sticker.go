@@ -1,0 +1,84 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// stickers asks for a sticker for the open chat: first for its pack.
+func (m *Model) stickers() tea.Cmd {
+	c := m.chat()
+	if c == nil || !m.mayWrite() {
+		return nil
+	}
+	return m.run(packs(c))
+}
+
+// packs shows the packs of this account.
+func packs(c *clientrpc.Chat) effect {
+	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
+		var all []clientrpc.StickerPack
+		err := clientrpc.Each(ctx, core, clientrpc.StickerPacks, clientrpc.Page{}, func(r clientrpc.StickerPacksResult) error {
+			all = append(all, r.Packs...)
+			return nil
+		})
+		return pickerMsg{err: err, make: func(m *Model) *picker {
+			p := &picker{title: m.text("tui.stickers")}
+			for _, pack := range all {
+				p.items = append(p.items, item{label: m.clean(pack.Title), hint: m.clean(pack.Author), do: func(m *Model) tea.Cmd { return m.run(stickersOf(c, pack.Pack)) }})
+			}
+			p.items = append(p.items, item{label: m.text("tui.stickers.import"), ink: inkAccent, do: func(m *Model) tea.Cmd { return m.askPack() }})
+			return p
+		}}
+	}
+}
+
+// stickersOf shows the stickers of a pack: by their number and emoji, which may be typed.
+func stickersOf(c *clientrpc.Chat, name string) effect {
+	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
+		pack, err := clientrpc.ShowStickers.Call(ctx, core, clientrpc.PackRef{Pack: name})
+		return pickerMsg{err: err, make: func(m *Model) *picker {
+			p := &picker{title: m.clean(pack.Title), input: &editor{}, ask: m.glyphs.point + " "}
+			p.refill = func(m *Model, typed string) tea.Cmd {
+				p.items, p.sel = nil, 0
+				for _, s := range pack.Stickers {
+					if it := m.stickerItem(c, pack, &s); strings.Contains(it.label, strings.TrimSpace(typed)) {
+						p.items = append(p.items, it)
+					}
+				}
+				return nil
+			}
+			p.refill(m, "")
+			return p
+		}}
+	}
+}
+
+func (m *Model) stickerItem(c *clientrpc.Chat, pack *clientrpc.StickerPack, s *clientrpc.Sticker) item {
+	number := s.Number
+	return item{label: fmt.Sprintf("%3d  %s", number, m.metric.fit(m.clean(s.Emoji), 12)), hint: fmt.Sprintf("%d×%d", s.Width, s.Height), do: func(m *Model) tea.Cmd {
+		p := clientrpc.SendStickerParams{ID: newID(), Pack: pack.Pack, Number: number, Wait: "none"}
+		p.To, p.Secure = addressee(c)
+		return m.run(call(clientrpc.SendSticker, p, i18n.T("tui.stickers.sent")))
+	}}
+}
+
+// askPack makes a pack of a file of this machine.
+func (m *Model) askPack() tea.Cmd {
+	m.askText(m.text("tui.stickers.import"), m.text("tui.stickers.importnote"), "", func(m *Model, typed string) tea.Cmd {
+		path, err := absolute(strings.TrimSpace(typed))
+		if err != nil {
+			m.sayBad(err.Error())
+			return nil
+		}
+		m.say(m.text("tui.working"))
+		return m.run(call(clientrpc.ImportPack, clientrpc.ImportPackParams{Paths: []string{path}, Timeout: fileTimeout}, i18n.T("tui.stickers.imported")))
+	})
+	return nil
+}

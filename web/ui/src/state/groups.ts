@@ -1,0 +1,68 @@
+// What groups look like, and how this account stands in them, as far as lists and
+// invitations show it: without their members.
+import { batch } from "solid-js";
+import { createStore, reconcile } from "solid-js/store";
+import type { Chat, ChatID, Group } from "@rpc";
+import { at, gone } from "../rpc";
+import { core, failed } from "./app";
+import type { Word } from "../words";
+
+const pages = 50; // of 200: ten thousand groups
+
+const [groups, set] = createStore<{ by: Record<string, Group>; of: Record<ChatID, string>; changes: Record<ChatID, number>; loaded: boolean }>({ by: {}, of: {}, changes: {}, loaded: false });
+
+/** A group by its own id, as invitations name it. */
+export const groupNamed = (id?: string): Group | undefined => groups.by[id ?? ""];
+/** Whether the groups are known: one that is not among them is unknown here. */
+export const groupsLoaded = () => groups.loaded;
+
+/** Why this account cannot write in a chat, as far as is known; undefined if it can. */
+export function readOnly(chat: Chat): Word | undefined {
+  if (chat.kind === "imported") return "chat.imported";
+  const g = groups.by[groups.of[chat.chat] ?? ""];
+  if (chat.kind !== "group" || !g) return undefined;
+  if (g.role === "asking") return "chat.asking";
+  if (g.role === "invited") return "chat.invited";
+  if (g.role === "subscriber") return "chat.channel";
+  if (!g.role || g.role === "refused") return "chat.outside";
+  if (g.dissolved) return "group.dissolved";
+  const may = { members: ["member", "admin", "owner"], admins: ["admin", "owner"], owners: ["owner"] }[String(g.rules.write)];
+  return may && !may.includes(g.role) ? "chat.channel" : undefined;
+}
+
+/** How often something of a group became another, its members too: what shows more of it asks anew then. */
+export const changesOf = (chat: ChatID): number => groups.changes[chat] ?? 0;
+
+/** Where the picture of a chat is to be had, if it is a group that has one. */
+export function pictureOf(chat: ChatID): string | undefined {
+  const of = groups.by[groups.of[chat] ?? ""]?.picture;
+  return of?.here ? at(`/media/${of.id}/${of.item}`) : undefined;
+}
+
+/** Keeps what is known of groups now. */
+export const putGroups = (list: Group[]) => batch(() => list.forEach((g) => {
+  set("by", g.group, reconcile({ ...g, members: undefined, invited: undefined, banned: undefined })); // whole: what it has no more is gone
+  set("of", g.chat, g.group);
+}));
+
+/** Fetches all groups. */
+export async function fetchGroups() {
+  try {
+    for (let next: string | undefined, i = 0; i < pages; i++) {
+      const r = await core.call("groups", { count: 200, next });
+      putGroups(r.groups ?? []);
+      if (!(next = r.next)) break;
+    }
+    set("loaded", true);
+  } catch (e) { failed(e); }
+}
+
+/** Fetches groups of which something is another now. */
+export const refreshGroups = (chats: Iterable<ChatID>) => Promise.all([...chats].map(async (group) => {
+  try {
+    set("changes", group, (n = 0) => n + 1);
+    putGroups([await core.call("group", { group })]);
+  } catch (e) {
+    if (!gone(e)) failed(e);
+  }
+}));

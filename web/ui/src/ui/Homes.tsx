@@ -1,0 +1,88 @@
+// The servers that keep this account's mail and files: which they are, how full, and
+// others instead.
+import { createSignal, For, Show, type JSX } from "solid-js";
+import type { Fingerprint, Home, HomeQuota, SetupServer } from "@rpc";
+import { isTime, seconds } from "../ids";
+import { core, failed, toast } from "../state/app";
+import { asked } from "../state/asked";
+import { short } from "../time";
+import { coreText, t } from "../words";
+import { bytes } from "./Media";
+import { clean } from "./text";
+
+const most = 5; // homes of an account (omega.MaxHomes)
+const wait = 8; // seconds for a home that does not answer
+
+/** Folded away until somebody wants it: it asks every home. */
+export function Homes(): JSX.Element {
+  const [open, setOpen] = createSignal(false);
+  return (
+    <section><h3>{t("homes")}</h3>
+      <details onToggle={(e) => setOpen(e.currentTarget.open)}><summary>{t("homes.show")}</summary><Show when={open()}><Kept /></Show></details>
+    </section>
+  );
+}
+
+function Kept() {
+  const [homes, { mutate, refetch }] = asked(() => true, () => core.call("homes", {}));
+  const [quota, { refetch: weigh }] = asked(() => true, async () => (await core.call("quota", { timeout: seconds(wait) })).homes ?? []);
+  const [choosing, choose] = createSignal(false), [busy, setBusy] = createSignal(false);
+  const move = async (to: Fingerprint[]) => {
+    setBusy(true);
+    try {
+      mutate(await core.call("homes.set", { homes: to }));
+      choose(false);
+      toast(t("saved"));
+      void weigh();
+    } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  const list = () => homes.latest?.homes ?? [];
+  const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
+  return (
+    <>
+      <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
+      <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
+        <li class="line"><span><b><bdi>{clean(h.name ?? "") || h.server.slice(-16)}</bdi></b> <small class="dim">{[clean(h.operator ?? ""), clean(h.site ?? "")].filter(Boolean).join(" · ")}</small>
+          <br /><small classList={{ warn: !!h.code, dim: !h.code }}>{state(h)}</small><Room of={of(h)} asked={!quota.loading} /></span></li>
+      )}</For></ul>
+      <Show when={homes.latest?.want}><p class="warn">{t("homes.few", list().filter((h) => !h.former).length, homes.latest!.want!)}</p>
+        <ul class="people"><For each={homes.latest?.passed ?? []}>{(x) => <li class="line"><bdi>{clean(x.name ?? "") || x.server.slice(-16)}</bdi><small class="dim">{isTime(x.until) ? coreText({ key: "homes.why.until", args: [short(x.until)] }) : coreText({ key: `homes.why.${x.why}` })}</small></li>}</For></ul></Show>
+      <div class="actions"><button disabled={busy()} onClick={() => { void refetch(); void weigh(); }}>{t("homes.again")}</button><button disabled={busy()} aria-expanded={choosing()} onClick={() => choose(!choosing())}>{t("homes.choose")}</button>
+        <Show when={homes.latest?.chosen}><button disabled={busy()} onClick={() => move([])}>{t("homes.leave")}</button></Show></div>
+      <Show when={choosing()}><Choose now={list().filter((h) => !h.former).map((h) => h.server)} busy={busy()} move={move} /></Show>
+    </>
+  );
+}
+
+/** How this device stands with a home. */
+const state = (h: Home) => (h.former ? t("homes.former") : h.attached ? t("homes.attached") : h.code ? t("homes.away", h.code) : t("homes.connecting"));
+
+/** How much room is taken at a home, of how much. */
+function Room(p: { of?: HomeQuota; asked: boolean }) {
+  return (
+    <Show when={p.of} fallback={<Show when={!p.asked}><br /><small class="dim">…</small></Show>}>{(q) => (
+      <Show when={!q().problem} fallback={<><br /><small class="warn">{coreText(q().problem!.why)}</small></>}>
+        <br /><small>{t("homes.room", bytes(q().used), bytes(q().most))}</small><meter class="room" min="0" max={Math.max(1, q().most)} high={q().most * 0.9} value={q().used} aria-label={t("homes.room", bytes(q().used), bytes(q().most))} />
+      </Show>
+    )}</Show>
+  );
+}
+
+/** Other servers, the nearest first, as the one at hand tells of them. */
+function Choose(p: { now: Fingerprint[]; busy: boolean; move: (to: Fingerprint[]) => void }) {
+  const [found] = asked(() => true, async () => (await core.call("setup.servers", { server: (await core.call("status", {})).server })).servers ?? []);
+  const [chosen, setChosen] = createSignal(new Set(p.now));
+  const toggle = (s: Fingerprint) => setChosen((all) => { const next = new Set(all); if (!next.delete(s)) next.add(s); return next; });
+  const may = (s: SetupServer) => chosen().has(s.fingerprint) || (s.registration === "open" && chosen().size < most) || p.now.includes(s.fingerprint);
+  return (
+    <fieldset class="servers"><legend>{t("homes.most", most)}</legend>
+      <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
+      <For each={found.latest ?? []}>{(s) => (
+        <label class="server"><input type="checkbox" checked={chosen().has(s.fingerprint)} disabled={!may(s)} onChange={() => toggle(s.fingerprint)} />
+          <span><b><bdi>{clean(s.name ?? "") || s.address}</bdi></b><small>{[clean(s.operator ?? ""), clean(s.site ?? ""), s.registration === "invite" ? t("setup.server.invite") : s.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
+          <span class="took">{t("setup.server.took", Math.round((s.took ?? 0) / 1e6))}</span></label>
+      )}</For>
+      <button class="primary" disabled={p.busy || chosen().size === 0 || chosen().size > most} onClick={() => p.move([...chosen()])}>{t("homes.move")}</button>
+    </fieldset>
+  );
+}

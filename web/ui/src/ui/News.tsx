@@ -1,0 +1,68 @@
+// What a person should know before anything else: a device came to an account or went,
+// and how far what waited at the homes is. It stands above the list until it was seen.
+import { createSignal, For, Show, type JSX } from "solid-js";
+import type { DeviceNews, Notice } from "@rpc";
+import { core, failed, toast } from "../state/app";
+import { catchup } from "../state/catchup";
+import { fetchNews, news } from "../state/news";
+import { fetchNotices, ownNotices, seeNotice } from "../state/notices";
+import { short } from "../time";
+import { t, type Word } from "../words";
+import { Icon } from "./icons";
+import { clean } from "./text";
+
+export function News(): JSX.Element {
+  return (
+    <>
+      <Show when={catchup()}>{(c) => <div class="catchup" role="status">{t("catchup", c().done, c().total)}<progress max={c().total} value={c().done} aria-label={t("catchup", c().done, c().total)} /></div>}</Show>
+      <For each={ownNotices()}>{(n) => <Own notice={n} />}</For>
+      <For each={news()}>{(n) => <One news={n} />}</For>
+    </>
+  );
+}
+
+/** Something about the own account that is not as it should be. */
+function Own(p: { notice: Notice }) {
+  const [busy, setBusy] = createSignal(false);
+  const contest = async () => {
+    if (!confirm(t("news.contest.sure"))) return;
+    setBusy(true);
+    try {
+      await core.call("device.contest", {}); // the core asks which one where there are several
+      toast(t("news.contested"));
+    } catch (e) { failed(e); } finally { setBusy(false); }
+    void fetchNotices();
+  };
+  return (
+    <div class="news own" role="alert">
+      <p>⚠ {t(`own.${p.notice.kind}` as Word, clean(p.notice.name ?? "") || p.notice.account.slice(-8), p.notice.account.replace(/(.{4})/g, "$1 ").trim())} <small>{short(p.notice.time)}</small></p>
+      <div class="actions"><button onClick={() => seeNotice(p.notice)}>{t("news.seen")}</button>
+        <Show when={p.notice.kind === "disputed"}><button class="danger" disabled={busy()} onClick={contest}>{t("news.contest")}</button></Show></div>
+    </div>
+  );
+}
+
+function One(p: { news: DeviceNews }) {
+  const [busy, setBusy] = createSignal(false);
+  const n = () => p.news;
+  const who = () => (n().own ? t("news.own") : clean(n().name ?? "") || n().account.slice(-8));
+  const run = (f: () => Promise<unknown>) => async () => {
+    setBusy(true);
+    try { await f(); } catch (e) { failed(e); } finally { setBusy(false); }
+    void fetchNews();
+  };
+  const seen = run(() => core.call("device.news.seen", n().own && n().kind === "device-added" ? { numbers: [n().number], devices: [n().device] } : { numbers: [n().number] }));
+  const revoke = run(() => core.call("device.revoke", { device: n().device }));
+  const contest = run(() => core.call("device.contest", n().by ? { device: n().by } : {}).then(() => toast(t("news.contested"))));
+  const robbed = () => !!n().own && n().kind === "device-revoked";
+  const theft = () => !!n().own && n().kind === "device-added";
+  return (
+    <div class="news" classList={{ own: !!n().own }} role={n().own ? "alert" : "status"}>
+      <p><Icon name="lock" size={16} /> {t(`news.${n().kind}` as Word, who(), clean(n().device_name), short(n().time))}</p>
+      <Show when={theft()}><small>{t("news.theft")}</small></Show>
+      <div class="actions"><button disabled={busy()} onClick={seen}>{t(theft() ? "news.mine" : "news.seen")}</button>
+        <Show when={theft()}><button class="danger" disabled={busy()} onClick={() => { if (confirm(t("device.revoke.sure", clean(n().device_name)))) void revoke(); }}>{t("news.notmine")}</button></Show>
+        <Show when={robbed()}><button class="danger" disabled={busy()} onClick={() => { if (confirm(t("news.contest.sure"))) void contest(); }}>{t("news.contest")}</button></Show></div>
+    </div>
+  );
+}

@@ -1,0 +1,77 @@
+import { fireEvent, render } from "@solidjs/testing-library";
+import { beforeEach, expect, it, vi } from "vitest";
+import type { Method } from "@rpc";
+import { core } from "../src/state/app";
+import { setLang, t } from "../src/words";
+import { Homes } from "../src/ui/Homes";
+
+const fpr = (n: number) => String(n).padStart(40, "0");
+const home = (n: number, more: object = {}) => ({ server: fpr(n), name: `站${n}`, operator: `op-${n}`, site: "台北", attached: true, ...more });
+let chosen = false, homes: object[] = [], want: object = {}, moved: string[][] = [];
+
+beforeEach(async () => {
+  vi.restoreAllMocks();
+  await setLang("zh-TW");
+  chosen = false;
+  homes = [home(1), home(2, { attached: false, code: "unavailable" }), home(3, { former: true, attached: true })];
+  want = {};
+  moved = [];
+  vi.spyOn(core, "call").mockImplementation((async (method: Method, p: { homes: string[] }) => {
+    switch (method) {
+      case "homes": return { chosen, homes, ...want };
+      case "homes.set": moved.push(p.homes); chosen = p.homes.length > 0; return { chosen, homes };
+      case "quota": return { homes: [{ server: fpr(1), used: 1_500_000, most: 2_000_000_000 }, { server: fpr(2), used: 0, most: 0, problem: { code: "offline", why: { key: "why.homedown" } } }] };
+      case "status": return { online: true, server: "a.example:7000" };
+      case "setup.servers": return { servers: [1, 4, 5, 6, 7, 8, 9].map((n) => ({ address: `s${n}:1`, fingerprint: fpr(n), name: `站${n}`, registration: n === 9 ? "closed" : n === 8 ? "invite" : "open", took: n * 1e6 })) };
+      default: return {};
+    }
+  }) as never);
+});
+
+const shown = async () => {
+  const { container } = render(() => <Homes />);
+  const box = container.querySelector("details")!;
+  expect(core.call).not.toHaveBeenCalled(); // nobody looked yet
+  box.open = true;
+  fireEvent(box, new Event("toggle"));
+  await vi.waitFor(() => expect(container.textContent).toContain("1.5 MB"));
+  return container;
+};
+const button = (c: HTMLElement, label: string) => [...c.querySelectorAll("button")].find((b) => b.textContent === label)!;
+
+it("says which servers keep what, how they stand and how full they are", async () => {
+  const c = await shown();
+  const lines = [...c.querySelectorAll(".people .line")].map((x) => x.textContent);
+  expect(lines[0]).toContain(t("homes.attached"));
+  expect(lines[0]).toContain(t("homes.room", "1.5 MB", "2.0 GB"));
+  expect(lines[1]).toContain(t("homes.away", "unavailable"));
+  expect(lines[2]).toContain(t("homes.former"));
+  const room = c.querySelector("meter")!;
+  expect([room.getAttribute("max"), room.getAttribute("aria-label")]).toEqual(["2000000000", t("homes.room", "1.5 MB", "2.0 GB")]);
+  expect(c.querySelectorAll("meter").length).toBe(1); // who did not say has none
+  expect(button(c, t("homes.leave"))).toBeUndefined();
+});
+
+it("says why there are fewer than there should be", async () => {
+  want = { want: 3, passed: [{ server: fpr(9), name: "站9", why: "young" }] };
+  const c = await shown();
+  expect(c.textContent).toContain(t("homes.few", 2, 3));
+  await vi.waitFor(() => expect(c.textContent).toContain("加入雲端還不夠久"));
+});
+
+it("moves to others: no more than five, and none that takes nobody", async () => {
+  const c = await shown();
+  fireEvent.click(button(c, t("homes.choose")));
+  await vi.waitFor(() => expect(c.querySelectorAll(".server").length).toBe(7));
+  const boxes = () => [...c.querySelectorAll<HTMLInputElement>(".server input")];
+  expect(boxes().map((b) => [b.checked, b.disabled])).toEqual([[true, false], [false, false], [false, false], [false, false], [false, false], [false, true], [false, true]]);
+  for (const i of [1, 2, 3]) fireEvent.click(boxes()[i]!); // with 1 and 2, of which the list does not tell, five
+  expect(boxes()[4]!.disabled).toBe(true);
+  fireEvent.click(boxes()[1]!);
+  expect(boxes()[4]!.disabled).toBe(false);
+  fireEvent.click(button(c, t("homes.move")));
+  await vi.waitFor(() => expect(moved).toEqual([[fpr(1), fpr(2), fpr(5), fpr(6)]]));
+  await vi.waitFor(() => expect(button(c, t("homes.leave"))).toBeDefined());
+  fireEvent.click(button(c, t("homes.leave")));
+  await vi.waitFor(() => expect(moved[1]).toEqual([]));
+});
