@@ -60,6 +60,7 @@ func inNamespace(t *testing.T) (dir string, inside bool) {
 		t.Fatal(err)
 	}
 	build := exec.Command("go", "build", "-o", dir+"/", "../../cmd/omega", "../../cmd/omegad")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are shipped
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

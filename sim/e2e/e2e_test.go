@@ -49,6 +49,7 @@ func setUp(m *testing.M) (code int, err error) {
 	defer os.RemoveAll(dir)
 	bin = filepath.Join(dir, "bin")
 	build := exec.Command("go", "build", "-o", bin+"/", "../../cmd/omega", "../../cmd/omegad", "../../cmd/omega-try")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are shipped
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build: %w\n%s", err, out)
 	}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
@@ -80,12 +79,13 @@ func buildAll(dir string) error {
 		{filepath.Join(dir, faulty), "-tags=fault", "../../cmd/omegad"},
 		{filepath.Join(dir, newer) + "/", "-tags=newer", "../../cmd/omega", "../../cmd/omegad"},
 	} {
-		args := append([]string{"build", "-o"}, b...)
+		cmd := exec.Command("go", append([]string{"build", "-o"}, b...)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are shipped
 		if *raceFlag {
-			args = append([]string{"build", "-race", "-o"}, b...)
+			cmd = exec.Command("go", append([]string{"build", "-race", "-o"}, b...)...)
 		}
-		if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
-			return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", cmd, err, out)
 		}
 	}
 	return nil

@@ -88,8 +88,9 @@ func TestMain(m *testing.M) {
 }
 
 var built = sync.OnceValue(func() error {
-	out, err := exec.Command("go", "build", "-o", filepath.Join(programs, "omega"), "../../cmd/omega").CombinedOutput()
-	if err != nil {
+	cmd := exec.Command("go", "build", "-o", filepath.Join(programs, "omega"), "../../cmd/omega")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is shipped
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	return nil
