@@ -44,6 +44,9 @@ type groupView struct {
 
 	ready   group.Hash // last operation when certificates of all members were looked for
 	readied time.Time  // when that was
+
+	accept   *group.Op // by which this account is in; nil: it was not looked for
+	accepted time.Time // when it was made, as the group has it (history.Group)
 }
 
 // maxStates bounds the states at heads that are remembered for one group.
