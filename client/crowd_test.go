@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/history"
 )
 
@@ -128,5 +130,52 @@ func TestLookUpWakesNobody(t *testing.T) {
 	}))
 	if !take(1) {
 		t.Error("the outbox does not look though something waits to be sealed")
+	}
+}
+
+// TestLooksReadAGroupOnce: while operations of a group are written that are not committed,
+// looks see the group as it was before, and do not read it anew each time.
+func TestLooksReadAGroupOnce(t *testing.T) {
+	c, _ := newStillCore(t)
+	_, l := linked(t, c)
+	look := func() (s *group.State) {
+		t.Helper()
+		must(t, c.db.View(t.Context(), func(tx *history.Tx) (err error) {
+			s, err = c.groupState(tx, l.Group)
+			return err
+		}))
+		return s
+	}
+	before := look()
+	for _, tt := range []struct {
+		name string
+		err  error
+	}{{"taken back", errors.New("it does not happen")}, {"committed", nil}} {
+		var during []*group.State
+		err := c.db.Update(t.Context(), func(tx *history.Tx) error {
+			for i := range 3 {
+				l, err := c.groupIn(tx, l.Group)
+				must(t, err)
+				o, err := l.Next(c.party(), c.signingTime(), group.Op{Type: group.TypeInvite, Accounts: []omega.Fingerprint{signer(t, byte(9+i))}})
+				must(t, err)
+				must(t, o.Sign(t.Context(), c.identity().Signer))
+				_, err = l.add(tx, o, c.cfg.now())
+				must(t, err)
+				c.showGroup(l)
+				during = append(during, look(), look())
+			}
+			return tt.err
+		})
+		if !errors.Is(err, tt.err) {
+			t.Fatal(err)
+		}
+		for i, s := range during {
+			if s != before {
+				t.Errorf("%s: look %d while it is written sees another state, with %d invited, want %d", tt.name, i, len(s.Invited), len(before.Invited))
+			}
+		}
+		if s := look(); tt.err != nil && s != before || tt.err == nil && len(s.Invited) != len(before.Invited)+3 {
+			t.Errorf("%s: %d are invited, %d before", tt.name, len(s.Invited), len(before.Invited))
+		}
 	}
 }
