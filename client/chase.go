@@ -26,6 +26,9 @@ const parkedFor = 90 * 24 * time.Hour
 // strayFor is how long keys of unknown groups are kept. (spec/group.md, GROUP-12)
 const strayFor = 40 * 24 * time.Hour
 
+// sweptEvery is how often what is too old is dropped.
+const sweptEvery = time.Hour
+
 // Bounds of one round: the gaps and parked keys that are looked at, and the
 // requests that are sent. Strangers can make any number of both. What was asked
 // for least often goes first, so they cannot make others wait for long.
@@ -39,7 +42,8 @@ const (
 type pursuit struct {
 	times int
 	next  time.Time
-	kept  bool      // as it is
+	kept  bool      // it is in the database as it is
+	old   bool      // it is in the database, as it is or was
 	since time.Time // when it was missed first; zero: in an earlier run
 }
 
@@ -50,8 +54,20 @@ func (c *Client) chase(ctx context.Context) {
 	if err != nil && ctx.Err() == nil {
 		c.cfg.log().Warn("what is asked for is not known", "err", err)
 	}
+	defer func() { // a program that runs for a moment says what it missed to the next one
+		if err := c.keepPursuits(context.WithoutCancel(ctx), asked, nil, true); err != nil {
+			c.cfg.log().Warn("what is asked for is not kept", "err", err)
+		}
+	}()
+	var swept time.Time
 	for {
 		missing := c.missing.wait()
+		if now := c.cfg.now(); !young(now, swept, sweptEvery) {
+			if err := c.sweep(ctx); err != nil && ctx.Err() == nil {
+				c.cfg.log().Warn("what is too old was not dropped", "err", err)
+			}
+			swept = now
+		}
 		next, err := c.chaseOnce(ctx, asked)
 		if err != nil && ctx.Err() == nil {
 			c.cfg.log().Warn("missing messages not asked for", "err", err)
@@ -79,18 +95,19 @@ func (c *Client) loadPursuits(ctx context.Context) (map[string]*pursuit, error) 
 			if latest := now.Add(chaseAfter[len(chaseAfter)-1]); next.After(latest) { // the clock was set back
 				next = latest
 			}
-			asked[p.Key] = &pursuit{times: p.Times, next: next, kept: true}
+			asked[p.Key] = &pursuit{times: p.Times, next: next, kept: true, old: true}
 		}
 		return err
 	})
 	return asked, err
 }
 
-// keepPursuits stores what changed of them.
-func (c *Client) keepPursuits(ctx context.Context, asked map[string]*pursuit, ended []string) error {
+// keepPursuits stores what changed of them, but for what was not asked for yet, which most
+// often comes by itself: that is stored when the program ends.
+func (c *Client) keepPursuits(ctx context.Context, asked map[string]*pursuit, ended []string, all bool) error {
 	var changed []string
 	for key, p := range asked {
-		if !p.kept {
+		if !p.kept && (all || p.times > 0) {
 			changed = append(changed, key)
 		}
 	}
@@ -111,7 +128,7 @@ func (c *Client) keepPursuits(ctx context.Context, asked map[string]*pursuit, en
 		return nil
 	})
 	for _, key := range changed {
-		asked[key].kept = err == nil
+		asked[key].kept, asked[key].old = err == nil, true
 	}
 	return err
 }
@@ -121,22 +138,26 @@ type want struct {
 	key     string
 	peer    omega.Fingerprint
 	content *chat.Content
-	group   bool // operations of a group, or its key
+
+	patience int // which time of chaseAfter it is asked for first
 }
 
 func resendOf(req *chat.ResendRequest) *chat.Content {
 	return &chat.Content{Kind: chat.KindResend, Resend: req}
 }
 
-// chaseOnce sends the requests that are due and returns when the next one is.
-func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
+// sweep drops what waited for too long.
+func (c *Client) sweep(ctx context.Context) error {
 	now := c.cfg.now()
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
+	return c.db.Update(ctx, func(tx *history.Tx) error {
 		return errors.Join(tx.DropParked(now.Add(-parkedFor)), tx.DropOldAside(now.Add(-parkedFor)), tx.DropStrayKeys(now.Add(-strayFor)), tx.DropGuests(now.Add(-guestsKept)))
 	})
-	if err != nil {
-		return time.Time{}, err
-	}
+}
+
+// chaseOnce sends the requests that are due and returns when the next one is. It writes
+// only what it asked for: each thing that comes wakes it.
+func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next time.Time, err error) {
+	now := c.cfg.now()
 	wants, err := c.wants(ctx)
 	if err != nil {
 		return time.Time{}, err
@@ -145,7 +166,7 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 	ended := pursue(asked, wants, now)
 	due := slices.DeleteFunc(slices.Clone(wants), func(w want) bool {
 		p := asked[w.key]
-		if !p.next.After(now) && c.mayBeHere(&w, p, now) {
+		if !p.next.After(now) && c.mayBeHere(p, now) {
 			p.next, p.kept = now.Add(chaseHeld), false
 		}
 		return p.next.After(now)
@@ -161,7 +182,7 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 		p.times++
 		p.next, p.kept = now.Add(chaseAfter[min(p.times, len(chaseAfter)-1)]), false
 	}
-	errs = append(errs, c.keepPursuits(ctx, asked, ended))
+	errs = append(errs, c.keepPursuits(ctx, asked, ended, false))
 	_, offline := c.online()
 	for _, w := range wants {
 		if at := asked[w.key].next; (offline == nil || at.After(now)) && (next.IsZero() || at.Before(next)) {
@@ -181,28 +202,31 @@ const (
 // mayBeHere reports whether what was never asked for may be among what has come and was not
 // taken in yet. Else who is behind makes others send again what makes it be more behind.
 // (spec/group.md, GROUP-43)
-func (c *Client) mayBeHere(w *want, p *pursuit, now time.Time) bool {
+func (c *Client) mayBeHere(p *pursuit, now time.Time) bool {
 	if p.times > 0 || !young(now, p.since, chaseLatest) {
 		return false
 	}
-	return c.arrivals.behind() || w.group && !c.chores.idle()
+	return c.arrivals.behind() || !c.chores.settled()
 }
 
-// pursue begins with what is new among the wants and ends what is not wanted, which
-// it returns.
+// pursue begins with what is new among the wants and ends what is not wanted. It returns
+// what of that the database has.
 func pursue(asked map[string]*pursuit, wants []want, now time.Time) (ended []string) {
 	still := map[string]bool{}
 	for _, w := range wants {
 		still[w.key] = true
 		if asked[w.key] == nil {
-			asked[w.key] = &pursuit{next: now.Add(chaseAfter[0]), since: now}
+			asked[w.key] = &pursuit{next: now.Add(chaseAfter[w.patience]), since: now}
 		}
 	}
 	for key := range asked {
-		if !still[key] {
-			delete(asked, key)
+		if still[key] {
+			continue
+		}
+		if asked[key].old {
 			ended = append(ended, key)
 		}
+		delete(asked, key)
 	}
 	return ended
 }

@@ -90,6 +90,7 @@ type Client struct {
 
 	groupBook  map[chat.Hash]*groupLog // groups; belongs to whoever has the database's writer
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
+	groupSeen  map[chat.Hash]groupView // what they saw before what is being written; guarded by mu
 	chores     chores                  // of groups
 	backward   earlierAsks             // for what was in groups before this account came
 
@@ -173,7 +174,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		acks: map[omega.Fingerprint]*keyserver.AckKey{},
 		held: map[int64]loan{}, events: newHappenings(),
 
-		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{},
+		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{}, groupSeen: map[chat.Hash]groupView{},
 		publishing: make(chan struct{}, 1), trouble: map[omega.ChatID]error{}, approving: map[omega.Fingerprint]bool{},
 
 		announced: map[omega.Fingerprint][]byte{}, servers: map[omega.Fingerprint]*knownServer{}, returnAfter: returnAfter,

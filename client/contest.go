@@ -249,6 +249,9 @@ func (c *Client) noteDispute(tx *history.Tx, before, cert *pgp.Certificate) erro
 	if stands {
 		return nil
 	}
+	if some, err := tx.HasNotices(account); err != nil || !some {
+		return err
+	}
 	return tx.SettleNotices(account, history.NoticeDisputed, math.MaxInt64, now)
 }
 

@@ -64,6 +64,13 @@ const choresOnce = 256
 // What came meanwhile may let it be done at once; that it does not is no try.
 func (g *groupTender) doChores(ctx context.Context) error {
 	now := g.c.cfg.now()
+	switch some, err := g.c.hasChores(ctx); {
+	case err != nil:
+		return err
+	case !some:
+		g.again = time.Time{}
+		return nil
+	}
 	due, some := !g.again.After(now), false
 	var errs []error
 	for behind := int64(0); ctx.Err() == nil; {
@@ -88,6 +95,17 @@ func (g *groupTender) doChores(ctx context.Context) error {
 		g.again = now.Add(choresApart)
 	}
 	return errors.Join(errs...)
+}
+
+// hasChores reports whether there are any: most often operations came and nothing else,
+// which is no reason to wait for who writes.
+func (c *Client) hasChores(ctx context.Context) (some bool, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		list, err := tx.Chores(0, 1)
+		some = len(list) > 0
+		return err
+	})
+	return some, err
 }
 
 // recall says of errands who was told of them before.

@@ -317,7 +317,7 @@ func (c *Client) wantsOfGroups(tx *history.Tx) (out []want, err error) {
 			g.Heads, known = v.heads, v.count
 		}
 		// With each operation that came it is another request, which is made soon.
-		out = append(out, want{key: fmt.Sprintf("operations:%s%s:%d", w.Group, w.Account, known), peer: w.Account, group: true, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
+		out = append(out, want{key: fmt.Sprintf("operations:%s%s:%d", w.Group, w.Account, known), peer: w.Account, content: &chat.Content{Kind: chat.KindGroup, Group: g}})
 	}
 	waiting, err := tx.GroupsWaiting()
 	for i := range waiting {
@@ -337,19 +337,13 @@ const maxHosts = 3
 // wantKey tells again that this account accepts: who invited it, and others after
 // a minute. (spec/group.md, GROUP-17)
 func (c *Client) wantKey(tx *history.Tx, g *history.Group) (out []want, err error) {
-	l, err := loadGroup(tx, g.ID)
-	if err != nil {
+	state, err := c.groupState(tx, g.ID)
+	if err != nil || state.Role(c.acc.Fingerprint) == group.RoleNone {
 		return nil, ignoreNotFound(err)
 	}
-	var accept *group.Op
-	for _, o := range l.Ops() {
-		if o.Type == group.TypeAccept && o.Author.Account == c.acc.Fingerprint {
-			accept = o
-		}
-	}
-	state := l.State()
-	if accept == nil || state.Role(c.acc.Fingerprint) == group.RoleNone {
-		return nil, nil
+	accept, err := c.ownAccept(tx, g)
+	if err != nil || accept == nil {
+		return nil, err
 	}
 	to := []omega.Fingerprint{g.Inviter}
 	if c.cfg.now().Sub(g.Accepted) >= time.Minute {
@@ -363,10 +357,38 @@ func (c *Client) wantKey(tx *history.Tx, g *history.Group) (out []want, err erro
 	}
 	for _, fp := range to {
 		if !fp.IsZero() {
-			out = append(out, want{key: "accept:" + g.ID.String() + fp.String(), peer: fp, group: true, content: c.acceptContent(g.ID, accept)})
+			out = append(out, want{key: "accept:" + g.ID.String() + fp.String(), peer: fp, patience: 1, content: c.acceptContent(g.ID, accept)})
 		}
 	}
 	return out, nil
+}
+
+// ownAccept is the operation by which this account is in a group; nil if it is not here.
+// It is read once: who waits looks at each thing that comes.
+func (c *Client) ownAccept(tx *history.Tx, g *history.Group) (accept *group.Op, err error) {
+	c.mu.Lock()
+	v := c.groupViews[g.ID]
+	c.mu.Unlock()
+	if v.accept != nil && v.accepted.Equal(g.Accepted) {
+		return v.accept, nil
+	}
+	ops, err := tx.Operations(g.ID)
+	for i := range ops {
+		o, err := group.Parse(ops[i].Data)
+		if err != nil {
+			return nil, fmt.Errorf("stored group operation: %w", err)
+		}
+		if o.Type == group.TypeAccept && o.Author.Account == c.acc.Fingerprint {
+			accept = o
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v, ok := c.groupViews[g.ID]; ok {
+		v.accept, v.accepted = accept, g.Accepted
+		c.groupViews[g.ID] = v
+	}
+	return accept, err
 }
 
 // answerLocator answers a request for a key of a group: the record as it was, and

@@ -44,6 +44,9 @@ type groupView struct {
 
 	ready   group.Hash // last operation when certificates of all members were looked for
 	readied time.Time  // when that was
+
+	accept   *group.Op // by which this account is in; nil: it was not looked for
+	accepted time.Time // when it was made, as the group has it (history.Group)
 }
 
 // maxStates bounds the states at heads that are remembered for one group.
@@ -112,18 +115,45 @@ func (c *Client) groupView(tx *history.Tx, id chat.Hash) (v groupView, err error
 	if err != nil {
 		return v, err
 	}
-	c.mu.Lock()
-	v = c.groupViews[id]
-	c.mu.Unlock()
-	if v.state != nil && v.last == group.Hash(last) {
+	v, writing := c.seeGroup(id, group.Hash(last), tx.Reads())
+	if v.state != nil {
 		return v, nil
 	}
 	l, err := loadGroup(tx, id)
 	if err != nil {
 		return groupView{}, err
 	}
-	c.showGroup(l)
-	return groupView{state: l.State(), last: l.last, count: l.Len(), heads: l.heads()}, nil
+	v = groupView{state: l.State(), last: l.last, count: l.Len(), heads: l.heads()}
+	if !writing {
+		c.showGroup(l)
+		return v, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.groupSeen[id] = v
+	return v, nil
+}
+
+// seeGroup finds a group as it was when an operation was the last one: as it was shown last
+// or, while somebody writes what was shown and is not committed, as it was seen before that.
+// Else each look in that time reads the whole group. writing: it is shown in another way.
+func (c *Client) seeGroup(id chat.Hash, last group.Hash, committed bool) (v groupView, writing bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	v = c.groupViews[id]
+	if v.state == nil {
+		return v, false
+	}
+	if v.last == last {
+		if committed {
+			c.groupSeen[id] = v
+		}
+		return v, false
+	}
+	if seen := c.groupSeen[id]; committed && seen.last == last {
+		return seen, true
+	}
+	return groupView{}, committed
 }
 
 // showGroup has readers see a group as it is.

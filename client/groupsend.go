@@ -492,6 +492,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 		}
 		go func() {
 			defer func() { <-turns }()
+			defer c.looks.expect()()
 			_, _, err := c.peer(ctx, fp, age)
 			if err == nil {
 				return

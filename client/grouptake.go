@@ -160,6 +160,7 @@ func (c *Client) offerGroup(tx *history.Tx, id chat.Hash, bearer omega.Fingerpri
 		delete(c.groupBook, id)
 		c.mu.Lock()
 		delete(c.groupViews, id)
+		delete(c.groupSeen, id)
 		c.mu.Unlock()
 	}
 	return err

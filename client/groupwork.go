@@ -54,6 +54,7 @@ type chores struct {
 	mu   sync.Mutex
 	work groupWork // guarded by mu
 	busy bool      // something is being done; guarded by mu
+	late bool      // signers are looked up again later; guarded by mu
 	came notice
 }
 
@@ -79,11 +80,20 @@ func (q *chores) take() (w groupWork) {
 	return w
 }
 
-// done notes that what was taken last is done.
-func (q *chores) done() {
+// done notes that what was taken last is done, and whether signers are looked up again
+// later.
+func (q *chores) done(late bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.busy = false
+	q.busy, q.late = false, late
+}
+
+// settled reports whether no signers are to be looked up, now or later, and nothing else
+// is to be done now.
+func (q *chores) settled() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.busy && !q.late && q.work.empty()
 }
 
 // idle reports whether there is nothing to do now.
@@ -112,7 +122,7 @@ func (c *Client) tendGroups(ctx context.Context) {
 		if err := g.work(ctx, c.chores.take()); err != nil && ctx.Err() == nil {
 			c.cfg.log().Warn("not all was done for groups", "err", err)
 		}
-		c.chores.done()
+		c.chores.done(slices.ContainsFunc(g.waiting, func(in *opsIn) bool { return len(in.need) > 0 }))
 		c.changed.notify() // who ends waits for it
 		select {
 		case <-came:

@@ -143,6 +143,7 @@ func succeed(p *history.Peer, rec *wire.Record) (out []history.Notice) {
 func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certificate, look *look) error {
 	now := c.cfg.now()
 	p.Lost = lastLost(cert)
+	waited := false // texts for what is known now
 	err := c.looks.update(ctx, c.db, func(tx *history.Tx) error {
 		notices := slices.Clone(look.notices)
 		if err := tx.PutPeer(p); err != nil {
@@ -152,6 +153,7 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 		if stored, err := tx.Peer(p.Fingerprint); err == nil {
 			p.Stated = stored.Stated
 		}
+		spoken := p.Stated.Sequence > 0
 		if d, ok := cert.Device(p.Stated.Device); p.Stated.Sequence > 0 && (!ok || d.Revoked) {
 			p.Stated = history.Statement{} // a thief's word keeps nobody from writing
 			if err := tx.SetStated(p.Fingerprint, &p.Stated); err != nil {
@@ -175,6 +177,15 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 				return err
 			}
 		}
+		aside, err := tx.HasUnsealed()
+		if err != nil {
+			return err
+		}
+		waited = spoken || aside
+		some, err := tx.HasNotices(p.Fingerprint)
+		if err != nil || !some { // nearly always, and a crowd looks up a crowd
+			return err
+		}
 		if look.current {
 			if err := tx.SettleNotices(p.Fingerprint, history.NoticeRollback, p.Sequence, now); err != nil {
 				return err
@@ -182,8 +193,8 @@ func (c *Client) storePeer(ctx context.Context, p *history.Peer, cert *pgp.Certi
 		}
 		return settleNotices(tx, p, now)
 	})
-	if !p.Behind() {
-		c.queued.notify() // texts may have waited for it
+	if !p.Behind() && waited {
+		c.queued.notify()
 	}
 	c.changed.notify()
 	return err

@@ -1,18 +1,62 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"sync"
+	"time"
 
 	"github.com/omega-im/omega/history"
 )
 
 // A together makes one transaction of what several goroutines want to write at once: each
 // costs the disk a sync. What comes while a transaction waits for the database, or for the
-// one before, goes along with it.
+// one before, goes along with it; so does what others are about to write (expect), if it
+// comes within a moment.
 type together struct {
-	mu     sync.Mutex
-	queued []*joint // guarded by mu
+	patience time.Duration // in the place of togetherWait; zero: that
+
+	mu       sync.Mutex
+	queued   []*joint // guarded by mu
+	expected int      // that come, or are queued; guarded by mu
+	moved    notice   // one of these changed
+}
+
+// togetherWait is how long what is ready waits for what is expected. A server that
+// answers slowly holds up nobody for longer.
+const togetherWait = 100 * time.Millisecond
+
+// expect says that the caller will most likely write something, until it calls done.
+func (q *together) expect() (done func()) {
+	q.count(1)
+	return func() { q.count(-1) }
+}
+
+func (q *together) count(n int) {
+	q.mu.Lock()
+	q.expected += n
+	q.mu.Unlock()
+	q.moved.notify()
+}
+
+// gather waits until all that are expected are queued, or for a moment.
+func (q *together) gather() {
+	late := time.NewTimer(cmp.Or(q.patience, togetherWait))
+	defer late.Stop()
+	for {
+		moved := q.moved.wait()
+		q.mu.Lock()
+		all := len(q.queued) >= q.expected
+		q.mu.Unlock()
+		if all {
+			return
+		}
+		select {
+		case <-moved:
+		case <-late.C:
+			return
+		}
+	}
 }
 
 // A joint is one part of such a transaction.
@@ -28,9 +72,11 @@ func (q *together) update(ctx context.Context, db *history.DB, do func(*history.
 	q.queued = append(q.queued, j)
 	first := len(q.queued) == 1
 	q.mu.Unlock()
+	q.moved.notify()
 	if !first { // whoever came first writes for all
 		return <-j.done
 	}
+	q.gather()
 	var all []*joint
 	// What others queued does not end with this one's caller.
 	err := db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) error {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega/history"
 )
@@ -79,6 +80,52 @@ func TestTogether(t *testing.T) {
 	for range 3 {
 		if err := q.update(t.Context(), db, func(*history.Tx) error { return nil }); err == nil {
 			t.Error("written after the end")
+		}
+	}
+}
+
+// TestTogetherExpects: what is about to be written is waited for, so that a crowd that is
+// looked up costs few transactions; who never comes holds nobody up for long.
+func TestTogetherExpects(t *testing.T) {
+	db, err := history.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	must(t, err)
+	defer db.Close()
+	for _, tt := range []struct {
+		name         string
+		come, expect int
+		patience     time.Duration
+	}{
+		{"all come", 20, 20, time.Hour},
+		{"nobody is expected", 1, 0, time.Hour},
+		{"one never comes", 3, 4, time.Millisecond},
+	} {
+		q := together{patience: tt.patience}
+		var wg sync.WaitGroup
+		seen := map[*history.Tx]bool{} // guarded by the database's writer
+		var done []func()
+		for range tt.expect {
+			done = append(done, q.expect())
+		}
+		for i := range tt.come {
+			if tt.patience == time.Hour { // one after the other: nothing else brings them together
+				until(t, "those before are queued", func() bool {
+					q.mu.Lock()
+					defer q.mu.Unlock()
+					return len(q.queued) == i
+				})
+			}
+			wg.Go(func() {
+				if i < len(done) {
+					defer done[i]()
+				}
+				if err := q.update(t.Context(), db, func(tx *history.Tx) error { seen[tx] = true; return nil }); err != nil {
+					t.Errorf("%s: %v", tt.name, err)
+				}
+			})
+		}
+		wg.Wait()
+		if len(seen) != 1 && tt.patience == time.Hour {
+			t.Errorf("%s: %d transactions, want 1", tt.name, len(seen))
 		}
 	}
 }

@@ -154,7 +154,17 @@ func openPool(path string) (*sql.DB, error) {
 		name += "&_pragma=locking_mode(exclusive)" // without it there is no log then
 	}
 	name += "&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)"
-	return driver.Open(name, fts5.Register)
+	return driver.Open(name, setUp)
+}
+
+// setUp has a connection know the index of words, and plan each statement once: SQLite
+// else plans one with a range anew whenever other values are bound, for the sake of
+// statistics that this database has not.
+func setUp(c *sqlite3.Conn) error {
+	if _, err := c.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil {
+		return err
+	}
+	return fts5.Register(c)
 }
 
 // Close closes it, once. It waits for transactions that run; later ones are

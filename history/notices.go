@@ -47,6 +47,12 @@ func (tx *Tx) AddNotice(n *Notice) (fresh bool, err error) {
 	return rows > 0, err
 }
 
+// HasNotices reports whether some about an account stand.
+func (tx *Tx) HasNotices(account omega.Fingerprint) (some bool, err error) {
+	err = tx.row("look for notices", `SELECT EXISTS (SELECT 1 FROM notice WHERE account = ? AND settled = 0)`, []any{address(account)}, &some)
+	return some, err
+}
+
 // SettleNotices notes that those of a kind about records of an account up to a
 // sequence are over.
 func (tx *Tx) SettleNotices(account omega.Fingerprint, kind string, upTo uint64, at time.Time) error {

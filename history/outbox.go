@@ -178,6 +178,12 @@ func (tx *Tx) Scheduled(now time.Time) ([]Unsealed, error) {
 	return tx.unsealed(selectUnsealed+`WHERE due > ? ORDER BY due, position`, millis(now))
 }
 
+// HasUnsealed reports whether something waits to be sealed.
+func (tx *Tx) HasUnsealed() (some bool, err error) {
+	err = tx.row("look for messages to seal", `SELECT EXISTS (SELECT 1 FROM unsealed)`, nil, &some)
+	return some, err
+}
+
 // UnsealedContents returns the contents of all that wait to be sealed, whenever they are
 // due, but for those that are nothing but text.
 func (tx *Tx) UnsealedContents() (out [][]byte, err error) {

@@ -22,6 +22,9 @@ type Tx struct {
 
 var _ chat.Store = (*Tx)(nil)
 
+// Reads reports whether it is one of View: it sees what is committed, and nothing else.
+func (tx *Tx) Reads() bool { return tx.keys == nil }
+
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(what, query string, args ...any) (int64, error) {
 	r, err := tx.execResult(what, query, args...)

@@ -55,19 +55,24 @@ func TestGroupOfMany(t *testing.T) {
 	}
 	together(all, ready(len(all)))
 	step("all know all")
+	hears := func(text string) func(*device) {
+		return func(d *device) {
+			gently(t, len(all), d.cfg.Name+" hears "+text, func() bool { return d.last(t, g, text) })
+		}
+	}
 	ann.say(t, g, "停水通知")
-	together(all[1:], func(d *device) { d.hears(t, g, "停水通知") })
+	together(all[1:], hears("停水通知"))
 	step("all have the first message")
 	last := all[len(all)-1]
 	last.say(t, g, "收到")
-	together(all, func(d *device) { d.hears(t, g, "收到") })
+	together(all, hears("收到"))
 	step("all have the second")
 	do(t, ann, clientrpc.RemoveGroup, clientrpc.RemoveGroupParams{GroupAccounts: inGroup(g, last)})
 	stay := all[:len(all)-1]
 	together(stay, ready(len(stay)))
 	step("all know that one was removed")
 	ann.say(t, g, "只給留下的")
-	together(stay, func(d *device) { d.hears(t, g, "只給留下的") })
+	together(stay, hears("只給留下的"))
 	step("all who stay have the third")
 	heads := fmt.Sprint(do(t, ann, clientrpc.ShowGroup, clientrpc.GroupRef{Group: g.ID}).Heads)
 	together(stay, func(d *device) {
@@ -103,6 +108,14 @@ func (d *device) listed(t *testing.T, g clientrpc.Group) (out clientrpc.Group) {
 		}
 	}
 	return out
+}
+
+// last reports whether a text is among the last lines of a group: a question that costs a
+// device little, however long the chat is.
+func (d *device) last(t *testing.T, g clientrpc.Group, text string) bool {
+	t.Helper()
+	r, err := clientrpc.History.Call(t.Context(), d.conn, clientrpc.HistoryParams{Chat: g.Chat.String(), Count: 5})
+	return err == nil && slices.ContainsFunc(r.Messages, func(m clientrpc.Message) bool { return m.Verified && m.Text == text })
 }
 
 // gently waits for a condition that n devices look at, so seldom that all their looks
