@@ -91,8 +91,11 @@ func newPictures(o Options) pictures {
 
 // ask asks the terminal what it can do.
 func (p *pictures) ask() tea.Cmd {
-	if !p.auto {
+	switch {
+	case p.way == byNothing, !p.auto && p.way == byBlocks:
 		return nil
+	case !p.auto: // the way is known, not how many points a character has
+		return tea.Raw(ansi.WindowOp(ansi.RequestCellSizeWinOp))
 	}
 	return tea.Raw(ansi.RequestNameVersion + ansi.RequestPrimaryDeviceAttributes + ansi.WindowOp(ansi.RequestCellSizeWinOp))
 }
