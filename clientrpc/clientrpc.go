@@ -207,11 +207,12 @@ type Message struct {
 	Why       string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence  uint32            `json:"sequence,omitempty"`
 
-	Inert     bool   `json:"inert,omitempty"`     // its sender is no contact: links and files in it must do nothing when they are touched
-	Mentioned bool   `json:"mentioned,omitempty"` // it calls this account, which is told even in a muted chat
-	Delivered int    `json:"delivered,omitempty"` // of one's own in a group: how many accounts took it
-	ReadBy    int    `json:"read_by,omitempty"`   // and how many read it
-	Group     string `json:"group,omitempty"`     // of an invitation: which group it is to
+	Inert     bool   `json:"inert,omitempty"`      // its sender is no contact: links and files in it must do nothing when they are touched
+	Mentioned bool   `json:"mentioned,omitempty"`  // it calls this account, which is told even in a muted chat
+	Delivered int    `json:"delivered,omitempty"`  // of one's own in a group: how many accounts took it
+	ReadBy    int    `json:"read_by,omitempty"`    // and how many read it
+	Group     string `json:"group,omitempty"`      // of an invitation: which group it is to
+	GroupRole string `json:"group_role,omitempty"` // of an invitation to this account: its role there now, if that is not RoleInvited: nothing is to be accepted
 
 	Entities  []Entity   `json:"entities,omitempty"`
 	Reply     *Reply     `json:"reply,omitempty"`

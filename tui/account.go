@@ -18,6 +18,7 @@ import (
 // A pickerMsg is a picker that had to be asked for.
 type pickerMsg struct {
 	make func(m *Model) *picker
+	then func(m *Model, p *picker) tea.Cmd // once it is shown
 	err  error
 }
 
@@ -27,7 +28,11 @@ func (m *Model) onPicker(msg pickerMsg) tea.Cmd {
 		m.sayBad(m.explain(msg.err))
 		return nil
 	}
-	m.push(msg.make(m))
+	p := msg.make(m)
+	m.push(p)
+	if msg.then != nil {
+		return msg.then(m, p)
+	}
 	return nil
 }
 
@@ -40,12 +45,14 @@ func (m *Model) accountMenu() tea.Cmd {
 		{label: m.text("tui.account.me"), do: func(m *Model) tea.Cmd { m.mySheet(); return nil }},
 		{label: m.text("tui.new.card"), do: func(m *Model) tea.Cmd { return m.run(card) }},
 		{label: m.text("tui.devices"), do: func(m *Model) tea.Cmd { return m.run(devices) }},
+		{label: m.text("tui.mentions"), hint: "Alt+M", do: func(m *Model) tea.Cmd { return m.mentions(false) }},
 		{label: m.text("tui.scheduled"), do: func(m *Model) tea.Cmd { return m.scheduled() }},
 		{label: m.text("tui.folders"), do: func(m *Model) tea.Cmd { return m.run(folders) }},
 		{label: m.text("tui.presence"), do: func(m *Model) tea.Cmd { return m.run(presence) }},
 		{label: m.text("tui.listed"), do: func(m *Model) tea.Cmd { return m.run(listed) }},
+		{label: m.text("tui.servers"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(nearServers) }},
 		{label: m.text("tui.homes"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(homes) }},
-		{label: m.text("tui.backup"), do: func(m *Model) tea.Cmd { m.push(m.backupForm()); return nil }},
+		{label: m.text("tui.archive"), do: func(m *Model) tea.Cmd { m.archiveMenu(); return nil }},
 		{label: m.text("tui.help.title"), hint: "F1", do: func(m *Model) tea.Cmd { m.help(); return nil }},
 	}})
 	return nil
@@ -235,7 +242,7 @@ func (m *Model) folderMenu(f *clientrpc.Folder) {
 // backupForm asks where a backup is to be, and for its passphrase.
 func (m *Model) backupForm() *form {
 	name := "omega-" + m.now().Format(time.DateOnly) + ".backup"
-	f := &form{title: m.text("tui.backup"), note: m.text("tui.backup.note")}
+	f := &form{title: m.text("tui.backup"), note: m.text("tui.backup.note"), work: clientrpc.WorkBackup}
 	f.fields = append([]*field{{label: m.text("tui.setup.file")}}, m.passphraseFields()...)
 	f.fields[0].edit.set(filepath.Join(m.opts.Downloads, name))
 	f.fields[1].note = m.text("tui.backup.passnote", clientrpc.MinBackupPassphrase)

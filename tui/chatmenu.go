@@ -69,13 +69,8 @@ func (m *Model) askJoin() tea.Cmd {
 // card shows by what others add this account.
 func card(ctx context.Context, core clientrpc.Conn) tea.Msg {
 	r, err := clientrpc.Card.Call(ctx, core, clientrpc.None{})
-	return sheetMsg{err: err, make: func(m *Model) *sheet {
-		return &sheet{title: m.text("tui.new.card"), body: []span{
-			{text: m.called(r.Name, r.Account) + "\n\n", ink: inkName}, {text: m.clean(r.Link) + "\n\n", ink: inkLink}, {text: m.text("tui.card.note"), ink: inkDim},
-		}, keys: map[string]func(m *Model) tea.Cmd{"c": func(m *Model) tea.Cmd {
-			m.say(m.text("tui.copied"))
-			return tea.SetClipboard(m.clean(r.Link))
-		}}}
+	return codeMsg{err: err, show: func(m *Model) *codeView {
+		return newCode(m.text("tui.new.card")+" "+m.glyphs.dot+" "+m.called(r.Name, r.Account), r.Link, strings.ToUpper(r.Link), m.text("tui.card.note"))
 	}}
 }
 
@@ -134,6 +129,7 @@ func (m *Model) menuOf(c *clientrpc.Chat) {
 	for i := range m.chats.folders {
 		m.folderItem(p, c, &m.chats.folders[i])
 	}
+	p.items = append(p.items, item{label: m.text("tui.export"), do: func(m *Model) tea.Cmd { m.exportFormats(c); return nil }})
 	p.items = append(p.items, item{label: m.text("tui.chat.newfolder"), do: func(m *Model) tea.Cmd { return m.askFolder(c.ID.String()) }})
 	m.push(p)
 }
@@ -159,7 +155,7 @@ func (m *Model) peerItems(p *picker, c *clientrpc.Chat) {
 			m.say(m.text("tui.securing"))
 			return m.run(openPeer(clientrpc.StartSecure, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: c.Peer.String()}}, func(s clientrpc.SecureChat) omega.ChatID { return s.Chat }))
 		}})
-		p.items = append(p.items, m.blockItem(c))
+		p.items = append(p.items, m.blockItem(c), item{label: m.text("tui.report"), ink: inkBad, do: func(m *Model) tea.Cmd { return m.askReport(c.Peer, m.chatName(c)) }})
 		return
 	}
 	p.items = append(p.items, item{label: m.text("tui.chat.endsecure"), ink: inkBad, do: func(m *Model) tea.Cmd {

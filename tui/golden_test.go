@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
 
@@ -50,6 +51,19 @@ func TestScreens(t *testing.T) {
 		{"switcher", func(d *driver) { d.press("ctrl+k"); d.typing("陳") }},
 		{"account", func(d *driver) { d.press("f2") }},
 		{"groupmenu", func(d *driver) { d.do(d.m.openChat(inGroup)); d.press("ctrl+t") }},
+		{"mentions", func(d *driver) { d.press("alt+m") }},
+		{"servers", func(d *driver) { d.press("f2"); d.do(d.m.run(nearServers)) }},
+		{"code", func(d *driver) { d.do(d.m.run(card)) }},
+		{"archive", func(d *driver) { d.m.archiveMenu() }},
+		{"export", func(d *driver) {
+			d.do(d.m.openChat(withBob))
+			d.m.push(d.m.exportForm(d.m.text("tui.export"), d.m.chat(), clientrpc.ExportHTML))
+		}},
+		{"before", func(d *driver) {
+			d.do(d.m.openChat(inGroup))
+			d.m.conv.begun = clientrpc.EarlierMissing
+			d.press("ctrl+up", "up", "up", "up", "up")
+		}},
 		{"help", func(d *driver) { d.press("f1") }},
 	}
 	for lang, code := range map[i18n.Lang]string{i18n.Chinese: "zh", i18n.English: "en"} {

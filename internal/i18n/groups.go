@@ -115,6 +115,8 @@ var groups = map[string]entry{
 	"preview.groupinvite":     {"邀請你加入群組「{0}」", "invites you to the group “{0}”"},
 	"message.groupinvited":    {"邀請對方加入群組「{0}」", "invited to the group “{0}”"},
 	"group.invited":           {"已邀請 {0}，對方接受後才是成員", "Invited {0}; they are members once they accept"},
+	"message.groupletin":      {"讓你加入群組「{0}」", "lets you into the group “{0}”"},
+	"message.groupjoined":     {"邀請你加入群組「{0}」（你已加入）", "invites you to the group “{0}” (you are in it)"},
 	"group.and":               {"、", ", "},
 	"message.groupinvite":     {"邀請你加入群組「{0}」：omega group accept {1}", "invites you to the group “{0}”: omega group accept {1}"},
 	"message.mentioned":       {"📣 提到你", "📣 mentions you"},
