@@ -52,7 +52,7 @@ func TestScreens(t *testing.T) {
 		{"account", func(d *driver) { d.press("f2") }},
 		{"groupmenu", func(d *driver) { d.do(d.m.openChat(inGroup)); d.press("ctrl+t") }},
 		{"mentions", func(d *driver) { d.press("alt+m") }},
-		{"servers", func(d *driver) { d.press("f2"); d.do(d.m.run(nearServers)) }},
+		{"servers", func(d *driver) { d.do(d.m.run(nearServers)) }},
 		{"code", func(d *driver) { d.do(d.m.run(card)) }},
 		{"archive", func(d *driver) { d.m.archiveMenu() }},
 		{"export", func(d *driver) {
@@ -61,7 +61,6 @@ func TestScreens(t *testing.T) {
 		}},
 		{"before", func(d *driver) {
 			d.do(d.m.openChat(inGroup))
-			d.m.conv.begun = clientrpc.EarlierMissing
 			d.press("ctrl+up", "up", "up", "up", "up")
 		}},
 		{"help", func(d *driver) { d.press("f1") }},

@@ -272,6 +272,8 @@ export interface Message {
   read_by?: number;
   /** of an invitation: which group it is to */
   group?: string;
+  /** of an invitation to this account: its role there now, if that is not RoleInvited: nothing is to be accepted */
+  group_role?: string;
   entities?: Entity[];
   reply?: Reply;
   forward?: ForwardOf;
