@@ -352,9 +352,10 @@ type StatusResult struct {
 	Proxy   omega.Fingerprint `json:"proxy"`
 	Resumed bool              `json:"resumed"`
 	Homes   []HomeStatus      `json:"homes"`
-	Outbox  int               `json:"outbox"`  // messages waiting to be sent
-	Parked  int               `json:"parked"`  // mails waiting for a key; not those from before this device was added
-	Skew    time.Duration     `json:"skew_ns"` // this clock minus the home's
+	Outbox  int               `json:"outbox"`           // messages waiting to be sent
+	Untold  int               `json:"untold,omitempty"` // changes of whom this account lets in, of which its homes were not told yet
+	Parked  int               `json:"parked"`           // mails waiting for a key; not those from before this device was added
+	Skew    time.Duration     `json:"skew_ns"`          // this clock minus the home's
 	Expires time.Time         `json:"expires,omitzero"`
 	Exposed string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
 	Problem *Error            `json:"problem,omitempty"` // why it is not online

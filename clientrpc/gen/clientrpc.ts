@@ -1749,6 +1749,8 @@ export interface StatusResult {
   homes: HomeStatus[] | null;
   /** messages waiting to be sent */
   outbox: number;
+  /** changes of whom this account lets in, of which its homes were not told yet */
+  untold?: number;
   /** mails waiting for a key; not those from before this device was added */
   parked: number;
   /** this clock minus the home's */
