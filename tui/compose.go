@@ -344,7 +344,7 @@ func (m *Model) commandSheet(r *clientrpc.CommandResult) *sheet {
 		add(m.called(p.Name, p.Account), noInk)
 		add("  "+m.roleName(p.Role)+"\n", inkDim)
 	}
-	for _, c := range r.Commands {
+	for _, c := range inOrder(r.Commands, "", m.lang) {
 		add("/"+m.clean(commandName(&c, "/", m.lang))+"  ", inkAccent)
 		add(c.Text.In(m.lang)+"\n", noInk)
 	}

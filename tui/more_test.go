@@ -345,3 +345,21 @@ func TestCodes(t *testing.T) {
 		t.Errorf("read %q, %v", got, err)
 	}
 }
+
+// TestCommandsInOrder: commands stand in the order of the names that are shown.
+func TestCommandsInOrder(t *testing.T) {
+	list := []clientrpc.Command{{Typed: "archive", Aliases: []string{"封存"}}, {Typed: "help", Aliases: []string{"說明"}}, {Typed: "mute", Aliases: []string{"靜音"}}, {Typed: "poll", Aliases: []string{"投票"}}}
+	for _, row := range []struct {
+		lang i18n.Lang
+		word string
+		want string
+	}{{i18n.Chinese, "/", "archive poll mute help"}, {i18n.English, "/", "archive help mute poll"}, {i18n.Chinese, "/m", "archive help mute poll"}} {
+		var got []string
+		for _, c := range inOrder(list, row.word, row.lang) {
+			got = append(got, c.Typed)
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%v: %v, want %s", row.lang, got, row.want)
+		}
+	}
+}
