@@ -263,33 +263,45 @@ func (m *Model) answerRequest(key string) tea.Cmd {
 	return tea.Sequence(m.run(do), m.run(done))
 }
 
-// attach asks for a file to send.
+// attach asks for a file to send, and what is said of it: at first what was begun to be
+// written.
 func (m *Model) attach() tea.Cmd {
 	c := m.chat()
 	if c == nil || !m.mayWrite() {
 		return nil
 	}
-	m.askText(m.text("tui.help.attach"), m.text("tui.attach.note"), "", func(m *Model, typed string) tea.Cmd {
-		p := clientrpc.SendFileParams{ID: newID(), Wait: "none"}
+	begun := ""
+	if m.tasks[c.ID].edit == nil && !isCommand(m.edit.text) {
+		begun = m.edit.text
+	}
+	f := &form{title: m.text("tui.help.attach"), fields: []*field{{label: m.text("tui.import.file"), note: m.text("tui.attach.note")}, {label: m.text("tui.attach.caption")}}}
+	f.fields[1].edit.set(strings.ReplaceAll(begun, "\n", " "))
+	f.submit = func(m *Model, f *form) tea.Cmd {
+		path, err := absolute(strings.TrimSpace(f.value(0)))
+		if err != nil {
+			f.problem = err.Error()
+			return nil
+		}
+		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: strings.TrimSpace(f.value(1)), Wait: "none"}
 		p.To, p.Secure = addressee(c)
-		m.say(m.text("tui.sending"))
-		return m.run(sendFile(p, strings.TrimSpace(typed)))
-	})
+		return m.run(sendFile(f.works(m), p, c.ID, begun))
+	}
+	m.push(f)
 	return nil
 }
 
-// sendFile sends a file of this machine.
-func sendFile(p clientrpc.SendFileParams, path string) effect {
+// sendFile sends a file of this machine. What was begun in the composer went with it.
+func sendFile(turn int, p clientrpc.SendFileParams, chat omega.ChatID, begun string) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
-		path, err := absolute(path)
-		if err != nil {
-			return failedMsg{err}
-		}
-		p.Paths = []string{path}
-		if _, err = clientrpc.SendFile.Call(ctx, core, p); err != nil {
-			return failedMsg{err}
-		}
-		return doneMsg{i18n.T("tui.filesent", filepath.Base(path))}
+		_, err := clientrpc.SendFile.Call(ctx, core, p)
+		return formMsg{turn: turn, err: err, next: func(m *Model) tea.Cmd {
+			m.say(m.text("tui.filesent", filepath.Base(p.Paths[0])))
+			if begun == "" || p.Caption == "" || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
+				return nil
+			}
+			m.edit.set("")
+			return m.wrote()
+		}}
 	}
 }
 

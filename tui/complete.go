@@ -65,7 +65,7 @@ func trigger(text string, at int) (from int, word string, person, ok bool) {
 func (m *Model) suggest() tea.Cmd {
 	c := m.chat()
 	from, word, person, ok := trigger(m.edit.text, m.edit.at)
-	if c == nil || !ok || m.tasks[c.ID].edit != nil || person && c.Kind != clientrpc.ChatGroup {
+	if c == nil || !ok || !person && m.tasks[c.ID].edit != nil || person && c.Kind != clientrpc.ChatGroup {
 		m.complete = nil
 		return nil
 	}

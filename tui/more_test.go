@@ -363,3 +363,40 @@ func TestCommandsInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestCalledStays: whom a text calls stays so in a command that sends it later, and when it
+// is edited.
+func TestCalledStays(t *testing.T) {
+	f := world()
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(inGroup))
+	d.m.edit.put(written{text: "/at 8h @小明 記得", calls: []callee{{7, 14, fingerprint(9)}}})
+	d.press("enter")
+	if p := params[clientrpc.RunCommandParams](t, f, clientrpc.RunCommand.Name); p.Text != "/at 8h @[小明]("+fingerprint(9).String()+") 記得" || !p.Markup {
+		t.Errorf("the command: %+v", p)
+	}
+	m := mine(in(said(50, 1, "王小明", "😀 @小明 記得", noon), clientrpc.Chat{ID: inGroup}), clientrpc.StateStored)
+	m.Entities = []clientrpc.Entity{{Type: "mention", Offset: 3, Length: 3, Account: fingerprint(9)}}
+	d.m.conv.add(m)
+	d.press("up")
+	d.typing("帶水")
+	d.press("enter")
+	if p := params[clientrpc.EditParams](t, f, clientrpc.Edit.Name); p.Text != "😀 @[小明]("+fingerprint(9).String()+") 記得帶水" {
+		t.Errorf("the edit: %+v", p)
+	}
+}
+
+// TestAttach: what was begun to be written goes with a file, and is not left behind.
+func TestAttach(t *testing.T) {
+	f := world()
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(withBob))
+	d.typing("看這張")
+	d.press("ctrl+o")
+	d.typing("/x/y.png")
+	d.press("enter", "enter")
+	if p := params[clientrpc.SendFileParams](t, f, clientrpc.SendFile.Name); p.Caption != "看這張" || p.Paths[0] != "/x/y.png" || d.m.edit.text != "" {
+		t.Errorf("%+v, left %q", p, d.m.edit.text)
+	}
+	d.wants("已傳送 y.png")
+}
