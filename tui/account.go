@@ -129,6 +129,15 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 		})
 		return nil
 	}})
+	if !d.This && d.Status == "revoked" {
+		p.items = append(p.items, item{label: m.text("tui.device.contest"), do: func(m *Model) tea.Cmd {
+			m.confirm(m.text("tui.device.contest"), m.text("tui.device.contestnote", m.clean(d.Name)), func(m *Model) tea.Cmd {
+				m.say(m.text("tui.working"))
+				return m.run(call(clientrpc.Contest, clientrpc.ContestParams{}, i18n.T("tui.device.contested")))
+			})
+			return nil
+		}})
+	}
 	if !d.This && d.Status != "revoked" {
 		p.items = append(p.items, item{label: m.text("tui.device.revoke"), ink: inkBad, do: func(m *Model) tea.Cmd {
 			m.confirm(m.text("tui.device.revoke"), m.text("tui.device.revokenote", m.clean(d.Name)), func(m *Model) tea.Cmd {

@@ -123,7 +123,7 @@ func TestArchive(t *testing.T) {
 		return clientrpc.ImportsResult{Imports: []clientrpc.Import{{Number: 3, File: "/x/[LINE]怡君.txt", Messages: 9, Time: noon}}}, nil
 	}
 	f.serve[clientrpc.VerifyBackup.Name] = func([]byte) (any, error) {
-		return nil, &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: i18n.T("doing.backupverify"), Why: i18n.T("why.notknown")}
+		return nil, &clientrpc.Error{Code: clientrpc.CodeRefused, Doing: i18n.T("doing.backup"), Why: i18n.T("why.notknown")}
 	}
 	d := newDriver(t, f, 80, 24, Options{Lang: i18n.Chinese, Downloads: "/dl"})
 	d.do(d.m.openChat(withBob))

@@ -130,7 +130,7 @@ func (m *Model) onCore(msg tea.Msg) tea.Cmd {
 		m.sayBad(m.explain(msg.err))
 	case doneMsg:
 		if !msg.text.IsZero() {
-			m.say(m.clean(msg.text.In(m.lang)))
+			m.say(m.clean(msg.text.InFace(m.lang)))
 		}
 	default:
 		return m.onLayerMsg(msg)

@@ -233,6 +233,9 @@ var terminal = map[string]entry{
 	"tui.device.renamenote":  {"只有你的裝置看得到；留空就用原來的名稱。", "Only your devices see it. Empty: its first name."},
 	"tui.device.revoke":      {"撤銷這部裝置", "Revoke this device"},
 	"tui.device.revokenote":  {"「{0}」之後的訊息都讀不到，無法復原。", "“{0}” reads nothing from then on. It cannot be undone."},
+	"tui.device.contest":     {"不是我撤銷的：收回", "It was not me: take that back"},
+	"tui.device.contestnote": {"撤銷「{0}」的裝置會被移除，被它移除的都回到帳號裡；只在 72 小時內可以。", "The device that revoked “{0}” is taken out, and those that it removed are in again; within 72 hours only."},
+	"tui.device.contested":   {"已收回", "Taken back"},
 	"tui.device.revoked":     {"已撤銷", "Revoked"},
 
 	"tui.scheduled":          {"預約的訊息", "Scheduled messages"},
@@ -354,7 +357,7 @@ var terminal = map[string]entry{
 	"tui.news.mine":      {"是我加的", "I did that"},
 	"tui.news.known":     {"我知道了", "I know"},
 	"tui.news.seen":      {"已記下", "Noted"},
-	"tui.notice.servers": {"伺服器給的紀錄互相矛盾，證據已保留；詳情見 omega doctor", "Servers contradict each other about this account; omega doctor says more"},
+	"tui.notice.servers": {"伺服器給的紀錄互相矛盾，證據已保留", "Servers contradict each other about this account; the evidence is kept"},
 
 	"tui.key.fingerprint": {"指紋", "Fingerprint"},
 	"tui.key.safety":      {"安全碼：當面或打電話，一組一組比對", "Safety number: compare it in person or by telephone"},

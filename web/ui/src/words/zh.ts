@@ -51,6 +51,7 @@ export const zh = {
   "key.verified": "已當面驗證", "key.changed": "金鑰或裝置變了", "key.expired": "金鑰過期", "key.revoked": "金鑰已撤銷", "key.deleted": "帳號已刪除",
   "part.stale": "程式換了新版。語音訊息送出或取消後，這一頁會重新載入。",
   "error.ended": "程式結束了，這件事沒有做完。程式再開啟以後，請再試一次。",
+  "error.why": "無法{0}：{1}",
   "error.unknown": "發生錯誤：{0}",
   "theme": "外觀", "theme.system": "跟隨系統", "theme.light": "淺色", "theme.dark": "深色", "text.big": "大字",
   "settings": "設定", "language": "語言", "keys": "鍵盤快速鍵",
