@@ -149,6 +149,10 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 	m.push(p)
 }
 
+// approveWait is how long it may take until the person has said on the new device that the
+// account is theirs (spec/identity.md, IDENT-10).
+const approveWait = 5 * time.Minute
+
 // askApprove takes the text that a new device shows, and lets it in.
 func (m *Model) askApprove() tea.Cmd {
 	m.askText(m.text("tui.device.approve"), m.text("tui.device.approvenote"), "", func(m *Model, text string) tea.Cmd {
@@ -156,7 +160,8 @@ func (m *Model) askApprove() tea.Cmd {
 		for _, also := range []bool{true, false} {
 			params := clientrpc.ApproveParams{Text: strings.TrimSpace(text), History: also}
 			p.items = append(p.items, item{label: m.text(map[bool]string{true: "tui.yes", false: "tui.no"}[also]), do: func(m *Model) tea.Cmd {
-				m.say(m.text("tui.working"))
+				m.say(m.text("busy.approve"))
+				m.toastUntil = m.now().Add(approveWait)
 				return m.run(call(clientrpc.Approve, params, i18n.T("approve.finished")))
 			}})
 		}
