@@ -229,3 +229,16 @@ func TestFacesNameNoCommands(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestOneWord: what is one thing has one word: messages on top are 公告, chats on top 置頂,
+// chats that stay quiet 靜音, what a group says of itself 簡介, links without which a cloud
+// falls apart 關鍵連結.
+func TestOneWord(t *testing.T) {
+	for key, e := range all() {
+		for _, word := range []string{"釘選", "關閉提醒", "開啟提醒", "群組說明", "橋接", "來過"} {
+			if strings.Contains(e.zh, word) {
+				t.Errorf("%s says %s: %s", key, word, e.zh)
+			}
+		}
+	}
+}
