@@ -28,7 +28,7 @@ func (m *Model) archiveMenu() {
 func (m *Model) importForm() *form {
 	f := &form{title: m.text("tui.import"), note: m.text("tui.import.note"), work: clientrpc.WorkImport,
 		fields: []*field{{label: m.text("tui.import.file"), note: m.text("tui.attach.note")}, {label: m.text("tui.import.zone"), note: m.text("tui.import.zonenote")}}}
-	f.fields[1].edit.set(m.now().Format("-07:00"))
+	f.fields[1].edit.set("+08:00") // as omega import has it
 	f.submit = func(m *Model, f *form) tea.Cmd {
 		path, err := absolute(strings.TrimSpace(f.value(0)))
 		if err != nil {

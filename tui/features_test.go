@@ -503,6 +503,9 @@ func TestSetupWays(t *testing.T) {
 			return clientrpc.SetupLinkState{Step: clientrpc.LinkCarry, Text: "omega-link:carry-me"}, nil
 		case 2:
 			d.wants("omega-link:carry-me")
+			if _, ok := d.m.top().(*codeView); !ok {
+				t.Error("what is carried is not shown as a code")
+			}
 			return clientrpc.SetupLinkState{Step: clientrpc.LinkConfirm, Account: fingerprint(8)}, nil
 		}
 		if p.Confirm != fingerprint(8) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,8 +67,11 @@ func TestScreens(t *testing.T) {
 		{"help", func(d *driver) { d.press("f1") }},
 	}
 	for lang, code := range map[i18n.Lang]string{i18n.Chinese: "zh", i18n.English: "en"} {
-		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}} {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}, {40, 20}} {
 			for _, s := range scenes {
+				if narrow := size[0] == 40; narrow && !slices.Contains([]string{"mentions", "servers", "code", "archive", "export", "before"}, s.name) {
+					continue
+				}
 				name := fmt.Sprintf("%s-%s-%dx%d", s.name, code, size[0], size[1])
 				t.Run(name, func(t *testing.T) {
 					d := newDriver(t, world(), size[0], size[1], Options{Lang: lang})

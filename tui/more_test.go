@@ -400,3 +400,21 @@ func TestAttach(t *testing.T) {
 	}
 	d.wants("已傳送 y.png")
 }
+
+// TestInvitationAnswered: an invitation asks for a key as long as there is something to
+// accept.
+func TestInvitationAnswered(t *testing.T) {
+	for role, want := range map[string]string{"": "按 y 加入", clientrpc.RoleMember: "你已加入", clientrpc.RoleAsking: "讓你加入群組"} {
+		f := world()
+		m := said(60, 3, "陳怡君", "登山社", noon)
+		m.Kind, m.Group, m.GroupRole = kindInvited, "aa", role
+		f.history[withBob] = append(f.history[withBob], m)
+		d := zh(t, f, 80, 24)
+		d.do(d.m.openChat(withBob))
+		d.wants(want)
+		d.press("ctrl+up", "y")
+		if n := f.count(clientrpc.AcceptGroup.Name); (n > 0) != (role == "") {
+			t.Errorf("%q: accepted %d times", role, n)
+		}
+	}
+}

@@ -67,7 +67,7 @@ func (m *Model) took(d time.Duration) string {
 
 // serverMenu says what a server says of itself, and lets it keep the account's mail or not.
 func (m *Model) serverMenu(s *clientrpc.SetupServer, attached bool, now []omega.Fingerprint) {
-	p := &picker{title: m.called(s.Name, s.Fingerprint), note: inGroups(s.Fingerprint.String(), 4) + "\n" + m.clean(s.Address) + "  " + m.took(s.Took)}
+	p := &picker{title: m.called(s.Name, s.Fingerprint), note: inGroups(s.Fingerprint.String(), 4) + "\n" + m.clean(serverName(s.Address)) + "  " + m.took(s.Took)}
 	if s.Operator != "" {
 		p.note += "\n" + m.text("tui.homes.operator", m.clean(s.Operator))
 	}
