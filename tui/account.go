@@ -129,6 +129,15 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 		})
 		return nil
 	}})
+	if !d.This && d.Status != "revoked" {
+		p.items = append(p.items,
+			item{label: m.text("tui.device.give"), do: func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.GiveHistory, clientrpc.GiveHistoryParams{Device: d.Fingerprint}, i18n.T("tui.device.given")))
+			}},
+			item{label: m.text("tui.device.ask"), do: func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.AskHistory, clientrpc.AskHistoryParams{Device: d.Fingerprint}, i18n.T("tui.device.asked")))
+			}})
+	}
 	if !d.This && d.Status == "revoked" {
 		p.items = append(p.items, item{label: m.text("tui.device.contest"), do: func(m *Model) tea.Cmd {
 			m.confirm(m.text("tui.device.contest"), m.text("tui.device.contestnote", m.clean(d.Name)), func(m *Model) tea.Cmd {

@@ -78,6 +78,8 @@ func actions() []action {
 		{"x", "tui.act.unfold", alive, (*Model).unfold},
 		{"i", "tui.act.info", grouped, (*Model).info},
 		{"E", "tui.act.close", closable, (*Model).endPoll},
+		{"w", "tui.act.voters", hasVotes, (*Model).voters},
+		{"R", "tui.act.redact", redactable, (*Model).redact},
 		{"!", "tui.report", others, (*Model).reportAuthor},
 		{"d", "tui.act.recall", own, (*Model).recall},
 		{"D", "tui.act.delete", func(_ *Model, msg *clientrpc.Message) bool { return true }, (*Model).deleteHere},

@@ -155,6 +155,14 @@ func (m *Model) peerItems(p *picker, c *clientrpc.Chat) {
 			m.say(m.text("tui.securing"))
 			return m.run(openPeer(clientrpc.StartSecure, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: c.Peer.String()}}, func(s clientrpc.SecureChat) omega.ChatID { return s.Chat }))
 		}})
+		if c.Contact == clientrpc.ContactYes {
+			p.items = append(p.items, item{label: m.text("tui.chat.removecontact"), ink: inkBad, do: func(m *Model) tea.Cmd {
+				m.confirm(m.text("tui.chat.removecontact"), m.text("tui.chat.removecontactnote", m.chatName(c)), func(m *Model) tea.Cmd {
+					return m.run(call(clientrpc.RemoveContact, ref, i18n.T("tui.changed")))
+				})
+				return nil
+			}})
+		}
 		p.items = append(p.items, m.blockItem(c), item{label: m.text("tui.report"), ink: inkBad, do: func(m *Model) tea.Cmd { return m.askReport(c.Peer, m.chatName(c)) }})
 		return
 	}
@@ -217,6 +225,15 @@ func (m *Model) keySheet(c *clientrpc.Contact) *sheet {
 		s.keys["v"] = func(m *Model) tea.Cmd {
 			m.confirm(m.text("tui.key.sure"), c.Safety, func(m *Model) tea.Cmd {
 				return m.run(call(clientrpc.VerifyContact, clientrpc.VerifyParams{ContactRef: clientrpc.ContactRef{Account: c.Account.String()}, Number: c.Safety}, i18n.T("tui.verified")))
+			})
+			return nil
+		}
+	}
+	if c.Verified == clientrpc.VerifiedYes {
+		add(m.text("tui.key.certify")+"\n", inkAccent)
+		s.keys["c"] = func(m *Model) tea.Cmd {
+			m.confirm(m.text("tui.key.certifysure", m.called(cmp.Or(c.Petname, c.Name), c.Account)), m.text("tui.key.certifynote"), func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.CertifyContact, clientrpc.ContactRef{Account: c.Account.String()}, i18n.T("tui.key.certifydone")))
 			})
 			return nil
 		}

@@ -418,3 +418,60 @@ func TestInvitationAnswered(t *testing.T) {
 		}
 	}
 }
+
+// TestModerate: an admin takes back what somebody else wrote, sees who voted, and what is
+// done with devices and contacts asks the core for that.
+func TestModerate(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.Voters.Name] = func(b []byte) (any, error) {
+		var p clientrpc.VotersParams
+		json.Unmarshal(b, &p)
+		return clientrpc.VotersResult{Voters: []clientrpc.Voter{{Account: fingerprint(3), Name: fmt.Sprint("投", p.Option)}}}, nil
+	}
+	f.serve[clientrpc.Devices.Name] = func([]byte) (any, error) {
+		return clientrpc.DevicesResult{Devices: []clientrpc.Device{{Fingerprint: fingerprint(9), Name: "手機", Added: noon, Status: "active"}, {Fingerprint: fingerprint(8), Name: "平板", Added: noon, Status: "revoked"}}}, nil
+	}
+	d := zh(t, f, 80, 40)
+	d.do(d.m.openChat(inGroup))
+	d.press("ctrl+up", "R")
+	d.choose("是")
+	if p := params[clientrpc.RedactGroupParams](t, f, clientrpc.RedactGroup.Name); p.Group != inGroup.String() || p.Messages[0] != f.history[inGroup][4].ID {
+		t.Errorf("redacted: %+v", p)
+	}
+	d.press("up", "up", "up", "w")
+	d.wants("投0")
+	d.wants("投1")
+	d.press("esc", "esc", "ctrl+t")
+	device := func(name, what string) {
+		d.m.layers = nil
+		d.press("f2")
+		d.choose("裝置")
+		d.choose(name)
+		d.choose(what)
+	}
+	device("手機", "把聊天紀錄交給它")
+	device("手機", "向它要聊天紀錄")
+	device("平板", "不是我撤銷的")
+	d.choose("是")
+	if f.count(clientrpc.GiveHistory.Name) != 1 || params[clientrpc.AskHistoryParams](t, f, clientrpc.AskHistory.Name).Device != fingerprint(9) || f.count(clientrpc.Contest.Name) != 1 {
+		t.Error("a call about devices is missing")
+	}
+	d.do(d.m.openChat(withBob))
+	d.press("ctrl+t")
+	d.choose("移除聯絡人")
+	d.choose("是")
+	d.do(func() tea.Msg {
+		return sheetMsg{make: func(m *Model) *sheet {
+			return m.keySheet(&clientrpc.Contact{Account: fingerprint(3), Name: "陳怡君", Verified: clientrpc.VerifiedYes})
+		}}
+	})
+	d.press("c")
+	d.choose("是")
+	if f.count(clientrpc.RemoveContact.Name) != 1 || params[clientrpc.ContactRef](t, f, clientrpc.CertifyContact.Name).Account != fingerprint(3).String() {
+		t.Error("a call about the contact is missing")
+	}
+	own := mine(f.history[inGroup][4], clientrpc.StateStored)
+	if redactable(d.m, &own) || redactable(d.m, &f.history[withBob][2]) {
+		t.Error("one's own messages, or those of a chat of two, are an admin's to take back")
+	}
+}
