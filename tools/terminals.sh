@@ -1,6 +1,7 @@
 #!/bin/sh
 # Has terminals that draw pictures draw one of a conversation, and looks whether they did: kitty by its own protocol,
-# mlterm by that of iTerm2 and by sixels, xterm by sixels. What they showed is left in DIR.
+# mlterm by that of iTerm2 and by sixels, xterm by sixels. Each also shows the code of a link, which has to be read from
+# the picture of its screen. What they showed is left in DIR.
 # It needs bin/omega and bin/omegad (make build) and, of Debian, xvfb xdotool imagemagick kitty mlterm xterm.
 set -eu
 dir=${1:?usage: tools/terminals.sh DIR}
@@ -53,6 +54,12 @@ above() { [ "$(magenta)" -gt "$1" ]; }
 below() { [ "$(magenta)" -lt "$1" ]; }
 opened() { xdotool key Return; above 0; }
 
+# scanned reports whether the code on the screen is one by which the other one adds ann.
+scanned() {
+	import -window root "$work/shot.png"
+	"$bin/omega" --home "$work/bob" contact add --qr "$work/shot.png" 2>/dev/null | grep -q "$ann"
+}
+
 # look WAY TERMINAL…: the face in a terminal; its picture is opened and closed.
 failed=0
 look() {
@@ -73,6 +80,14 @@ look() {
 		cp "$work/shot.png" "$dir/$name-closed.png"
 	fi
 	[ "${said#drawn}" != "$said" ] || failed=1
+	xdotool key ctrl+n Down Return
+	if until_ scanned; then
+		said="$said; its code can be scanned"
+		cp "$work/shot.png" "$dir/$name-code.png"
+	else
+		said="$said; its code can NOT be scanned"
+		failed=1
+	fi
 	echo "$name: $said"
 	kill $terminal 2>/dev/null || true
 	wait $terminal 2>/dev/null || true
