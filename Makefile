@@ -98,6 +98,10 @@ bench-ui: deps ## what the web face costs in a browser, with 10,000 chats and 10
 screenshots: deps ## take the pictures of docs/pictures anew, which README shows and tests compare; look at them
 	$(GO) test -count=1 -v ./sim/site -run TestPictures -renew
 
+.PHONY: terminals
+terminals: build ## has kitty, mlterm and xterm draw a picture of a conversation; what they showed is left in bin/terminals
+	tools/terminals.sh $(BIN)/terminals
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -128,8 +128,9 @@ type Client struct {
 
 	apart sync.Map // homes, by fingerprint, that know since this run began whom this account lets in
 
-	listless  atomic.Bool // homes may not know whom this account lets in
-	stockless atomic.Bool // this device has no prekeys, and has not tried to put any at a home
+	listless  atomic.Bool  // homes may not know whom this account lets in
+	unheard   atomic.Int64 // changes of that which they were not told in this run
+	stockless atomic.Bool  // this device has no prekeys, and has not tried to put any at a home
 
 	records recordCache
 	tried   triedSecure
@@ -362,6 +363,7 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 			return err
 		}
 		out.Parked += aside
+		out.Untold = int(c.unheard.Load())
 		if out.Notices, err = standing(tx, omega.Fingerprint{}); err != nil {
 			return err
 		}

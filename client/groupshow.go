@@ -160,6 +160,23 @@ func (c *Client) describe(tx *history.Tx, g *history.Group, whole bool) (out cli
 	return out, c.nameMembers(tx, out.Members, out.Invited, out.Banned)
 }
 
+// roleInvited is this account's role in a group to which it was invited, once that is
+// another one: it accepted, or had asked to join and is let in without being asked.
+func (c *Client) roleInvited(tx *history.Tx, id chat.Hash) (string, error) {
+	s, err := c.groupState(tx, id)
+	if err != nil && !errors.Is(err, history.ErrNotFound) {
+		return "", err
+	}
+	if err == nil && s.Role(c.acc.Fingerprint) > group.RoleNone {
+		return s.Role(c.acc.Fingerprint).String(), nil
+	}
+	g, err := tx.KnownGroup(id)
+	if err != nil || g.Ticket == (chat.Ticket{}) {
+		return "", ignoreNotFound(err)
+	}
+	return clientrpc.RoleAsking, nil
+}
+
 // firstPage is the part of a list that fits into one answer.
 func firstPage[T any](list []T, partial *bool) []T {
 	if len(list) <= clientrpc.PageMax {

@@ -91,3 +91,32 @@ func TestLeftAt(t *testing.T) {
 		}
 	}
 }
+
+// TestBlockedLeft: a block that no home has heard of waits, also on an account of one
+// device, which has nobody else to tell: until they know, homes take what the blocked
+// account writes.
+func TestBlockedLeft(t *testing.T) {
+	p := newFakeProxy(t)
+	cfg := p.newHome(t)
+	p.stop()
+	for blocks, want := range []int{0, 1} {
+		l, err := OpenLocal(t.Context(), cfg)
+		must(t, err)
+		core := l.conn.(*Holder)
+		core.rested = false
+		until(t, "a connection that failed", func() bool {
+			st, err := clientrpc.Status.Call(t.Context(), core, clientrpc.None{})
+			return err == nil && st.Problem != nil
+		})
+		if blocks > 0 {
+			_, err = clientrpc.BlockContact.Call(t.Context(), l, clientrpc.BlockContactParams{ContactRef: clientrpc.ContactRef{Account: fp(9).String()}})
+		} else {
+			_, err = clientrpc.Folders.Call(t.Context(), l, clientrpc.Page{})
+		}
+		must(t, err)
+		must(t, l.Close())
+		if got, _ := l.Left(); got != want {
+			t.Errorf("%d blocks: %d left, want %d", blocks, got, want)
+		}
+	}
+}

@@ -14,12 +14,12 @@ import (
 	"github.com/omega-im/omega/transport"
 )
 
-// linkLifetime is how long a link text can be used (spec/identity.md,
-// IDENT-10), and approveTimeout how long the approving device waits for the
-// new one, which stands beside it.
+// linkLifetime is how long a link text can be used (spec/identity.md, IDENT-10). The
+// device that approves waits as long for the person to say on the new one that the account
+// is theirs: it does not know how much of that time is over.
 const (
 	linkLifetime   = 5 * time.Minute
-	approveTimeout = 2 * time.Minute // somebody may compare fingerprints there
+	approveTimeout = linkLifetime
 	publishTimeout = 2 * time.Minute // for who approves, once the new one has answered
 	pollInterval   = 500 * time.Millisecond
 

@@ -86,7 +86,7 @@ func (l *Local) Call(ctx context.Context, method string, req, resp any) error {
 // told of what was left.
 func (l *Local) act(ctx context.Context) {
 	if st, err := clientrpc.Status.Call(ctx, l, clientrpc.None{}); err == nil {
-		l.before.Store(int64(st.Outbox))
+		l.before.Store(int64(waiting(st)))
 		l.acted.Store(true)
 	}
 }
@@ -187,6 +187,10 @@ func (l left) since(before int) left {
 	return left{l.count - before, l.why}
 }
 
+// waiting is how much others are still to be told: what is in the outbox, and changes of
+// whom this account lets in, which its homes keep away until they know.
+func waiting(st *clientrpc.StatusResult) int { return st.Outbox + st.Untold }
+
 // leftAt asks a core what waits there that did not before; one that is online sends it,
 // and one that has not found out yet whether it can be is given so long to.
 func leftAt(conn clientrpc.Conn, before int, reach time.Duration) left {
@@ -198,7 +202,7 @@ func leftAt(conn clientrpc.Conn, before int, reach time.Duration) left {
 		if err != nil || st.Online || !st.Deleted.IsZero() {
 			return left{}
 		}
-		l := left{st.Outbox, st.Problem}.since(before)
+		l := left{waiting(st), st.Problem}.since(before)
 		if l.count == 0 || l.why != nil {
 			return l
 		}

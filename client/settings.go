@@ -41,19 +41,24 @@ func (c *Client) changeIn(ctx context.Context, tx *history.Tx, list []chat.Setti
 		}
 		if news {
 			changed = append(changed, s)
-			c.noteAdmission(&s)
+			if c.noteAdmission(&s) {
+				c.unheard.Add(1)
+			}
 		}
 	}
 	return c.tell(ctx, tx, changed)
 }
 
-// noteAdmission has homes told if a setting changes whom this account lets in.
-func (c *Client) noteAdmission(s *chat.Setting) {
+// noteAdmission has homes told if a setting changes whom this account lets in, and reports
+// whether it does.
+func (c *Client) noteAdmission(s *chat.Setting) bool {
 	switch s.Name {
 	case chat.SettingContact, chat.SettingBlocked, chat.SettingDelivery:
 		c.listless.Store(true)
 		c.letting.notify()
+		return true
 	}
+	return false
 }
 
 // tell sends settings to the other devices of the account, if it has any.

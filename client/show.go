@@ -53,6 +53,11 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	}
 	if g := r.Content.Group; g != nil && (r.Content.Kind == chat.KindGroupInvite || r.Content.Kind == chat.KindGroupRefused) {
 		m.Group = g.ID.String()
+		if !r.Own && r.Content.Kind == chat.KindGroupInvite {
+			if m.GroupRole, err = c.roleInvited(tx, g.ID); err != nil {
+				return m, err
+			}
+		}
 	}
 	err = showOperation(tx, r, &m)
 	return m, err

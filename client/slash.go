@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -91,6 +92,9 @@ func (c *Client) runCommand(ctx context.Context, p clientrpc.RunCommandParams) (
 		out.Sent = sent
 		return out, err
 	}
+	if p.Markup && call.Command != nil && !marked[call.Command.Name] {
+		call.Arg = unmarked(call.Arg, call.Command.Arg == slash.ArgPeople)
+	}
 	t := &typed{RunCommandParams: p, Call: call, doing: i18n.T("doing.command", "/"+call.Name)}
 	if call.Command == nil {
 		return nil, fail(clientrpc.CodeUsage, t.doing, i18n.T("why.nocommand", "/"+call.Name), i18n.T("next.nocommand"), nil)
@@ -119,6 +123,22 @@ func (c *Client) runCommand(ctx context.Context, p clientrpc.RunCommandParams) (
 		out.Done = i18n.T("slash.done." + out.Command)
 	}
 	return out, nil
+}
+
+// marked are the commands whose argument is, or ends with, a text as a person typed it,
+// whose marks mean something.
+var marked = map[string]bool{"silent": true, "at": true, "expire": true, "edit": true}
+
+// callMark is a mark that calls somebody, as faces write it of who was chosen.
+var callMark = regexp.MustCompile(`@\[([^\[\]\n]+)\]\(([0-9A-Fa-f]{40,64})\)`)
+
+// unmarked is an argument in which such marks mean nothing: the name is left, or, where a
+// command is about people, who is meant.
+func unmarked(arg string, people bool) string {
+	if people {
+		return callMark.ReplaceAllString(arg, "$2")
+	}
+	return callMark.ReplaceAllString(arg, "@$1")
 }
 
 // usage says how a command is typed.

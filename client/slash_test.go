@@ -154,3 +154,27 @@ func TestCommandsInAChat(t *testing.T) {
 		t.Errorf("%d of %d commands in parts", all, len(slash.Commands()))
 	}
 }
+
+// TestUnmarked: where a command's argument is no text whose marks mean something, a mark that
+// calls somebody is the name, or who is meant.
+func TestUnmarked(t *testing.T) {
+	who := fp(3).String()
+	for _, row := range []struct {
+		arg    string
+		people bool
+		want   string
+	}{
+		{"@[小明](" + who + ") 來嗎 | 來 | **不來**", false, "@小明 來嗎 | 來 | **不來**"},
+		{"@[小明](" + who + ") " + fp(4).String(), true, who + " " + fp(4).String()},
+		{"@[x](y) @[a]b(" + who + ")", false, "@[x](y) @[a]b(" + who + ")"},
+	} {
+		if got := unmarked(row.arg, row.people); got != row.want {
+			t.Errorf("%q: %q, want %q", row.arg, got, row.want)
+		}
+	}
+	for name := range marked {
+		if runs[name] == nil {
+			t.Errorf("/%s is none", name)
+		}
+	}
+}

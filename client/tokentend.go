@@ -37,8 +37,9 @@ func (c *Client) tendTokens(ctx context.Context) {
 		if !c.waitCaughtUp(ctx) {
 			continue // with the next session, or ctx has ended
 		}
-		letting, moved := c.letting.wait(), c.moving.wait()
+		letting, moved, told := c.letting.wait(), c.moving.wait(), c.unheard.Load()
 		next := w.tell(ctx, s)
+		c.unheard.Add(-told)
 		select {
 		case <-letting: // it is not the newest list
 		default:

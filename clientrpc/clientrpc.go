@@ -207,11 +207,12 @@ type Message struct {
 	Why       string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence  uint32            `json:"sequence,omitempty"`
 
-	Inert     bool   `json:"inert,omitempty"`     // its sender is no contact: links and files in it must do nothing when they are touched
-	Mentioned bool   `json:"mentioned,omitempty"` // it calls this account, which is told even in a muted chat
-	Delivered int    `json:"delivered,omitempty"` // of one's own in a group: how many accounts took it
-	ReadBy    int    `json:"read_by,omitempty"`   // and how many read it
-	Group     string `json:"group,omitempty"`     // of an invitation: which group it is to
+	Inert     bool   `json:"inert,omitempty"`      // its sender is no contact: links and files in it must do nothing when they are touched
+	Mentioned bool   `json:"mentioned,omitempty"`  // it calls this account, which is told even in a muted chat
+	Delivered int    `json:"delivered,omitempty"`  // of one's own in a group: how many accounts took it
+	ReadBy    int    `json:"read_by,omitempty"`    // and how many read it
+	Group     string `json:"group,omitempty"`      // of an invitation: which group it is to
+	GroupRole string `json:"group_role,omitempty"` // of an invitation to this account: its role there now, if that is not RoleInvited: nothing is to be accepted
 
 	Entities  []Entity   `json:"entities,omitempty"`
 	Reply     *Reply     `json:"reply,omitempty"`
@@ -351,9 +352,10 @@ type StatusResult struct {
 	Proxy   omega.Fingerprint `json:"proxy"`
 	Resumed bool              `json:"resumed"`
 	Homes   []HomeStatus      `json:"homes"`
-	Outbox  int               `json:"outbox"`  // messages waiting to be sent
-	Parked  int               `json:"parked"`  // mails waiting for a key; not those from before this device was added
-	Skew    time.Duration     `json:"skew_ns"` // this clock minus the home's
+	Outbox  int               `json:"outbox"`           // messages waiting to be sent
+	Untold  int               `json:"untold,omitempty"` // changes of whom this account lets in, of which its homes were not told yet
+	Parked  int               `json:"parked"`           // mails waiting for a key; not those from before this device was added
+	Skew    time.Duration     `json:"skew_ns"`          // this clock minus the home's
 	Expires time.Time         `json:"expires,omitzero"`
 	Exposed string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
 	Problem *Error            `json:"problem,omitempty"` // why it is not online

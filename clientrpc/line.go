@@ -1,5 +1,12 @@
 package clientrpc
 
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // Line is what a line that the program noted (Service) says to people. text gives a
 // text of package i18n, clean makes foreign text harmless.
 func (m *Message) Line(text func(key string, args ...any) string, clean func(string) string) string {
@@ -9,7 +16,7 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 	name := func(a NamedAccount) string {
 		switch fp := a.Account.String(); {
 		case a.This:
-			return text("line.you")
+			return self
 		case a.Name == "":
 			return fp[max(0, len(fp)-8):]
 		case a.SelfNamed:
@@ -27,5 +34,23 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 	default:
 		who = text("line.many", name(m.About[0]), m.AboutCount-1)
 	}
-	return text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text))
+	return withYou(text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text)), text("line.you"))
+}
+
+// self stands in a line for this account until the line is made: no name has it.
+const self = "\x00"
+
+// Where this account stands beside Chinese with a space between.
+var (
+	selfHan = regexp.MustCompile(self + ` (\p{Han})`)
+	hanSelf = regexp.MustCompile(`(\p{Han}) ` + self)
+)
+
+// withYou puts the word for this account into a line. Names stand apart from the Chinese
+// around them; a word that is Chinese itself does not.
+func withYou(line, you string) string {
+	if r, _ := utf8.DecodeRuneInString(you); unicode.Is(unicode.Han, r) {
+		line = hanSelf.ReplaceAllString(selfHan.ReplaceAllString(line, self+"$1"), "$1"+self)
+	}
+	return strings.ReplaceAll(line, self, you)
 }

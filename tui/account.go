@@ -18,6 +18,7 @@ import (
 // A pickerMsg is a picker that had to be asked for.
 type pickerMsg struct {
 	make func(m *Model) *picker
+	then func(m *Model, p *picker) tea.Cmd // once it is shown
 	err  error
 }
 
@@ -27,7 +28,11 @@ func (m *Model) onPicker(msg pickerMsg) tea.Cmd {
 		m.sayBad(m.explain(msg.err))
 		return nil
 	}
-	m.push(msg.make(m))
+	p := msg.make(m)
+	m.push(p)
+	if msg.then != nil {
+		return msg.then(m, p)
+	}
 	return nil
 }
 
@@ -40,12 +45,14 @@ func (m *Model) accountMenu() tea.Cmd {
 		{label: m.text("tui.account.me"), do: func(m *Model) tea.Cmd { m.mySheet(); return nil }},
 		{label: m.text("tui.new.card"), do: func(m *Model) tea.Cmd { return m.run(card) }},
 		{label: m.text("tui.devices"), do: func(m *Model) tea.Cmd { return m.run(devices) }},
+		{label: m.text("tui.mentions"), hint: "Alt+M", do: func(m *Model) tea.Cmd { return m.mentions(false) }},
 		{label: m.text("tui.scheduled"), do: func(m *Model) tea.Cmd { return m.scheduled() }},
 		{label: m.text("tui.folders"), do: func(m *Model) tea.Cmd { return m.run(folders) }},
 		{label: m.text("tui.presence"), do: func(m *Model) tea.Cmd { return m.run(presence) }},
 		{label: m.text("tui.listed"), do: func(m *Model) tea.Cmd { return m.run(listed) }},
+		{label: m.text("tui.servers"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(nearServers) }},
 		{label: m.text("tui.homes"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(homes) }},
-		{label: m.text("tui.backup"), do: func(m *Model) tea.Cmd { m.push(m.backupForm()); return nil }},
+		{label: m.text("tui.archive"), do: func(m *Model) tea.Cmd { m.archiveMenu(); return nil }},
 		{label: m.text("tui.help.title"), hint: "F1", do: func(m *Model) tea.Cmd { m.help(); return nil }},
 	}})
 	return nil
@@ -123,6 +130,24 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 		return nil
 	}})
 	if !d.This && d.Status != "revoked" {
+		p.items = append(p.items,
+			item{label: m.text("tui.device.give"), do: func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.GiveHistory, clientrpc.GiveHistoryParams{Device: d.Fingerprint}, i18n.T("tui.device.given")))
+			}},
+			item{label: m.text("tui.device.ask"), do: func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.AskHistory, clientrpc.AskHistoryParams{Device: d.Fingerprint}, i18n.T("tui.device.asked")))
+			}})
+	}
+	if !d.This && d.Status == "revoked" {
+		p.items = append(p.items, item{label: m.text("tui.device.contest"), do: func(m *Model) tea.Cmd {
+			m.confirm(m.text("tui.device.contest"), m.text("tui.device.contestnote", m.clean(d.Name)), func(m *Model) tea.Cmd {
+				m.say(m.text("tui.working"))
+				return m.run(call(clientrpc.Contest, clientrpc.ContestParams{}, i18n.T("tui.device.contested")))
+			})
+			return nil
+		}})
+	}
+	if !d.This && d.Status != "revoked" {
 		p.items = append(p.items, item{label: m.text("tui.device.revoke"), ink: inkBad, do: func(m *Model) tea.Cmd {
 			m.confirm(m.text("tui.device.revoke"), m.text("tui.device.revokenote", m.clean(d.Name)), func(m *Model) tea.Cmd {
 				return m.run(call(clientrpc.Revoke, clientrpc.RevokeParams{Device: d.Fingerprint}, i18n.T("tui.device.revoked")))
@@ -133,6 +158,10 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 	m.push(p)
 }
 
+// approveWait is how long it may take until the person has said on the new device that the
+// account is theirs (spec/identity.md, IDENT-10).
+const approveWait = 5 * time.Minute
+
 // askApprove takes the text that a new device shows, and lets it in.
 func (m *Model) askApprove() tea.Cmd {
 	m.askText(m.text("tui.device.approve"), m.text("tui.device.approvenote"), "", func(m *Model, text string) tea.Cmd {
@@ -140,7 +169,8 @@ func (m *Model) askApprove() tea.Cmd {
 		for _, also := range []bool{true, false} {
 			params := clientrpc.ApproveParams{Text: strings.TrimSpace(text), History: also}
 			p.items = append(p.items, item{label: m.text(map[bool]string{true: "tui.yes", false: "tui.no"}[also]), do: func(m *Model) tea.Cmd {
-				m.say(m.text("tui.working"))
+				m.say(m.text("busy.approve"))
+				m.toastUntil = m.now().Add(approveWait)
 				return m.run(call(clientrpc.Approve, params, i18n.T("approve.finished")))
 			}})
 		}
@@ -235,7 +265,7 @@ func (m *Model) folderMenu(f *clientrpc.Folder) {
 // backupForm asks where a backup is to be, and for its passphrase.
 func (m *Model) backupForm() *form {
 	name := "omega-" + m.now().Format(time.DateOnly) + ".backup"
-	f := &form{title: m.text("tui.backup"), note: m.text("tui.backup.note")}
+	f := &form{title: m.text("tui.backup"), note: m.text("tui.backup.note"), work: clientrpc.WorkBackup}
 	f.fields = append([]*field{{label: m.text("tui.setup.file")}}, m.passphraseFields()...)
 	f.fields[0].edit.set(filepath.Join(m.opts.Downloads, name))
 	f.fields[1].note = m.text("tui.backup.passnote", clientrpc.MinBackupPassphrase)

@@ -46,7 +46,7 @@ func links(_ *Model, msg *clientrpc.Message) bool {
 }
 
 func invited(_ *Model, msg *clientrpc.Message) bool {
-	return alive(nil, msg) && msg.Kind == kindInvited && msg.State == ""
+	return alive(nil, msg) && msg.Kind == kindInvited && msg.State == "" && msg.GroupRole == ""
 }
 
 func grouped(m *Model, msg *clientrpc.Message) bool {
@@ -69,6 +69,7 @@ func actions() []action {
 		{"+", "tui.act.react", alive, (*Model).react},
 		{"o", "tui.act.open", media, (*Model).openMedia},
 		{"s", "tui.act.save", media, (*Model).saveMedia},
+		{"A", "tui.act.pack", hasPack, (*Model).addPack},
 		{"l", "tui.act.link", links, (*Model).copyLink},
 		{"e", "tui.act.edit", ownText, (*Model).editThis},
 		{"f", "tui.act.forward", texts, (*Model).forward},
@@ -77,6 +78,9 @@ func actions() []action {
 		{"x", "tui.act.unfold", alive, (*Model).unfold},
 		{"i", "tui.act.info", grouped, (*Model).info},
 		{"E", "tui.act.close", closable, (*Model).endPoll},
+		{"w", "tui.act.voters", hasVotes, (*Model).voters},
+		{"R", "tui.act.redact", redactable, (*Model).redact},
+		{"!", "tui.report", others, (*Model).reportAuthor},
 		{"d", "tui.act.recall", own, (*Model).recall},
 		{"D", "tui.act.delete", func(_ *Model, msg *clientrpc.Message) bool { return true }, (*Model).deleteHere},
 	}
@@ -87,7 +91,7 @@ func (m *Model) historyKey(key string) tea.Cmd {
 	switch key {
 	case "up", "k":
 		m.pick(-1)
-		return m.scrolled()
+		return m.goUp()
 	case "down", "j":
 		m.pick(1)
 		return m.scrolled()

@@ -33,9 +33,10 @@ type layoutKey struct {
 	width             int
 	day, head, unread bool
 	selected          bool
-	room              bool // lines may be left empty
-	today             int  // day of the year: 昨天 becomes a date
-	look              int  // of theme, terminal and pictures
+	room              bool   // lines may be left empty
+	before            string // what is said of what is before the first one
+	today             int    // day of the year: 昨天 becomes a date
+	look              int    // of theme, terminal and pictures
 }
 
 // layout is the lines of a message of the open chat, made once for a width.
@@ -45,6 +46,9 @@ func (m *Model) layout(i, w int) []row {
 	key := layoutKey{
 		width: w, day: day, head: head, unread: e.msg.ID == m.conv.unread && !m.conv.unread.IsZero(),
 		selected: e.msg.ID == m.conv.sel && !m.conv.sel.IsZero(), room: m.roomy(), today: m.now().YearDay(), look: m.look,
+	}
+	if i == 0 {
+		key.before, _ = m.beforeAll()
 	}
 	if e.rows == nil || e.layout != key {
 		e.rows, e.layout = m.draw(e, key), key
@@ -56,6 +60,10 @@ func (m *Model) layout(i, w int) []row {
 func (m *Model) draw(e *entry, key layoutKey) []row {
 	var out []row
 	w := key.width
+	if key.before != "" {
+		_, i := m.beforeAll()
+		out = append(out, m.centred(key.before, i, w))
+	}
 	if key.day {
 		out = append(out, m.centred(dayOf(e.msg.Time, m.now(), m.lang), inkDim, w))
 	}
@@ -347,7 +355,13 @@ func (m *Model) invitation(msg *clientrpc.Message) string {
 	if msg.State != "" {
 		return m.text("tui.groupinviteown", m.clean(name))
 	}
-	return m.text("tui.groupinvite", m.clean(name))
+	switch msg.GroupRole {
+	case "":
+		return m.text("tui.groupinvite", m.clean(name))
+	case clientrpc.RoleAsking: // it is accepted without being asked
+		return m.text("message.groupletin", m.clean(name))
+	}
+	return m.text("message.groupjoined", m.clean(name))
 }
 
 func (m *Model) forwarded(f *clientrpc.ForwardOf) string {

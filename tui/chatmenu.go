@@ -69,13 +69,8 @@ func (m *Model) askJoin() tea.Cmd {
 // card shows by what others add this account.
 func card(ctx context.Context, core clientrpc.Conn) tea.Msg {
 	r, err := clientrpc.Card.Call(ctx, core, clientrpc.None{})
-	return sheetMsg{err: err, make: func(m *Model) *sheet {
-		return &sheet{title: m.text("tui.new.card"), body: []span{
-			{text: m.called(r.Name, r.Account) + "\n\n", ink: inkName}, {text: m.clean(r.Link) + "\n\n", ink: inkLink}, {text: m.text("tui.card.note"), ink: inkDim},
-		}, keys: map[string]func(m *Model) tea.Cmd{"c": func(m *Model) tea.Cmd {
-			m.say(m.text("tui.copied"))
-			return tea.SetClipboard(m.clean(r.Link))
-		}}}
+	return codeMsg{err: err, show: func(m *Model) *codeView {
+		return newCode(m.text("tui.new.card")+" "+m.glyphs.dot+" "+m.called(r.Name, r.Account), r.Link, strings.ToUpper(r.Link), m.text("tui.card.note"))
 	}}
 }
 
@@ -134,6 +129,7 @@ func (m *Model) menuOf(c *clientrpc.Chat) {
 	for i := range m.chats.folders {
 		m.folderItem(p, c, &m.chats.folders[i])
 	}
+	p.items = append(p.items, item{label: m.text("tui.export"), do: func(m *Model) tea.Cmd { m.exportFormats(c); return nil }})
 	p.items = append(p.items, item{label: m.text("tui.chat.newfolder"), do: func(m *Model) tea.Cmd { return m.askFolder(c.ID.String()) }})
 	m.push(p)
 }
@@ -159,7 +155,15 @@ func (m *Model) peerItems(p *picker, c *clientrpc.Chat) {
 			m.say(m.text("tui.securing"))
 			return m.run(openPeer(clientrpc.StartSecure, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: c.Peer.String()}}, func(s clientrpc.SecureChat) omega.ChatID { return s.Chat }))
 		}})
-		p.items = append(p.items, m.blockItem(c))
+		if c.Contact == clientrpc.ContactYes {
+			p.items = append(p.items, item{label: m.text("tui.chat.removecontact"), ink: inkBad, do: func(m *Model) tea.Cmd {
+				m.confirm(m.text("tui.chat.removecontact"), m.text("tui.chat.removecontactnote", m.chatName(c)), func(m *Model) tea.Cmd {
+					return m.run(call(clientrpc.RemoveContact, ref, i18n.T("tui.changed")))
+				})
+				return nil
+			}})
+		}
+		p.items = append(p.items, m.blockItem(c), item{label: m.text("tui.report"), ink: inkBad, do: func(m *Model) tea.Cmd { return m.askReport(c.Peer, m.chatName(c)) }})
 		return
 	}
 	p.items = append(p.items, item{label: m.text("tui.chat.endsecure"), ink: inkBad, do: func(m *Model) tea.Cmd {
@@ -225,6 +229,15 @@ func (m *Model) keySheet(c *clientrpc.Contact) *sheet {
 			return nil
 		}
 	}
+	if c.Verified == clientrpc.VerifiedYes {
+		add(m.text("tui.key.certify")+"\n", inkAccent)
+		s.keys["c"] = func(m *Model) tea.Cmd {
+			m.confirm(m.text("tui.key.certifysure", m.called(cmp.Or(c.Petname, c.Name), c.Account)), m.text("tui.key.certifynote"), func(m *Model) tea.Cmd {
+				return m.run(call(clientrpc.CertifyContact, clientrpc.ContactRef{Account: c.Account.String()}, i18n.T("tui.key.certifydone")))
+			})
+			return nil
+		}
+	}
 	if len(c.Devices) > 0 {
 		add("\n"+m.text("tui.key.devices")+"\n", inkDim)
 	}
@@ -267,33 +280,45 @@ func (m *Model) answerRequest(key string) tea.Cmd {
 	return tea.Sequence(m.run(do), m.run(done))
 }
 
-// attach asks for a file to send.
+// attach asks for a file to send, and what is said of it: at first what was begun to be
+// written.
 func (m *Model) attach() tea.Cmd {
 	c := m.chat()
 	if c == nil || !m.mayWrite() {
 		return nil
 	}
-	m.askText(m.text("tui.help.attach"), m.text("tui.attach.note"), "", func(m *Model, typed string) tea.Cmd {
-		p := clientrpc.SendFileParams{ID: newID(), Wait: "none"}
+	begun := ""
+	if m.tasks[c.ID].edit == nil && !isCommand(m.edit.text) {
+		begun = m.edit.text
+	}
+	f := &form{title: m.text("tui.help.attach"), fields: []*field{{label: m.text("tui.import.file"), note: m.text("tui.attach.note")}, {label: m.text("tui.attach.caption")}}}
+	f.fields[1].edit.set(strings.ReplaceAll(begun, "\n", " "))
+	f.submit = func(m *Model, f *form) tea.Cmd {
+		path, err := absolute(strings.TrimSpace(f.value(0)))
+		if err != nil {
+			f.problem = err.Error()
+			return nil
+		}
+		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: strings.TrimSpace(f.value(1)), Wait: "none"}
 		p.To, p.Secure = addressee(c)
-		m.say(m.text("tui.sending"))
-		return m.run(sendFile(p, strings.TrimSpace(typed)))
-	})
+		return m.run(sendFile(f.works(m), p, c.ID, begun))
+	}
+	m.push(f)
 	return nil
 }
 
-// sendFile sends a file of this machine.
-func sendFile(p clientrpc.SendFileParams, path string) effect {
+// sendFile sends a file of this machine. What was begun in the composer went with it.
+func sendFile(turn int, p clientrpc.SendFileParams, chat omega.ChatID, begun string) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
-		path, err := absolute(path)
-		if err != nil {
-			return failedMsg{err}
-		}
-		p.Paths = []string{path}
-		if _, err = clientrpc.SendFile.Call(ctx, core, p); err != nil {
-			return failedMsg{err}
-		}
-		return doneMsg{i18n.T("tui.filesent", filepath.Base(path))}
+		_, err := clientrpc.SendFile.Call(ctx, core, p)
+		return formMsg{turn: turn, err: err, next: func(m *Model) tea.Cmd {
+			m.say(m.text("tui.filesent", filepath.Base(p.Paths[0])))
+			if begun == "" || p.Caption == "" || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
+				return nil
+			}
+			m.edit.set("")
+			return m.wrote()
+		}}
 	}
 }
 

@@ -1,7 +1,9 @@
 package tui
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,6 +13,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // A completion is the menu of commands or people over the composer.
@@ -62,7 +65,7 @@ func trigger(text string, at int) (from int, word string, person, ok bool) {
 func (m *Model) suggest() tea.Cmd {
 	c := m.chat()
 	from, word, person, ok := trigger(m.edit.text, m.edit.at)
-	if c == nil || !ok || m.tasks[c.ID].edit != nil || person && c.Kind != clientrpc.ChatGroup {
+	if c == nil || !ok || !person && m.tasks[c.ID].edit != nil || person && c.Kind != clientrpc.ChatGroup {
 		m.complete = nil
 		return nil
 	}
@@ -102,7 +105,7 @@ func completeCommands(chat string, from int, word string) effect {
 			return nil
 		}
 		return completedMsg{from, word, func(m *Model) (out []suggestion) {
-			for _, c := range r.Commands {
+			for _, c := range inOrder(r.Commands, word, m.lang) {
 				name := commandName(&c, word, m.lang)
 				label := "/" + name
 				if !c.Arg.IsZero() {
@@ -127,6 +130,32 @@ func commandName(c *clientrpc.Command, word string, lang i18n.Lang) string {
 		}
 	}
 	return c.Typed
+}
+
+// inOrder are commands by how they are called in what is shown: Chinese names by 注音, as
+// in a dictionary of Taiwan. Where somebody has begun to type one they stand as the core
+// has them, what fits best first.
+func inOrder(list []clientrpc.Command, word string, lang i18n.Lang) []clientrpc.Command {
+	if trimMark(word) != "" || lang != i18n.Chinese {
+		return list
+	}
+	return slices.SortedStableFunc(slices.Values(list), func(a, b clientrpc.Command) int {
+		return cmp.Compare(sound(commandName(&a, word, lang)), sound(commandName(&b, word, lang)))
+	})
+}
+
+// sound is a text by its sounds: 注音 of what is Chinese.
+func sound(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if all := names.Readings(r); len(all) > 0 {
+			out.WriteString(names.Bopomofo(all[0]))
+		} else {
+			out.WriteRune(r)
+		}
+		out.WriteByte(' ')
+	}
+	return out.String()
 }
 
 // onCompleted shows suggestions, if what they are for is still there.

@@ -128,7 +128,7 @@ func (m *Model) editLast() {
 
 func (m *Model) beginEdit(msg *clientrpc.Message) {
 	m.tasks[m.conv.chat] = task{edit: msg}
-	m.edit.set(typed(msg.Text))
+	m.edit.put(writtenIn(msg))
 	m.unpick()
 	m.focus = onComposer
 }
@@ -181,7 +181,7 @@ func (m *Model) sendNow() tea.Cmd {
 		p := clientrpc.EditParams{ID: newID(), MessageRef: refOf(t.edit), Text: w.markup(), Markup: true}
 		return tea.Batch(saved, m.run(orBack(sent, call(clientrpc.Edit, p, noText))))
 	case isCommand(text):
-		return tea.Batch(saved, m.run(orBack(sent, command(c.ID, text, t.reply))))
+		return tea.Batch(saved, m.run(orBack(sent, command(c.ID, w.markup(), t.reply))))
 	}
 	return tea.Batch(saved, m.sendText(c, w, t.reply))
 }
@@ -344,7 +344,7 @@ func (m *Model) commandSheet(r *clientrpc.CommandResult) *sheet {
 		add(m.called(p.Name, p.Account), noInk)
 		add("  "+m.roleName(p.Role)+"\n", inkDim)
 	}
-	for _, c := range r.Commands {
+	for _, c := range inOrder(r.Commands, "", m.lang) {
 		add("/"+m.clean(commandName(&c, "/", m.lang))+"  ", inkAccent)
 		add(c.Text.In(m.lang)+"\n", noInk)
 	}

@@ -39,9 +39,12 @@ type conversation struct {
 	unread omega.ID // the first that was unread when the chat was opened
 	below  int      // messages that came while the person read further up
 	pinned []clientrpc.Message
-	busy   bool // a page is on its way
-	turn   int  // of opening; answers of other turns are dropped
-	bare   bool // the chat is not at hand yet, nor is its draft
+	busy   bool   // a page is on its way
+	ahead  bool   // one of what is before is, which members of a group may have to give first
+	begun  string // what is said of what is before the first one: missing, lost; "": that is the first
+	asked  bool   // and the core was asked
+	turn   int    // of opening; answers of other turns are dropped
+	bare   bool   // the chat is not at hand yet, nor is its draft
 }
 
 // operations are kinds of messages that change others and are no bubbles.
@@ -76,6 +79,7 @@ func (c *conversation) page(messages []clientrpc.Message, unread int) {
 	}
 	c.keepLooks(list)
 	c.list, c.more, c.atEnd, c.busy, c.below = list, len(messages) == pageSize, true, false, 0
+	c.ahead, c.asked = false, false
 	c.toEnd()
 	if unread > 0 && c.unread.IsZero() {
 		c.unread = firstUnread(list, unread)
@@ -106,6 +110,7 @@ func firstUnread(list []*entry, unread int) (id omega.ID) {
 func (c *conversation) around(before, behind []clientrpc.Message, target omega.ID) {
 	c.list = append(bubbles(before), bubbles(behind)...)
 	c.more, c.atEnd, c.busy, c.below = len(before) == pageSize, len(behind) < pageSize, false, 0
+	c.ahead, c.asked = false, false
 	c.sel = target
 	c.bottom, c.skip = len(c.list)-1, 0
 	if i := c.at(target); i >= 0 {
@@ -124,11 +129,12 @@ func (c *conversation) stay(before, behind []clientrpc.Message, target omega.ID)
 
 // earlier puts a page before the others, and lets go of the other end where there
 // is too much.
-func (c *conversation) earlier(messages []clientrpc.Message) {
+func (c *conversation) earlier(messages []clientrpc.Message, said string) {
 	page := bubbles(messages)
+	c.ahead, c.begun, c.asked = false, said, true
 	c.list = append(page, c.list...)
 	c.bottom += len(page)
-	c.more, c.busy = len(messages) == pageSize, false
+	c.more = len(messages) == pageSize
 	if drop := len(c.list) - maxKept; drop > 0 {
 		drop = min(drop, len(c.list)-1-c.bottom)
 		c.list = slices.Delete(c.list, len(c.list)-drop, len(c.list))

@@ -59,9 +59,9 @@ func (m *Model) explain(err error) string {
 	if !errors.As(err, &e) {
 		return m.clean(err.Error())
 	}
-	s := m.text("error.line", e.Doing.In(m.lang), e.Why.In(m.lang))
-	if !e.Next.IsZero() {
-		s += " → " + e.Next.In(m.lang)
+	s := m.text("error.line", e.Doing.In(m.lang), e.Why.InFace(m.lang))
+	if next := e.Next.InFace(m.lang); next != "" {
+		s += " → " + next
 	}
 	return m.clean(s)
 }

@@ -106,7 +106,7 @@ func (f *fake) answer(method string, params []byte) (any, error) {
 	case clientrpc.Account.Name:
 		return f.me, nil
 	case clientrpc.Status.Name:
-		return clientrpc.StatusResult{Online: f.online, Server: "127.0.0.1:7000#AB"}, nil
+		return clientrpc.StatusResult{Online: f.online, Server: "127.0.0.1:7000#AB", Proxy: fingerprint(0x21)}, nil
 	case clientrpc.Chats.Name:
 		return f.chatPage(params)
 	case clientrpc.Folders.Name:
@@ -132,6 +132,18 @@ func (f *fake) answer(method string, params []byte) (any, error) {
 		return clientrpc.MessagesResult{}, nil
 	case clientrpc.ShowGroup.Name:
 		return clientrpc.Group{Chat: inGroup, Size: 5, Role: clientrpc.RoleAdmin}, nil
+	case clientrpc.Mentions.Name:
+		return clientrpc.MessagesResult{Messages: f.history[inGroup][4:]}, nil
+	case clientrpc.SetupServers.Name:
+		return clientrpc.SetupServersResult{Servers: []clientrpc.SetupServer{
+			{Address: "a.example:7000", Fingerprint: fingerprint(0x21), Name: "玉山", Took: 12 * time.Millisecond, Site: "台北"},
+			{Address: "b.example:7000", Fingerprint: fingerprint(0x22), Name: "雪山", Took: 40 * time.Millisecond, Users: 7},
+			{Address: "c.example:7000", Fingerprint: fingerprint(0x23), Name: "合歡", Problem: &clientrpc.Error{Code: clientrpc.CodeOffline, Doing: i18n.T("doing.connect", "c"), Why: i18n.T("why.notknown")}},
+		}}, nil
+	case clientrpc.Homes.Name:
+		return clientrpc.HomesResult{Homes: []clientrpc.Home{{Server: fingerprint(0x21), Attached: true}, {Server: fingerprint(0x29), Former: true}}}, nil
+	case clientrpc.Card.Name:
+		return clientrpc.CardResult{Account: f.me.Fingerprint, Name: f.me.Name, Link: "omega:contact/" + f.me.Fingerprint.String()}, nil
 	case clientrpc.Look.Name:
 		return clientrpc.PresenceResult{}, nil
 	}
@@ -271,6 +283,16 @@ type driver struct {
 }
 
 type effectMsg struct{ e effect }
+
+// release runs the effects that waited.
+func (d *driver) release() {
+	d.t.Helper()
+	queue := d.queue
+	d.queue = nil
+	for _, e := range queue {
+		d.run(e)
+	}
+}
 
 func newDriver(t testing.TB, core clientrpc.Conn, w, h int, opts Options) *driver {
 	t.Helper()

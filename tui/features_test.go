@@ -173,7 +173,8 @@ func TestAccountMenu(t *testing.T) {
 		t.Errorf("folder: %+v", p)
 	}
 
-	menu("備份")
+	menu("匯入、匯出、備份")
+	d.choose("備份")
 	d.press("tab")
 	d.typing("很長的密碼很長的")
 	d.press("tab")
@@ -431,6 +432,7 @@ func TestViewerDrawsBeside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		d.raw = nil // what the terminal was asked
 		v := &viewer{e: &entry{msg: clientrpc.Message{Media: []clientrpc.Medium{{Name: "x.png"}}}}}
 		d.m.push(v)
 		_, cmd := d.m.Update(shownMsg{v: v, img: img})
@@ -501,6 +503,9 @@ func TestSetupWays(t *testing.T) {
 			return clientrpc.SetupLinkState{Step: clientrpc.LinkCarry, Text: "omega-link:carry-me"}, nil
 		case 2:
 			d.wants("omega-link:carry-me")
+			if _, ok := d.m.top().(*codeView); !ok {
+				t.Error("what is carried is not shown as a code")
+			}
 			return clientrpc.SetupLinkState{Step: clientrpc.LinkConfirm, Account: fingerprint(8)}, nil
 		}
 		if p.Confirm != fingerprint(8) {

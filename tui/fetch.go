@@ -31,7 +31,8 @@ type (
 		where    place
 		messages []clientrpc.Message
 		behind   []clientrpc.Message // of around
-		target   omega.ID
+		target   omega.ID            // of around; of a page before or behind a message that one
+		earlier  string              // of a page before a message: what is said of what is before it
 		unread   int
 		err      error
 	}
@@ -139,8 +140,9 @@ func beyond(chat omega.ChatID, turn int, where place, id omega.ID) effect {
 		if where == behind {
 			p.Before, p.After = omega.ID{}, id
 		}
-		messages, err := history(ctx, core, p)
-		return pageMsg{chat: chat, turn: turn, where: where, messages: messages, err: err}
+		p.Count = pageSize
+		r, err := clientrpc.History.Call(ctx, core, p)
+		return pageMsg{chat: chat, turn: turn, where: where, messages: r.Messages, target: id, earlier: r.Earlier, err: err}
 	}
 }
 

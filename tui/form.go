@@ -20,6 +20,8 @@ type form struct {
 	busy        bool
 	problem     string
 	turn        int
+	work        string // kind of what takes long; "": it does not
+	far         string // how far that is
 	back        func(m *Model)
 	submit      func(m *Model, f *form) tea.Cmd
 }
@@ -80,7 +82,7 @@ func (f *form) draw(m *Model) box {
 	}
 	add(f.problem, inkBad)
 	if f.busy {
-		add(m.text("tui.working"), inkAccent)
+		add(strings.TrimSpace(m.text("tui.working")+" "+f.far), inkAccent)
 	} else {
 		add(m.text("tui.form.keys"), inkDim)
 	}
@@ -136,6 +138,6 @@ func (f *form) paste(_ *Model, text string) tea.Cmd {
 // works says that the form waits for an answer.
 func (f *form) works(m *Model) int {
 	m.fillTurn++
-	f.turn, f.busy = m.fillTurn, true
+	f.turn, f.busy, f.far = m.fillTurn, true, ""
 	return f.turn
 }

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
 
@@ -50,11 +52,26 @@ func TestScreens(t *testing.T) {
 		{"switcher", func(d *driver) { d.press("ctrl+k"); d.typing("陳") }},
 		{"account", func(d *driver) { d.press("f2") }},
 		{"groupmenu", func(d *driver) { d.do(d.m.openChat(inGroup)); d.press("ctrl+t") }},
+		{"mentions", func(d *driver) { d.press("alt+m") }},
+		{"servers", func(d *driver) { d.do(d.m.run(nearServers)) }},
+		{"code", func(d *driver) { d.do(d.m.run(card)) }},
+		{"archive", func(d *driver) { d.m.archiveMenu() }},
+		{"export", func(d *driver) {
+			d.do(d.m.openChat(withBob))
+			d.m.push(d.m.exportForm(d.m.text("tui.export"), d.m.chat(), clientrpc.ExportHTML))
+		}},
+		{"before", func(d *driver) {
+			d.do(d.m.openChat(inGroup))
+			d.press("ctrl+up", "up", "up", "up", "up")
+		}},
 		{"help", func(d *driver) { d.press("f1") }},
 	}
 	for lang, code := range map[i18n.Lang]string{i18n.Chinese: "zh", i18n.English: "en"} {
-		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}} {
+		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}, {40, 20}} {
 			for _, s := range scenes {
+				if narrow := size[0] == 40; narrow && !slices.Contains([]string{"mentions", "servers", "code", "archive", "export", "before"}, s.name) {
+					continue
+				}
 				name := fmt.Sprintf("%s-%s-%dx%d", s.name, code, size[0], size[1])
 				t.Run(name, func(t *testing.T) {
 					d := newDriver(t, world(), size[0], size[1], Options{Lang: lang})

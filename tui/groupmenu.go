@@ -165,13 +165,7 @@ func (m *Model) linkKinds(chat omega.ChatID) tea.Cmd {
 func groupLink(params clientrpc.LinkGroupParams, note string) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
 		l, err := clientrpc.LinkGroup.Call(ctx, core, params)
-		return sheetMsg{err: err, make: func(m *Model) *sheet {
-			return &sheet{title: m.text("tui.group.link"), body: []span{{text: m.clean(l.Link) + "\n\n", ink: inkLink}, {text: m.text(note) + "\n" + m.text("tui.group.linkcopy"), ink: inkDim}},
-				keys: map[string]func(m *Model) tea.Cmd{"c": func(m *Model) tea.Cmd {
-					m.say(m.text("tui.copied"))
-					return tea.SetClipboard(m.clean(l.Link))
-				}}}
-		}}
+		return codeMsg{err: err, show: func(m *Model) *codeView { return newCode(m.text("tui.group.link"), l.Link, l.Link, m.text(note)) }}
 	}
 }
 
@@ -311,6 +305,14 @@ func (m *Model) memberMenu(chat omega.ChatID, who *clientrpc.GroupMember) tea.Cm
 			})
 			return nil
 		}})
+	}
+	if g.decides() && who.Role == clientrpc.RoleBanned {
+		p.items = append(p.items, item{label: m.text("tui.group.unban"), do: func(m *Model) tea.Cmd {
+			return m.run(call(clientrpc.UnbanGroup, accounts, i18n.T("tui.group.unbanned")))
+		}})
+	}
+	if who.Account != m.me.Fingerprint {
+		p.items = append(p.items, item{label: m.text("tui.report"), ink: inkBad, do: func(m *Model) tea.Cmd { return m.askReport(who.Account, m.called(who.Name, who.Account)) }})
 	}
 	if g.decides() && inside && who.Account != m.me.Fingerprint {
 		for _, ban := range []bool{false, true} {

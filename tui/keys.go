@@ -68,6 +68,8 @@ func (m *Model) anywhere(key string) (tea.Cmd, bool) {
 		return m.stickers(), true
 	case "alt+r":
 		return m.record(), true
+	case "alt+m":
+		return m.mentions(false), true
 	case "f2":
 		return m.accountMenu(), true
 	case "alt+up":
@@ -168,6 +170,7 @@ func (m *Model) pageKey(key string) tea.Cmd {
 	switch key {
 	case "pgup":
 		m.scroll(-max(1, g.history-2))
+		return m.goUp()
 	case "pgdown":
 		m.scroll(max(1, g.history-2))
 	case "ctrl+home":
@@ -206,6 +209,8 @@ func (m *Model) listKey(key string) tea.Cmd {
 		return m.findEverywhere()
 	case "?":
 		m.help()
+	case "@":
+		return m.mentions(false)
 	case "n":
 		return m.newMenu()
 	case "q":

@@ -64,12 +64,15 @@ type picker struct {
 	sel     int
 	top     int
 	first   int // the row of items[top] in the box that was drawn
+	seen    int // how many items were drawn
 	turn    int // of the last question
 	waiting bool
 	refill  func(m *Model, typed string) tea.Cmd // items for what was typed; nil: they stay
 	entered func(m *Model, typed string) tea.Cmd // Enter without an item
 	short   map[string]func(m *Model) tea.Cmd    // keys of their own
 	more    func(m *Model, p *picker) tea.Cmd    // at the end of the items, if there are more
+	moved   func(m *Model) tea.Cmd               // another item is chosen
+	below   func(m *Model) []row                 // what the chosen one looks like
 }
 
 // fillMsg is the answer to a question of a picker.
@@ -104,6 +107,10 @@ func (m *Model) onLayerMsg(msg tea.Msg) tea.Cmd {
 		return m.onSheet(msg)
 	case formMsg:
 		return m.onForm(msg)
+	case codeMsg:
+		return m.onCode(msg)
+	case workMsg:
+		m.onWork(msg)
 	case keysMsg:
 		return m.onKeys(msg)
 	case linkMsg:
@@ -154,10 +161,15 @@ func (p *picker) draw(m *Model) box {
 		body = append(body, m.metric.line(span{text: p.ask, ink: inkAccent}, span{text: p.input.show(m.metric, lines[y])}))
 		cursor, cx, cy = true, 1+m.metric.width(p.ask)+x, len(body)
 	}
-	room := max(1, m.boxHeight()-len(body))
+	var below []row
+	if p.below != nil {
+		below = p.below(m)
+	}
+	room := max(1, m.boxHeight()-len(body)-len(below))
 	p.first = 1 + len(body) // below the title
 	p.top = max(0, min(p.top, p.sel), p.sel-room+1)
-	for i := p.top; i < len(p.items) && i < p.top+room; i++ {
+	p.seen = min(len(p.items)-p.top, room)
+	for i := p.top; i < p.top+p.seen; i++ {
 		body = append(body, p.itemRow(m, i, w-2))
 	}
 	if len(p.items) == 0 && p.input != nil && p.refill != nil {
@@ -167,7 +179,7 @@ func (p *picker) draw(m *Model) box {
 		}
 		body = append(body, m.metric.line(span{text: text, ink: inkDim}))
 	}
-	b := m.framed(p.title, body, w)
+	b := m.framed(p.title, append(body, below...), w)
 	b.cursor, b.cursorX, b.cursorY = cursor, cx, cy
 	return b
 }
@@ -193,13 +205,11 @@ func (p *picker) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 		m.pop()
 		return nil
 	case "up", "ctrl+p", "shift+tab":
-		p.move(m, -1)
-		return nil
+		return p.move(m, -1)
 	case "down", "ctrl+n", "tab":
 		return p.move(m, 1)
 	case "pgup":
-		p.move(m, -m.boxHeight())
-		return nil
+		return p.move(m, -m.boxHeight())
 	case "pgdown":
 		return p.move(m, m.boxHeight())
 	case "enter":
@@ -237,6 +247,9 @@ func (p *picker) edit(m *Model, k tea.KeyPressMsg) tea.Cmd {
 
 func (p *picker) move(m *Model, by int) tea.Cmd {
 	p.sel = max(0, min(p.sel+by, len(p.items)-1))
+	if p.moved != nil {
+		return p.moved(m)
+	}
 	if p.more != nil && p.sel >= len(p.items)-3 && !p.waiting {
 		return p.more(m, p)
 	}
@@ -260,8 +273,8 @@ func (p *picker) choose(m *Model) tea.Cmd {
 }
 
 func (p *picker) click(m *Model, x, y int) tea.Cmd {
-	b := p.draw(m)
-	if i := p.top + y - p.first; y >= p.first && i < len(p.items) && y < len(b.rows)-1 {
+	p.draw(m)
+	if i := p.top + y - p.first; y >= p.first && y < p.first+p.seen {
 		p.sel = i
 		return p.choose(m)
 	}

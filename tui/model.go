@@ -156,7 +156,7 @@ func (m *Model) restyle() {
 }
 
 // text is a catalogue entry in the person's language.
-func (m *Model) text(key string, args ...any) string { return i18n.T(key, args...).In(m.lang) }
+func (m *Model) text(key string, args ...any) string { return i18n.T(key, args...).InFace(m.lang) }
 
 func (m *Model) cleaner(lines bool) cleaner { return cleaner{joined: m.metric.joined, lines: lines} }
 

@@ -46,6 +46,9 @@ func (m *Model) wheel(x, by int) tea.Cmd {
 	}
 	if m.conv.open {
 		m.scroll(by)
+		if by < 0 {
+			return m.goUp()
+		}
 		return m.scrolled()
 	}
 	return nil

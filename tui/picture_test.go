@@ -3,14 +3,17 @@ package tui
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
 	uv "github.com/charmbracelet/ultraviolet"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -111,6 +114,24 @@ func TestPictureBounds(t *testing.T) {
 	d.wants("［照片］象山.jpg")
 	if n := f.count("file.read"); n != 1 {
 		t.Errorf("a file that is too large was read %d times", n)
+	}
+}
+
+// TestSixelSize: a picture is no larger than xterm draws, nor than the screen, whose
+// characters are measured also where the person chose the way.
+func TestSixelSize(t *testing.T) {
+	img := image.NewRGBA(image.Rect(0, 0, 640, 400))
+	for _, row := range []struct{ w, h, cellW, cellH, wide, high int }{{200, 60, 10, 20, 1000, 625}, {80, 24, 7, 14, 537, 336}} {
+		got := encoded(bySixel, img, row.w, row.h, row.cellW, row.cellH)
+		if want := fmt.Sprintf("\"1;1;%d;%d", row.wide, row.high); !strings.Contains(got, want) {
+			t.Errorf("%+v: %.60q does not say %q", row, got, want)
+		}
+	}
+	for images, want := range map[string]bool{bySixel: true, byKitty: true, byITerm2: true, byBlocks: false, byNothing: false} {
+		d := newDriver(t, world(), 80, 24, Options{Images: images})
+		if got := slices.Contains(d.raw, ansi.WindowOp(ansi.RequestCellSizeWinOp)); got != want {
+			t.Errorf("%s: asks for the size of characters: %v", images, got)
+		}
 	}
 }
 

@@ -91,8 +91,11 @@ func newPictures(o Options) pictures {
 
 // ask asks the terminal what it can do.
 func (p *pictures) ask() tea.Cmd {
-	if !p.auto {
+	switch {
+	case p.way == byNothing, !p.auto && p.way == byBlocks:
 		return nil
+	case !p.auto: // the way is known, not how many points a character has
+		return tea.Raw(ansi.WindowOp(ansi.RequestCellSizeWinOp))
 	}
 	return tea.Raw(ansi.RequestNameVersion + ansi.RequestPrimaryDeviceAttributes + ansi.WindowOp(ansi.RequestCellSizeWinOp))
 }
@@ -168,10 +171,7 @@ func (m *Model) fetchPicture(id omega.ID, item int, medium *clientrpc.Medium, w 
 	if at, failed := m.pictures.failed[key]; failed && m.now().Sub(at) < thumbAgain {
 		return nil
 	}
-	if len(m.pictures.drawn)+len(m.pictures.failed) >= maxPictures {
-		clear(m.pictures.drawn)
-		clear(m.pictures.failed)
-	}
+	m.pictures.room()
 	m.pictures.drawn[key] = nil
 	ref := clientrpc.FileRef{ID: id, Item: item, Thumb: medium.Thumb != ""}
 	p := m.pictures
@@ -191,6 +191,14 @@ func (m *Model) fetchPicture(id omega.ID, item int, medium *clientrpc.Medium, w 
 		}
 		return pictureMsg{key: key, rows: blocks(img, w, thumbHigh)}
 	})
+}
+
+// room lets go of what was drawn where there is too much.
+func (p *pictures) room() {
+	if len(p.drawn)+len(p.failed) >= maxPictures {
+		clear(p.drawn)
+		clear(p.failed)
+	}
 }
 
 // read fetches a picture for the history: one that is nowhere holds up its place only,

@@ -327,6 +327,6 @@ func TestJoin(t *testing.T) {
 	g.Role, g.Channel = clientrpc.RoleSubscriber, true
 	f.come(clientrpc.Message{ID: id(80), Chat: inGroup, From: fingerprint(1), Time: noon, Kind: "group-subscribed", Service: true, About: []clientrpc.NamedAccount{{Account: fingerprint(1), This: true}}, AboutCount: 1})
 	d.pump()
-	d.wants("你 訂閱了這個頻道")
+	d.wants("你訂閱了這個頻道")
 	d.wants("只有管理員可以發言")
 }

@@ -88,19 +88,74 @@ func (m *Model) centre(id omega.ID) {
 // nearEnds fetches what lies before or behind, when the screen comes near it.
 func (m *Model) nearEnds() tea.Cmd {
 	c := &m.conv
-	if !c.open || c.busy || len(c.list) == 0 {
+	if !c.open || len(c.list) == 0 {
 		return nil
 	}
 	g := m.measure()
 	switch {
-	case c.more && c.bottom < max(20, g.history):
-		c.busy = true
-		return m.run(beyond(c.chat, c.turn, before, c.list[0].msg.ID))
-	case !c.atEnd && c.bottom >= len(c.list)-10:
+	case (c.more || m.reachesBack()) && !c.ahead && !c.busy && c.bottom < max(20, g.history):
+		return m.askBefore()
+	case !c.atEnd && !c.busy && c.bottom >= len(c.list)-10:
 		c.busy = true
 		return m.run(beyond(c.chat, c.turn, behind, c.list[len(c.list)-1].msg.ID))
 	}
 	return nil
+}
+
+// reachesBack reports whether members of a group may have what is before a history whose
+// beginning is at hand: nobody has asked yet.
+func (m *Model) reachesBack() bool {
+	c := m.chat()
+	return c != nil && c.Kind == clientrpc.ChatGroup && !m.conv.asked
+}
+
+// askBefore asks for the page before what is at hand. Of a group that may take a while:
+// members are asked for it. (spec/group.md, GROUP-48)
+func (m *Model) askBefore() tea.Cmd {
+	c := &m.conv
+	c.ahead = true
+	return m.run(beyond(c.chat, c.turn, before, c.list[0].msg.ID))
+}
+
+// goUp is what follows when the person goes up: where the history begins and members had
+// not given what is before, they are asked once more.
+func (m *Model) goUp() tea.Cmd {
+	c := &m.conv
+	if c.open && len(c.list) > 0 && !c.more && !c.ahead && !c.busy && c.begun == clientrpc.EarlierMissing && m.atTop() {
+		return tea.Batch(m.askBefore(), m.scrolled())
+	}
+	return m.scrolled()
+}
+
+// atTop reports whether the first line of what is at hand is on the screen.
+func (m *Model) atTop() bool {
+	g := m.measure()
+	above := -m.conv.skip
+	for i := min(m.conv.bottom, len(m.conv.list)-1); i >= 0; i-- {
+		if above += len(m.layout(i, g.pane)); above > g.history {
+			return false
+		}
+	}
+	return true
+}
+
+// beforeAll says above the first message of a group what there is before it; "": nothing
+// is to be said.
+func (m *Model) beforeAll() (string, ink) {
+	c := m.chat()
+	switch {
+	case c == nil || c.Kind != clientrpc.ChatGroup || len(m.conv.list) == 0:
+		return "", noInk
+	case m.conv.ahead:
+		return m.text("tui.before.asking"), inkAccent
+	case m.conv.begun == clientrpc.EarlierMissing:
+		return m.text("tui.before.missing"), inkWarn
+	case m.conv.begun == clientrpc.EarlierLost:
+		return m.text("tui.before.lost"), inkDim
+	case m.conv.asked && !m.conv.more:
+		return m.text("tui.before.none"), inkDim
+	}
+	return "", noInk
 }
 
 // goTo shows the part of the open chat around a time, goEnd its end.

@@ -206,11 +206,12 @@ func (m *Model) onLink(msg linkMsg) tea.Cmd {
 	if msg.err == nil && msg.state.Problem != nil {
 		msg.err = msg.state.Problem
 	}
-	f, ok := m.top().(*form)
-	if !ok || f.turn != msg.turn {
+	f := m.formOf(msg.turn)
+	if f == nil {
 		return nil // it was given up
 	}
 	if msg.err != nil || msg.state.Step == clientrpc.LinkFailed {
+		m.uncover(f)
 		f.busy, f.problem = false, m.text("why.linkended")
 		if msg.err != nil {
 			f.problem = m.explain(msg.err)
@@ -220,13 +221,37 @@ func (m *Model) onLink(msg linkMsg) tea.Cmd {
 	p := clientrpc.SetupLinkParams{Server: msg.asked.Server, Step: msg.state.Step, Timeout: linkWait}
 	switch msg.state.Step {
 	case clientrpc.LinkDone:
+		m.uncover(f)
 		m.pop()
 		return m.begin()
 	case clientrpc.LinkConfirm:
+		m.uncover(f)
 		return m.confirmLink(f, p, msg.state.Account)
 	}
-	f.note = m.text("tui.setup.carry") + "\n\n" + m.clean(msg.state.Text)
+	note := m.text("tui.setup.carry") + "\n\n" + m.clean(msg.state.Text)
+	if f.note == note {
+		return m.run(linkStep(msg.turn, p)) // nobody has read it yet
+	}
+	f.note = note
+	m.push(newCode(m.text("tui.setup.link"), msg.state.Text, msg.state.Text, m.text("tui.setup.carry")))
 	return m.run(linkStep(msg.turn, p))
+}
+
+// formOf is the form that waits for an answer; nil: it is not there any more.
+func (m *Model) formOf(turn int) *form {
+	for _, l := range m.layers {
+		if f, ok := l.(*form); ok && f.turn == turn {
+			return f
+		}
+	}
+	return nil
+}
+
+// uncover takes away what lies above a layer.
+func (m *Model) uncover(l layer) {
+	for m.top() != nil && m.top() != l {
+		m.pop()
+	}
 }
 
 func (m *Model) confirmLink(f *form, p clientrpc.SetupLinkParams, account omega.Fingerprint) tea.Cmd {

@@ -130,7 +130,7 @@ func (m *Model) onCore(msg tea.Msg) tea.Cmd {
 		m.sayBad(m.explain(msg.err))
 	case doneMsg:
 		if !msg.text.IsZero() {
-			m.say(m.clean(msg.text.In(m.lang)))
+			m.say(m.clean(msg.text.InFace(m.lang)))
 		}
 	default:
 		return m.onLayerMsg(msg)
@@ -198,7 +198,11 @@ func (m *Model) onPage(msg pageMsg) tea.Cmd {
 		return nil
 	}
 	if msg.err != nil {
-		m.conv.busy = false
+		if msg.where == before {
+			m.conv.ahead, m.conv.more, m.conv.asked, m.conv.begun = false, false, true, clientrpc.EarlierMissing // it is asked again by going up
+		} else {
+			m.conv.busy = false
+		}
 		m.sayBad(m.explain(msg.err))
 		return nil
 	}
@@ -211,7 +215,11 @@ func (m *Model) onPage(msg pageMsg) tea.Cmd {
 		m.conv.around(msg.messages, msg.behind, msg.target)
 		m.centre(msg.target)
 	case before:
-		m.conv.earlier(msg.messages)
+		if len(m.conv.list) == 0 || m.conv.list[0].msg.ID != msg.target {
+			m.conv.ahead = false // what is at hand begins elsewhere now
+			break
+		}
+		m.conv.earlier(msg.messages, msg.earlier)
 	case behind:
 		m.conv.later(msg.messages)
 	}
@@ -239,6 +247,7 @@ func (m *Model) onTick() tea.Cmd {
 		m.saidLook = now
 		cmds = append(cmds, m.run(lookAt(m.conv.chat)))
 	}
+	cmds = append(cmds, m.lookAtWork())
 	if now.Sub(m.typedAt) > time.Second {
 		cmds = append(cmds, m.saveDraft())
 	}

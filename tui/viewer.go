@@ -26,6 +26,10 @@ const fileTimeout = 2 * time.Minute
 // drawDelay lets the screen be empty before a picture is put on it.
 const drawDelay = 100 * time.Millisecond
 
+// maxSixel is the longest side of a picture that is drawn by sixels, in points: xterm drops
+// a larger one whole (maxGraphicSize in xterm(1), 1000x1000).
+const maxSixel = 1000
+
 // kittyID is the number of the only picture that kitty keeps of us.
 const kittyID = 4217
 
@@ -232,7 +236,11 @@ func (m *Model) onDrawn(msg drawnMsg) tea.Cmd {
 // encoded is the sequence that draws a picture in the middle of w columns and h
 // lines of cells of so many points.
 func encoded(way string, img image.Image, w, h, cellW, cellH int) string {
-	pw, ph := within(img, w*cellW, h*cellH)
+	mostW, mostH := w*cellW, h*cellH
+	if way == bySixel {
+		mostW, mostH = min(mostW, maxSixel), min(mostH, maxSixel)
+	}
+	pw, ph := within(img, mostW, mostH)
 	cw, ch := max(1, pw/cellW), max(1, ph/cellH)
 	x, y := (w-cw)/2, (h-ch)/2
 	var b bytes.Buffer

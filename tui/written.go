@@ -99,6 +99,33 @@ func (w written) entities() (out []clientrpc.Entity) {
 	return out
 }
 
+// writtenIn is the text of a message, with whom it calls: who edits it calls them still.
+func writtenIn(msg *clientrpc.Message) written {
+	w := written{text: typed(msg.Text)}
+	if w.text != msg.Text {
+		return w // offsets are those of what was sent
+	}
+	for _, e := range msg.Entities {
+		from := octets(w.text, e.Offset)
+		to := from + octets(w.text[from:], e.Length)
+		if e.Type == "mention" && !e.Account.IsZero() && strings.HasPrefix(w.text[from:to], "@") {
+			w = w.calling(callee{from, to, e.Account})
+		}
+	}
+	return w
+}
+
+// octets is how many octets of a text have so many units of UTF-16.
+func octets(s string, n uint32) int {
+	for i, r := range s {
+		if n == 0 {
+			return i
+		}
+		n -= min(n, unitsOf(r))
+	}
+	return len(s)
+}
+
 // remember keeps whom the composer calls for when its chat is opened again: the draft
 // that the core keeps is a text only.
 func (m *Model) remember(chat omega.ChatID, w written) {

@@ -65,7 +65,7 @@ var commands = []Command{
 	{"me", []string{"我"}, ArgText, Everywhere},
 	{"members", []string{"成員"}, ArgNone, Group},
 	{"mute", []string{"靜音", "關閉提醒"}, ArgDuration, Everywhere},
-	{"pin", []string{"釘選", "公告"}, ArgMessage, Everywhere},
+	{"pin", []string{"公告", "釘選"}, ArgMessage, Everywhere},
 	{"pins", []string{"公告欄"}, ArgNone, Everywhere},
 	{"poll", []string{"投票"}, ArgQuestion, Everywhere},
 	{"react", []string{"回應"}, ArgEmoji, Everywhere},
@@ -80,7 +80,7 @@ var commands = []Command{
 	{"top", []string{"置頂"}, ArgNone, Everywhere},
 	{"unarchive", []string{"取消封存"}, ArgNone, Everywhere},
 	{"unmute", []string{"取消靜音", "開啟提醒"}, ArgNone, Everywhere},
-	{"unpin", []string{"取消釘選", "取消公告"}, ArgMessage, Everywhere},
+	{"unpin", []string{"取消公告", "取消釘選"}, ArgMessage, Everywhere},
 	{"unread", []string{"標為未讀", "未讀"}, ArgNone, Everywhere},
 	{"untop", []string{"取消置頂"}, ArgNone, Everywhere},
 }

@@ -272,6 +272,8 @@ export interface Message {
   read_by?: number;
   /** of an invitation: which group it is to */
   group?: string;
+  /** of an invitation to this account: its role there now, if that is not RoleInvited: nothing is to be accepted */
+  group_role?: string;
   entities?: Entity[];
   reply?: Reply;
   forward?: ForwardOf;
@@ -1747,6 +1749,8 @@ export interface StatusResult {
   homes: HomeStatus[] | null;
   /** messages waiting to be sent */
   outbox: number;
+  /** changes of whom this account lets in, of which its homes were not told yet */
+  untold?: number;
   /** mails waiting for a key; not those from before this device was added */
   parked: number;
   /** this clock minus the home's */

@@ -220,13 +220,13 @@ func (c *listCmd) Run(ctx context.Context, a *app) error {
 
 type linkCmd struct {
 	Server       string `required:"" help:"${help_link_server}" placeholder:"HOST:PORT[#FPR]"`
-	Name         string `help:"${help_link_name}" placeholder:"NAME"`
+	Device       string `aliases:"name" help:"${help_link_name}" placeholder:"NAME"` // as of init; --name is how it was called
 	NoPassphrase bool   `help:"${help_init_nopass}"`
 	picture
 }
 
 func (c *linkCmd) Run(ctx context.Context, a *app) error {
-	cfg := client.LinkConfig{Config: client.Config{Home: a.home}, Server: c.Server, DeviceName: deviceName(c.Name)}
+	cfg := client.LinkConfig{Config: client.Config{Home: a.home}, Server: c.Server, DeviceName: deviceName(c.Device)}
 	var err error
 	if cfg.Passphrase, err = a.newPassphrase(ctx, c.NoPassphrase); err != nil {
 		return err
@@ -311,7 +311,9 @@ func (c *approveCmd) Run(ctx context.Context, a *app) error {
 	if p.History, err = a.wantsHistory(ctx, c.History); err != nil {
 		return err
 	}
+	stop := a.busy("busy.approve")
 	d, err := clientrpc.Approve.Call(ctx, conn, p)
+	stop()
 	if err != nil {
 		return err
 	}

@@ -67,6 +67,10 @@ func (a *app) inviteLine(m *clientrpc.Message, group string) string {
 	switch {
 	case m.State != "":
 		return a.text("message.groupinvited", safe(m.Text))
+	case m.GroupRole != "" && m.GroupRole != clientrpc.RoleAsking:
+		return a.text("message.groupjoined", safe(m.Text))
+	case m.GroupRole != "":
+		return a.text("message.groupletin", safe(m.Text))
 	case group == "":
 		return a.text("preview.groupinvite", safe(m.Text))
 	}

@@ -36,7 +36,7 @@ func (c *doctorCmd) Run(ctx context.Context, a *app) error {
 	if a.json {
 		err = a.line(a.statusJSON(st, homes, sick))
 	} else {
-		a.status(st)
+		a.status(st, homes)
 		a.fewer(homes)
 	}
 	if err == nil && sick != nil {
@@ -119,8 +119,18 @@ func (a *app) statusJSON(st *clientrpc.StatusResult, homes *clientrpc.HomesResul
 	return out
 }
 
+// named is how a home is called, as far as it is known.
+func named(homes *clientrpc.HomesResult, server omega.Fingerprint) string {
+	for _, h := range homes.Homes {
+		if h.Server == server {
+			return safe(h.Name)
+		}
+	}
+	return ""
+}
+
 // status prints what doctor found.
-func (a *app) status(st *clientrpc.StatusResult) {
+func (a *app) status(st *clientrpc.StatusResult, homes *clientrpc.HomesResult) {
 	mark := map[bool]string{true: "✓", false: "✗"}
 	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server)
 	for _, h := range st.Homes {
@@ -132,7 +142,7 @@ func (a *app) status(st *clientrpc.StatusResult) {
 		default:
 			state = client.HomeProblem(h.Server, h.Code).Why.In(a.lang)
 		}
-		a.columns(mark[h.Attached]+" "+a.text("doctor.home"), h.Server.String(), state)
+		a.columns(mark[h.Attached]+" "+a.text("doctor.home"), h.Server.String(), named(homes, h.Server), state)
 	}
 	if st.Online {
 		a.columns(mark[st.Skew.Abs() <= omega.ClockTolerance]+" "+a.text("doctor.clock"), a.skew(st.Skew))

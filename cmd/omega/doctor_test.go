@@ -39,8 +39,8 @@ func TestDiagnosis(t *testing.T) {
 		if err != nil || strings.Contains(string(b), `{"key":`) || sick != nil && !strings.Contains(string(b), sick.Why.In(i18n.Chinese)) {
 			t.Errorf("%s: %s, %v", tt.name, b, err)
 		}
-		a.status(&tt.st)
-		if clock := strings.Contains(out.String(), "✓ 時鐘差"); clock && !tt.st.Online || strings.Contains(out.String(), "unavailable") {
+		a.status(&tt.st, &clientrpc.HomesResult{Homes: []clientrpc.Home{{Server: home[0].Server, Name: "玉山"}}})
+		if clock := strings.Contains(out.String(), "✓ 時鐘差"); clock && !tt.st.Online || strings.Contains(out.String(), "unavailable") || !strings.Contains(out.String(), "玉山") {
 			t.Errorf("%s:\n%s", tt.name, out.String())
 		}
 	}

@@ -16,19 +16,29 @@ func (c *quotaCmd) Run(ctx context.Context, a *app) error {
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
-	return calling(ctx, a, clientrpc.Quota, clientrpc.QuotaParams{Timeout: c.Timeout}, func(r clientrpc.QuotaResult) error {
-		for _, h := range r.Homes {
-			switch {
-			case a.json:
-				if err := a.line(h); err != nil {
-					return err
-				}
-			case h.Problem != nil:
-				a.printf("%s  %s\n", h.Server, a.text("quota.silent"))
-			default:
-				a.printf("%s  %s\n", h.Server, a.text("quota.used", i18n.Size(h.Used), i18n.Size(h.Most)))
-			}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	r, err := clientrpc.Quota.Call(ctx, conn, clientrpc.QuotaParams{Timeout: c.Timeout})
+	if err != nil {
+		return err
+	}
+	homes, err := clientrpc.Homes.Call(ctx, conn, clientrpc.None{})
+	if err != nil {
+		return err
+	}
+	for _, h := range r.Homes {
+		said := a.text("quota.used", i18n.Size(h.Used), i18n.Size(h.Most))
+		if h.Problem != nil {
+			said = a.text("quota.silent")
 		}
-		return nil
-	})
+		if !a.json {
+			a.columns(h.Server.String(), named(homes, h.Server), said)
+		} else if err := a.line(h); err != nil {
+			return err
+		}
+	}
+	return nil
 }

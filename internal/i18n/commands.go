@@ -152,6 +152,7 @@ var commands = map[string]entry{
 	"busy.backup":      {"備份中……", "writing the backup…"},
 	"busy.tryback":     {"讀備份中……", "reading the backup…"},
 	"busy.delete":      {"正在請每部伺服器刪除這個帳號，最多一分鐘……", "asking every server to delete this account, for a minute at most…"},
+	"busy.approve":     {"等新裝置：請到那裡確認這是你的帳號……", "waiting for the new device: say there that the account is yours…"},
 	"busy.init":        {"正在伺服器上建立帳號……", "making the account at the server…"},
 	"busy.percent":     {"{0} {1}%", "{0} {1}%"},
 	"busy.since":       {"{0}（已經 {1}）", "{0} ({1} so far)"},

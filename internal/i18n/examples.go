@@ -115,7 +115,7 @@ var examples = map[string]entry{
 	"example.omega.sticker.send":      {"omega sticker send --to 小美 貓 3", "omega sticker send --to Mei Cats 3"},
 	"example.omega.sticker.get":       {"omega sticker get 貓 3 --out 貓.png", "omega sticker get Cats 3 --out cat.png"},
 	"example.omega.quota":             {"omega quota", "omega quota"},
-	"example.omega.device.link":       {"omega device link --server 主機:7000#指紋 --name 手機", "omega device link --server HOST:7000#FPR --name phone"},
+	"example.omega.device.link":       {"omega device link --server 主機:7000#指紋 --device 手機", "omega device link --server HOST:7000#FPR --device phone"},
 	"example.omega.device.approve":    {"omega device approve '連結文字'", "omega device approve 'LINK TEXT'"},
 	"example.omega.device.list":       {"omega device list", "omega device list"},
 	"example.omega.device.revoke":     {"omega device revoke 裝置的指紋", "omega device revoke DEVICE"},

@@ -106,6 +106,11 @@ func (t Text) In(l Lang) string {
 	if !ok {
 		return strings.TrimSpace(t.Key + " " + strings.Join(t.Args, " "))
 	}
+	return t.form(e, l)
+}
+
+// form is an entry with the arguments of t.
+func (t Text) form(e entry, l Lang) string {
 	form := e.zh
 	if l == English {
 		form = e.en
@@ -138,14 +143,15 @@ var parts = []map[string]entry{
 }
 
 // Entries returns the entries whose keys begin with one of some prefixes, for faces that
-// put texts of the core into words themselves: Chinese, then English, by key.
+// put texts of the core into words themselves, and in which nobody types a command: Chinese, then English, by key.
 func Entries(prefixes ...string) map[string][2]string {
 	out := map[string][2]string{}
 	for _, part := range parts {
 		for key, e := range part {
 			for _, p := range prefixes {
 				if strings.HasPrefix(key, p) {
-					out[key] = [2]string{e.zh, e.en}
+					said := faceEntry(key, e)
+					out[key] = [2]string{said.zh, said.en}
 				}
 			}
 		}

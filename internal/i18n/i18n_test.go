@@ -68,6 +68,9 @@ func texts(t *testing.T) map[string]string {
 	for key, e := range all() {
 		out[key] = e.zh
 	}
+	for key, e := range inFaces {
+		out["in faces "+key] = e.zh
+	}
 	for _, file := range []string{"node/omegad.zh.toml", "README.md"} {
 		b, err := os.ReadFile(filepath.Join("../..", file))
 		if err != nil {
@@ -196,6 +199,46 @@ func TestFullWidth(t *testing.T) {
 	for key, e := range all() {
 		if m := half.FindString(e.zh); m != "" {
 			t.Errorf("%s has half-width punctuation: %q", key, m)
+		}
+	}
+}
+
+// TestFacesNameNoCommands: what faces say in which nobody types a command names none, and
+// no option; what they have of their own exists in the catalogue.
+func TestFacesNameNoCommands(t *testing.T) {
+	only := map[string]bool{ // of commands alone
+		"why.admin.down": true, "why.invite.many": true, "why.invite.none": true,
+		"why.invite.bounds": true, "why.picturearg": true, "why.trace.account": true, "why.whoorqr": true,
+	}
+	program := regexp.MustCompile(`另一個 omega 程式|another omega `)
+	for key, said := range Entries("why.", "next.", "tui.", "homes.why.") {
+		e := entry{program.ReplaceAllString(said[0], ""), program.ReplaceAllString(said[1], "")}
+		if e.isCommand() && !only[key] && !strings.HasPrefix(key, "next.gpg.") {
+			t.Errorf("%s: %q, %q", key, said[0], said[1])
+		}
+	}
+	for key, e := range inFaces {
+		if was, ok := find(key); !ok || !was.isCommand() || e.zh == "" || e.en == "" {
+			t.Errorf("%s is no text that names a command, or says nothing", key)
+		}
+	}
+	if got := T("next.backup").In(Chinese); !strings.Contains(got, "--home") {
+		t.Errorf("the command itself says %q", got)
+	}
+	if got := T("next.thesedevices", "筆電").InFace(Chinese); got != "有這些：筆電" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestOneWord: what is one thing has one word: messages on top are 公告, chats on top 置頂,
+// chats that stay quiet 靜音, what a group says of itself 簡介, links without which a cloud
+// falls apart 關鍵連結.
+func TestOneWord(t *testing.T) {
+	for key, e := range all() {
+		for _, word := range []string{"釘選", "關閉提醒", "開啟提醒", "群組說明", "橋接", "來過"} {
+			if strings.Contains(e.zh, word) {
+				t.Errorf("%s says %s: %s", key, word, e.zh)
+			}
 		}
 	}
 }

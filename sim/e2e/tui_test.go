@@ -152,6 +152,21 @@ func TestTerminalFace(t *testing.T) {
 	}
 	bob.press("C-u")
 
+	// Who calls, one's own link as a code, and servers by how soon they answer.
+	ann.press("M-m")
+	ann.await(`沒有未讀的訊息提到你`)
+	ann.press("Escape")
+	ann.press("C-n", "Down", "Enter")
+	ann.await(`██ ▄▄▄▄▄ █`)
+	ann.await(`(?i)omega:contact/` + ann.fingerprint())
+	ann.press("Escape")
+	ann.await(`一般聊天`)
+	ann.press("F2")
+	ann.await(`匯入、匯出、備份`)
+	ann.press("Down", "Down", "Down", "Down", "Down", "Down", "Down", "Down", "Enter")
+	ann.await(`✓ 目前連線`)
+	ann.press("Escape")
+
 	// A smaller screen, and back.
 	ann.tmux("resize-window", "-x", "44", "-y", "12")
 	ann.await(`(?m)^ < 陳怡君`)

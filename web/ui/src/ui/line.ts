@@ -3,11 +3,14 @@ import { t, type Word } from "../words";
 import { called } from "./called";
 import { clean } from "./text";
 
+const self = "\0"; // stands for this account until the line is made: no name has it
+const before = /(?<=\p{Script=Han}) \0/gu, behind = /\0 (?=\p{Script=Han})/gu; // 你 stands without a space beside Chinese
+
 /** What a line that the program noted says: the words of the terminal (clientrpc, Message.Line). */
 export function line(m: Message): string {
   const word = `line.${m.kind}` as Word;
   if (m.kind === "device-added" || m.kind === "device-revoked" || m.kind === "device-back") return t(word, clean(m.text), m.device);
-  const name = (a: NamedAccount) => (a.this ? t("line.you") : called(a, a.fingerprint, 8));
+  const name = (a: NamedAccount) => (a.this ? self : called(a, a.fingerprint, 8));
   const about = m.about ?? [];
   const count = m.about_count ?? 0;
   let who = "";
@@ -15,5 +18,6 @@ export function line(m: Message): string {
   else if (about.length === 2 && count === 2) who = t("line.two", name(about[0]!), name(about[1]!));
   else if (about.length) who = t("line.many", name(about[0]!), count - 1);
   const said = t(word, who, name({ fingerprint: m.from, name: m.name, self_named: m.self_named, this: m.mine }), clean(m.text));
-  return said.startsWith(t("line.you")) ? said.charAt(0).toUpperCase() + said.slice(1) : said; // names stay as they are
+  const put = said.replace(before, self).replace(behind, self).replaceAll(self, t("line.you"));
+  return said.startsWith(self) ? put.charAt(0).toUpperCase() + put.slice(1) : put; // names stay as they are
 }

@@ -53,6 +53,7 @@ export const en: Record<Word, string> = {
   "key.verified": "verified in person", "key.changed": "key or devices changed", "key.expired": "key expired", "key.revoked": "key revoked", "key.deleted": "account deleted",
   "part.stale": "The program is a newer one. Once the voice message is sent or cancelled, this page loads again.",
   "error.ended": "The program ended before this was done. Once it runs again, try again.",
+  "error.why": "{0}: {1}",
   "error.unknown": "Something went wrong: {0}",
   "theme": "Appearance", "theme.system": "As the system", "theme.light": "Light", "theme.dark": "Dark", "text.big": "Large text",
   "settings": "Settings", "language": "Language", "keys": "Keyboard",

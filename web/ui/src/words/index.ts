@@ -72,7 +72,8 @@ const ended = /\bsignal received$|^context canceled$/; // what a core has as a c
 /** What went wrong, for a person: what was being done, why it failed, what to do. */
 export function explain(e: unknown): string {
   if (e instanceof Refused && e.why?.key) {
-    return [coreText(e.doing), coreText(e.why), next(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
+    const doing = coreText(e.doing), why = coreText(e.why);
+    return [doing && why ? t("error.why", doing, why) : doing || why, next(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
   }
   const said = e instanceof Error ? e.message : String(e);
   return ended.test(said) ? t("error.ended") : t("error.unknown", said);
