@@ -38,7 +38,11 @@ func mentionPage(turn int, ask clientrpc.MentionsParams) effect {
 				out = append(out, m.hit(&clientrpc.FoundMessage{Message: r.Messages[i]}, true))
 			}
 			if len(r.Messages) == 0 && ask.Next == "" {
-				out = append([]item{{label: m.text("tui.mentions.none"), ink: inkDim}}, out...)
+				none := "tui.mentions.none"
+				if ask.All {
+					none = "tui.mentions.never"
+				}
+				out = append([]item{{label: m.text(none), ink: inkDim}}, out...)
 			}
 			return out
 		}

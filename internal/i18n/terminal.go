@@ -272,11 +272,12 @@ var terminal = map[string]entry{
 	"tui.help.sticker":        {"傳送貼圖", "Send a sticker"},
 	"tui.help.record":         {"錄語音訊息", "Record a voice note"},
 
-	"tui.mentions":      {"提到我的訊息", "Messages that mention me"},
-	"tui.mentions.all":  {"提到我的訊息（含讀過的）", "Messages that mention me, read ones too"},
-	"tui.mentions.more": {"也列出讀過的…", "Read ones too…"},
-	"tui.mentions.none": {"沒有未讀的訊息提到你", "No unread message mentions you"},
-	"tui.help.mentions": {"提到我的訊息", "Messages that mention me"},
+	"tui.mentions":       {"提到我的訊息", "Messages that mention me"},
+	"tui.mentions.all":   {"提到我的訊息（含讀過的）", "Messages that mention me, read ones too"},
+	"tui.mentions.more":  {"也列出讀過的…", "Read ones too…"},
+	"tui.mentions.none":  {"沒有未讀的訊息提到你", "No unread message mentions you"},
+	"tui.mentions.never": {"沒有訊息提到你", "No message mentions you"},
+	"tui.help.mentions":  {"提到我的訊息", "Messages that mention me"},
 
 	"tui.before.asking":  {"正在向成員要更早的訊息…", "Asking members for earlier messages…"},
 	"tui.before.missing": {"還沒有成員給更早的訊息；往上捲再要一次", "No member has given what was before; scroll up to ask again"},

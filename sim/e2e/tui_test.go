@@ -69,6 +69,16 @@ func (p *person) column(want int) {
 	}
 }
 
+// close closes what lies above, and waits until that is gone: Escape and a key that come
+// as one are another key.
+func (p *person) close(shown string) {
+	p.t.Helper()
+	p.press("Escape")
+	if err := await(func() bool { return !strings.Contains(p.screen(), shown) }); err != nil {
+		p.t.Fatalf("the screen still shows %q:\n%s", shown, p.screen())
+	}
+}
+
 // click clicks as a terminal tells it: an SGR report of pressing and letting go;
 // columns and lines are from 0.
 func (p *person) click(x, y int) {
@@ -155,17 +165,18 @@ func TestTerminalFace(t *testing.T) {
 	// Who calls, one's own link as a code, and servers by how soon they answer.
 	ann.press("M-m")
 	ann.await(`沒有未讀的訊息提到你`)
-	ann.press("Escape")
-	ann.press("C-n", "Down", "Enter")
+	ann.close(`沒有未讀的訊息提到你`)
+	ann.press("C-n")
+	ann.await(`我的連結`)
+	ann.press("Down", "Enter")
 	ann.await(`██ ▄▄▄▄▄ █`)
 	ann.await(`(?i)omega:contact/` + ann.fingerprint())
-	ann.press("Escape")
-	ann.await(`一般聊天`)
+	ann.close(`▄▄▄▄▄`)
 	ann.press("F2")
 	ann.await(`匯入、匯出、備份`)
 	ann.press("Down", "Down", "Down", "Down", "Down", "Down", "Down", "Down", "Enter")
 	ann.await(`✓ 目前連線`)
-	ann.press("Escape")
+	ann.close(`✓ 目前連線`)
 
 	// A smaller screen, and back.
 	ann.tmux("resize-window", "-x", "44", "-y", "12")
