@@ -19,7 +19,7 @@ import (
 // new one, which stands beside it.
 const (
 	linkLifetime   = 5 * time.Minute
-	approveTimeout = 2 * time.Minute // somebody may compare fingerprints there
+	approveTimeout = linkLifetime    // somebody may compare fingerprints there, for as long as the new one waits
 	publishTimeout = 2 * time.Minute // for who approves, once the new one has answered
 	pollInterval   = 500 * time.Millisecond
 

@@ -1,6 +1,6 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { Chat, ListLine, Message } from "@rpc";
-import { core, failed, me, setOpen } from "../state/app";
+import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { asksFor } from "../state/fraud";
 import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
@@ -51,12 +51,15 @@ function Caution(p: { message: Message; chat: Chat; own: boolean }) {
   return <Show when={sign()}>{(x) => <span class="caution" role="note">⚠ {t(`fraud.${x()}`)}</span>}</Show>;
 }
 
+/** Who is called in a text is a touch away. */
+const talk = (account: string) => { if (account !== me()?.fingerprint) core.call("contact.show", { account }).then(openContact, failed); };
+
 const hue = (id: string) => String((parseInt(id.slice(0, 4), 16) % 12) * 30);
 
 function Content(p: { message: Message; own: boolean }) {
   const m = () => p.message;
   return (
-    <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} />}>
+    <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} onMention={talk} />}>
       <Match when={m().deleted}><em class="deleted">{t("message.deleted")}</em></Match>
       <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} /></Show></Match>
       <Match when={m().kind === "poll" && m().poll}>{(poll) => <PollBox message={m()} poll={poll()} />}</Match>

@@ -18,6 +18,9 @@ const SendFiles = lazy(() => part(() => import("./Make")).then((m) => ({ default
 const PollForm = lazy(() => part(() => import("./Make")).then((m) => ({ default: m.PollForm })));
 const ListForm = lazy(() => part(() => import("./Make")).then((m) => ({ default: m.ListForm })));
 const Schedule = lazy(() => part(() => import("./Make")).then((m) => ({ default: m.Schedule })));
+const Mentions = lazy(() => part(() => import("./Mentions")).then((m) => ({ default: m.Mentions })));
+const RenamePack = lazy(() => part(() => import("./Packs")).then((m) => ({ default: m.RenamePack })));
+const AddPack = lazy(() => part(() => import("./Packs")).then((m) => ({ default: m.AddPack })));
 const ChatFolders = lazy(() => part(() => import("./Folders")).then((m) => ({ default: m.ChatFolders })));
 
 export const closeDialog = () => setDialog(undefined);
@@ -49,7 +52,10 @@ export function DialogLayer(): JSX.Element {
       <Match when={of("files")} keyed>{(d) => <Dialog title={t("message.attach")}><SendFiles chat={d.chat} files={d.files} caption={d.caption} sent={d.sent} /></Dialog>}</Match>
       <Match when={of("poll")} keyed>{(d) => <Dialog title={t("poll.make")}><PollForm chat={d.chat} /></Dialog>}</Match>
       <Match when={of("list")} keyed>{(d) => <Dialog title={t("list.make")}><ListForm chat={d.chat} /></Dialog>}</Match>
-      <Match when={of("schedule")} keyed>{(d) => <Dialog title={t("schedule.do")}><Schedule chat={d.chat} text={d.text} sent={d.sent} /></Dialog>}</Match>
+      <Match when={of("schedule")} keyed>{(d) => <Dialog title={t("schedule.do")}><Schedule chat={d.chat} text={d.text} chosen={d.chosen} sent={d.sent} /></Dialog>}</Match>
+      <Match when={of("mentions")}><Dialog title={t("mentions")}><Mentions /></Dialog></Match>
+      <Match when={of("pack")} keyed>{(d) => <Dialog title={t("message.stickers")}><RenamePack pack={d.pack} done={d.done} /></Dialog>}</Match>
+      <Match when={of("packlink")} keyed>{(d) => <Dialog title={t("message.stickers")}><AddPack done={d.done} /></Dialog>}</Match>
       <Match when={of("folders")} keyed>{(d) => <Dialog title={t("folder.of")}><ChatFolders chat={d.chat} /></Dialog>}</Match>
       <Match when={of("result")} keyed>{(d) => <Dialog title={d.title}><Result chat={d.chat} result={d.result} /></Dialog>}</Match>
       <Match when={of("reach")} keyed>{(d) => <Dialog title={t("message.info")}><Reach message={d.message} /></Dialog>}</Match>

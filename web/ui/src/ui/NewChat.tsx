@@ -5,6 +5,7 @@ import { core, failed, openContact, openSaved, setOpen, toast } from "../state/a
 import { asked } from "../state/asked";
 import { contactName, findContacts } from "../state/contacts";
 import { t } from "../words";
+import "../words/rare";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { contactCode, Scan } from "./Scan";
@@ -16,7 +17,7 @@ export function NewChat(): JSX.Element {
   return (
     <>
       <div class="tabs" role="tablist">
-        <For each={[["add", t("contact.add")], ["group", t("group.new")], ["mine", t("contact.mine")]] as const}>{([k, label]) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{label}</button>}</For>
+        <For each={[["add", t("chat.add")], ["group", t("group.new")], ["mine", t("contact.mine")]] as const}>{([k, label]) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{label}</button>}</For>
       </div>
       <Show when={tab() === "add"}><Add /></Show>
       <Show when={tab() === "group"}><NewGroup /></Show>
@@ -27,14 +28,15 @@ export function NewChat(): JSX.Element {
 
 function Add() {
   const [link, setLink] = createSignal(""), [name, setName] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const group = () => /^omega:group\//i.test(link());
+  const group = () => /^\s*omega:group\//i.test(link());
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
     try {
       if (group()) {
         const g = await core.call("group.join", { link: link().trim() });
-        toast(t("group.asked"));
+        if (g.role === "asking") toast(t("group.asked"));
+        else if (g.role === "subscriber") toast(t("group.subscribed"));
         if (g.role) setOpen(g.chat);
       } else openContact(await core.call("contact.add", { account: link().trim(), petname: name().trim() || undefined }));
       closeDialog();
@@ -46,8 +48,8 @@ function Add() {
       <p class="dim">{t("contact.text")}</p>
       <label class="field"><span>{t("contact.link")}</span><input autofocus value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
       <Scan wants={contactCode} take={setLink} />
-      <label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label>
-      <button class="primary" disabled={busy() || !link().trim()}>{t("contact.add")}</button>
+      <Show when={!group()} fallback={<p class="dim">{t("group.join.text")}</p>}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label></Show>
+      <button class="primary" disabled={busy() || !link().trim()}>{t(group() ? "group.join" : "contact.add")}</button>
     </form>
   );
 }

@@ -6,8 +6,10 @@ import { at, upload } from "../rpc";
 import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { coreText, explain, t } from "../words";
+import "../words/rare";
 import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
+import { Backup } from "./Backup";
 import { contactCode, Scan } from "./Scan";
 
 type Step = "begin" | "create" | "adopt" | "link" | "restore" | "unlock" | "backup" | "contact";
@@ -28,7 +30,7 @@ export function Setup(): JSX.Element {
           <Match when={step() === "link"}><Link done={done} /></Match>
           <Match when={step() === "restore"}><Restore done={() => void core.call("setup", {}).then((s) => { setSetup(s); if (s.state === "locked") setStep("unlock"); else done(); }, failed)} /></Match>
           <Match when={step() === "unlock"}><Unlock done={done} /></Match>
-          <Match when={step() === "backup"}><Backup done={() => setStep("contact")} /></Match>
+          <Match when={step() === "backup"}><FirstBackup done={() => setStep("contact")} /></Match>
           <Match when={step() === "contact"}><FirstContact done={done} /></Match>
         </Switch>
       </div>
@@ -195,22 +197,12 @@ function Unlock(p: { done: () => void }) {
   );
 }
 
-function Backup(p: { done: () => void }) {
-  const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    setBusy(true);
-    try {
-      const made = (await core.call("backup", { path: "", passphrase: pass() })) as unknown as { download: string };
-      location.assign(at(`/download/${made.download}`));
-      p.done();
-    } catch (e) { failed(e); } finally { setBusy(false); }
-  };
+function FirstBackup(p: { done: () => void }) {
+  const [made, setMade] = createSignal(false);
   return (
-    <form onSubmit={submit}><h1>{t("setup.backup.title")}</h1><p>{t("setup.backup.text")}</p>
-      <Field label={t("setup.backup.pass")} type="password" complete="new-password" max={256} value={pass()} set={setPass} autofocus />
-      <button class="primary" disabled={busy() || [...pass()].length < 12}>{t("setup.backup.make")}</button>
-      <button type="button" class="link" onClick={p.done}>{t("setup.backup.later")}</button></form>
+    <><h1>{t("setup.backup.title")}</h1><p>{t("setup.backup.text")}</p>
+      <Backup made={() => setMade(true)} />
+      <button type="button" classList={{ link: !made(), primary: made() }} onClick={p.done}>{t(made() ? "next" : "setup.backup.later")}</button></>
   );
 }
 

@@ -3,7 +3,9 @@ import type { Chat, Message } from "@rpc";
 import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { setDialog } from "../state/dialog";
+import { roleIn } from "../state/groups";
 import { useLayer } from "../state/layers";
+import { sure } from "../state/sure";
 import { editOf, replyTo } from "../state/compose";
 import { toggle } from "../state/selection";
 import { clock } from "../time";
@@ -31,6 +33,7 @@ export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
   if (own && can && poll && !isTime(m.poll?.closed ?? m.list?.closed)) list.push({ key: "end", label: t("poll.close"), run: () => void core.call("poll.close", { id: newID(), chat: m.chat, message: m.id }).catch(failed) });
   if (own && can) list.push(remove(m, false));
+  if (!own && can && !m.service && ["owner", "admin"].includes(roleIn(m.chat))) list.push({ key: "redact", label: t("message.redact"), danger: true, run: async () => { if (await sure({ text: t("message.redact.sure", clean(m.name ?? "")), yes: t("message.redact"), danger: true })) void core.call("group.redact", { group: m.chat, messages: [m.id] }).catch(failed); } });
   list.push(remove(m, true));
   return list.map((a) => ({ ...a, emojiFor: can ? m : undefined })) as Action[];
 }

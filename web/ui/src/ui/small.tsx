@@ -4,10 +4,12 @@ import type { Chat, Message } from "@rpc";
 import { newID } from "../ids";
 import { chats, core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
-import { matches } from "../state/find";
+import { byRank, matches, rank } from "../state/find";
+import { toNewest } from "../state/conversation";
 import { destination } from "../state/send";
 import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
+import "../words/rare";
 import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
@@ -18,10 +20,11 @@ const most = 100; // chats to choose from at once; others are found by typing
 /** To whom messages are sent on, in the order in which they were said. */
 export function Forward(p: { messages: Message[] }): JSX.Element {
   const [query, setQuery] = createSignal(""), [hide, setHide] = createSignal(false);
-  const list = () => chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && matches(chatName(c), query())).slice(0, most);
+  const list = () => byRank(chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && matches(chatName(c), query())), (c) => (query().trim() ? rank(chatName(c), query()) : 0)).slice(0, most);
   const send = async (c: Chat) => {
     closeDialog();
     selectNothing();
+    toNewest(c.chat);
     try {
       for (const m of p.messages) await core.call("message.forward", { id: newID(), chat: m.chat, message: m.id, to: destination(c.chat), hide_origin: hide() || undefined, wait: "none" });
       toast(t("message.forward.done", chatName(c)));
