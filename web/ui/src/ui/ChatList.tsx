@@ -70,7 +70,7 @@ function Empty() {
   return (
     <div class="empty">
       <Show when={chats.loaded} fallback={<For each={[...Array(8).keys()]}>{() => <div class="skeleton" />}</For>}>
-        <Show when={part() === "all"} fallback={<p>{t("chats.none.here")}</p>}><p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p><button class="primary" onClick={() => setDialog({ kind: "new" })}>{t("chat.new")}</button></Show>
+        <Show when={part() === "all"} fallback={<p>{t("chats.none.here")}</p>}><p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p><button class="primary" onClick={() => setDialog({ kind: "new" })}>{t("contact.add")}</button></Show>
       </Show>
     </div>
   );

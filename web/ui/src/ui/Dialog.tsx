@@ -1,7 +1,7 @@
 import { lazy, Match, onMount, Switch, type JSX } from "solid-js";
 import { part } from "../part";
 import { dialog, setDialog } from "../state/dialog";
-import { useLayer } from "../state/layers";
+import { useFocus, useLayer } from "../state/layers";
 import { t } from "../words";
 import { Guard } from "./Guard";
 import { Icon } from "./icons";
@@ -28,8 +28,8 @@ export const closeDialog = () => setDialog(undefined);
 /** A dialog: nothing behind it can be reached until it is closed. */
 export function Dialog(p: { title: string; children: JSX.Element }): JSX.Element {
   let box!: HTMLDialogElement;
-  const before = document.activeElement as HTMLElement | null;
-  useLayer(() => { closeDialog(); before?.focus?.(); });
+  useFocus();
+  useLayer(closeDialog);
   onMount(() => box.showModal());
   return (
     <dialog ref={box} aria-label={p.title} onClose={closeDialog} onPointerDown={(e) => { if (e.target === box) closeDialog(); }}>

@@ -1,8 +1,8 @@
 // A question over everything else: Esc and a touch beside it say no, and the focus goes
 // back to where it was.
-import { createSignal, onCleanup, onMount, Show, type JSX } from "solid-js";
+import { createSignal, onMount, Show, type JSX } from "solid-js";
 import { question, type Question } from "../state/sure";
-import { useLayer } from "../state/layers";
+import { useFocus, useLayer } from "../state/layers";
 import { t } from "../words";
 import { Told } from "./Told";
 
@@ -13,7 +13,7 @@ export function Sure(): JSX.Element {
 function Box(p: { question: Question; answer: (yes: boolean) => void }) {
   let box!: HTMLDialogElement;
   const [typed, setTyped] = createSignal("");
-  const before = document.activeElement as HTMLElement | null;
+  useFocus();
   const no = () => p.answer(false);
   const fine = () => !p.question.typed || typed().replace(/\s/g, "").toLowerCase() === p.question.typed.toLowerCase();
   useLayer(no);
@@ -21,7 +21,6 @@ function Box(p: { question: Question; answer: (yes: boolean) => void }) {
     box.showModal();
     box.querySelector<HTMLElement>(p.question.typed ? "input" : p.question.danger ? ".no" : ".primary")?.focus();
   });
-  onCleanup(() => before?.focus?.());
   const submit = (e: Event) => { e.preventDefault(); if (fine()) p.answer(true); };
   return (
     <dialog ref={box} class="sure" role="alertdialog" aria-label={p.question.yes} aria-describedby="sure-text" onCancel={(e) => { e.preventDefault(); no(); }} onPointerDown={(e) => { if (e.target === box) no(); }}>

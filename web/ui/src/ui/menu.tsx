@@ -1,4 +1,5 @@
 import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js";
+import { Portal } from "solid-js/web";
 import type { Chat, Message } from "@rpc";
 import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
@@ -62,7 +63,8 @@ export function openMenu(e: MouseEvent, actions: Action[]) {
 
 /** The menu that is open, if one is. */
 export function MenuLayer(): JSX.Element {
-  return <Show when={menu()} keyed>{(m) => <Open menu={m} />}</Show>;
+  // Nothing outside of a dialog can be touched while it is open, so its menus are in it.
+  return <Show when={menu()} keyed>{(m) => <Portal mount={[...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body}><Open menu={m} /></Portal>}</Show>;
 }
 
 function Open(p: { menu: Menu }) {
