@@ -7,8 +7,10 @@ const openInfo = async (who) => { if (!(await who.page.locator(".info").count())
 const told = (who, text) => who.page.locator(".toast", { hasText: text }).first().waitFor();
 const newest = (who) => who.page.waitForFunction(() => { const m = document.querySelector(".messages"); return m.scrollHeight - m.scrollTop - m.clientHeight < 48; });
 const toTop = async (who) => {
-	await who.page.locator(".messages").evaluate((m) => { m.scrollTop = 0; });
-	await who.page.locator(".jump:not(.call)").waitFor();
+	await who.page.waitForFunction(() => {
+		document.querySelector(".messages").scrollTop = 0; // again, where what was sent is still on its way to the end
+		return document.querySelector(".entry") && document.querySelector(".jump:not(.call)");
+	});
 };
 
 export function fuller(check) {
@@ -61,13 +63,13 @@ export function fuller(check) {
 		await accessible(page);
 		await shot(ming, "pack");
 		await manage(ming, "分享到這個聊天");
-		await mei.page.locator(".bubble .file", { hasText: "山上的鳥" }).click();
-		await told(mei, "山上的鳥");
+		await mei.page.locator(".bubble .file", { hasText: "加入這包貼圖" }).click(); // under the name that its maker gave it
+		await told(mei, "已加入貼圖包");
 		await manage(ming, "移除貼圖包");
 		await agree(ming);
 		await page.getByText("還沒有貼圖").waitFor();
 		await mei.page.getByLabel("貼圖與表情").click();
-		await mei.page.locator(".panel-box .marks button[title=山上的鳥]").waitFor();
+		await mei.page.locator(".panel-box .stickers button").first().waitFor();
 		await page.keyboard.press("Escape");
 		await mei.page.keyboard.press("Escape");
 	});

@@ -127,7 +127,7 @@ function Preview(p: { chat: Chat }) {
   return (
     <Show when={p.chat.last} fallback={<Show when={p.chat.role}><bdi class="dim">{t(`role.${p.chat.role}` as Word)}</bdi></Show>}>{(m) => (
       <bdi>
-        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : `${clean(m().name ?? "") || m().from.slice(-8)}：`}</Show>
+        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : t("chat.by", clean(m().name ?? "") || m().from.slice(-8))}</Show>
         {preview(m())}
       </bdi>
     )}</Show>

@@ -125,8 +125,8 @@ function Common(p: { account: string }) {
   const [person] = asked(() => p.account, (account) => core.call("contact.show", { account }));
   return (
     <Show when={person.latest}>{(c) => (
-      <p>{c().groups?.length ? <>{t("groups.common")}：<For each={c().groups}>{(g, i) => <>{i() ? "、" : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
-        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join("、"))}</Show></p>
+      <p>{c().groups?.length ? <>{t("groups.common.are")}<For each={c().groups}>{(g, i) => <>{i() ? t("and") : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
+        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join(t("and")))}</Show></p>
     )}</Show>
   );
 }

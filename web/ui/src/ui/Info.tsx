@@ -94,7 +94,7 @@ function Person(p: { chat: Chat }) {
           <p class={c().verified === "verified" ? "safe" : c().verified === "changed" ? "warn" : "dim"}>{t(c().verified ? (`key.${c().verified}` as Word) : "key.unverified")}</p>
           <code class="fingerprint">{c().fingerprint.replace(/(.{4})/g, "$1 ")}</code>
           <Show when={c().key !== "valid" && c().key !== "unknown"}><p class="warn">⚠ {t(`key.${c().key}` as Word)}</p></Show>
-          <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "") || x.fingerprint.slice(-8)).join("、"))}</p></Show>
+          <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "") || x.fingerprint.slice(-8)).join(t("and")))}</p></Show>
           <Show when={c().verified === "verified" && c().key === "valid"}><button class="small" aria-haspopup="menu" onClick={(e) => openMenu(e, certifying(c()))}>{t("certify.do")}</button></Show>
           <Show when={c().key === "succeeded" && c().successor}><button onClick={() => void succeed(c())}>{t("succeed.do")}</button></Show>
         </section>

@@ -89,7 +89,7 @@ function NewGroup() {
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
-      <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? `（${chosen().size}）` : ""}</button>
+      <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? t("group.count", chosen().size) : ""}</button>
     </form>
   );
 }

@@ -39,7 +39,7 @@ export function Setup(): JSX.Element {
 }
 
 function Begin(p: { go: (s: Step) => void }) {
-  const ways: [Step, IconName, () => string][] = [["create", "person", () => t("setup.create")], ["adopt", "lock", () => t("setup.adopt")], ["link", "menu", () => t("setup.link")], ["restore", "down", () => t("setup.restore")]];
+  const ways: [Step, IconName, () => string][] = [["create", "person", () => t("setup.create")], ["adopt", "lock", () => t("setup.adopt")], ["link", "scan", () => t("setup.link")], ["restore", "down", () => t("setup.restore")]];
   return (
     <>
       <img src="/icon.svg" alt="" width="88" height="88" />
@@ -106,7 +106,6 @@ function Create(p: { adopt?: boolean; done: () => void }) {
     setWrong(undefined);
     try {
       await core.call("setup.create", { name: name().trim(), server: server.address(), invite: server.invite() || undefined, key: key()?.fingerprint, passphrase: pass.value() });
-      toast(t("setup.done"));
       p.done();
     } catch (e) { setWrong(e); } finally { setBusy(false); }
   };
@@ -172,7 +171,7 @@ function Restore(p: { done: () => void }) {
   };
   return (
     <form onSubmit={submit}><h1>{t("setup.restore")}</h1>
-      <label class="field"><span>{t("setup.restore.file")}</span><input type="file" onChange={(e) => setFile(e.currentTarget.files?.[0])} /></label>
+      <label class="button wide">{file() ? <bdi>{clean(file()!.name)}</bdi> : t("setup.restore.file")}<input type="file" class="hidden" onChange={(e) => setFile(e.currentTarget.files?.[0])} /></label>
       <Field label={t("setup.restore.pass")} type="password" max={256} value={pass()} set={setPass} />
       <button class="primary" disabled={busy() || !file() || !pass()}>{t("setup.restore")}</button></form>
   );

@@ -57,14 +57,14 @@ const remove = (m: Message, forMe: boolean): Action => ({
 export function openMenu(e: MouseEvent, actions: Action[]) {
   e.preventDefault();
   const m = (actions[0] as { emojiFor?: Message } | undefined)?.emojiFor;
-  const box = (e.currentTarget as Element | null)?.getBoundingClientRect(); // none where one menu leads to another
+  const box = e.currentTarget instanceof Element ? e.currentTarget.getBoundingClientRect() : undefined; // where one menu leads to another it is the document
   setMenu({ x: e.clientX || (box?.left ?? 0), y: e.clientY || (box?.bottom ?? 0), actions, emoji: m, back: document.activeElement });
 }
 
 /** The menu that is open, if one is. */
 export function MenuLayer(): JSX.Element {
   // Nothing outside of a dialog can be touched while it is open, so its menus are in it.
-  return <Show when={menu()} keyed>{(m) => <Portal mount={[...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body}><Open menu={m} /></Portal>}</Show>;
+  return <Show when={menu()} keyed>{(m) => <Portal mount={[...document.querySelectorAll("dialog[open]")].at(-1) ?? document.querySelector("main") ?? document.body} ref={(x) => x.style.setProperty("display", "contents")}><Open menu={m} /></Portal>}</Show>;
 }
 
 function Open(p: { menu: Menu }) {

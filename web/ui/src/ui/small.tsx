@@ -6,6 +6,7 @@ import { chats, core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { byRank, matches, rank } from "../state/find";
 import { toNewest } from "../state/conversation";
+import { pictureOf } from "../state/groups";
 import { destination } from "../state/send";
 import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
@@ -20,7 +21,7 @@ const most = 100; // chats to choose from at once; others are found by typing
 /** To whom messages are sent on, in the order in which they were said. */
 export function Forward(p: { messages: Message[] }): JSX.Element {
   const [query, setQuery] = createSignal(""), [hide, setHide] = createSignal(false);
-  const list = () => byRank(chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && matches(chatName(c), query())), (c) => (query().trim() ? rank(chatName(c), query()) : 0)).slice(0, most);
+  const list = () => byRank(chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && c.contact !== "request" && !c.blocked && matches(chatName(c), query())), (c) => (query().trim() ? rank(chatName(c), query()) : 0)).slice(0, most);
   const send = async (c: Chat) => {
     closeDialog();
     selectNothing();
@@ -34,7 +35,7 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" autofocus placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
-      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.peer} size={36} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
+      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={c.kind === "saved" ? "star" : c.kind === "group" ? "group" : undefined} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
     </>
   );
 }

@@ -40,6 +40,7 @@ export const zh = {
   "error.ended": "程式結束了，這件事沒有做完。程式再開啟以後，請再試一次。",
   "error.unknown": "發生錯誤：{0}",
 
+  "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
   "mentions": "提到我的訊息", "mentions.next": "下一則提到我的訊息",
   "gap.asking": "正在取得更早的訊息…", "gap.missing": "向成員要更早的訊息", "gap.lost": "更早的訊息，沒有成員有了", "gap.whole": "沒有更早的訊息了",
   "message.redact": "替大家收回", "message.redact.sure": "替所有人收回「{0}」的這則訊息？",
