@@ -89,6 +89,12 @@ bench-ui: deps ## what the web face costs in a browser, with 10,000 chats and 10
 screenshots: deps ## take the pictures of docs/pictures anew, which README shows and tests compare; look at them
 	$(GO) test -count=1 -v ./sim/site -run TestPictures -renew
 
+WALK ?= bin/walk
+.PHONY: walk
+walk: deps ## every screen of the web face in every look, with pictures in WALK (bin/walk): look at them
+	mkdir -p $(WALK)
+	$(GO) test -count=1 -timeout 30m -v ./sim/site -run TestWalk -walk -shots $(abspath $(WALK))
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -73,6 +73,7 @@ func fullFixture(t *testing.T) *fixture {
 	f.answers["mention.complete"] = always(clientrpc.CompleteMentionResult{People: []clientrpc.Callable{{Account: account("小美"), Name: "小美", Role: "admin", Insert: "@小美"}, {All: true, Insert: "@All"}}})
 	f.answers["message.reach"] = always(clientrpc.ReachResult{Accounts: []clientrpc.Reached{{Account: account("小美"), Name: "小美", State: "read"}, {Account: account("Carol"), Name: "Carol", State: "delivered"}}})
 	f.answers["message.pinned"] = always(clientrpc.MessagesResult{Messages: []clientrpc.Message{said("登山社", "阿哲", "集合：早上六點，台中火車站", 900)}})
+	f.answers["poll.voters"] = always(clientrpc.VotersResult{Voters: []clientrpc.Voter{{Account: account("小美"), Name: "小美"}, {Account: account("阿哲"), Name: "阿哲"}}})
 	f.answers["import.list"] = always(clientrpc.ImportsResult{Imports: []clientrpc.Import{{Number: 1, Source: "line", File: "[LINE] 與老同學的聊天.txt", Time: fixtureNow.AddDate(0, 0, -3), Messages: 1284}}})
 	f.answers["device.history"] = always(clientrpc.HandoversResult{Handovers: []clientrpc.Handover{{Device: account("手機"), DeviceName: "手機", Gives: true, State: "wanted", Since: fixtureNow, Messages: 48210}}})
 	pack := clientrpc.StickerPack{Pack: strings.Repeat("d", 64), Title: "山上的鳥", Stickers: []clientrpc.Sticker{{Number: 1, Emoji: "🐦", Type: "image/png"}, {Number: 2, Emoji: "🏔", Type: "image/png"}, {Number: 3, Type: "image/png"}}}

@@ -194,6 +194,10 @@ check("a note to oneself, a folder, a text for later, several at once", async ()
 	await chat(carol, "登山社").click();
 	await carol.page.locator(".option", { hasText: "牛肉麵" }).click();
 	await ming.page.locator(".option", { hasText: "牛肉麵" }).locator(".n", { hasText: "1" }).waitFor();
+	await bubble(ming, "吃什麼？").getByRole("button", { name: "1 人投票" }).click();
+	await ming.page.locator("dialog", { hasText: "牛肉麵" }).locator(".people", { hasText: "Carol" }).waitFor();
+	await ming.page.keyboard.press("Escape");
+	await ming.page.locator("dialog").waitFor({ state: "detached" });
 	await say(ming, "第一則");
 	await say(ming, "第二則");
 	await bubble(carol, "第二則").waitFor();

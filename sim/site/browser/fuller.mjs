@@ -162,7 +162,12 @@ export function fuller(check) {
 		await accessible(ming.page);
 		await shot(ming, "join");
 		await confirmDialog(ming);
-		await told(ming, "已訂閱");
+		await told(ming, "已送出");
+		await ming.page.getByText("頻道：只有管理員可以發言").waitFor(); // the group answered
+		await mei.page.locator(".info").getByText("直接訂閱").waitFor();
+		await mei.page.locator(".info").getByRole("button", { name: "停用連結" }).click();
+		await agree(mei);
+		await told(mei, "連結停用了");
 		await mei.page.keyboard.press("Escape");
 	});
 }

@@ -127,6 +127,10 @@ async function people(look) {
 	await page.locator(".messages").evaluate((m) => { m.scrollTop = 0; });
 	await page.locator("button.gap").waitFor();
 	await see(page, look, "group-top");
+	await page.locator(".poll button.link").first().click();
+	await page.locator("dialog .people li").nth(1).waitFor();
+	await see(page, look, "voters");
+	await closed(page);
 	await page.locator(".bubble", { hasText: "合歡山" }).first().click({ button: "right" });
 	await see(page, look, "menu");
 	await item(page, 6 + 4).click(); // chosen: the first six are emoji
@@ -195,6 +199,8 @@ async function people(look) {
 	await info(page);
 	await page.locator(".info .line").first().waitFor();
 	await page.locator(".info summary").click();
+	await page.locator(".info section .actions button").nth(1).click();
+	await page.locator(".info .mylink").waitFor();
 	await through(page, look, "group-info", ".info .scroll");
 	await page.locator(".info .line [aria-haspopup=menu]").nth(2).click();
 	await see(page, look, "member-menu");

@@ -5,7 +5,7 @@ import type { Chat, CommandResult, Message, StickerPack } from "@rpc";
 /** What lies over the pages: one thing at a time. */
 export type DialogState =
   | { kind: "new" } | { kind: "settings" } | { kind: "keys" }
-  | { kind: "forward"; messages: Message[] } | { kind: "reach"; message: Message }
+  | { kind: "forward"; messages: Message[] } | { kind: "reach"; message: Message } | { kind: "voters"; message: Message }
   | { kind: "files"; chat: Chat; files: File[]; caption: string; sent: () => void }
   | { kind: "mentions" } | { kind: "pack"; pack: StickerPack; done: () => void } | { kind: "packlink"; done: (pack: string) => void }
   | { kind: "poll"; chat: Chat } | { kind: "list"; chat: Chat } | { kind: "folders"; chat: Chat }

@@ -2,6 +2,7 @@ import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from "so
 import type { Chat, ListLine, Message } from "@rpc";
 import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
+import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
 import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
@@ -110,7 +111,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
           <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{o.votes}</span>
         </button>
       )}</For>
-      <small class="dim">{t("poll.voters", p.poll.voters)}</small>
+      <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", 0)}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", p.poll.voters)}</small></button></Show>
     </div>
   );
 }

@@ -140,7 +140,9 @@ function History(p: { chat: Chat }) {
   const shown = createMemo(() => (held() ? conversation.list.slice(1) : conversation.list) as Message[]);
   const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: "end" });
   let before = { offset: 0, size: 0, view: 0 };
-  const stick = () => requestAnimationFrame(() => { if (untrack(bottom) && conversation.atEnd) toEnd(); });
+  const stick = () => requestAnimationFrame(() => { if (untrack(bottom) && conversation.atEnd) toEnd(); fits(); });
+  // Where all of it is in sight nobody scrolls to its beginning.
+  const fits = () => { if (list && shown().length && list.scrollSize - list.viewportSize < near) { setTop(true); void earlier(); } };
   // To a place that is not the end, unless all of it is on the screen.
   const away = (i: number, align: "start" | "center") => {
     setBottom(false);

@@ -13,6 +13,7 @@ const Settings = lazy(() => part(() => import("./Settings")).then((m) => ({ defa
 const Forward = lazy(() => part(() => import("./small")).then((m) => ({ default: m.Forward })));
 const Keys = lazy(() => part(() => import("./small")).then((m) => ({ default: m.Keys })));
 const Reach = lazy(() => part(() => import("./small")).then((m) => ({ default: m.Reach })));
+const Voters = lazy(() => part(() => import("./small")).then((m) => ({ default: m.Voters })));
 const Result = lazy(() => part(() => import("./Result")).then((m) => ({ default: m.Result })));
 const SendFiles = lazy(() => part(() => import("./Make")).then((m) => ({ default: m.SendFiles })));
 const PollForm = lazy(() => part(() => import("./Make")).then((m) => ({ default: m.PollForm })));
@@ -58,6 +59,7 @@ export function DialogLayer(): JSX.Element {
       <Match when={of("packlink")} keyed>{(d) => <Dialog title={t("message.stickers")}><AddPack done={d.done} /></Dialog>}</Match>
       <Match when={of("folders")} keyed>{(d) => <Dialog title={t("folder.of")}><ChatFolders chat={d.chat} /></Dialog>}</Match>
       <Match when={of("result")} keyed>{(d) => <Dialog title={d.title}><Result chat={d.chat} result={d.result} /></Dialog>}</Match>
+      <Match when={of("voters")} keyed>{(d) => <Dialog title={t("poll.who")}><Voters message={d.message} /></Dialog>}</Match>
       <Match when={of("reach")} keyed>{(d) => <Dialog title={t("message.info")}><Reach message={d.message} /></Dialog>}</Match>
     </Switch>
   );

@@ -16,6 +16,7 @@ import "../words/rare";
 import { muted } from "../state/folders";
 import { chatName } from "./ChatList";
 import { Avatar, Icon } from "./icons";
+import { GroupLinks } from "./GroupLinks";
 import { GroupProfile } from "./GroupProfile";
 import { openMenu, type Action } from "./menu";
 import { Pick } from "./NewChat";
@@ -145,7 +146,7 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
     }
     return all;
   });
-  const [adding, setAdding] = createSignal(false), [link, setLink] = createSignal("");
+  const [adding, setAdding] = createSignal(false), [links, setLinks] = createSignal(false);
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -158,9 +159,9 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <section><h3>{t("chat.members", g().size)}</h3>
           <div class="actions">
             <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
-            <button onClick={async () => { try { setLink((await core.call("group.link", { group: p.chat.chat })).link ?? ""); } catch (e) { failed(e); } }}>{t("group.link")}</button>
+            <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
           </div>
-          <Show when={link()}><div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(link())}`)} alt="" width="180" height="180" /><code>{link()}</code><button onClick={() => navigator.clipboard.writeText(link()).then(() => toast(t("copied")), failed)}>{t("copy")}</button></div></Show>
+          <Show when={links()}><GroupLinks group={g()} /></Show>
           <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
           <Requests chat={p.chat} />
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>

@@ -15,6 +15,7 @@ import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
+import { clean } from "./text";
 
 const most = 100; // chats to choose from at once; others are found by typing
 
@@ -43,6 +44,16 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
 export function Reach(p: { message: Message }): JSX.Element {
   const [list] = asked(() => true, async () => (await core.call("message.reach", { chat: p.message.chat, message: p.message.id, count: 200 })).accounts ?? []);
   return <ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span class="dim">{t(`state.${r.state}` as Word)}</span></li>}</For></ul>;
+}
+
+/** Who chose which answer of a poll. */
+export function Voters(p: { message: Message }): JSX.Element {
+  return <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>;
+}
+
+function Chose(p: { message: Message; option: number; text: string }) {
+  const [list] = asked(() => true, async () => (await core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: 200 })).voters ?? []);
+  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul></>;
 }
 
 const keys: [string, Word][] = [["Ctrl K", "keys.find"], ["Alt ↑ / ↓", "keys.chats"], ["Ctrl F", "keys.search"], ["PgUp / PgDn", "keys.scroll"], ["↑", "keys.edit"], ["Ctrl ↑", "keys.reply"], ["/ ／ 、", "keys.commands"], ["@ ＠", "keys.mention"], ["Enter", "keys.send"], ["Shift Enter", "keys.line"], ["Esc", "keys.back"], ["Ctrl /", "keys"]];

@@ -12,7 +12,7 @@ export const zh = {
   "chat.saved": "收藏訊息", "chat.new": "新聊天", "chat.draft": "草稿：", "chat.you": "你：",
   "chat.pick": "選一個聊天開始",
   "chat.normal": "一般聊天：速度優先，不保證安全",
-  "chat.ended": "安全聊天已結束，金鑰已銷毀", "chat.outside": "你不在這個群組裡，不能發言", "chat.asking": "已送出申請，還在等人讓你加入", "chat.invited": "接受邀請後才能發言", "chat.channel": "頻道：只有管理員可以發言",
+  "chat.ended": "安全聊天已結束，金鑰已銷毀", "chat.outside": "你不在這個群組裡，不能發言", "chat.asking": "已送出，等群組回應", "chat.invited": "接受邀請後才能發言", "chat.channel": "頻道：只有管理員可以發言",
   "chat.secure": "安全聊天：端對端加密，金鑰會銷毀",
   "chat.imported": "匯入的紀錄，沒有簽章",
   "chat.request": "「{0}」不是你的聯絡人。連結與檔案在你接受之前不會動作。",
@@ -40,7 +40,7 @@ export const zh = {
   "error.ended": "程式結束了，這件事沒有做完。程式再開啟以後，請再試一次。",
   "error.unknown": "發生錯誤：{0}",
 
-  "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
+  "poll.who": "誰投了什麼", "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
   "mentions": "提到我的訊息", "mentions.next": "下一則提到我的訊息",
   "gap.asking": "正在取得更早的訊息…", "gap.missing": "向成員要更早的訊息", "gap.lost": "更早的訊息，沒有成員有了", "gap.whole": "沒有更早的訊息了",
   "message.redact": "替大家收回", "message.redact.sure": "替所有人收回「{0}」的這則訊息？",
