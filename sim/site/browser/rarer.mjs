@@ -129,8 +129,8 @@ export function rarer(check) {
 
 	check("an account ends where its end was typed", async () => {
 		const back = people.at(-1), { page } = back;
-		await openDialog(back, "設定");
-		await page.locator("dialog summary", { hasText: "永遠離開" }).click();
+		const begin = async () => { await openDialog(back, "設定"); await page.locator("dialog summary", { hasText: "永遠離開" }).click(); };
+		await begin();
 		await accessible(page);
 		await shot(back, "end");
 		const ask = () => page.locator(".end").getByRole("button", { name: "刪除帳號", exact: true }).click();
@@ -144,9 +144,18 @@ export function rarer(check) {
 		await page.keyboard.press("Escape");
 		await page.locator("dialog.sure").waitFor({ state: "detached" });
 		is(await page.locator("dialog").count() === 1, "Esc closed more than the question");
-		await ask();
-		await page.locator("dialog.sure input").fill(end.toLowerCase());
-		await agree(back);
+		const remove = async () => { await ask(); await page.locator("dialog.sure input").fill(end.toLowerCase()); await agree(back); };
+		await remove();
+		await page.locator(".toast", { hasText: "唯一的擁有者" }).waitFor(); // a group would be left to nobody
+		equal((await page.locator(".toast", { hasText: "唯一的擁有者" }).innerText()).match(/\p{M}{5}/u), null, "marks that are piled up in what is told");
+		await escape(back);
+		await chat(back, "群").click();
+		await openInfo(back);
+		await agreed(back, "解散群組");
+		await page.getByText("解散了群組").first().waitFor();
+		await page.keyboard.press("Escape");
+		await begin();
+		await remove();
 		await page.getByText("帳號已經刪除").first().waitFor();
 		await escape(back);
 		people.splice(people.indexOf(back), 1);

@@ -2,6 +2,7 @@ import { createSignal } from "solid-js";
 import type { Text } from "@rpc";
 import { part } from "../part";
 import { Refused } from "../rpc";
+import { clean } from "../ui/text";
 import { zh } from "./zh";
 import type { rare } from "./rare";
 
@@ -63,7 +64,7 @@ export function coreText(x?: Text): string {
   const form = core()[x.key];
   if (!form) return "";
   const english = lang() === "en";
-  const args = (x.args ?? []).map((a) => a.replace(/^duration:/, ""));
+  const args = (x.args ?? []).map((a) => clean(a.replace(/^duration:/, ""))); // names of others are among them
   return fill(english ? form[1] : form[0], args).replace(/\{(\d) ([^}]*)\}/g, (_, n, noun) => {
     const many = args[Number(n)] ?? "";
     return `${many} ${noun}${many === "1" ? "" : "s"}`;
