@@ -182,8 +182,10 @@ function History(p: { chat: Chat }) {
   createEffect(on(target, (id) => {
     const i = id ? shown().findIndex((m) => m.id === id) : -1;
     if (i < 0) return;
-    requestAnimationFrame(() => away(i, "center"));
-    setTimeout(() => setTarget(undefined), 1500);
+    requestAnimationFrame(() => { // it is marked for as long from when it is in sight, however busy the machine is
+      away(i, "center");
+      requestAnimationFrame(() => setTimeout(() => setTarget(undefined), 1500));
+    });
   }));
   // From one message that calls this account to the next, of those that were not read.
   let called = 0;
