@@ -102,6 +102,12 @@ screenshots: deps ## take the pictures of docs/pictures anew, which README shows
 terminals: build ## has kitty, mlterm and xterm draw a picture of a conversation; what they showed is left in bin/terminals
 	tools/terminals.sh $(BIN)/terminals
 
+WALK ?= bin/walk
+.PHONY: walk
+walk: deps ## every screen of the web face in every look, with pictures in WALK (bin/walk): look at them
+	mkdir -p $(WALK)
+	$(GO) test -count=1 -timeout 30m -v ./sim/site -run TestWalk -walk -shots $(abspath $(WALK))
+
 FUZZTIME ?= 20s
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -16,7 +16,7 @@ const shownOperators = 20
 type loss struct {
 	operator string
 	servers  int // of its own, all that users can attach to or that forward
-	users    int // accounts that have one of them as a home
+	users    int // accounts that have one of them as their first home
 	left     int // full members that stay
 	giant    int // of those, in the largest part
 	bridges  int // among those

@@ -2,12 +2,12 @@ package keyserver
 
 import (
 	"context"
-	"slices"
 
 	"github.com/omega-im/omega"
 )
 
-// Residents counts the accounts that have server as a home. It reads every entry
+// Residents counts the accounts that have server as their first home: so that of all
+// servers together each account is counted once (spec/directory.md, DIR-7). It reads every entry
 // of the store, past what is kept in memory for others: seconds for a million.
 func (s *Server) Residents(ctx context.Context, server omega.Fingerprint) (n int, err error) {
 	for bucket := range Buckets {
@@ -26,7 +26,7 @@ func (s *Server) Residents(ctx context.Context, server omega.Fingerprint) (n int
 			if err != nil {
 				continue // it went meanwhile
 			}
-			if homes, err := homesOf(item); err == nil && slices.Contains(homes, server) {
+			if homes, err := homesOf(item); err == nil && len(homes) > 0 && homes[0] == server {
 				n++
 			}
 		}

@@ -103,7 +103,7 @@ var site = map[string]entry{
 	"site.loss.servers":    {"伺服器", "Servers"},
 	"site.loss.left":       {"其餘仍相連", "Stay connected"},
 	"site.loss.bridges":    {"出現關鍵連結", "Bridges left"},
-	"site.loss.users":      {"受影響帳號（約）", "Accounts affected, about"},
+	"site.loss.users":      {"第一個信箱在這裡的帳號（約）", "Accounts at home here first, about"},
 	"site.loss.more":       {"另有 {0} 個營運者，伺服器都不比上面的多。", "{0 operator} more, with no more servers than these."},
 	"site.loss.users.hint": {"帳號在不同營運者那裡有三個信箱，少一個不會掉信。", "An account keeps its mail with three operators: losing one loses nothing."},
 	"site.loss.none":       {"沒有伺服器寫明營運者。", "No server names its operator."},

@@ -43,7 +43,7 @@ func TestFace(t *testing.T) {
 		"chromium": chromium, "shots": pictures, "people": people, "mortal": cloud.configs[realServers-1].Name, "key": key,
 		"second": face(t, omega, server), "third": face(t, omega, server), "camera": filepath.Join(t.TempDir(), "camera.y4m"),
 		"stranger": map[string]any{"program": omega, "home": filepath.Join(t.TempDir(), "home"), "server": server, "dir": t.TempDir(), "env": map[string]string{"GNUPGHOME": t.TempDir(), "LANG": "C.UTF-8"}},
-	}, cloud, 29)
+	}, cloud, 36)
 }
 
 // newGnuPG makes a home of GnuPG with one key that has no passphrase, and returns where

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { accessible, equal, is } from "./harness.mjs";
-import { box, bubble, carol, chat, command, confirmDialog, escape, mei, menu, ming, openDialog, panel, pictureOf, plan, say, shot } from "./stage.mjs";
+import { agree, box, bubble, carol, chat, command, confirmDialog, escape, lineMenu, mei, menu, ming, openDialog, panel, pictureOf, plan, say, shot } from "./stage.mjs";
 
 /** A picture of somebody's own making. */
 const drawn = async (who, colour) => Buffer.from(await who.page.evaluate(async (colour) => {
@@ -151,7 +151,7 @@ export function everyday(check) {
 		await chat(ming, "小美").click();
 		if (!(await ming.page.locator(".info").count())) await panel(ming).click();
 		const scan = ming.page.locator(".info .scan input[type=file]");
-		const read = async (buffer) => { ming.page.once("dialog", (d) => d.accept()); await scan.setInputFiles({ name: "她.png", mimeType: "image/png", buffer }); };
+		const read = async (buffer) => { await scan.setInputFiles({ name: "她.png", mimeType: "image/png", buffer }); await agree(ming); };
 		await read(carol.code); // somebody else's
 		await ming.page.locator(".toasts .toast").last().waitFor();
 		await ming.page.locator(".info").getByText("還沒有驗證").waitFor();
@@ -168,8 +168,8 @@ export function everyday(check) {
 	check("whom a group obeys, and what it is called", async () => {
 		await chat(mei, "登山社").click();
 		if (!(await mei.page.locator(".info").count())) await panel(mei).click();
-		await mei.page.locator(".info .line", { hasText: "阿明" }).getByRole("button", { name: "設為管理員" }).click();
-		await mei.page.locator(".info .line", { hasText: "阿明" }).getByRole("button", { name: "取消管理員" }).waitFor();
+		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "阿明" }), "設為管理員");
+		await mei.page.locator(".info .line", { hasText: "阿明" }).getByText("管理員").waitFor();
 		await mei.page.locator(".info summary").click();
 		await mei.page.locator(".groupprofile").getByLabel("群組名稱").fill("登山社（週日）");
 		await mei.page.locator(".groupprofile").getByRole("button", { name: "儲存" }).click();

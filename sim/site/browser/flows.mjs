@@ -8,9 +8,10 @@
 // camera shows; a stranger has no browser. Each person has a program and a browser of their own; the checks go on from each
 // other, as a day does.
 import { accessible, ask, equal, is, run, tell } from "./harness.mjs";
-import { box, browser, bubble, carol, chat, confirmDialog, hugePicture, mei, menu, ming, panel, people, plan, said, say, shot, trouble, vanishes } from "./stage.mjs";
+import { agree, box, browser, bubble, carol, chat, confirmDialog, hugePicture, mei, menu, ming, panel, people, plan, said, say, shot, trouble, vanishes } from "./stage.mjs";
 import { firstMinutes, secondDevice } from "./minutes.mjs";
 import { everyday, hostileNames } from "./everyday.mjs";
+import { fuller } from "./fuller.mjs";
 import { rarer } from "./rarer.mjs";
 
 const checks = [];
@@ -193,6 +194,10 @@ check("a note to oneself, a folder, a text for later, several at once", async ()
 	await chat(carol, "登山社").click();
 	await carol.page.locator(".option", { hasText: "牛肉麵" }).click();
 	await ming.page.locator(".option", { hasText: "牛肉麵" }).locator(".n", { hasText: "1" }).waitFor();
+	await bubble(ming, "吃什麼？").getByRole("button", { name: "1 人投票" }).click();
+	await ming.page.locator("dialog", { hasText: "牛肉麵" }).locator(".people", { hasText: "Carol" }).waitFor();
+	await ming.page.keyboard.press("Escape");
+	await ming.page.locator("dialog").waitFor({ state: "detached" });
 	await say(ming, "第一則");
 	await say(ming, "第二則");
 	await bubble(carol, "第二則").waitFor();
@@ -200,8 +205,14 @@ check("a note to oneself, a folder, a text for later, several at once", async ()
 	await bubble(ming, "第二則").click();
 	await ming.page.locator(".selected").getByText("已選 2 則").waitFor();
 	await accessible(ming.page);
-	ming.page.once("dialog", (d) => d.accept());
-	await ming.page.locator(".selected").getByRole("button", { name: "收回" }).click();
+	const take = ming.page.locator(".selected").getByRole("button", { name: "收回" });
+	await take.click();
+	await accessible(ming.page);
+	await ming.page.keyboard.press("Escape"); // no, and what was chosen stays
+	await ming.page.locator("dialog.sure").waitFor({ state: "detached" });
+	is(await take.evaluate((b) => b === document.activeElement), "the focus is not back where it was");
+	await take.click();
+	await agree(ming);
 	await carol.page.locator(".bubble.gone").nth(1).waitFor();
 	await vanishes(carol, "第二則");
 });
@@ -231,6 +242,7 @@ check("hostile texts do nothing", async () => {
 });
 
 hostileNames(check);
+fuller(check);
 rarer(check);
 
 check("a server dies under it, and nothing is lost", async () => {

@@ -51,8 +51,13 @@ export function firstMinutes(check) {
 		await shot(ming, "setup");
 		await page.locator("form button.primary").click();
 		await page.getByLabel("備份的密碼").fill(passphrase);
+		is(await page.getByRole("button", { name: "下載備份" }).isDisabled(), "a backup whose password was typed once");
+		await page.getByLabel("再輸入一次").fill(passphrase);
 		const [backup] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "下載備份" }).click()]);
 		is(statSync(await backup.path()).size > 1000, "the backup is empty");
+		await page.locator(".backup input[type=file]").setInputFiles(await backup.path());
+		await page.getByText("讀得到：阿明").waitFor();
+		await page.getByRole("button", { name: "下一步" }).click();
 		await camera(mei.code);
 		await page.getByRole("button", { name: "掃描行動條碼" }).click();
 		await page.waitForFunction(() => /^omega:contact\//i.test(document.querySelector("form input[type=text]").value));
@@ -127,6 +132,7 @@ export function secondDevice(check) {
 		await page.locator("dialog .scan").getByRole("button", { name: "掃描行動條碼" }).click();
 		await page.waitForFunction(() => document.querySelector("dialog textarea").value.startsWith("omega-link:"));
 		await page.locator("dialog").getByRole("button", { name: "加入", exact: true }).click();
+		await page.locator("dialog").getByText("請到新裝置確認").waitFor();
 		await phone.page.getByText("這是你的帳號嗎").waitFor();
 		await accessible(phone.page);
 		await phone.page.getByRole("button", { name: "是我的帳號" }).click();

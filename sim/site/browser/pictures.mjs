@@ -80,7 +80,7 @@ check("the other screens", async () => {
 	await page.getByRole("button", { name: "設定" }).click();
 	await page.getByText("書桌電腦").waitFor();
 	await picture("screen-settings");
-	await page.locator("dialog summary").click();
+	await page.locator("dialog summary", { hasText: "哪些伺服器" }).click();
 	await page.locator("dialog meter").nth(1).waitFor();
 	await page.locator("dialog meter").nth(1).scrollIntoViewIfNeeded();
 	await picture("screen-homes");

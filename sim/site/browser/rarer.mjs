@@ -2,10 +2,10 @@
 // and come back from a backup.
 import { join } from "node:path";
 import { accessible, equal, is } from "./harness.mjs";
-import { box, bubble, carol, chat, command, confirmDialog, enter, mei, ming, openDialog, panel, people, plan, say, shot } from "./stage.mjs";
+import { agree, box, bubble, carol, chat, command, confirmDialog, enter, escape, lineMenu, mei, ming, openDialog, panel, people, plan, say, shot } from "./stage.mjs";
 
 const openInfo = async (who) => { if (!(await who.page.locator(".info").count())) await panel(who).click(); };
-const agreed = async (who, name) => { who.page.once("dialog", (d) => d.accept()); await who.page.locator(".info").getByRole("button", { name, exact: true }).click(); };
+const agreed = async (who, name) => { await who.page.locator(".info").getByRole("button", { name, exact: true }).click(); await agree(who); };
 
 export function rarer(check) {
 	check("who looks elsewhere is told, and of what is secret not what it says", async () => {
@@ -73,7 +73,8 @@ export function rarer(check) {
 		await carol.page.waitForFunction(() => [...document.querySelectorAll(".media.album img")].filter((i) => i.complete && i.naturalWidth > 0).length === 3);
 		await accessible(carol.page);
 		await shot(carol, "secure-group");
-		await mei.page.locator(".info .line", { hasText: "Carol" }).getByRole("button", { name: "移除", exact: true }).click();
+		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移除");
+		await agree(mei);
 		await mei.page.getByText("2 位成員").waitFor();
 		await carol.page.getByText("離開了群組").first().waitFor();
 		await chat(ming, "驚喜", true).click();
@@ -124,6 +125,39 @@ export function rarer(check) {
 		await bubble(back, "哈囉").waitFor();
 		await accessible(page);
 		await shot(back, "restored");
+	});
+
+	check("an account ends where its end was typed", async () => {
+		const back = people.at(-1), { page } = back;
+		const begin = async () => { await openDialog(back, "設定"); await page.locator("dialog summary", { hasText: "永遠離開" }).click(); };
+		await begin();
+		await accessible(page);
+		await shot(back, "end");
+		const ask = () => page.locator(".end").getByRole("button", { name: "刪除帳號", exact: true }).click();
+		await ask();
+		const yes = page.locator("dialog.sure button.primary"), end = (await page.locator("dialog.sure .field span").innerText()).match(/[0-9A-F]{8}/)[0];
+		is(await yes.isDisabled(), "an account that ends without a word");
+		await page.locator("dialog.sure input").fill("00000000");
+		is(await yes.isDisabled(), "an account that ends by the wrong word");
+		await accessible(page);
+		await shot(back, "end-sure");
+		await page.keyboard.press("Escape");
+		await page.locator("dialog.sure").waitFor({ state: "detached" });
+		is(await page.locator("dialog").count() === 1, "Esc closed more than the question");
+		const remove = async () => { await ask(); await page.locator("dialog.sure input").fill(end.toLowerCase()); await agree(back); };
+		await remove();
+		await page.locator(".toast", { hasText: "唯一的擁有者" }).waitFor(); // a group would be left to nobody
+		equal((await page.locator(".toast", { hasText: "唯一的擁有者" }).innerText()).match(/\p{M}{5}/u), null, "marks that are piled up in what is told");
+		await escape(back);
+		await chat(back, "群").click();
+		await openInfo(back);
+		await agreed(back, "解散群組");
+		await page.getByText("解散了群組").first().waitFor();
+		await page.keyboard.press("Escape");
+		await begin();
+		await remove();
+		await page.getByText("帳號已經刪除").first().waitFor();
+		await escape(back);
 		people.splice(people.indexOf(back), 1);
 		await back.context.close();
 	});

@@ -43,6 +43,10 @@ export const chat = (who, name, secure = false) => who.page.locator(secure ? ".r
 export const menu = async (who, text, item) => { await bubble(who, text).click({ button: "right" }); await who.page.getByRole("menuitem", { name: item, exact: true }).click(); };
 // What is confirmed is done when the dialog has gone: what is written before goes into the chat that was open.
 export const confirmDialog = async (who) => { await who.page.locator("dialog form button.primary").click(); await who.page.locator("dialog").waitFor({ state: "detached" }); };
+// What is asked before something that cannot be undone, and the answer.
+export const agree = async (who) => { await who.page.locator("dialog.sure button.primary").click(); await who.page.locator("dialog.sure").waitFor({ state: "detached" }); };
+// What can be done with one line of a list.
+export const lineMenu = async (who, line, item) => { await line.locator("button[aria-haspopup=menu]").click(); await who.page.getByRole("menuitem", { name: item, exact: true }).click(); };
 // A picture of some ten thousand octets that is n by n points large.
 export const hugePicture = (n) => {
 	const chunk = (name, data) => { const body = Buffer.concat([Buffer.from(name), data]), size = Buffer.alloc(4), sum = Buffer.alloc(4); size.writeUInt32BE(data.length); sum.writeUInt32BE(crc32(body)); return Buffer.concat([size, body, sum]); };

@@ -179,3 +179,28 @@ it("who was chosen is called where they were chosen, and Enter chooses where nam
   fireEvent.keyDown(field, { key: "Enter" });
   expect(call).toHaveBeenCalledWith("send", expect.objectContaining({ text: "嗨 @小明明 先，@[小明](DD) **後** @[小明](CC)", markup: true }));
 });
+
+// Who was chosen of two that are called alike is still who is called, wherever the text goes.
+const mention = [{ type: "mention", offset: 0, length: 3, account: "AA".repeat(20) }];
+const called = (method: Method) => vi.mocked(core.call).mock.calls.filter(([m]) => m === method).map(([, p]) => (p as { text: string }).text);
+
+it("an edit of a text that calls somebody calls them still", async () => {
+  const { field, enter } = begin();
+  editOf({ id: "m1", chat: "c1", text: "@小明 早", kind: "text", entities: mention } as Message);
+  enter("@小明 早安");
+  expect(field.value).toBe("");
+  expect(called("message.edit")).toEqual([`@[小明](${"AA".repeat(20)}) 早安`]);
+});
+
+it("who was chosen in a text that was refused is chosen in it again, here and in a chat that was left", async () => {
+  const { enter, no, setChat } = begin();
+  editOf({ id: "m1", chat: "c1", text: "@小明 早", kind: "text", entities: mention } as Message);
+  enter("@小明 早安");
+  await no();
+  enter("@小明 早安");
+  expect(called("message.edit")).toEqual(Array(2).fill(`@[小明](${"AA".repeat(20)}) 早安`));
+  await no();
+  setChat(two);
+  setChat(one);
+  expect(tasks["c1"]?.edit?.id).toBe("m1");
+});

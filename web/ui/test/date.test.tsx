@@ -1,7 +1,7 @@
 import { fireEvent, render } from "@solidjs/testing-library";
 import { expect, it, vi } from "vitest";
 import { core } from "../src/state/app";
-import { SearchIn } from "../src/ui/Bars";
+import { SearchIn } from "../src/ui/SearchIn";
 import { setLang, t } from "../src/words";
 
 it("a date leads to the first message of that day, in the zone of the person", () => {

@@ -7,6 +7,8 @@ import { fetchNotices } from "../src/state/notices";
 import { setLang, t } from "../src/words";
 import { News } from "../src/ui/News";
 
+vi.mock("../src/state/sure", () => ({ sure: async () => true, question: () => undefined }));
+
 const me = "AA".repeat(20), heir = "BB".repeat(20), phone = "CC".repeat(20);
 let notices: Notice[] = [], news: DeviceNews[] = [];
 const call = vi.spyOn(core, "call").mockImplementation((async (method: Method, params: { after?: number }): Promise<unknown> => {
@@ -19,7 +21,6 @@ const notice = (number: number, kind: string, account = me): Notice => ({ number
 beforeEach(() => {
   setLang("zh-TW");
   setMe({ fingerprint: me, device: "D", name: "阿明", devices: [], certificate: "" });
-  window.confirm = () => true;
   notices = [];
   news = [];
   call.mockClear();

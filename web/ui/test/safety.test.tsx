@@ -6,6 +6,8 @@ import { core, setMe } from "../src/state/app";
 import { setLang, t } from "../src/words";
 import { Info } from "../src/ui/Info";
 
+const sure = vi.hoisted(() => vi.fn(async (_: unknown) => false));
+vi.mock("../src/state/sure", () => ({ sure, question: () => undefined }));
 vi.mock("../src/scan/pictures", () => ({ readFile: async (f: Blob) => f.text(), seen: () => undefined }));
 
 const link = (of: string) => `omega:contact/${of.repeat(20)}`;
@@ -38,14 +40,12 @@ it("the panel of another person shows the own code, and says so", async () => {
 });
 
 it("a code of a picture is asked about before it proves anything; what is scanned goes to the core", async () => {
-  const page = await panel(), sure = vi.fn(() => false);
-  vi.stubGlobal("confirm", sure);
+  const page = await panel();
   give(page, link("AB"));
-  await vi.waitFor(() => expect(sure).toHaveBeenCalledWith(t("safety.sure")));
+  await vi.waitFor(() => expect(sure).toHaveBeenCalledWith(expect.objectContaining({ text: t("safety.sure") })));
   expect(verified()).toEqual([]);
-  sure.mockReturnValue(true);
+  sure.mockResolvedValue(true);
   give(page, link("AB"));
   await vi.waitFor(() => expect(verified()).toEqual([{ account: her.fingerprint, scan: link("AB") }]));
   await vi.waitFor(() => expect(page.querySelector(".safe")).not.toBeNull());
-  vi.unstubAllGlobals();
 });

@@ -4,7 +4,11 @@
 import * as OpenCC from "opencc-js";
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { zh } from "../src/words/zh";
+import { rare } from "../src/words/rare";
+import { said } from "../src/words/core";
+import { zh as first } from "../src/words/zh";
+
+const zh = { ...first, ...rare };
 
 const away = OpenCC.Converter({ from: "twp", to: "cn" }), back = OpenCC.Converter({ from: "cn", to: "twp" });
 const there = (s: string) => back(away(s));
@@ -21,13 +25,14 @@ const lint = (s: string) => {
   return text;
 };
 
+const ours = Object.entries(said).map(([k, v]) => [k, v[0]] as const);
 const core = JSON.parse(readFileSync("src/gen/core.json", "utf8")) as Record<string, [string, string]>;
 
 it("words of the mainland are noticed", () => {
   for (const wrong of ["視頻默認網絡軟件", "點擊鏈接登錄賬號", "發送信息"]) expect(lint(wrong), wrong).not.toBe(wrong);
 });
 
-for (const [name, words] of [["pages", Object.entries(zh)], ["core", Object.entries(core).map(([k, v]) => [k, v[0]] as const)]] as const)
+for (const [name, words] of [["pages", [...Object.entries(zh), ...ours]], ["core", Object.entries(core).map(([k, v]) => [k, v[0]] as const)]] as const)
   it(`words of the ${name} are those of Taiwan`, () => {
     const bad = words.filter(([, form]) => lint(form) !== form).map(([key, form]) => `${key}: ${form} → ${lint(form)}`);
     expect(bad).toEqual([]);

@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { en } from "../src/words/en";
-import { explain, lang, setLang, t } from "../src/words";
+import { coreWords, explain, lang, setLang, t } from "../src/words";
+import { said } from "../src/words/core";
 import { Refused } from "../src/rpc";
-import { zh } from "../src/words/zh";
+import { rare } from "../src/words/rare";
+import { zh as first } from "../src/words/zh";
+
+const zh = { ...first, ...rare };
 
 it("English is complete, and takes what the source takes", () => {
   for (const [key, form] of Object.entries(zh)) {
@@ -41,6 +45,20 @@ it("each kind of notices is said, of others and of the own account", () => {
   }
 });
 
+it("what the pages say in the place of a command of the terminal is something that the core says", () => {
+  const core = JSON.parse(readFileSync("src/gen/core.json", "utf8")) as Record<string, unknown>;
+  for (const key of Object.keys(said)) expect(core, key).toHaveProperty([key]);
+});
+
+it("no command of the terminal is advised", async () => {
+  await coreWords();
+  const core = JSON.parse(readFileSync("src/gen/core.json", "utf8")) as Record<string, string[]>;
+  const advice = Object.keys(core).filter((k) => k.startsWith("next."));
+  expect(advice.length).toBeGreaterThan(50);
+  for (const key of advice) expect(explain(new Refused({ code: "refused", why: { key: "why.text" }, next: { key } } as never)), key).not.toMatch(/omega [a-z-]/);
+  expect(explain(new Refused({ code: "refused", why: { key: "why.text" }, next: { key: "next.unblock" } } as never))).toContain("資訊");
+});
+
 it("each role in a group has a word", () => {
   const roles = [...readFileSync("../../clientrpc/groups.go", "utf8").matchAll(/\bRole[A-Z]\w+\s+= "(\w+)"/g)].map((m) => m[1]!);
   expect(roles).toContain("member");
@@ -58,7 +76,7 @@ it("punctuation beside Han is full width", () => {
 });
 
 it("every word is used, and none is said in the code", () => {
-  const files = ["src/ui", "src/state", "src/words", "src"].flatMap((d) => readdirSync(d).filter((f) => /\.tsx?$/.test(f) && !/^(zh|en)\.ts$/.test(f)).map((f) => [f, readFileSync(`${d}/${f}`, "utf8")] as const));
+  const files = ["src/ui", "src/state", "src/words", "src"].flatMap((d) => readdirSync(d).filter((f) => /\.tsx?$/.test(f) && !/^(zh|en|rare|core)\.ts$/.test(f)).map((f) => [f, readFileSync(`${d}/${f}`, "utf8")] as const));
   const all = files.map((f) => f[1]).join("\n");
   const made = [...all.matchAll(/t\(`([a-z.]+\.)\$\{/g)].map((m) => m[1]!).concat("state.", "message.kind.", "role.", "device.", "key.", "chats.", "panel.", "line.", "own.");
   for (const key of Object.keys(zh)) expect(all.includes(`"${key}"`) || made.some((p) => key.startsWith(p)), `${key} is used nowhere`).toBe(true);

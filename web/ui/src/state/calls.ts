@@ -17,6 +17,9 @@ export function moved(chosen: Chosen[], before: string, after: string, caret = a
   return chosen.flatMap((c) => (c.at + c.name.length <= head ? [c] : c.at >= before.length - tail ? [{ ...c, at: c.at + after.length - before.length }] : []));
 }
 
+/** The same in a text that begins elsewhere. */
+export const placed = (chosen: Chosen[], by: number): Chosen[] => chosen.map((c) => ({ ...c, at: c.at + by }));
+
 const word = /^[A-Za-z0-9]{2}$/; // as the core has it: a name of letters ends where the word does
 
 /** Entities for those who were chosen, in the order of the text; undefined where there are none. Who has become the head of a longer one of the names is none. */

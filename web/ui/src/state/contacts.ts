@@ -1,6 +1,7 @@
 import type { Contact } from "@rpc";
 import { clean } from "../ui/text";
 import { core } from "./app";
+import { byRank, rank } from "./find";
 
 const parts = 50; // pages of one look: ten thousand contacts
 
@@ -13,7 +14,7 @@ export async function findContacts(query: string, most = 200): Promise<Contact[]
     out.push(...(r.contacts ?? []));
     if (!(next = r.next)) break;
   }
-  return out;
+  return query.trim() ? byRank(out, (c) => rank(contactName(c), query)) : out;
 }
 
 /** What somebody is called here. */

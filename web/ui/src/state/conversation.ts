@@ -5,7 +5,7 @@ import { createStore, reconcile, unwrap } from "solid-js/store";
 import type { ChatID, ID, Message } from "@rpc";
 import { noID } from "../ids";
 import { gone } from "../rpc";
-import { core, failed } from "./app";
+import { chats, core, failed } from "./app";
 
 const pageSize = 60;
 const shownKinds = new Set(["edit", "delete", "reaction", "pin", "vote", "entry", "close", "receipt", "state"]); // that are no bubbles
@@ -20,6 +20,8 @@ interface Conversation {
 export const [conversation, set] = createStore<Conversation>({ list: [], atEnd: true });
 /** True while messages are put before the others, so that nothing moves. */
 export const [prepending, setPrepending] = createSignal(false);
+/** What there is before the first message of a group that is at hand: it is asked for, its members may be asked, none of them has it, or nothing. */
+export const [gap, setGap] = createSignal<"asking" | "missing" | "lost" | "whole">();
 /** How many came in while the person read further up. */
 export const [below, setBelow] = createSignal(0);
 /** The first message that was unread when the chat was opened. */
@@ -42,6 +44,7 @@ let turn = 0; // of opening: answers for a chat that was left are dropped
 /** Shows a chat: what is kept of it at once, then what the core has. */
 export async function show(chat: ChatID, unread: number, kept?: Message[]) {
   const mine = ++turn;
+  forgetBefore();
   batch(() => {
     setBelow(0);
     setReading(undefined);
@@ -72,7 +75,7 @@ export async function refresh() {
   const mine = ++turn, first = old[0]!.id, last = conversation.atEnd ? undefined : old.at(-1)!.id;
   try {
     const itself = await core.call("message", { chat, message: from });
-    const ahead = from === first ? { list: [], whole: true } : await pages(chat, { before: from }, first);
+    const ahead = from === first ? { list: [], whole: true } : await pages(chat, { before: from }, first, old.findIndex((m) => m.id === from));
     const behind = await pages(chat, { after: from }, last);
     if (mine !== turn) return;
     batch(() => {
@@ -86,13 +89,15 @@ export async function refresh() {
   }
 }
 
-/** Messages before or behind one, as far as another, or as far as there are. */
-async function pages(chat: ChatID, from: { before: ID } | { after: ID }, to?: ID) {
+/** Messages before or behind one, as far as another, or as far as there are: no more than most, since what is not here of a group is asked of its members, and that takes long. */
+async function pages(chat: ChatID, from: { before: ID } | { after: ID }, to?: ID, most = Infinity) {
   let list: Message[] = [];
   for (let i = 0; i < farthest; i++) {
-    const r = (await core.call("history", { chat, count: pageSize, before: noID, ...from })).messages ?? [];
+    const count = Math.min(pageSize, most - bubbles(list).length);
+    if (count <= 0) break;
+    const r = (await core.call("history", { chat, count, before: noID, ...from })).messages ?? [];
     list = "after" in from ? [...list, ...r] : [...r, ...list];
-    if (r.length < pageSize) return { list: bubbles(list), whole: true };
+    if (r.length < count) return { list: bubbles(list), whole: true };
     if (to && r.some((m) => m.id === to)) break;
     from = "after" in from ? { after: r.at(-1)!.id } : { before: r[0]!.id };
   }
@@ -118,6 +123,7 @@ export async function jump(chat: ChatID, to: { message: ID } | { at: string }) {
     const ahead = await core.call("history", { chat, count: pageSize, before: from });
     const itself = "message" in to ? [await core.call("message", { chat, message: to.message })] : [];
     if (mine !== turn) return;
+    forgetBefore();
     batch(() => {
       setBelow(0);
       set({
@@ -155,24 +161,38 @@ function merged(list: Message[], whole = true): Message[] {
   return [...list, ...waiting];
 }
 
-let fetching = false;
-/** Fetches what lies before. */
-export async function earlier() {
-  const chat = conversation.chat, before = conversation.before;
-  if (fetching || !chat || !before) return;
-  fetching = true;
+let fetching = false; // what lies behind
+let asking: AbortController | undefined; // for what lies before: of a group that may take long, since members are asked
+
+/** What lies before is not asked for any more, and nothing is known of it. */
+function forgetBefore() {
+  asking?.abort();
+  asking = undefined;
+  setGap(undefined);
+}
+
+/** Fetches what lies before. Of a group more may be had than is here; who it was asked of in vain is asked again when the person says so. */
+export async function earlier(again = false) {
+  const chat = conversation.chat, group = !!chat && chats.by[chat]?.kind === "group";
+  const before = conversation.before ?? (group && (again || !gap()) ? conversation.list[0]?.id : undefined);
+  if (asking || !chat || !before) return;
+  const mine = (asking = new AbortController());
+  if (group) setGap("asking");
   try {
-    const r = await core.call("history", { chat, count: pageSize, before });
-    if (conversation.chat !== chat) return;
+    const r = await core.call("history", { chat, count: pageSize, before }, mine.signal);
+    if (asking !== mine) return;
     batch(() => {
       setPrepending(true);
       set({ list: [...bubbles(r.messages), ...unwrap(conversation.list)], before: beyond(r.messages) });
+      setGap(!group || conversation.before ? undefined : r.earlier === "missing" || r.earlier === "lost" ? r.earlier : "whole");
     });
     queueMicrotask(() => setPrepending(false));
   } catch (e) {
+    if (asking !== mine) return; // the chat was left
+    setGap(group ? "missing" : undefined);
     failed(e);
   } finally {
-    fetching = false;
+    if (asking === mine) asking = undefined;
   }
 }
 
@@ -180,6 +200,9 @@ const at = (id: ID) => conversation.list.findLastIndex((m) => m.id === id);
 
 /** Grows when the person asks for the newest message of the chat that is open. */
 export const [newest, setNewest] = createSignal(0);
+
+/** Whoever sends something sees it: the end of its chat is brought into sight, if that is open. */
+export const toNewest = (chat: ChatID) => void (chat === conversation.chat && setNewest((n) => n + 1));
 
 /** Shows a message as it is now, if it is at hand; says whether it is. */
 export function change(m: Message): boolean {
@@ -211,6 +234,7 @@ export function drop(id: ID) {
 /** Leaves the chat. */
 export function leave() {
   turn++;
+  forgetBefore();
   set({ chat: undefined, list: [], before: undefined, atEnd: true });
 }
 

@@ -30,6 +30,9 @@ export function readOnly(chat: Chat): Word | undefined {
   return may && !may.includes(g.role) ? "chat.channel" : undefined;
 }
 
+/** What this account is in the group of a chat. */
+export const roleIn = (chat: ChatID): string => groups.by[groups.of[chat] ?? ""]?.role ?? "";
+
 /** How often something of a group became another, its members too: what shows more of it asks anew then. */
 export const changesOf = (chat: ChatID): number => groups.changes[chat] ?? 0;
 

@@ -12,6 +12,12 @@ export function useLayer(close: () => void) {
   });
 }
 
+/** Gives the focus back to where it is now, once what its owner put over everything is gone: unless it is somewhere by then. */
+export function useFocus() {
+  const before = document.activeElement as HTMLElement | null;
+  onCleanup(() => queueMicrotask(() => { if (document.activeElement === document.body) before?.focus?.(); }));
+}
+
 /** Takes the top layer away; says whether there was one. */
 export function unwind(): boolean {
   const close = layers.at(-1);

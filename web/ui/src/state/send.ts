@@ -4,7 +4,7 @@ import type { ChatID, Entity, ID, Message, ReplyTo, Time } from "@rpc";
 import { newID, seconds } from "../ids";
 import { chats, core, failed, me, toast } from "./app";
 import { marked } from "./calls";
-import { drop, patch, put, setNewest } from "./conversation";
+import { drop, patch, put, toNewest } from "./conversation";
 import { setDialog } from "./dialog";
 import { lifetime } from "./lifetime";
 import { Refused } from "../rpc";
@@ -22,10 +22,11 @@ export async function send(chat: ChatID, text: string, reply?: ReplyTo, how: How
   const shown = !command && !how.at;
   if (shown) {
     put(draft(chat, id, text, reply));
-    setNewest((n) => n + 1); // who writes sees what they wrote
+    toNewest(chat);
   }
   try {
     if (command) {
+      toNewest(chat);
       const r = await core.call("command.run", { id, chat, text, reply: reply?.message, markup: true, wait: "none" });
       if (r.done?.key) void coreWords().then(() => toast(coreText(r.done)));
       if (r.commands || r.messages || r.members || r.link) setDialog({ kind: "result", chat: chats.by[chat]!, title: clean(text), result: r });
@@ -42,7 +43,7 @@ export async function send(chat: ChatID, text: string, reply?: ReplyTo, how: How
 }
 
 /** A text as the core takes it: with markup, unless that could hide who is called. */
-function written(text: string, entities?: Entity[]): { text: string; markup?: boolean; entities?: Entity[] } {
+export function written(text: string, entities?: Entity[]): { text: string; markup?: boolean; entities?: Entity[] } {
   const all = entities ? marked(text, entities) : text;
   return all === undefined ? { text, entities } : { text: all, markup: true };
 }

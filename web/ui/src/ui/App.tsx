@@ -5,6 +5,7 @@ import { part as load } from "../part";
 import { dialog, setDialog } from "../state/dialog";
 import { part } from "../state/folders";
 import { unwind } from "../state/layers";
+import { question } from "../state/sure";
 import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
 import { Conversation } from "./Conversation";
@@ -15,6 +16,7 @@ import { Guard } from "./Guard";
 import { News } from "./News";
 import { Icon } from "./icons";
 
+const Sure = lazy(() => load(() => import("./Sure")).then((m) => ({ default: m.Sure })));
 const Setup = lazy(() => load(() => import("./Setup")).then((m) => ({ default: m.Setup })));
 
 export function App(): JSX.Element {
@@ -44,7 +46,7 @@ export function App(): JSX.Element {
           <main class="panes" classList={{ inside: !!open() }}>
             <nav class="left" aria-label={t("chats")}>
               <h1 class="hidden">{t("app")}</h1>
-              <div class="top"><button class="icon-button" aria-label={t("settings")} onClick={() => setDialog({ kind: "settings" })}><Icon name="menu" /></button><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label><button class="icon-button" aria-label={t("chat.new")} onClick={() => setDialog({ kind: "new" })}><Icon name="pen" /></button></div>
+              <div class="top"><button class="icon-button" aria-label={t("settings")} onClick={() => setDialog({ kind: "settings" })}><Icon name="menu" /></button><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label><button class="icon-button call" aria-label={t("mentions")} title={t("mentions")} onClick={() => setDialog({ kind: "mentions" })}>@</button><button class="icon-button" aria-label={t("chat.new")} onClick={() => setDialog({ kind: "new" })}><Icon name="pen" /></button></div>
               <Connection />
               <Guard><News /></Guard>
               <Guard about={part}><ChatList /></Guard>
@@ -54,6 +56,7 @@ export function App(): JSX.Element {
         </Match>
       </Switch>
       <Guard about={dialog}><DialogLayer /></Guard>
+      <Show when={question()}><Guard about={question}><Sure /></Guard></Show>
       <ViewerLayer />
       <MenuLayer />
       <div class="toasts" ref={notes} popover="manual" role="status" aria-live="polite"><For each={toasts()}>{(x) => <div class="toast">{x.text}</div>}</For></div>

@@ -1,7 +1,8 @@
 import { createMemo, createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { Chat, ListLine, Message } from "@rpc";
-import { core, failed, me, setOpen } from "../state/app";
+import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
+import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
 import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
@@ -51,12 +52,15 @@ function Caution(p: { message: Message; chat: Chat; own: boolean }) {
   return <Show when={sign()}>{(x) => <span class="caution" role="note">⚠ {t(`fraud.${x()}`)}</span>}</Show>;
 }
 
+/** Who is called in a text is a touch away. */
+const talk = (account: string) => { if (account !== me()?.fingerprint) core.call("contact.show", { account }).then(openContact, failed); };
+
 const hue = (id: string) => String((parseInt(id.slice(0, 4), 16) % 12) * 30);
 
 function Content(p: { message: Message; own: boolean }) {
   const m = () => p.message;
   return (
-    <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} />}>
+    <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} onMention={talk} />}>
       <Match when={m().deleted}><em class="deleted">{t("message.deleted")}</em></Match>
       <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} /></Show></Match>
       <Match when={m().kind === "poll" && m().poll}>{(poll) => <PollBox message={m()} poll={poll()} />}</Match>
@@ -107,7 +111,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
           <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{o.votes}</span>
         </button>
       )}</For>
-      <small class="dim">{t("poll.voters", p.poll.voters)}</small>
+      <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", 0)}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", p.poll.voters)}</small></button></Show>
     </div>
   );
 }

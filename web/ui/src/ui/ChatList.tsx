@@ -4,6 +4,7 @@ import { unwrap } from "solid-js/store";
 import type { Chat, ChatID } from "@rpc";
 import { chats, listed, me, moreChats, open, plainChat, setOpen } from "../state/app";
 import { setNewest } from "../state/conversation";
+import { setDialog } from "../state/dialog";
 import { folders, inPart, muted, part, setPart, type Part } from "../state/folders";
 import { pictureOf } from "../state/groups";
 import { noteIn } from "../state/notes";
@@ -14,7 +15,7 @@ import { Avatar, Icon, Ticks, type IconName } from "./icons";
 import { clean } from "./text";
 import { preview } from "./preview";
 import { Found } from "./Found";
-import { matches } from "../state/find";
+import { byRank, matches, rank } from "../state/find";
 import { latest } from "../state/latest";
 
 export const rowHeight = 72;
@@ -31,7 +32,7 @@ export function ChatList(): JSX.Element {
     const q = query();
     if (!q) return inPart().get(part()) ?? [];
     listed();
-    return chats.order.filter((id) => matches(chatName(plainChat(id)!), q));
+    return byRank(chats.order.filter((id) => matches(chatName(plainChat(id)!), q)), (id) => rank(chatName(plainChat(id)!), q));
   });
   const scrolled = () => {
     if (list && chats.next && list.scrollOffset + list.viewportSize * 3 > list.scrollSize) void moreChats();
@@ -69,7 +70,7 @@ function Empty() {
   return (
     <div class="empty">
       <Show when={chats.loaded} fallback={<For each={[...Array(8).keys()]}>{() => <div class="skeleton" />}</For>}>
-        <Show when={part() === "all"} fallback={<p>{t("chats.none.here")}</p>}><p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p></Show>
+        <Show when={part() === "all"} fallback={<p>{t("chats.none.here")}</p>}><p><b>{t("chats.none")}</b></p><p>{t("chats.none.text")}</p><button class="primary" onClick={() => setDialog({ kind: "new" })}>{t("contact.add")}</button></Show>
       </Show>
     </div>
   );
@@ -126,7 +127,7 @@ function Preview(p: { chat: Chat }) {
   return (
     <Show when={p.chat.last} fallback={<Show when={p.chat.role}><bdi class="dim">{t(`role.${p.chat.role}` as Word)}</bdi></Show>}>{(m) => (
       <bdi>
-        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : `${clean(m().name ?? "") || m().from.slice(-8)}：`}</Show>
+        <Show when={p.chat.kind === "group" && !m().service}>{m().from === me()?.fingerprint ? t("chat.you") : t("chat.by", clean(m().name ?? "") || m().from.slice(-8))}</Show>
         {preview(m())}
       </bdi>
     )}</Show>

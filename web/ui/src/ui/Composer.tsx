@@ -2,7 +2,7 @@ import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, onMou
 import type { Callable, Chat, ChatID, Command, Message } from "@rpc";
 import { composing } from "../ime";
 import { part } from "../part";
-import { calls, marked, moved, type Called, type Chosen } from "../state/calls";
+import { calls, moved, placed, type Called, type Chosen } from "../state/calls";
 import { isTime, newID } from "../ids";
 import { core, failed, me, plainChat } from "../state/app";
 import { conversation } from "../state/conversation";
@@ -12,11 +12,12 @@ import { asksFor, givesAway } from "../state/fraud";
 import { choices as lifetimes, lifetime, setLifetime } from "../state/lifetime";
 import { noteIn } from "../state/notes";
 import { forget, returned, turn } from "../state/returned";
-import { send, type How } from "../state/send";
+import { send, written, type How } from "../state/send";
+import { sure } from "../state/sure";
 import { coreText, lang, t, type Word } from "../words";
 import { Icon } from "./icons";
 import { openMenu } from "./menu";
-import { called } from "./called";
+import { called as calledBy } from "./called";
 import { clean } from "./text";
 import { Voice } from "./Voice";
 
@@ -28,14 +29,18 @@ const drafts = new Map<ChatID, string>(); // as they are on the screen
 
 const store = (chat: ChatID, text: string) => void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
 
+const called = new Map<ChatID, { text: string; chosen: Chosen[] }>(); // who was chosen in a draft that is not on the screen
+const chosenIn = (chat: ChatID, text: string) => (called.get(chat)?.text === text ? called.get(chat)!.chosen : []);
+
 /** Gives a text back to a chat that is not open: before what was written there since. */
-const toDraft = (chat: ChatID, text: string, sent: number) => {
-  const all = returned(chat, { turn: sent, text }, drafts.get(chat) ?? plainChat(chat)?.draft ?? "");
+const toDraft = (chat: ChatID, text: string, sent: number, _edit?: Message, chosen: Chosen[] = []) => {
+  const since = drafts.get(chat) ?? plainChat(chat)?.draft ?? "", all = returned(chat, { turn: sent, text }, since);
+  called.set(chat, { text: all, chosen: [...moved(chosenIn(chat, since), since, all), ...placed(chosen, all.indexOf(text))] });
   drafts.set(chat, all);
   store(chat, all);
 };
 /** Gives back a text that was refused, to the composer that is there now. */
-let back: (chat: ChatID, text: string, sent: number, edit?: Message) => void = toDraft;
+let back: (chat: ChatID, text: string, sent: number, edit?: Message, chosen?: Chosen[]) => void = toDraft;
 
 interface Choice { whom?: Called; key: string; label: string; hint: () => string; insert: string }
 
@@ -51,23 +56,27 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
 
-  const load = (text: string) => {
+  const load = (text: string, those: Chosen[] = []) => {
     field.value = seen = text;
-    chosen = [];
+    chosen = those;
     setFull(text.trim() !== "");
     setChoices([]);
   };
   const id = createMemo(() => p.chat.chat); // a chat that stands otherwise in the list is the same chat
   createEffect(on(id, (id, before) => {
-    if (before) keepDraft(before);
+    if (before) {
+      keepDraft(before);
+      if (!tasks[before]?.edit) called.set(before, { text: field.value, chosen });
+    }
     names = new Set();
-    load(drafts.get(id) ?? p.chat.draft ?? "");
+    const text = drafts.get(id) ?? p.chat.draft ?? "";
+    load(text, chosenIn(id, text));
     if (matchMedia("(hover: hover)").matches) field.focus();
   }));
   const edited = createMemo(() => task()?.edit?.id);
   createEffect(on(edited, () => {
     const m = task()?.edit;
-    if (m) load(m.text);
+    if (m) load(m.text, callsIn(m));
   }));
   createEffect(on(createMemo(() => task()?.edit?.id ?? task()?.reply?.id), () => { if (task()) field.focus(); }));
 
@@ -143,39 +152,45 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     round++; // a menu that is asked for is not for what is written next
     clearTimeout(timer);
     drafts.delete(chat);
+    called.delete(chat);
     forget(chat);
     load("");
     nothing(chat);
     if (p.chat.draft) void core.call("chat.set", { chat, draft: "" }).catch(failed);
   };
   // What was refused comes back to where it was written: before what was written since.
-  const giveBack = (chat: ChatID, text: string, sent: number, edit?: Message) => {
-    if (chat !== p.chat.chat) return toDraft(chat, text, sent);
-    if (composed) return field.addEventListener("compositionend", () => setTimeout(() => giveBack(chat, text, sent, edit)), { once: true });
+  const giveBack = (chat: ChatID, text: string, sent: number, edit?: Message, those: Chosen[] = []) => {
+    if (chat !== p.chat.chat) return toDraft(chat, text, sent, edit, those);
+    if (composed) return field.addEventListener("compositionend", () => setTimeout(() => giveBack(chat, text, sent, edit, those)), { once: true });
     const since = field.value;
     if (edit && !since && !task()) editOf(edit);
     const still = chosen, all = returned(chat, { turn: sent, text }, since);
     load(all);
-    chosen = moved(still, since, all);
+    chosen = [...moved(still, since, all), ...placed(those, all.indexOf(text))];
     settled();
   };
   back = giveBack;
   onCleanup(() => { if (back === giveBack) back = toDraft; });
-  const submit = (how?: How) => {
-    const all = field.value, text = all.trim(), edit = task()?.edit, reply = task()?.reply, chat = p.chat.chat, sent = turn();
+  /** What is written, and who was chosen in it. */
+  const said = () => {
+    const text = field.value.trim(), begin = field.value.indexOf(text);
+    return { text, those: placed(chosen, -begin) };
+  };
+  const submit = async (how?: How) => {
+    const { text, those } = said(), edit = task()?.edit, reply = task()?.reply, chat = p.chat.chat, sent = turn();
     if (!text) return;
     const given = edit || p.chat.kind === "saved" ? undefined : givesAway(text, fraudAsked());
-    if (given && !confirm(t(`fraud.give.${given}`))) return;
-    const begin = all.indexOf(text), named = calls(text, chosen.map((c) => ({ ...c, at: c.at - begin })), names);
+    if (given && (!(await sure({ text: t(`fraud.give.${given}`), yes: t("message.send"), danger: true })) || chat !== p.chat.chat || field.value.trim() !== text)) return;
+    const named = calls(text, those, names);
     emptied();
-    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, text: (named && marked(text, named)) ?? text, markup: true, wait: "none" }).catch((e: unknown) => { failed(e); back(chat, text, sent, edit); });
-    void send(chat, text, reply && { message: reply.id }, how, named).then((kept) => { if (!kept) back(chat, text, sent); });
+    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, ...written(text, named), wait: "none" }).catch((e: unknown) => { failed(e); back(chat, text, sent, edit, those); });
+    void send(chat, text, reply && { message: reply.id }, how, named).then((kept) => { if (!kept) back(chat, text, sent, undefined, those); });
   };
   // What the other side asked for last, if that is a sign of fraud.
   const fraudAsked = () => conversation.list.slice(-6).filter((m) => m.from !== me()?.fingerprint).map((m) => asksFor(m.text, !!m.inert)).find((x) => x);
-  const later = () => setDialog({ kind: "schedule", chat: p.chat, text: field.value.trim(), sent: emptied });
+  const later = () => { const { text, those } = said(); setDialog({ kind: "schedule", chat: p.chat, text, chosen: those, sent: emptied }); };
   const sendMenu = (e: MouseEvent) => openMenu(e, [
-    { key: "silent", label: t("send.silent"), run: () => submit({ silent: true }) },
+    { key: "silent", label: t("send.silent"), run: () => void submit({ silent: true }) },
     { key: "later", label: t("schedule.do"), run: later },
   ]);
   const attach = (e: MouseEvent) => openMenu(e, [
@@ -203,7 +218,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     }
     if (e.key === "Enter" && !e.shiftKey && !touch()) {
       e.preventDefault();
-      submit();
+      void submit();
     } else if (e.key === "Escape" && task()) {
       e.stopPropagation();
       if (task()!.edit) load("");
@@ -219,7 +234,9 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 
   const files = (list: Iterable<File>) => {
     const all = [...list].filter((f) => f.size > 0);
-    if (all.length) setDialog({ kind: "files", chat: p.chat, files: all, caption: field.value.trim(), sent: emptied });
+    if (!all.length) return;
+    const calling = p.chat.kind === "group" && /[@＠]\S/.test(field.value); // captions call nobody: such a text is sent by itself
+    setDialog(calling ? { kind: "files", chat: p.chat, files: all, caption: "", sent: () => {} } : { kind: "files", chat: p.chat, files: all, caption: field.value.trim(), sent: emptied });
   };
   const paste = (e: ClipboardEvent) => {
     const list = e.clipboardData?.files;
@@ -271,15 +288,18 @@ export function Composer(p: { chat: Chat }): JSX.Element {
         <Show when={lifetime(p.chat.chat)}>{(s) => <button class="life" title={t("life.choose")} onClick={lifeMenu}><Icon name="clock" size={16} />{t(`life.${s()}`)}</button>}</Show>
         <button class="icon-button" aria-label={t("message.stickers")} aria-expanded={panel()} onClick={() => setPanel(!panel())}><Icon name="smile" /></button>
         <Show when={(full() || task()?.edit) && !recording() && !noteIn(p.chat.chat)} fallback={<Voice chat={p.chat} busy={setRecording} />}>
-          <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} title={t("send.more")} onMouseDown={(e) => e.preventDefault()} onContextMenu={sendMenu} onClick={() => submit()}><Icon name="send" /></button>
+          <button class="icon-button send" aria-label={t("message.send")} disabled={!full()} title={t("send.more")} onMouseDown={(e) => e.preventDefault()} onContextMenu={sendMenu} onClick={() => void submit()}><Icon name="send" /></button>
         </Show>
       </div>
     </footer>
   );
 }
 
+/** Who is called in a message, as whoever edits it finds them. */
+const callsIn = (m: Message): Chosen[] => (m.entities ?? []).flatMap((e) => (e.type === "mention" && e.account ? [{ at: e.offset, name: m.text.slice(e.offset, e.offset + e.length), account: e.account }] : []));
+
 const touch = () => matchMedia("(pointer: coarse)").matches;
-const person = (c: Callable): Choice => ({ whom: c.ambiguous && c.account ? { name: c.insert, account: c.account } : undefined, key: c.account ?? "all", label: c.account ? called(c, c.account) : c.insert, hint: () => (c.role ? t(`role.${c.role}` as Word) : ""), insert: c.insert });
+const person = (c: Callable): Choice => ({ whom: c.ambiguous && c.account ? { name: c.insert, account: c.account } : undefined, key: c.account ?? "all", label: c.account ? calledBy(c, c.account) : c.insert, hint: () => (c.role ? t(`role.${c.role}` as Word) : ""), insert: c.insert });
 // A command shows its name in the person's language, unless another one was being typed.
 export function commandName(c: Command): string {
   const ours = lang() === "en" ? c.name : c.aliases?.find((a) => /\p{Script=Han}/u.test(a)) ?? c.name;

@@ -3,9 +3,10 @@ import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
 import { chats, core, failed, me, open, putChats, setOpen } from "../state/app";
 import { asked } from "../state/asked";
-import { below, conversation, earlier, firstUnread, later, newest, prepending, refresh, setBelow, setReading, setTarget, show, target } from "../state/conversation";
+import { below, conversation, earlier, firstUnread, gap, jump, later, newest, prepending, refresh, setBelow, setReading, setTarget, show, target } from "../state/conversation";
 import { part } from "../part";
 import { info, setInfo } from "../state/dialog";
+import { part as folder, setPart as setFolder } from "../state/folders";
 import { pictureOf, readOnly } from "../state/groups";
 import { latest } from "../state/latest";
 import { typing } from "../state/typing";
@@ -18,11 +19,13 @@ import { clean } from "./text";
 import { Bubble } from "./Bubble";
 import { Guard } from "./Guard";
 import { composing } from "../ime";
-import { Pins, SearchIn, Selected } from "./Bars";
+import { Pins } from "./Pins";
 import { Composer } from "./Composer";
 import { lookAt, presence } from "../state/presence";
 import { selecting } from "../state/selection";
 
+const SearchIn = lazy(() => part(() => import("./SearchIn")).then((m) => ({ default: m.SearchIn })));
+const Selected = lazy(() => part(() => import("./Selected")).then((m) => ({ default: m.Selected })));
 const Info = lazy(() => part(() => import("./Info")).then((m) => ({ default: m.Info })));
 
 /** The chat that is open. */
@@ -94,7 +97,7 @@ function Head(p: { chat: Chat; search: () => void }) {
 
 function FirstContact(p: { chat: Chat }) {
   const stranger = () => p.chat.kind === "direct" && p.chat.contact === "request";
-  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).then(() => core.call("chat", { chat: p.chat.chat })).then((c) => putChats([c]), failed);
+  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).then(() => core.call("chat", { chat: p.chat.chat })).then((c) => { putChats([c]); if (folder() === "requests" && method === "contact.add") setFolder("all"); }, failed);
   return (
     <>
       <Show when={stranger()}>
@@ -122,22 +125,24 @@ function Common(p: { account: string }) {
   const [person] = asked(() => p.account, (account) => core.call("contact.show", { account }));
   return (
     <Show when={person.latest}>{(c) => (
-      <p>{c().groups?.length ? <>{t("groups.common")}：<For each={c().groups}>{(g, i) => <>{i() ? "、" : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
-        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join("、"))}</Show></p>
+      <p>{c().groups?.length ? <>{t("groups.common.are")}<For each={c().groups}>{(g, i) => <>{i() ? t("and") : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
+        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join(t("and")))}</Show></p>
     )}</Show>
   );
 }
 
 function History(p: { chat: Chat }) {
   let list: VirtualizerHandle | undefined, box!: HTMLDivElement;
-  const [bottom, setBottom] = createSignal(true);
+  const [bottom, setBottom] = createSignal(true), [top, setTop] = createSignal(false);
   // Where there is more before, the first message that is at hand is not shown: how tall one
   // is depends on the one before it (a new day, another author), and must not change later.
   const held = () => (conversation.before ? 1 : 0);
   const shown = createMemo(() => (held() ? conversation.list.slice(1) : conversation.list) as Message[]);
   const toEnd = () => list?.scrollToIndex(untrack(shown).length - 1, { align: "end" });
   let before = { offset: 0, size: 0, view: 0 };
-  const stick = () => requestAnimationFrame(() => { if (untrack(bottom) && conversation.atEnd) toEnd(); });
+  const stick = () => requestAnimationFrame(() => { if (untrack(bottom) && conversation.atEnd) toEnd(); fits(); });
+  // Where all of it is in sight nobody scrolls to its beginning.
+  const fits = () => { if (list && shown().length && list.scrollSize - list.viewportSize < near) { setTop(true); void earlier(); } };
   // To a place that is not the end, unless all of it is on the screen.
   const away = (i: number, align: "start" | "center") => {
     setBottom(false);
@@ -154,7 +159,8 @@ function History(p: { chat: Chat }) {
     setBottom(at);
     setReading(at ? undefined : untrack(shown)[list.findItemIndex(list.scrollOffset)]?.id);
     if (bottom()) { setBelow(0); read(); }
-    if (list.scrollOffset < near) void earlier();
+    setTop(list.scrollOffset < near);
+    if (top()) void earlier();
     if (left < near) void later();
   };
   const down = () => {
@@ -176,9 +182,21 @@ function History(p: { chat: Chat }) {
   createEffect(on(target, (id) => {
     const i = id ? shown().findIndex((m) => m.id === id) : -1;
     if (i < 0) return;
-    requestAnimationFrame(() => away(i, "center"));
-    setTimeout(() => setTarget(undefined), 1500);
+    requestAnimationFrame(() => { // it is marked for as long from when it is in sight, however busy the machine is
+      away(i, "center");
+      requestAnimationFrame(() => setTimeout(() => setTarget(undefined), 1500));
+    });
   }));
+  // From one message that calls this account to the next, of those that were not read.
+  let called = 0;
+  createEffect(on(() => p.chat.chat, () => { called = 0; }));
+  const nextCall = async () => {
+    const chat = p.chat.chat;
+    try {
+      const list = (await core.call("mentions", { chat, count: 50 })).messages ?? [], m = list[called++ % Math.max(1, list.length)];
+      if (m && chat === p.chat.chat) await jump(chat, { message: m.id });
+    } catch (e) { failed(e); }
+  };
   // Everything of the chat that is here was read once the person looks at its end.
   const read = () => {
     if (document.hasFocus() && (p.chat.unread > 0 || p.chat.marked)) void core.call("chat.set", { chat: p.chat.chat, read: true }).catch(failed);
@@ -203,6 +221,10 @@ function History(p: { chat: Chat }) {
           {(m, i) => <Entry message={m} before={conversation.list[i() + held() - 1]} after={conversation.list[i() + held() + 1]} chat={p.chat} />}
         </Virtualizer>
       </div>
+      <Show when={top() && p.chat.kind === "group" && gap()}>{(g) => (
+        <Show when={g() === "missing"} fallback={<span class="gap" classList={{ [g()]: true }} role="status">{t(`gap.${g()}` as Word)}</span>}><button class="gap" onClick={() => void earlier(true)}>{t("gap.missing")}</button></Show>
+      )}</Show>
+      <Show when={p.chat.mentions}><button class="jump call" aria-label={t("mentions.next")} title={t("mentions.next")} onClick={nextCall}>@</button></Show>
       <Show when={!bottom()}>
         <button class="jump" aria-label={below() ? t("message.newbelow", below()) : t("message.down")} onClick={down}><Icon name="down" /><Show when={below()}>{(n) => <b class="count">{n()}</b>}</Show></button>
       </Show>
@@ -231,7 +253,7 @@ function Entry(p: { message: Message; before?: Message; after?: Message; chat: C
   const day = () => !p.before || dayKey(p.before.time) !== dayKey(p.message.time);
   const same = (a?: Message, b?: Message) => !!a && !!b && a.from === b.from && !a.service && !b.service && Math.abs(Date.parse(b.time) - Date.parse(a.time)) < together && dayKey(a.time) === dayKey(b.time);
   return (
-    <div class="entry" classList={{ newest: !p.after }} data-id={p.message.id}>
+    <div class="entry" classList={{ newest: !p.after, oldest: !p.before && p.chat.kind === "group" }} data-id={p.message.id}>
       <Show when={day()}><div class="day"><span>{dayOf(p.message.time)}</span></div></Show>
       <Show when={firstUnread() === p.message.id}><div class="unread"><span>{t("message.unread")}</span></div></Show>
       <Bubble message={p.message} chat={p.chat} own={p.message.from === me()?.fingerprint && !p.message.imported} first={!same(p.before, p.message)} last={!same(p.message, p.after)} />

@@ -3,6 +3,7 @@ import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Group, GroupRules, ID } from "@rpc";
 import { core } from "../state/app";
 import { t, type Word } from "../words";
+import "../words/rare";
 
 const nothing = "0".repeat(32) as ID;
 const who = ["members", "admins", "owners"];

@@ -7,6 +7,7 @@ import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { short } from "../time";
 import { coreText, t } from "../words";
+import "../words/rare";
 import { bytes } from "./Media";
 import { clean } from "./text";
 

@@ -4,17 +4,21 @@ import type { Chat, Contact, Fingerprint, Group, GroupMember } from "@rpc";
 import { at } from "../rpc";
 import { core, failed, me, openContact, setOpen, toast } from "../state/app";
 import { asked } from "../state/asked";
+import { contactName } from "../state/contacts";
 import { setDialog, setInfo } from "../state/dialog";
 import { changesOf } from "../state/groups";
 import { useLayer } from "../state/layers";
+import { sure } from "../state/sure";
 import { isTime } from "../ids";
 import { short } from "../time";
 import { t, type Word } from "../words";
+import "../words/rare";
 import { muted } from "../state/folders";
 import { chatName } from "./ChatList";
 import { Avatar, Icon } from "./icons";
+import { GroupLinks } from "./GroupLinks";
 import { GroupProfile } from "./GroupProfile";
-import { openMenu } from "./menu";
+import { openMenu, type Action } from "./menu";
 import { Pick } from "./NewChat";
 import { contactCode, Scan } from "./Scan";
 import { called } from "./called";
@@ -33,7 +37,7 @@ const chatOf = (key: string) => key.slice(0, key.indexOf(" "));
 export function Info(p: { chat: Chat }): JSX.Element {
   useLayer(() => setInfo(false));
   const [group, { mutate, refetch }] = asked(() => (p.chat.kind === "group" ? latest(p.chat.chat) : undefined), (key) => core.call("group", { group: chatOf(key) }));
-  const picture = () => { const of = group.latest?.picture; return of?.here ? at(`/media/${of.id}/${of.item}`) : undefined; };
+  const picture = () => { const of = group.latest?.chat === p.chat.chat ? group.latest.picture : undefined; return of?.here ? at(`/media/${of.id}/${of.item}`) : undefined; };
   const set = (what: object) => core.call("chat.set", { chat: p.chat.chat, ...what }).catch(failed);
   return (
     <aside class="info" aria-label={t("info")}>
@@ -50,7 +54,7 @@ export function Info(p: { chat: Chat }): JSX.Element {
         <label class="check"><input type="checkbox" checked={!p.chat.no_read} onChange={(e) => set({ no_read: !e.currentTarget.checked })} />{t("chat.tellread")}</label>
         <Switch>{/* of another chat all of it is another: what was typed, the camera */}
           <Match when={p.chat.kind === "direct" || p.chat.kind === "secure"}><Show when={p.chat.chat} keyed><Person chat={p.chat} /></Show></Match>
-          <Match when={p.chat.kind === "group"}><Show when={p.chat.chat} keyed><GroupInfo chat={p.chat} group={group.latest} changed={(g) => { mutate(g); void refetch(); }} /></Show></Match>
+          <Match when={p.chat.kind === "group"}><Show when={p.chat.chat} keyed><GroupInfo chat={p.chat} group={group.latest?.chat === p.chat.chat ? group.latest : undefined} changed={(g) => { mutate(g); void refetch(); }} /></Show></Match>
         </Switch>
       </div>
     </aside>
@@ -63,12 +67,26 @@ function Person(p: { chat: Chat }) {
   const act = async (f: () => Promise<Contact>) => { try { mutate(await f()); } catch (e) { failed(e); } };
   // Blocks, and saves what was written with its signatures, for the police or others.
   const report = async (c: Contact) => {
-    if (!confirm(t("report.sure"))) return;
+    if (!(await sure({ text: t("report.sure"), yes: t("report"), danger: true }))) return;
     try {
       const made = (await core.call("contact.report", { account: c.fingerprint, dir: "" })) as unknown as { download: string };
       location.assign(at(`/download/${made.download}`));
       mutate({ ...c, blocked: true });
     } catch (e) { failed(e); }
+  };
+  const compared = () => sure({ text: t("safety.sure"), yes: t("safety.same") });
+  const certifying = (c: Contact): Action[] => [
+    { key: "certify", label: t("certify.do"), run: async () => { if (await sure({ text: t("certify.sure", contactName(c)), yes: t("certify.do") })) await act(async () => { const x = await core.call("contact.certify", { account: c.fingerprint }); toast(t("certify.done")); return x; }); } },
+    { key: "uncertify", label: t("certify.undo"), danger: true, run: () => void act(async () => { const x = await core.call("contact.uncertify", { account: c.fingerprint }); toast(t("certify.undone")); return x; }) },
+  ];
+  const succeed = async (c: Contact) => {
+    if (await sure({ text: t("succeed.sure", c.successor!.replace(/(.{4})/g, "$1 ").trim()), yes: t("succeed.do") })) core.call("contact.succeed", { account: c.fingerprint }).then((next) => openContact(next), failed);
+  };
+  const remove = async (c: Contact) => {
+    if (await sure({ text: t("contact.remove.sure", contactName(c)), yes: t("contact.remove"), danger: true })) await act(() => core.call("contact.remove", { account: c.fingerprint }));
+  };
+  const end = async (c: Contact) => {
+    if (await sure({ text: t("secure.end.sure"), yes: t("secure.end"), danger: true })) core.call("secure.end", { peer: c.fingerprint }).then(() => toast(t("secure.ended")), failed);
   };
   return (
     <Show when={person.latest}>{(c) => (
@@ -77,14 +95,16 @@ function Person(p: { chat: Chat }) {
           <p class={c().verified === "verified" ? "safe" : c().verified === "changed" ? "warn" : "dim"}>{t(c().verified ? (`key.${c().verified}` as Word) : "key.unverified")}</p>
           <code class="fingerprint">{c().fingerprint.replace(/(.{4})/g, "$1 ")}</code>
           <Show when={c().key !== "valid" && c().key !== "unknown"}><p class="warn">⚠ {t(`key.${c().key}` as Word)}</p></Show>
-          <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join("、"))}</p></Show>
+          <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "") || x.fingerprint.slice(-8)).join(t("and")))}</p></Show>
+          <Show when={c().verified === "verified" && c().key === "valid"}><button class="small" aria-haspopup="menu" onClick={(e) => openMenu(e, certifying(c()))}>{t("certify.do")}</button></Show>
+          <Show when={c().key === "succeeded" && c().successor}><button onClick={() => void succeed(c())}>{t("succeed.do")}</button></Show>
         </section>
         <Show when={c().safety}>{(n) => (
           <section><h3>{t("safety.title")}</h3><p class="dim">{t("safety.text")}</p><code class="safety">{n()}</code>
             <Show when={card.latest?.link}>{(link) => <><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(link().toUpperCase())}`)} alt={t("contact.mine")} width="160" height="160" /><p class="dim">{t("safety.mine")}</p></>}</Show>
             <Show when={c().verified !== "verified"} fallback={<button onClick={() => act(() => core.call("contact.verify", { account: c().fingerprint, off: true }))}>{t("safety.undo")}</button>}>
-              <button class="primary" onClick={() => { if (confirm(t("safety.sure"))) void act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button>
-              <Scan wants={contactCode} take={(scan, picture) => { if (!picture || confirm(t("safety.sure"))) void act(async () => { const same = await core.call("contact.verify", { account: c().fingerprint, scan }); toast(t("safety.scanned")); return same; }); }} /></Show>
+              <button class="primary" onClick={async () => { if (await compared()) await act(() => core.call("contact.verify", { account: c().fingerprint, number: n() })); }}>{t("safety.same")}</button>
+              <Scan wants={contactCode} take={async (scan, picture) => { if (!picture || await compared()) await act(async () => { const same = await core.call("contact.verify", { account: c().fingerprint, scan }); toast(t("safety.scanned")); return same; }); }} /></Show>
           </section>
         )}</Show>
         <For each={c().notices ?? []}>{(n) => <p class="warn">⚠ {t(`notice.${n.kind}` as Word)} <small>{short(n.time)}</small></p>}</For>
@@ -94,8 +114,9 @@ function Person(p: { chat: Chat }) {
         <Show when={c().groups?.length}><section><h3>{t("groups.common")}</h3><ul class="people"><For each={c().groups ?? []}>{(g) => <li><button onClick={() => setOpen(g.chat)}><bdi>{clean(g.name ?? "") || g.chat.slice(-8)}</bdi></button></li>}</For></ul></section></Show>
         <div class="actions">
           <Show when={p.chat.kind === "direct"}><button onClick={() => core.call("secure.start", { peer: c().fingerprint }).then((s) => setOpen(s.chat), failed)}><Icon name="lock" size={18} />{t("secure.start")}</button></Show>
-          <Show when={p.chat.kind === "secure"}><button class="danger" onClick={() => { if (confirm(t("secure.end.sure"))) core.call("secure.end", { peer: c().fingerprint }).then(() => toast(t("secure.ended")), failed); }}>{t("secure.end")}</button></Show>
+          <Show when={p.chat.kind === "secure"}><button class="danger" onClick={() => end(c())}>{t("secure.end")}</button></Show>
           <Show when={c().state !== "contact"}><button class="primary" onClick={() => act(() => core.call("contact.add", { account: c().fingerprint }))}>{t("contact.add")}</button></Show>
+          <Show when={c().state === "contact"}><button class="danger" onClick={() => remove(c())}>{t("contact.remove")}</button></Show>
           <button class="danger" onClick={() => act(() => core.call("contact.block", { account: c().fingerprint, off: c().blocked || undefined }))}>{t(c().blocked ? "chat.unblock" : "chat.block")}</button>
           <button class="danger" onClick={() => report(c())}>{t("report")}</button>
         </div>
@@ -125,7 +146,7 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
     }
     return all;
   });
-  const [adding, setAdding] = createSignal(false), [link, setLink] = createSignal("");
+  const [adding, setAdding] = createSignal(false), [links, setLinks] = createSignal(false);
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -138,16 +159,16 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <section><h3>{t("chat.members", g().size)}</h3>
           <div class="actions">
             <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
-            <button onClick={async () => { try { setLink((await core.call("group.link", { group: p.chat.chat })).link ?? ""); } catch (e) { failed(e); } }}>{t("group.link")}</button>
+            <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
           </div>
-          <Show when={link()}><div class="mylink"><img class="qr" src={at(`/qr.svg?text=${encodeURIComponent(link())}`)} alt="" width="180" height="180" /><code>{link()}</code><button onClick={() => navigator.clipboard.writeText(link()).then(() => toast(t("copied")), failed)}>{t("copy")}</button></div></Show>
+          <Show when={links()}><GroupLinks group={g()} /></Show>
           <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
           <Requests chat={p.chat} />
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={() => { if (confirm(t("group.leave.sure"))) void act(() => core.call("group.leave", { group: p.chat.chat })); }}>{t("group.leave")}</button>
-          <Show when={g().role === "owner"}><button class="danger" onClick={() => { if (confirm(t("group.dissolve.sure"))) void act(() => core.call("group.dissolve", { group: p.chat.chat })); }}>{t("group.dissolve")}</button></Show>
+          <button class="danger" onClick={async () => { if (await sure({ text: t("group.leave.sure"), yes: t("group.leave"), danger: true })) await act(() => core.call("group.leave", { group: p.chat.chat })); }}>{t("group.leave")}</button>
+          <Show when={g().role === "owner"}><button class="danger" onClick={async () => { if (await sure({ text: t("group.dissolve.sure"), yes: t("group.dissolve"), danger: true })) await act(() => core.call("group.dissolve", { group: p.chat.chat })); }}>{t("group.dissolve")}</button></Show>
         </div>
       </>
     )}</Show>
@@ -168,13 +189,28 @@ function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group:
   const m = () => p.member;
   const own = () => m().account === me()?.fingerprint;
   const talk = () => core.call("contact.show", { account: m().account }).then((c) => { setInfo(false); openContact(c); }, failed);
-  const role = (r: string) => p.act(() => core.call("group.role", { group: p.group, accounts: [m().account], role: r }));
+  const accounts = () => ({ group: p.group, accounts: [m().account] });
+  const role = (role: string) => p.act(() => core.call("group.role", { ...accounts(), role }));
+  const asked = async (word: Word, does: Word, f: () => Promise<Group>) => { if (await sure({ text: t(word, called(m(), m().account)), yes: t(does), danger: true })) await p.act(f); };
+  const remove = (ban: boolean) => asked(ban ? "group.ban.sure" : "group.remove.sure", ban ? "group.ban" : "group.remove", () => core.call("group.remove", { ...accounts(), ban: ban || undefined }));
+  const power = (role?: string) => ["member", "admin", "owner"].indexOf(role ?? "");
+  const actions = (): Action[] => {
+    if (own()) return [];
+    const banned = m().role === "banned", inside = power(m().role) >= 0, list: Action[] = [];
+    if (banned && p.admin) list.push({ key: "unban", label: t("group.unban"), run: () => void p.act(() => core.call("group.unban", accounts())) });
+    if (inside && p.owner) {
+      if (m().role !== "admin") list.push({ key: "admin", label: t("role.give"), run: () => void role("admin") });
+      if (m().role === "admin") list.push({ key: "member", label: t("role.take"), run: () => void role("member") });
+      if (m().role !== "owner") list.push({ key: "owner", label: t("role.owner.give"), danger: true, run: () => void asked("role.owner.sure", "role.owner.give", () => core.call("group.role", { ...accounts(), role: "owner" })) });
+    }
+    if (!banned && p.admin && (m().role !== "owner" || p.owner)) list.push({ key: "remove", label: t("group.remove"), danger: true, run: () => void remove(false) }, { key: "ban", label: t("group.ban"), danger: true, run: () => void remove(true) });
+    return list;
+  };
   return (
     <li class="line">
       <button class="link" disabled={own()} onClick={talk}><Avatar name={clean(m().name ?? "")} id={m().account} size={32} /> <bdi>{called(m(), m().account)}</bdi></button>
       <span><Show when={m().similar?.[0]}>{(s) => <span class="warn" title={t("chat.similar", clean(s().name ?? ""))} aria-label={t("chat.similar", clean(s().name ?? ""))} role="img">⚠</span>}</Show><Show when={m().role && m().role !== "member"}><small class="dim">{t(`role.${m().role}` as Word)}</small></Show>
-        <Show when={p.owner && !own()}><button class="small" onClick={() => role(m().role === "admin" ? "member" : "admin")}>{t(m().role === "admin" ? "role.take" : "role.give")}</button></Show>
-        <Show when={p.admin && !own() && m().role !== "owner"}><button class="small danger" onClick={() => p.act(() => core.call("group.remove", { group: p.group, accounts: [m().account] }))}>{t("group.remove")}</button></Show></span>
+        <Show when={actions().length}><button class="icon-button" aria-haspopup="menu" aria-label={`${t("more")} ${called(m(), m().account)}`} onClick={(e) => openMenu(e, actions())}><Icon name="more" size={18} /></button></Show></span>
     </li>
   );
 }

@@ -6,10 +6,13 @@ import { newID, seconds } from "../ids";
 import { upload } from "../rpc";
 import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
+import { calls, moved, placed, type Chosen } from "../state/calls";
+import { toNewest } from "../state/conversation";
 import { lifetime } from "../state/lifetime";
 import { addressee, destination, send } from "../state/send";
 import { long } from "../time";
 import { t } from "../words";
+import "../words/rare";
 import { closeDialog } from "./Dialog";
 import { Icon } from "./icons";
 import { bytes } from "./Media";
@@ -25,6 +28,7 @@ export function SendFiles(p: { chat: Chat; files: File[]; caption: string; sent:
   const submit = async (e: Event) => {
     e.preventDefault();
     setPart(0);
+    toNewest(p.chat.chat);
     try {
       const names: string[] = [], all = list();
       for (const [i, f] of all.entries()) names.push(await upload(f, f.name, (x) => setPart((i + x) / all.length)));
@@ -69,6 +73,7 @@ export function PollForm(p: { chat: Chat }): JSX.Element {
   const submit = async (e: Event) => {
     e.preventDefault();
     try {
+      toNewest(p.chat.chat);
       await core.call("poll.ask", { id: newID(), to: destination(p.chat.chat), question: question().trim(), options: filled(), multiple: multiple() || undefined, wait: "none" });
       closeDialog();
     } catch (x) { failed(x); }
@@ -92,6 +97,7 @@ export function ListForm(p: { chat: Chat }): JSX.Element {
   const submit = async (e: Event) => {
     e.preventDefault();
     try {
+      toNewest(p.chat.chat);
       await core.call("list.begin", { id: newID(), to: destination(p.chat.chat), title: title().trim(), wait: "none" });
       closeDialog();
     } catch (x) { failed(x); }
@@ -109,13 +115,19 @@ const two = (n: number) => String(n).padStart(2, "0");
 const local = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${two(d.getHours())}:${two(d.getMinutes())}`;
 
 /** A text for later, and those of the chat that wait. */
-export function Schedule(p: { chat: Chat; text: string; sent: () => void }): JSX.Element {
+export function Schedule(p: { chat: Chat; text: string; chosen: Chosen[]; sent: () => void }): JSX.Element {
+  let seen = p.text, chosen = p.chosen; // who was chosen in the text, as it is edited
+  const edit = (f: HTMLTextAreaElement) => {
+    chosen = moved(chosen, seen, f.value, f.selectionEnd);
+    setText(seen = f.value);
+  };
   const [text, setText] = createSignal(p.text), [at, setAt] = createSignal(local(new Date(Date.now() + 3_600_000)));
   const [waiting, { refetch }] = asked(() => true, async () => (await core.call("scheduled", { count: 200 })).texts?.filter((x) => x.chat === p.chat.chat) ?? []);
   const submit = async (e: Event) => {
     e.preventDefault();
     const time = new Date(at());
-    if (await send(p.chat.chat, text().trim(), undefined, { at: time.toISOString() })) {
+    const all = text(), said = all.trim();
+    if (await send(p.chat.chat, said, undefined, { at: time.toISOString() }, calls(said, placed(chosen, -all.indexOf(said))))) {
       toast(t("schedule.done", long(time)));
       p.sent();
       closeDialog();
@@ -125,7 +137,7 @@ export function Schedule(p: { chat: Chat; text: string; sent: () => void }): JSX
   return (
     <>
       <form onSubmit={submit}>
-        <label class="field"><span>{t("message.placeholder")}</span><textarea rows="3" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label>
+        <label class="field"><span>{t("message.placeholder")}</span><textarea rows="3" value={text()} onInput={(e) => edit(e.currentTarget)} /></label>
         <label class="field"><span>{t("schedule.at")}</span><input type="datetime-local" required min={local(new Date())} max="9999-12-31T23:59" value={at()} onInput={(e) => setAt(e.currentTarget.value)} /></label>
         <p class="dim">{t("schedule.text")}</p>
         <button class="primary" disabled={!text().trim() || !(Date.parse(at()) > Date.now())}>{t("schedule.do")}</button>

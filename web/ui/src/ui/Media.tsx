@@ -1,6 +1,8 @@
 import { For, Match, Show, Switch, createSignal, type JSX } from "solid-js";
 import type { Medium, Message } from "@rpc";
+import { seconds } from "../ids";
 import { at } from "../rpc";
+import { core, failed, toast } from "../state/app";
 import { t } from "../words";
 import { clean } from "./text";
 import { Icon } from "./icons";
@@ -12,6 +14,7 @@ import { VoiceNote } from "./VoiceNote";
 export const mediaURL = (m: Message, item: number, how = "") => at(`/media/${m.id}/${item}${how}`);
 
 const tgs = "application/x-tgsticker";
+const pack = "application/x-omega-stickers";
 const largest = 360; // px, the longer side of a picture in a bubble
 
 /** How large a picture is on the screen, known before it is here. */
@@ -36,6 +39,7 @@ function One(p: { message: Message; item: number; medium: Medium }) {
   return (
     <Show when={wanted()} fallback={<button class="file" onClick={() => want(true)}><Icon name="clip" /><span>{clean(p.medium.name ?? "") || p.medium.type}<small>{bytes(p.medium.size)}</small></span></button>}>
       <Switch fallback={<FileLink {...p} />}>
+        <Match when={p.medium.type === pack}><button class="file" onClick={() => addPack(p.message)}><Icon name="smile" /><span>{clean(p.medium.name ?? "").replace(/\.stickers$/, "")}<small>{t("panel.add")}</small></span></button></Match>
         <Match when={p.medium.type === tgs}><Animated src={mediaURL(p.message, p.item)} label={p.medium.emoji ?? ""} /></Match>
         <Match when={p.medium.what === "photo" || p.medium.what === "sticker"}>
           <button class="picture" style={box(p.medium)} onClick={() => p.medium.what === "photo" && view({ message: p.message, item: p.item })}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" onError={(e) => e.currentTarget.parentElement?.classList.add("broken")} /></button>
@@ -48,6 +52,9 @@ function One(p: { message: Message; item: number; medium: Medium }) {
     </Show>
   );
 }
+
+/** Takes a sticker pack that somebody shared. */
+const addPack = (m: Message) => void core.call("stickers.add", { link: "", message: m.id, timeout: seconds(60) }).then((k) => toast(t("panel.added", clean(k.title))), failed);
 
 function FileLink(p: { message: Message; item: number; medium: Medium }) {
   return (

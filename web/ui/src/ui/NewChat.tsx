@@ -3,8 +3,10 @@ import type { Contact, Fingerprint } from "@rpc";
 import { newID } from "../ids";
 import { core, failed, openContact, openSaved, setOpen, toast } from "../state/app";
 import { asked } from "../state/asked";
+import { putGroups } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
 import { t } from "../words";
+import "../words/rare";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { contactCode, Scan } from "./Scan";
@@ -16,7 +18,7 @@ export function NewChat(): JSX.Element {
   return (
     <>
       <div class="tabs" role="tablist">
-        <For each={[["add", t("contact.add")], ["group", t("group.new")], ["mine", t("contact.mine")]] as const}>{([k, label]) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{label}</button>}</For>
+        <For each={[["add", t("chat.add")], ["group", t("group.new")], ["mine", t("contact.mine")]] as const}>{([k, label]) => <button role="tab" aria-selected={tab() === k} classList={{ on: tab() === k }} onClick={() => setTab(k)}>{label}</button>}</For>
       </div>
       <Show when={tab() === "add"}><Add /></Show>
       <Show when={tab() === "group"}><NewGroup /></Show>
@@ -27,14 +29,16 @@ export function NewChat(): JSX.Element {
 
 function Add() {
   const [link, setLink] = createSignal(""), [name, setName] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const group = () => /^omega:group\//i.test(link());
+  const group = () => /^\s*omega:group\//i.test(link());
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
     try {
       if (group()) {
         const g = await core.call("group.join", { link: link().trim() });
-        toast(t("group.asked"));
+        putGroups([g]);
+        if (g.role === "asking") toast(t("group.asked"));
+        else if (g.role === "subscriber") toast(t("group.subscribed"));
         if (g.role) setOpen(g.chat);
       } else openContact(await core.call("contact.add", { account: link().trim(), petname: name().trim() || undefined }));
       closeDialog();
@@ -46,8 +50,8 @@ function Add() {
       <p class="dim">{t("contact.text")}</p>
       <label class="field"><span>{t("contact.link")}</span><input autofocus value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
       <Scan wants={contactCode} take={setLink} />
-      <label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label>
-      <button class="primary" disabled={busy() || !link().trim()}>{t("contact.add")}</button>
+      <Show when={!group()} fallback={<p class="dim">{t("group.join.text")}</p>}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label></Show>
+      <button class="primary" disabled={busy() || !link().trim()}>{t(group() ? "group.join" : "contact.add")}</button>
     </form>
   );
 }
@@ -87,7 +91,7 @@ function NewGroup() {
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
-      <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? `（${chosen().size}）` : ""}</button>
+      <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? t("group.count", chosen().size) : ""}</button>
     </form>
   );
 }

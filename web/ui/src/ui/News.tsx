@@ -5,6 +5,7 @@ import type { DeviceNews, Notice } from "@rpc";
 import { core, failed, toast } from "../state/app";
 import { catchup } from "../state/catchup";
 import { fetchNews, news } from "../state/news";
+import { sure } from "../state/sure";
 import { fetchNotices, ownNotices, seeNotice } from "../state/notices";
 import { short } from "../time";
 import { t, type Word } from "../words";
@@ -25,7 +26,7 @@ export function News(): JSX.Element {
 function Own(p: { notice: Notice }) {
   const [busy, setBusy] = createSignal(false);
   const contest = async () => {
-    if (!confirm(t("news.contest.sure"))) return;
+    if (!(await sure({ text: t("news.contest.sure"), yes: t("news.contest"), danger: true }))) return;
     setBusy(true);
     try {
       await core.call("device.contest", {}); // the core asks which one where there are several
@@ -61,8 +62,8 @@ function One(p: { news: DeviceNews }) {
       <p><Icon name="lock" size={16} /> {t(`news.${n().kind}` as Word, who(), clean(n().device_name), short(n().time))}</p>
       <Show when={theft()}><small>{t("news.theft")}</small></Show>
       <div class="actions"><button disabled={busy()} onClick={seen}>{t(theft() ? "news.mine" : "news.seen")}</button>
-        <Show when={theft()}><button class="danger" disabled={busy()} onClick={() => { if (confirm(t("device.revoke.sure", clean(n().device_name)))) void revoke(); }}>{t("news.notmine")}</button></Show>
-        <Show when={robbed()}><button class="danger" disabled={busy()} onClick={() => { if (confirm(t("news.contest.sure"))) void contest(); }}>{t("news.contest")}</button></Show></div>
+        <Show when={theft()}><button class="danger" disabled={busy()} onClick={async () => { if (await sure({ text: t("device.revoke.sure", clean(n().device_name)), yes: t("news.notmine"), danger: true })) void revoke(); }}>{t("news.notmine")}</button></Show>
+        <Show when={robbed()}><button class="danger" disabled={busy()} onClick={async () => { if (await sure({ text: t("news.contest.sure"), yes: t("news.contest"), danger: true })) void contest(); }}>{t("news.contest")}</button></Show></div>
     </div>
   );
 }

@@ -9,7 +9,14 @@ import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { useLayer } from "../state/layers";
 import { addressee } from "../state/send";
+import { setDialog } from "../state/dialog";
+import { toNewest } from "../state/conversation";
+import { destination } from "../state/send";
+import { sure } from "../state/sure";
 import { t, type Word } from "../words";
+import "../words/rare";
+import { openMenu } from "./menu";
+import { Icon } from "./icons";
 import { Animated } from "./Animated";
 import { clean } from "./text";
 
@@ -63,11 +70,35 @@ function Stickers(p: { chat: Chat; close: () => void }) {
   const [pack] = asked(name, (id) => core.call("stickers.show", { pack: id }));
   const send = async (number: number) => {
     p.close();
+    toNewest(p.chat.chat);
     try {
       const to = addressee(p.chat.chat);
       await core.call("stickers.send", { id: newID(), to: to.to, secure: !!to.secure, expire: seconds(lifetime(p.chat.chat)), pack: name()!, number, emoji: "", wait: "none", timeout: 0 });
     } catch (e) { failed(e); }
   };
+  const shown = () => packs.latest?.find((k) => k.pack === name());
+  const remove = async () => {
+    const k = shown()!;
+    if (!(await sure({ text: t("panel.remove.sure", clean(k.title)), yes: t("panel.remove"), danger: true }))) return;
+    try { await core.call("stickers.remove", { pack: k.pack }); choose(undefined); await refetch(); } catch (e) { failed(e); }
+  };
+  const share = async () => {
+    p.close();
+    toNewest(p.chat.chat);
+    try { await core.call("stickers.share", { id: newID(), to: destination(p.chat.chat), pack: name()!, wait: "none", timeout: 0 }); } catch (e) { failed(e); }
+  };
+  const link = async () => {
+    try { await navigator.clipboard.writeText((await core.call("stickers.link", { pack: name()! })).link); toast(t("copied")); } catch (e) { failed(e); }
+  };
+  const manage = (e: MouseEvent) => openMenu(e, [
+    ...(shown() ? [
+      { key: "name", label: t("panel.rename"), run: () => setDialog({ kind: "pack", pack: shown()!, done: () => void refetch() }) },
+      ...(p.chat.secure ? [] : [{ key: "share", label: t("panel.share"), run: () => void share() }]),
+      { key: "link", label: t("panel.link"), run: () => void link() },
+    ] : []),
+    { key: "add", label: t("panel.addlink"), run: () => setDialog({ kind: "packlink", done: (pack: string) => { void refetch(); choose(pack); } }) },
+    ...(shown() ? [{ key: "remove", label: t("panel.remove"), danger: true, run: () => void remove() }] : []),
+  ]);
   const bring = async (files: File[]) => {
     try {
       const names: string[] = [];
@@ -82,7 +113,7 @@ function Stickers(p: { chat: Chat; close: () => void }) {
   return (
     <>
       <div class="marks"><For each={packs() ?? []}>{(k) => <button classList={{ on: name() === k.pack }} title={clean(k.title)} onClick={() => choose(k.pack)}><img src={at(`/sticker/${k.pack}/1`)} alt={clean(k.title)} width="32" height="32" loading="lazy" /></button>}</For>
-        <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring([...(picker.files ?? [])]); picker.value = ""; }} /></div>
+        <button onClick={() => picker.click()}>＋ {t("panel.import")}</button><input ref={picker} type="file" hidden multiple accept=".zip,.webp,.png,.apng,.tgs,.webm" onChange={() => { void bring([...(picker.files ?? [])]); picker.value = ""; }} /><button aria-haspopup="menu" aria-label={t("panel.manage")} title={t("panel.manage")} onClick={manage}><Icon name="more" size={18} /></button></div>
       <Show when={packs()?.length} fallback={<p class="dim pad">{t("panel.nostickers")}</p>}>
         <div class="grid stickers"><For each={pack.latest?.stickers ?? []}>{(s) => (
           <button aria-label={s.emoji || String(s.number)} onClick={() => send(s.number)}>

@@ -6,6 +6,7 @@ import { part } from "../part";
 import { failed, toast } from "../state/app";
 import { useLayer } from "../state/layers";
 import { t } from "../words";
+import "../words/rare";
 import { Icon } from "./icons";
 
 const look = 120; // ms from one look at the picture of the camera to the next

@@ -1,13 +1,17 @@
-import { createSignal, For, onCleanup, Show, type JSX } from "solid-js";
-import type { Device } from "@rpc";
+import { createSignal, For, Show, type JSX } from "solid-js";
+import { isTime } from "../ids";
 import { leave, at, upload } from "../rpc";
 import { core, failed, me, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { look, setLook, type Look } from "../state/look";
+import { sure } from "../state/sure";
 import { short } from "../time";
 import { lang, setLang, t, type Word } from "../words";
+import "../words/rare";
+import { Backup, Try } from "./Backup";
+import { Devices } from "./Devices";
+import { EndAccount } from "./EndAccount";
 import { Homes } from "./Homes";
-import { Scan } from "./Scan";
 import { clean } from "./text";
 
 /** What a person may change. */
@@ -38,8 +42,8 @@ function Account() {
     <section><h3>{clean(me()?.name ?? "")}</h3>
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>
       <p class="dim">{status()?.online ? t("status.online", status()!.server) : t("offline")}</p>
-      <button onClick={() => { if (confirm(t("signout.sure"))) void leave(); }}>{t("signout")}</button>
-      <Show when={status() && !status()!.backup}><p class="warn">{t("backup.never")}</p></Show>
+      <button onClick={async () => { if (await sure({ text: t("signout.sure"), yes: t("signout"), danger: true })) void leave(); }}>{t("signout")}</button>
+      <Show when={status()}>{(x) => <p classList={{ warn: !isTime(x().backup), dim: isTime(x().backup) }}>{isTime(x().backup) ? t("backup.last", short(x().backup!)) : t("backup.never")}</p>}</Show>
     </section>
   );
 }
@@ -57,62 +61,15 @@ function Privacy() {
   );
 }
 
-function Devices() {
-  const [list, { refetch }] = asked(() => true, async () => (await core.call("devices", {})).devices ?? []);
-  const [text, setText] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const approve = async (e: Event) => {
-    e.preventDefault();
-    setBusy(true);
-    try {
-      await core.call("device.approve", { text: text().trim(), history: true });
-      setText("");
-      toast(t("device.approved"));
-      void refetch();
-    } catch (x) { failed(x); } finally { setBusy(false); }
-  };
-  const revoke = async (d: Device) => {
-    if (!confirm(t("device.revoke.sure", clean(d.name)))) return;
-    try {
-      await core.call("device.revoke", { device: d.fingerprint });
-      void refetch();
-    } catch (x) { failed(x); }
-  };
-  return (
-    <section><h3>{t("devices")}</h3>
-      <ul class="people"><For each={list() ?? []}>{(d) => (
-        <li class="line"><span><b><bdi>{clean(d.name) || d.fingerprint.slice(-16)}</bdi></b> <Show when={d.this}><small>{t("device.this")}</small></Show><br /><small class="dim">{d.status === "active" ? short(d.added) : t(`device.${d.status}` as Word)} · {d.fingerprint.slice(-16)}</small></span>
-          <Show when={!d.this && d.status === "active"}><button class="danger" onClick={() => revoke(d)}>{t("device.revoke")}</button></Show></li>
-      )}</For></ul>
-      <Handovers />
-      <form onSubmit={approve}><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} /><button disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form>
-    </section>
-  );
-}
-
-const handed = new Set(["done", "expired"]); // nothing moves any more
-
-/** Histories on their way between devices of this account. */
-function Handovers() {
-  const [list, { refetch }] = asked(() => true, async () => (await core.call("device.history", {})).handovers?.filter((h) => !handed.has(h.state)) ?? []);
-  const timer = setInterval(() => { if (list.latest?.length) void refetch(); }, 2000);
-  onCleanup(() => clearInterval(timer));
-  const give = (device: string) => core.call("device.history.give", { device }).then(() => void refetch(), failed);
-  return <For each={list.latest ?? []}>{(h) => (
-    <p>{t(h.gives ? "history.gives" : "history.takes", clean(h.device_name), h.messages)}
-      <Show when={h.gives && h.state === "wanted"} fallback={<Show when={h.size}>{(size) => <progress max={size()} value={h.moved ?? 0} aria-label={t("history")} />}</Show>}> <button class="small" onClick={() => give(h.device)}>{t("history.give")}</button></Show></p>
-  )}</For>;
-}
-
 function Data() {
   const [imports, { refetch }] = asked(() => true, async () => (await core.call("import.list", { count: 50 })).imports ?? []);
-  const undo = (n: number) => { if (confirm(t("import.undo.sure"))) core.call("import.undo", { import: n }).then(() => void refetch(), failed); };
-  const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false);
+  const undo = async (n: number) => { if (await sure({ text: t("import.undo.sure"), yes: t("import.undo"), danger: true })) core.call("import.undo", { import: n }).then(() => void refetch(), failed); };
+  const [busy, setBusy] = createSignal(false);
   const run = (f: () => Promise<unknown>) => async () => {
     setBusy(true);
     try { await f(); } catch (x) { failed(x); } finally { setBusy(false); }
   };
   const fetchMade = (made: unknown) => location.assign(at(`/download/${(made as { download: string }).download}`));
-  const backup = run(async () => { fetchMade(await core.call("backup", { path: "", passphrase: pass() })); setPass(""); });
   const exported = run(async () => fetchMade(await core.call("export", { dir: "", format: "html", chinese: lang() !== "en" })));
   const imported = (files: FileList | null) => run(async () => {
     const f = files?.[0];
@@ -122,10 +79,12 @@ function Data() {
     void refetch();
   })();
   return (
-    <section><h3>{t("data")}</h3>
-      <div class="inline"><label class="field"><span>{t("setup.backup.pass")}</span><input type="password" autocomplete="new-password" maxlength="256" value={pass()} onInput={(e) => setPass(e.currentTarget.value)} /></label><button disabled={busy() || [...pass()].length < 12} onClick={backup}>{t("setup.backup.make")}</button></div>
+    <><section><h3>{t("data")}</h3>
+      <details><summary>{t("backup.open")}</summary><Backup /></details>
+      <details><summary>{t("backup.check")}</summary><p class="dim">{t("backup.check.text")}</p><Try /></details>
       <ul class="people"><For each={imports.latest ?? []}>{(x) => <li class="line"><span><bdi>{clean(x.file)}</bdi><br /><small class="dim">{short(x.time)} · {t("import.done", x.messages)}</small></span><button class="danger" onClick={() => undo(x.import)}>{t("import.undo")}</button></li>}</For></ul>
       <div class="actions"><button disabled={busy()} onClick={exported}>{t("export.do")}</button><label class="button">{t("import.do")}<input type="file" hidden accept=".txt,.json" onChange={(e) => { void imported(e.currentTarget.files); e.currentTarget.value = ""; }} /></label></div>
     </section>
+    <EndAccount export={exported} /></>
   );
 }

@@ -6,8 +6,10 @@ import { at, upload } from "../rpc";
 import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { coreText, explain, t } from "../words";
+import "../words/rare";
 import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
+import { Backup } from "./Backup";
 import { contactCode, Scan } from "./Scan";
 
 type Step = "begin" | "create" | "adopt" | "link" | "restore" | "unlock" | "backup" | "contact";
@@ -28,7 +30,7 @@ export function Setup(): JSX.Element {
           <Match when={step() === "link"}><Link done={done} /></Match>
           <Match when={step() === "restore"}><Restore done={() => void core.call("setup", {}).then((s) => { setSetup(s); if (s.state === "locked") setStep("unlock"); else done(); }, failed)} /></Match>
           <Match when={step() === "unlock"}><Unlock done={done} /></Match>
-          <Match when={step() === "backup"}><Backup done={() => setStep("contact")} /></Match>
+          <Match when={step() === "backup"}><FirstBackup done={() => setStep("contact")} /></Match>
           <Match when={step() === "contact"}><FirstContact done={done} /></Match>
         </Switch>
       </div>
@@ -37,7 +39,7 @@ export function Setup(): JSX.Element {
 }
 
 function Begin(p: { go: (s: Step) => void }) {
-  const ways: [Step, IconName, () => string][] = [["create", "person", () => t("setup.create")], ["adopt", "lock", () => t("setup.adopt")], ["link", "menu", () => t("setup.link")], ["restore", "down", () => t("setup.restore")]];
+  const ways: [Step, IconName, () => string][] = [["create", "person", () => t("setup.create")], ["adopt", "lock", () => t("setup.adopt")], ["link", "scan", () => t("setup.link")], ["restore", "down", () => t("setup.restore")]];
   return (
     <>
       <img src="/icon.svg" alt="" width="88" height="88" />
@@ -104,7 +106,6 @@ function Create(p: { adopt?: boolean; done: () => void }) {
     setWrong(undefined);
     try {
       await core.call("setup.create", { name: name().trim(), server: server.address(), invite: server.invite() || undefined, key: key()?.fingerprint, passphrase: pass.value() });
-      toast(t("setup.done"));
       p.done();
     } catch (e) { setWrong(e); } finally { setBusy(false); }
   };
@@ -170,7 +171,7 @@ function Restore(p: { done: () => void }) {
   };
   return (
     <form onSubmit={submit}><h1>{t("setup.restore")}</h1>
-      <label class="field"><span>{t("setup.restore.file")}</span><input type="file" onChange={(e) => setFile(e.currentTarget.files?.[0])} /></label>
+      <label class="button wide">{file() ? <bdi>{clean(file()!.name)}</bdi> : t("setup.restore.file")}<input type="file" class="hidden" onChange={(e) => setFile(e.currentTarget.files?.[0])} /></label>
       <Field label={t("setup.restore.pass")} type="password" max={256} value={pass()} set={setPass} />
       <button class="primary" disabled={busy() || !file() || !pass()}>{t("setup.restore")}</button></form>
   );
@@ -195,22 +196,12 @@ function Unlock(p: { done: () => void }) {
   );
 }
 
-function Backup(p: { done: () => void }) {
-  const [pass, setPass] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const submit = async (e: Event) => {
-    e.preventDefault();
-    setBusy(true);
-    try {
-      const made = (await core.call("backup", { path: "", passphrase: pass() })) as unknown as { download: string };
-      location.assign(at(`/download/${made.download}`));
-      p.done();
-    } catch (e) { failed(e); } finally { setBusy(false); }
-  };
+function FirstBackup(p: { done: () => void }) {
+  const [made, setMade] = createSignal(false);
   return (
-    <form onSubmit={submit}><h1>{t("setup.backup.title")}</h1><p>{t("setup.backup.text")}</p>
-      <Field label={t("setup.backup.pass")} type="password" complete="new-password" max={256} value={pass()} set={setPass} autofocus />
-      <button class="primary" disabled={busy() || [...pass()].length < 12}>{t("setup.backup.make")}</button>
-      <button type="button" class="link" onClick={p.done}>{t("setup.backup.later")}</button></form>
+    <><h1>{t("setup.backup.title")}</h1><p>{t("setup.backup.text")}</p>
+      <Backup made={() => setMade(true)} />
+      <button type="button" classList={{ link: !made(), primary: made() }} onClick={p.done}>{t(made() ? "next" : "setup.backup.later")}</button></>
   );
 }
 

@@ -2,6 +2,7 @@
 import { createSignal, onCleanup, Show, type JSX } from "solid-js";
 import type { Chat } from "@rpc";
 import { newID, seconds } from "../ids";
+import { toNewest } from "../state/conversation";
 import { lifetime } from "../state/lifetime";
 import { hold, keepNote, noteIn, takeNote, type Note } from "../state/notes";
 import { upload } from "../rpc";
@@ -91,6 +92,7 @@ export function Voice(p: { chat: Chat; busy: (recording: boolean) => void }): JS
     try {
       if (!(await takeNote(n))) return;
       const name = `voice.${/ogg|webm|mp4/.exec(n.sound.type)?.[0] ?? "ogg"}`;
+      toNewest(n.chat.chat);
       await core.call("file.send", { id: newID(), to: to.to, secure: !!to.secure, paths: [await upload(n.sound, name)], caption: "", as: "voice", emoji: "", keep: false, unsigned: false, poster: "", waveform: btoa(String.fromCharCode(...n.shape)), expire: seconds(lifetime(n.chat.chat)), wait: "none", timeout: 0 });
     } catch (x) { failed(x); keepNote({ ...n, key: undefined }); } finally { sent(); }
   };

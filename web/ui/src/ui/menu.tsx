@@ -1,9 +1,12 @@
 import { createSignal, For, onCleanup, onMount, Show, type JSX } from "solid-js";
+import { Portal } from "solid-js/web";
 import type { Chat, Message } from "@rpc";
 import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { setDialog } from "../state/dialog";
+import { roleIn } from "../state/groups";
 import { useLayer } from "../state/layers";
+import { sure } from "../state/sure";
 import { editOf, replyTo } from "../state/compose";
 import { toggle } from "../state/selection";
 import { clock } from "../time";
@@ -31,6 +34,7 @@ export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
   if (own && can && poll && !isTime(m.poll?.closed ?? m.list?.closed)) list.push({ key: "end", label: t("poll.close"), run: () => void core.call("poll.close", { id: newID(), chat: m.chat, message: m.id }).catch(failed) });
   if (own && can) list.push(remove(m, false));
+  if (!own && can && !m.service && ["owner", "admin"].includes(roleIn(m.chat))) list.push({ key: "redact", label: t("message.redact"), danger: true, run: async () => { if (await sure({ text: t("message.redact.sure", clean(m.name ?? "")), yes: t("message.redact"), danger: true })) void core.call("group.redact", { group: m.chat, messages: [m.id] }).catch(failed); } });
   list.push(remove(m, true));
   return list.map((a) => ({ ...a, emojiFor: can ? m : undefined })) as Action[];
 }
@@ -53,13 +57,14 @@ const remove = (m: Message, forMe: boolean): Action => ({
 export function openMenu(e: MouseEvent, actions: Action[]) {
   e.preventDefault();
   const m = (actions[0] as { emojiFor?: Message } | undefined)?.emojiFor;
-  const box = (e.currentTarget as Element | null)?.getBoundingClientRect(); // none where one menu leads to another
+  const box = e.currentTarget instanceof Element ? e.currentTarget.getBoundingClientRect() : undefined; // where one menu leads to another it is the document
   setMenu({ x: e.clientX || (box?.left ?? 0), y: e.clientY || (box?.bottom ?? 0), actions, emoji: m, back: document.activeElement });
 }
 
 /** The menu that is open, if one is. */
 export function MenuLayer(): JSX.Element {
-  return <Show when={menu()} keyed>{(m) => <Open menu={m} />}</Show>;
+  // Nothing outside of a dialog can be touched while it is open, so its menus are in it.
+  return <Show when={menu()} keyed>{(m) => <Portal mount={[...document.querySelectorAll("dialog[open]")].at(-1) ?? document.querySelector("main") ?? document.body} ref={(x) => x.style.setProperty("display", "contents")}><Open menu={m} /></Portal>}</Show>;
 }
 
 function Open(p: { menu: Menu }) {

@@ -4,24 +4,29 @@ import type { Chat, Message } from "@rpc";
 import { newID } from "../ids";
 import { chats, core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
-import { matches } from "../state/find";
+import { byRank, matches, rank } from "../state/find";
+import { toNewest } from "../state/conversation";
+import { pictureOf } from "../state/groups";
 import { destination } from "../state/send";
 import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
+import "../words/rare";
 import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
+import { clean } from "./text";
 
 const most = 100; // chats to choose from at once; others are found by typing
 
 /** To whom messages are sent on, in the order in which they were said. */
 export function Forward(p: { messages: Message[] }): JSX.Element {
   const [query, setQuery] = createSignal(""), [hide, setHide] = createSignal(false);
-  const list = () => chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && matches(chatName(c), query())).slice(0, most);
+  const list = () => byRank(chats.order.map((id) => chats.by[id]).filter((c): c is Chat => !!c && c.kind !== "imported" && !c.archived && c.contact !== "request" && !c.blocked && matches(chatName(c), query())), (c) => (query().trim() ? rank(chatName(c), query()) : 0)).slice(0, most);
   const send = async (c: Chat) => {
     closeDialog();
     selectNothing();
+    toNewest(c.chat);
     try {
       for (const m of p.messages) await core.call("message.forward", { id: newID(), chat: m.chat, message: m.id, to: destination(c.chat), hide_origin: hide() || undefined, wait: "none" });
       toast(t("message.forward.done", chatName(c)));
@@ -31,7 +36,7 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" autofocus placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
-      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.peer} size={36} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
+      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={c.kind === "saved" ? "star" : c.kind === "group" ? "group" : undefined} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
     </>
   );
 }
@@ -39,6 +44,16 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
 export function Reach(p: { message: Message }): JSX.Element {
   const [list] = asked(() => true, async () => (await core.call("message.reach", { chat: p.message.chat, message: p.message.id, count: 200 })).accounts ?? []);
   return <ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span class="dim">{t(`state.${r.state}` as Word)}</span></li>}</For></ul>;
+}
+
+/** Who chose which answer of a poll. */
+export function Voters(p: { message: Message }): JSX.Element {
+  return <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>;
+}
+
+function Chose(p: { message: Message; option: number; text: string }) {
+  const [list] = asked(() => true, async () => (await core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: 200 })).voters ?? []);
+  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul></>;
 }
 
 const keys: [string, Word][] = [["Ctrl K", "keys.find"], ["Alt ↑ / ↓", "keys.chats"], ["Ctrl F", "keys.search"], ["PgUp / PgDn", "keys.scroll"], ["↑", "keys.edit"], ["Ctrl ↑", "keys.reply"], ["/ ／ 、", "keys.commands"], ["@ ＠", "keys.mention"], ["Enter", "keys.send"], ["Shift Enter", "keys.line"], ["Esc", "keys.back"], ["Ctrl /", "keys"]];

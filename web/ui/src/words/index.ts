@@ -2,9 +2,17 @@ import { createSignal } from "solid-js";
 import type { Text } from "@rpc";
 import { part } from "../part";
 import { Refused } from "../rpc";
-import { zh, type Word } from "./zh";
+import { clean } from "../ui/text";
+import { zh } from "./zh";
+import type { rare } from "./rare";
 
-export type { Word } from "./zh";
+/** Names of words and sentences of the pages. */
+export type Word = keyof typeof zh | keyof typeof rare;
+
+// Words that come with the parts of the pages that say them (rare.ts).
+const further: Partial<Record<Word, string>> = {};
+export const learn = (words: Partial<Record<Word, string>>) => void Object.assign(further, words);
+
 export type Lang = "zh-TW" | "en";
 
 const key = "omega.lang";
@@ -39,7 +47,7 @@ const fill = (form: string, args: (string | number)[]) => form.replace(/\{(\d)(?
 
 /** A word or sentence of the pages. What a newer core says that has none here is shown as it came. */
 export function t(word: Word, ...args: (string | number)[]): string {
-  return fill((lang() === "en" ? english()?.[word] : undefined) ?? zh[word] ?? word.slice(word.lastIndexOf(".") + 1), args);
+  return fill((lang() === "en" ? english()?.[word] : undefined) ?? zh[word as keyof typeof zh] ?? further[word] ?? word.slice(word.lastIndexOf(".") + 1), args);
 }
 
 type Catalogue = Record<string, [zh: string, en: string]>;
@@ -47,7 +55,7 @@ const [core, setCore] = createSignal<Catalogue>({});
 let asked: Promise<void> | undefined;
 
 /** Words of the core are a part of their own. Resolves when they are here, for what is said once. */
-export const coreWords = (): Promise<void> => (asked ??= part(() => import("../gen/core.json")).then((m) => void setCore(m.default as unknown as Catalogue), () => { asked = undefined; }));
+export const coreWords = (): Promise<void> => (asked ??= part(() => Promise.all([import("../gen/core.json"), import("./core")])).then(([all, ours]) => void setCore({ ...(all.default as unknown as Catalogue), ...ours.said }), () => { asked = undefined; }));
 
 /** A text of the core; empty until its words are here. */
 export function coreText(x?: Text): string {
@@ -56,16 +64,15 @@ export function coreText(x?: Text): string {
   const form = core()[x.key];
   if (!form) return "";
   const english = lang() === "en";
-  const args = (x.args ?? []).map((a) => a.replace(/^duration:/, ""));
+  const args = (x.args ?? []).map((a) => clean(a.replace(/^duration:/, ""))); // names of others are among them
   return fill(english ? form[1] : form[0], args).replace(/\{(\d) ([^}]*)\}/g, (_, n, noun) => {
     const many = args[Number(n)] ?? "";
     return `${many} ${noun}${many === "1" ? "" : "s"}`;
   });
 }
 
-// What the core says for a terminal, and how the pages say it.
-const ours: Partial<Record<string, Word>> = { "next.picture": "next.asitis", "next.notverified": "next.stop" };
-const next = (x?: Text) => (ours[x?.key ?? ""] ? t(ours[x!.key]!) : coreText(x));
+// Advice that is a command of a terminal is of no use here.
+const next = (x?: Text) => { const advice = coreText(x); return /\bomega -*[a-z]/.test(advice) ? "" : advice; };
 
 const ended = /\bsignal received$|^context canceled$/; // what a core has as a cause when it is told to end
 
