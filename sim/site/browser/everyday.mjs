@@ -132,13 +132,13 @@ export function everyday(check) {
 	check("muted, on top, put away, unread; a key that was compared by its code", async () => {
 		await chat(ming, "登山社").click();
 		await panel(ming).click();
-		await action(ming, "關閉提醒");
+		await action(ming, "靜音");
 		await ming.page.getByRole("menuitem", { name: "8 小時" }).click();
-		await ming.page.locator(".info").getByRole("button", { name: "開啟提醒" }).waitFor();
-		await action(ming, "釘選");
-		await ming.page.locator(".info").getByRole("button", { name: "取消釘選" }).waitFor();
+		await ming.page.locator(".info").getByRole("button", { name: "取消靜音" }).waitFor();
+		await action(ming, "置頂");
+		await ming.page.locator(".info").getByRole("button", { name: "取消置頂" }).waitFor();
 		await ming.page.waitForFunction(() => document.querySelector(".row .name")?.textContent.includes("登山社"));
-		await action(ming, "取消釘選");
+		await action(ming, "取消置頂");
 		await action(ming, "封存");
 		await ming.page.getByRole("tab", { name: "封存" }).click();
 		await chat(ming, "登山社").click();
@@ -179,8 +179,8 @@ export function everyday(check) {
 		await mei.page.locator(".info .mylink code").waitFor();
 		await shot(mei, "group-admin");
 		// What was said stands before what was done after it, whoever did it.
-		const order = await mei.page.evaluate(() => [...document.querySelectorAll(".entry")].map((e) => [e.getBoundingClientRect().top, e.textContent]).sort((a, b) => a[0] - b[0]).map((x) => x[1]).filter((x) => /合歡山|釘選了|改名為/.test(x)).map((x) => /合歡山|釘選了|改名為/.exec(x)[0]));
-		equal(order, ["合歡山", "釘選了", "改名為"], "the order of what happened");
+		const order = await mei.page.evaluate(() => [...document.querySelectorAll(".entry")].map((e) => [e.getBoundingClientRect().top, e.textContent]).sort((a, b) => a[0] - b[0]).map((x) => x[1]).filter((x) => /合歡山|設為公告|改名為/.test(x)).map((x) => /合歡山|設為公告|改名為/.exec(x)[0]));
+		equal(order, ["合歡山", "設為公告", "改名為"], "the order of what happened");
 		await close(mei);
 	});
 

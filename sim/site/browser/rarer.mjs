@@ -29,9 +29,9 @@ export function rarer(check) {
 		// A muted group is silent, but for who is called.
 		await chat(mei, "登山社").click();
 		await openInfo(mei);
-		await mei.page.locator(".info .actions").getByRole("button", { name: "關閉提醒", exact: true }).click();
+		await mei.page.locator(".info .actions").getByRole("button", { name: "靜音", exact: true }).click();
 		await mei.page.getByRole("menuitem", { name: "8 小時" }).click();
-		await mei.page.locator(".info").getByRole("button", { name: "開啟提醒" }).waitFor();
+		await mei.page.locator(".info").getByRole("button", { name: "取消靜音" }).waitFor();
 		await mei.page.keyboard.press("Escape");
 		await chat(mei, "Carol").click();
 		await chat(ming, "登山社").click();

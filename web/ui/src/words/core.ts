@@ -1,5 +1,5 @@
-// What the core says for a terminal, and how the pages say it, where a person looks for
-// buttons and for no commands.
+// What the core says to all faces, and how the pages say it, which know where on the screen
+// a person finds it.
 export const said: Record<string, [zh: string, en: string]> = {
   "next.picture": ["要原封不動傳送，請勾選「當成檔案傳送，不縮小」與「保留拍攝地點與時間」", "To send it as it is, tick “Send as files, as they are” and “Keep where and when it was taken”"],
   "next.notverified": ["不要繼續：對方可能不是你想的那個人，或有人冒充。請兩邊打開「資訊」，再看一次安全碼", "Stop here: that may not be who you think, or somebody is pretending. Look at the safety number again on both sides"],
@@ -11,17 +11,9 @@ export const said: Record<string, [zh: string, en: string]> = {
   "next.compare": ["在「資訊」比對安全碼，或掃描對方的行動條碼", "compare the safety number in “Info”, or scan the other side's code"],
   "next.lastowner": ["先在成員名單把別人設為擁有者，或解散群組", "make somebody else an owner in the list of members first, or dissolve the group"],
   "next.endgroup": ["在「資訊」離開群組，或由擁有者解散", "leave the group in “Info”, or have an owner dissolve it"],
-  "next.relink": ["請在新裝置上重新開始連結", "begin again on the new device"],
-  "next.nosecurekey": ["請對方用新版程式上線一次", "have the other side go online with a newer program once"],
-  "next.server": ["請確認伺服器位址與網路", "check the server's address and the network"],
-  "next.manypacks": ["先移除一些貼圖包", "remove some sticker packs first"],
-  "next.packsecure": ["改傳一張貼圖，或在一般聊天分享整包", "send one sticker, or share the pack in a normal chat"],
-  "next.notyours": ["只能編輯自己傳的訊息；可以改用回覆", "only your own messages can be edited; reply instead"],
   "next.otherdevice": ["請在另一部持有主金鑰的裝置上做", "do it on the device that has the primary key"],
   "next.younger": ["請在比較早加入的那部裝置上做", "do it on a device that was added earlier"],
   "next.hasaccount": ["請選「連結到我的另一部裝置」", "choose “Link to my other device”"],
-  "next.waits": ["不用再傳一次", "it need not be sent again"],
-  "next.program": ["先確認對方是誰，並加為聯絡人", "find out who it is, and make them a contact first"],
   "next.fingerprint": ["請用對方的連結，或 40 位的指紋", "use the other side's link, or its fingerprint of 40 digits"],
   "next.othersfpr": ["請用對方的連結或指紋，不是你自己的", "use the other side's link or fingerprint, not your own"],
   "next.contacts": ["請從聯絡人裡選，或用指紋", "choose a contact, or use a fingerprint"],

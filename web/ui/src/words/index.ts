@@ -71,16 +71,13 @@ export function coreText(x?: Text): string {
   });
 }
 
-// Advice that is a command of a terminal is of no use here.
-const next = (x?: Text) => { const advice = coreText(x); return /\bomega -*[a-z]/.test(advice) ? "" : advice; };
-
 const ended = /\bsignal received$|^context canceled$/; // what a core has as a cause when it is told to end
 
 /** What went wrong, for a person: what was being done, why it failed, what to do. */
 export function explain(e: unknown): string {
   if (e instanceof Refused && e.why?.key) {
     const doing = coreText(e.doing), why = coreText(e.why);
-    return [doing && why ? t("error.why", doing, why) : doing || why, next(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
+    return [doing && why ? t("error.why", doing, why) : doing || why, coreText(e.next)].filter(Boolean).join(lang() === "en" ? ". " : "。");
   }
   const said = e instanceof Error ? e.message : String(e);
   return ended.test(said) ? t("error.ended") : t("error.unknown", said);
