@@ -182,8 +182,13 @@ func TestOvertaken(t *testing.T) {
 	q := newQuarrel(t, newPost(t), 1)
 	other, err := pgp.NewIdentity(q.certificate(), q.devices[0])
 	must(t, err)
+	// one stands where half of all records would: others are found on either side of it
 	own := &wire.Record{Sequence: 50, Homes: q.ownHomes()}
-	must(t, signRecord(t.Context(), q.identity(), own, q.clock.now()))
+	for i, middle := 0, false; !middle; i++ {
+		must(t, signRecord(t.Context(), q.identity(), own, q.clock.now().Add(-time.Duration(i)*time.Second)))
+		h := own.Hash()
+		middle = h[0] >= 0x40 && h[0] < 0xc0
+	}
 	must(t, q.useRecord(t.Context(), own))
 	overtaken := func() (out []uint64) {
 		res, err := clientrpc.Notices.Call(t.Context(), q.Client, clientrpc.NoticesParams{Standing: true})
