@@ -184,7 +184,8 @@ function History(p: { chat: Chat }) {
     if (i < 0) return;
     requestAnimationFrame(() => { // it is marked for as long from when it is in sight, however busy the machine is
       away(i, "center");
-      requestAnimationFrame(() => setTimeout(() => setTarget(undefined), 1500));
+      // What somebody goes to meanwhile has its own time.
+      requestAnimationFrame(() => setTimeout(() => setTarget((now) => (now === id ? undefined : now)), 1500));
     });
   }));
   // From one message that calls this account to the next, of those that were not read.
