@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -213,10 +214,20 @@ func (c *Client) mayBeHere(p *pursuit, now time.Time) bool {
 // what of that the database has.
 func pursue(asked map[string]*pursuit, wants []want, now time.Time) (ended []string) {
 	still := map[string]bool{}
+	missed := map[string]time.Time{} // since when what nobody was asked for is missed, however much of it came
+	for key, p := range asked {
+		if at, ok := missed[about(key)]; p.times == 0 && (!ok || p.since.Before(at)) {
+			missed[about(key)] = p.since
+		}
+	}
 	for _, w := range wants {
 		still[w.key] = true
 		if asked[w.key] == nil {
-			asked[w.key] = &pursuit{next: now.Add(chaseAfter[w.patience]), since: now}
+			since, ok := missed[about(w.key)]
+			if !ok {
+				since = now
+			}
+			asked[w.key] = &pursuit{next: now.Add(chaseAfter[w.patience]), since: since}
 		}
 	}
 	for key := range asked {
@@ -229,6 +240,15 @@ func pursue(asked map[string]*pursuit, wants []want, now time.Time) (ended []str
 		delete(asked, key)
 	}
 	return ended
+}
+
+// about is what a key is about, however much of it has come: some keys end with that.
+func about(key string) string {
+	switch kind, _, _ := strings.Cut(key, ":"); kind {
+	case "gap", "operations", "secure":
+		return key[:strings.LastIndexByte(key, ':')]
+	}
+	return key
 }
 
 // wants lists everything that is missing.

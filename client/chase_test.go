@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -246,5 +247,28 @@ func TestNonsenseAnswers(t *testing.T) {
 	}
 	if n := len(p.frames(wire.TypeSend)); n != 4 {
 		t.Errorf("%d envelopes sent, want two twice", n)
+	}
+}
+
+// TestMoreIsNotNew: what is missed is missed since it was missed first, however much of it
+// came meanwhile; what is about something else is not. (spec/group.md, GROUP-43)
+func TestMoreIsNotNew(t *testing.T) {
+	begin := time.Now()
+	since := func(keys ...string) (out []time.Duration) {
+		asked := map[string]*pursuit{}
+		for i, key := range keys {
+			now := begin.Add(time.Duration(i) * 18 * time.Second)
+			pursue(asked, []want{{key: key}}, now)
+			out = append(out, now.Sub(asked[key].since))
+		}
+		return out
+	}
+	if got, want := since("operations:gp:4", "operations:gp:5", "operations:gp:6"), []time.Duration{0, 18 * time.Second, 36 * time.Second}; !slices.Equal(got, want) {
+		t.Errorf("a group that grows is missed for %v, want %v", got, want)
+	}
+	for _, keys := range [][]string{{"operations:gp:4", "operations:gq:4"}, {"key:sender:1", "key:sender:2"}, {"acceptgp", "acceptgq"}} {
+		if got := since(keys...); got[1] != 0 {
+			t.Errorf("%v: missed for %v", keys, got[1])
+		}
 	}
 }

@@ -39,7 +39,9 @@ func (c *Client) tendTokens(ctx context.Context) {
 		}
 		letting, moved, told := c.letting.wait(), c.moving.wait(), c.unheard.Load()
 		next := w.tell(ctx, s)
-		c.unheard.Add(-told)
+		if w.heard {
+			c.unheard.Add(-told)
+		}
 		select {
 		case <-letting: // it is not the newest list
 		default:
@@ -65,12 +67,14 @@ type tokenWorker struct {
 	tried   map[omega.Fingerprint]omega.Token // what contacts were told in this run, or would be if they could be written to
 	lacking time.Time                         // since when there is no secret; zero: there is one
 	without map[omega.Fingerprint]time.Time   // contacts whose certificate could not be had: when it is looked for again
+	heard   bool                              // a home has the list that was made last, or another device tells of it
 	behind  time.Time                         // from when on contacts have to be told; zero: none have
 }
 
 // tell tells what is to be told now, and returns how long to wait before the next time.
 func (w *tokenWorker) tell(ctx context.Context, s *session) time.Duration {
 	c := w.c
+	w.heard = false
 	list, ok, err := c.admittedNow(ctx, w.isTurn(w.lacking))
 	if err != nil {
 		if ctx.Err() == nil {
@@ -79,6 +83,7 @@ func (w *tokenWorker) tell(ctx context.Context, s *session) time.Duration {
 		return tokensAgain
 	}
 	if !ok {
+		w.heard = true // another device tells them
 		if w.lacking.IsZero() {
 			w.lacking = c.cfg.now()
 		}
@@ -86,8 +91,13 @@ func (w *tokenWorker) tell(ctx context.Context, s *session) time.Duration {
 	}
 	w.lacking = time.Time{}
 	next := c.cfg.now().Add(tokensLook)
-	for _, home := range c.ownHomes() {
+	homes := c.ownHomes()
+	w.heard = len(homes) == 0
+	for _, home := range homes {
 		next = earlier(next, c.tellHome(ctx, s, home, list, w.homes))
+		if _, has := c.apart.Load(home); has {
+			w.heard = true
+		}
 	}
 	return min(next.Sub(c.cfg.now()), w.tellContacts(ctx))
 }

@@ -292,7 +292,7 @@ func (m *Model) attach() tea.Cmd {
 		begun = m.edit.text
 	}
 	f := &form{title: m.text("tui.help.attach"), fields: []*field{{label: m.text("tui.import.file"), note: m.text("tui.attach.note")}, {label: m.text("tui.attach.caption")}}}
-	f.fields[1].edit.set(strings.ReplaceAll(begun, "\n", " "))
+	f.fields[1].edit.set(inOneLine(begun))
 	f.submit = func(m *Model, f *form) tea.Cmd {
 		path, err := absolute(strings.TrimSpace(f.value(0)))
 		if err != nil {
@@ -307,13 +307,17 @@ func (m *Model) attach() tea.Cmd {
 	return nil
 }
 
-// sendFile sends a file of this machine. What was begun in the composer went with it.
+// inOneLine is a text as a field of one line has it.
+func inOneLine(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\n", " ")) }
+
+// sendFile sends a file of this machine. What was begun in the composer
+// went with it, if that is what was said of the file.
 func sendFile(turn int, p clientrpc.SendFileParams, chat omega.ChatID, begun string) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
 		_, err := clientrpc.SendFile.Call(ctx, core, p)
 		return formMsg{turn: turn, err: err, next: func(m *Model) tea.Cmd {
 			m.say(m.text("tui.filesent", filepath.Base(p.Paths[0])))
-			if begun == "" || p.Caption == "" || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
+			if begun == "" || p.Caption != inOneLine(begun) || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
 				return nil
 			}
 			m.edit.set("")

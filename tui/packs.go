@@ -49,7 +49,9 @@ func (m *Model) packMenu(c *clientrpc.Chat, pack *clientrpc.StickerPack) {
 		}},
 		{label: m.text("tui.stickers.share", m.chatName(c)), do: func(m *Model) tea.Cmd {
 			p := clientrpc.SendPackParams{ID: newID(), Pack: pack.Pack, Wait: "none"}
-			p.To, _ = addressee(c)
+			if p.To, _ = addressee(c); c.Secure {
+				p.To = c.ID.String() // the core says no
+			}
 			return m.run(call(clientrpc.SendPack, p, i18n.T("tui.stickers.shared")))
 		}},
 		{label: m.text("tui.stickers.link"), do: func(m *Model) tea.Cmd { return m.run(packLink(ref)) }},

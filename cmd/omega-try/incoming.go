@@ -19,8 +19,8 @@ const (
 )
 
 // receive hands on what comes in: what waits unread, and then what is new. It takes
-// nothing away from the other faces of the account: only what is shown here is marked as
-// read, by show.
+// nothing away from the other faces of the account: only what is shown here, of the chat
+// that the prompt is in, is marked as read, by show.
 func (c *conversation) receive(ctx context.Context, core clientrpc.Conn) {
 	at := clientrpc.FollowParams{Timeout: followFor}
 	for {

@@ -74,13 +74,18 @@ func (f *fakeCore) Call(ctx context.Context, method string, req, resp any) error
 }
 
 // TestOnlyWhatIsShownIsRead: the prompt shows what waits and what comes, and marks as read
-// what it has words for and has drawn; the rest is left to the other faces.
+// what it has words for and has drawn of the chat that it is in; the rest is left to the
+// other faces.
 func TestOnlyWhatIsShownIsRead(t *testing.T) {
-	here, there := omega.ChatID{1}, omega.ChatID{2}
 	from, err := omega.FingerprintV4(bytes.Repeat([]byte{0x22}, 20))
 	if err != nil {
 		t.Fatal(err)
 	}
+	me, err := omega.FingerprintV4(bytes.Repeat([]byte{0x11}, 20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	here, there := omega.DirectChat(me, from), omega.ChatID{2}
 	f := &fakeCore{messages: map[omega.ID]clientrpc.Message{}, told: make(chan omega.ID, 10)}
 	put := func(n byte, chat omega.ChatID, text, state string) {
 		f.messages[omega.ID{n}] = clientrpc.Message{ID: omega.ID{n}, Chat: chat, From: from, Name: "小美", Kind: "text", Text: text, State: state, Verified: true}
@@ -104,7 +109,7 @@ func TestOnlyWhatIsShownIsRead(t *testing.T) {
 	}
 
 	var out bytes.Buffer
-	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{w: &out}, echo: &person{}}, mail: make(chan clientrpc.Message), shown: make(chan omega.ID, 64)}
+	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{w: &out}, me: &person{fp: me}, echo: &person{fp: from}}, mail: make(chan clientrpc.Message), shown: make(chan omega.ID, 64)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer c.wg.Wait()
 	defer cancel()
@@ -121,16 +126,14 @@ func TestOnlyWhatIsShownIsRead(t *testing.T) {
 			open = false
 		}
 	}
-	for range 2 {
-		<-f.told
-	}
+	<-f.told
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if want := []omega.ID{{2}, {4}}; !slices.Equal(f.confirmed, want) {
+	if want := []omega.ID{{2}}; !slices.Equal(f.confirmed, want) {
 		t.Errorf("read: %v, want %v", f.confirmed, want)
 	}
 	said := out.String()
-	if strings.Count(said, "還沒讀") != 1 || !strings.Contains(said, "剛來的") || !strings.Contains(said, "文字以外") || strings.Contains(said, "我自己的") {
+	if strings.Count(said, "還沒讀") != 1 || !strings.Contains(said, "（群組）> ") || !strings.Contains(said, "剛來的") || !strings.Contains(said, "文字以外") || strings.Contains(said, "我自己的") {
 		t.Errorf("shown:\n%s", said)
 	}
 }
@@ -138,7 +141,7 @@ func TestOnlyWhatIsShownIsRead(t *testing.T) {
 // TestShownWhole: what is not drawn whole, or not drawn at all, is not said to be read, and
 // the prompt says that there is more.
 func TestShownWhole(t *testing.T) {
-	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{}, echo: &person{}}}
+	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{}, me: &person{}, echo: &person{}}}
 	for _, row := range []struct {
 		name string
 		m    clientrpc.Message

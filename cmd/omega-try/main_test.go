@@ -144,21 +144,22 @@ func TestDrawAfterResize(t *testing.T) {
 
 // TestSaid: the prompt says of each message who wrote it, and what is secret.
 func TestSaid(t *testing.T) {
-	one, two := omega.Fingerprint{}, omega.Fingerprint{}
-	for i, fp := range []*omega.Fingerprint{&one, &two} {
+	one, two, me := omega.Fingerprint{}, omega.Fingerprint{}, omega.Fingerprint{}
+	for i, fp := range []*omega.Fingerprint{&one, &two, &me} {
 		var err error
 		if *fp, err = omega.FingerprintV4(bytes.Repeat([]byte{byte(0x11 * (i + 1))}, 20)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{}, echo: &person{fp: one}}}
+	c := &conversation{t: &trial{lang: i18n.Chinese, out: &screen{}, me: &person{fp: me}, echo: &person{fp: one}}}
 	for _, row := range []struct {
 		m    clientrpc.Message
 		want string
 	}{
-		{clientrpc.Message{From: one, Name: "echo", Kind: "text", Text: "嗨", Verified: true}, "回聲> 嗨  "},
+		{clientrpc.Message{Chat: omega.DirectChat(me, one), From: one, Name: "echo", Kind: "text", Text: "嗨", Verified: true}, "回聲> 嗨  "},
 		{clientrpc.Message{From: two, Name: "小美", Kind: "text", Text: "祕密", Secure: true, Verified: true}, "🔒密 小美> 祕密  "},
-		{clientrpc.Message{From: two, Kind: "vote", Verified: true}, short(two) + "> （還有文字以外"},
+		{clientrpc.Message{Chat: omega.ChatID{1}, From: two, Name: "小美", Kind: "text", Text: "爬山嗎", Verified: true}, "小美（群組）> 爬山嗎  "},
+		{clientrpc.Message{Chat: omega.DirectChat(me, two), From: two, Kind: "vote", Verified: true}, short(two) + "> （還有文字以外"},
 		{clientrpc.Message{Service: true, Kind: "group-dissolved", From: two, Name: "小美"}, "— "},
 	} {
 		if got := c.said(&row.m); !strings.HasPrefix(got, row.want) {

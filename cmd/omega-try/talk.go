@@ -333,13 +333,19 @@ func (c *conversation) show(m clientrpc.Message) {
 	c.t.out.clearLine()
 	c.t.out.println(c.said(&m))
 	c.draw()
-	if !isShown(&m) {
+	if !isShown(&m) || !c.isHere(&m) {
 		return
 	}
 	select {
 	case c.shown <- m.ID:
 	default: // the core does not answer: it stays unread
 	}
+}
+
+// isHere reports whether a message is of the chat that the prompt is in. What is said
+// elsewhere is shown, and read where it can be answered.
+func (c *conversation) isHere(m *clientrpc.Message) bool {
+	return m.Chat == omega.DirectChat(c.t.me.fp, c.t.echo.fp)
 }
 
 // said is a message as the prompt shows it. What it does not show whole (a vote, a poll, a
@@ -355,6 +361,9 @@ func (c *conversation) said(m *clientrpc.Message) string {
 		name = c.t.text("try.echo")
 	case name == "":
 		name = short(m.From)
+	}
+	if !m.Secure && !m.From.IsZero() && m.Chat != omega.DirectChat(c.t.me.fp, m.From) {
+		name = c.t.text("try.ingroup", name)
 	}
 	if m.Secure {
 		name = c.t.text("group.secure") + " " + name

@@ -2,7 +2,7 @@ package i18n
 
 // contacts are the texts about other people.
 var contacts = map[string]entry{
-	"help.contact":          {"聯絡人：加好友、驗證、封鎖、陌生訊息。", "Contacts: add, verify, block, requests of strangers."},
+	"help.contact":          {"聯絡人：加入、驗證、封鎖、陌生訊息。", "Contacts: add, verify, block, requests of strangers."},
 	"help.contact_list":     {"列出聯絡人；可以用名字、注音或拼音開頭來找。", "List your contacts; find them by name, or by how it begins in 注音 or pinyin."},
 	"help.contact_requests": {"列出陌生訊息。", "List strangers who wrote to you."},
 	"help.contact_show":     {"顯示一個人的金鑰、裝置、安全碼與共同群組。", "Show somebody's key, devices, safety number and common groups."},
@@ -118,7 +118,7 @@ var contacts = map[string]entry{
 	"contact.blocked":      {"已封鎖", "blocked"},
 	"contact.verified":     {"✓ 已當面驗證", "✓ verified"},
 	"contact.changed":      {"⚠ 驗證之後有變動，請再驗證一次", "⚠ changed since it was verified: verify again"},
-	"contact.similar":      {"⚠ 名稱與好友「{0}」相似（{1}）", "⚠ the name looks like your contact “{0}” ({1})"},
+	"contact.similar":      {"⚠ 名稱與聯絡人「{0}」相似（{1}）", "⚠ the name looks like your contact “{0}” ({1})"},
 	"contact.like":         {"⚠ 名稱與你自己相似", "⚠ the name looks like yours"},
 	"contact.first":        {"首次聯絡：連結和檔案在接受之前都不要打開", "first contact: open no links and files before you accept"},
 	"contact.groups":       {"共同群組：{0}", "groups in common: {0}"},

@@ -33,7 +33,7 @@ var inFaces = map[string]entry{
 	"next.packsecure":     {"一次傳一張，或在一般聊天分享整包", "send one sticker, or share the pack in a normal chat"},
 	"next.primarycontest": {"請在比較早加入的裝置上收回；有主金鑰的裝置任何時候都可以", "take it back on a device that was linked earlier; one that has the primary key can do it at any time"},
 	"next.program":        {"先確認對方是誰，並加為聯絡人", "find out who they are, and add them as a contact"},
-	"next.quota":          {"收回不要的檔案，或換一台伺服器", "take back files that nobody needs, or use another server"},
+	"next.quota":          {"收回不要的檔案，或換一部伺服器", "take back files that nobody needs, or use another server"},
 	"next.relink":         {"請在新裝置上重新開始連結", "begin again on the new device"},
 	"next.revokeskey":     {"請保留帳號，只停用裝置", "keep the account and end its devices"},
 	"next.scan":           {"掃描對方畫面上的行動條碼", "scan the code on the other screen"},

@@ -20,7 +20,7 @@ var stickers = map[string]entry{
 	"why.manypacks":     {"已經有 {0} 個貼圖包", "there are {0} sticker packs already"},
 	"next.manypacks":    {"先用「omega sticker remove」移除一些", "take some out with “omega sticker remove”"},
 	"why.quota":         {"伺服器上給這個帳號的空間用完了", "the room for this account at its servers is used up"},
-	"next.quota":        {"「omega quota」列出用量；收回不要的檔案，或換一台伺服器", "“omega quota” shows what is used; take back files that nobody needs, or use another server"},
+	"next.quota":        {"「omega quota」列出用量；收回不要的檔案，或換一部伺服器", "“omega quota” shows what is used; take back files that nobody needs, or use another server"},
 	"why.packoffline":   {"還沒能存到伺服器，所以沒有加入", "it could not be stored at the servers yet, so it was not added"},
 	"next.packoffline":  {"連上網路後再試一次，或加長 --timeout", "try again when there is a connection, or with a longer --timeout"},
 	"why.parse.natural": {"{0} 的「{1}」不是 1 以上的數字", "{0}: “{1}” is no number from 1 on"},

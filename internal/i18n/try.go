@@ -49,6 +49,7 @@ var trial = map[string]entry{
 	"try.slowcloud": {"{0}之內雲端沒有就緒", "the cloud was not ready within {0}"},
 	"try.noecho":    {"回聲的程式結束了", "the echo's process ended"},
 	"try.badend":    {"{0} 沒有正常結束：{1}", "{0} did not end well: {1}"},
+	"try.ingroup":   {"{0}（群組）", "{0} (in a group)"},
 	"try.elsewhere": {"（還有文字以外的：用 bin/omega --home run/me tui 看）", "(more than text: see bin/omega --home run/me tui)"},
 	"try.late":      {"「{0}」", "“{0}”"},
 	"try.nofolder":  {"資料夾 {0} 不能用：{1}\n  → 用 --dir 換一個", "The folder {0} cannot be used: {1}\n  → choose another with --dir"},

@@ -1,6 +1,7 @@
 // What is asked before something that cannot be undone.
 import { fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it } from "vitest";
+import { setOpen } from "../src/state/app";
 import { question, sure } from "../src/state/sure";
 import { unwind } from "../src/state/layers";
 import { setLang, t } from "../src/words";
@@ -54,4 +55,22 @@ it("a question that comes meanwhile answers the one before with no", async () =>
   expect(question()?.text).toBe("二？");
   question()!.answer(true);
   expect(await second).toBe(true);
+});
+
+it("a question about a chat is over with the chat: what it would do is done to no other", async () => {
+  setOpen("family");
+  page();
+  const asked = sure({ text: "解散？", yes: "解散", danger: true });
+  setOpen("work");
+  expect(await asked).toBe(false);
+  expect(question()).toBeUndefined();
+});
+
+it("a key that is held down answers nothing", () => {
+  const p = page();
+  void sure({ text: "要嗎？", yes: "要" });
+  const yes = p.getByText("要");
+  expect(fireEvent.keyDown(yes, { key: "Enter", repeat: true })).toBe(false);
+  expect(fireEvent.keyDown(yes, { key: "Enter" })).toBe(true);
+  question()!.answer(false);
 });
