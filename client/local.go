@@ -378,8 +378,8 @@ const flushTimeout = time.Second
 // reachTimeout is how long a core that ends before it had a connection waits for one,
 // if it put something into its outbox that was empty, or of which nothing else waits until
 // others have it: a command that is quicker than that would leave to the next one what it
-// says is done.
-const reachTimeout = 3 * time.Second
+// says is done. One that learns that it cannot have one waits no longer.
+const reachTimeout = 10 * time.Second
 
 // Call implements clientrpc.Conn for this process. It ends with ErrHandover
 // when the home is handed over.

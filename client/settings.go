@@ -41,24 +41,21 @@ func (c *Client) changeIn(ctx context.Context, tx *history.Tx, list []chat.Setti
 		}
 		if news {
 			changed = append(changed, s)
-			if c.noteAdmission(&s) {
-				c.unheard.Add(1)
-			}
+			c.noteAdmission(&s, 1)
 		}
 	}
 	return c.tell(ctx, tx, changed)
 }
 
-// noteAdmission has homes told if a setting changes whom this account lets in, and reports
-// whether it does.
-func (c *Client) noteAdmission(s *chat.Setting) bool {
+// noteAdmission has homes told if a setting changes whom this account lets in; so many
+// changes of this device are counted as untold first.
+func (c *Client) noteAdmission(s *chat.Setting, untold int64) {
 	switch s.Name {
 	case chat.SettingContact, chat.SettingBlocked, chat.SettingDelivery:
+		c.unheard.Add(untold)
 		c.listless.Store(true)
 		c.letting.notify()
-		return true
 	}
-	return false
 }
 
 // tell sends settings to the other devices of the account, if it has any.
@@ -158,7 +155,7 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 		if _, err := tx.PutSetting(&m.Content.State[i]); err != nil {
 			return err
 		}
-		c.noteAdmission(&m.Content.State[i])
+		c.noteAdmission(&m.Content.State[i], 0)
 	}
 	return nil
 }
