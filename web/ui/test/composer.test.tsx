@@ -204,3 +204,14 @@ it("who was chosen in a text that was refused is chosen in it again, here and in
   setChat(one);
   expect(tasks["c1"]?.edit?.id).toBe("m1");
 });
+
+it("a draft that was not known when the page began is in the field, if nobody touched it", () => {
+  const base = { chat: "late-draft", kind: "direct", draft: undefined } as unknown as Chat;
+  const [chat, setChat] = createSignal(base);
+  const field = render(() => <Composer chat={chat()} />).container.querySelector("textarea")!;
+  setChat({ ...base, draft: "寫到一半" });
+  expect(field.value).toBe("寫到一半");
+  fireEvent.input(field, { target: { value: "寫完了" } });
+  setChat({ ...base, draft: "別的" });
+  expect(field.value).toBe("寫完了");
+});

@@ -56,7 +56,9 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
 
+  let fresh = false; // what stands in the field is the draft that was known, and nobody touched it
   const load = (text: string, those: Chosen[] = []) => {
+    fresh = false;
     field.value = seen = text;
     chosen = those;
     setFull(text.trim() !== "");
@@ -71,8 +73,15 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     names = new Set();
     const text = drafts.get(id) ?? p.chat.draft ?? "";
     load(text, chosenIn(id, text));
+    fresh = true;
     if (matchMedia("(hover: hover)").matches) field.focus();
   }));
+  // What was known when the page began may be older than the draft.
+  createEffect(on(() => p.chat.draft, (draft = "") => {
+    if (!fresh || draft === field.value || drafts.has(p.chat.chat)) return;
+    load(draft, chosenIn(p.chat.chat, draft));
+    fresh = true;
+  }, { defer: true }));
   const edited = createMemo(() => task()?.edit?.id);
   createEffect(on(edited, () => {
     const m = task()?.edit;
@@ -88,6 +97,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   onCleanup(() => keepDraft(p.chat.chat));
 
   const changed = (e: InputEvent) => {
+    fresh = false;
     setFull(field.value.trim() !== "");
     if (e.isComposing) return;
     settled();
@@ -99,6 +109,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   };
   const settled = () => {
     const chat = p.chat.chat;
+    fresh = false;
     follow();
     if (!task()?.edit) {
       drafts.set(chat, field.value);
