@@ -9,6 +9,7 @@ STRICT  := $(if $(filter true,$(CI)),-strict)
 # arithmetic of keys, on numbers that one goroutine has made (watched, the tests of pgp take
 # two and a half times as long). What calls them is watched.
 UNWATCHED := github.com/ncruces/go-sqlite3-wasm/... github.com/cloudflare/circl/... \
+	github.com/oasisprotocol/curve25519-voi/... \
 	golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b \
 	crypto/internal/fips140/edwards25519/... crypto/internal/fips140/mlkem crypto/internal/fips140/bigmod
 # The race detector brings cgo along. The programs are built without it: pebblegozstd has

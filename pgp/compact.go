@@ -8,6 +8,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
+
+	"github.com/omega-im/omega/internal/eddsa"
 )
 
 // CompactSize is the length of a compact signature in octets.
@@ -28,14 +30,14 @@ func SignCompact(ctx context.Context, s Signer, data []byte, t time.Time) (Compa
 		return Compact{}, fmt.Errorf("sign with %s: %w", k.fp, err)
 	}
 	if sk, ok := s.(*SecretKey); ok {
-		return Compact(ed25519.Sign(sk.ed, digest[:])), nil
+		return eddsa.Sign(sk.ed, digest[:]), nil
 	}
 	mpis, err := s.SignDigest(ctx, crypto.SHA256, digest[:])
 	if err != nil {
 		return Compact{}, fmt.Errorf("sign with %s: %w", k.fp, err)
 	}
 	var sig Compact
-	if !edFromMPIs((*[64]byte)(&sig), mpis) || !ed25519.Verify(k.ed, digest[:], sig[:]) {
+	if !edFromMPIs((*[64]byte)(&sig), mpis) || !eddsa.Verify(k.ed, digest[:], sig[:]) {
 		return Compact{}, fmt.Errorf("check what %s signed: %w", k.fp, ErrSignature)
 	}
 	return sig, nil
@@ -46,7 +48,7 @@ func SignCompact(ctx context.Context, s Signer, data []byte, t time.Time) (Compa
 // at t is the caller's question.
 func VerifyCompact(k *PublicKey, data []byte, t time.Time, sig Compact) error {
 	digest, err := compactDigest(k, data, t)
-	if err != nil || !ed25519.Verify(k.ed, digest[:], sig[:]) {
+	if err != nil || !eddsa.Verify(k.ed, digest[:], sig[:]) {
 		return ErrSignature
 	}
 	return nil

@@ -131,7 +131,8 @@ func NewWrapper(rand io.Reader, key []byte) (*Wrapper, error) {
 	return &Wrapper{key, ephemeral, ephemeral.PublicKey().Bytes()}, nil
 }
 
-// Wrap returns a whole PKESK packet for p, as Prekey.Wrap does.
+// Wrap returns a whole PKESK packet for p, as Prekey.Wrap does. Several goroutines may call it
+// at once.
 func (w *Wrapper) Wrap(p *Prekey) ([]byte, error) {
 	classical, err := w.ephemeral.ECDH(p.x)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/omega-im/omega/internal/eddsa"
 )
 
 // A SecretKey is a software key: a Signer if it was made by GenerateSigning, a
@@ -98,8 +100,8 @@ func (k *SecretKey) SignDigest(_ context.Context, hash crypto.Hash, digest []byt
 	if hashID(hash) == 0 || len(digest) != hash.Size() {
 		return nil, fmt.Errorf("%w: digest of %d octets", ErrPolicy, len(digest))
 	}
-	sig := ed25519.Sign(k.ed, digest)
-	return edToMPIs((*[64]byte)(sig)), nil
+	sig := eddsa.Sign(k.ed, digest)
+	return edToMPIs(&sig), nil
 }
 
 // edToMPIs packs an EdDSA signature as its two integers.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/ecdsa"
+
+	"github.com/omega-im/omega/internal/eddsa"
 )
 
 // Signature type ids (RFC 9580, section 5.2.1).
@@ -165,7 +167,7 @@ func (k *PublicKey) verify(hash crypto.Hash, digest, mpis []byte) error {
 		return nil
 	case EdDSA:
 		var sig [ed25519.SignatureSize]byte
-		if !edFromMPIs(&sig, mpis) || !ed25519.Verify(k.ed, digest, sig[:]) {
+		if !edFromMPIs(&sig, mpis) || !eddsa.Verify(k.ed, digest, sig[:]) {
 			return ErrSignature
 		}
 		return nil

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -30,13 +32,6 @@ func (r *Reader) Device() (Device, error) {
 		return Device{r.Signing, sha256.Sum256(r.Classic.Packet(true)), UseClassic}, nil
 	}
 	return Device{}, fmt.Errorf("device %s has no key to wrap for", r.Signing)
-}
-
-func (r *Reader) wrap(rand io.Reader, w *pgp.Wrapper, secret []byte) ([]byte, error) {
-	if r.Prekey != nil {
-		return w.Wrap(r.Prekey.Key)
-	}
-	return pgp.SealSessionKey(rand, r.Classic, secret)
 }
 
 // A Plan is what the opener of an epoch decides.
@@ -112,18 +107,12 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) (wraps []
 	if len(readers) == 0 || len(readers) > MaxDevices {
 		return nil, nil, malformed("epoch for %d devices", len(readers))
 	}
-	hybrid, err := pgp.NewWrapper(rand, secret[:])
-	if err != nil {
+	if wraps, err = wrapEach(rand, secret[:], readers); err != nil {
 		return nil, nil, err
 	}
-	wraps = make([][]byte, 0, len(readers))
 	leaves := make([]Hash, 0, len(readers))
 	for i := range readers {
 		d, err := readers[i].Device()
-		if err != nil {
-			return nil, nil, err
-		}
-		w, err := readers[i].wrap(rand, hybrid, secret[:])
 		if err != nil {
 			return nil, nil, err
 		}
@@ -132,10 +121,44 @@ func (r *Record) wrap(rand io.Reader, secret Secret, readers []Reader) (wraps []
 		}
 		last := &r.Members[len(r.Members)-1]
 		last.Devices = append(last.Devices, d)
-		wraps, leaves = append(wraps, w), append(leaves, leaf(i, w))
+		leaves = append(leaves, leaf(i, wraps[i]))
 	}
 	r.Wraps, paths = tree(leaves)
 	return wraps, paths, nil
+}
+
+// wrapsInTurn is how many wraps, of a tenth of a millisecond, one goroutine makes.
+const wrapsInTurn = 16
+
+// wrapEach wraps the secret for each reader. What reads rand comes first and in order; the
+// hybrid wraps, which are nine tenths of what an epoch costs, are shared out.
+func wrapEach(rand io.Reader, secret []byte, readers []Reader) ([][]byte, error) {
+	hybrid, err := pgp.NewWrapper(rand, secret)
+	if err != nil {
+		return nil, err
+	}
+	wraps, errs := make([][]byte, len(readers)), make([]error, len(readers))
+	for i := range readers {
+		switch r := &readers[i]; {
+		case r.Prekey != nil:
+		case r.Classic == nil:
+			_, errs[i] = r.Device()
+		default:
+			wraps[i], errs[i] = pgp.SealSessionKey(rand, r.Classic, secret)
+		}
+	}
+	var g sync.WaitGroup
+	for first := 0; first < len(readers); first += wrapsInTurn {
+		g.Go(func() {
+			for i := first; i < min(first+wrapsInTurn, len(readers)); i++ {
+				if p := readers[i].Prekey; p != nil {
+					wraps[i], errs[i] = hybrid.Wrap(p.Key)
+				}
+			}
+		})
+	}
+	g.Wait()
+	return wraps, errors.Join(errs...)
 }
 
 func (r *Record) sign(ctx context.Context, s pgp.Signer) error {
