@@ -228,6 +228,7 @@ func (a *app) watchFile(ctx context.Context, conn clientrpc.Conn, id omega.ID, w
 		defer close(ended)
 		var p clientrpc.FileStatusParams
 		p.ID, p.Timeout = id, time.Second
+		var shown int64
 		for ctx.Err() == nil {
 			r, err := clientrpc.FileStatus.Call(ctx, conn, p)
 			if err != nil || r.Done <= p.Done {
@@ -239,8 +240,11 @@ func (a *app) watchFile(ctx context.Context, conn clientrpc.Conn, id omega.ID, w
 				}
 				continue
 			}
+			if percent := 100 * r.Done / max(1, r.Total); a.json || percent != shown || p.Done == 0 {
+				a.showProgress(r)
+				shown = percent
+			}
 			p.Done = r.Done
-			a.showProgress(r)
 			if !pause(ctx, 100*time.Millisecond) {
 				return
 			}
@@ -261,7 +265,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// showProgress prints one line, or renews it for people.
+// showProgress prints one line.
 func (a *app) showProgress(r *clientrpc.FileStatusResult) {
 	if a.json {
 		_ = a.line(map[string]any{"done": r.Done, "total": r.Total})
