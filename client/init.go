@@ -132,8 +132,8 @@ func (cfg *InitConfig) readInvite(doing i18n.Text) (*omega.Invite, error) {
 
 // checkNames refuses names that nobody could read.
 func checkNames(doing i18n.Text, name, device string) error {
-	if names.Blank(name) || pgp.CheckDeviceName(name) != nil {
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.name"), i18n.T("next.devicename"), nil)
+	if err := checkName(doing, name); err != nil {
+		return err
 	}
 	return checkDevice(doing, device)
 }
