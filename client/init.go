@@ -302,7 +302,9 @@ func accountInfo(acc *account, cert *pgp.Certificate, now time.Time) *clientrpc.
 		Fingerprint: acc.Fingerprint, Device: acc.Device, Name: acc.Name, Certificate: cert.Armor(),
 	}
 	for _, d := range cert.Devices() {
-		info.Devices = append(info.Devices, deviceInfo(d, acc.Device, now))
+		shown := deviceInfo(d, acc.Device, now)
+		shown.Removed = removedBy(cert, d, acc.Device)
+		info.Devices = append(info.Devices, shown)
 	}
 	return info
 }

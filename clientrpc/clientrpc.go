@@ -102,6 +102,10 @@ type Device struct {
 	// Undated: it was revoked by what the primary key signed before, so that nobody
 	// knows when. Revoking it with the primary key says so.
 	Undated bool `json:"undated,omitempty"`
+
+	// Removed are devices that this one, of the own account, removed in its own name, so
+	// that it stands: Contest takes that back.
+	Removed []omega.Fingerprint `json:"removed,omitempty"`
 }
 
 // RenameParams says how this account's devices are to call one of them. Other people

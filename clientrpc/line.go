@@ -51,7 +51,7 @@ func (m *Message) nameLine(text func(key string, args ...any) string, clean func
 		said = text("line.name-changed-of", clean(m.Was), clean(m.Text), clean(m.Name))
 	}
 	if len(m.About) > 0 {
-		said += " " + text("line.name-like", name(m.About[0]))
+		said += " " + text("line.name-like", name(m.About[0])) // the one is enough for a warning
 	}
 	return withYou(said, text("line.you"))
 }

@@ -189,6 +189,9 @@ export const zh = {
   "line.group-pinned": "{1} 把一則訊息設為公告",
   "line.group-dissolved": "{1} 解散了群組",
   "line.device-added": "多了一部裝置「{0}」，指紋 {1}",
+  "line.name-changed": "「{0}」把自己的名字改成「{1}」，金鑰末 8 碼 {2}",
+  "line.name-changed-of": "{2} 把自己的名字從「{0}」改成「{1}」",
+  "line.name-like": "。⚠ 新名字和{0}的名字相似，先確認是不是同一個人",
   "line.device-back": "裝置「{0}」又回到帳號裡，移除它的那部裝置說了不算，指紋 {1}",
   "line.device-revoked": "撤銷了裝置「{0}」，指紋 {1}",
 } as const;
