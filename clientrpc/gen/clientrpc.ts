@@ -50,6 +50,8 @@ export interface Device {
   this?: boolean;
   /** Undated: it was revoked by what the primary key signed before, so that nobody knows when. Revoking it with the primary key says so. */
   undated?: boolean;
+  /** Removed are devices that this one, of the own account, removed in its own name, so that it stands: Contest takes that back. */
+  removed?: Fingerprint[];
 }
 
 /** DeleteParams deletes this account, for good: it is named by its fingerprint so that nobody deletes another one than he thinks. */
