@@ -87,7 +87,7 @@ func TestNameGoesNotBack(t *testing.T) {
 	first := s.seal(t, c, "one")
 	p.push(t, first...)
 	var err error
-	s.sender, err = chat.NewSender(s.me, c.cfg.rand(), "after", s.sender.State())
+	s.sender, err = chat.NewSender(s.me, c.cfg.rand(), "then", s.sender.State())
 	must(t, err)
 	p.push(t, s.seal(t, c, "two")...)
 	p.push(t, first[0])
@@ -98,7 +98,7 @@ func TestNameGoesNotBack(t *testing.T) {
 		got = r.Messages
 		return err == nil && len(got) == 4
 	})
-	if got[3].Name != "after" || got[1].Kind != clientrpc.NameChanged || got[1].Was != "before" || got[1].Text != "after" {
+	if got[3].Name != "then" || got[1].Kind != clientrpc.NameChanged || got[1].Was != "before" || got[1].Text != "then" {
 		t.Errorf("named %q, with the line %+v", got[3].Name, got[1])
 	}
 }

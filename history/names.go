@@ -57,8 +57,10 @@ type NameLine struct {
 	Noted   time.Time           // when this device learned of it
 }
 
-// PutNameLine adds a line to a chat that is there. If the last thing there is a line about
-// the name of that account that nobody has seen, that one says it too.
+// PutNameLine adds a line to a chat that is there, behind all that was there when it came,
+// so that no time puts it out of sight, and before what is said under the new name. If the
+// last thing there is a line about the name of that account that nobody has seen, that one
+// says it too.
 func (tx *Tx) PutNameLine(l *NameLine) error {
 	what := "note a name in " + l.Chat.String()
 	var number int64
@@ -81,8 +83,9 @@ func (tx *Tx) PutNameLine(l *NameLine) error {
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "omega name line\n%s\n%d\n%s\n%s\n", l.Account, millis(l.Time), l.Was, l.Name))
 	var position int64
-	err = tx.row(what, `INSERT INTO message (chat, id, link, account, time, received, place, kind, text, shown, read, service, accounts)
-		VALUES (?, ?, ?, ?, ?, ?6, ?6, ?, ?, 1, 1, ?, ?) ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+	err = tx.row(what, `INSERT INTO message (chat, id, link, account, time, received, kind, text, shown, read, service, accounts, place)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?10, max(min(?5, ?6), (SELECT coalesce(max(place), 0) FROM message WHERE chat = ?1 AND shown = 1)))
+		ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
 		[]any{number, sum[:16], sum[16:], address(l.Account), millis(l.Time), millis(l.Noted), LineNamed, l.Was + "\n" + l.Name, serviceName, joinAccounts(nil, l.Like)}, &position)
 	if notFound(err) {
 		return nil
