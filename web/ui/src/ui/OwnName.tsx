@@ -29,10 +29,9 @@ function Naming(p: { name: string; done: () => void }) {
     } catch (x) { failed(x); } finally { setBusy(false); }
   };
   return (
-    <form class="inline" onSubmit={save}>
+    <><form class="inline" onSubmit={save}>
       <label class="field"><span>{t("account.rename.field")}</span><input ref={(x) => queueMicrotask(() => x.focus())} value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <button type="button" onClick={p.done}>{t("cancel")}</button><button class="primary" disabled={busy() || !name().trim() || name().trim() === p.name}>{t("save")}</button>
-      <small class="dim">{t("account.rename.text")}</small>
-    </form>
+    </form><p class="dim">{t("account.rename.text")}</p></>
   );
 }
