@@ -59,7 +59,7 @@ func (c *Client) takeCalled(tx *history.Tx, s *chat.Setting) error {
 	if fp == c.acc.Fingerprint {
 		own, err := c.ownName(tx)
 		if err == nil && own == "" {
-			_, err = tx.PutSetting(&chat.Setting{Name: chat.SettingName, Value: []byte(name), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(0), Device: s.Stamp.Device}})
+			_, err = tx.PutSetting(&chat.Setting{Name: chat.SettingName, Value: []byte(name), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(1), Device: s.Stamp.Device}})
 		}
 		return err
 	}

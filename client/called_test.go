@@ -59,8 +59,9 @@ func TestCalledByContacts(t *testing.T) {
 	}
 	take(said(c.acc.Fingerprint, "小明"))
 	is("小明")
+	must(t, c2.db.Update(t.Context(), func(tx *history.Tx) error { return c2.tellAll(t.Context(), tx) })) // and it tells the next one
 	set := said(c.acc.Fingerprint, "小安")
-	set.Content.State[0] = chat.Setting{Name: chat.SettingName, Value: []byte("小安"), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(1), Device: c.acc.Device}}
+	set.Content.State[0] = chat.Setting{Name: chat.SettingName, Value: []byte("小安"), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(2), Device: c.acc.Device}}
 	take(set)
 	is("小安")
 	take(said(c.acc.Fingerprint, "小明"))
