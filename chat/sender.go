@@ -122,8 +122,8 @@ type Sealed struct {
 	KeyID     omega.ID // zero without KeyRecord
 	KeyRecord []byte   // payload; nil if readers have the key
 	Key       *Key     // that Payload is sealed under
-	Payload   []byte
-	Message   *Message
+	Payload   []byte   // nil if only a key was announced
+	Message   *Message // as Payload
 
 	sighting *Sighting
 }
@@ -164,6 +164,21 @@ func (s *Sender) SealAs(ctx context.Context, now time.Time, roster *Roster, id o
 	sealed.sighting = sightingOf(sealed.Message, next.Previous)
 	next.Previous = sealed.sighting.Link
 	s.state = next
+	return sealed, nil
+}
+
+// Announce makes a new key and its record, and no message: the readers of the chat learn by
+// it what its sender calls itself now. On an error the sender has not moved. (spec/chat.md,
+// CHAT-98)
+func (s *Sender) Announce(ctx context.Context, now time.Time, roster *Roster) (*Sealed, error) {
+	if roster.Chat != s.state.Chat || roster.group != nil {
+		return nil, fmt.Errorf("announce a key: roster of chat %s, sender of direct chat %s", roster.Chat, s.state.Chat)
+	}
+	next, sealed := s.state, &Sealed{}
+	if err := s.renew(ctx, now.UTC().Truncate(time.Millisecond), roster, &next, sealed); err != nil {
+		return nil, fmt.Errorf("new key for chat %s: %w", s.state.Chat, err)
+	}
+	sealed.Key, s.state = next.Key, next
 	return sealed, nil
 }
 
@@ -260,6 +275,9 @@ func (s *Sealed) Remember(ctx context.Context, st Store) error {
 		if err := st.PutKey(ctx, s.Key); err != nil {
 			return err
 		}
+	}
+	if s.Message == nil {
+		return nil
 	}
 	track, err := st.Track(ctx, s.Message.Chat, s.Message.Device)
 	if err != nil {

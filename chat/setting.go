@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/internal/canon"
 	"github.com/omega-im/omega/internal/chatpb"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 )
 
@@ -37,6 +38,7 @@ const (
 	SettingFolder   = "folder"      // folder, 8 octets: its title
 	SettingInFolder = "in-folder"   // folder | chat
 
+	SettingName       = "name"        // what the account calls itself (CHAT-97)
 	SettingDeviceName = "device-name" // device, 21 or 33 octets: how this account's owner calls it (CHAT-80)
 
 	SettingRevocation = "revocation" // device, 21 or 33 octets: what revokes it (spec/keys.md, KEYS-23)
@@ -102,6 +104,8 @@ func (s *Setting) valid() bool {
 	case SettingStickers:
 		_, _, err := s.PackOf()
 		return err == nil || size == len(Hash{}) && len(s.Value) == 0
+	case SettingName:
+		return size == 0 && validName(string(s.Value))
 	case SettingInFolder:
 		return size == folder+chat
 	case SettingDelivery:
@@ -113,6 +117,9 @@ func (s *Setting) valid() bool {
 	}
 	return true
 }
+
+// validName holds what an account calls itself to CHAT-97.
+func validName(name string) bool { return name == SanitizeName(name) && !names.Blank(name) }
 
 // validDeviceName holds a name that a device was given to CHAT-80; an empty one takes it
 // away.

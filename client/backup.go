@@ -32,11 +32,15 @@ func (c *Client) backup(ctx context.Context, p clientrpc.BackupParams) (*clientr
 	}
 	work, end := c.works.begin(clientrpc.WorkBackup, p.Path)
 	defer end()
-	m := &archive.Manifest{Created: c.cfg.now().UTC().Truncate(time.Second), Fingerprint: c.acc.Fingerprint, Device: c.acc.Device, Name: c.acc.Name}
+	name, err := c.ownNameNow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := &archive.Manifest{Created: c.cfg.now().UTC().Truncate(time.Second), Fingerprint: c.acc.Fingerprint, Device: c.acc.Device, Name: name}
 	if err := c.writeBackup(ctx, p, m, work); err != nil {
 		return nil, fileError(doing, p.Path, err)
 	}
-	err := c.db.Update(ctx, func(tx *history.Tx) error { return setSettingUint(tx, settingBackup, uint64(m.Created.UnixMilli())) })
+	err = c.db.Update(ctx, func(tx *history.Tx) error { return setSettingUint(tx, settingBackup, uint64(m.Created.UnixMilli())) })
 	if err != nil {
 		return nil, err
 	}

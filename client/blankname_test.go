@@ -22,7 +22,7 @@ func TestBlankNames(t *testing.T) {
 	if got := c.chatWith(t, s.id); got.Name != "" || got.Last.Name != "" || got.Last.SelfNamed {
 		t.Errorf("the chat is called %+q, its last sender %+q (self-named %t)", got.Name, got.Last.Name, got.Last.SelfNamed)
 	}
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return tx.SetPeerName(s.id, "\u2800\u115f") }))
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return heardName(tx, s.id, "\u2800\u115f") }))
 	if got := c.contactOf(t, s.id); got.Name != "" {
 		t.Errorf("the account is called %+q", got.Name)
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -29,19 +30,26 @@ func (c *Client) tellCalled(ctx context.Context, tx *history.Tx) error {
 		if err != nil {
 			return err
 		}
+		_, told, err := tx.Heard(fp)
+		if err != nil {
+			return err
+		}
 		if name = chat.SanitizeName(name); name == "" {
 			continue
 		}
+		if told.IsZero() {
+			told = time.UnixMilli(0)
+		}
 		s := chat.Setting{Name: chat.SettingCalled, Subject: fp.Wire(), Value: []byte(name)}
-		s.Stamp = chat.Stamp{Version: 1, Time: c.cfg.now(), Device: c.acc.Device}
+		s.Stamp = chat.Stamp{Version: 1, Time: told, Device: c.acc.Device}
 		list = append(list, s)
 	}
 	return c.tell(ctx, tx, list)
 }
 
 // takeCalled takes what another device of the account heard an account call itself, if
-// nothing was heard here. What is no name says nothing. This account's own counts from
-// the next time that the core is opened: nobody changes it under those who read it.
+// nothing was heard here. What is no name says nothing. This account's own counts before
+// no name that any of its devices sets.
 func (c *Client) takeCalled(tx *history.Tx, s *chat.Setting) error {
 	fp, n, err := omega.DecodeFingerprint(s.Subject)
 	name := string(s.Value)
@@ -49,16 +57,16 @@ func (c *Client) takeCalled(tx *history.Tx, s *chat.Setting) error {
 		return nil
 	}
 	if fp == c.acc.Fingerprint {
-		if c.acc.Name != "" {
-			return nil
+		own, err := c.ownName(tx)
+		if err == nil && own == "" {
+			_, err = tx.PutSetting(&chat.Setting{Name: chat.SettingName, Value: []byte(name), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(1), Device: s.Stamp.Device}})
 		}
-		named := *c.acc
-		named.Name = name
-		return named.save(c.cfg.Home)
-	}
-	heard, err := tx.PeerNames([]omega.Fingerprint{fp})
-	if err != nil || heard[fp] != "" {
 		return err
 	}
-	return tx.SetPeerName(fp, name)
+	heard, _, err := tx.Heard(fp)
+	if err != nil || heard != "" {
+		return err
+	}
+	_, err = tx.HearName(fp, name, c.noLater(s.Stamp.Time))
+	return err
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -18,10 +19,10 @@ func TestCalledByContacts(t *testing.T) {
 	s := p.newStranger(t, c, "peer")
 	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}})
 	must(t, err)
-	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return tx.SetPeerName(s.id, "阿明") }))
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return heardName(tx, s.id, "阿明") }))
 	c2 := secondDevice(t, c)
 	said := func(fp omega.Fingerprint, name string) *chat.Message {
-		return &chat.Message{Chat: c2.selfChat(), Content: &chat.Content{Kind: chat.KindState, State: []chat.Setting{{Name: chat.SettingCalled, Subject: fp.Wire(), Value: []byte(name)}}}}
+		return &chat.Message{Chat: c2.selfChat(), Content: &chat.Content{Kind: chat.KindState, State: []chat.Setting{{Name: chat.SettingCalled, Subject: fp.Wire(), Value: []byte(name), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(0), Device: c.acc.Device}}}}}
 	}
 	other, err := omega.FingerprintV4(bytes.Repeat([]byte{9}, 20))
 	must(t, err)
@@ -40,13 +41,35 @@ func TestCalledByContacts(t *testing.T) {
 			return err
 		}))
 	}
-	// A device that was linked has no name of its own until another tells it.
+	// A device that was linked has no name of its own until another tells it, and a name that
+	// a device sets counts before that, whenever it was set.
 	named := *c2.acc
 	named.Name = ""
 	c2.acc = &named
-	must(t, c2.db.Update(t.Context(), func(tx *history.Tx) error { return c2.takeSettings(tx, said(c.acc.Fingerprint, "小明")) }))
-	kept, err := loadAccount(c2.cfg.Home)
-	if must(t, err); kept.Name != "小明" {
-		t.Errorf("the account is called %q", kept.Name)
+	is := func(want string) {
+		t.Helper()
+		if got, err := c2.ownNameNow(t.Context()); err != nil || got != want {
+			t.Errorf("the account is called %q, %v; want %q", got, err, want)
+		}
 	}
+	is("")
+	take := func(m *chat.Message) {
+		t.Helper()
+		must(t, c2.db.Update(t.Context(), func(tx *history.Tx) error { return c2.takeSettings(tx, m) }))
+	}
+	take(said(c.acc.Fingerprint, "小明"))
+	is("小明")
+	must(t, c2.db.Update(t.Context(), func(tx *history.Tx) error { return c2.tellAll(t.Context(), tx) })) // and it tells the next one
+	set := said(c.acc.Fingerprint, "小安")
+	set.Content.State[0] = chat.Setting{Name: chat.SettingName, Value: []byte("小安"), Stamp: chat.Stamp{Version: 1, Time: time.UnixMilli(2), Device: c.acc.Device}}
+	take(set)
+	is("小安")
+	take(said(c.acc.Fingerprint, "小明"))
+	is("小安")
+}
+
+// heardName has an account be heard to call itself something, at no time that is known.
+func heardName(tx *history.Tx, fp omega.Fingerprint, name string) error {
+	_, err := tx.HearName(fp, name, time.Time{})
+	return err
 }

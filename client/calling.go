@@ -2,6 +2,7 @@ package client
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -19,11 +20,11 @@ type calling struct {
 }
 
 // callingOf is the calling of an account of which it is known what this one thinks, and
-// what it calls itself.
+// what it calls itself (profileName).
 func (c *Client) callingOf(r *history.Relation, profile string) calling {
 	out := calling{name: cmp.Or(names.Shown(r.Petname), names.Shown(profile)), contact: r.Contact == chat.Contact}
 	if r.Account == c.acc.Fingerprint {
-		return calling{name: c.acc.Name}
+		return calling{name: profile}
 	}
 	out.self = names.Blank(r.Petname) && out.name != "" && !out.contact
 	return out
@@ -48,6 +49,9 @@ func (c *Client) callingBy(tx *history.Tx, r *history.Relation) (calling, error)
 func (c *Client) callings(tx *history.Tx, list []omega.Fingerprint) (map[omega.Fingerprint]calling, error) {
 	heard, err := tx.PeerNames(list)
 	if err != nil {
+		return nil, err
+	}
+	if heard[c.acc.Fingerprint], err = c.ownName(tx); err != nil {
 		return nil, err
 	}
 	relations, err := tx.Relations()
@@ -82,7 +86,7 @@ func (c *Client) calledBy(tx *history.Tx, r *history.Relation) (string, error) {
 // profileName is how somebody calls themselves, "" if that is not known.
 func (c *Client) profileName(tx *history.Tx, fp omega.Fingerprint) (string, error) {
 	if fp == c.acc.Fingerprint {
-		return c.acc.Name, nil
+		return c.ownName(tx)
 	}
 	heard, err := tx.PeerNames([]omega.Fingerprint{fp}) // it may be known before the certificate is
 	return heard[fp], err
@@ -104,7 +108,7 @@ func (c *Client) hearNames(tx *history.Tx, placed []*group.Op) error {
 	heard, err := tx.PeerNames(who)
 	for _, fp := range who {
 		if err == nil && heard[fp] == "" {
-			err = tx.SetPeerName(fp, said[fp])
+			_, err = tx.HearName(fp, said[fp], time.Time{})
 		}
 	}
 	return err

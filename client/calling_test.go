@@ -101,7 +101,7 @@ func TestRequestsAreCounted(t *testing.T) {
 	c, clock := newStillCore(t)
 	g, l := linked(t, c)
 	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
-		must(t, tx.SetPeerName(signer(t, 2), "二"))
+		must(t, heardName(tx, signer(t, 2), "二"))
 		for i, called := range []string{"一", "other", c.acc.Name, "\u3164"} {
 			r := &history.GroupAccount{Group: l.Group, Account: signer(t, byte(i)+1), Text: "請讓我進來", Time: clock.time(), Ticket: l.Ticket, Called: called}
 			must(t, tx.PutGroupRequest(r))

@@ -289,7 +289,8 @@ func (c *Client) certifiedBy(tx *history.Tx, cert *pgp.Certificate) (out []clien
 // everybody else.
 func (c *Client) certifier(tx *history.Tx, fp omega.Fingerprint) (*pgp.Certificate, string, error) {
 	if fp == c.acc.Fingerprint {
-		return c.certificate(), c.acc.Name, nil
+		name, err := c.ownName(tx)
+		return c.certificate(), name, err
 	}
 	r, err := tx.Relation(fp)
 	if err != nil || r.Contact != chat.Contact || r.Blocked {

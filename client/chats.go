@@ -199,7 +199,10 @@ func (c *Client) showChats(tx *history.Tx, list []history.Chat) ([]clientrpc.Cha
 		item.Unread, item.Notice = ch.Unread, worst[ch.Peer]
 		switch {
 		case ch.ID == c.selfChat():
-			item.Kind, item.Name = clientrpc.ChatSaved, c.acc.Name
+			item.Kind = clientrpc.ChatSaved
+			if item.Name, err = c.ownName(tx); err != nil {
+				return nil, err
+			}
 		case ch.Imported:
 			item.Kind = clientrpc.ChatImported
 		case ch.Secure && !ch.Group:

@@ -292,7 +292,11 @@ func (c *Client) seal(ctx context.Context, tx *history.Tx, peer *pgp.Certificate
 	if err != nil {
 		return err
 	}
-	sender, err := chat.NewSender(me, c.cfg.rand(), c.acc.Name, state)
+	name, err := c.ownName(tx)
+	if err != nil {
+		return err
+	}
+	sender, err := chat.NewSender(me, c.cfg.rand(), name, state)
 	if err != nil {
 		return err
 	}

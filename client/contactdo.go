@@ -198,8 +198,11 @@ func (c *Client) reportContact(ctx context.Context, p clientrpc.ReportParams) (*
 
 // card is what others add and verify this account by.
 func (c *Client) card(ctx context.Context, _ clientrpc.None) (*clientrpc.CardResult, error) {
-	out := &clientrpc.CardResult{Account: c.acc.Fingerprint, Name: c.acc.Name, Link: contactLink(c.acc.Fingerprint)}
-	err := c.db.View(ctx, func(tx *history.Tx) error {
+	out := &clientrpc.CardResult{Account: c.acc.Fingerprint, Link: contactLink(c.acc.Fingerprint)}
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		if out.Name, err = c.ownName(tx); err != nil {
+			return err
+		}
 		list, err := tx.Certifications(c.acc.Fingerprint)
 		for _, k := range list[:min(len(list), clientrpc.PageMax)] { // that were verified when they came
 			if err != nil {

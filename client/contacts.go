@@ -293,7 +293,11 @@ type knownNames map[string][]clientrpc.NamedAccount
 // namesKnown are those of contacts, and this account's own.
 func (c *Client) namesKnown(tx *history.Tx) (knownNames, error) {
 	out := knownNames{}
-	out.add(clientrpc.NamedAccount{Account: c.acc.Fingerprint, Name: c.acc.Name, This: true})
+	own, err := c.ownName(tx)
+	if err != nil {
+		return nil, err
+	}
+	out.add(clientrpc.NamedAccount{Account: c.acc.Fingerprint, Name: own, This: true})
 	list, err := tx.Relations()
 	if err != nil {
 		return nil, err

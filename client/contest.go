@@ -93,9 +93,26 @@ func (c *Client) removers(only omega.Fingerprint, open []pgp.Word) (out []omega.
 		list = slices.DeleteFunc(c.certificate().Removals(), func(w pgp.Word) bool { return w.By != only })
 	}
 	for _, w := range list {
-		d, _ := c.certificate().Device(w.By)
-		if w.State == pgp.WordStands && w.By != c.acc.Device && !slices.Contains(out, w.By) && (!d.Revoked || d.Removed) {
+		if contestable(c.certificate(), w, c.acc.Device) && !slices.Contains(out, w.By) {
 			out = append(out, w.By)
+		}
+	}
+	return out
+}
+
+// contestable reports whether a removal stands that another device than this one said,
+// which is not out by the primary key's word.
+func contestable(cert *pgp.Certificate, w pgp.Word, this omega.Fingerprint) bool {
+	d, _ := cert.Device(w.By)
+	return w.State == pgp.WordStands && w.By != this && (!d.Revoked || d.Removed)
+}
+
+// removedBy lists the devices that one of the account removed so that it can be
+// contested. (spec/keys.md, KEYS-43)
+func removedBy(cert *pgp.Certificate, d pgp.Device, this omega.Fingerprint) (out []omega.Fingerprint) {
+	for _, w := range cert.Removals() {
+		if w.By == d.Signing.Fingerprint() && contestable(cert, w, this) && !slices.Contains(out, w.About) {
+			out = append(out, w.About)
 		}
 	}
 	return out

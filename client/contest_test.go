@@ -132,6 +132,14 @@ func TestContestRefused(t *testing.T) {
 	if d, _ := q.certificate().Device(q.fp(0)); !d.Removed {
 		t.Error("what was refused took something back")
 	}
+	list, err := clientrpc.Devices.Call(t.Context(), q.Client, clientrpc.None{})
+	must(t, err)
+	for _, d := range list.Devices {
+		want := map[omega.Fingerprint][]omega.Fingerprint{q.fp(1): {q.fp(0)}, q.fp(2): {q.fp(1)}}[d.Fingerprint]
+		if !slices.Equal(d.Removed, want) {
+			t.Errorf("%s removed %v, want %v", d.Name, d.Removed, want)
+		}
+	}
 	if e := contest(clientrpc.ContestParams{Device: q.fp(1)}); e != nil {
 		t.Fatalf("against one: %+v", e)
 	}

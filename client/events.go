@@ -225,6 +225,8 @@ func (c *Client) happened(changes []history.Change) {
 			list = append(list, happening{clientrpc.ScheduledChanged.Name, clientrpc.None{}})
 		case history.ChangedHandover:
 			list = append(list, happening{clientrpc.HandoverChanged.Name, clientrpc.DeviceEvent{Device: ch.Account}})
+		case history.ChangedName:
+			list = append(list, happening{clientrpc.AccountChanged.Name, clientrpc.None{}})
 		case history.ChangedDevices:
 			list = append(list, happening{clientrpc.DevicesChanged.Name, clientrpc.None{}})
 		case history.ChangedContact:

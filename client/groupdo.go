@@ -110,9 +110,13 @@ func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams)
 			copy(id[:], b)
 			return err
 		}
+		name, err := c.ownName(tx)
+		if err != nil {
+			return err
+		}
 		profile := group.Profile{Name: p.Name, About: p.About}
 		o, err := group.Genesis(c.cfg.rand(), group.Op{
-			Author: c.party(), Time: c.signingTime(), Profile: profile, Rules: rules, Secure: p.Secure, Called: chat.SanitizeName(c.acc.Name),
+			Author: c.party(), Time: c.signingTime(), Profile: profile, Rules: rules, Secure: p.Secure, Called: chat.SanitizeName(name),
 		})
 		if err != nil {
 			return groupNameError(doing, err)
@@ -354,6 +358,10 @@ func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) erro
 	if err := c.roomFor(ctx, doing, id, c.acc.Fingerprint); err != nil {
 		return err
 	}
+	name, err := c.ownNameNow(ctx)
+	if err != nil {
+		return err
+	}
 	made, err := c.act(ctx, groupAct{doing: doing, group: id, alone: true, make: func(s *group.State) (*group.Op, error) {
 		switch {
 		case s.Role(c.acc.Fingerprint) > group.RoleNone:
@@ -361,7 +369,7 @@ func (c *Client) accept(ctx context.Context, doing i18n.Text, id chat.Hash) erro
 		case !slices.Contains(s.Invited, c.acc.Fingerprint):
 			return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.notinvited"), i18n.T("next.invited"), nil)
 		}
-		return &group.Op{Type: group.TypeAccept, Called: chat.SanitizeName(c.acc.Name)}, nil
+		return &group.Op{Type: group.TypeAccept, Called: chat.SanitizeName(name)}, nil
 	}})
 	if err != nil || made == nil {
 		return err

@@ -125,7 +125,11 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	if err != nil {
 		return err
 	}
-	sender, err := chat.NewSender(c.identity(), c.cfg.rand(), c.acc.Name, before)
+	name, err := c.ownName(tx)
+	if err != nil {
+		return err
+	}
+	sender, err := chat.NewSender(c.identity(), c.cfg.rand(), name, before)
 	if err != nil {
 		return err
 	}

@@ -132,8 +132,8 @@ func (cfg *InitConfig) readInvite(doing i18n.Text) (*omega.Invite, error) {
 
 // checkNames refuses names that nobody could read.
 func checkNames(doing i18n.Text, name, device string) error {
-	if names.Blank(name) || pgp.CheckDeviceName(name) != nil {
-		return fail(clientrpc.CodeUsage, doing, i18n.T("why.name"), i18n.T("next.devicename"), nil)
+	if err := checkName(doing, name); err != nil {
+		return err
 	}
 	return checkDevice(doing, device)
 }
@@ -302,7 +302,9 @@ func accountInfo(acc *account, cert *pgp.Certificate, now time.Time) *clientrpc.
 		Fingerprint: acc.Fingerprint, Device: acc.Device, Name: acc.Name, Certificate: cert.Armor(),
 	}
 	for _, d := range cert.Devices() {
-		info.Devices = append(info.Devices, deviceInfo(d, acc.Device, now))
+		shown := deviceInfo(d, acc.Device, now)
+		shown.Removed = removedBy(cert, d, acc.Device)
+		info.Devices = append(info.Devices, shown)
 	}
 	return info
 }

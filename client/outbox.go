@@ -153,7 +153,7 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 		return time.Time{}, nil // a new session notifies
 	}
 	if cert := w.c.certificate(); cert != w.told {
-		if err := w.c.greet(ctx); err != nil {
+		if err := errors.Join(w.c.greet(ctx), w.c.tellName(ctx)); err != nil {
 			return time.Time{}, err
 		}
 		w.told = cert

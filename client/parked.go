@@ -45,8 +45,8 @@ const maxParked = 1 << 16
 func (t *taken) unpark(ctx context.Context, tx *history.Tx, r *chat.Result) error {
 	k := r.Key
 	fresh := r.Track != nil // an old record that comes again brings an old name
-	if fresh && k.Profile != "" && k.From != t.c.acc.Fingerprint {
-		if err := tx.SetPeerName(k.From, k.Profile); err != nil {
+	if fresh && k.Problem == chat.ProblemNone {
+		if err := t.c.hearName(tx, k.From, k.Profile, k.Time); err != nil {
 			return err
 		}
 	}

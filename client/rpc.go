@@ -75,6 +75,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.CompleteMention, "doing.mentions", (*Client).completeMention)
 	handle(m, clientrpc.Type, "doing.presence", (*Client).typing)
 	handle(m, clientrpc.Look, "doing.presence", (*Client).look)
+	handle(m, clientrpc.SetName, "doing.name", (*Client).setName)
 	handle(m, clientrpc.SetPresence, "doing.presence", (*Client).setPresence)
 	handle(m, clientrpc.Notices, "doing.notices", (*Client).notices)
 	handle(m, clientrpc.Days, "doing.reading", (*Client).days)
@@ -180,6 +181,10 @@ func (c *Client) Call(ctx context.Context, method string, req, resp any) error {
 
 func (c *Client) account(ctx context.Context, _ clientrpc.None) (*clientrpc.AccountInfo, error) {
 	info := accountInfo(c.acc, c.certificate(), c.cfg.now())
+	var err error
+	if info.Name, err = c.ownNameNow(ctx); err != nil {
+		return nil, err
+	}
 	return info, c.nameDevices(ctx, info.Devices)
 }
 

@@ -240,8 +240,8 @@ func (c *Client) sealNext(ctx context.Context, tx *history.Tx, b *secureBook, u 
 	if b.tellsTooMuch(e, content) {
 		return false, tx.RemoveUnsealed(u.ID)
 	}
-	if e.Sent(c.acc.Device) == 0 {
-		content = c.introduced(content, a.known)
+	if content, err = c.introduced(tx, b.Chat, content, a.known, e.Sent(c.acc.Device) == 0); err != nil {
+		return false, err
 	}
 	if content = withHeads(content, a.heads, e); content.Group != nil {
 		if _, err := content.Raw(); err != nil {
@@ -292,17 +292,35 @@ func (b *secureBook) tellsTooMuch(e *secure.Epoch, content *chat.Content) bool {
 // SEC-16)
 const profileLine = "Profile-Name: "
 
-// introduced is a content with what the first message in an epoch says beside.
-func (c *Client) introduced(content *chat.Content, known *history.Peer) *chat.Content {
+// settingNamed is where it is kept what was said in a secure chat of the own name last.
+const settingNamed = "named-in-"
+
+// introduced is a content with what the first message in an epoch says beside, and the
+// first after the own name changed. (spec/secure.md, SEC-16)
+func (c *Client) introduced(tx *history.Tx, id omega.ChatID, content *chat.Content, known *history.Peer, first bool) (*chat.Content, error) {
+	name, err := c.ownName(tx)
+	if err != nil {
+		return nil, err
+	}
+	name = chat.SanitizeName(name)
+	said, err := tx.Setting(settingNamed + id.String())
+	if err != nil || !first && string(said) == name {
+		return content, err
+	}
 	var lines []string
-	if name := chat.SanitizeName(c.acc.Name); name != "" {
+	if name != "" {
 		lines = append(lines, profileLine+name)
 	}
-	v := c.view(known)
-	if v.IsZero() {
-		return content.With(nil, lines...)
+	if string(said) != name {
+		if err := tx.SetSetting(settingNamed+id.String(), []byte(name)); err != nil {
+			return nil, err
+		}
 	}
-	return content.With(&v, lines...)
+	v := c.view(known)
+	if !first || v.IsZero() {
+		return content.With(nil, lines...), nil
+	}
+	return content.With(&v, lines...), nil
 }
 
 // mustPause reports whether this device may open no epoch now, whoever left.

@@ -56,8 +56,8 @@ func (t *taken) secureMessage(ctx context.Context, tx *history.Tx, b *secureBook
 func (t *taken) introduced(tx *history.Tx, m *chat.Message) error {
 	for _, line := range m.Content.Lines {
 		name, ok := strings.CutPrefix(line, profileLine)
-		if ok && name != "" && name == chat.SanitizeName(name) && m.From != t.c.acc.Fingerprint {
-			return tx.SetPeerName(m.From, name)
+		if ok && name == chat.SanitizeName(name) && m.Problem == chat.ProblemNone {
+			return t.c.hearName(tx, m.From, name, m.Time)
 		}
 	}
 	return nil

@@ -87,18 +87,18 @@ func TestNameGoesNotBack(t *testing.T) {
 	first := s.seal(t, c, "one")
 	p.push(t, first...)
 	var err error
-	s.sender, err = chat.NewSender(s.me, c.cfg.rand(), "after", s.sender.State())
+	s.sender, err = chat.NewSender(s.me, c.cfg.rand(), "then", s.sender.State())
 	must(t, err)
 	p.push(t, s.seal(t, c, "two")...)
 	p.push(t, first[0])
 	p.push(t, s.seal(t, c, "three")...)
 	var got []clientrpc.Message
-	until(t, "all three", func() bool {
+	until(t, "all three, and the line that the name changed", func() bool {
 		r, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: s.id.String()})
 		got = r.Messages
-		return err == nil && len(got) == 3
+		return err == nil && len(got) == 4
 	})
-	if got[2].Name != "after" {
-		t.Errorf("named %q", got[2].Name)
+	if got[3].Name != "then" || got[1].Kind != clientrpc.NameChanged || got[1].Was != "before" || got[1].Text != "then" {
+		t.Errorf("named %q, with the line %+v", got[3].Name, got[1])
 	}
 }

@@ -39,6 +39,9 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	m.Inert = c.inert(r, sender)
 	if r.Service {
 		m.Service, m.Verified = true, true // the account's primary key, or the group's operations, said so
+		if m.Kind == history.LineNamed {
+			m.Was, m.Text = history.NamesOf(m.Text)
+		}
 		return m, c.showAbout(tx, r, &m)
 	}
 	if m.Reply, err = c.showReply(tx, r); err != nil {

@@ -396,7 +396,11 @@ func (t *typed) sending(text string) clientrpc.SendParams {
 }
 
 func (c *Client) slashMe(ctx context.Context, t *typed, out *clientrpc.CommandResult) (err error) {
-	p := t.sending(strings.TrimSpace(c.acc.Name + " " + t.Arg))
+	name, err := c.ownNameNow(ctx)
+	if err != nil {
+		return err
+	}
+	p := t.sending(strings.TrimSpace(name + " " + t.Arg))
 	p.Markup = false
 	p.Entities = []clientrpc.Entity{{Type: chat.EntityItalic.String(), Length: uint32(chat.UTF16Len(p.Text))}}
 	out.Sent, err = c.send(ctx, p)

@@ -203,7 +203,7 @@ func (t *taker) peer(tx *history.Tx, in *archive.HandedPeer) error {
 	if err != nil || cert.Fingerprint() != in.Account || in.Account == c.acc.Fingerprint {
 		return fmt.Errorf("%w: certificate of %s: %w", archive.ErrHandover, in.Account, errors.Join(err, errOtherAccount))
 	}
-	p := &history.Peer{Fingerprint: in.Account, Name: names.Shown(chat.SanitizeName(in.Name))}
+	p := &history.Peer{Fingerprint: in.Account, Name: names.Shown(chat.SanitizeName(in.Name))} // which counts if none was heard
 	old, err := tx.Peer(in.Account)
 	if err := ignoreNotFound(err); err != nil {
 		return err

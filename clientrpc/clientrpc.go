@@ -62,6 +62,7 @@ var (
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
 	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
+	SetName  = Method[SetNameParams, NameResult]{"account.name"}
 	Delete   = Method[DeleteParams, *DeleteResult]{"account.delete"}
 	Notices  = Method[NoticesParams, NoticesResult]{"notices"}
 )
@@ -78,6 +79,18 @@ type AccountInfo struct {
 	Certificate string            `json:"certificate"` // armored, public
 }
 
+// SetNameParams says what this account is to call itself, on all its devices. Nil changes
+// nothing.
+type SetNameParams struct {
+	Name *string `json:"name,omitempty"`
+}
+
+// NameResult is what this account calls itself. Contacts learn of another name at once,
+// others with the next message to them.
+type NameResult struct {
+	Name string `json:"name"`
+}
+
 // A Device of an account.
 type Device struct {
 	Fingerprint omega.Fingerprint `json:"fingerprint"` // of the signing subkey
@@ -89,6 +102,10 @@ type Device struct {
 	// Undated: it was revoked by what the primary key signed before, so that nobody
 	// knows when. Revoking it with the primary key says so.
 	Undated bool `json:"undated,omitempty"`
+
+	// Removed are devices that this one, of the own account, removed in its own name, so
+	// that it stands: Contest takes that back.
+	Removed []omega.Fingerprint `json:"removed,omitempty"`
 }
 
 // RenameParams says how this account's devices are to call one of them. Other people
@@ -232,8 +249,11 @@ type Message struct {
 	// group-banned, group-made-owner, group-made-admin, group-made-member,
 	// group-renamed, group-described, group-pictured, group-rules, group-pinned and
 	// group-dissolved: From is who did it, Text the name. Several that came at once
-	// are one. In a secure chat of two it is secure-ended: From ended it.
+	// are one. In a secure chat of two it is secure-ended: From ended it. In all of these
+	// it may be name-changed: From called itself Was, and calls itself Text now, which
+	// looks like the names of About.
 	Service    bool           `json:"service,omitempty"`
+	Was        string         `json:"was,omitempty"`
 	About      []NamedAccount `json:"about,omitempty"`       // of a line in a group: the first to whom it was done
 	Mine       bool           `json:"mine,omitempty"`        // of such a line: this account did it
 	AboutCount int            `json:"about_count,omitempty"` // how many they are

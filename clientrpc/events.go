@@ -72,6 +72,7 @@ var (
 	Requested      = EventOf[RequestEvent]{"request"}
 	Noticed        = EventOf[AccountEvent]{"notice"}
 	DevicesChanged = EventOf[None]{"devices"}
+	AccountChanged = EventOf[None]{"account"}
 	Connected      = EventOf[ConnectionEvent]{"connection"}
 	Transferred    = EventOf[TransferEvent]{"transfer"}
 	CatchingUp     = EventOf[CatchUpEvent]{"catchup"}

@@ -26,6 +26,8 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 	}
 	who := ""
 	switch {
+	case m.Kind == NameChanged:
+		return m.nameLine(text, clean, name)
 	case len(m.About) == 0:
 	case m.AboutCount == 1:
 		who = name(m.About[0])
@@ -35,6 +37,23 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 		who = text("line.many", name(m.About[0]), m.AboutCount-1)
 	}
 	return withYou(text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text)), text("line.you"))
+}
+
+// NameChanged is the kind of the line that says that an account calls itself something else.
+const NameChanged = "name-changed"
+
+// nameLine says what an account called itself and calls itself now; by its key, or by what
+// its user calls it. A name that looks like others says so.
+func (m *Message) nameLine(text func(key string, args ...any) string, clean func(string) string, name func(NamedAccount) string) string {
+	fp := m.From.String()
+	said := text("line.name-changed", clean(m.Was), clean(m.Text), fp[max(0, len(fp)-8):])
+	if m.Name != "" && !m.SelfNamed && m.Name != m.Was && m.Name != m.Text {
+		said = text("line.name-changed-of", clean(m.Was), clean(m.Text), clean(m.Name))
+	}
+	if len(m.About) > 0 {
+		said += " " + text("line.name-like", name(m.About[0])) // the one is enough for a warning
+	}
+	return withYou(said, text("line.you"))
 }
 
 // self stands in a line for this account until the line is made: no name has it.

@@ -66,6 +66,7 @@ func event[T any](e EventOf[T], doc string) Spec {
 // Events returns the registry of events, in order of their names.
 func Events() []Spec {
 	return []Spec{
+		event(AccountChanged, "This account calls itself something else."),
 		event(CatchingUp, "Much waited at the homes, and more of it is here."),
 		event(ChatChanged, "A chat is new or gone, or stands differently in the list."),
 		event(Connected, "The core reached a server, or lost it."),
@@ -102,6 +103,7 @@ func coreMethods() []Spec {
 	return []Spec{
 		method(Account, Reads, "Who this account is: fingerprint, name, devices and certificate."),
 		method(Delete, Sets, "Deletes this account for good."),
+		method(SetName, Sets, "What this account calls itself; sets that where it is said, and tells contacts."),
 		method(Listed, Sets, "Whether anyone may ask which server this account is on; sets that where it is said."),
 		method(SetPresence, Sets, "Whether others may learn that this account types, or is there; sets that where it is said."),
 		method(Backup, Sets, "Writes a backup of account and history, and reads it again."),

@@ -28,6 +28,7 @@ const (
 	ChangedContact   What = 12 // what this account's owner thinks of Account
 	ChangedHandover  What = 13 // a history for, or of, the device that Account names
 	ChangedDevices   What = 14 // how one of this account's devices is called
+	ChangedName      What = 15 // what this account calls itself
 )
 
 // A Change is something that a transaction changed and people can see.

@@ -16,8 +16,8 @@ CREATE TEMP TRIGGER message_new AFTER INSERT ON message WHEN NEW.shown = 1 AND N
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE number = NEW.chat AND last > NEW.position;
 END;
 
-CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified, accounts ON message
-WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.edit_time <> OLD.edit_time OR NEW.verified <> OLD.verified OR NEW.accounts <> OLD.accounts OR NEW.marks <> 0 OR OLD.marks <> 0) BEGIN
+CREATE TEMP TRIGGER message_changed AFTER UPDATE OF edited, edit_time, marks, verified, accounts, text ON message
+WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.edit_time <> OLD.edit_time OR NEW.verified <> OLD.verified OR NEW.accounts <> OLD.accounts OR NEW.service = 4 AND NEW.text <> OLD.text OR NEW.marks <> 0 OR OLD.marks <> 0) BEGIN
   INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
 END;
 
@@ -53,8 +53,15 @@ CREATE TEMP TRIGGER chat_gone AFTER DELETE ON chat BEGIN
   INSERT INTO change (what, chat) VALUES (5, OLD.id);
 END;
 
+-- Names of strangers may look like a name of now, or do no more: the chats with them are
+-- others in the list when a contact calls itself something else, or this account does.
+CREATE TEMP VIEW stranger_chat AS SELECT id FROM chat WHERE kind IN (1, 4) AND length(peer) > 0
+  AND NOT EXISTS (SELECT 1 FROM register WHERE name = 'contact' AND subject = peer AND value = x'01');
+
 CREATE TEMP TRIGGER peer_named AFTER UPDATE OF name ON peer WHEN NEW.name <> OLD.name BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE peer = NEW.fingerprint;
+  INSERT INTO change (what, chat) SELECT 5, id FROM stranger_chat
+    WHERE EXISTS (SELECT 1 FROM register WHERE name = 'contact' AND subject = NEW.fingerprint AND value = x'01');
 END;
 
 -- Settings about a chat begin with its id, but that of a chat in a folder.
@@ -62,6 +69,8 @@ CREATE TEMP TRIGGER setting_new AFTER INSERT ON register BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
   INSERT INTO change (what) SELECT 14 WHERE NEW.name = 'device-name';
+  INSERT INTO change (what) SELECT 15 WHERE NEW.name = 'name';
+  INSERT INTO change (what, chat) SELECT 5, id FROM stranger_chat WHERE NEW.name = 'name';
   INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 
@@ -69,6 +78,8 @@ CREATE TEMP TRIGGER setting_changed AFTER UPDATE ON register WHEN NEW.value <> O
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE NEW.name <> 'in-folder' AND id = substr(NEW.subject, 1, 16);
   INSERT INTO change (what) SELECT 7 WHERE NEW.name IN ('folder', 'in-folder');
   INSERT INTO change (what) SELECT 14 WHERE NEW.name = 'device-name';
+  INSERT INTO change (what) SELECT 15 WHERE NEW.name = 'name';
+  INSERT INTO change (what, chat) SELECT 5, id FROM stranger_chat WHERE NEW.name = 'name';
   INSERT INTO change (what, other) SELECT 12, NEW.subject WHERE NEW.name IN ('contact', 'blocked', 'petname', 'verified');
 END;
 

@@ -52,8 +52,10 @@ func TestChanges(t *testing.T) {
 		{"printed", func(tx *Tx) error { return tx.SetPrinted([]int64{1}) }, []Change{changed}},
 		{"deleted", func(tx *Tx) error { return tx.do(gone) }, []Change{of(GoneMessage, 1)}},
 		{"name", func(tx *Tx) error {
-			return errors.Join(tx.PutPeer(&Peer{Fingerprint: fp(2)}), tx.SetPeerName(fp(2), "小明"))
+			return errors.Join(tx.PutPeer(&Peer{Fingerprint: fp(2)}), tx.called(fp(2), "小明"))
 		}, []Change{changed}},
+		{"a name again", func(tx *Tx) error { return tx.called(fp(2), "小明") }, nil},
+		{"own name: strangers may look like it", set(chat.SettingName, nil, "阿安"), []Change{{What: ChangedName}, changed}},
 		{"muted", set(chat.SettingMuted, c[:], "x"), []Change{changed}},
 		{"of a chat that is not here", set(chat.SettingMuted, group[:], "x"), nil},
 		{"folder", set(chat.SettingFolder, []byte("12345678"), "x"), []Change{{What: ChangedFolders}}},
@@ -71,6 +73,10 @@ func TestChanges(t *testing.T) {
 		}, []Change{{What: ChangedNotices, Account: fp(2)}}},
 		{"settled", func(tx *Tx) error { return tx.SettleNotices(fp(2), NoticeFork, 9, testTime) }, []Change{{What: ChangedNotices, Account: fp(2)}}},
 		{"contact", set(chat.SettingContact, fp(5).Wire(), "x"), []Change{{What: ChangedContact, Account: fp(5)}}},
+		{"name of a contact: strangers may look like it", func(tx *Tx) error {
+			_, err := tx.PutSetting(&chat.Setting{Name: chat.SettingContact, Subject: fp(6).Wire(), Value: []byte{chat.Contact}, Stamp: chat.Stamp{Version: 1, Device: fp(3)}})
+			return errors.Join(err, tx.called(fp(6), "小美"), tx.called(fp(6), "小麗"))
+		}, []Change{{What: ChangedContact, Account: fp(6)}, changed}},
 		{"petname", set(chat.SettingPetname, fp(5).Wire(), "阿明"), []Change{{What: ChangedContact, Account: fp(5)}}},
 		{"scheduled", func(tx *Tx) error {
 			return tx.AddUnsealed(&Unsealed{ID: omega.ID{1}, To: fp(2), Text: "x", Time: testTime, Due: testTime.Add(time.Hour)})

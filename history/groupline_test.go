@@ -82,7 +82,7 @@ func TestManyPeers(t *testing.T) {
 			}
 			must(t, tx.PutPeer(p))
 		}
-		must(t, tx.SetPeerName(fp(9), "only a name"))
+		must(t, tx.called(fp(9), "only a name"))
 		must(t, tx.SetDeleted(fp(3), []byte{2}, testTime))
 		_, err := tx.exec("as it was before", `UPDATE peer SET lost = -1 WHERE fingerprint = ?`, fp(3).Wire())
 		return err

@@ -98,7 +98,7 @@ func (tx *Tx) Handover(device omega.Fingerprint, gives bool) (*Handover, error) 
 
 // handed are the messages that a history is made of: all that a person can see, and
 // operations on them, of direct chats, groups and imports. Secure chats are none of these.
-const handed = `m.shown > 0 AND c.kind IN (1, 3, 9) AND m.service <> 2 AND NOT (m.shown = 2 AND m.head = x'')`
+const handed = `m.shown > 0 AND c.kind IN (1, 3, 9) AND m.service NOT IN (2, 4) AND NOT (m.shown = 2 AND m.head = x'')`
 
 // CountHanded returns how many messages there are to hand over.
 func (tx *Tx) CountHanded() (n int, err error) {

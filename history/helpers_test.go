@@ -52,6 +52,12 @@ func (db *DB) view(tb testing.TB, fn func(*Tx) error) {
 	must(tb, db.View(context.Background(), fn))
 }
 
+// called has an account be heard to call itself something, at no time that is known.
+func (tx *Tx) called(fp omega.Fingerprint, name string) error {
+	_, err := tx.HearName(fp, name, time.Time{})
+	return err
+}
+
 // fp makes up a fingerprint.
 func fp(n byte) omega.Fingerprint {
 	f, err := omega.FingerprintV4(append(make([]byte, 19), n))

@@ -180,7 +180,7 @@ func TestSettingsAndCursors(t *testing.T) {
 func TestPeers(t *testing.T) {
 	db := openTest(t)
 	db.update(t, func(tx *Tx) error {
-		must(t, tx.SetPeerName(fp(2), "小明"))
+		must(t, tx.called(fp(2), "小明"))
 		if _, err := tx.Peer(fp(2)); !errors.Is(err, ErrNotFound) {
 			t.Errorf("peer without certificate: %v", err)
 		}

@@ -238,7 +238,7 @@ func TestChats(t *testing.T) {
 		other := message(2, "b")
 		other.Chat, other.Peer = omega.ChatID{1}, fp(7)
 		must(t, tx.put(other, message(3, "c")))
-		return tx.SetPeerName(fp(2), "小明")
+		return tx.called(fp(2), "小明")
 	})
 	db.view(t, func(tx *Tx) error {
 		list, err := tx.Chats()

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
-	"github.com/omega-im/omega/internal/names"
 )
 
 // A Peer is an account whose certificate or name is known here.
@@ -89,8 +88,8 @@ func (tx *Tx) StalePeers(before time.Time, n int) (out []Peer, err error) {
 }
 
 // PutPeer adds or replaces a peer. A location record that is older than the
-// stored one, and an empty name, change nothing; what was stated, and a
-// tombstone, stay as they are (SetStated, SetDeleted).
+// stored one changes nothing, nor does a name where there is one (HearName); what was
+// stated, and a tombstone, stay as they are (SetStated, SetDeleted).
 func (tx *Tx) PutPeer(p *Peer) error {
 	record, seq, chained := p.Record, p.Sequence, p.Chained
 	switch old, err := tx.Peer(p.Fingerprint); {
@@ -101,7 +100,7 @@ func (tx *Tx) PutPeer(p *Peer) error {
 	}
 	_, err := tx.exec("store peer "+p.Fingerprint.String(), `INSERT INTO peer (fingerprint, name, certificate, record, sequence, chained, checked, lost)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET
-		name = iif(excluded.name = '', name, excluded.name), certificate = excluded.certificate,
+		name = iif(name = '', excluded.name, name), certificate = excluded.certificate,
 		record = excluded.record, sequence = excluded.sequence, chained = excluded.chained, checked = excluded.checked, lost = excluded.lost`,
 		address(p.Fingerprint), p.Name, blob(p.Certificate), blob(record), int64(seq), int64(chained), millis(p.Checked), millis(p.Lost))
 	return err
@@ -183,14 +182,6 @@ func (tx *Tx) SetDeleted(fp omega.Fingerprint, tombstone []byte, at time.Time) e
 // names it first.
 func (tx *Tx) ForgetChecked(fp omega.Fingerprint) error {
 	_, err := tx.exec("forget when "+fp.String()+" was asked about", `UPDATE peer SET checked = 0 WHERE fingerprint = ?`, address(fp))
-	return err
-}
-
-// SetPeerName sets what an account calls itself, also before its certificate
-// is known. A name of which nothing can be seen is none. (spec/chat.md, CHAT-86)
-func (tx *Tx) SetPeerName(fp omega.Fingerprint, name string) error {
-	_, err := tx.exec("name peer "+fp.String(), `INSERT INTO peer (fingerprint, name) VALUES (?, ?)
-		ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name`, address(fp), names.Shown(name))
 	return err
 }
 

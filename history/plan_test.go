@@ -88,7 +88,7 @@ func TestPlans(t *testing.T) {
 		tx.SignatureSeen(t.Context(), omega.ChatID{}, fp(3), [16]byte{})
 		tx.Gaps(5)
 		tx.PutPeer(&Peer{Fingerprint: fp(2), Certificate: []byte{1}})
-		tx.SetPeerName(fp(2), "x")
+		tx.called(fp(2), "x")
 		tx.SecureEpochs(c)
 		tx.HasLocator(secure.Locator{1})
 		tx.ShutEpochs()

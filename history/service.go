@@ -20,6 +20,7 @@ const (
 	serviceDevice = 1 // a certificate
 	serviceGroup  = 2 // the operations of a group
 	serviceSecure = 3 // who ended a secure chat
+	serviceName   = 4 // what somebody calls themselves now
 )
 
 // A Service is a line that this program puts into a chat by itself. (spec/chat.md,

@@ -43,6 +43,7 @@ func (m *Model) accountMenu() tea.Cmd {
 	}
 	m.push(&picker{title: m.text("tui.account.title"), items: []item{
 		{label: m.text("tui.account.me"), do: func(m *Model) tea.Cmd { m.mySheet(); return nil }},
+		{label: m.text("tui.account.name"), do: func(m *Model) tea.Cmd { return m.askName() }},
 		{label: m.text("tui.new.card"), do: func(m *Model) tea.Cmd { return m.run(card) }},
 		{label: m.text("tui.devices"), do: func(m *Model) tea.Cmd { return m.run(devices) }},
 		{label: m.text("tui.mentions"), hint: "Alt+M", do: func(m *Model) tea.Cmd { return m.mentions(false) }},
@@ -52,6 +53,7 @@ func (m *Model) accountMenu() tea.Cmd {
 		{label: m.text("tui.listed"), do: func(m *Model) tea.Cmd { return m.run(listed) }},
 		{label: m.text("tui.servers"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(nearServers) }},
 		{label: m.text("tui.homes"), do: func(m *Model) tea.Cmd { m.say(m.text("tui.working")); return m.run(homes) }},
+		{label: m.text("tui.succession"), do: func(m *Model) tea.Cmd { m.successionMenu(); return nil }},
 		{label: m.text("tui.archive"), do: func(m *Model) tea.Cmd { m.archiveMenu(); return nil }},
 		{label: m.text("tui.help.title"), hint: "F1", do: func(m *Model) tea.Cmd { m.help(); return nil }},
 	}})
@@ -70,6 +72,27 @@ func (m *Model) mySheet() {
 	add(m.text("tui.account.server", m.clean(m.server))+"\n", inkDim)
 	m.push(s)
 }
+
+// askName asks what the account is to call itself.
+func (m *Model) askName() tea.Cmd {
+	m.askText(m.text("tui.account.name"), m.text("tui.account.namenote"), m.clean(m.me.Name), func(m *Model, name string) tea.Cmd {
+		name = strings.TrimSpace(name)
+		return m.run(call(clientrpc.SetName, clientrpc.SetNameParams{Name: &name}, i18n.T("tui.account.named")))
+	})
+	return nil
+}
+
+// ownName fetches what the account calls itself now.
+func ownName(ctx context.Context, core clientrpc.Conn) tea.Msg {
+	r, err := clientrpc.SetName.Call(ctx, core, clientrpc.SetNameParams{})
+	if err != nil {
+		return nil // it is asked again with the next snapshot
+	}
+	return ownNameMsg{r.Name}
+}
+
+// ownNameMsg is what the account calls itself.
+type ownNameMsg struct{ name string }
 
 // choice asks for yes or no where one of them is how it stands.
 func (m *Model) choice(title, note string, on bool, set func(on bool) effect) *picker {
@@ -140,11 +163,8 @@ func (m *Model) deviceMenu(d *clientrpc.Device) {
 	}
 	if !d.This && d.Status == "revoked" {
 		p.items = append(p.items, item{label: m.text("tui.device.contest"), do: func(m *Model) tea.Cmd {
-			m.confirm(m.text("tui.device.contest"), m.text("tui.device.contestnote", m.clean(d.Name)), func(m *Model) tea.Cmd {
-				m.say(m.text("tui.working"))
-				return m.run(call(clientrpc.Contest, clientrpc.ContestParams{}, i18n.T("tui.device.contested")))
-			})
-			return nil
+			m.say(m.text("tui.working"))
+			return m.run(contest(d.Fingerprint))
 		}})
 	}
 	if !d.This && d.Status != "revoked" {

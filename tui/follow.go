@@ -111,6 +111,9 @@ func (m *Model) onEvent(e clientrpc.Event, n *news) tea.Cmd {
 		}
 		return m.pinsOf(d.Chat)
 	}
+	if _, ok := clientrpc.AccountChanged.In(e); ok {
+		return m.run(ownName)
+	}
 	if d, ok := clientrpc.ContactChanged.In(e); ok {
 		for _, c := range m.chats.all {
 			if c.Peer == d.Account {

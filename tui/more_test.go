@@ -429,7 +429,7 @@ func TestModerate(t *testing.T) {
 		return clientrpc.VotersResult{Voters: []clientrpc.Voter{{Account: fingerprint(3), Name: fmt.Sprint("投", p.Option)}}}, nil
 	}
 	f.serve[clientrpc.Devices.Name] = func([]byte) (any, error) {
-		return clientrpc.DevicesResult{Devices: []clientrpc.Device{{Fingerprint: fingerprint(9), Name: "手機", Added: noon, Status: "active"}, {Fingerprint: fingerprint(8), Name: "平板", Added: noon, Status: "revoked"}}}, nil
+		return clientrpc.DevicesResult{Devices: []clientrpc.Device{{Fingerprint: fingerprint(9), Name: "手機", Added: noon, Status: "active", Removed: []omega.Fingerprint{fingerprint(8)}}, {Fingerprint: fingerprint(8), Name: "平板", Added: noon, Status: "revoked"}}}, nil
 	}
 	d := zh(t, f, 80, 40)
 	d.do(d.m.openChat(inGroup))
@@ -452,8 +452,9 @@ func TestModerate(t *testing.T) {
 	device("手機", "把聊天紀錄交給它")
 	device("手機", "向它要聊天紀錄")
 	device("平板", "不是我撤銷的")
+	d.choose("「手機」移除了 平板")
 	d.choose("是")
-	if f.count(clientrpc.GiveHistory.Name) != 1 || params[clientrpc.AskHistoryParams](t, f, clientrpc.AskHistory.Name).Device != fingerprint(9) || f.count(clientrpc.Contest.Name) != 1 {
+	if f.count(clientrpc.GiveHistory.Name) != 1 || params[clientrpc.AskHistoryParams](t, f, clientrpc.AskHistory.Name).Device != fingerprint(9) || params[clientrpc.ContestParams](t, f, clientrpc.Contest.Name).Device != fingerprint(9) {
 		t.Error("a call about devices is missing")
 	}
 	d.do(d.m.openChat(withBob))

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -48,8 +49,28 @@ func (m *Model) onStatus(s *clientrpc.StatusResult) {
 	if len(other.Numbers) > 0 {
 		p.items = append(p.items, m.newsSeen("tui.news.known", other))
 	}
+	p.items = append(p.items, m.newsDo(s)...)
 	m.newsAsked = p
 	m.push(p)
+}
+
+// newsDo is what can be done about news and notices of this account here.
+func (m *Model) newsDo(s *clientrpc.StatusResult) (out []item) {
+	contests := false
+	for _, n := range s.Notices {
+		contests = contests || n.Kind == clientrpc.NoticeDisputed && n.Account == m.me.Fingerprint
+		if n.Kind == clientrpc.NoticeHeir {
+			account := n.Account.String()
+			out = append(out, item{label: m.text("tui.news.heir", m.called(n.Name, n.Account)), ink: inkBad, do: func(m *Model) tea.Cmd { return m.run(goOnAs(account)) }})
+		}
+	}
+	for _, n := range s.News {
+		contests = contests || n.Own && n.Kind == clientrpc.DeviceRevoked && !n.By.IsZero()
+	}
+	if contests {
+		out = append(out, item{label: m.text("tui.device.contest"), ink: inkBad, do: func(m *Model) tea.Cmd { return m.run(contest(omega.Fingerprint{})) }})
+	}
+	return out
 }
 
 // ownNotices are the words for notices about this account; one of an account that says

@@ -117,6 +117,9 @@ func (m *Model) onCore(msg tea.Msg) tea.Cmd {
 		if msg.result.Shared {
 			m.present[msg.chat] = clientrpc.PresenceEvent{Chat: msg.chat, Online: msg.result.Online, Seen: msg.result.Seen, Until: m.now().Add(time.Minute)}
 		}
+	case ownNameMsg:
+		me := *m.me
+		me.Name, m.me = msg.name, &me
 	case statusMsg:
 		m.onStatus(msg.status)
 	case openMsg:

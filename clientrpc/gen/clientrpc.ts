@@ -50,6 +50,8 @@ export interface Device {
   this?: boolean;
   /** Undated: it was revoked by what the primary key signed before, so that nobody knows when. Revoking it with the primary key says so. */
   undated?: boolean;
+  /** Removed are devices that this one, of the own account, removed in its own name, so that it stands: Contest takes that back. */
+  removed?: Fingerprint[];
 }
 
 /** DeleteParams deletes this account, for good: it is named by its fingerprint so that nobody deletes another one than he thinks. */
@@ -149,6 +151,16 @@ export interface ListedParams {
 /** ListedResult is how that stands. */
 export interface ListedResult {
   listed: boolean;
+}
+
+/** SetNameParams says what this account is to call itself, on all its devices. Nil changes nothing. */
+export interface SetNameParams {
+  name?: string;
+}
+
+/** NameResult is what this account calls itself. Contacts learn of another name at once, others with the next message to them. */
+export interface NameResult {
+  name: string;
 }
 
 /** SetPresenceParams says whether others may learn that this account types, or is there. Nil changes nothing. It is the same on all devices; SetChat says so for one chat. */
@@ -288,8 +300,9 @@ export interface Message {
   reactions?: Reaction[];
   /** of kind media */
   media?: Medium[];
-  /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. */
+  /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. In all of these it may be name-changed: From called itself Was, and calls itself Text now, which looks like the names of About. */
   service?: boolean;
+  was?: string;
   /** of a line in a group: the first to whom it was done */
   about?: NamedAccount[];
   /** of such a line: this account did it */
@@ -2133,6 +2146,7 @@ export const MaxVoters = 128;
 export const MinBackupPassphrase = 12;
 /** what a person may type */
 export const MinIDDigits = 4;
+export const NameChanged = "name-changed";
 /** two records under one sequence */
 export const NoticeConflict = "conflict";
 /** this account: another copy of this device is, or was, connected */
@@ -2253,6 +2267,8 @@ export interface Calls {
   "account.inherit": { params: ContactRef; result: Contact };
   /** Whether anyone may ask which server this account is on; sets that where it is said. */
   "account.listed": { params: ListedParams; result: ListedResult };
+  /** What this account calls itself; sets that where it is said, and tells contacts. */
+  "account.name": { params: SetNameParams; result: NameResult };
   /** Whether others may learn that this account types, or is there; sets that where it is said. */
   "account.presence": { params: SetPresenceParams; result: PresenceResult };
   /** Says that this account goes on as another. */
@@ -2497,6 +2513,7 @@ export const methods = {
   "account.delete": { repeat: "sets", paged: false },
   "account.inherit": { repeat: "sets", paged: false },
   "account.listed": { repeat: "sets", paged: false },
+  "account.name": { repeat: "sets", paged: false },
   "account.presence": { repeat: "sets", paged: false },
   "account.succeed": { repeat: "sets", paged: false },
   "backup": { repeat: "sets", paged: false },
@@ -2619,6 +2636,8 @@ export const methods = {
 
 /** What each kind of events carries. */
 export interface Happenings {
+  /** This account calls itself something else. */
+  "account": None;
   /** Much waited at the homes, and more of it is here. */
   "catchup": CatchUpEvent;
   /** A chat is new or gone, or stands differently in the list. */

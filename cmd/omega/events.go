@@ -16,7 +16,7 @@ type faceCommands struct {
 }
 
 // faceHelp are their texts.
-var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state", "do", "do_reply", "do_menu", "do_text", "mentions", "mentions_all", "group_who", "group_whotyped"}
+var faceHelp = []string{"events", "events_run", "events_after", "events_follow", "events_count", "presence", "presence_state", "account_name", "account_name_new", "do", "do_reply", "do_menu", "do_text", "mentions", "mentions_all", "group_who", "group_whotyped"}
 
 type eventsCmd struct {
 	Core    string        `name:"run" help:"${help_events_run}" placeholder:"RUN"`

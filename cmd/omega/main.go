@@ -77,8 +77,9 @@ type cli struct {
 		Auto autoHomeCmd `cmd:"" help:"${help_homes_auto}"`
 	} `cmd:"" help:"${help_homes}"`
 	Account struct {
-		Listed listedCmd `cmd:"" help:"${help_listed}"`
-		Delete deleteCmd `cmd:"" help:"${help_delete}"`
+		Name   accountNameCmd `cmd:"" help:"${help_account_name}"`
+		Listed listedCmd      `cmd:"" help:"${help_listed}"`
+		Delete deleteCmd      `cmd:"" help:"${help_delete}"`
 
 		Presence presenceCmd `cmd:"" help:"${help_presence}"`
 		Inherit  inheritCmd  `cmd:"" help:"${help_account_inherit}"`

@@ -4,11 +4,14 @@ package i18n
 var devices = map[string]entry{
 	"help.device_confirm": {"確認這部裝置是你自己加的。", "Say that you added this device yourself."},
 
-	"line.device-added":   {"— 多了一部裝置「{0}」，指紋 {1} —", "— one more device, “{0}”, fingerprint {1} —"},
-	"line.device-revoked": {"— 撤銷了裝置「{0}」，指紋 {1} —", "— the device “{0}” was revoked, fingerprint {1} —"},
-	"line.device-back":    {"— 裝置「{0}」又回到帳號裡，移除它的那部裝置說了不算，指紋 {1} —", "— the device “{0}” is back: what the device said that removed it does not count, fingerprint {1} —"},
-	"page.service":        {"由這個程式記下", "noted by this program"},
-	"why.service":         {"那一行是程式記下的，不是誰傳的訊息", "that line was noted by the program; nobody sent it"},
+	"line.device-added":    {"— 多了一部裝置「{0}」，指紋 {1} —", "— one more device, “{0}”, fingerprint {1} —"},
+	"line.device-revoked":  {"— 撤銷了裝置「{0}」，指紋 {1} —", "— the device “{0}” was revoked, fingerprint {1} —"},
+	"line.name-changed":    {"— 「{0}」把自己的名字改成「{1}」，金鑰末 8 碼 {2} —", "— “{0}” goes by the name “{1}” now; its key ends in {2} —"},
+	"line.name-changed-of": {"— {2} 把自己的名字從「{0}」改成「{1}」 —", "— {2} changed their own name from “{0}” to “{1}” —"},
+	"line.name-like":       {"⚠ 新名字和 {0} 的名字相似，先確認是不是同一個人", "⚠ the new name looks like that of {0}: make sure who it is"},
+	"line.device-back":     {"— 裝置「{0}」又回到帳號裡，移除它的那部裝置說了不算，指紋 {1} —", "— the device “{0}” is back: what the device said that removed it does not count, fingerprint {1} —"},
+	"page.service":         {"由這個程式記下", "noted by this program"},
+	"why.service":          {"那一行是程式記下的，不是誰傳的訊息", "that line was noted by the program; nobody sent it"},
 
 	"news.device-added":        {"{0} 在 {3} 多了一部裝置「{1}」（{2}），之後的訊息它也讀得到", "{0} has had one more device since {3}: “{1}” ({2}); it reads what is written from now on"},
 	"news.device-revoked":      {"{0} 在 {3} 撤銷了裝置「{1}」（{2}），之後的訊息它讀不到", "{0} revoked the device “{1}” ({2}) at {3}; it reads nothing that is written from now on"},

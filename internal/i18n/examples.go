@@ -124,6 +124,7 @@ var examples = map[string]entry{
 	"example.omega.homes.show":        {"omega homes", "omega homes"},
 	"example.omega.homes.set":         {"omega homes set 伺服器的指紋", "omega homes set SERVER"},
 	"example.omega.homes.auto":        {"omega homes auto", "omega homes auto"},
+	"example.omega.account.name":      {"omega account name 王小明", "omega account name 'Ming Wang'"},
 	"example.omega.account.listed":    {"omega account listed on", "omega account listed on"},
 	"example.omega.account.delete":    {"omega account delete", "omega account delete"},
 	"example.omega.account.presence":  {"omega account presence off", "omega account presence off"},

@@ -111,7 +111,7 @@ func TestTerminalFace(t *testing.T) {
 
 	s.types(keyF2)
 	s.wants("帳號、裝置、設定")
-	s.types("jj" + keyEnter)
+	s.types("jjj" + keyEnter)
 	s.wants("核准新裝置")
 	s.wants("first")
 	s.types("q")

@@ -16,6 +16,9 @@ const cases: [object, zh: string, en: string][] = [
   [{ kind: "group-renamed", mine: true, text: "登山社" }, "你把群組改名為「登山社」", "You named the group “登山社”"],
   [{ kind: "group-joined", about: [{ ...person("阿文"), self_named: true }], about_count: 1 }, "阿文（自稱，89ABCDEF） 加入了群組", "阿文 (self-chosen, 89ABCDEF) joined the group"],
   [{ kind: "group-left", about: [person("")], about_count: 1 }, "89ABCDEF 離開了群組", "89ABCDEF left the group"],
+  [{ kind: "name-changed", name: "新", was: "舊", text: "新" }, "「舊」把自己的名字改成「新」，金鑰末 8 碼 89ABCDEF", "“舊” goes by the name “新” now; its key ends in 89ABCDEF"],
+  [{ kind: "name-changed", name: "媽", was: "舊", text: "新" }, "媽 把自己的名字從「舊」改成「新」", "媽 changed their own name from “舊” to “新”"],
+  [{ kind: "name-changed", name: "新", self_named: true, was: "舊", text: "新", about: [person("小美")], about_count: 1 }, "「舊」把自己的名字改成「新」，金鑰末 8 碼 89ABCDEF。⚠ 新名字和小美的名字相似，先確認是不是同一個人", "“舊” goes by the name “新” now; its key ends in 89ABCDEF. ⚠ The new name looks like that of 小美: make sure who it is"],
   [{ kind: "device-added", text: "手機" }, "多了一部裝置「手機」，指紋 D", "One more device, “手機”, fingerprint D"],
 ];
 

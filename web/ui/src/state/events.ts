@@ -116,6 +116,9 @@ function happened(e: Happening, look: Look) {
     case "contact":
       for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) look.chats.add(id);
       break;
+    case "account":
+      void core.call("account", {}).then(setMe, failed);
+      break;
     case "folders":
       void fetchFolders();
       break;

@@ -10,6 +10,7 @@ import { t, type Word } from "../words";
 import "../words/rare";
 import { Icon } from "./icons";
 import { openMenu, type Action } from "./menu";
+import { contest, placeOf, type Place } from "./newsdo";
 import { Scan } from "./Scan";
 import { clean } from "./text";
 
@@ -33,20 +34,23 @@ export function Devices(): JSX.Element {
   const revoke = async (d: Device) => {
     if (await sure({ text: t("device.revoke.sure", nameOf(d)), yes: t("device.revoke"), danger: true })) await done(() => core.call("device.revoke", { device: d.fingerprint }));
   };
+  let place: Place | undefined; // where a further menu opens
+  const removed = (d: Device) => list.latest?.some((o) => o.removed?.includes(d.fingerprint));
   const actions = (d: Device): Action[] => [
-    { key: "name", label: t("device.rename"), run: () => setNaming(d.fingerprint) },
-    ...(d.this ? [] : [
+    ...(d.status === "active" ? [{ key: "name", label: t("device.rename"), run: () => setNaming(d.fingerprint) }] : []),
+    ...(d.this || d.status !== "active" ? [] : [
       { key: "ask", label: t("device.ask"), run: () => void done(() => core.call("device.history.ask", { device: d.fingerprint })) },
       { key: "give", label: t("device.give"), run: () => void done(() => core.call("device.history.give", { device: d.fingerprint })) },
       { key: "revoke", label: t("device.revoke"), danger: true, run: () => void revoke(d) },
     ]),
+    ...(removed(d) ? [{ key: "contest", label: t("news.contest"), danger: true, run: () => void contest(place!, d.fingerprint, refetch).catch(failed) }] : []),
   ];
   return (
     <section><h3>{t("devices")}</h3>
       <ul class="people devices"><For each={list.latest ?? []}>{(d) => (
         <Show when={naming() !== d.fingerprint} fallback={<li><Naming device={d} done={(changed) => { setNaming(); if (changed) void refetch(); }} /></li>}>
           <li class="line"><span><b><bdi>{nameOf(d)}</bdi></b> <Show when={d.this}><small>{t("device.this")}</small></Show><br /><small class="dim">{d.status === "active" ? short(d.added) : t(`device.${d.status}` as Word)} · {d.fingerprint.slice(-16)}</small></span>
-            <Show when={d.status === "active"}><button class="icon-button" aria-haspopup="menu" aria-label={`${t("more")} ${nameOf(d)}`} onClick={(e) => openMenu(e, actions(d))}><Icon name="more" size={18} /></button></Show></li>
+            <Show when={d.status === "active" || removed(d)}><button class="icon-button" aria-haspopup="menu" aria-label={`${t("more")} ${nameOf(d)}`} onClick={(e) => { place = placeOf(e); openMenu(e, actions(d)); }}><Icon name="more" size={18} /></button></Show></li>
         </Show>
       )}</For></ul>
       <Handovers moved={moved()} />

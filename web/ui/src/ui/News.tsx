@@ -2,7 +2,8 @@
 // and how far what waited at the homes is. It stands above the list until it was seen.
 import { createSignal, For, Show, type JSX } from "solid-js";
 import type { DeviceNews, Notice } from "@rpc";
-import { core, failed, toast } from "../state/app";
+import { part } from "../part";
+import { core, failed } from "../state/app";
 import { catchup } from "../state/catchup";
 import { fetchNews, news } from "../state/news";
 import { sure } from "../state/sure";
@@ -10,6 +11,7 @@ import { fetchNotices, ownNotices, seeNotice } from "../state/notices";
 import { short } from "../time";
 import { t, type Word } from "../words";
 import { Icon } from "./icons";
+import type { Place } from "./newsdo";
 import { clean } from "./text";
 
 export function News(): JSX.Element {
@@ -25,23 +27,25 @@ export function News(): JSX.Element {
 /** Something about the own account that is not as it should be. */
 function Own(p: { notice: Notice }) {
   const [busy, setBusy] = createSignal(false);
-  const contest = async () => {
-    if (!(await sure({ text: t("news.contest.sure"), yes: t("news.contest"), danger: true }))) return;
-    setBusy(true);
-    try {
-      await core.call("device.contest", {}); // the core asks which one where there are several
-      toast(t("news.contested"));
-    } catch (e) { failed(e); } finally { setBusy(false); }
-    void fetchNotices();
-  };
+  const act = (f: (doing: typeof import("./newsdo"), at: Place) => Promise<unknown>) => doing(setBusy, f, fetchNotices);
+  const n = () => p.notice;
   return (
     <div class="news own" role="alert">
-      <p>⚠ {t(`own.${p.notice.kind}` as Word, clean(p.notice.name ?? "") || p.notice.account.slice(-8), p.notice.account.replace(/(.{4})/g, "$1 ").trim())} <small>{short(p.notice.time)}</small></p>
-      <div class="actions"><button onClick={() => seeNotice(p.notice)}>{t("news.seen")}</button>
-        <Show when={p.notice.kind === "disputed"}><button class="danger" disabled={busy()} onClick={contest}>{t("news.contest")}</button></Show></div>
+      <p>⚠ {t(`own.${n().kind}` as Word, clean(n().name ?? "") || n().account.slice(-8), n().account.replace(/(.{4})/g, "$1 ").trim())} <small>{short(n().time)}</small></p>
+      <div class="actions"><button onClick={() => seeNotice(n())}>{t("news.seen")}</button>
+        <Show when={n().kind === "disputed"}><button class="danger" disabled={busy()} onClick={act((d, at) => d.contest(at, undefined, fetchNotices))}>{t("news.contest")}</button></Show>
+        <Show when={n().kind === "heir"}><button class="danger" disabled={busy()} onClick={act((d) => d.goOnAs(n().account, n().name ?? ""))}>{t("news.heir")}</button></Show></div>
     </div>
   );
 }
+
+/** Does something of a part that comes with it, and looks again. */
+const doing = (busy: (b: boolean) => void, f: (part: typeof import("./newsdo"), at: Place) => Promise<unknown>, then: () => unknown) => async (e: MouseEvent) => {
+  const at: Place = { clientX: e.clientX, clientY: e.clientY, currentTarget: e.currentTarget, preventDefault: () => {} };
+  busy(true);
+  try { await f(await part(() => import("./newsdo")), at); } catch (x) { failed(x); } finally { busy(false); }
+  void then();
+};
 
 function One(p: { news: DeviceNews }) {
   const [busy, setBusy] = createSignal(false);
@@ -54,7 +58,7 @@ function One(p: { news: DeviceNews }) {
   };
   const seen = run(() => core.call("device.news.seen", n().own && n().kind === "device-added" ? { numbers: [n().number], devices: [n().device] } : { numbers: [n().number] }));
   const revoke = run(() => core.call("device.revoke", { device: n().device }));
-  const contest = run(() => core.call("device.contest", n().by ? { device: n().by } : {}).then(() => toast(t("news.contested"))));
+  const contest = doing(setBusy, (d, at) => d.contest(at, n().device, fetchNews), fetchNews);
   const robbed = () => !!n().own && n().kind === "device-revoked";
   const theft = () => !!n().own && n().kind === "device-added";
   return (
@@ -63,7 +67,7 @@ function One(p: { news: DeviceNews }) {
       <Show when={theft()}><small>{t("news.theft")}</small></Show>
       <div class="actions"><button disabled={busy()} onClick={seen}>{t(theft() ? "news.mine" : "news.seen")}</button>
         <Show when={theft()}><button class="danger" disabled={busy()} onClick={async () => { if (await sure({ text: t("device.revoke.sure", clean(n().device_name)), yes: t("news.notmine"), danger: true })) void revoke(); }}>{t("news.notmine")}</button></Show>
-        <Show when={robbed()}><button class="danger" disabled={busy()} onClick={async () => { if (await sure({ text: t("news.contest.sure"), yes: t("news.contest"), danger: true })) void contest(); }}>{t("news.contest")}</button></Show></div>
+        <Show when={robbed()}><button class="danger" disabled={busy()} onClick={contest}>{t("news.contest")}</button></Show></div>
     </div>
   );
 }

@@ -12,6 +12,8 @@ import { Backup, Try } from "./Backup";
 import { Devices } from "./Devices";
 import { EndAccount } from "./EndAccount";
 import { Homes } from "./Homes";
+import { OwnName } from "./OwnName";
+import { Succession } from "./Succession";
 import { clean } from "./text";
 
 /** What a person may change. */
@@ -39,7 +41,7 @@ function Choice(p: { name: string; value: string; options: [string, Word][]; set
 function Account() {
   const [status] = asked(() => true, () => core.call("status", {}));
   return (
-    <section><h3>{clean(me()?.name ?? "")}</h3>
+    <section><OwnName />
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>
       <p class="dim">{status()?.online ? t("status.online", status()!.server) : t("offline")}</p>
       <button onClick={async () => { if (await sure({ text: t("signout.sure"), yes: t("signout"), danger: true })) void leave(); }}>{t("signout")}</button>
@@ -85,6 +87,7 @@ function Data() {
       <ul class="people"><For each={imports.latest ?? []}>{(x) => <li class="line"><span><bdi>{clean(x.file)}</bdi><br /><small class="dim">{short(x.time)} · {t("import.done", x.messages)}</small></span><button class="danger" onClick={() => undo(x.import)}>{t("import.undo")}</button></li>}</For></ul>
       <div class="actions"><button disabled={busy()} onClick={exported}>{t("export.do")}</button><label class="button">{t("import.do")}<input type="file" hidden accept=".txt,.json" onChange={(e) => { void imported(e.currentTarget.files); e.currentTarget.value = ""; }} /></label></div>
     </section>
+    <Succession />
     <EndAccount export={exported} /></>
   );
 }

@@ -12,6 +12,11 @@ export function line(m: Message): string {
   if (m.kind === "device-added" || m.kind === "device-revoked" || m.kind === "device-back") return t(word, clean(m.text), m.device);
   const name = (a: NamedAccount) => (a.this ? self : called(a, a.fingerprint, 8));
   const about = m.about ?? [];
+  if (m.kind === "name-changed") {
+    const other = m.name && !m.self_named && m.name !== m.was && m.name !== m.text; // what its user calls it
+    const said = other ? t("line.name-changed-of", clean(m.was ?? ""), clean(m.text), clean(m.name!)) : t("line.name-changed", clean(m.was ?? ""), clean(m.text), m.from.slice(-8));
+    return about[0] ? said + t("line.name-like", about[0].this ? t("line.you") : called(about[0], about[0].fingerprint, 8)) : said;
+  }
   const count = m.about_count ?? 0;
   let who = "";
   if (about.length && count === 1) who = name(about[0]!);

@@ -1,0 +1,202 @@
+package client
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+)
+
+func (s *somebody) renames(t *testing.T, name string) {
+	t.Helper()
+	r, err := clientrpc.SetName.Call(t.Context(), s.Client, clientrpc.SetNameParams{Name: &name})
+	if must(t, err); r.Name != name {
+		t.Fatalf("called %q, want %q", r.Name, name)
+	}
+}
+
+// writesTo sends a text to a chat.
+func (s *somebody) writesTo(t *testing.T, to, text string) {
+	t.Helper()
+	id, err := s.newID()
+	must(t, err)
+	_, err = clientrpc.Send.Call(t.Context(), s.Client, clientrpc.SendParams{ID: id, To: to, Text: text, Wait: clientrpc.StateStored, Timeout: 20 * time.Second})
+	must(t, err)
+}
+
+// befriends makes two people write to each other, each as the other's contact.
+func (s *somebody) befriends(t *testing.T, o *somebody) {
+	t.Helper()
+	s.writesTo(t, o.acc.Fingerprint.String(), "hi")
+	o.writesTo(t, s.acc.Fingerprint.String(), "hello")
+	until(t, "they know each other", func() bool {
+		return s.contactOf(t, o.acc.Fingerprint).Name != "" && o.contactOf(t, s.acc.Fingerprint).Name != ""
+	})
+}
+
+// away has a core run without a connection, until back is called.
+func (s *somebody) away(t *testing.T) (back func()) {
+	t.Helper()
+	s.stop()
+	c, err := Open(t.Context(), s.cfg)
+	must(t, err)
+	s.Client = c
+	return func() {
+		s.stop = sync.OnceFunc(c.start(t))
+		t.Cleanup(func() { s.stop() })
+	}
+}
+
+// lines returns what lines about names say in a chat.
+func (c *Client) nameLines(t *testing.T, id omega.ChatID) (out []string) {
+	t.Helper()
+	r, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: id.String(), Count: 100})
+	if err != nil {
+		return nil
+	}
+	for _, m := range r.Messages {
+		if m.Kind == clientrpc.NameChanged {
+			said := m.Was + "→" + m.Text
+			for _, a := range m.About {
+				said += " like " + a.Name
+			}
+			out = append(out, said)
+		}
+	}
+	return out
+}
+
+// TestOwnName: a name that is changed, with no connection too, is what contacts see when
+// they can be told, without another message, and each of them sees that it was changed;
+// others learn it in groups and in secure chats. (spec/chat.md, CHAT-97 to CHAT-99)
+func TestOwnName(t *testing.T) {
+	p := newPost(t)
+	ann, bob, cat := p.newSomebody(t, "ann"), p.newSomebody(t, "bob"), p.newSomebody(t, "cat")
+	ann.befriends(t, bob)
+	party := newDinner(t, ann, bob, cat)
+	bob.joinsDinner(t, party, 2)
+	cat.joinsDinner(t, party, 3)
+	at := ann.dinner(t, party).Chat
+	ann.writesTo(t, at.String(), "to all")
+	ann.say(t, cat, "in secret", clientrpc.StateDelivered)
+	called := func(s *somebody, of *somebody) string {
+		var name string
+		must(t, s.db.View(t.Context(), func(tx *history.Tx) (err error) { name, _, err = tx.Heard(of.acc.Fingerprint); return err }))
+		return name
+	}
+	until(t, "cat has heard of ann", func() bool { return called(cat, ann) == "ann" && len(cat.secretTexts(t, ann)) == 1 })
+
+	back := ann.away(t)
+	ann.renames(t, "Anna")
+	if got := called(bob, ann); got != "ann" {
+		t.Fatalf("bob calls her %q before she is connected", got)
+	}
+	back()
+	direct := omega.DirectChat(ann.acc.Fingerprint, bob.acc.Fingerprint)
+	until(t, "bob is told", func() bool { return called(bob, ann) == "Anna" })
+	for _, id := range []omega.ChatID{direct, at} {
+		if got := bob.nameLines(t, id); !slices.Equal(got, []string{"ann→Anna"}) {
+			t.Errorf("lines in %s: %q", id, got)
+		}
+	}
+	ann.say(t, cat, "again", clientrpc.StateDelivered)
+	until(t, "cat is told in the secure chat", func() bool { return called(cat, ann) == "Anna" })
+	if got := cat.nameLines(t, at); !slices.Equal(got, []string{"ann→Anna"}) {
+		t.Errorf("cat's lines: %q", got)
+	}
+	ann.renames(t, "Anne")
+	ann.writesTo(t, at.String(), "to all again")
+	until(t, "cat is told in the group", func() bool { return called(cat, ann) == "Anne" })
+	if got := cat.nameLines(t, at); !slices.Equal(got, []string{"ann→Anne"}) && !slices.Equal(got, []string{"ann→Anna", "Anna→Anne"}) {
+		t.Errorf("cat's lines: %q", got)
+	}
+	for _, bad := range []string{"", "\u3164", "a\nb", "a name of more than sixty-four bytes, which is more than any list could show"} {
+		if _, err := clientrpc.SetName.Call(t.Context(), ann.Client, clientrpc.SetNameParams{Name: &bad}); codeOf(err) != clientrpc.CodeUsage {
+			t.Errorf("called %q: %v", bad, err)
+		}
+	}
+}
+
+// TestNameOfTwoDevices: two devices that change the name at once call the account the same
+// in the end, and so does who hears both.
+func TestNameOfTwoDevices(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	ann.befriends(t, bob)
+	two := ann.second(t)
+	two.writesTo(t, bob.acc.Fingerprint.String(), "from the second")
+	back := two.away(t)
+	ann.renames(t, "first")
+	two.renames(t, "second")
+	back()
+	var names []string
+	until(t, "both agree", func() bool {
+		a, err := ann.ownNameNow(t.Context())
+		must(t, err)
+		b, err := two.ownNameNow(t.Context())
+		must(t, err)
+		names = []string{a, b}
+		return a == "second" && b == "second" // it was set later
+	})
+	ann.writesTo(t, bob.acc.Fingerprint.String(), "from the first")
+	until(t, "bob agrees", func() bool { return bob.contactOf(t, ann.acc.Fingerprint).Name == names[0] })
+}
+
+// TestNamesAreJudgedAnew: a contact that takes the name of another one is told as such, and
+// a stranger is like whoever has the name now. (CHAT-48, CHAT-99)
+func TestNamesAreJudgedAnew(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	bo, mei, some := p.newStranger(t, c, "阿波"), p.newStranger(t, c, "小美"), p.newStranger(t, c, "阿安")
+	for _, s := range []*stranger{bo, mei} {
+		_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: clientrpc.ContactRef{Account: s.id.String()}})
+		must(t, err)
+	}
+	for _, s := range []*stranger{bo, mei, some} {
+		p.push(t, s.seal(t, c, "hi")...)
+	}
+	until(t, "all wrote", func() bool {
+		return c.contactOf(t, some.id).Name == "阿安" && c.contactOf(t, mei.id).Name == "小美" && c.contactOf(t, bo.id).Name == "阿波"
+	})
+	like := func() (out []string) {
+		for _, a := range c.contactOf(t, some.id).Similar {
+			out = append(out, a.Name)
+		}
+		return out
+	}
+	if got := like(); got != nil {
+		t.Errorf("a stranger is like %q", got)
+	}
+	p.push(t, bo.renamed(t, c, "小羙")...) // as 小美
+	at := omega.DirectChat(c.acc.Fingerprint, bo.id)
+	until(t, "it is noted", func() bool { return len(c.nameLines(t, at)) == 1 })
+	p.push(t, bo.renamed(t, c, "阿安")...)
+	until(t, "it is like the stranger", func() bool { return slices.Equal(like(), []string{"阿安"}) })
+	for i, want := range []string{"阿波→小羙", "小羙→阿安"} {
+		if got := c.nameLines(t, at); len(got) != 2 || got[i] != want && got[i] != want+" like 小美" {
+			t.Errorf("line %d of %q, want %q", i, got, want)
+		}
+	}
+	name := "阿安"
+	_, err := clientrpc.SetName.Call(t.Context(), c, clientrpc.SetNameParams{Name: &name})
+	must(t, err)
+	if got := like(); len(got) != 2 {
+		t.Errorf("a stranger is like %q, and as this account", got)
+	}
+	// An old record that comes again, and one that was made before, bring no old name.
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return c.hearName(tx, bo.id, "阿波", time.Now().Add(-time.Hour)) }))
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return c.hearName(tx, c.acc.Fingerprint, "別人", time.Now()) }))
+	if got := c.contactOf(t, bo.id).Name; got != "阿安" {
+		t.Errorf("an old name came back: %q", got)
+	}
+	// A clock that is wrong holds up no later name.
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return c.hearName(tx, bo.id, "未來", time.Now().Add(1000*time.Hour)) }))
+	until(t, "a later name counts", func() bool {
+		must(t, c.db.Update(t.Context(), func(tx *history.Tx) error { return c.hearName(tx, bo.id, "現在", time.Now()) }))
+		return c.contactOf(t, bo.id).Name == "現在"
+	})
+}

@@ -1,0 +1,104 @@
+package history
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/names"
+)
+
+// Heard returns what an account calls itself, "" if that is not known, and when it said
+// so, zero if that is not known.
+func (tx *Tx) Heard(fp omega.Fingerprint) (name string, told time.Time, err error) {
+	var at int64
+	err = tx.row("read the name of "+fp.String(), `SELECT name, named FROM peer WHERE fingerprint = ?`, []any{address(fp)}, &name, &at)
+	if notFound(err) {
+		err = nil
+	}
+	return name, readTime(at), err
+}
+
+// HearName takes what an account said at a time that it calls itself, zero if that is not
+// known, also before its certificate is known. Of several names the one that was told last
+// counts; a name of which nothing can be seen is none. It returns the name of before if
+// another one counts now, "" if there was none or it is the same. (spec/chat.md, CHAT-86,
+// CHAT-98)
+func (tx *Tx) HearName(fp omega.Fingerprint, name string, told time.Time) (before string, err error) {
+	if name = names.Shown(name); name == "" {
+		return "", nil
+	}
+	if before, _, err = tx.Heard(fp); err != nil {
+		return "", err
+	}
+	n, err := tx.exec("name peer "+fp.String(), `INSERT INTO peer (fingerprint, name, named) VALUES (?, ?, ?)
+		ON CONFLICT (fingerprint) DO UPDATE SET name = excluded.name, named = excluded.named
+		WHERE name = '' OR (excluded.named, excluded.name) > (named, name)`, address(fp), name, millis(told))
+	if err != nil || n == 0 || before == name {
+		return "", err
+	}
+	return before, nil
+}
+
+// LineNamed is the kind of the line that says that an account calls itself something else.
+const LineNamed = "name-changed"
+
+// A NameLine says that an account calls itself something else than before. (spec/chat.md,
+// CHAT-99)
+type NameLine struct {
+	Chat    omega.ChatID
+	Account omega.Fingerprint
+	Was     string
+	Name    string
+	Like    []omega.Fingerprint // accounts that the new name may be taken for
+	Time    time.Time           // by the account's clock
+	Noted   time.Time           // when this device learned of it
+}
+
+// PutNameLine adds a line to a chat that is there, behind all that was there when it came,
+// so that no time puts it out of sight, and before what is said under the new name. If the
+// last thing there is a line about the name of that account that nobody has seen, that one
+// says it too.
+func (tx *Tx) PutNameLine(l *NameLine) error {
+	what := "note a name in " + l.Chat.String()
+	var number int64
+	if err := tx.row(what, `SELECT number FROM chat WHERE id = ?`, []any{l.Chat[:]}, &number); err != nil {
+		return err
+	}
+	var last, noted int64
+	var text string
+	err := tx.row(what, `SELECT position, received, text FROM (SELECT position, received, text, service, printed, account FROM message
+		WHERE chat = ? AND shown = 1 ORDER BY position DESC LIMIT 1) WHERE service = ? AND printed = 0 AND account = ?`,
+		[]any{number, serviceName, address(l.Account)}, &last, &noted, &text)
+	if err != nil && !notFound(err) {
+		return err
+	}
+	if was, _ := NamesOf(text); err == nil && was != l.Name {
+		if age := l.Noted.Sub(readTime(noted)); age >= 0 && age < lineTogether {
+			_, err = tx.exec(what, `UPDATE message SET time = max(time, ?), text = ?, accounts = ? WHERE position = ?`, millis(l.Time), was+"\n"+l.Name, joinAccounts(nil, l.Like), last)
+			return err
+		}
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "omega name line\n%s\n%d\n%s\n%s\n", l.Account, millis(l.Time), l.Was, l.Name))
+	var position int64
+	err = tx.row(what, `INSERT INTO message (chat, id, link, account, time, received, kind, text, shown, read, service, accounts, place)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?10, max(min(?5, ?6), (SELECT coalesce(max(place), 0) FROM message WHERE chat = ?1 AND shown = 1)))
+		ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+		[]any{number, sum[:16], sum[16:], address(l.Account), millis(l.Time), millis(l.Noted), LineNamed, l.Was + "\n" + l.Name, serviceName, joinAccounts(nil, l.Like)}, &position)
+	if notFound(err) {
+		return nil
+	}
+	if err == nil {
+		_, err = tx.exec(what, `UPDATE chat SET last = max(last, ?) WHERE number = ?`, position, number)
+	}
+	return err
+}
+
+// NamesOf are the names in the text of a line of the kind LineNamed: no name has the sign
+// between them.
+func NamesOf(text string) (was, is string) {
+	was, is, _ = strings.Cut(text, "\n")
+	return was, is
+}
