@@ -18,14 +18,15 @@ type doCmd struct {
 	Menu    bool          `help:"${help_do_menu}"`
 	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
-	Text    string        `arg:"" optional:"" help:"${help_do_text}"`
+	Words   []string      `arg:"" optional:"" name:"text" help:"${help_do_text}"`
 }
 
 func (c *doCmd) Run(ctx context.Context, a *app) error {
-	if c.Menu || c.Text == "" {
-		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: c.Text}, "none.commands", a.commandLines)
+	text := strings.Join(c.Words, " ") // a command is a line: nobody has to quote it
+	if c.Menu || text == "" {
+		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: text}, "none.commands", a.commandLines)
 	}
-	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: c.Text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
+	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}

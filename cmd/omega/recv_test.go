@@ -23,7 +23,7 @@ func TestLate(t *testing.T) {
 		{"a server lies", 0, 2, forged, clientrpc.CodeVerify},
 		{"all is well, and late", 3, 2, nil, clientrpc.CodeTimeout},
 	} {
-		err := (&recvCmd{Count: tt.count, Timeout: time.Second}).late(tt.got, tt.problem)
+		err := (&recvCmd{Count: tt.count, Timeout: time.Second}).late(tt.got, tt.problem, false)
 		code := ""
 		if e, ok := err.(*clientrpc.Error); ok {
 			code = e.Code

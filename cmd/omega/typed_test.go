@@ -1,0 +1,27 @@
+package main
+
+import "testing"
+
+// TestAsTyped: commands in advice can be typed where the person is: by the path of the
+// program and for the home that it was given.
+func TestAsTyped(t *testing.T) {
+	for _, row := range []struct {
+		called string
+		args   []string
+		text   string
+		want   string
+	}{
+		{"omega", nil, "omega send --to 小美 'hi'", "omega send --to 小美 'hi'"},
+		{"bin/omega", []string{"--home", "run/me", "init"}, "看「omega history」；omega recv --follow", "看「bin/omega --home run/me history」；bin/omega --home run/me recv --follow"},
+		{"bin/omega", []string{"--home=run/my home", "id"}, "omega id", "bin/omega --home 'run/my home' id"},
+		{"omega", []string{"--home", "a", "send"}, "see “omega send --help”", "see “omega send --help”"},
+		{"bin/omega", nil, "see “omega contact add --help”", "see “bin/omega contact add --help”"},
+		{"bin/omega", nil, "it is connected when omega looks again, omega.example", "it is connected when omega looks again, omega.example"},
+		{"omega", []string{"send", "--", "--home", "x"}, "omega id", "omega id"},
+	} {
+		a := &app{called: row.called, args: row.args, names: []string{"send", "history", "recv", "id", "contact"}}
+		if got := a.asTyped(row.text); got != row.want {
+			t.Errorf("%s %q: %q, want %q", row.called, row.args, got, row.want)
+		}
+	}
+}
