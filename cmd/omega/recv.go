@@ -162,7 +162,7 @@ func (a *app) nothingNew(err error) error {
 	if a.json || !errors.As(err, &e) || e.Code != clientrpc.CodeTimeout {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "%s\n", a.text("recv.nothing", e.Why.In(a.lang), a.asTyped(e.Next.In(a.lang))))
+	fmt.Fprintf(a.stderr, "%s\n", a.text("recv.nothing", e.Why.In(a.lang), a.next(e.Next)))
 	return silent{exitTimeout}
 }
 

@@ -2,9 +2,13 @@ package main
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // advised are the commands that a text names: omega send, omega contact add --help.
@@ -12,6 +16,20 @@ var advised = regexp.MustCompile(`\bomega((?: [a-z]+)+)( --help)?`)
 
 // advice is a text of the catalogue whose commands can be typed where the person is.
 func (a *app) advice(key string, args ...any) string { return a.asTyped(a.text(key, args...)) }
+
+// elsewhere are the keys of advice that is followed on another device, by another person, or
+// for another home: its commands stay as they are.
+var elsewhere = []string{
+	"next.fingerprint", "next.scan", "next.relink", "next.inherit", "next.younger", "next.primarycontest", "next.oldkeys", "next.linkagain", "next.otherdevice",
+}
+
+// next is the advice of an error.
+func (a *app) next(t i18n.Text) string {
+	if slices.Contains(elsewhere, t.Key) {
+		return t.In(a.lang)
+	}
+	return a.asTyped(t.In(a.lang))
+}
 
 // asTyped writes the commands in a text as this one was typed: by the path of the program,
 // and for the home that it was given. A home of the environment needs no word, and help
@@ -54,10 +72,15 @@ func (a *app) homeFlag() string {
 	return ""
 }
 
-// calledAs is how this process was called: by a path, or by the name that the shell found.
+// calledAs is how a person calls this program: by its name where the shell finds it by that,
+// else by the path that was typed.
 func calledAs() string {
 	if len(os.Args) == 0 {
 		return ""
 	}
-	return os.Args[0]
+	called := os.Args[0]
+	if found, err := exec.LookPath(filepath.Base(called)); err == nil && found == called {
+		return filepath.Base(called)
+	}
+	return called
 }

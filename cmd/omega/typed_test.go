@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/omega-im/omega/internal/i18n"
+)
 
 // TestAsTyped: commands in advice can be typed where the person is: by the path of the
 // program and for the home that it was given.
@@ -22,6 +27,15 @@ func TestAsTyped(t *testing.T) {
 		a := &app{called: row.called, args: row.args, names: []string{"send", "history", "recv", "id", "contact"}}
 		if got := a.asTyped(row.text); got != row.want {
 			t.Errorf("%s %q: %q, want %q", row.called, row.args, got, row.want)
+		}
+	}
+	a := &app{called: "bin/omega", args: []string{"--home", "run/me"}, names: []string{"id", "doctor"}, lang: i18n.English}
+	if got := a.next(i18n.T("next.fingerprint")); strings.Contains(got, "run/me") || !strings.Contains(got, "omega id") {
+		t.Errorf("advice about the other side is %q", got)
+	}
+	for _, key := range elsewhere {
+		if a.text(key) == key {
+			t.Errorf("there is no advice %s", key)
 		}
 	}
 }
