@@ -3,7 +3,14 @@
 // what is parked. Everything that must stand or fall together goes through one
 // Tx. One process has it open at a time (the holder of the client's home).
 //
-// It is SQLite in one file; the tables are in sql/.
+// It is SQLite in one file; the tables are in sql/. Its journal is a write-ahead log, in files
+// beside it that are gone when it was closed, so readers do not wait for the writer. Where
+// files have no locks and no shared memory, as under Node and in browsers (GOOS=js), it has a
+// rollback journal that is emptied at each commit, and one connection, which is the reader
+// too; that it is the only one is up to whoever holds the home. Either way a commit is on
+// stable storage when Update returns. A database that was made without a log has one while it
+// is open where there are locks, and can go back when it was closed. One that was made with a
+// log, or was not closed, is ErrLog where there are none, and stays as it is.
 package history
 
 import (
@@ -32,12 +39,13 @@ var (
 	ErrFull     = errors.New("no room left on the disk")
 	ErrBusy     = errors.New("the database is in use by another program")
 	ErrClosed   = errors.New("the database was closed")
+	ErrLog      = errors.New("the database has a write-ahead log, which cannot be read where files have no locks: use another home, or restore a backup into one")
 )
 
 // IsStorage reports whether an error is of the database itself. SQLite's own
 // look like those of connections to errors.As, because they can be temporary.
 func IsStorage(err error) bool {
-	for _, target := range []error{ErrDamaged, ErrNewer, ErrFull, ErrBusy, ErrClosed} {
+	for _, target := range []error{ErrDamaged, ErrNewer, ErrFull, ErrBusy, ErrClosed, ErrLog} {
 		if errors.Is(err, target) {
 			return true
 		}
@@ -87,6 +95,9 @@ func (db *DB) open(ctx context.Context) (err error) {
 	if err := db.protect(); err != nil {
 		return err
 	}
+	if err := db.readable(); err != nil {
+		return err
+	}
 	if db.pool, err = openPool(db.path); err != nil {
 		return err
 	}
@@ -120,7 +131,7 @@ func (db *DB) protect() error {
 	if db.path == inMemory || strings.HasPrefix(db.path, "file:") {
 		return nil
 	}
-	for _, end := range []string{"", "-wal", "-shm"} {
+	for _, end := range journalFiles() {
 		f, err := os.OpenFile(db.path+end, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return err

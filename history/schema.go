@@ -7,8 +7,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-
-	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 // applicationID is in the head of the file, for the program file(1) and
@@ -60,11 +58,7 @@ func (s *session) migrate(ctx context.Context) error {
 	}
 	// The mode of the log is a property of the file, and cannot be changed
 	// inside a transaction.
-	mode := "wal"
-	if !vfs.SupportsFileLocking {
-		mode = "truncate" // there is no log without locks
-	}
-	if _, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode = "+mode); err != nil {
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode = "+journalMode()); err != nil {
 		return err
 	}
 	return s.run(ctx, "BEGIN IMMEDIATE", nil, func(tx *Tx) error { return tx.migrate(files) })
