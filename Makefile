@@ -48,7 +48,7 @@ run: ## a cloud of four servers on this machine, and a first message; kept in ru
 	@test -x $(BIN)/omega-try || case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in \
 		zh*) echo "正在編譯，第一次約需一到兩分鐘……";; \
 		*) echo "Building; the first time takes a minute or two…";; esac
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory --silent build
 	@./$(BIN)/omega-try
 
 .PHONY: deps

@@ -34,7 +34,7 @@ func TestNewest(t *testing.T) {
 // dump is a script that makes what fill makes of an empty database.
 func dump(t *testing.T, fill func(*Tx) error) string {
 	t.Helper()
-	pool, err := openPool(filepath.Join(t.TempDir(), "x.db"))
+	pool, err := openPool(filepath.Join(t.TempDir(), "x.db"), true, true)
 	must(t, err)
 	defer pool.Close()
 	s := &session{}

@@ -58,7 +58,7 @@ func (s *session) migrate(ctx context.Context) error {
 	}
 	// The mode of the log is a property of the file, and cannot be changed
 	// inside a transaction.
-	if _, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode = "+journalMode()); err != nil {
+	if _, err := s.conn.ExecContext(ctx, "PRAGMA journal_mode = wal"); err != nil {
 		return err
 	}
 	return s.run(ctx, "BEGIN IMMEDIATE", nil, func(tx *Tx) error { return tx.migrate(files) })

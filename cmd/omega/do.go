@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -97,7 +100,21 @@ func (a *app) commandLines(r clientrpc.CommandsResult) error {
 		if !m.Arg.IsZero() {
 			arg = " " + m.Arg.In(a.lang)
 		}
-		a.printf("/%s%s  %s\n    %s\n", m.Name, arg, "/"+strings.Join(m.Aliases, " /"), m.Text.In(a.lang))
+		name, others := commandNames(&m, a.lang)
+		a.printf("/%s%s  %s\n    %s\n", name, arg, "/"+strings.Join(others, " /"), m.Text.In(a.lang))
 	}
 	return a.failed
+}
+
+// commandNames is how a command is called in a language, and how else.
+func commandNames(m *clientrpc.Command, l i18n.Lang) (name string, others []string) {
+	isHan := func(s string) bool {
+		r, _ := utf8.DecodeRuneInString(s)
+		return unicode.Is(unicode.Han, r)
+	}
+	i := slices.IndexFunc(m.Aliases, isHan)
+	if l != i18n.Chinese || i < 0 {
+		return m.Name, m.Aliases
+	}
+	return m.Aliases[i], append(slices.Delete(slices.Clone(m.Aliases), i, i+1), m.Name)
 }

@@ -4,8 +4,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
+
+// TestCommandNames: a list of commands begins with what one types in its language.
+func TestCommandNames(t *testing.T) {
+	m := &clientrpc.Command{Name: "at", Aliases: []string{"schedule", "預約"}}
+	for l, want := range map[i18n.Lang]string{i18n.Chinese: "預約 schedule at", i18n.English: "at schedule 預約"} {
+		if name, others := commandNames(m, l); strings.Join(append([]string{name}, others...), " ") != want {
+			t.Errorf("%s and %q, want %s", name, others, want)
+		}
+	}
+	if m.Aliases[0] != "schedule" {
+		t.Errorf("the list itself was changed: %q", m.Aliases)
+	}
+}
 
 // TestAsTyped: commands in advice can be typed where the person is: by the path of the
 // program and for the home that it was given.
