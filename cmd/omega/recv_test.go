@@ -33,3 +33,13 @@ func TestLate(t *testing.T) {
 		}
 	}
 }
+
+// TestLateElsewhere: where another program has the home, what came may have been shown there.
+func TestLateElsewhere(t *testing.T) {
+	for elsewhere, want := range map[bool]string{false: "next.longer", true: "next.elsewhere"} {
+		e, ok := (&recvCmd{Timeout: time.Second}).late(0, nil, elsewhere).(*clientrpc.Error)
+		if !ok || e.Next.Key != want {
+			t.Errorf("elsewhere %v: %+v, want %s", elsewhere, e, want)
+		}
+	}
+}
