@@ -47,9 +47,9 @@ install: ## copy what was built to $(PREFIX)/bin (/usr/local)
 .PHONY: run
 run: ## a cloud of four servers on this machine, and a first message; kept in run/
 	@test -x $(BIN)/omega-try || case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in \
-		zh*) echo "正在編譯，第一次約需一到兩分鐘……";; \
-		*) echo "Building; the first time takes a minute or two…";; esac
-	@$(MAKE) --no-print-directory build
+		zh*) echo "正在編譯，第一次約需兩三分鐘……";; \
+		*) echo "Building; the first time takes two or three minutes…";; esac
+	@$(MAKE) --no-print-directory --silent build
 	@./$(BIN)/omega-try
 
 .PHONY: deps

@@ -146,6 +146,14 @@ func (l *Local) Close() error {
 	return err
 }
 
+// Elsewhere reports whether another process holds the home: a face, or another command.
+func (l *Local) Elsewhere() bool {
+	l.turn <- struct{}{}
+	defer func() { <-l.turn }()
+	_, pipe := l.conn.(*clientrpc.Pipe)
+	return pipe
+}
+
 // Left is how much of what the calls of this Local changed waits to be sent at the next
 // connection, after Close: what was said to be done is not with others yet. why is what
 // keeps it from them; nil: nothing went wrong, there only was no connection yet.

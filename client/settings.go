@@ -41,20 +41,24 @@ func (c *Client) changeIn(ctx context.Context, tx *history.Tx, list []chat.Setti
 		}
 		if news {
 			changed = append(changed, s)
-			c.noteAdmission(&s, 1)
+			c.noteAdmission(tx, &s, 1)
 		}
 	}
 	return c.tell(ctx, tx, changed)
 }
 
-// noteAdmission has homes told if a setting changes whom this account lets in; so many
-// changes of this device are counted as untold first.
-func (c *Client) noteAdmission(s *chat.Setting, untold int64) {
+// noteAdmission has homes told, once tx is committed, if a setting changes whom this account
+// lets in; so many changes of this device are counted as untold first. Whoever tells homes
+// waits for the writer after it read that count, so it never takes a change for told that
+// was counted later (tendTokens).
+func (c *Client) noteAdmission(tx *history.Tx, s *chat.Setting, untold int64) {
 	switch s.Name {
 	case chat.SettingContact, chat.SettingBlocked, chat.SettingDelivery:
-		c.unheard.Add(untold)
-		c.listless.Store(true)
-		c.letting.notify()
+		tx.Committed(func() {
+			c.unheard.Add(untold)
+			c.listless.Store(true)
+			c.letting.notify()
+		})
 	}
 }
 
@@ -155,7 +159,7 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 		if _, err := tx.PutSetting(&m.Content.State[i]); err != nil {
 			return err
 		}
-		c.noteAdmission(&m.Content.State[i], 0)
+		c.noteAdmission(tx, &m.Content.State[i], 0)
 	}
 	return nil
 }

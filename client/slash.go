@@ -469,14 +469,10 @@ func (c *Client) slashProfile(ctx context.Context, t *typed, _ *clientrpc.Comman
 
 func (c *Client) slashPeople(ctx context.Context, t *typed, _ *clientrpc.CommandResult) error {
 	p := clientrpc.GroupAccounts{GroupRef: t.group()}
-	for _, word := range strings.Fields(t.Arg) {
-		fp, err := omega.ParseFingerprint(word)
-		if err != nil {
-			return t.usage()
-		}
-		p.Accounts = append(p.Accounts, fp)
-	}
 	var err error
+	if p.Accounts, err = c.commandPeople(ctx, t); err != nil {
+		return err
+	}
 	switch t.Command.Name {
 	case "invite":
 		_, err = c.invite(ctx, p)
@@ -486,6 +482,32 @@ func (c *Client) slashPeople(ctx context.Context, t *typed, _ *clientrpc.Command
 		_, err = c.setRole(ctx, clientrpc.RoleGroupParams{GroupAccounts: p, Role: clientrpc.RoleAdmin})
 	}
 	return err
+}
+
+// commandPeople are the accounts that a command is about: fingerprints, or names of contacts
+// with or without an @. What strangers call themselves would need a second look, and nobody
+// is asked here. (spec/group.md, GROUP-36)
+func (c *Client) commandPeople(ctx context.Context, t *typed) (out []omega.Fingerprint, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		for _, word := range strings.Fields(t.Arg) {
+			if fp, ok := parseContact(word); ok {
+				out = append(out, fp)
+				continue
+			}
+			found, err := c.contactsNamed(tx, strings.TrimLeft(word, "@＠"))
+			switch {
+			case err != nil:
+				return err
+			case len(found) == 0:
+				return fail(clientrpc.CodeNotFound, t.doing, i18n.T("why.nocontact", word), i18n.T("slash.usage.people", "/"+t.Name), nil)
+			case len(found) > 1:
+				return fail(clientrpc.CodeUsage, t.doing, i18n.T("why.manycontacts", word, len(found)), i18n.T("next.byfpr"), nil)
+			}
+			out = append(out, found[0])
+		}
+		return nil
+	})
+	return out, err
 }
 
 func (c *Client) slashLeave(ctx context.Context, t *typed, _ *clientrpc.CommandResult) error {

@@ -1,10 +1,13 @@
 package client
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -51,5 +54,26 @@ func TestUntoldStays(t *testing.T) {
 	}
 	if n := untold(); n < 2 {
 		t.Errorf("%d are untold, and no home took them", n)
+	}
+}
+
+// TestRolledBackIsNotUntold: a change that did not happen is nothing that homes have to hear
+// of. (spec/delivery.md, DELIV-49)
+func TestRolledBackIsNotUntold(t *testing.T) {
+	p := newFakeProxy(t)
+	var list *wire.TokenList
+	p.keepTokens(&list)
+	c := p.newCore(t)
+	until(t, "a home that was told", func() bool { return c.unheard.Load() == 0 && !c.listless.Load() })
+	friend := p.newStranger(t, c, "friend").id
+	failed := errors.New("later in the same transaction")
+	err := c.db.Update(t.Context(), func(tx *history.Tx) error {
+		return errors.Join(c.changeIn(t.Context(), tx, []chat.Setting{contactSetting(friend, chat.SettingContact, chat.Contact)}), failed)
+	})
+	if !errors.Is(err, failed) {
+		t.Fatalf("Update = %v, want %v", err, failed)
+	}
+	if n := c.unheard.Load(); n != 0 || c.listless.Load() {
+		t.Errorf("%d changes are untold (listless: %v) after one that was rolled back", n, c.listless.Load())
 	}
 }

@@ -3,7 +3,12 @@
 // what is parked. Everything that must stand or fall together goes through one
 // Tx. One process has it open at a time (the holder of the client's home).
 //
-// It is SQLite in one file; the tables are in sql/.
+// It is SQLite in one file; the tables are in sql/. Its journal is a write-ahead log beside it
+// that is gone when it was closed, so readers do not wait for the writer. Where files have no
+// locks and no shared memory, as under Node (GOOS=js), there is the same log, and one
+// connection, which is the reader too; that nobody else has the file open is up to whoever
+// holds the home. Either way a commit is on stable storage when Update returns, what a process
+// left that ended within one is undone by the next, and a home can go from one to the other.
 package history
 
 import (
@@ -87,7 +92,7 @@ func (db *DB) open(ctx context.Context) (err error) {
 	if err := db.protect(); err != nil {
 		return err
 	}
-	if db.pool, err = openPool(db.path); err != nil {
+	if db.pool, err = openPool(db.path, vfs.SupportsFileLocking, vfs.SupportsSharedMemory); err != nil {
 		return err
 	}
 	w := &session{}
@@ -120,7 +125,11 @@ func (db *DB) protect() error {
 	if db.path == inMemory || strings.HasPrefix(db.path, "file:") {
 		return nil
 	}
-	for _, end := range []string{"", "-wal", "-shm"} {
+	ends := []string{"", "-wal", "-shm"}
+	if !vfs.SupportsSharedMemory {
+		ends = ends[:2]
+	}
+	for _, end := range ends {
 		f, err := os.OpenFile(db.path+end, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return err
@@ -133,8 +142,9 @@ func (db *DB) protect() error {
 }
 
 // openPool prepares connections to path. Every commit is synced before it
-// returns (synchronous FULL): mail is acknowledged on the strength of it.
-func openPool(path string) (*sql.DB, error) {
+// returns (synchronous FULL): mail is acknowledged on the strength of it. locks and shared
+// say what files have here.
+func openPool(path string, locks, shared bool) (*sql.DB, error) {
 	name := path
 	switch {
 	case path == inMemory:
@@ -147,10 +157,11 @@ func openPool(path string) (*sql.DB, error) {
 		separator = "&"
 	}
 	name += fmt.Sprintf("%s_pragma=busy_timeout(%d)", separator, busyTimeout)
-	if !vfs.SupportsFileLocking {
-		name += "&nolock=1" // in a browser; whoever has the home keeps others out
+	if !locks && path != inMemory {
+		vfs.Register(aloneName, alone{vfs.Find("").(vfs.VFSFilename)})
+		name += "&vfs=" + aloneName
 	}
-	if !vfs.SupportsSharedMemory {
+	if !shared {
 		name += "&_pragma=locking_mode(exclusive)" // without it there is no log then
 	}
 	name += "&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=synchronous(full)&_pragma=secure_delete(1)"

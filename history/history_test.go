@@ -138,6 +138,42 @@ func TestUpdateIsOneCommit(t *testing.T) {
 	}
 }
 
+// TestCommitted: what is to happen with a commit happens once, in order, before the next
+// transaction, and not where everything was rolled back.
+func TestCommitted(t *testing.T) {
+	db := openTest(t)
+	var did []string
+	note := func(what string, err error) func(*Tx) error {
+		return func(tx *Tx) error {
+			tx.Committed(func() { did = append(did, what+" 1") })
+			tx.Committed(func() { did = append(did, what+" 2") })
+			if len(did) > 2 {
+				t.Errorf("%s runs after %q", what, did)
+			}
+			return err
+		}
+	}
+	must(t, db.Update(t.Context(), note("first", nil)))
+	if got := strings.Join(did, ", "); got != "first 1, first 2" {
+		t.Fatalf("after a commit: %q", got)
+	}
+	failed := errors.New("rolled back")
+	if err := db.Update(t.Context(), note("second", failed)); !errors.Is(err, failed) {
+		t.Fatalf("Update = %v, want %v", err, failed)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	err := db.Update(ctx, func(tx *Tx) error {
+		cancel() // after fn, before the commit
+		return note("third", nil)(tx)
+	})
+	if err == nil {
+		t.Error("a transaction whose context was over was committed")
+	}
+	if got := strings.Join(did, ", "); got != "first 1, first 2" {
+		t.Errorf("after what was rolled back: %q", got)
+	}
+}
+
 func TestViewCannotWrite(t *testing.T) {
 	db := openTest(t)
 	if err := db.View(t.Context(), func(tx *Tx) error { return tx.SetSetting("a", []byte{1}) }); err == nil {

@@ -100,5 +100,8 @@ func (s *session) run(ctx context.Context, begin string, keys keyCache, fn func(
 		return fmt.Errorf("commit: %w", wrap(err))
 	}
 	ended = true
+	for _, fn := range tx.after {
+		fn()
+	}
 	return nil
 }

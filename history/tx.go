@@ -18,12 +18,18 @@ type Tx struct {
 	session *session
 	keys    keyCache // nil in a View
 	words   []entry  // for the index, when the transaction ends
+	after   []func() // of Committed
 }
 
 var _ chat.Store = (*Tx)(nil)
 
 // Reads reports whether it is one of View: it sees what is committed, and nothing else.
 func (tx *Tx) Reads() bool { return tx.keys == nil }
+
+// Committed has fn called once the transaction is on stable storage, before the next one of
+// Update begins; never if it is rolled back. fn must neither block nor use the database. What
+// a caller keeps in memory beside the database is changed there.
+func (tx *Tx) Committed(fn func()) { tx.after = append(tx.after, fn) }
 
 // exec runs a statement and returns how many rows it changed.
 func (tx *Tx) exec(what, query string, args ...any) (int64, error) {

@@ -25,9 +25,14 @@ const passphraseCount = 65_011_712
 // EncryptFile encrypts what is written to it under a passphrase, in the form that
 // GnuPG 2.2 reads. Closing it ends the file; w is not closed. (spec/archive.md, ARCH-5)
 func EncryptFile(w io.Writer, passphrase []byte, rand io.Reader) (io.WriteCloser, error) {
+	return encryptFile(w, passphrase, rand, passphraseCount)
+}
+
+// encryptFile is EncryptFile with as much work to guess the passphrase as a test can wait for.
+func encryptFile(w io.Writer, passphrase []byte, rand io.Reader, count int) (io.WriteCloser, error) {
 	out, err := openpgp.SymmetricallyEncrypt(w, passphrase, &openpgp.FileHints{IsBinary: true}, &packet.Config{
 		Rand: rand, DefaultCipher: packet.CipherAES256, DefaultCompressionAlgo: packet.CompressionNone,
-		S2KConfig: &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, Hash: crypto.SHA512, S2KCount: passphraseCount},
+		S2KConfig: &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, Hash: crypto.SHA512, S2KCount: count},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encrypt under a passphrase: %w", err)

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,11 +116,32 @@ func (m *Model) historyKey(key string) tea.Cmd {
 		return nil
 	}
 	for _, a := range actions() {
-		if a.key == key && a.fits(m, &e.msg) {
+		switch {
+		case a.key != key:
+		case a.fits(m, &e.msg):
 			return a.do(m, e)
+		case a.name == "tui.act.info" && alive(m, &e.msg):
+			m.say(m.text("tui.nofit.info"))
+		default:
+			m.say(m.text("tui.nofit", m.text(a.name)))
 		}
 	}
 	return nil
+}
+
+// actionName is what an action does with a message as it stands now.
+func (m *Model) actionName(a *action, e *entry) string {
+	switch {
+	case a.name == "tui.act.pin" && m.isPinned(e):
+		return m.text("tui.act.unpin")
+	case a.name == "tui.act.pin":
+		return m.text("tui.act.pinnow")
+	case a.name == "tui.act.unfold" && e.open:
+		return m.text("tui.act.roll")
+	case a.name == "tui.act.unfold":
+		return m.text("tui.act.unroll")
+	}
+	return m.text(a.name)
 }
 
 // messageMenu shows what may be done with the selected message.
@@ -134,7 +156,7 @@ func (m *Model) messageMenu() {
 			continue
 		}
 		do := func(m *Model) tea.Cmd { return a.do(m, e) }
-		p.items = append(p.items, item{label: m.text(a.name), hint: a.key, do: do})
+		p.items = append(p.items, item{label: m.actionName(&a, e), hint: a.key, do: do})
 		p.short[a.key] = do
 	}
 	m.push(p)
@@ -191,13 +213,12 @@ func (m *Model) unfold(e *entry) tea.Cmd {
 }
 
 func (m *Model) pin(e *entry) tea.Cmd {
-	pinned := !e.msg.Pinned
-	for _, p := range m.conv.pinned {
-		if p.ID == e.msg.ID {
-			pinned = false
-		}
-	}
-	return m.run(call(clientrpc.Pin, clientrpc.PinParams{ID: newID(), MessageRef: refOf(&e.msg), Pinned: pinned}, noText))
+	return m.run(call(clientrpc.Pin, clientrpc.PinParams{ID: newID(), MessageRef: refOf(&e.msg), Pinned: !m.isPinned(e)}, noText))
+}
+
+// isPinned reports whether a message is on top of its chat.
+func (m *Model) isPinned(e *entry) bool {
+	return e.msg.Pinned || slices.ContainsFunc(m.conv.pinned, func(p clientrpc.Message) bool { return p.ID == e.msg.ID })
 }
 
 func (m *Model) recall(e *entry) tea.Cmd {

@@ -292,14 +292,16 @@ func (m *Model) attach() tea.Cmd {
 		begun = m.edit.text
 	}
 	f := &form{title: m.text("tui.help.attach"), fields: []*field{{label: m.text("tui.import.file"), note: m.text("tui.attach.note")}, {label: m.text("tui.attach.caption")}}}
-	f.fields[1].edit.set(inOneLine(begun))
+	if f.fields[1].edit.set(inOneLine(begun)); strings.Contains(f.value(1), lineBreak) {
+		f.fields[1].note = m.text("tui.attach.breaks")
+	}
 	f.submit = func(m *Model, f *form) tea.Cmd {
 		path, err := absolute(strings.TrimSpace(f.value(0)))
 		if err != nil {
 			f.problem = err.Error()
 			return nil
 		}
-		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: strings.TrimSpace(f.value(1)), Wait: "none"}
+		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: inLines(f.value(1)), Wait: "none"}
 		p.To, p.Secure = addressee(c)
 		return m.run(sendFile(f.works(m), p, c.ID, begun))
 	}
@@ -307,8 +309,17 @@ func (m *Model) attach() tea.Cmd {
 	return nil
 }
 
-// inOneLine is a text as a field of one line has it.
-func inOneLine(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\n", " ")) }
+// lineBreak stands for one in a field of one line.
+const lineBreak = "↵"
+
+// inOneLine is a text as a field of one line has it, inLines what such a field says.
+func inOneLine(text string) string {
+	return strings.ReplaceAll(strings.TrimSpace(text), "\n", lineBreak)
+}
+
+func inLines(text string) string {
+	return strings.TrimSpace(strings.ReplaceAll(text, lineBreak, "\n"))
+}
 
 // sendFile sends a file of this machine. What was begun in the composer
 // went with it, if that is what was said of the file.
@@ -317,7 +328,7 @@ func sendFile(turn int, p clientrpc.SendFileParams, chat omega.ChatID, begun str
 		_, err := clientrpc.SendFile.Call(ctx, core, p)
 		return formMsg{turn: turn, err: err, next: func(m *Model) tea.Cmd {
 			m.say(m.text("tui.filesent", filepath.Base(p.Paths[0])))
-			if begun == "" || p.Caption != inOneLine(begun) || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
+			if begun == "" || p.Caption != strings.TrimSpace(begun) || !m.conv.open || m.conv.chat != chat || m.edit.text != begun {
 				return nil
 			}
 			m.edit.set("")

@@ -160,7 +160,7 @@ func (m *Model) taskRows(w int) []row {
 // prompt stands before the composer.
 func (m *Model) prompt(c *clientrpc.Chat) span {
 	if c.Secure {
-		return span{text: "🔒 ", ink: inkSecure}
+		return span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure}
 	}
 	return span{text: m.glyphs.point + " ", ink: inkAccent}
 }

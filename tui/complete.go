@@ -215,6 +215,21 @@ func (m *Model) take() tea.Cmd {
 	return nil
 }
 
+// wholeHint is what the chosen suggestion is, in at most so many lines of its own, where the
+// one that it has is too narrow for that.
+func (m *Model) wholeHint(it suggestion, w, room int) (rows []row) {
+	if m.metric.width(it.label) <= w/2 && m.metric.width(it.hint) <= w-m.metric.width(it.label)-4 || room < 1 {
+		return nil
+	}
+	for _, r := range m.metric.wrap([]span{{text: it.label, ink: inkAccent}, {text: "  " + it.hint, ink: inkDim}}, w-2) {
+		if len(rows) == room {
+			break
+		}
+		rows = append(rows, m.metric.pad(join(m.metric.line(span{text: " "}), r), w).on(paperBox))
+	}
+	return rows
+}
+
 // completionBox is the menu, above the composer.
 func (m *Model) completionBox(g geometry, y int) box {
 	c := m.complete
@@ -234,5 +249,6 @@ func (m *Model) completionBox(g geometry, y int) box {
 		r.spans = r.on(paper).papered()
 		rows = append(rows, r)
 	}
-	return box{x: g.paneX + 1, y: y - n, rows: rows}
+	rows = append(rows, m.wholeHint(c.items[c.sel], w, y-len(rows))...)
+	return box{x: g.paneX + 1, y: y - len(rows), rows: rows}
 }

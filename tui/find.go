@@ -25,7 +25,7 @@ func (m *Model) chooseChat(title string, do func(m *Model, c *clientrpc.Chat) te
 	if m.phase != ready {
 		return nil
 	}
-	p := &picker{title: title, input: &editor{}, ask: m.glyphs.point + " "}
+	p := &picker{title: title, input: &editor{}, ask: m.glyphs.point + " ", none: "tui.find.chats"}
 	p.refill = func(m *Model, typed string) tea.Cmd {
 		typed = strings.TrimSpace(typed)
 		p.items, p.sel, p.top = m.chatItems(typed, do), 0, 0
@@ -134,7 +134,7 @@ func (m *Model) find(title, chat string) tea.Cmd {
 	if m.phase != ready {
 		return nil
 	}
-	p := &picker{title: title, note: m.text("tui.find.note"), input: &editor{}, ask: "/ "}
+	p := &picker{title: title, note: m.text("tui.find.note"), input: &editor{}, ask: "/ ", none: "tui.find.none"}
 	p.refill = func(m *Model, typed string) tea.Cmd {
 		if strings.TrimSpace(typed) == "" {
 			p.items, p.turn, p.more = nil, 0, nil

@@ -73,6 +73,7 @@ type picker struct {
 	more    func(m *Model, p *picker) tea.Cmd    // at the end of the items, if there are more
 	moved   func(m *Model) tea.Cmd               // another item is chosen
 	below   func(m *Model) []row                 // what the chosen one looks like
+	none    string                               // catalogue key, of what is said where nothing fits what was typed
 }
 
 // fillMsg is the answer to a question of a picker.
@@ -172,16 +173,27 @@ func (p *picker) draw(m *Model) box {
 	for i := p.top; i < p.top+p.seen; i++ {
 		body = append(body, p.itemRow(m, i, w-2))
 	}
-	if len(p.items) == 0 && p.input != nil && p.refill != nil {
-		text := m.text("tui.none")
-		if p.waiting {
-			text = m.text("tui.loading")
-		}
-		body = append(body, m.metric.line(span{text: text, ink: inkDim}))
+	if text := p.nothing(m); text != "" {
+		body = append(body, m.metric.line(span{text: m.metric.fit(text, w-2), ink: inkDim}))
 	}
 	b := m.framed(p.title, append(body, below...), w)
 	b.cursor, b.cursorX, b.cursorY = cursor, cx, cy
 	return b
+}
+
+// nothing is what is said where no item fits; "" where nothing was looked for.
+func (p *picker) nothing(m *Model) string {
+	switch {
+	case len(p.items) > 0 || p.input == nil || p.refill == nil:
+		return ""
+	case p.waiting:
+		return m.text("tui.loading")
+	case p.none == "":
+		return ""
+	case strings.TrimSpace(p.input.text) == "":
+		return ""
+	}
+	return m.text(p.none, strings.TrimSpace(p.input.text))
 }
 
 func (p *picker) itemRow(m *Model, i, w int) row {

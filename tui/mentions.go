@@ -22,11 +22,11 @@ func (m *Model) mentions(all bool) tea.Cmd {
 		p.title = m.text("tui.mentions.all")
 	}
 	m.push(p)
-	return m.run(mentionPage(p.asks(m), clientrpc.MentionsParams{All: all, Page: clientrpc.Page{Count: mentionsPage}}))
+	return m.run(mentionPage(p, p.asks(m), clientrpc.MentionsParams{All: all, Page: clientrpc.Page{Count: mentionsPage}}))
 }
 
-// mentionPage fetches a part of the list.
-func mentionPage(turn int, ask clientrpc.MentionsParams) effect {
+// mentionPage fetches a part of the list of p, which says so where there is nothing.
+func mentionPage(p *picker, turn int, ask clientrpc.MentionsParams) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
 		r, err := clientrpc.Mentions.Call(ctx, core, ask)
 		msg := fillMsg{turn: turn, err: err, add: ask.Next != ""}
@@ -42,14 +42,14 @@ func mentionPage(turn int, ask clientrpc.MentionsParams) effect {
 				if ask.All {
 					none = "tui.mentions.never"
 				}
-				out = append([]item{{label: m.text(none), ink: inkDim}}, out...)
+				p.note = m.text(none) // no line of the list: there is nothing to choose
 			}
 			return out
 		}
 		if r.Next != "" {
 			next := ask
 			next.Next = r.Next
-			msg.more = func(m *Model, p *picker) tea.Cmd { return m.run(mentionPage(p.asks(m), next)) }
+			msg.more = func(m *Model, p *picker) tea.Cmd { return m.run(mentionPage(p, p.asks(m), next)) }
 		}
 		return msg
 	}

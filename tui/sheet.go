@@ -95,14 +95,14 @@ func (s *sheet) paste(_ *Model, _ string) tea.Cmd { return nil }
 var helpKeys = [][2]string{
 	{"tui.help.everywhere", ""},
 	{"Ctrl+K", "tui.help.switch"}, {"Alt+↑ Alt+↓", "tui.help.chats"}, {"Ctrl+F", "tui.help.find"}, {"Ctrl+G", "tui.help.date"},
-	{"PgUp PgDn", "tui.help.scroll"}, {"Ctrl+N", "tui.help.new"}, {"Ctrl+T", "tui.help.chatmenu"}, {"F2", "tui.account.title"}, {"Alt+M", "tui.help.mentions"}, {"Tab", "tui.help.focus"}, {"Esc", "tui.help.back"}, {"F1", "tui.help.help"}, {"Ctrl+Q", "tui.help.quit"},
+	{"PgUp PgDn", "tui.help.scroll"}, {"Ctrl+Home Ctrl+End", "tui.help.ends"}, {"Ctrl+N", "tui.help.new"}, {"Ctrl+T", "tui.help.chatmenu"}, {"F2", "tui.account.title"}, {"Alt+M", "tui.help.mentions"}, {"Alt+A Alt+D Alt+B", "tui.help.request"}, {"Tab", "tui.help.focus"}, {"Esc", "tui.help.back"}, {"Ctrl+L", "tui.help.redraw"}, {"F1 Ctrl+/", "tui.help.help"}, {"Ctrl+Q", "tui.help.quit"},
 	{"tui.help.composer", ""},
 	{"Enter", "tui.help.send"}, {"Alt+Enter", "tui.help.line"}, {"↑", "tui.help.edit"}, {"Ctrl+↑ Ctrl+↓", "tui.help.pick"}, {"/ ／ 、", "tui.help.commands"}, {"@ ＠", "tui.help.mention"}, {"Ctrl+O", "tui.help.attach"}, {"Alt+S", "tui.help.sticker"}, {"Alt+R", "tui.help.record"},
 	{"tui.help.history", ""},
-	{"j k ↑ ↓", "tui.help.move"}, {"Enter", "tui.help.menu"}, {"r", "tui.act.reply"}, {"e", "tui.act.edit"}, {"+", "tui.act.react"}, {"f", "tui.act.forward"}, {"p", "tui.act.pin"}, {"c", "tui.act.copy"},
-	{"o", "tui.act.open"}, {"s", "tui.act.save"}, {"d", "tui.act.recall"}, {"D", "tui.act.delete"}, {"x", "tui.act.unfold"}, {"v", "tui.act.vote"}, {"a", "tui.act.line"}, {"i", "tui.act.info"}, {"!", "tui.report"}, {"/", "tui.help.find"}, {"g G", "tui.help.ends"},
+	{"j k ↑ ↓", "tui.help.move"}, {"Enter", "tui.help.menu"}, {"r", "tui.act.reply"}, {"e", "tui.act.edit"}, {"+", "tui.act.react"}, {"f", "tui.act.forward"}, {"p", "tui.act.pin"}, {"c", "tui.act.copy"}, {"l", "tui.act.link"},
+	{"o", "tui.act.open"}, {"s", "tui.act.save"}, {"d", "tui.act.recall"}, {"D", "tui.act.delete"}, {"x", "tui.act.unfold"}, {"v", "tui.act.vote"}, {"a", "tui.act.line"}, {"E", "tui.act.close"}, {"y", "tui.act.accept"}, {"A", "tui.act.pack"}, {"i", "tui.act.info"}, {"w", "tui.act.voters"}, {"R", "tui.act.redact"}, {"!", "tui.report"}, {"/", "tui.help.find"}, {"g G", "tui.help.ends"},
 	{"tui.help.list", ""},
-	{"Enter", "tui.help.open"}, {"← →", "tui.help.tabs"}, {"m", "tui.help.mute"}, {"t", "tui.help.top"}, {"z", "tui.help.archive"}, {"u", "tui.help.unread"}, {"/", "tui.help.findall"}, {"?", "tui.help.help"},
+	{"Enter", "tui.help.open"}, {"← →", "tui.help.tabs"}, {"m", "tui.help.mute"}, {"t", "tui.help.top"}, {"z", "tui.help.archive"}, {"u", "tui.help.unread"}, {"/", "tui.help.findall"}, {"n", "tui.help.new"}, {"@", "tui.help.mentions"}, {"i", "tui.help.write"}, {"?", "tui.help.help"}, {"q", "tui.help.quit"},
 }
 
 // help shows all keys.
@@ -117,7 +117,7 @@ func (m *Model) help() {
 			continue
 		}
 		key := l[0]
-		for m.metric.width(key) < 15 {
+		for m.metric.width(key) < 19 {
 			key += " "
 		}
 		s.body = append(s.body, span{text: "  " + key, ink: inkAccent}, span{text: m.text(l[1]) + "\n"})

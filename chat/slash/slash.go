@@ -30,7 +30,7 @@ const (
 	ArgDuration = "duration" // 8h, 30m, 2d; may be left out
 	ArgOnOff    = "onoff"
 	ArgMessage  = "message" // an id; left out: the message that is answered, else the last one
-	ArgPeople   = "people"  // fingerprints
+	ArgPeople   = "people"  // names of contacts, or fingerprints
 	ArgQuestion = "question"
 	ArgEmoji    = "emoji"
 	ArgLater    = "later"   // a duration, and a text
@@ -74,7 +74,7 @@ var commands = []Command{
 	{"receipts", []string{"已讀回條"}, ArgOnOff, Direct | Group},
 	{"remove", []string{"移除", "踢", "kick"}, ArgPeople, Group},
 	{"search", []string{"搜尋", "找"}, ArgText, Everywhere},
-	{"secure", []string{"加密", "秘密聊天"}, ArgNone, Direct},
+	{"secure", []string{"安全聊天", "加密", "秘密聊天"}, ArgNone, Direct},
 	{"silent", []string{"無聲", "悄悄說"}, ArgText, Everywhere},
 	{"title", []string{"群組名稱", "改名"}, ArgText, Group},
 	{"top", []string{"置頂"}, ArgNone, Everywhere},

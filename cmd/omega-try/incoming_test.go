@@ -155,6 +155,7 @@ func TestShownWhole(t *testing.T) {
 		{"a photo with words", clientrpc.Message{Kind: "media", Text: "合照", Media: []clientrpc.Medium{{What: "photo"}}}, false},
 		{"a text with a photo", clientrpc.Message{Kind: "text", Text: "合照", Media: []clientrpc.Medium{{What: "photo"}}}, false},
 		{"a vote", clientrpc.Message{Kind: "vote", Chosen: []string{"六"}}, false},
+		{"an invitation", clientrpc.Message{Kind: "group-invite", Text: "登山社"}, false},
 		{"nothing that can be seen", clientrpc.Message{Kind: "text", Text: "\u200b\u3164"}, false},
 	} {
 		if got := isShown(&row.m); got != row.want {
@@ -166,6 +167,9 @@ func TestShownWhole(t *testing.T) {
 		said := c.said(&row.m)
 		if more := strings.Contains(said, c.t.text("try.elsewhere")); more == row.want {
 			t.Errorf("%s: %q", row.name, said)
+		}
+		if invites := strings.Contains(said, "邀請你加入群組「登山社」"); invites != (row.m.Kind == "group-invite") {
+			t.Errorf("%s: said to be an invitation: %v, in %q", row.name, invites, said)
 		}
 		if !strings.Contains(said, row.m.Text) && !strings.HasPrefix(row.name, "nothing") {
 			t.Errorf("%s: its text is not in %q", row.name, said)

@@ -210,3 +210,15 @@ func TestMillis(t *testing.T) {
 		t.Errorf("millis = %q, want %q", got, want)
 	}
 }
+
+// TestUserName: whom the machine has no name for is called by a word for oneself.
+func TestUserName(t *testing.T) {
+	c := &trial{lang: i18n.Chinese}
+	for _, row := range []struct{ user, login, want string }{{"ming", "x", "ming"}, {"", "mei", "mei"}, {" ", "", "我"}, {"", "", "我"}} {
+		t.Setenv("USER", row.user)
+		t.Setenv("LOGNAME", row.login)
+		if got := c.userName(); got != row.want {
+			t.Errorf("USER %q, LOGNAME %q: %q, want %q", row.user, row.login, got, row.want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 )
 
 // A person is one of the two accounts.
@@ -42,7 +43,7 @@ func (t *trial) meet(ctx context.Context) (err error) {
 	if err := t.startEcho(ctx); err != nil {
 		return err
 	}
-	if t.me, err = t.account(ctx, "me", userName(), servers[0]); err != nil {
+	if t.me, err = t.account(ctx, "me", t.userName(), servers[0]); err != nil {
 		return err
 	}
 	if err := t.me.open(ctx); err != nil {
@@ -51,14 +52,15 @@ func (t *trial) meet(ctx context.Context) (err error) {
 	return errors.Join(t.me.awaitOnline(ctx), t.echo.awaitOnline(ctx))
 }
 
-// userName is what the person is called on this machine.
-func userName() string {
+// userName is what the person is called on this machine; where it has no name for people,
+// as in most containers, a word for oneself.
+func (t *trial) userName() string {
 	for _, v := range []string{"USER", "LOGNAME"} {
-		if name := os.Getenv(v); name != "" {
+		if name := os.Getenv(v); !names.Blank(name) {
 			return name
 		}
 	}
-	return "omega"
+	return t.text("try.me")
 }
 
 // account returns the account in a folder, and makes it the first time.

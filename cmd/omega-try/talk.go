@@ -372,6 +372,9 @@ func (c *conversation) said(m *clientrpc.Message) string {
 	if !names.Blank(m.Text) {
 		text = clean(m.Text)
 	}
+	if m.Kind == "group-invite" { // its text is the name of the group
+		text = c.t.text("preview.groupinvite", text)
+	}
 	if !isShown(m) {
 		text = strings.TrimSpace(text + " " + o.dim(c.t.text("try.elsewhere")))
 	}

@@ -82,7 +82,7 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	begin(ctx, cfg.Config)
-	next := a.text("init.next", info.Fingerprint)
+	next := a.advice("init.next", info.Fingerprint)
 	if c.GPG == "" {
 		next += "\n\n" + a.text("init.revocation", client.RevocationPath(a.home))
 	}
@@ -253,7 +253,7 @@ func (c *linkCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	begin(ctx, cfg.Config)
-	return a.made(info, a.text("link.next"))
+	return a.made(info, a.advice("link.next"))
 }
 
 // confirmLink asks whoever sits at a terminal whether the account is theirs: who saw

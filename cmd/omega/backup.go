@@ -55,7 +55,7 @@ func (c *backupCmd) Run(ctx context.Context, a *app) error {
 	if made {
 		a.printf("\n    %s\n\n%s\n", p.Passphrase, a.text("backedup.passphrase"))
 	}
-	a.printf("%s\n", a.text("backedup.try", quoted(r.Path)))
+	a.printf("%s\n", a.advice("backedup.try", quoted(r.Path)))
 	return nil
 }
 

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -18,14 +21,15 @@ type doCmd struct {
 	Menu    bool          `help:"${help_do_menu}"`
 	Wait    string        `enum:"none,stored,delivered,read" default:"stored" help:"${help_send_wait}"`
 	Timeout time.Duration `default:"10s" help:"${help_timeout}"`
-	Text    string        `arg:"" optional:"" help:"${help_do_text}"`
+	Words   []string      `arg:"" optional:"" name:"text" help:"${help_do_text}"`
 }
 
 func (c *doCmd) Run(ctx context.Context, a *app) error {
-	if c.Menu || c.Text == "" {
-		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: c.Text}, "none.commands", a.commandLines)
+	text := strings.Join(c.Words, " ") // a command is a line: nobody has to quote it
+	if c.Menu || text == "" {
+		return everyPart(ctx, a, clientrpc.Commands, clientrpc.CommandsParams{Chat: c.Chat, Typed: text}, "none.commands", a.commandLines)
 	}
-	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: c.Text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
+	p := clientrpc.RunCommandParams{Chat: c.Chat, Text: text, Delivery: clientrpc.Delivery{Wait: c.Wait, Timeout: c.Timeout}}
 	if err := checkTimeout(c.Timeout); err != nil {
 		return err
 	}
@@ -96,7 +100,21 @@ func (a *app) commandLines(r clientrpc.CommandsResult) error {
 		if !m.Arg.IsZero() {
 			arg = " " + m.Arg.In(a.lang)
 		}
-		a.printf("/%s%s  %s\n    %s\n", m.Name, arg, "/"+strings.Join(m.Aliases, " /"), m.Text.In(a.lang))
+		name, others := commandNames(&m, a.lang)
+		a.printf("/%s%s  %s\n    %s\n", name, arg, "/"+strings.Join(others, " /"), m.Text.In(a.lang))
 	}
 	return a.failed
+}
+
+// commandNames is how a command is called in a language, and how else.
+func commandNames(m *clientrpc.Command, l i18n.Lang) (name string, others []string) {
+	isHan := func(s string) bool {
+		r, _ := utf8.DecodeRuneInString(s)
+		return unicode.Is(unicode.Han, r)
+	}
+	i := slices.IndexFunc(m.Aliases, isHan)
+	if l != i18n.Chinese || i < 0 {
+		return m.Name, m.Aliases
+	}
+	return m.Aliases[i], append(slices.Delete(slices.Clone(m.Aliases), i, i+1), m.Name)
 }

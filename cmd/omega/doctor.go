@@ -149,8 +149,8 @@ func (a *app) status(st *clientrpc.StatusResult, homes *clientrpc.HomesResult) {
 	} else {
 		a.columns("– "+a.text("doctor.clock"), a.text("doctor.unknown"))
 	}
-	a.printf("%s %s  %d\n", mark[st.Outbox == 0], a.text("doctor.outbox"), st.Outbox)
-	a.printf("%s %s  %d\n", mark[st.Parked == 0], a.text("doctor.parked"), st.Parked)
+	a.columns(mark[st.Outbox == 0]+" "+a.text("doctor.outbox"), a.counted(st.Outbox, "doctor.empty", "doctor.queued"))
+	a.columns(mark[st.Parked == 0]+" "+a.text("doctor.parked"), a.counted(st.Parked, "doctor.noparked", "doctor.keys"))
 	if st.Exposed != "" {
 		a.printf("✗ %s  %s\n", a.text("doctor.exposed"), st.Exposed)
 	}
@@ -170,10 +170,18 @@ func (a *app) status(st *clientrpc.StatusResult, homes *clientrpc.HomesResult) {
 	}
 	switch {
 	case st.Backup.IsZero():
-		a.printf("– %s\n", a.text("doctor.nobackup"))
+		a.printf("– %s\n", a.advice("doctor.nobackup"))
 	case st.BackupTried.Before(st.Backup):
-		a.printf("– %s\n", a.text("doctor.untried", a.clock(st.Backup)))
+		a.printf("– %s\n", a.advice("doctor.untried", a.clock(st.Backup)))
 	}
+}
+
+// counted says how many there are and what becomes of them.
+func (a *app) counted(n int, none, some string) string {
+	if n == 0 {
+		return a.text(none)
+	}
+	return a.text(some, n)
 }
 
 // notice prints one about somebody's account. That somebody has deleted it is no

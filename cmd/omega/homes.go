@@ -8,6 +8,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
 )
 
 // homesCmd shows which servers keep the account's mail.
@@ -77,7 +78,7 @@ func (a *app) withHomes(ctx context.Context, get func(*client.Local) (*clientrpc
 		if h.Former {
 			note = strings.TrimSpace(note + "  " + a.text("homes.former"))
 		}
-		a.columns(mark+" "+h.Server.String(), safe(h.Name), safe(h.Operator), note)
+		a.columns(mark+" "+h.Server.String(), safe(h.Name), safe(i18n.Operator(h.Operator, a.lang)), note)
 	}
 	a.fewer(r)
 	return nil
@@ -101,14 +102,14 @@ func (a *app) fewer(r *clientrpc.HomesResult) {
 		if p.Why == clientrpc.PassedYoung && !p.Until.IsZero() {
 			why = a.text("homes.why.until", a.clock(p.Until))
 		}
-		a.columns("  "+p.Server.String(), safe(p.Name), safe(p.Operator), why)
+		a.columns("  "+p.Server.String(), safe(p.Name), safe(i18n.Operator(p.Operator, a.lang)), why)
 	}
 	switch {
 	case len(r.Passed) == 0:
 		a.printf("  %s\n", a.text("homes.alone"))
 	case pending:
-		a.printf("%s\n", a.text("homes.adding"))
+		a.printf("%s\n", a.advice("homes.adding"))
 		return
 	}
-	a.printf("%s\n", a.text("homes.later"))
+	a.printf("%s\n", a.advice("homes.later"))
 }

@@ -44,7 +44,11 @@ func (c *importCmd) Run(ctx context.Context, a *app) error {
 	}
 	a.printf("%s\n", a.text("import.done", r.Messages, r.Skipped, r.Number))
 	for _, chat := range r.Chats {
-		a.printf("  %s\n", chat)
+		name := ""
+		if c, err := clientrpc.OneChat.Call(ctx, conn, clientrpc.ChatRef{Chat: chat.String()}); err == nil {
+			name = safe(c.Name)
+		}
+		a.columns("  "+name, a.advice("import.look", chat.String()))
 	}
 	return nil
 }
@@ -55,7 +59,7 @@ func (c *importsCmd) Run(ctx context.Context, a *app) error {
 	return everyPart(ctx, a, clientrpc.Imports, clientrpc.Page{}, "import.none", func(r clientrpc.ImportsResult) error {
 		for _, i := range r.Imports {
 			if !a.json {
-				a.columns(fmt.Sprint(i.Number), a.clock(i.Time), i.Source, fmt.Sprint(i.Messages), safe(i.File))
+				a.columns(fmt.Sprint(i.Number), a.clock(i.Time), a.text("import.from."+i.Source), a.text("days.messages", i.Messages), safe(i.File))
 			} else if err := a.line(i); err != nil {
 				return err
 			}

@@ -113,6 +113,8 @@ type app struct {
 
 	waits *time.Timer // until it is said that there is no server yet; nil: no core was asked for
 
+	called string              // how the program was called: omega, or a path
+	names  []string            // of the commands that there are
 	args   []string            // of the command line, as they came
 	typed  string              // the command in it: omega poll vote; "" if none was understood
 	conn   clientrpc.Conn      // to the core, once a command asked for it
@@ -127,10 +129,13 @@ func main() {
 }
 
 func run(args []string) int {
-	a := &app{args: args, lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a := &app{args: args, called: calledAs(), lang: i18n.Detect(os.Getenv), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	var c cli
 	exited := -1
 	parser := newParser(&c, a.lang, func(code int) { exited = code })
+	for _, c := range parser.Model.Children {
+		a.names = append(a.names, c.Name)
+	}
 	command, err := parser.Parse(groupFirst(args))
 	if exited >= 0 {
 		return exited // help or version was printed
@@ -144,7 +149,7 @@ func run(args []string) int {
 	a.json = c.JSON || slices.Contains(args, "--json") // where parsing ended before it
 	if err != nil {
 		return a.fail(&clientrpc.Error{
-			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: a.problem(parser, err), Next: parseAdvice(args, err),
+			Code: clientrpc.CodeUsage, Doing: i18n.T("doing.parse"), Why: a.problem(err), Next: parseAdvice(args, err),
 		})
 	}
 	if a.home, err = homeDir(c.Home); err != nil {

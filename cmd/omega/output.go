@@ -89,7 +89,7 @@ func (a *app) showError(e *clientrpc.Error) {
 		fmt.Fprintf(a.stderr, "  %s\n", strings.ReplaceAll(safe(a.cause(e.Cause)), "\n", "\n   "))
 	}
 	if !e.Next.IsZero() {
-		fmt.Fprintf(a.stderr, "  → %s\n", safe(e.Next.In(a.lang)))
+		fmt.Fprintf(a.stderr, "  → %s\n", safe(a.next(e.Next)))
 	}
 }
 

@@ -69,7 +69,7 @@ func (c *recvCmd) Run(ctx context.Context, a *app) error {
 				return r.Problem
 			}
 		case len(r.Messages) == 0 && !time.Now().Before(deadline):
-			return a.nothingNew(c.late(got, r.Problem))
+			return a.nothingNew(c.late(got, r.Problem, conn.Elsewhere()))
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (a *app) decisions(conn clientrpc.Conn) {
 	if err != nil || len(list) == 0 || a.json {
 		return
 	}
-	fmt.Fprintf(a.stderr, "omega: %s\n", a.text("recv.notices", len(list)))
+	fmt.Fprintf(a.stderr, "omega: %s\n", a.advice("recv.notices", len(list)))
 	for _, n := range list {
 		fmt.Fprintf(a.stderr, "  ⚠ %s  %s  %s\n", n.Account, safe(n.Name), a.text("notice."+n.Kind, n.Sequence))
 	}
@@ -125,7 +125,7 @@ func (a *app) joinRequests(conn clientrpc.Conn) {
 	}
 	for _, q := range all { // in the order in which somebody asked first
 		if n := waiting[q.Group]; n > 0 {
-			fmt.Fprintf(a.stderr, "omega: %s\n", a.text("recv.requests", n, safe(q.Title), q.Group[:32]))
+			fmt.Fprintf(a.stderr, "omega: %s\n", a.advice("recv.requests", n, safe(q.Title), q.Group[:32]))
 			delete(waiting, q.Group)
 		}
 	}
@@ -133,8 +133,9 @@ func (a *app) joinRequests(conn clientrpc.Conn) {
 
 // late says why there is less than there should be when the time is over. With a
 // home away the deputies have what waits: who asked for no number has got
-// everything that there is to have.
-func (c *recvCmd) late(got int, problem *clientrpc.Error) error {
+// everything that there is to have. Where another program has the home, what came may have
+// been shown there.
+func (c *recvCmd) late(got int, problem *clientrpc.Error, elsewhere bool) error {
 	if problem != nil && problem.Code == clientrpc.CodeOffline && got > 0 && c.Count == 0 {
 		return nil
 	}
@@ -142,6 +143,9 @@ func (c *recvCmd) late(got int, problem *clientrpc.Error) error {
 		return problem
 	}
 	e := &clientrpc.Error{Code: clientrpc.CodeTimeout, Doing: i18n.T("doing.receive"), Why: i18n.T("why.nomail", c.Timeout), Next: i18n.T("next.longer")}
+	if elsewhere {
+		e.Next = i18n.T("next.elsewhere")
+	}
 	switch {
 	case got > 0 && c.Count > 0:
 		e.Why = i18n.T("why.fewer", got, c.Count, c.Timeout)
@@ -158,7 +162,7 @@ func (a *app) nothingNew(err error) error {
 	if a.json || !errors.As(err, &e) || e.Code != clientrpc.CodeTimeout {
 		return err
 	}
-	fmt.Fprintf(a.stderr, "%s\n", a.text("recv.nothing", e.Why.In(a.lang), e.Next.In(a.lang)))
+	fmt.Fprintf(a.stderr, "%s\n", a.text("recv.nothing", e.Why.In(a.lang), a.next(e.Next)))
 	return silent{exitTimeout}
 }
 

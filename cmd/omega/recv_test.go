@@ -23,13 +23,23 @@ func TestLate(t *testing.T) {
 		{"a server lies", 0, 2, forged, clientrpc.CodeVerify},
 		{"all is well, and late", 3, 2, nil, clientrpc.CodeTimeout},
 	} {
-		err := (&recvCmd{Count: tt.count, Timeout: time.Second}).late(tt.got, tt.problem)
+		err := (&recvCmd{Count: tt.count, Timeout: time.Second}).late(tt.got, tt.problem, false)
 		code := ""
 		if e, ok := err.(*clientrpc.Error); ok {
 			code = e.Code
 		}
 		if code != tt.want || (err == nil) != (tt.want == "") {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestLateElsewhere: where another program has the home, what came may have been shown there.
+func TestLateElsewhere(t *testing.T) {
+	for elsewhere, want := range map[bool]string{false: "next.longer", true: "next.elsewhere"} {
+		e, ok := (&recvCmd{Timeout: time.Second}).late(0, nil, elsewhere).(*clientrpc.Error)
+		if !ok || e.Next.Key != want {
+			t.Errorf("elsewhere %v: %+v, want %s", elsewhere, e, want)
 		}
 	}
 }

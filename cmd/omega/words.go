@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/omega-im/omega/internal/help"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -14,7 +12,7 @@ import (
 // was not quoted arrives as several arguments.
 func parseAdvice(args []string, err error) i18n.Text {
 	if unexpected := strings.HasPrefix(err.Error(), "unexpected argument"); unexpected && len(args) > 0 {
-		for _, command := range []string{"send", "search"} {
+		for _, command := range []string{"send", "search", "edit"} {
 			if slices.Contains(args, command) {
 				return i18n.T("next.quote", command)
 			}
@@ -25,7 +23,7 @@ func parseAdvice(args []string, err error) i18n.Text {
 
 // problem says what is wrong with the command line. Where no command was understood, a
 // word that is none was meant for one.
-func (a *app) problem(parser *kong.Kong, err error) i18n.Text {
+func (a *app) problem(err error) i18n.Text {
 	word, ok := strings.CutPrefix(err.Error(), "unexpected argument ")
 	if !ok || a.typed != "" {
 		text := help.Problem(err)
@@ -35,11 +33,7 @@ func (a *app) problem(parser *kong.Kong, err error) i18n.Text {
 		return text
 	}
 	word, _, _ = strings.Cut(word, ",")
-	var names []string
-	for _, c := range parser.Model.Children {
-		names = append(names, c.Name)
-	}
-	if near := nearest(word, names); near != "" {
+	if near := nearest(word, a.names); near != "" {
 		return i18n.T("why.parse.nearcommand", word, near)
 	}
 	return i18n.T("why.parse.nocommand", word)

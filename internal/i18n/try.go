@@ -6,6 +6,7 @@ var trial = map[string]entry{
 	"try.starting": {"正在啟動雲端……", "Starting the cloud…"},
 	"try.cloud":    {"雲端", "Cloud"},
 	"try.you":      {"你", "You"},
+	"try.me":       {"我", "Me"},
 	"try.echo":     {"回聲", "Echo"},
 
 	"try.shape":      {"{0} 部伺服器、{1} 條連線", "{0 server}, {1 link}"},

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,11 +50,7 @@ func TestCoreInNode(t *testing.T) {
 	if err := json.Unmarshal(omega("id"), &account); err != nil {
 		t.Fatal(err)
 	}
-	for _, end := range []string{"", "-wal", "-shm"} { // without locks there is no log: it begins one of its own
-		if err := os.Remove(filepath.Join(home, "history.db"+end)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
+	omega("send", "--to", account.Fingerprint.String(), "--wait", "none", "在終端機寫的")
 	self := func(id, text string) string {
 		return fmt.Sprintf(`{"id":"%s","chat":"%s","text":"%s","wait":"none"}`, id, account.Fingerprint, text)
 	}
@@ -70,5 +65,13 @@ func TestCoreInNode(t *testing.T) {
 	}
 	if chats := omega("chats"); !bytes.Contains(chats, []byte(`"muted":"20`)) {
 		t.Errorf("what was set under Node is not so: %s", chats)
+	}
+	// The database goes back and forth, with the same log: what either wrote is there.
+	again := command(nil, node, filepath.Join(root, "lib/wasm/wasm_exec_node.js"), wasm, home, "search", `{"text":"在"}`)
+	if !bytes.Contains(again, []byte("在台北車站見面")) || !bytes.Contains(again, []byte("在終端機寫的")) {
+		t.Errorf("back under Node: %s", again)
+	}
+	if _, err := os.Stat(filepath.Join(home, "history.db-wal")); err == nil {
+		t.Error("a log is left when the database was closed")
 	}
 }

@@ -1,0 +1,142 @@
+package tui
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// TestSheetHasEveryKey: whatever can be done with a message by a key stands in the sheet of
+// keys.
+func TestSheetHasEveryKey(t *testing.T) {
+	for _, a := range actions() {
+		if !slices.ContainsFunc(helpKeys, func(k [2]string) bool { return k[0] == a.key && k[1] == a.name }) {
+			t.Errorf("F1 does not show %s (%s)", a.key, a.name)
+		}
+	}
+}
+
+// TestKeyThatDoesNotFit: a key that is not for the chosen message says so.
+func TestKeyThatDoesNotFit(t *testing.T) {
+	d := zh(t, world(), 80, 24)
+	d.do(d.m.openChat(inGroup))
+	d.press("ctrl+up", "i")
+	d.wants("誰讀了，只有自己在群組裡傳的訊息看得到")
+	d.press("e")
+	d.wants("這則訊息不能「編輯」")
+}
+
+// TestMenuSaysWhatItDoes: the menu of a message has one word for what happens now.
+func TestMenuSaysWhatItDoes(t *testing.T) {
+	f := world()
+	f.history[withBob][6].Pinned = true
+	d := zh(t, f, 80, 40)
+	d.do(d.m.openChat(withBob))
+	d.press("ctrl+up", "enter")
+	d.wants("取消公告")
+	d.wantsNot("設為公告")
+	d.press("esc", "up", "enter")
+	d.wants("設為公告")
+	d.wantsNot("取消公告")
+}
+
+// TestNobodyMentionedMe: a list without messages says so, and nothing in it is chosen but
+// what can be.
+func TestNobodyMentionedMe(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.Mentions.Name] = func([]byte) (any, error) { return clientrpc.MessagesResult{}, nil }
+	d := zh(t, f, 80, 24)
+	d.press("alt+m")
+	d.wants("沒有未讀的訊息提到你")
+	if p := d.m.top().(*picker); len(p.items) != 1 || p.items[0].do == nil {
+		t.Errorf("lines: %+v", p.items)
+	}
+	d.press("enter")
+	d.wants("沒有訊息提到你")
+	if p := d.m.top().(*picker); len(p.items) != 0 {
+		t.Errorf("lines: %+v", p.items)
+	}
+	d.press("enter", "esc")
+	if d.m.top() != nil {
+		t.Error("Esc does not close the list")
+	}
+}
+
+// TestNothingFoundIsASentence: what was not found is said, and nothing before something was
+// looked for.
+func TestNothingFoundIsASentence(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.Search.Name] = func([]byte) (any, error) { return clientrpc.SearchResult{}, nil }
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(withBob))
+	d.press("ctrl+f")
+	d.wantsNot("找不到")
+	d.typing("犀牛")
+	d.wants("找不到「犀牛」")
+	d.press("esc", "ctrl+k")
+	d.typing("犀牛")
+	d.wants("沒有聊天或聯絡人符合「犀牛」")
+	d.press("esc", "ctrl+g")
+	d.typing("11/2")
+	d.wantsNot("沒有")
+}
+
+// TestSlashMenuIsWhole: at 80 columns the chosen command is described to its end.
+func TestSlashMenuIsWhole(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.Commands.Name] = func([]byte) (any, error) {
+		return clientrpc.CommandsResult{Commands: []clientrpc.Command{
+			{Name: "poll", Typed: "投票", Aliases: []string{"投票"}, Arg: i18n.T("slash.arg.question"), Text: i18n.T("slash.poll")},
+			{Name: "top", Typed: "置頂", Aliases: []string{"置頂"}, Text: i18n.T("slash.top")},
+		}}, nil
+	}
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(withBob))
+	d.typing("/")
+	whole := i18n.T("slash.poll").In(i18n.Chinese)
+	d.m.complete.sel = slices.IndexFunc(d.m.complete.items, func(s suggestion) bool { return strings.Contains(s.label, "投票") })
+	d.wants("/投票 問題 | 選項 | 選項")
+	var said strings.Builder
+	for _, r := range d.m.completionBox(d.m.measure(), 20).rows {
+		for _, s := range r.spans {
+			said.WriteString(strings.TrimSpace(s.text))
+		}
+	}
+	if want := strings.ReplaceAll(whole, " ", ""); !strings.Contains(strings.ReplaceAll(said.String(), " ", ""), want) {
+		t.Errorf("the menu has not all of %q:\n%s", whole, d.screen())
+	}
+	d.m.complete.sel = 1 - d.m.complete.sel
+	if rows := len(d.m.completionBox(d.m.measure(), 20).rows); rows != 2 {
+		t.Errorf("a command that fits has %d lines in all", rows)
+	}
+}
+
+// TestCaptionKeepsLines: what was begun in several lines is said of a file in as many, also
+// when it was changed.
+func TestCaptionKeepsLines(t *testing.T) {
+	for more, want := range map[string]string{"": "第一行\n第二行", "！": "第一行\n第二行！"} {
+		f := world()
+		f.serve[clientrpc.SendFile.Name] = func([]byte) (any, error) { return json.RawMessage(`{}`), nil }
+		d := zh(t, f, 80, 24)
+		d.do(d.m.openChat(withBob))
+		d.typing("第一行")
+		d.press("alt+enter")
+		d.typing("第二行")
+		d.press("ctrl+o")
+		d.typing("/etc/hostname")
+		d.press("tab")
+		d.wants("↵ 是換行。")
+		if more != "" {
+			d.typing(more)
+		}
+		d.press("enter")
+		var p clientrpc.SendFileParams
+		if err := json.Unmarshal(f.last[clientrpc.SendFile.Name], &p); err != nil || p.Caption != want {
+			t.Errorf("the caption is %q, want %q (%v)", p.Caption, want, err)
+		}
+	}
+}
