@@ -111,7 +111,7 @@ func TestRepeating(t *testing.T) {
 
 // bounded are the lists that no call cuts, and what bounds them.
 var bounded = map[string]string{
-	"account": "devices in a certificate", "devices": "devices in a certificate", "device.contest": "devices in a certificate", "device.approve": "one device",
+	"account": "devices in a certificate", "devices": "devices in a certificate", "device.contest": "devices in a certificate", "device.approve": "one device", "device.rename": "as devices", "device.revoke": "as devices",
 	"homes": "omega.MaxHomes", "homes.set": "omega.MaxHomes", "status": "omega.MaxHomes, and notices that stand",
 	"trace": "hops of a way", "lookup": "devices and homes of an account", "receive": "Count, and Confirm moves on",
 	"history.days": "a year", "message": "one message", "group": "PageMax of each",
