@@ -89,14 +89,18 @@ type Counted struct {
 	Version uint32
 	Heard   int          // accounts whose words are known to who counted
 	Emoji   []EmojiCount // the most frequent first; at most MaxCountedEmoji
-	Voters  int          // of a poll
-	Votes   []int        // for each of its answers
+	Voters  int          // of a poll: subscribers
+	Votes   []int        // of subscribers for each of its answers
+
+	MemberVoters int
+	MemberVotes  []int
 }
 
 // An EmojiCount is how often an emoji was said.
 type EmojiCount struct {
-	Emoji string
-	Times int
+	Emoji   string
+	Times   int // by subscribers
+	Members int // by members
 }
 
 // MaxCountedEmoji is how many emoji of one message are counted, the most frequent.
@@ -105,68 +109,80 @@ const MaxCountedEmoji = 16
 // Sort puts the emoji in order, and leaves the most frequent.
 func (c *Counted) Sort() {
 	slices.SortFunc(c.Emoji, func(a, b EmojiCount) int {
-		return cmp.Or(cmp.Compare(b.Times, a.Times), strings.Compare(a.Emoji, b.Emoji))
+		return cmp.Or(cmp.Compare(b.Times+b.Members, a.Times+a.Members), strings.Compare(a.Emoji, b.Emoji))
 	})
 	c.Emoji = c.Emoji[:min(len(c.Emoji), MaxCountedEmoji)]
 }
 
-// Mark is what readers keep of it. Its account is nobody's: one says it for all.
-func (c *Counted) Mark(chat omega.ChatID, at time.Time, device omega.Fingerprint) *Mark {
-	return &Mark{Chat: chat, Target: c.Target, Kind: MarkCounts, Stamp: Stamp{Version: c.Version, Time: at, Device: device}, Value: c.value()}
+// Mark is what readers keep of it. Its account is nobody's: one says it for all. came is
+// when a home had it, by whose clock own words can be compared with it.
+func (c *Counted) Mark(chat omega.ChatID, at, came time.Time, device omega.Fingerprint) *Mark {
+	return &Mark{Chat: chat, Target: c.Target, Kind: MarkCounts, Stamp: Stamp{Version: c.Version, Time: at, Device: device}, Value: c.value(came)}
 }
 
-// value is its form in a mark: what place and stamp do not say.
-func (c *Counted) value() []byte {
+// value is its form in a mark: u64 milliseconds when it came, and what place and stamp do
+// not say.
+func (c *Counted) value(came time.Time) []byte {
 	p := c.encode()
 	p.Target, p.Version = nil, 0
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(binary.BigEndian.AppendUint64(nil, uint64(came.UnixMilli())), p)
 	if err != nil { // an emoji is UTF-8
 		return nil
 	}
 	return b
 }
 
-// CountedOf reads what a MarkCounts says.
-func (m *Mark) CountedOf() (*Counted, error) {
+// Counted reads what a MarkCounts says, and when it came.
+func (m *Mark) Counted() (c *Counted, came time.Time, err error) {
+	const head = 8
+	if len(m.Value) < head {
+		return nil, came, malformed("counts of message %s", m.Target)
+	}
 	var p chatpb.Counted
-	if err := proto.Unmarshal(m.Value, &p); err != nil {
-		return nil, malformed("counts: %v", err)
+	if err := proto.Unmarshal(m.Value[head:], &p); err != nil {
+		return nil, came, malformed("counts: %v", err)
 	}
 	p.Target = m.Target[:]
 	r := fieldReader{}
-	c := r.counted(&p)
+	out := r.counted(&p)
 	if r.bad {
-		return nil, malformed("counts of message %s", m.Target)
+		return nil, came, malformed("counts of message %s", m.Target)
 	}
-	c.Version = m.Stamp.Version
-	return &c, nil
+	out.Version = m.Stamp.Version
+	return &out, time.UnixMilli(int64(binary.BigEndian.Uint64(m.Value))).UTC(), nil
 }
 
 func (c *Counted) encode() *chatpb.Counted {
-	p := &chatpb.Counted{Target: c.Target[:], Version: c.Version, Heard: uint32(c.Heard), Voters: uint32(c.Voters)}
+	p := &chatpb.Counted{Target: c.Target[:], Version: c.Version, Heard: uint32(c.Heard), Voters: uint32(c.Voters), MemberVoters: uint32(c.MemberVoters)}
 	for _, e := range c.Emoji {
-		p.Emoji, p.Times = append(p.Emoji, e.Emoji), append(p.Times, uint32(e.Times))
+		p.Emoji, p.Times, p.MemberTimes = append(p.Emoji, e.Emoji), append(p.Times, uint32(e.Times)), append(p.MemberTimes, uint32(e.Members))
 	}
 	for _, n := range c.Votes {
 		p.Votes = append(p.Votes, uint32(n))
+	}
+	for _, n := range c.MemberVotes {
+		p.MemberVotes = append(p.MemberVotes, uint32(n))
 	}
 	return p
 }
 
 func (r *fieldReader) counted(p *chatpb.Counted) (c Counted) {
-	if len(p.Emoji) > MaxCountedEmoji || len(p.Times) != len(p.Emoji) || len(p.Votes) > MaxOptions {
+	if len(p.Emoji) > MaxCountedEmoji || len(p.Times) != len(p.Emoji) || len(p.MemberTimes) != len(p.Emoji) || len(p.Votes) > MaxOptions || len(p.MemberVotes) > MaxOptions {
 		r.bad = true
 		return c
 	}
-	c = Counted{Target: r.target(p.Target), Version: p.Version, Heard: r.count(p.Heard), Voters: r.count(p.Voters)}
+	c = Counted{Target: r.target(p.Target), Version: p.Version, Heard: r.count(p.Heard), Voters: r.count(p.Voters), MemberVoters: r.count(p.MemberVoters)}
 	seen := map[string]bool{}
 	for i, e := range p.Emoji {
 		r.bad = r.bad || seen[e] || !ValidEmoji(e)
 		seen[e] = true
-		c.Emoji = append(c.Emoji, EmojiCount{e, r.count(p.Times[i])})
+		c.Emoji = append(c.Emoji, EmojiCount{e, r.count(p.Times[i]), r.count(p.MemberTimes[i])})
 	}
 	for _, n := range p.Votes {
 		c.Votes = append(c.Votes, r.count(n))
+	}
+	for _, n := range p.MemberVotes {
+		c.MemberVotes = append(c.MemberVotes, r.count(n))
 	}
 	return c
 }

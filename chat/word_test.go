@@ -16,7 +16,7 @@ func TestWordForm(t *testing.T) {
 	word := Word{MarkReaction, 2, testTime.Truncate(time.Millisecond), Link{1}, who, []byte("👍 ❤️")}
 	vote := Word{MarkVote, 1, word.Time, Link{2}, who, []byte{0, 3}}
 	none := Word{MarkReaction, 3, word.Time, Link{1}, who, []byte{}}
-	counted := Counted{Target: Link{2}, Version: 7, Heard: 9, Emoji: []EmojiCount{{"👍", 5}, {"噓", 1}}, Voters: 3, Votes: []int{0, 3}}
+	counted := Counted{Target: Link{2}, Version: 7, Heard: 9, Emoji: []EmojiCount{{"👍", 5, 0}, {"噓", 1, 2}}, Voters: 3, Votes: []int{0, 3}, MemberVoters: 1, MemberVotes: []int{1, 0}}
 	change := func(w Word, f func(*Word)) Word { f(&w); return w }
 	count := func(f func(*Counted)) Counted { c := counted; f(&c); return c }
 	for _, row := range []struct {
@@ -38,8 +38,8 @@ func TestWordForm(t *testing.T) {
 		{"an answer that no poll has", GroupNews{Words: []Word{change(vote, func(w *Word) { w.Value = []byte{MaxOptions} })}}, false},
 		{"before 1970", GroupNews{Words: []Word{change(word, func(w *Word) { w.Time = time.UnixMilli(-1) })}}, false},
 		{"counts of version 0", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Version = 0 })}}, false},
-		{"counts of text", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Emoji = []EmojiCount{{"buy", 1}} })}}, false},
-		{"an emoji counted twice", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Emoji = []EmojiCount{{"👍", 1}, {"👍", 2}} })}}, false},
+		{"counts of text", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Emoji = []EmojiCount{{"buy", 1, 0}} })}}, false},
+		{"an emoji counted twice", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Emoji = []EmojiCount{{"👍", 1, 0}, {"👍", 2, 0}} })}}, false},
 		{"more than there are people", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Voters = 1 << 31 })}}, false},
 		{"too many answers", GroupNews{Counts: []Counted{count(func(c *Counted) { c.Votes = make([]int, MaxOptions+1) })}}, false},
 	} {
@@ -56,17 +56,17 @@ func TestWordForm(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", row.what, *got.Group, row.news)
 		}
 	}
-	back, err := counted.Mark(omega.ChatID{1}, testTime, who).CountedOf()
-	if err != nil || !reflect.DeepEqual(*back, counted) {
+	back, came, err := counted.Mark(omega.ChatID{1}, testTime, word.Time, who).Counted()
+	if err != nil || !reflect.DeepEqual(*back, counted) || !came.Equal(word.Time) {
 		t.Errorf("a mark says %+v (%v), want %+v", back, err, counted)
 	}
 }
 
 // TestCountedSort: the most frequent stay, in an order that does not hang on that of words.
 func TestCountedSort(t *testing.T) {
-	c := Counted{Emoji: []EmojiCount{{"b", 1}, {"c", 3}, {"a", 1}}}
+	c := Counted{Emoji: []EmojiCount{{"b", 1, 0}, {"c", 1, 2}, {"a", 1, 0}}}
 	for i := range MaxCountedEmoji {
-		c.Emoji = append(c.Emoji, EmojiCount{string(rune('k' + i)), 2})
+		c.Emoji = append(c.Emoji, EmojiCount{string(rune('k' + i)), 2, 0})
 	}
 	c.Sort()
 	if len(c.Emoji) != MaxCountedEmoji || c.Emoji[0].Emoji != "c" || c.Emoji[1].Emoji != "k" {

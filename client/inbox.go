@@ -475,7 +475,7 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result, old age) error {
 			return err
 		}
 		if m.Peer.IsZero() {
-			if err := t.c.groupRow(tx, m); err != nil {
+			if err := errors.Join(t.c.groupRow(tx, m), t.countMember(tx, m)); err != nil {
 				return err
 			}
 		}
@@ -524,7 +524,7 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 			return t.heardHistory(tx, m)
 		}
 	case chat.KindGroup, chat.KindGroupJoin:
-		return errors.Join(t.takeSubscribers(context.Background(), tx, m), t.noteChore(tx, m), t.takeEarlier(tx, m))
+		return errors.Join(t.takeSubscribers(context.Background(), tx, m), t.noteChore(tx, m), t.takeEarlier(tx, m), t.takeWords(tx, m), t.takeCounts(tx, m))
 	case chat.KindCertification:
 		return t.takeCertifications(tx, m)
 	case chat.KindSuccession:

@@ -117,6 +117,15 @@ func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) (out []chat.Word,
 	})
 }
 
+// WordTold forgets that others are to be told of a word that was told them by somebody, if
+// it is the one that counts.
+func (tx *Tx) WordTold(group chat.Hash, m *chat.Mark) error {
+	_, err := tx.exec("end a word to be told", `DELETE FROM word_untold WHERE grp = ?1 AND target = ?2 AND kind = ?3 AND account = ?4 AND EXISTS (SELECT 1 FROM mark
+		WHERE chat = (SELECT number FROM chat WHERE id = ?5) AND target = ?2 AND kind = ?3 AND account = ?4 AND slot = x'' AND version = ?6 AND time = ?7 AND value = ?8)`,
+		group[:], m.Target[:], int64(m.Kind), address(m.Account), m.Chat[:], int64(m.Stamp.Version), millis(m.Stamp.Time), blob(m.Value))
+	return err
+}
+
 // PutDue notes that there are words about a message that may not be counted yet.
 func (tx *Tx) PutDue(group chat.Hash, target chat.Link, since time.Time) error {
 	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since) VALUES (?, ?, ?) ON CONFLICT (grp, target) DO NOTHING`,
@@ -135,6 +144,12 @@ func (tx *Tx) PutDueBy(group chat.Hash, account omega.Fingerprint, since time.Ti
 // EndDue forgets that a message is to be counted.
 func (tx *Tx) EndDue(group chat.Hash, target chat.Link) error {
 	_, err := tx.exec("end what is to be counted", `DELETE FROM word_due WHERE grp = ? AND target = ?`, group[:], target[:])
+	return err
+}
+
+// EndDues forgets it of all messages of a channel.
+func (tx *Tx) EndDues(group chat.Hash) error {
+	_, err := tx.exec("end what is to be counted", `DELETE FROM word_due WHERE grp = ?`, group[:])
 	return err
 }
 
@@ -182,37 +197,59 @@ func (tx *Tx) CountsTold(group chat.Hash, at time.Time) error {
 	return err
 }
 
-// CountWords counts the words about a message by those of the subscribers that count. What
-// was voted after a poll's close does not. (spec/group.md, GROUP-55)
+// CountWords counts the words about a message by those of the subscribers that count, and
+// what members signed. What was voted after a poll's close does not count. (spec/group.md,
+// GROUP-55)
 func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool) (*chat.Counted, error) {
 	out := &chat.Counted{Target: r.Ref}
 	err := tx.row("count words", `SELECT count(DISTINCT account) FROM mark INDEXED BY sqlite_autoindex_mark_1 WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10)`,
 		[]any{r.Chat[:], r.Ref[:]}, &out.Heard)
-	if err != nil || out.Heard == 0 {
-		return out, err
+	if err != nil {
+		return nil, err
 	}
-	said := map[string]int{}
+	said := map[string]chat.EmojiCount{}
+	for _, s := range r.Reactions {
+		for _, e := range s.Emoji {
+			n := said[e]
+			n.Members++
+			said[e] = n
+		}
+	}
 	err = tx.eachWord(group, r, chat.MarkSaid, math.MaxInt64, counts, func(m *chat.Mark) {
 		for _, e := range m.Emoji() {
-			said[e]++
+			n := said[e]
+			n.Times++
+			said[e] = n
 		}
 	})
 	for e, n := range said {
-		out.Emoji = append(out.Emoji, chat.EmojiCount{Emoji: e, Times: n})
+		n.Emoji = e
+		out.Emoji = append(out.Emoji, n)
 	}
 	if out.Sort(); err != nil || r.Content.Kind != chat.KindPoll {
 		return out, err
 	}
-	_, closed, err := tx.Answers(r)
+	return out, tx.countVotes(group, r, counts, out)
+}
+
+// countVotes adds what was voted in a poll.
+func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool, out *chat.Counted) error {
+	answers, closed, err := tx.Answers(r)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	out.MemberVoters, out.MemberVotes = len(answers), make([]int, len(r.Content.Options()))
+	for _, a := range answers {
+		for _, o := range a.Options {
+			out.MemberVotes[o]++
+		}
 	}
 	until := int64(math.MaxInt64)
 	if !closed.IsZero() {
 		until = millis(closed)
 	}
 	out.Votes = make([]int, len(r.Content.Options()))
-	return out, tx.eachWord(group, r, chat.MarkVoted, until, counts, func(m *chat.Mark) {
+	return tx.eachWord(group, r, chat.MarkVoted, until, counts, func(m *chat.Mark) {
 		chosen := r.Content.Counts(m.Chosen())
 		for _, o := range chosen {
 			out.Votes[o]++
@@ -244,16 +281,16 @@ func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, until int64,
 type Tally struct {
 	chat.Counted
 	By   omega.Fingerprint
-	Time time.Time
+	Came time.Time // by the clock of homes
 }
 
 // tally reads what was counted of a message; nil: nothing.
 func (tx *Tx) tally(r *Row) (*Tally, error) {
 	m := chat.Mark{Target: r.Ref}
 	var author []byte
-	var version, at int64
-	err := tx.row("read counts", `SELECT author, version, time, value FROM mark WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind = 11 AND account = x'' AND slot = x''`,
-		[]any{r.Chat[:], r.Ref[:]}, &author, &version, &at, &m.Value)
+	var version int64
+	err := tx.row("read counts", `SELECT author, version, value FROM mark WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind = 11 AND account = x'' AND slot = x''`,
+		[]any{r.Chat[:], r.Ref[:]}, &author, &version, &m.Value)
 	if err != nil {
 		if notFound(err) {
 			err = nil
@@ -261,10 +298,10 @@ func (tx *Tx) tally(r *Row) (*Tally, error) {
 		return nil, err
 	}
 	m.Stamp.Version = uint32(version)
-	c, err := m.CountedOf()
+	c, came, err := m.Counted()
 	if err != nil {
 		return nil, err
 	}
 	by, err := readAddress(author)
-	return &Tally{Counted: *c, By: by, Time: readTime(at)}, err
+	return &Tally{Counted: *c, By: by, Came: came}, err
 }

@@ -49,7 +49,7 @@ func TestWords(t *testing.T) {
 		voted(poll, 12, 1, time.Second, 0),
 	}
 	wantText := &chat.Counted{Target: text.Link(), Heard: 5, Emoji: []chat.EmojiCount{{Emoji: "👍", Times: 2}, {Emoji: "噓", Times: 1}}}
-	wantPoll := &chat.Counted{Target: poll.Link(), Heard: 4, Voters: 1, Votes: []int{1, 0}}
+	wantPoll := &chat.Counted{Target: poll.Link(), Heard: 4, Voters: 1, Votes: []int{1, 0}, MemberVotes: []int{0, 0}}
 	for range 8 {
 		db := openTest(t)
 		db.update(t, func(tx *Tx) error {
@@ -101,7 +101,7 @@ func TestTally(t *testing.T) {
 	m := message(1, "hello")
 	put := func(tx *Tx, version uint32, n int) {
 		c := &chat.Counted{Target: m.Link(), Version: version, Heard: n, Emoji: []chat.EmojiCount{{Emoji: "👍", Times: n}}}
-		must(t, tx.PutMark(c.Mark(m.Chat, testTime.Add(time.Duration(version)), fp(3)), fp(2)))
+		must(t, tx.PutMark(c.Mark(m.Chat, testTime.Add(time.Duration(version)*time.Second), testTime, fp(3)), fp(2)))
 	}
 	db.update(t, func(tx *Tx) error {
 		must(t, tx.put(message(9, "so that there is a chat")))
@@ -110,7 +110,7 @@ func TestTally(t *testing.T) {
 		put(tx, 1, 5)
 		r, err := tx.Linked(m.Chat, m.Link())
 		must(t, err)
-		if r.Tally == nil || r.Tally.Heard != 7 || r.Tally.By != fp(2) || r.Tally.Version != 2 || !reflect.DeepEqual(r.Tally.Emoji, []chat.EmojiCount{{Emoji: "👍", Times: 7}}) {
+		if r.Tally == nil || r.Tally.Heard != 7 || r.Tally.By != fp(2) || r.Tally.Version != 2 || !r.Tally.Came.Equal(testTime) || !reflect.DeepEqual(r.Tally.Emoji, []chat.EmojiCount{{Emoji: "👍", Times: 7}}) {
 			t.Errorf("%+v", r.Tally)
 		}
 		if v, err := tx.NextVersion(&chat.Mark{Chat: m.Chat, Target: m.Link(), Kind: chat.MarkCounts}); v != 3 || err != nil {
@@ -149,10 +149,17 @@ func TestUntoldWords(t *testing.T) {
 		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
 		must(t, tx.EndUntoldWord(before[0].Number)) // it was told meanwhile
 		must(t, tx.RetryUntoldWord(before[1].Number))
+		must(t, tx.WordTold(group, first.Mark(m.Chat))) // an earlier one
 		list, err := tx.UntoldWords(9)
 		if err != nil || len(list) != 2 || !reflect.DeepEqual(list[0].Word, *second) || list[1].Tries != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
+		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
+		must(t, tx.WordTold(group, second.Mark(m.Chat)))
+		if list, err = tx.UntoldWords(9); err != nil || len(list) != 1 {
+			t.Errorf("told by somebody else, it is to be told: %+v, %v", list, err)
+		}
+		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
 		must(t, tx.PutDueBy(group, fp(10), testTime))
 		must(t, tx.PutDue(group, m.Link(), testTime.Add(time.Hour)))
 		must(t, tx.CountsTold(group, testTime))
@@ -166,7 +173,7 @@ func TestUntoldWords(t *testing.T) {
 			t.Errorf("%v, %v", in, err)
 		}
 		must(t, tx.do(operation(4, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{m.Link()}}})))
-		if list, err = tx.UntoldWords(9); err != nil || !list[0].Gone || list[1].Gone {
+		if list, err = tx.UntoldWords(9); err != nil || len(list) != 2 || !list[0].Gone || list[1].Gone {
 			t.Errorf("%+v, %v", list, err)
 		}
 		if of, err := tx.WordsOf(m.Chat, other.Link(), 9); err != nil || len(of) != 1 || of[0].Account != fp(10) {

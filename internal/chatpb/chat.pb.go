@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: dc2f48760b6481728ab72690584246168e95fc9b4eecc2ec18ced1534593b160
+// source sha256: 7efedbff8e5e8dddc9622034ff8840aaad87bb926fafeaf64ae97ec5ac910e16
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -1818,14 +1818,18 @@ func (x *Group) GetWordsOf() [][]byte {
 // Counted is what subscribers of a channel said of a message, by the word of who counted
 // (spec/group.md, GROUP-55).
 type Counted struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Target        []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`       // 16: link of the message
-	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`    // one above the highest that was known
-	Heard         uint32                 `protobuf:"varint,3,opt,name=heard,proto3" json:"heard,omitempty"`        // accounts whose words are known to who counted
-	Emoji         []string               `protobuf:"bytes,4,rep,name=emoji,proto3" json:"emoji,omitempty"`         // at most 16, the most frequent first
-	Times         []uint32               `protobuf:"varint,5,rep,packed,name=times,proto3" json:"times,omitempty"` // how often each was said
-	Voters        uint32                 `protobuf:"varint,6,opt,name=voters,proto3" json:"voters,omitempty"`      // of a poll
-	Votes         []uint32               `protobuf:"varint,7,rep,packed,name=votes,proto3" json:"votes,omitempty"` // for each of its answers; at most 32
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Target  []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`       // 16: link of the message
+	Version uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`    // one above the highest that was known
+	Heard   uint32                 `protobuf:"varint,3,opt,name=heard,proto3" json:"heard,omitempty"`        // accounts whose words are known to who counted
+	Emoji   []string               `protobuf:"bytes,4,rep,name=emoji,proto3" json:"emoji,omitempty"`         // at most 16, the most frequent first
+	Times   []uint32               `protobuf:"varint,5,rep,packed,name=times,proto3" json:"times,omitempty"` // how often each was said by subscribers
+	Voters  uint32                 `protobuf:"varint,6,opt,name=voters,proto3" json:"voters,omitempty"`      // of a poll: subscribers
+	Votes   []uint32               `protobuf:"varint,7,rep,packed,name=votes,proto3" json:"votes,omitempty"` // of subscribers for each of its answers; at most 32
+	// The same of members, whose reactions and votes go to members: for subscribers.
+	MemberTimes   []uint32 `protobuf:"varint,8,rep,packed,name=member_times,json=memberTimes,proto3" json:"member_times,omitempty"`
+	MemberVoters  uint32   `protobuf:"varint,9,opt,name=member_voters,json=memberVoters,proto3" json:"member_voters,omitempty"`
+	MemberVotes   []uint32 `protobuf:"varint,10,rep,packed,name=member_votes,json=memberVotes,proto3" json:"member_votes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1905,6 +1909,27 @@ func (x *Counted) GetVoters() uint32 {
 func (x *Counted) GetVotes() []uint32 {
 	if x != nil {
 		return x.Votes
+	}
+	return nil
+}
+
+func (x *Counted) GetMemberTimes() []uint32 {
+	if x != nil {
+		return x.MemberTimes
+	}
+	return nil
+}
+
+func (x *Counted) GetMemberVoters() uint32 {
+	if x != nil {
+		return x.MemberVoters
+	}
+	return 0
+}
+
+func (x *Counted) GetMemberVotes() []uint32 {
+	if x != nil {
+		return x.MemberVotes
 	}
 	return nil
 }
@@ -2405,7 +2430,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	" \x01(\v2\x13.omega.chat.EarlierR\aearlier\x12\x14\n" +
 	"\x05words\x18\v \x03(\fR\x05words\x12+\n" +
 	"\x06counts\x18\f \x03(\v2\x13.omega.chat.CountedR\x06counts\x12\x19\n" +
-	"\bwords_of\x18\r \x03(\fR\awordsOf\"\xab\x01\n" +
+	"\bwords_of\x18\r \x03(\fR\awordsOf\"\x96\x02\n" +
 	"\aCounted\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
@@ -2413,7 +2438,11 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x05emoji\x18\x04 \x03(\tR\x05emoji\x12\x14\n" +
 	"\x05times\x18\x05 \x03(\rR\x05times\x12\x16\n" +
 	"\x06voters\x18\x06 \x01(\rR\x06voters\x12\x14\n" +
-	"\x05votes\x18\a \x03(\rR\x05votes\"s\n" +
+	"\x05votes\x18\a \x03(\rR\x05votes\x12!\n" +
+	"\fmember_times\x18\b \x03(\rR\vmemberTimes\x12#\n" +
+	"\rmember_voters\x18\t \x01(\rR\fmemberVoters\x12!\n" +
+	"\fmember_votes\x18\n" +
+	" \x03(\rR\vmemberVotes\"s\n" +
 	"\aEarlier\x12\x16\n" +
 	"\x06before\x18\x01 \x01(\fR\x06before\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x04R\x04time\x12\x14\n" +

@@ -96,6 +96,8 @@ var groups = map[string]entry{
 	"why.groupmaynot":         {"你在群組裡的身分不能這樣做", "your role in the group does not allow that"},
 	"next.groupinfo":          {"用「omega group info」看規則與身分", "“omega group info” shows rules and roles"},
 	"why.mayntwrite":          {"你不在這個群組，或不能在裡面發言", "you are not in this group, or may not write there"},
+	"why.manywords":           {"你在短時間內回應或投票太多次了", "that were too many reactions or votes in a short time"},
+	"next.manywords":          {"過十秒再試", "try again in ten seconds"},
 	"why.banned":              {"{0} 被封鎖了", "{0} is banned"},
 	"next.unban":              {"先用「omega group unban」解除封鎖", "“omega group unban” lifts that"},
 	"why.notinvited":          {"你沒有被邀請", "you are not invited"},
