@@ -22,7 +22,7 @@ func (c *Client) operate(ctx context.Context, row *history.Row, id omega.ID, d c
 		if reads, err := c.readsOnly(ctx, to.group); err != nil {
 			return nil, err
 		} else if reads {
-			return c.sayWord(ctx, to.group, row, id, content)
+			return c.sayWord(ctx, to.group, row, id, d, content)
 		}
 	}
 	return c.submit(ctx, to, letter{id, row.Chat.String(), content, d.Wait, d.Timeout})

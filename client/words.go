@@ -64,7 +64,7 @@ func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
 }
 
 // sayWord says a reaction or a vote of this account, which subscribes.
-func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, message omega.ID, content *chat.Content) (*clientrpc.SendResult, error) {
+func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, message omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
 	said := &chat.Message{Chat: row.Chat, From: c.acc.Fingerprint, Time: c.homeTime().Truncate(time.Millisecond), Content: content}
 	marks, err := said.Marks()
 	if err != nil || len(marks) != 1 {
@@ -85,7 +85,36 @@ func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, me
 	}
 	c.chores.add(&groupWork{words: true})
 	c.changed.notify()
-	return &clientrpc.SendResult{ID: message, Chat: row.Chat, State: clientrpc.StateStored}, nil
+	out := &clientrpc.SendResult{ID: message, Chat: row.Chat, State: clientrpc.StateQueued}
+	if d.Wait == waitNone {
+		return out, nil
+	}
+	if told, err := c.awaitWord(ctx, id, own, d.Timeout); err != nil || !told {
+		return out, err
+	}
+	out.State = clientrpc.StateStored
+	return out, nil
+}
+
+// awaitWord waits until a word of this account is on its way to those who may write.
+func (c *Client) awaitWord(ctx context.Context, id chat.Hash, own *chat.Mark, timeout time.Duration) (told bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Millisecond))
+	defer cancel()
+	for {
+		changed, waits := c.changed.wait(), false
+		err := c.db.View(context.WithoutCancel(ctx), func(tx *history.Tx) (err error) {
+			waits, err = tx.WordWaits(id, own)
+			return err
+		})
+		if err != nil || !waits {
+			return err == nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false, nil
+		}
+	}
 }
 
 // readsOnly reports whether this account reads a channel without being a member.

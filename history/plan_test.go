@@ -119,6 +119,7 @@ func TestPlans(t *testing.T) {
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
 		tx.UntoldWords(5)
+		tx.WordWaits(chat.Hash{1}, word.Mark(c))
 		tx.WordTold(chat.Hash{1}, word.Mark(c))
 		tx.WordsOf(c, word.Target, 5)
 		tx.PutDueBy(chat.Hash{1}, fp(9), testTime)

@@ -90,6 +90,13 @@ func (w *storedWord) fill() (err error) {
 	return fill(w.Target[:], w.target)
 }
 
+// WordWaits reports whether others are to be told of the word at a mark's place.
+func (tx *Tx) WordWaits(group chat.Hash, m *chat.Mark) (waits bool, err error) {
+	err = tx.row("read words to be told", `SELECT EXISTS (SELECT 1 FROM word_untold WHERE grp = ? AND target = ? AND kind = ? AND account = ?)`,
+		[]any{group[:], m.Target[:], int64(m.Kind), address(m.Account)}, &waits)
+	return waits, err
+}
+
 // EndUntoldWord forgets that others are to be told of a word, if there is no later one.
 func (tx *Tx) EndUntoldWord(number int64) error {
 	_, err := tx.exec("end a word to be told", `DELETE FROM word_untold WHERE number = ?`, number)
