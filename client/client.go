@@ -92,6 +92,7 @@ type Client struct {
 	groupViews map[chat.Hash]groupView // what readers are shown of them; guarded by mu
 	groupSeen  map[chat.Hash]groupView // what they saw before what is being written; guarded by mu
 	chores     chores                  // of groups
+	nearer     moves                   // of what is missing
 	saying     rations                 // of words of this account (spec/group.md, GROUP-53)
 	heeding    rations                 // of subscribers' words
 	backward   earlierAsks             // for what was in groups before this account came

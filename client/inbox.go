@@ -49,6 +49,9 @@ func (c *Client) inbox(ctx context.Context) {
 			w.batch = batch
 			err := w.take(ctx, batch)
 			c.arrivals.come(-mails(batch))
+			if err == nil {
+				c.nearer.note(c.cfg.now())
+			}
 			if err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
 				batch[len(batch)-1].session.end(err) // what was not acknowledged comes again
