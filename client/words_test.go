@@ -486,3 +486,51 @@ func TestRations(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoKnowsLessAsks: one who has just become one who may write tells nothing of what it
+// knows too little of, asks who does, and tells it then. (spec/group.md, GROUP-55)
+func TestWhoKnowsLessAsks(t *testing.T) {
+	p := newPost(t)
+	ann, bob, one := p.newSomebody(t, "ann"), p.newSomebody(t, "bob"), p.newSomebody(t, "one")
+	id, link := newChannel(t, ann, "公告")
+	ref := clientrpc.GroupRef{Group: id.String()}
+	one.subscribesTo(t, id, link)
+	ann.writes(t, id, "hello")
+	one.reads(t, id, "hello")
+	one.reacts(t, id, "👍")
+	seesAll(t, id, map[string]int{"👍": 1}, ann, one)
+	must(t, callOf(ann.Client, clientrpc.InviteGroup, clientrpc.GroupAccounts{GroupRef: ref, Accounts: []omega.Fingerprint{bob.acc.Fingerprint}})())
+	until(t, "bob is invited", func() bool { return bob.channelOrNone(t, id).Role == clientrpc.RoleInvited })
+	must(t, callOf(bob.Client, clientrpc.AcceptGroup, ref)())
+	until(t, "bob is in", func() bool { return ann.channel(t, id).Size == 2 && !bob.channel(t, id).Waiting })
+	bob.reads(t, id, "hello")
+	seesAll(t, id, map[string]int{"👍": 1}, bob) // what stands was told with the message
+	roles := clientrpc.RoleGroupParams{GroupAccounts: clientrpc.GroupAccounts{GroupRef: ref, Accounts: []omega.Fingerprint{bob.acc.Fingerprint}}, Role: clientrpc.RoleAdmin}
+	must(t, callOf(ann.Client, clientrpc.RoleGroup, roles)())
+	until(t, "bob has the list", func() bool { return bob.channel(t, id).Subscribers == 1 })
+
+	heard := func() (n int) {
+		must(t, bob.db.View(t.Context(), func(tx *history.Tx) error {
+			rows, err := tx.InChat(omega.ChatID(id[:16]), bob.newest(t, id).ID)
+			must(t, err)
+			counted, err := tx.CountWords(id, &rows[0], func(omega.Fingerprint) bool { return true })
+			n = counted.Heard
+			return err
+		}))
+		return n
+	}
+	if n := heard(); n != 0 {
+		t.Fatalf("bob heard %d words", n)
+	}
+	must(t, bob.db.Update(t.Context(), func(tx *history.Tx) error {
+		rows, err := tx.InChat(omega.ChatID(id[:16]), bob.newest(t, id).ID)
+		must(t, err)
+		return tx.PutDue(id, rows[0].Ref, time.Now())
+	}))
+	_, err := bob.tellCountsIn(t.Context(), id, answers{})
+	must(t, err)
+	until(t, "bob has the word", func() bool { return heard() == 1 })
+	if m := bob.newest(t, id); m.Counted == nil || m.Counted.By != ann.acc.Fingerprint {
+		t.Errorf("%+v", m.Counted)
+	}
+}

@@ -141,7 +141,7 @@ var groups = map[string]entry{
 	"group.you":               {"你是{0}", "you: {0}"},
 	"group.join.asking":       {"已送出申請。有權限的人同意後就加入了；結果會出現在「omega recv」和「omega group list」。", "Asked to join. You are in once somebody who may says yes; “omega recv” and “omega group list” tell."},
 	"group.join.in":           {"已加入。用「omega history --chat {0}」看訊息，「omega recv」收新的。", "You are in. “omega history --chat {0}” shows its messages, “omega recv” takes new ones."},
-	"group.join.subscriber":   {"已訂閱。用「omega history --chat {0}」看訊息，「omega recv」收新的；你不能發言。", "You subscribe to it. “omega history --chat {0}” shows its messages, “omega recv” takes new ones; you cannot write."},
+	"group.join.subscriber":   {"已訂閱。用「omega history --chat {0}」看訊息，「omega recv」收新的；你不能發言，可以回應與投票：能發言的人看得到是你，其他人不會。", "You subscribe to it. “omega history --chat {0}” shows its messages, “omega recv” takes new ones; you cannot write, and may react and vote: who may write sees that it was you, nobody else."},
 	"why.nochannel":           {"只有頻道才能訂閱，而且只有能在頻道發言的人可以建立訂閱連結", "only a channel can be subscribed to, and only who may write there makes such a link"},
 	"help.group_subscribe":    {"拿到連結的人訂閱頻道：看得到發文，訂閱者彼此看不到對方。", "Who has the link subscribes to the channel: reads what is written, and subscribers are not told of each other."},
 	"group.role.asking":       {"申請中", "asking to join"},
