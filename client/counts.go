@@ -30,18 +30,6 @@ func countsPause(subscribers int) time.Duration {
 	return min(countsApart+time.Duration(subscribers)*countsFor, countsAtMost)
 }
 
-// writers are all who may write in a channel, in the order in which they tell counts.
-func writers(s *group.State) (out []omega.Fingerprint) {
-	for _, role := range []group.Role{group.RoleOwner, group.RoleAdmin} {
-		for _, m := range s.Members {
-			if m.Role == role && s.May(m.Account, s.Rules.Write) {
-				out = append(out, m.Account)
-			}
-		}
-	}
-	return out
-}
-
 // place is the place of this device among those of its account.
 func (c *Client) place() int {
 	var all []omega.Fingerprint
@@ -325,28 +313,41 @@ func (c *Client) showVotes(tx *history.Tx, r *history.Row, m *clientrpc.Message,
 	return err
 }
 
-// countMember notes that a member reacted or voted in a channel, which its subscribers learn
-// by what is counted.
-func (t *taken) countMember(tx *history.Tx, m *chat.Message) error {
-	if m.Content.Kind != chat.KindReaction && m.Content.Kind != chat.KindVote && m.Content.Kind != chat.KindClose {
-		return nil
+// countHeard notes what is to be counted when a message of a channel comes: a member's
+// reaction or vote, which subscribers learn by counts, or what words came about before.
+func (t *taken) countHeard(tx *history.Tx, m *chat.Message) error {
+	var about []chat.Link
+	switch kind := m.Content.Kind; {
+	case kind == chat.KindReaction || kind == chat.KindVote || kind == chat.KindClose:
+		marks, err := m.Marks()
+		if err != nil {
+			return err
+		}
+		for i := range marks {
+			about = append(about, marks[i].Target)
+		}
+	case !kind.Operation():
+		about = []chat.Link{m.Link()}
 	}
 	id, err := tx.Group(context.Background(), m.Chat)
-	if err != nil || id == (chat.Hash{}) {
+	if err != nil || id == (chat.Hash{}) || len(about) == 0 {
 		return err
 	}
 	s, err := t.c.groupState(tx, id)
 	if err != nil || !t.c.hasList(s) {
 		return ignoreNotFound(err)
 	}
-	some, err := tx.Subscribed(id)
-	if err != nil || !some {
+	if some, err := tx.Subscribed(id); err != nil || !some {
 		return err
 	}
-	marks, err := m.Marks()
-	for i := range marks {
-		t.words = true
-		err = errors.Join(err, tx.PutDue(id, marks[i].Target, t.c.cfg.now()))
+	if !m.Content.Kind.Operation() {
+		if words, err := tx.WordsOf(m.Chat, about[0], 1); err != nil || len(words) == 0 {
+			return err
+		}
+	}
+	t.words = true
+	for _, l := range about {
+		err = errors.Join(err, tx.PutDue(id, l, t.c.cfg.now()))
 	}
 	return err
 }

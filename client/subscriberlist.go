@@ -16,10 +16,16 @@ import (
 // (spec/group.md, GROUP-40)
 
 // writersToTell are the others who have the list of a channel.
-func (c *Client) writersToTell(s *group.State) (out []omega.Fingerprint) {
+func (c *Client) writersToTell(s *group.State) []omega.Fingerprint {
+	out := slices.DeleteFunc(writers(s), func(fp omega.Fingerprint) bool { return fp == c.acc.Fingerprint })
+	return out[:min(len(out), maxDeciders)]
+}
+
+// writers are all who may write in a channel, owners first.
+func writers(s *group.State) (out []omega.Fingerprint) {
 	for _, role := range []group.Role{group.RoleOwner, group.RoleAdmin} {
 		for _, m := range s.Members {
-			if m.Role == role && s.May(m.Account, s.Rules.Write) && m.Account != c.acc.Fingerprint && len(out) < maxDeciders {
+			if m.Role == role && s.May(m.Account, s.Rules.Write) {
 				out = append(out, m.Account)
 			}
 		}

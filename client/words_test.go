@@ -534,3 +534,43 @@ func TestWhoKnowsLessAsks(t *testing.T) {
 		t.Errorf("%+v", m.Counted)
 	}
 }
+
+// TestWordsBeforeTheirMessage: what came before its message is counted when that comes, and
+// so is what a member says.
+func TestWordsBeforeTheirMessage(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, now := newList(t, c), clock.time()
+	who := signer(t, 21)
+	a.puts(t, who, chat.Subscribes, now)
+	l := a.writes(t, chat.NewText("hello"))
+	due := func() (out []chat.Link) {
+		a.in(t, func(tx *history.Tx, _ *groupLog) (err error) {
+			out, err = tx.DueIn(a.id, 9)
+			return errors.Join(err, tx.EndDues(a.id))
+		})
+		return out
+	}
+	comes := func() {
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			r, err := tx.Linked(omega.ChatID(a.id[:16]), l)
+			must(t, err)
+			return (&taken{c: c}).countHeard(tx, &r.Message)
+		})
+	}
+	due()
+	if comes(); len(due()) != 0 {
+		t.Error("nothing was said, and it is counted")
+	}
+	a.takes(t, who, now, chat.Word{Kind: chat.MarkReaction, Version: 1, Time: now, Target: l, Account: who, Value: []byte("👍")})
+	due()
+	if comes(); !slices.Equal(due(), []chat.Link{l}) {
+		t.Error("what was said before is not counted")
+	}
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		content := &chat.Content{Kind: chat.KindReaction, Reaction: &chat.Reaction{Target: l, Version: 1, Emoji: []string{"👍"}}}
+		return (&taken{c: c}).countHeard(tx, &chat.Message{Chat: omega.ChatID(a.id[:16]), From: signer(t, 9), Content: content})
+	})
+	if !slices.Equal(due(), []chat.Link{l}) {
+		t.Error("what a member said is not counted")
+	}
+}
