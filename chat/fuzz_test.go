@@ -80,6 +80,7 @@ func FuzzContent(f *testing.F) {
 		{Kind: KindPoll, Text: "?", Lines: PollLines([]string{"a", "b"}), Poll: &Poll{Multiple: true}},
 		{Kind: KindVote, Vote: &Vote{l, 1, []uint32{1}}},
 		{Kind: KindEntry, Text: "x", Entry: &Entry{l, Slot{1}, 1}},
+		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Words: []Word{{MarkReaction, 1, testTime, Link{1}, testAccount(f, 1), []byte("👍")}}, Counts: []Counted{{Target: Link{1}, Version: 1, Emoji: []EmojiCount{{"👍", 1, 0}}, Votes: []int{1}}}, WordsOf: []Link{{1}}}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Subscribers: []Subscriber{{testAccount(f, 1), SubscriberOut, testTime}}}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Count: MaxEarlier}}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Links: []Link{l, {2}}, End: EarlierAllowed}}},

@@ -11,6 +11,9 @@ const (
 	MaxOperations  = 256 // that one message carries
 	MaxSubscribers = 256 // that one message carries
 	MaxEarlier     = 100 // messages of one page (GROUP-48)
+	MaxWords       = 128 // that one message carries (GROUP-53)
+	MaxCounts      = 32  // messages whose counts one message tells (GROUP-55)
+	MaxWordsOf     = 16  // messages whose words one message asks for (GROUP-55)
 )
 
 // GroupNews is what a message says of a group. (spec/group.md, GROUP-16)
@@ -26,6 +29,10 @@ type GroupNews struct {
 	Subscribers []Subscriber      // of KindGroup in a direct chat (GROUP-40); at most MaxSubscribers
 	Refused     bool              // of KindGroupJoin that is passed on: it is not let in (GROUP-31)
 	Earlier     *Earlier          // of KindGroup in a direct chat: a page of earlier messages (GROUP-48); nil: none
+
+	Words   []Word    // of KindGroup in a direct chat: what subscribers say (GROUP-53); at most MaxWords
+	Counts  []Counted // of KindGroup: what words come to (GROUP-55); at most MaxCounts
+	WordsOf []Link    // of KindGroup in a direct chat: words are asked for (GROUP-55); at most MaxWordsOf
 }
 
 // A Ticket is what a link to a group proves: whoever has it may ask to join.
@@ -48,6 +55,7 @@ func (g *GroupNews) encode() *chatpb.Group {
 	if g.Ticket != (Ticket{}) {
 		p.Ticket = g.Ticket[:]
 	}
+	g.encodeWords(p)
 	return p
 }
 
@@ -55,7 +63,7 @@ func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
 	if p == nil {
 		return nil
 	}
-	if len(p.Heads) > MaxHeads || len(p.Operations) > MaxOperations || len(p.Subscribers) > MaxSubscribers {
+	if len(p.Heads) > MaxHeads || len(p.Operations) > MaxOperations || len(p.Subscribers) > MaxSubscribers || len(p.Words) > MaxWords || len(p.Counts) > MaxCounts || len(p.WordsOf) > MaxWordsOf {
 		r.bad = true
 		return nil
 	}
@@ -75,6 +83,7 @@ func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
 		r.fixed(hash[:], h)
 		out.Heads = append(out.Heads, hash)
 	}
+	r.words(out, p)
 	return out
 }
 

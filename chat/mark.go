@@ -22,6 +22,12 @@ const (
 	MarkVote     MarkKind = 6 // one account's answer to a poll
 	MarkEntry    MarkKind = 7 // one line of a list
 	MarkClose    MarkKind = 8 // its author ended the poll or list
+
+	// What subscribers of a channel say is kept apart from what members sign: it came by
+	// the word of somebody, and is only counted. (spec/group.md, GROUP-53 to GROUP-55)
+	MarkSaid   MarkKind = 9  // a subscriber's emoji
+	MarkVoted  MarkKind = 10 // a subscriber's answer to a poll
+	MarkCounts MarkKind = 11 // what such words come to, as one says who may write
 )
 
 // ByAuthor reports whether only the author of a message can make such a mark.
@@ -32,7 +38,7 @@ func (k MarkKind) About(of Kind) bool {
 	switch k {
 	case MarkEdit:
 		return of == KindText
-	case MarkVote:
+	case MarkVote, MarkVoted:
 		return of == KindPoll
 	case MarkEntry:
 		return of == KindList
@@ -44,7 +50,7 @@ func (k MarkKind) About(of Kind) bool {
 
 // Answers reports whether such a mark answers a poll or list: once that is closed, what
 // came before the close counts. (spec/chat.md, CHAT-83)
-func (k MarkKind) Answers() bool { return k == MarkVote || k == MarkEntry }
+func (k MarkKind) Answers() bool { return k == MarkVote || k == MarkEntry || k == MarkVoted }
 
 // Lasting marks are there for good, and end all others of their message.
 func (k MarkKind) Lasting() bool { return k == MarkDelete || k == MarkHide }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -193,12 +194,28 @@ func (c *Client) chaseOnce(ctx context.Context, asked map[string]*pursuit) (next
 	return next, errors.Join(errs...)
 }
 
-// How long what may be here already is not asked for, at most, and when that is looked at
-// again.
+// What may be here already is not asked for as long as something moves, and in any case not
+// for longer than chaseLatest: whoever sends without end must not keep what is lost from
+// being asked for. (spec/group.md, GROUP-43)
 const (
-	chaseHeld   = time.Second
-	chaseLatest = 20 * time.Second
+	chaseHeld   = time.Second     // before it is looked at again
+	chaseStill  = 5 * time.Second // without mail that is taken in, or an account that is found
+	chaseLatest = 5 * time.Minute
 )
+
+// moves is when something came nearer last: by this device's clock, in nanoseconds.
+type moves struct{ last atomic.Int64 }
+
+// note notes that it did.
+func (m *moves) note(now time.Time) { m.last.Store(now.UnixNano()) }
+
+// still reports whether nothing moved for chaseStill since a time.
+func (m *moves) still(since, now time.Time) bool {
+	if last := time.Unix(0, m.last.Load()); last.After(since) && !last.After(now) {
+		since = last
+	}
+	return !young(now, since, chaseStill)
+}
 
 // mayBeHere reports whether what was never asked for may be among what has come and was not
 // taken in yet. Else who is behind makes others send again what makes it be more behind.
@@ -207,7 +224,7 @@ func (c *Client) mayBeHere(p *pursuit, now time.Time) bool {
 	if p.times > 0 || !young(now, p.since, chaseLatest) {
 		return false
 	}
-	return c.arrivals.behind() || !c.chores.settled()
+	return (c.arrivals.behind() || !c.chores.settled()) && !c.nearer.still(p.since, now)
 }
 
 // pursue begins with what is new among the wants and ends what is not wanted. It returns

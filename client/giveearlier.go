@@ -90,6 +90,11 @@ func (c *Client) sendPage(ctx context.Context, tx *history.Tx, m *chat.Message, 
 		}
 		answer.Links, answer.Time = append(answer.Links, r.Ref), r.Time
 	}
+	if s, err := c.groupState(tx, m.Content.Group.ID); err != nil {
+		return err
+	} else if err := c.giveCounts(ctx, tx, s, m.From, rows[:len(answer.Links)]); err != nil {
+		return err
+	}
 	id, err := c.newID()
 	if err != nil {
 		return err

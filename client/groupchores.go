@@ -20,7 +20,7 @@ var errNotYet = errors.New("what this rests on is not here yet")
 // transaction that took it: operations, to be let in, or to be welcomed.
 func (t *taken) noteChore(tx *history.Tx, m *chat.Message) error {
 	news := m.Content.Group
-	asks := news.Ask || news.Earlier != nil && news.Earlier.Count > 0
+	asks := news.Ask || len(news.WordsOf) > 0 || news.Earlier != nil && news.Earlier.Count > 0
 	if m.Peer.IsZero() || m.Content.Kind == chat.KindGroup && !asks && len(acceptsOf(m)) == 0 {
 		return nil
 	}

@@ -178,6 +178,9 @@ func (c *Client) answerGroup(ctx context.Context, m *chat.Message, given answers
 	if g.Earlier != nil && g.Earlier.Count > 0 {
 		return c.givePage(ctx, m, given)
 	}
+	if len(g.WordsOf) > 0 {
+		return c.giveWords(ctx, m, given)
+	}
 	if !g.Ask {
 		return nil
 	}

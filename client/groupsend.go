@@ -499,6 +499,7 @@ func (c *Client) fetchAccounts(ctx context.Context, list []omega.Fingerprint, ag
 			defer c.looks.expect()()
 			_, _, err := c.peer(ctx, fp, age)
 			if err == nil {
+				c.nearer.note(c.cfg.now())
 				return
 			}
 			c.cfg.log().Info("member of a group not looked up", "account", fp, "err", err)

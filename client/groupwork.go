@@ -23,6 +23,7 @@ type groupWork struct {
 	chores   bool     // there may be new ones
 	joins    bool     // an invitation came that was asked for
 	lists    bool     // entries of channels' lists are to be told
+	words    bool     // words of subscribers are to be told, or counted
 }
 
 // A newcomer is an accept that its author told this device of.
@@ -47,7 +48,9 @@ const (
 	choresApart   = 5 * time.Second  // between them
 )
 
-func (w *groupWork) empty() bool { return len(w.unproven) == 0 && !w.chores && !w.joins && !w.lists }
+func (w *groupWork) empty() bool {
+	return len(w.unproven) == 0 && !w.chores && !w.joins && !w.lists && !w.words
+}
 
 // The chores of groups are put in by the inbox and taken out by tendGroups.
 type chores struct {
@@ -69,6 +72,7 @@ func (q *chores) add(w *groupWork) bool {
 	n := min(len(w.unproven), maxGroupWork-len(q.work.unproven))
 	q.work.unproven = append(q.work.unproven, w.unproven[:n]...)
 	q.work.joins, q.work.chores, q.work.lists = q.work.joins || w.joins, q.work.chores || w.chores, q.work.lists || w.lists
+	q.work.words = q.work.words || w.words
 	return n == len(w.unproven)
 }
 
@@ -111,12 +115,16 @@ type groupTender struct {
 	waiting []*opsIn                             // for another look-up of their signers
 	again   time.Time                            // when chores that were not done are tried again; zero: there are none
 	untold  time.Time                            // when entries of lists that were not told are tried again; zero: there are none
+	passed  time.Time                            // when words of others were passed on last
+	gather  time.Time                            // when words that came are passed on; zero: none came
+	words   time.Time                            // when words are passed on, or counted; zero: there are none
 }
 
 // tendGroups does the work of groups until ctx ends.
 func (c *Client) tendGroups(ctx context.Context) {
 	g := &groupTender{c: c, given: answers{}, told: map[int64]map[omega.Fingerprint]bool{}}
-	c.chores.add(&groupWork{joins: true, chores: true, lists: true}) // what came when the process ended
+	g.gather = c.cfg.now()                                                        // what was to be passed on when the process ended waits no more
+	c.chores.add(&groupWork{joins: true, chores: true, lists: true, words: true}) // what came when the process ended
 	for {
 		came := c.chores.came.wait()
 		if err := g.work(ctx, c.chores.take()); err != nil && ctx.Err() == nil {
@@ -135,7 +143,7 @@ func (c *Client) tendGroups(ctx context.Context) {
 
 // due is when something waits no more; never, if nothing waits.
 func (g *groupTender) due() <-chan time.Time {
-	next := sooner(g.again, g.untold)
+	next := sooner(sooner(g.again, g.untold), g.words)
 	for _, in := range g.waiting {
 		if next.IsZero() || in.due.Before(next) {
 			next = in.due
@@ -160,6 +168,7 @@ func (g *groupTender) work(ctx context.Context, w groupWork) error {
 	}
 	w.chores = w.chores || !g.again.IsZero() && !g.again.After(now) || len(w.unproven) > 0
 	w.lists = w.lists || !g.untold.IsZero() && !g.untold.After(now)
+	w.words = w.words || !g.words.IsZero() && !g.words.After(now)
 	if w.empty() {
 		return nil
 	}
@@ -181,7 +190,43 @@ func (g *groupTender) work(ctx context.Context, w groupWork) error {
 			errs = append(errs, err)
 		}
 	}
+	if w.words {
+		errs = append(errs, g.c.inTime(ctx, g.tendWords))
+	}
 	return errors.Join(errs...)
+}
+
+// tendWords tells this account's own words, passes on those of others when it is time, and
+// has them counted.
+func (g *groupTender) tendWords(ctx context.Context) error {
+	now := g.c.cfg.now()
+	g.words = time.Time{}
+	pass := g.gathered(now)
+	failed := g.c.passWords(ctx, pass)
+	if pass {
+		g.passed, g.gather = now, time.Time{}
+	}
+	if failed != nil {
+		g.words = now.Add(choresApart)
+	}
+	counts, err := g.c.tellCounts(ctx, g.given)
+	if err != nil {
+		counts = g.c.cfg.now().Add(choresApart)
+	}
+	g.words = sooner(sooner(g.words, g.gather), counts)
+	return errors.Join(failed, err)
+}
+
+// gathered reports whether words that came are passed on now: others may come meanwhile, and
+// another device of this account may do it.
+func (g *groupTender) gathered(now time.Time) bool {
+	if g.gather.IsZero() {
+		g.gather = now.Add(gatherWords + time.Duration(g.c.place())*devicesTurn)
+		if next := g.passed.Add(passesApart); next.After(g.gather) {
+			g.gather = next
+		}
+	}
+	return !g.gather.After(now)
 }
 
 func (c *Client) inTime(ctx context.Context, do func(context.Context) error) error {
@@ -434,6 +479,9 @@ func (c *Client) giveEarlier(ctx context.Context, tx *history.Tx, state *group.S
 				break
 			}
 			err = c.sealAgain(ctx, tx, cert, &rows[i])
+		}
+		if err == nil {
+			err = c.giveCounts(ctx, tx, state, r.Account, rows)
 		}
 	}
 	return err

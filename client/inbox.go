@@ -49,6 +49,9 @@ func (c *Client) inbox(ctx context.Context) {
 			w.batch = batch
 			err := w.take(ctx, batch)
 			c.arrivals.come(-mails(batch))
+			if err == nil {
+				c.nearer.note(c.cfg.now())
+			}
 			if err != nil && ctx.Err() == nil {
 				c.cfg.log().Error("mail not taken in", "err", err)
 				batch[len(batch)-1].session.end(err) // what was not acknowledged comes again
@@ -475,7 +478,7 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result, old age) error {
 			return err
 		}
 		if m.Peer.IsZero() {
-			if err := t.c.groupRow(tx, m); err != nil {
+			if err := errors.Join(t.c.groupRow(tx, m), t.countHeard(tx, m)); err != nil {
 				return err
 			}
 		}
@@ -524,7 +527,7 @@ func (t *taken) control(tx *history.Tx, m *chat.Message, own bool) error {
 			return t.heardHistory(tx, m)
 		}
 	case chat.KindGroup, chat.KindGroupJoin:
-		return errors.Join(t.takeSubscribers(context.Background(), tx, m), t.noteChore(tx, m), t.takeEarlier(tx, m))
+		return errors.Join(t.takeSubscribers(context.Background(), tx, m), t.noteChore(tx, m), t.takeEarlier(tx, m), t.takeWords(tx, m), t.takeCounts(tx, m))
 	case chat.KindCertification:
 		return t.takeCertifications(tx, m)
 	case chat.KindSuccession:

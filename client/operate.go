@@ -18,6 +18,13 @@ func (c *Client) operate(ctx context.Context, row *history.Row, id omega.ID, d c
 	if err != nil {
 		return nil, err
 	}
+	if to.peer.IsZero() && (content.Kind == chat.KindReaction || content.Kind == chat.KindVote) {
+		if reads, err := c.readsOnly(ctx, to.group); err != nil {
+			return nil, err
+		} else if reads {
+			return c.sayWord(ctx, to.group, row, id, d, content)
+		}
+	}
 	return c.submit(ctx, to, letter{id, row.Chat.String(), content, d.Wait, d.Timeout})
 }
 

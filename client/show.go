@@ -50,6 +50,9 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if err := c.showAnswers(tx, r, &m); err != nil {
 		return m, err
 	}
+	if err := c.showTally(tx, r, &m); err != nil {
+		return m, err
+	}
 	m.Mentioned = r.Mentioned
 	if err := c.showReach(tx, r, &m); err != nil {
 		return m, err

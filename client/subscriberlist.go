@@ -16,10 +16,16 @@ import (
 // (spec/group.md, GROUP-40)
 
 // writersToTell are the others who have the list of a channel.
-func (c *Client) writersToTell(s *group.State) (out []omega.Fingerprint) {
+func (c *Client) writersToTell(s *group.State) []omega.Fingerprint {
+	out := slices.DeleteFunc(writers(s), func(fp omega.Fingerprint) bool { return fp == c.acc.Fingerprint })
+	return out[:min(len(out), maxDeciders)]
+}
+
+// writers are all who may write in a channel, owners first.
+func writers(s *group.State) (out []omega.Fingerprint) {
 	for _, role := range []group.Role{group.RoleOwner, group.RoleAdmin} {
 		for _, m := range s.Members {
-			if m.Role == role && s.May(m.Account, s.Rules.Write) && m.Account != c.acc.Fingerprint && len(out) < maxDeciders {
+			if m.Role == role && s.May(m.Account, s.Rules.Write) {
 				out = append(out, m.Account)
 			}
 		}
@@ -86,7 +92,7 @@ func (c *Client) setSubscriber(ctx context.Context, id chat.Hash, s *chat.Subscr
 		case !s.Time.After(old.Time): // the clock of who entered that is ahead
 			s.Time = old.Time.Add(time.Millisecond)
 		}
-		if taken, err = c.putSubscriber(l, s, tx.Bearer(id, omega.Fingerprint{})); err != nil || !taken {
+		if taken, err = c.putSubscriber(tx, l, s, tx.Bearer(id, omega.Fingerprint{})); err != nil || !taken {
 			return err
 		}
 		return tx.PutUntold(id, s)
@@ -99,11 +105,15 @@ func (c *Client) setSubscriber(ctx context.Context, id chat.Hash, s *chat.Subscr
 }
 
 // putSubscriber takes an entry into the list of a channel by the word of a bearer.
-func (c *Client) putSubscriber(l *groupLog, s *chat.Subscriber, bearer *history.Bearer) (bool, error) {
+func (c *Client) putSubscriber(tx *history.Tx, l *groupLog, s *chat.Subscriber, bearer *history.Bearer) (bool, error) {
 	if s.State == chat.Subscribes && l.overtaken(s) {
 		return false, nil
 	}
 	taken, err := bearer.Put(s)
+	if err == nil && taken { // what it said counts no more, or again
+		err = tx.PutDueBy(chat.Hash(l.ID()), s.Account, c.cfg.now())
+		c.chores.add(&groupWork{words: true})
+	}
 	if taken {
 		clear(l.served) // a key that it had serves no more
 		c.letting.notify()

@@ -119,7 +119,7 @@ func (c *Client) endReading(tx *history.Tx, l *groupLog, placed []*group.Op) err
 				continue
 			}
 			e.State, e.Time = chat.Unsubscribed, e.Time.Add(time.Millisecond)
-			if _, err := c.putSubscriber(l, e, tx.Bearer(id, omega.Fingerprint{})); err != nil {
+			if _, err := c.putSubscriber(tx, l, e, tx.Bearer(id, omega.Fingerprint{})); err != nil {
 				return err
 			}
 		}
@@ -168,7 +168,7 @@ func (t *taken) takeEntry(tx *history.Tx, m *chat.Message, s *chat.Subscriber, b
 	switch {
 	case !state.May(t.c.acc.Fingerprint, state.Rules.Write):
 	case state.May(m.From, state.Rules.Write):
-		_, err = t.c.putSubscriber(l, s, bearer)
+		_, err = t.c.putSubscriber(tx, l, s, bearer)
 	case s.Account == m.From && s.State == chat.Unsubscribed:
 		err = t.leaves(tx, l, s)
 	}
@@ -211,7 +211,7 @@ func (t *taken) leaves(tx *history.Tx, l *groupLog, s *chat.Subscriber) error {
 	if !e.Time.After(old.Time) { // one of the clocks is ahead
 		e.Time = old.Time.Add(time.Millisecond)
 	}
-	if taken, err := t.c.putSubscriber(l, &e, tx.Bearer(chat.Hash(l.ID()), omega.Fingerprint{})); err != nil || !taken {
+	if taken, err := t.c.putSubscriber(tx, l, &e, tx.Bearer(chat.Hash(l.ID()), omega.Fingerprint{})); err != nil || !taken {
 		return err
 	}
 	t.lists = true

@@ -287,7 +287,7 @@ func (a aList) in(t *testing.T, do func(tx *history.Tx, l *groupLog) error) {
 func (a aList) puts(t *testing.T, who omega.Fingerprint, state chat.SubscriberState, at time.Time) {
 	t.Helper()
 	a.in(t, func(tx *history.Tx, l *groupLog) error {
-		_, err := a.c.putSubscriber(l, &chat.Subscriber{Account: who, State: state, Time: at}, tx.Bearer(a.id, signer(t, 9)))
+		_, err := a.c.putSubscriber(tx, l, &chat.Subscriber{Account: who, State: state, Time: at}, tx.Bearer(a.id, signer(t, 9)))
 		return err
 	})
 }

@@ -241,6 +241,10 @@ type Message struct {
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"`
 
+	// Counted is what subscribers of a channel said of it beside that: on the word of one who
+	// may write there, and proved by nothing.
+	Counted *Counted `json:"counted,omitempty"`
+
 	Media []Medium `json:"media,omitempty"` // of kind media
 
 	// Service: nobody said it, this program noted it. Kind is device-added,

@@ -1,6 +1,7 @@
 package clientrpc
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -100,6 +101,58 @@ type Reaction struct {
 	From  omega.Fingerprint `json:"from"`
 	Emoji []string          `json:"emoji"`
 	Time  time.Time         `json:"time"`
+}
+
+// A Counted is what subscribers of a channel, who are told nothing of each other, said of a
+// message by emoji: what is to be added to the reactions that are known.
+type Counted struct {
+	By        omega.Fingerprint `json:"by"` // who counted
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"`
+	Emoji     []EmojiCount      `json:"emoji,omitempty"` // the most frequent first
+}
+
+// SaidByEmoji is how often each emoji was said of a message, known or counted, the first that
+// came first.
+func (m *Message) SaidByEmoji() (out []EmojiCount) {
+	add := func(emoji string, n int) {
+		i := slices.IndexFunc(out, func(e EmojiCount) bool { return e.Emoji == emoji })
+		if i < 0 {
+			i, out = len(out), append(out, EmojiCount{Emoji: emoji})
+		}
+		out[i].Count += n
+	}
+	for _, r := range m.Reactions {
+		for _, e := range r.Emoji {
+			add(e, 1)
+		}
+	}
+	if m.Counted != nil {
+		for _, e := range m.Counted.Emoji {
+			add(e.Emoji, e.Count)
+		}
+	}
+	return out
+}
+
+// CountedInAll is how many reactions and voters of a message are somebody's word.
+func (m *Message) CountedInAll() (n int) {
+	if m.Counted == nil {
+		return 0
+	}
+	for _, e := range m.Counted.Emoji {
+		n += e.Count
+	}
+	if m.Poll != nil {
+		n += m.Poll.Counted
+	}
+	return n
+}
+
+// An EmojiCount is how often an emoji was said.
+type EmojiCount struct {
+	Emoji string `json:"emoji"`
+	Count int    `json:"count"`
 }
 
 // A Delivery says how long a call waits, and for what; as in SendParams.

@@ -66,6 +66,7 @@ type Poll struct {
 	Multiple bool      `json:"multiple,omitempty"`
 	Closed   time.Time `json:"closed,omitzero"`
 	Voters   int       `json:"voters"`
+	Counted  int       `json:"counted,omitempty"` // beside them: subscribers of a channel, on the word of Message.Counted.By
 }
 
 // MaxVoters is how many voters of an option are named: a page of messages has many
@@ -99,6 +100,8 @@ type Option struct {
 	Votes  int                 `json:"votes"`
 	Voters []omega.Fingerprint `json:"voters,omitempty"` // MaxVoters of them at most
 	Mine   bool                `json:"mine,omitempty"`   // this account chose it
+
+	Counted int `json:"counted,omitempty"` // votes beside these: of subscribers of a channel, on the word of Message.Counted.By
 }
 
 // A List as every face shows it.

@@ -25,6 +25,7 @@ const (
 	markedReaction = 1
 	markedPin      = 2
 	markedAnswer   = 4
+	markedCounts   = 8
 )
 
 // A Reaction is what one account says about a message by emoji.
@@ -63,33 +64,11 @@ type subject struct {
 // void if author may not make it. The chat must be stored.
 func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 	what := "store mark of message " + m.Target.String()
-	s := &subject{link: m.Target[:]}
-	if err := tx.row(what, `SELECT number FROM chat WHERE id = ?`, []any{m.Chat[:]}, &s.chat); err != nil {
+	s, here, fits, err := tx.subjectOf(what, m)
+	if err != nil || !fits {
 		return err
 	}
-	found, err := tx.subject(what, s)
-	here := found && (s.verified || m.Kind == chat.MarkHide) // nobody needs a signature to be rid of something
-	switch {
-	case err != nil:
-		return err
-	case here && (s.shown == shownOperation || s.gone > 0 && !m.Kind.Lasting()):
-		return nil
-	case here && !m.Kind.About(chat.Kind(s.kind)):
-		return nil
-	case here && m.Kind.ByAuthor() && string(s.account) != string(address(m.Account)):
-		return nil
-	}
-	if err := tx.outdo(what, s, m); err != nil {
-		return err
-	}
-	n, err := tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, version, time, device, value, author, waiting)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account, slot) DO UPDATE SET author = excluded.author,
-		version = excluded.version, time = excluded.time, device = excluded.device, value = excluded.value
-		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)`,
-		slices.Concat(placeColumns(s, m), stampColumns(m), []any{address(author), !here})...)
-	if err == nil {
-		err = tx.outdone(what, s, m)
-	}
+	n, err := tx.keepMark(what, s, m, author, !here)
 	switch {
 	case err != nil:
 		return err
@@ -102,7 +81,42 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 	case n == 0:
 		return nil
 	}
-	_, err = tx.exec(what, `DELETE FROM mark WHERE number IN (SELECT number FROM mark WHERE waiting = 1 AND chat = ? AND author = ?
+	return tx.forgetWaiting(what, s, author)
+}
+
+// subjectOf finds what a mark is about, whether that is here, and whether it may have such
+// a mark, as far as it is known.
+func (tx *Tx) subjectOf(what string, m *chat.Mark) (s *subject, here, fits bool, err error) {
+	s = &subject{link: m.Target[:]}
+	if err := tx.row(what, `SELECT number FROM chat WHERE id = ?`, []any{m.Chat[:]}, &s.chat); err != nil {
+		return nil, false, false, err
+	}
+	found, err := tx.subject(what, s)
+	here = found && (s.verified || m.Kind == chat.MarkHide) // nobody needs a signature to be rid of something
+	fits = !here || !(s.shown == shownOperation || s.gone > 0 && !m.Kind.Lasting()) && m.Kind.About(chat.Kind(s.kind)) &&
+		!(m.Kind.ByAuthor() && string(s.account) != string(address(m.Account)))
+	return s, here, fits, err
+}
+
+// keepMark puts a mark in its place, if it wins.
+func (tx *Tx) keepMark(what string, s *subject, m *chat.Mark, author omega.Fingerprint, waiting bool) (n int64, err error) {
+	if err := tx.outdo(what, s, m); err != nil {
+		return 0, err
+	}
+	n, err = tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, version, time, device, value, author, waiting)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account, slot) DO UPDATE SET author = excluded.author,
+		version = excluded.version, time = excluded.time, device = excluded.device, value = excluded.value
+		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)`,
+		slices.Concat(placeColumns(s, m), stampColumns(m), []any{address(author), waiting})...)
+	if err == nil {
+		err = tx.outdone(what, s, m)
+	}
+	return n, err
+}
+
+// forgetWaiting forgets the oldest of too many marks of an author that wait in a chat.
+func (tx *Tx) forgetWaiting(what string, s *subject, author omega.Fingerprint) error {
+	_, err := tx.exec(what, `DELETE FROM mark WHERE number IN (SELECT number FROM mark WHERE waiting = 1 AND chat = ? AND author = ?
 		ORDER BY number DESC LIMIT -1 OFFSET ?)`, s.chat, address(author), maxWaiting)
 	return err
 }
@@ -153,7 +167,7 @@ func (tx *Tx) settle(what string, s *subject) error {
 	var edited []byte
 	var editTime int64
 	gone, flags, deleted := s.gone, 0, false
-	err := tx.rows(what, `SELECT kind, value, time FROM mark WHERE chat = ? AND target = ?`, []any{s.chat, s.link}, func(scan func(...any) error) error {
+	err := tx.rows(what, `SELECT kind, value, time FROM mark WHERE chat = ? AND target = ? AND kind NOT IN (9, 10)`, []any{s.chat, s.link}, func(scan func(...any) error) error {
 		var kind chat.MarkKind
 		var value []byte
 		var at int64
@@ -173,6 +187,8 @@ func (tx *Tx) settle(what string, s *subject) error {
 			flags |= markedPin
 		case kind == chat.MarkVote, kind == chat.MarkEntry, kind == chat.MarkClose:
 			flags |= markedAnswer
+		case kind == chat.MarkCounts:
+			flags |= markedCounts
 		}
 		return nil
 	})
@@ -200,7 +216,7 @@ func (tx *Tx) settle(what string, s *subject) error {
 
 // forgetUnfit forgets marks that a message of this kind cannot have.
 func (tx *Tx) forgetUnfit(what string, s *subject) error {
-	for _, k := range []chat.MarkKind{chat.MarkEdit, chat.MarkVote, chat.MarkEntry, chat.MarkClose} {
+	for _, k := range []chat.MarkKind{chat.MarkEdit, chat.MarkVote, chat.MarkEntry, chat.MarkClose, chat.MarkVoted} {
 		if k.About(chat.Kind(s.kind)) {
 			continue
 		}
@@ -313,29 +329,38 @@ func (tx *Tx) Pinned(c omega.ChatID, skip, n int) ([]Row, error) {
 		AND k.waiting = 0 AND m.shown = 1 ORDER BY k.time DESC, k.number DESC LIMIT ? OFFSET ?`, c[:], n, skip)
 }
 
-// dress adds the reactions to rows that have some.
-func (tx *Tx) dress(rows []Row) error {
+// dress adds the reactions to rows that have some, and what was counted.
+func (tx *Tx) dress(rows []Row) (err error) {
 	for i := range rows {
 		r := &rows[i]
-		if r.marks&markedReaction == 0 {
-			continue
-		}
-		err := tx.rows("read reactions", `SELECT account, value, time FROM mark WHERE chat = (SELECT number FROM chat WHERE id = ?)
-			AND target = ? AND kind = 3 AND value <> x''`, []any{r.Chat[:], r.Ref[:]}, func(scan func(...any) error) error {
-			var account []byte
-			var m chat.Mark
-			var at int64
-			if err := scan(&account, &m.Value, &at); err != nil {
+		if r.marks&markedReaction != 0 {
+			if r.Reactions, err = tx.reactions(r); err != nil {
 				return err
 			}
-			fp, err := readAddress(account)
-			r.Reactions = append(r.Reactions, Reaction{fp, m.Emoji(), readTime(at)})
-			return err
-		})
-		if err != nil {
-			return err
 		}
-		slices.SortFunc(r.Reactions, func(a, b Reaction) int { return a.Time.Compare(b.Time) })
+		if r.marks&markedCounts != 0 {
+			if r.Tally, err = tx.tally(r); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// reactions are those that accounts signed, the oldest first.
+func (tx *Tx) reactions(r *Row) (out []Reaction, err error) {
+	err = tx.rows("read reactions", `SELECT account, value, time FROM mark WHERE chat = (SELECT number FROM chat WHERE id = ?)
+		AND target = ? AND kind = 3 AND value <> x''`, []any{r.Chat[:], r.Ref[:]}, func(scan func(...any) error) error {
+		var account []byte
+		var m chat.Mark
+		var at int64
+		if err := scan(&account, &m.Value, &at); err != nil {
+			return err
+		}
+		fp, err := readAddress(account)
+		out = append(out, Reaction{fp, m.Emoji(), readTime(at)})
+		return err
+	})
+	slices.SortFunc(out, func(a, b Reaction) int { return a.Time.Compare(b.Time) })
+	return out, err
 }

@@ -44,7 +44,7 @@ func (tx *Tx) forgetOffers(keep int, condition string, args ...any) (gone []chat
 		})
 	for _, id := range gone {
 		for _, of := range []string{
-			`group_want WHERE grp = ?`, `group_request WHERE grp = ?`, `subscriber WHERE grp = ?`, `group_key WHERE grp = ?`, `operation WHERE grp = ?`, `known_group WHERE id = ?`,
+			`group_want WHERE grp = ?`, `group_request WHERE grp = ?`, `subscriber WHERE grp = ?`, `word_untold WHERE grp = ?`, `word_due WHERE grp = ?`, `word_told WHERE grp = ?`, `group_key WHERE grp = ?`, `operation WHERE grp = ?`, `known_group WHERE id = ?`,
 		} {
 			if err == nil {
 				_, err = tx.exec("forget a group", `DELETE FROM `+of, id[:])

@@ -34,6 +34,7 @@ type Row struct {
 	Deleted   bool          // its author took it back; nothing of it is here
 	Pinned    bool
 	Reactions []Reaction // the oldest first
+	Tally     *Tally     // of a channel: what its subscribers say; nil: nothing was counted
 
 	Mentioned bool // of others: it called this account when it came
 

@@ -84,6 +84,12 @@ func (tx *Tx) Subscriber(group chat.Hash, account omega.Fingerprint) (*chat.Subs
 	return &list[0], nil
 }
 
+// Subscribed reports whether anybody subscribes to a channel.
+func (tx *Tx) Subscribed(group chat.Hash) (some bool, err error) {
+	err = tx.row("read subscribers", `SELECT EXISTS (SELECT 1 FROM subscriber WHERE grp = ? AND state = 0)`, []any{group[:]}, &some)
+	return some, err
+}
+
 // SubscriberEnded reports whether an account was taken out of a channel's list, or left
 // it, at a time or later.
 func (tx *Tx) SubscriberEnded(group chat.Hash, since time.Time) (ended bool, err error) {

@@ -185,6 +185,9 @@ func (m *Model) bubble(e *entry, key layoutKey, own bool) []row {
 			rows = append(rows, r)
 		}
 	}
+	if n := e.msg.CountedInAll(); n > 0 {
+		rows = append(rows, m.metric.wrap([]span{{text: " " + m.text("message.counted", n, m.called(e.msg.Counted.Name, e.msg.Counted.By)), ink: inkDim}}, inner+2)...)
+	}
 	return rows
 }
 
@@ -388,8 +391,9 @@ func (m *Model) answers(msg *clientrpc.Message, w int) []row {
 			}
 			out = append(out, m.metric.wrap([]span{{text: fmt.Sprintf("%s %d. %s", mark, i+1, m.clean(o.Text))}}, w)...)
 			bar := max(0, min(20, w-8))
-			share := max(0, min(bar, o.Votes*bar/max(1, p.Voters)))
-			out = append(out, m.metric.line(span{text: "    "}, span{text: strings.Repeat("#", share), ink: inkAccent}, span{text: " " + fmt.Sprint(o.Votes), ink: inkDim}))
+			votes := o.Votes + o.Counted
+			share := max(0, min(bar, votes*bar/max(1, p.Voters+p.Counted)))
+			out = append(out, m.metric.line(span{text: "    "}, span{text: strings.Repeat("#", share), ink: inkAccent}, span{text: " " + fmt.Sprint(votes), ink: inkDim}))
 		}
 	}
 	if l := msg.List; l != nil {
@@ -406,25 +410,16 @@ func (m *Model) answers(msg *clientrpc.Message, w int) []row {
 
 // reactions counts equal emoji, the first that came first.
 func (m *Model) reactions(msg *clientrpc.Message) string {
-	var order []string
-	count := map[string]int{}
-	for _, r := range msg.Reactions {
-		for _, e := range r.Emoji {
-			if e = m.metric.fit(m.clean(e), 12); e == "" {
-				continue
-			}
-			if count[e]++; count[e] == 1 {
-				order = append(order, e)
-			}
+	var out []string
+	for _, e := range msg.SaidByEmoji() {
+		if text := m.metric.fit(m.clean(e.Emoji), 12); text != "" {
+			out = append(out, fmt.Sprintf("%s %d", text, e.Count))
 		}
 	}
-	for i, e := range order {
-		order[i] = fmt.Sprintf("%s %d", e, count[e])
-	}
-	if len(order) == 0 {
+	if len(out) == 0 {
 		return ""
 	}
-	return " " + strings.Join(order, "  ")
+	return " " + strings.Join(out, "  ")
 }
 
 // centred is a short text in the middle of a line, ruled one with lines beside it.

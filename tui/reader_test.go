@@ -330,3 +330,22 @@ func TestJoin(t *testing.T) {
 	d.wants("你訂閱了這個頻道")
 	d.wants("只有管理員可以發言")
 }
+
+// TestCounted: what subscribers of a channel said is added to what is known, and it is said
+// whose word that is.
+func TestCounted(t *testing.T) {
+	f := world()
+	f.history[inGroup] = slices.Clone(f.history[inGroup])
+	last := &f.history[inGroup][len(f.history[inGroup])-1]
+	last.Reactions = []clientrpc.Reaction{{From: fingerprint(3), Emoji: []string{"👍"}}}
+	last.Counted = &clientrpc.Counted{By: fingerprint(4), Name: "林大山", Emoji: []clientrpc.EmojiCount{{Emoji: "👍", Count: 40}, {Emoji: "噓", Count: 2}}}
+	poll := &f.history[inGroup][1]
+	poll.Counted = &clientrpc.Counted{By: fingerprint(4), Name: "林大山"}
+	poll.Poll = &clientrpc.Poll{Options: []clientrpc.Option{{Text: "象山", Votes: 3, Counted: 70}, {Text: "七星山", Votes: 1}}, Voters: 4, Counted: 70}
+	d := zh(t, f, 120, 40)
+	d.do(d.m.openChat(inGroup))
+	d.wants("👍 41  噓 2")
+	d.wants("其中 42 個由「林大山」統計，沒有證明")
+	d.wants(" 73")
+	d.wants("其中 70 個由「林大山」統計，沒有證明")
+}

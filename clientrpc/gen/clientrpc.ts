@@ -298,6 +298,8 @@ export interface Message {
   /** of the operation pin: what it does */
   pinned?: boolean;
   reactions?: Reaction[];
+  /** Counted is what subscribers of a channel said of it beside that: on the word of one who may write there, and proved by nothing. */
+  counted?: Counted;
   /** of kind media */
   media?: Medium[];
   /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. In all of these it may be name-changed: From called itself Was, and calls itself Text now, which looks like the names of About. */
@@ -367,6 +369,22 @@ export interface Reaction {
   time: Time;
 }
 
+/** A Counted is what subscribers of a channel, who are told nothing of each other, said of a message by emoji: what is to be added to the reactions that are known. */
+export interface Counted {
+  /** who counted */
+  by: Fingerprint;
+  name?: string;
+  self_named?: boolean;
+  /** the most frequent first */
+  emoji?: EmojiCount[];
+}
+
+/** An EmojiCount is how often an emoji was said. */
+export interface EmojiCount {
+  emoji: string;
+  count: number;
+}
+
 /** A Medium is one item of a message with media. */
 export interface Medium {
   /** photo, video, voice, file, sticker */
@@ -399,6 +417,8 @@ export interface Poll {
   multiple?: boolean;
   closed?: Time;
   voters: number;
+  /** beside them: subscribers of a channel, on the word of Message.Counted.By */
+  counted?: number;
 }
 
 /** An Option is one answer of a poll. */
@@ -409,6 +429,8 @@ export interface Option {
   voters?: Fingerprint[];
   /** this account chose it */
   mine?: boolean;
+  /** votes beside these: of subscribers of a channel, on the word of Message.Counted.By */
+  counted?: number;
 }
 
 /** A List as every face shows it. */

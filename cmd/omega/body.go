@@ -136,8 +136,11 @@ func (a *app) textBody(m clientrpc.Message) string {
 	if len(notes) > 0 {
 		lines = append(lines, strings.Join(notes, " "))
 	}
-	if len(m.Reactions) > 0 {
-		lines = append(lines, reactionLine(m.Reactions))
+	if line := reactionLine(&m); line != "" {
+		lines = append(lines, line)
+	}
+	if n := m.CountedInAll(); n > 0 {
+		lines = append(lines, a.text("message.counted", n, safe(m.Counted.Name)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -156,20 +159,12 @@ func (a *app) mediumLine(m clientrpc.Medium) string {
 }
 
 // reactionLine counts equal emoji, the first that came first.
-func reactionLine(list []clientrpc.Reaction) string {
-	var order []string
-	count := map[string]int{}
-	for _, r := range list {
-		for _, e := range r.Emoji {
-			if count[e]++; !slices.Contains(order, e) {
-				order = append(order, e)
-			}
-		}
+func reactionLine(m *clientrpc.Message) string {
+	var out []string
+	for _, e := range m.SaidByEmoji() {
+		out = append(out, fmt.Sprintf("%s %d", safe(e.Emoji), e.Count))
 	}
-	for i, e := range order {
-		order[i] = fmt.Sprintf("%s %d", safe(e), count[e])
-	}
-	return strings.Join(order, "  ")
+	return strings.Join(out, "  ")
 }
 
 func (a *app) forwardLine(f *clientrpc.ForwardOf) string {

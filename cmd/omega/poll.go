@@ -154,7 +154,7 @@ func (c *votersCmd) Run(ctx context.Context, a *app) error {
 func (a *app) voters(ctx context.Context, conn clientrpc.Conn, ref clientrpc.MessageRef, m *clientrpc.Message, option int) error {
 	if m.Poll != nil && option < len(m.Poll.Options) && !a.json {
 		o := m.Poll.Options[option]
-		a.columns(fmt.Sprintf("%d.", option+1), safe(o.Text), a.text("poll.votes", o.Votes))
+		a.columns(fmt.Sprintf("%d.", option+1), safe(o.Text), a.text("poll.votes", o.Votes+o.Counted))
 	}
 	return clientrpc.Each(ctx, conn, clientrpc.Voters, clientrpc.VotersParams{MessageRef: ref, Option: option}, func(r clientrpc.VotersResult) error {
 		for _, v := range r.Voters {
@@ -216,7 +216,7 @@ func (a *app) pollLines(m clientrpc.Message) (out []string) {
 			if o.Mine {
 				mark = "●"
 			}
-			out = append(out, fmt.Sprintf("%s %d. %s  %s", mark, i+1, safe(o.Text), a.text("poll.votes", o.Votes)))
+			out = append(out, fmt.Sprintf("%s %d. %s  %s", mark, i+1, safe(o.Text), a.text("poll.votes", o.Votes+o.Counted)))
 		}
 		out = append(out, a.closedLine(!p.Closed.IsZero())...)
 	}

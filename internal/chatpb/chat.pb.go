@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 230f08e53c4ac1001b8f579c55ff7ac3e9c592d087324a0e9c8e5560ddd857b4
+// source sha256: 7efedbff8e5e8dddc9622034ff8840aaad87bb926fafeaf64ae97ec5ac910e16
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -1677,16 +1677,19 @@ func (x *StickerPack) GetStickers() []*MediaItem {
 // Group is what a message says of a group (spec/group.md, GROUP-16).
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                   // 32: the group; empty in its own chat
-	Heads         [][]byte               `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`             // 32 each: what the sender knows of it
-	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`   // as they travel, each after its past
-	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`                // please tell what these heads lack
-	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`           // 16: of the link that the sender joins by
-	Asker         []byte                 `protobuf:"bytes,6,opt,name=asker,proto3" json:"asker,omitempty"`             // account that wants to join, where another one passes that on
-	Refused       bool                   `protobuf:"varint,7,opt,name=refused,proto3" json:"refused,omitempty"`        // who wanted to join is not let in
-	Called        string                 `protobuf:"bytes,8,opt,name=called,proto3" json:"called,omitempty"`           // what the asker calls itself, by the word of who passes that on
-	Subscribers   [][]byte               `protobuf:"bytes,9,rep,name=subscribers,proto3" json:"subscribers,omitempty"` // of a channel: u8 state, u64 milliseconds, account
-	Earlier       *Earlier               `protobuf:"bytes,10,opt,name=earlier,proto3" json:"earlier,omitempty"`        // a page of earlier messages
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                           // 32: the group; empty in its own chat
+	Heads         [][]byte               `protobuf:"bytes,2,rep,name=heads,proto3" json:"heads,omitempty"`                     // 32 each: what the sender knows of it
+	Operations    [][]byte               `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`           // as they travel, each after its past
+	Ask           bool                   `protobuf:"varint,4,opt,name=ask,proto3" json:"ask,omitempty"`                        // please tell what these heads lack
+	Ticket        []byte                 `protobuf:"bytes,5,opt,name=ticket,proto3" json:"ticket,omitempty"`                   // 16: of the link that the sender joins by
+	Asker         []byte                 `protobuf:"bytes,6,opt,name=asker,proto3" json:"asker,omitempty"`                     // account that wants to join, where another one passes that on
+	Refused       bool                   `protobuf:"varint,7,opt,name=refused,proto3" json:"refused,omitempty"`                // who wanted to join is not let in
+	Called        string                 `protobuf:"bytes,8,opt,name=called,proto3" json:"called,omitempty"`                   // what the asker calls itself, by the word of who passes that on
+	Subscribers   [][]byte               `protobuf:"bytes,9,rep,name=subscribers,proto3" json:"subscribers,omitempty"`         // of a channel: u8 state, u64 milliseconds, account
+	Earlier       *Earlier               `protobuf:"bytes,10,opt,name=earlier,proto3" json:"earlier,omitempty"`                // a page of earlier messages
+	Words         [][]byte               `protobuf:"bytes,11,rep,name=words,proto3" json:"words,omitempty"`                    // what subscribers say of messages (spec/group.md, GROUP-53)
+	Counts        []*Counted             `protobuf:"bytes,12,rep,name=counts,proto3" json:"counts,omitempty"`                  // what such words come to (GROUP-55)
+	WordsOf       [][]byte               `protobuf:"bytes,13,rep,name=words_of,json=wordsOf,proto3" json:"words_of,omitempty"` // 16 each: links of messages of which the words are asked for (GROUP-55)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1791,6 +1794,146 @@ func (x *Group) GetEarlier() *Earlier {
 	return nil
 }
 
+func (x *Group) GetWords() [][]byte {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *Group) GetCounts() []*Counted {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *Group) GetWordsOf() [][]byte {
+	if x != nil {
+		return x.WordsOf
+	}
+	return nil
+}
+
+// Counted is what subscribers of a channel said of a message, by the word of who counted
+// (spec/group.md, GROUP-55).
+type Counted struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Target  []byte                 `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`       // 16: link of the message
+	Version uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`    // one above the highest that was known
+	Heard   uint32                 `protobuf:"varint,3,opt,name=heard,proto3" json:"heard,omitempty"`        // accounts whose words are known to who counted
+	Emoji   []string               `protobuf:"bytes,4,rep,name=emoji,proto3" json:"emoji,omitempty"`         // at most 16, the most frequent first
+	Times   []uint32               `protobuf:"varint,5,rep,packed,name=times,proto3" json:"times,omitempty"` // how often each was said by subscribers
+	Voters  uint32                 `protobuf:"varint,6,opt,name=voters,proto3" json:"voters,omitempty"`      // of a poll: subscribers
+	Votes   []uint32               `protobuf:"varint,7,rep,packed,name=votes,proto3" json:"votes,omitempty"` // of subscribers for each of its answers; at most 32
+	// The same of members, whose reactions and votes go to members: for subscribers.
+	MemberTimes   []uint32 `protobuf:"varint,8,rep,packed,name=member_times,json=memberTimes,proto3" json:"member_times,omitempty"`
+	MemberVoters  uint32   `protobuf:"varint,9,opt,name=member_voters,json=memberVoters,proto3" json:"member_voters,omitempty"`
+	MemberVotes   []uint32 `protobuf:"varint,10,rep,packed,name=member_votes,json=memberVotes,proto3" json:"member_votes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Counted) Reset() {
+	*x = Counted{}
+	mi := &file_proto_chat_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Counted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Counted) ProtoMessage() {}
+
+func (x *Counted) ProtoReflect() protoreflect.Message {
+	mi := &file_proto_chat_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Counted.ProtoReflect.Descriptor instead.
+func (*Counted) Descriptor() ([]byte, []int) {
+	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Counted) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Counted) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Counted) GetHeard() uint32 {
+	if x != nil {
+		return x.Heard
+	}
+	return 0
+}
+
+func (x *Counted) GetEmoji() []string {
+	if x != nil {
+		return x.Emoji
+	}
+	return nil
+}
+
+func (x *Counted) GetTimes() []uint32 {
+	if x != nil {
+		return x.Times
+	}
+	return nil
+}
+
+func (x *Counted) GetVoters() uint32 {
+	if x != nil {
+		return x.Voters
+	}
+	return 0
+}
+
+func (x *Counted) GetVotes() []uint32 {
+	if x != nil {
+		return x.Votes
+	}
+	return nil
+}
+
+func (x *Counted) GetMemberTimes() []uint32 {
+	if x != nil {
+		return x.MemberTimes
+	}
+	return nil
+}
+
+func (x *Counted) GetMemberVoters() uint32 {
+	if x != nil {
+		return x.MemberVoters
+	}
+	return 0
+}
+
+func (x *Counted) GetMemberVotes() []uint32 {
+	if x != nil {
+		return x.MemberVotes
+	}
+	return nil
+}
+
 // Earlier asks for messages of a group from before the reader came, or says which were given
 // (spec/group.md, GROUP-48).
 type Earlier struct {
@@ -1806,7 +1949,7 @@ type Earlier struct {
 
 func (x *Earlier) Reset() {
 	*x = Earlier{}
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +1961,7 @@ func (x *Earlier) String() string {
 func (*Earlier) ProtoMessage() {}
 
 func (x *Earlier) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[23]
+	mi := &file_proto_chat_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +1974,7 @@ func (x *Earlier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Earlier.ProtoReflect.Descriptor instead.
 func (*Earlier) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{23}
+	return file_proto_chat_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Earlier) GetBefore() []byte {
@@ -1880,7 +2023,7 @@ type Certification struct {
 
 func (x *Certification) Reset() {
 	*x = Certification{}
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1892,7 +2035,7 @@ func (x *Certification) String() string {
 func (*Certification) ProtoMessage() {}
 
 func (x *Certification) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[24]
+	mi := &file_proto_chat_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1905,7 +2048,7 @@ func (x *Certification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Certification.ProtoReflect.Descriptor instead.
 func (*Certification) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{24}
+	return file_proto_chat_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Certification) GetKey() []byte {
@@ -1935,7 +2078,7 @@ type Succession struct {
 
 func (x *Succession) Reset() {
 	*x = Succession{}
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1947,7 +2090,7 @@ func (x *Succession) String() string {
 func (*Succession) ProtoMessage() {}
 
 func (x *Succession) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[25]
+	mi := &file_proto_chat_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1960,7 +2103,7 @@ func (x *Succession) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Succession.ProtoReflect.Descriptor instead.
 func (*Succession) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{25}
+	return file_proto_chat_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Succession) GetOld() []byte {
@@ -2005,7 +2148,7 @@ type SecureAsk struct {
 
 func (x *SecureAsk) Reset() {
 	*x = SecureAsk{}
-	mi := &file_proto_chat_proto_msgTypes[26]
+	mi := &file_proto_chat_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2160,7 @@ func (x *SecureAsk) String() string {
 func (*SecureAsk) ProtoMessage() {}
 
 func (x *SecureAsk) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[26]
+	mi := &file_proto_chat_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2173,7 @@ func (x *SecureAsk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureAsk.ProtoReflect.Descriptor instead.
 func (*SecureAsk) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{26}
+	return file_proto_chat_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *SecureAsk) GetChat() []byte {
@@ -2080,7 +2223,7 @@ type SecureGap struct {
 
 func (x *SecureGap) Reset() {
 	*x = SecureGap{}
-	mi := &file_proto_chat_proto_msgTypes[27]
+	mi := &file_proto_chat_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +2235,7 @@ func (x *SecureGap) String() string {
 func (*SecureGap) ProtoMessage() {}
 
 func (x *SecureGap) ProtoReflect() protoreflect.Message {
-	mi := &file_proto_chat_proto_msgTypes[27]
+	mi := &file_proto_chat_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +2248,7 @@ func (x *SecureGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SecureGap.ProtoReflect.Descriptor instead.
 func (*SecureGap) Descriptor() ([]byte, []int) {
-	return file_proto_chat_proto_rawDescGZIP(), []int{27}
+	return file_proto_chat_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SecureGap) GetLocator() []byte {
@@ -2270,7 +2413,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\vStickerPack\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x121\n" +
-	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\x90\x02\n" +
+	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\xee\x02\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2284,7 +2427,22 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\x06called\x18\b \x01(\tR\x06called\x12 \n" +
 	"\vsubscribers\x18\t \x03(\fR\vsubscribers\x12-\n" +
 	"\aearlier\x18\n" +
-	" \x01(\v2\x13.omega.chat.EarlierR\aearlier\"s\n" +
+	" \x01(\v2\x13.omega.chat.EarlierR\aearlier\x12\x14\n" +
+	"\x05words\x18\v \x03(\fR\x05words\x12+\n" +
+	"\x06counts\x18\f \x03(\v2\x13.omega.chat.CountedR\x06counts\x12\x19\n" +
+	"\bwords_of\x18\r \x03(\fR\awordsOf\"\x96\x02\n" +
+	"\aCounted\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
+	"\x05heard\x18\x03 \x01(\rR\x05heard\x12\x14\n" +
+	"\x05emoji\x18\x04 \x03(\tR\x05emoji\x12\x14\n" +
+	"\x05times\x18\x05 \x03(\rR\x05times\x12\x16\n" +
+	"\x06voters\x18\x06 \x01(\rR\x06voters\x12\x14\n" +
+	"\x05votes\x18\a \x03(\rR\x05votes\x12!\n" +
+	"\fmember_times\x18\b \x03(\rR\vmemberTimes\x12#\n" +
+	"\rmember_voters\x18\t \x01(\rR\fmemberVoters\x12!\n" +
+	"\fmember_votes\x18\n" +
+	" \x03(\rR\vmemberVotes\"s\n" +
 	"\aEarlier\x12\x16\n" +
 	"\x06before\x18\x01 \x01(\fR\x06before\x12\x12\n" +
 	"\x04time\x18\x02 \x01(\x04R\x04time\x12\x14\n" +
@@ -2323,7 +2481,7 @@ func file_proto_chat_proto_rawDescGZIP() []byte {
 	return file_proto_chat_proto_rawDescData
 }
 
-var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_proto_chat_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_proto_chat_proto_goTypes = []any{
 	(*Content)(nil),       // 0: omega.chat.Content
 	(*Entity)(nil),        // 1: omega.chat.Entity
@@ -2348,11 +2506,12 @@ var file_proto_chat_proto_goTypes = []any{
 	(*Seal)(nil),          // 20: omega.chat.Seal
 	(*StickerPack)(nil),   // 21: omega.chat.StickerPack
 	(*Group)(nil),         // 22: omega.chat.Group
-	(*Earlier)(nil),       // 23: omega.chat.Earlier
-	(*Certification)(nil), // 24: omega.chat.Certification
-	(*Succession)(nil),    // 25: omega.chat.Succession
-	(*SecureAsk)(nil),     // 26: omega.chat.SecureAsk
-	(*SecureGap)(nil),     // 27: omega.chat.SecureGap
+	(*Counted)(nil),       // 23: omega.chat.Counted
+	(*Earlier)(nil),       // 24: omega.chat.Earlier
+	(*Certification)(nil), // 25: omega.chat.Certification
+	(*Succession)(nil),    // 26: omega.chat.Succession
+	(*SecureAsk)(nil),     // 27: omega.chat.SecureAsk
+	(*SecureGap)(nil),     // 28: omega.chat.SecureGap
 }
 var file_proto_chat_proto_depIdxs = []int32{
 	8,  // 0: omega.chat.Content.receipt:type_name -> omega.chat.Receipt
@@ -2368,14 +2527,14 @@ var file_proto_chat_proto_depIdxs = []int32{
 	15, // 10: omega.chat.Content.poll:type_name -> omega.chat.Poll
 	7,  // 11: omega.chat.Content.pin:type_name -> omega.chat.Pin
 	22, // 12: omega.chat.Content.group:type_name -> omega.chat.Group
-	24, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
-	25, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
+	25, // 13: omega.chat.Content.certifications:type_name -> omega.chat.Certification
+	26, // 14: omega.chat.Content.succession:type_name -> omega.chat.Succession
 	11, // 15: omega.chat.Content.view:type_name -> omega.chat.View
 	13, // 16: omega.chat.Content.state:type_name -> omega.chat.State
 	16, // 17: omega.chat.Content.vote:type_name -> omega.chat.Vote
 	17, // 18: omega.chat.Content.entry:type_name -> omega.chat.Entry
 	18, // 19: omega.chat.Content.close:type_name -> omega.chat.Close
-	26, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
+	27, // 20: omega.chat.Content.secure_ask:type_name -> omega.chat.SecureAsk
 	19, // 21: omega.chat.Content.unsigned_media:type_name -> omega.chat.MediaItem
 	12, // 22: omega.chat.View.own:type_name -> omega.chat.RecordRef
 	12, // 23: omega.chat.View.peer:type_name -> omega.chat.RecordRef
@@ -2383,13 +2542,14 @@ var file_proto_chat_proto_depIdxs = []int32{
 	20, // 25: omega.chat.MediaItem.seal:type_name -> omega.chat.Seal
 	20, // 26: omega.chat.MediaItem.thumb_seal:type_name -> omega.chat.Seal
 	19, // 27: omega.chat.StickerPack.stickers:type_name -> omega.chat.MediaItem
-	23, // 28: omega.chat.Group.earlier:type_name -> omega.chat.Earlier
-	27, // 29: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	24, // 28: omega.chat.Group.earlier:type_name -> omega.chat.Earlier
+	23, // 29: omega.chat.Group.counts:type_name -> omega.chat.Counted
+	28, // 30: omega.chat.SecureAsk.gaps:type_name -> omega.chat.SecureGap
+	31, // [31:31] is the sub-list for method output_type
+	31, // [31:31] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_proto_chat_proto_init() }
@@ -2403,7 +2563,7 @@ func file_proto_chat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_proto_chat_proto_rawDesc), len(file_proto_chat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   28,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -131,3 +131,14 @@ it("the panel shows who is in it now", async () => {
   expect(c.textContent).toContain(t("chat.members", 2));
   call.mockImplementation(answer);
 });
+
+it("what subscribers said is added to what is known, and it is said whose word that is", () => {
+  const c = shown(message({ kind: "text", text: "公告", group: undefined, reactions: [{ from: "ME", emoji: ["👍"], time: "2026-11-22T12:00:00Z" }], counted: { by: "AB", name: "小美", emoji: [{ emoji: "👍", count: 40 }, { emoji: "噓", count: 2 }] } }));
+  expect([...c.querySelectorAll(".reactions button")].map((b) => b.textContent)).toEqual(["👍 41", "噓 2"]);
+  expect(c.querySelector(".reactions .mine")!.textContent).toBe("👍 41");
+  expect(c.textContent).toContain("其中 42 個由「小美」統計，沒有證明");
+  const p = shown(message({ kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 1, counted: 8 }, { text: "麵", votes: 0 }], voters: 1, counted: 8 }, counted: { by: "AB", name: "小美" } }));
+  expect([...p.querySelectorAll(".option .n")].map((b) => b.textContent)).toEqual(["9", "0"]);
+  expect(p.textContent).toContain("9 人投票");
+  expect(p.textContent).toContain("其中 8 個由「小美」統計，沒有證明");
+});

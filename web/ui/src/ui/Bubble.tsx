@@ -95,8 +95,9 @@ function GroupInvite(p: { message: Message; own: boolean }) {
 }
 
 function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
-  const options = () => p.poll.options ?? [];
-  const all = createMemo(() => Math.max(1, p.poll.multiple ? p.poll.voters : options().reduce((n, o) => n + o.votes, 0)));
+  const options = () => p.poll.options ?? [], voters = () => p.poll.voters + (p.poll.counted ?? 0);
+  const votes = (o: { votes: number; counted?: number }) => o.votes + (o.counted ?? 0);
+  const all = createMemo(() => Math.max(1, p.poll.multiple ? voters() : options().reduce((n, o) => n + votes(o), 0)));
   const vote = (i: number) => {
     const mine = options().flatMap((o, n) => (o.mine ? [n] : []));
     const next = mine.includes(i) ? mine.filter((x) => x !== i) : p.poll.multiple ? [...mine, i] : [i];
@@ -108,10 +109,10 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
       <b><Rich text={p.message.text} entities={p.message.entities} /></b>
       <For each={options()}>{(o, i) => (
         <button class="option" classList={{ mine: !!o.mine }} disabled={!!p.poll.closed} aria-pressed={!!o.mine} onClick={() => vote(i())}>
-          <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{o.votes}</span>
+          <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{votes(o)}</span>
         </button>
       )}</For>
-      <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", 0)}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", p.poll.voters)}</small></button></Show>
+      <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
     </div>
   );
 }
@@ -147,12 +148,20 @@ function Reactions(p: { message: Message }) {
       const x = out.get(e) ?? { n: 0, mine: false };
       out.set(e, { n: x.n + 1, mine: x.mine || r.from === me()?.fingerprint });
     }
+    for (const c of p.message.counted?.emoji ?? []) {
+      const x = out.get(c.emoji) ?? { n: 0, mine: false };
+      out.set(c.emoji, { ...x, n: x.n + c.count });
+    }
     return [...out];
   });
+  const counted = () => (p.message.counted?.emoji ?? []).reduce((n, c) => n + c.count, p.message.poll?.counted ?? 0);
   return (
-    <Show when={by().length}>
-      <div class="reactions"><For each={by()}>{([e, x]) => <button classList={{ mine: x.mine }} aria-pressed={x.mine} onClick={() => react(p.message, e)}>{clean(e)} {x.n}</button>}</For></div>
-    </Show>
+    <>
+      <Show when={by().length}>
+        <div class="reactions"><For each={by()}>{([e, x]) => <button classList={{ mine: x.mine }} aria-pressed={x.mine} onClick={() => react(p.message, e)}>{clean(e)} {x.n}</button>}</For></div>
+      </Show>
+      <Show when={counted()}><small class="dim">{t("counted", counted(), called(p.message.counted!, p.message.counted!.by, 8))}</small></Show>
+    </>
   );
 }
 

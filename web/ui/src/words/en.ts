@@ -200,6 +200,7 @@ export const en: Record<Word, string> = {
   "poll.closed": "Poll, ended",
   "poll.several": "Poll, several may be chosen",
   "poll.voters": "{0} voted",
+  "counted": "{0} of these as {1} counted: nothing proves them",
   "list.make": "New list",
   "list.title": "What the list is for",
   "list.add": "Add a line",

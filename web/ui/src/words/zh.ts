@@ -103,6 +103,7 @@ export const zh = {
   "poll.closed": "投票已結束",
   "poll.several": "投票，可複選",
   "poll.voters": "{0} 人投票",
+  "counted": "其中 {0} 個由「{1}」統計，沒有證明",
   "list.make": "開始接龍",
 
   "list.add": "加一行",

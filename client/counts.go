@@ -1,0 +1,353 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+)
+
+// One of those who may write in a channel tells all readers what the words of its
+// subscribers come to. (spec/group.md, GROUP-55)
+const (
+	countsApart  = 2 * time.Second       // between two messages with counts in a channel, and
+	countsFor    = 10 * time.Millisecond // more for each subscriber,
+	countsAtMost = 10 * time.Minute      // at most this
+	countsTurn   = 20 * time.Second      // before the next one of those who may write does it
+	devicesTurn  = 5 * time.Second       // before another of its devices does
+	countsLooked = 512                   // messages that are counted at once to find those that changed
+)
+
+// countsPause is how long counts of a channel are not told again.
+func countsPause(subscribers int) time.Duration {
+	return min(countsApart+time.Duration(subscribers)*countsFor, countsAtMost)
+}
+
+// place is the place of this device among those of its account.
+func (c *Client) place() int {
+	var all []omega.Fingerprint
+	for _, d := range c.certificate().Active(c.cfg.now()) {
+		all = append(all, d.Signing.Fingerprint())
+	}
+	slices.SortFunc(all, omega.Fingerprint.Compare)
+	return max(0, slices.Index(all, c.acc.Device))
+}
+
+// countsDue is when this device tells what changed in a channel.
+func (c *Client) countsDue(tx *history.Tx, s *group.State, d *history.Due) (time.Time, error) {
+	rank := max(0, slices.Index(writers(s), c.acc.Fingerprint))
+	due := d.Since.Add(countsApart + time.Duration(rank)*countsTurn + time.Duration(c.place())*devicesTurn)
+	readers, err := c.subscribersToTell(tx, s)
+	if next := d.Told.Add(countsPause(len(readers))); !d.Told.IsZero() && next.After(due) {
+		due = next
+	}
+	return due, err
+}
+
+// tellCounts tells counts in the channels in which it is this device's turn, and returns
+// when it looks again; zero: when words come.
+func (c *Client) tellCounts(ctx context.Context, given answers) (again time.Time, err error) {
+	now := c.cfg.now()
+	var turn []chat.Hash
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		turn, again = nil, time.Time{}
+		list, err := tx.Dues()
+		for i := range list {
+			if err != nil {
+				return err
+			}
+			d := &list[i]
+			var s *group.State
+			if s, err = c.groupState(tx, d.Group); ignoreNotFound(err) != nil {
+				return err
+			}
+			if err != nil || !c.hasList(s) {
+				err = tx.EndDues(d.Group)
+				continue
+			}
+			var due time.Time
+			if due, err = c.countsDue(tx, s, d); !due.After(now) {
+				turn = append(turn, d.Group)
+			} else {
+				again = sooner(again, due)
+			}
+		}
+		return err
+	})
+	for _, id := range turn {
+		if err != nil {
+			return again, err
+		}
+		c.readyGroup(ctx, id)
+		var more bool
+		if more, err = c.tellCountsIn(ctx, id, given); more {
+			again = sooner(again, now.Add(countsApart))
+		}
+	}
+	return again, err
+}
+
+// tellCountsIn tells what changed in a channel, and reports whether there is more.
+func (c *Client) tellCountsIn(ctx context.Context, id chat.Hash, given answers) (more bool, err error) {
+	var wanted map[omega.Fingerprint][]chat.Link
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, id)
+		if err != nil {
+			return err
+		}
+		var list []chat.Counted
+		if list, wanted, more, err = c.changedCounts(tx, s); err != nil || len(list) == 0 {
+			return err
+		}
+		message, err := c.newID()
+		if err != nil {
+			return err
+		}
+		at := c.cfg.now()
+		if err := c.sealGroup(ctx, tx, id, message, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{Counts: list}}); err != nil {
+			return err
+		}
+		return c.putCounts(tx, id, list, &chat.Message{From: c.acc.Fingerprint, Device: c.acc.Device, Time: at, Received: c.homeTime()})
+	})
+	c.queued.notify()
+	if err != nil || len(wanted) == 0 {
+		return more, err
+	}
+	return more, c.askWords(ctx, id, wanted, given)
+}
+
+// changedCounts are the counts of a channel that are others than what stands, and the words
+// that somebody has who counted more. more: it did not look at all that is due.
+func (c *Client) changedCounts(tx *history.Tx, s *group.State) (list []chat.Counted, wanted map[omega.Fingerprint][]chat.Link, more bool, err error) {
+	id, wanted := chat.Hash(s.Group), map[omega.Fingerprint][]chat.Link{}
+	due, err := tx.DueIn(id, countsLooked)
+	for i, target := range due {
+		if err != nil || len(list) == chat.MaxCounts {
+			return list, wanted, i < len(due), err
+		}
+		if err = tx.EndDue(id, target); err != nil {
+			break
+		}
+		var r *history.Row
+		if r, err = tx.Linked(omega.ChatID(id[:16]), target); err != nil || r.Deleted {
+			err = ignoreNotFound(err)
+			continue
+		}
+		var n *chat.Counted
+		if n, err = tx.CountWords(id, r, func(fp omega.Fingerprint) bool { return mayRead(s, fp) }); err != nil {
+			break
+		}
+		switch stands := r.Tally; {
+		case stands == nil && n.Heard == 0 && len(n.Emoji) == 0 && n.MemberVoters == 0, stands != nil && sameCounts(n, &stands.Counted):
+			continue
+		case stands != nil && n.Heard < stands.Heard && c.knowsMore(s, stands.By):
+			wanted[stands.By] = append(wanted[stands.By], target)
+			continue
+		}
+		n.Version, err = tx.NextVersion(&chat.Mark{Chat: omega.ChatID(id[:16]), Target: target, Kind: chat.MarkCounts})
+		list = append(list, *n)
+	}
+	return list, wanted, len(due) == countsLooked, err
+}
+
+// knowsMore reports whether one who counted more can be asked: it may still write, and is
+// another account or another device.
+func (c *Client) knowsMore(s *group.State, by omega.Fingerprint) bool {
+	return s.May(by, s.Rules.Write) && (by != c.acc.Fingerprint || len(c.others()) > 0)
+}
+
+func sameCounts(a, b *chat.Counted) bool {
+	x, y := *a, *b
+	x.Version, y.Version = 0, 0
+	x.Target, y.Target = chat.Link{}, chat.Link{}
+	return reflect.DeepEqual(x, y)
+}
+
+// putCounts keeps what a message says words come to.
+func (c *Client) putCounts(tx *history.Tx, id chat.Hash, list []chat.Counted, m *chat.Message) error {
+	came := m.Received
+	if came.IsZero() {
+		came = c.homeTime()
+	}
+	for i := range list {
+		mark := list[i].Mark(omega.ChatID(id[:16]), m.Time, came, m.Device)
+		if err := ignoreNotFound(tx.PutMark(mark, m.From)); err != nil {
+			return err
+		}
+	}
+	at := c.cfg.now()
+	if m.Time.Before(at) {
+		at = m.Time
+	}
+	return tx.CountsTold(id, at)
+}
+
+// takeCounts takes what one who may write says that words come to.
+func (t *taken) takeCounts(tx *history.Tx, m *chat.Message) error {
+	news := m.Content.Group
+	if m.Content.Kind != chat.KindGroup || len(news.Counts) == 0 {
+		return nil
+	}
+	id := news.ID
+	if m.Peer.IsZero() {
+		var err error
+		if id, err = tx.Group(context.Background(), m.Chat); err != nil {
+			return err
+		}
+	}
+	s, err := t.c.groupState(tx, id)
+	if err != nil || !s.May(m.From, s.Rules.Write) || !s.Rules.Channel() {
+		return ignoreNotFound(err)
+	}
+	return t.c.putCounts(tx, id, news.Counts, m)
+}
+
+// giveCounts tells who is given messages of a channel what stands at them.
+func (c *Client) giveCounts(ctx context.Context, tx *history.Tx, s *group.State, to omega.Fingerprint, rows []history.Row) error {
+	var list []chat.Counted
+	for i := range rows {
+		if t := rows[i].Tally; t != nil {
+			list = append(list, t.Counted)
+		}
+	}
+	cert := c.certIn(tx, to)
+	if len(list) == 0 || cert == nil || !c.hasList(s) {
+		return nil
+	}
+	for part := range slices.Chunk(list, chat.MaxCounts) {
+		id, err := c.newID()
+		if err == nil {
+			err = c.seal(ctx, tx, cert, id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: chat.Hash(s.Group), Counts: part}})
+		}
+		if err != nil {
+			return unlessMute(err)
+		}
+	}
+	return nil
+}
+
+// showTally says what a channel's subscribers said of a message beside what is known here,
+// by the word of who counted: what this account said itself is known.
+func (c *Client) showTally(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
+	t := r.Tally
+	if t == nil || r.Deleted {
+		return nil
+	}
+	id, err := tx.Group(context.Background(), r.Chat)
+	if err != nil {
+		return err
+	}
+	reads, err := subscribes(tx, id)
+	if err != nil {
+		return err
+	}
+	known, own := map[string]int{}, []string(nil) // by emoji: members; of this account, that were counted
+	for _, said := range r.Reactions {
+		if mine := reads && said.Account == c.acc.Fingerprint; mine && !said.Time.After(t.Came) {
+			own = said.Emoji
+		} else if !mine {
+			for _, e := range said.Emoji {
+				known[e]++
+			}
+		}
+	}
+	by, err := c.calling(tx, t.By)
+	m.Counted = &clientrpc.Counted{By: t.By, Name: by.name, SelfNamed: by.self}
+	for _, e := range t.Emoji {
+		n := others(e.Times, slices.Contains(own, e.Emoji))
+		if reads {
+			n += max(0, e.Members-known[e.Emoji])
+		}
+		if n > 0 {
+			m.Counted.Emoji = append(m.Counted.Emoji, clientrpc.EmojiCount{Emoji: e.Emoji, Count: n})
+		}
+	}
+	if m.Poll == nil || err != nil {
+		return err
+	}
+	return c.showVotes(tx, r, m, reads)
+}
+
+// others is what was counted of others than this account.
+func others(counted int, own bool) int {
+	if own {
+		counted--
+	}
+	return max(0, counted)
+}
+
+// showVotes adds what was counted to a poll.
+func (c *Client) showVotes(tx *history.Tx, r *history.Row, m *clientrpc.Message, reads bool) error {
+	answers, _, err := tx.Answers(r)
+	known, voters := make([]int, len(m.Poll.Options)), 0 // members
+	var own []uint32                                     // of this account, that were counted
+	for i := range answers {
+		a := &answers[i]
+		if mine := reads && a.Account == c.acc.Fingerprint; mine && !a.Time.After(r.Tally.Came) {
+			own = a.Options
+		} else if !mine {
+			voters++
+			for _, o := range a.Options {
+				known[o]++
+			}
+		}
+	}
+	m.Poll.Counted = others(r.Tally.Voters, own != nil)
+	for i, n := range r.Tally.Votes[:min(len(r.Tally.Votes), len(known))] {
+		m.Poll.Options[i].Counted = others(n, slices.Contains(own, uint32(i)))
+	}
+	if !reads {
+		return err
+	}
+	m.Poll.Counted += max(0, r.Tally.MemberVoters-voters)
+	for i, n := range r.Tally.MemberVotes[:min(len(r.Tally.MemberVotes), len(known))] {
+		m.Poll.Options[i].Counted += max(0, n-known[i])
+	}
+	return err
+}
+
+// countHeard notes what is to be counted when a message of a channel comes: a member's
+// reaction or vote, which subscribers learn by counts, or what words came about before.
+func (t *taken) countHeard(tx *history.Tx, m *chat.Message) error {
+	var about []chat.Link
+	switch kind := m.Content.Kind; {
+	case kind == chat.KindReaction || kind == chat.KindVote || kind == chat.KindClose:
+		marks, err := m.Marks()
+		if err != nil {
+			return err
+		}
+		for i := range marks {
+			about = append(about, marks[i].Target)
+		}
+	case !kind.Operation():
+		about = []chat.Link{m.Link()}
+	}
+	id, err := tx.Group(context.Background(), m.Chat)
+	if err != nil || id == (chat.Hash{}) || len(about) == 0 {
+		return err
+	}
+	s, err := t.c.groupState(tx, id)
+	if err != nil || !t.c.hasList(s) {
+		return ignoreNotFound(err)
+	}
+	if some, err := tx.Subscribed(id); err != nil || !some {
+		return err
+	}
+	if !m.Content.Kind.Operation() {
+		if words, err := tx.WordsOf(m.Chat, about[0], 1); err != nil || len(words) == 0 {
+			return err
+		}
+	}
+	t.words = true
+	for _, l := range about {
+		err = errors.Join(err, tx.PutDue(id, l, t.c.cfg.now()))
+	}
+	return err
+}

@@ -1,0 +1,373 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/internal/i18n"
+)
+
+// What subscribers say of messages of a channel, and how it reaches those who may write:
+// spec/group.md, GROUP-53 and GROUP-54. What it comes to is in counts.go.
+const (
+	wordsAtOnce  = 32               // that a subscriber says before it has to wait
+	wordsApart   = 10 * time.Second // then
+	wordTakers   = 3                // of those who may write whom a subscriber tells
+	gatherWords  = 2 * time.Second  // before words are passed on
+	passesApart  = 10 * time.Second // between messages that pass words on
+	untoldWords  = 1024             // that are passed on at once
+	wordsKind    = 4                // of a repetition: words that are asked for
+	askWordsKind = 5                // likewise: asking for them
+	wordsGiven   = 4096             // of one message, to who asks
+)
+
+// rations bound how much of something accounts may do, each by itself.
+type rations struct {
+	most  int           // at once
+	apart time.Duration // then
+
+	mu   sync.Mutex
+	full map[omega.Fingerprint]time.Time // when an account may do as much as it likes again; guarded by mu
+}
+
+// take reports whether an account may do it once more.
+func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.full == nil {
+		r.full = map[omega.Fingerprint]time.Time{}
+	}
+	at, whole := r.full[who], time.Duration(r.most)*r.apart
+	if at.Before(now) || at.Sub(now) > whole { // or the clock was set back
+		at = now
+	}
+	if at = at.Add(r.apart); at.Sub(now) > whole {
+		return false
+	}
+	r.full[who] = at
+	if len(r.full) > maxAnswers {
+		for fp, at := range r.full {
+			if at.Before(now) {
+				delete(r.full, fp)
+			}
+		}
+	}
+	return true
+}
+
+// sayWord says a reaction or a vote of this account, which subscribes.
+func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, message omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
+	said := &chat.Message{Chat: row.Chat, From: c.acc.Fingerprint, Time: c.homeTime().Truncate(time.Millisecond), Content: content}
+	marks, err := said.Marks()
+	if err != nil || len(marks) != 1 {
+		return nil, errors.Join(errNotMember, err)
+	}
+	own := &marks[0]
+	if !c.saying.take(c.acc.Fingerprint, c.cfg.now()) {
+		return nil, fail(clientrpc.CodeRefused, i18n.T("doing.react", row.ID), i18n.T("why.manywords"), i18n.T("next.manywords"), nil)
+	}
+	err = c.db.Update(ctx, func(tx *history.Tx) error {
+		if err := tx.PutMark(own, c.acc.Fingerprint); err != nil {
+			return err
+		}
+		return tx.PutUntoldWord(id, own)
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.chores.add(&groupWork{words: true})
+	c.changed.notify()
+	out := &clientrpc.SendResult{ID: message, Chat: row.Chat, State: clientrpc.StateQueued}
+	if d.Wait == waitNone {
+		return out, nil
+	}
+	if told, err := c.awaitWord(ctx, id, own, d.Timeout); err != nil || !told {
+		return out, err
+	}
+	out.State = clientrpc.StateStored
+	return out, nil
+}
+
+// awaitWord waits until a word of this account is on its way to those who may write.
+func (c *Client) awaitWord(ctx context.Context, id chat.Hash, own *chat.Mark, timeout time.Duration) (told bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Millisecond))
+	defer cancel()
+	for {
+		changed, waits := c.changed.wait(), false
+		err := c.db.View(context.WithoutCancel(ctx), func(tx *history.Tx) (err error) {
+			waits, err = tx.WordWaits(id, own)
+			return err
+		})
+		if err != nil || !waits {
+			return err == nil, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false, nil
+		}
+	}
+}
+
+// readsOnly reports whether this account reads a channel without being a member.
+func (c *Client) readsOnly(ctx context.Context, id chat.Hash) (reads bool, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		if reads, err = subscribes(tx, id); err != nil || !reads {
+			return err
+		}
+		s, err := c.groupState(tx, id)
+		if err == nil {
+			reads = s.Role(c.acc.Fingerprint) == group.RoleNone
+		}
+		return ignoreNotFound(err)
+	})
+	return reads, err
+}
+
+// takeWords takes words that a verified message of a direct chat tells.
+func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
+	news := m.Content.Group
+	if m.Peer.IsZero() || m.Content.Kind != chat.KindGroup || len(news.Words) == 0 {
+		return nil
+	}
+	l, err := t.c.groupIn(tx, news.ID)
+	if err != nil {
+		return ignoreNotFound(err)
+	}
+	for i := range news.Words {
+		w := &news.Words[i]
+		switch {
+		case w.Time.After(t.c.cfg.now().Add(omega.ClockTolerance)):
+		case w.Account != t.c.acc.Fingerprint:
+			err = t.takeWord(tx, l, m, w)
+		case m.From == t.c.acc.Fingerprint: // another of its devices
+			err = ignoreNotFound(tx.PutMark(w.Own(omega.ChatID(news.ID[:16])), m.From))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeWord takes what another account said, where this one may write.
+func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) error {
+	id, state, direct := chat.Hash(l.ID()), l.State(), w.Account == m.From
+	if !direct && !state.May(m.From, state.Rules.Write) {
+		return nil
+	}
+	e, err := t.c.subscriber(tx, state, w.Account)
+	if err != nil || e == nil {
+		return err
+	}
+	mark := w.Mark(omega.ChatID(id[:16]))
+	if direct {
+		if !t.c.heeding.take(m.From, t.c.cfg.now()) {
+			t.c.cfg.log().Warn("a subscriber says too much", "account", m.From)
+			return nil
+		}
+		if late, err := tooLate(tx, mark, m.Received); err != nil || late {
+			return err
+		}
+	}
+	counts, err := tx.PutWord(mark, m.From)
+	if err == nil && m.From == t.c.acc.Fingerprint {
+		err = tx.WordTold(id, mark) // by another device of this account
+	}
+	if err != nil || !counts {
+		return err
+	}
+	t.words = true
+	if err := tx.PutDue(id, w.Target, t.c.cfg.now()); err != nil || !direct {
+		return err
+	}
+	return tx.PutUntoldWord(id, mark)
+}
+
+// tooLate reports whether a vote came after its poll was closed, by the word of its account or
+// by that of a home.
+func tooLate(tx *history.Tx, m *chat.Mark, received time.Time) (bool, error) {
+	if m.Kind != chat.MarkVoted {
+		return false, nil
+	}
+	r, err := tx.Linked(m.Chat, m.Target)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	_, closed, err := tx.Answers(r)
+	return err == nil && !closed.IsZero() && (m.Stamp.Time.After(closed) || received.After(closed.Add(underWay))), err
+}
+
+// A wordTurn is what goes to the same accounts.
+type wordTurn struct {
+	group chat.Hash
+	to    []omega.Fingerprint
+	words []history.UntoldWord
+}
+
+// passWords tells the words that are to be told: this account's own, and if others' have
+// their turn, those.
+func (c *Client) passWords(ctx context.Context, others bool) error {
+	_, offline := c.online()
+	var turns []wordTurn
+	var over []int64
+	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
+		turns, over, err = c.wordTurns(tx, others)
+		return err
+	})
+	errs := []error{err}
+	for _, t := range turns {
+		for part := range slices.Chunk(t.words, chat.MaxWords) {
+			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: t.group}}
+			for i := range part {
+				content.Group.Words = append(content.Group.Words, part[i].Word)
+			}
+			failed := c.tellDeciders(ctx, t.to, content, nil)
+			if ctx.Err() != nil {
+				return errors.Join(append(errs, failed)...)
+			}
+			errs = append(errs, failed, c.endWords(ctx, part, failed != nil, offline == nil))
+		}
+	}
+	if len(over) > 0 {
+		errs = append(errs, c.db.Update(ctx, func(tx *history.Tx) (err error) {
+			for _, n := range over {
+				err = errors.Join(err, tx.EndUntoldWord(n))
+			}
+			return err
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+// wordTurns are the words that are to be told now; over are those that nobody is told.
+func (c *Client) wordTurns(tx *history.Tx, others bool) (turns []wordTurn, over []int64, err error) {
+	list, err := tx.UntoldWords(untoldWords)
+	states := map[chat.Hash]*group.State{}
+	for _, u := range list {
+		own := u.Account == c.acc.Fingerprint
+		if err != nil || !own && !others {
+			continue
+		}
+		s, known := states[u.Group]
+		if !known {
+			if s, err = c.groupState(tx, u.Group); ignoreNotFound(err) != nil {
+				return nil, nil, err
+			}
+			states[u.Group], err = s, nil
+		}
+		var to []omega.Fingerprint
+		switch {
+		case u.Gone || s == nil:
+		case own:
+			if to, err = c.wordTakers(tx, s, u.Target); err != nil {
+				return nil, nil, err
+			}
+		case c.hasList(s):
+			to = c.writersToTell(s)
+		}
+		if len(c.others()) > 0 && !u.Gone {
+			to = append(to, c.acc.Fingerprint)
+		}
+		if len(to) == 0 {
+			over = append(over, u.Number)
+			continue
+		}
+		i := slices.IndexFunc(turns, func(t wordTurn) bool { return t.group == u.Group && slices.Equal(t.to, to) })
+		if i < 0 {
+			i, turns = len(turns), append(turns, wordTurn{group: u.Group, to: to})
+		}
+		turns[i].words = append(turns[i].words, u)
+	}
+	return turns, over, err
+}
+
+// wordTakers are those whom a subscriber tells what it says of a message: who wrote it, whose
+// link it was, and owners and admins, as far as they may write.
+func (c *Client) wordTakers(tx *history.Tx, s *group.State, target chat.Link) ([]omega.Fingerprint, error) {
+	g, err := tx.KnownGroup(chat.Hash(s.Group))
+	if err != nil || g.Subscribed.IsZero() {
+		return nil, ignoreNotFound(err)
+	}
+	first := []omega.Fingerprint{g.Maker}
+	r, err := tx.Linked(omega.ChatID(g.ID[:16]), target)
+	switch {
+	case err == nil:
+		first = []omega.Fingerprint{r.From, g.Maker}
+	case !errors.Is(err, history.ErrNotFound):
+		return nil, err
+	}
+	var out []omega.Fingerprint
+	for _, fp := range append(first, c.writersToTell(s)...) {
+		if !fp.IsZero() && len(out) < wordTakers && s.May(fp, s.Rules.Write) && !slices.Contains(out, fp) {
+			out = append(out, fp)
+		}
+	}
+	return out, nil
+}
+
+// endWords ends words that were told, or could not be often enough.
+func (c *Client) endWords(ctx context.Context, list []history.UntoldWord, failed, online bool) error {
+	return c.db.Update(ctx, func(tx *history.Tx) (err error) {
+		for _, u := range list {
+			switch {
+			case err != nil:
+			case !failed, online && u.Tries+1 >= untoldTries:
+				err = tx.EndUntoldWord(u.Number)
+			case online:
+				err = tx.RetryUntoldWord(u.Number)
+			}
+		}
+		return err
+	})
+}
+
+// askWords asks who counted for words that are not here.
+func (c *Client) askWords(ctx context.Context, id chat.Hash, wanted map[omega.Fingerprint][]chat.Link, given answers) error {
+	var errs []error
+	for fp, links := range wanted {
+		if !given.mayAfter(repetition{fp, omega.ChatID(id[:16]), askWordsKind}, c.cfg.now(), answerPause) {
+			continue
+		}
+		links = links[:min(len(links), chat.MaxWordsOf)]
+		errs = append(errs, unlessMute(c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, WordsOf: links}})))
+	}
+	return errors.Join(errs...)
+}
+
+// giveWords answers one who may write, and lacks words. (spec/group.md, GROUP-55)
+func (c *Client) giveWords(ctx context.Context, m *chat.Message, given answers) error {
+	news := m.Content.Group
+	if !given.mayAfter(repetition{m.Device, omega.ChatID(news.ID[:16]), wordsKind}, c.cfg.now(), answerPause) {
+		return nil
+	}
+	var words []chat.Word
+	err := c.db.View(ctx, func(tx *history.Tx) error {
+		s, err := c.groupState(tx, news.ID)
+		if err != nil || !c.hasList(s) || !s.May(m.From, s.Rules.Write) {
+			return ignoreNotFound(err)
+		}
+		for _, l := range news.WordsOf {
+			of, err := tx.WordsOf(omega.ChatID(news.ID[:16]), l, wordsGiven)
+			if err != nil {
+				return err
+			}
+			words = append(words, of...)
+		}
+		return nil
+	})
+	for part := range slices.Chunk(words, chat.MaxWords) {
+		if err == nil {
+			err = unlessMute(c.sendControl(ctx, m.From, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: news.ID, Words: part}}))
+		}
+	}
+	return err
+}
