@@ -1744,6 +1744,8 @@ export interface StatusResult {
   online: boolean;
   /** address of the proxy it is attached to */
   server: string;
+  /** what the proxy calls itself, if that is known */
+  server_name?: string;
   proxy: Fingerprint;
   resumed: boolean;
   homes: HomeStatus[] | null;

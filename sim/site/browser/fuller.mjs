@@ -131,12 +131,12 @@ export function fuller(check) {
 		await mei.page.locator(".bubble-line.target", { hasText: "跑嗎" }).waitFor();
 		await openInfo(mei);
 		const her = mei.page.locator(".info .line", { hasText: "Carol" });
-		await lineMenu(mei, her, "移除並封鎖");
+		await lineMenu(mei, her, "移出，並且不准再加入");
 		await agree(mei);
-		await her.getByText("已封鎖").waitFor();
+		await her.getByText("不准再加入").waitFor();
 		await accessible(mei.page);
 		await shot(mei, "banned");
-		await lineMenu(mei, her, "解除封鎖");
+		await lineMenu(mei, her, "准許再加入");
 		await her.waitFor({ state: "detached" });
 		await mei.page.locator(".info").getByRole("button", { name: "邀請", exact: true }).click();
 		await mei.page.locator(".info .people button", { hasText: "Carol" }).first().click();

@@ -129,9 +129,10 @@ export function secondDevice(check) {
 		await camera(await pictureOf(phone.page.locator("img.qr")));
 		const { page } = ming;
 		await openDialog(ming, "設定");
+		await page.locator("dialog").getByRole("button", { name: "加入裝置" }).click();
 		await page.locator("dialog .scan").getByRole("button", { name: "掃描行動條碼" }).click();
 		await page.waitForFunction(() => document.querySelector("dialog textarea").value.startsWith("omega-link:"));
-		await page.locator("dialog").getByRole("button", { name: "加入", exact: true }).click();
+		await page.locator("dialog form").getByRole("button", { name: "加入裝置" }).click();
 		await page.locator("dialog").getByText("請到新裝置確認").waitFor();
 		await phone.page.getByText("這是你的帳號嗎").waitFor();
 		await accessible(phone.page);

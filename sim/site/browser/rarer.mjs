@@ -73,7 +73,7 @@ export function rarer(check) {
 		await carol.page.waitForFunction(() => [...document.querySelectorAll(".media.album img")].filter((i) => i.complete && i.naturalWidth > 0).length === 3);
 		await accessible(carol.page);
 		await shot(carol, "secure-group");
-		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移除");
+		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移出群組");
 		await agree(mei);
 		await mei.page.getByText("2 位成員").waitFor();
 		await carol.page.getByText("離開了群組").first().waitFor();

@@ -108,7 +108,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
       <b><Rich text={p.message.text} entities={p.message.entities} /></b>
       <For each={options()}>{(o, i) => (
         <button class="option" classList={{ mine: !!o.mine }} disabled={!!p.poll.closed} aria-pressed={!!o.mine} onClick={() => vote(i())}>
-          <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{o.votes}</span>
+          <span class="bar" style={{ width: `${(100 * o.votes) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{t("poll.votes", o.votes)}</span>
         </button>
       )}</For>
       <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", 0)}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", p.poll.voters)}</small></button></Show>

@@ -135,7 +135,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     try {
       const list = /^[@＠]/.test(word)
         ? ((await core.call("mention.complete", { group: p.chat.chat, typed: word, count: 8 })).people ?? []).map(person)
-        : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 12 })).commands ?? []).map(command);
+        : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 50 })).commands ?? []).map(command);
       if (mine !== round) return;
       if (!/^[/／、]/.test(word)) for (const c of list) names.add(c.insert);
       setAt(0);
@@ -205,7 +205,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     { key: "later", label: t("schedule.do"), run: later },
   ]);
   const attach = (e: MouseEvent) => openMenu(e, [
-    { key: "files", label: t("message.attach"), run: () => picker.click() },
+    { key: "files", label: t("attach.files"), run: () => picker.click() },
     ...(p.chat.kind !== "saved" ? [
       { key: "poll", label: t("poll.make"), run: () => setDialog({ kind: "poll", chat: p.chat }) },
       { key: "list", label: t("list.make"), run: () => setDialog({ kind: "list", chat: p.chat }) },
@@ -318,5 +318,5 @@ export function commandName(c: Command): string {
 }
 const command = (c: Command): Choice => {
   const name = commandName(c);
-  return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" — "), insert: "/" + name };
+  return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" "), insert: "/" + name };
 };

@@ -25,6 +25,7 @@ export function Homes(): JSX.Element {
 }
 
 function Kept() {
+  const [status] = asked(() => true, () => core.call("status", {}));
   const [homes, { mutate, refetch }] = asked(() => true, () => core.call("homes", {}));
   const [quota, { refetch: weigh }] = asked(() => true, async () => (await core.call("quota", { timeout: seconds(wait) })).homes ?? []);
   const [choosing, choose] = createSignal(false), [busy, setBusy] = createSignal(false);
@@ -41,6 +42,7 @@ function Kept() {
   const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
   return (
     <>
+      <Show when={status()?.online && status()}>{(x) => <p class="dim">{t("homes.now", clean(x().server_name ?? "") || "?", x().server)}</p>}</Show>
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
         <li class="line"><span><b><bdi>{clean(h.name ?? "") || h.server.slice(-16)}</bdi></b> <small class="dim">{[clean(h.operator ?? ""), clean(h.site ?? "")].filter(Boolean).join(" · ")}</small>
