@@ -35,7 +35,7 @@ export function Dialog(p: { title: string; children: JSX.Element }): JSX.Element
   return (
     <dialog ref={box} aria-label={p.title} onClose={closeDialog} onPointerDown={(e) => { if (e.target === box) closeDialog(); }}>
       <header><h2>{p.title}</h2><button class="icon-button" aria-label={t("close")} onClick={closeDialog}><Icon name="close" /></button></header>
-      <div class="inside"><Guard>{p.children}</Guard></div>
+      <div class="inside" tabindex="0"><Guard>{p.children}</Guard></div>
       <Told />
     </dialog>
   );
