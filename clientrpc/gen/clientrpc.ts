@@ -827,6 +827,10 @@ export interface SendFileParams {
   /** absolute; several are an album */
   paths: string[] | null;
   caption: string;
+  /** of the caption */
+  entities?: Entity[];
+  /** the caption is as a person typed it, as in SendParams */
+  markup?: boolean;
   /** what they are, see Medium; empty: what they begin like */
   as: string;
   /** of stickers */

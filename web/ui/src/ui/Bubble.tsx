@@ -62,7 +62,7 @@ function Content(p: { message: Message; own: boolean }) {
   return (
     <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} onMention={talk} />}>
       <Match when={m().deleted}><em class="deleted">{t("message.deleted")}</em></Match>
-      <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} /></Show></Match>
+      <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} onMention={talk} /></Show></Match>
       <Match when={m().kind === "poll" && m().poll}>{(poll) => <PollBox message={m()} poll={poll()} />}</Match>
       <Match when={m().kind === "list" && m().list}>{(list) => <ListBox message={m()} list={list()} />}</Match>
       <Match when={m().kind === "group-refused"}><em class="deleted">{t("message.kind.refused")}</em></Match>

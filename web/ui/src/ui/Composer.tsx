@@ -246,8 +246,8 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const files = (list: Iterable<File>) => {
     const all = [...list].filter((f) => f.size > 0);
     if (!all.length) return;
-    const calling = p.chat.kind === "group" && /[@＠]\S/.test(field.value); // captions call nobody: such a text is sent by itself
-    setDialog(calling ? { kind: "files", chat: p.chat, files: all, caption: "", sent: () => {} } : { kind: "files", chat: p.chat, files: all, caption: field.value.trim(), sent: emptied });
+    const { text, those } = said();
+    setDialog({ kind: "files", chat: p.chat, files: all, caption: text, chosen: those, sent: emptied });
   };
   const paste = (e: ClipboardEvent) => {
     const list = e.clipboardData?.files;
