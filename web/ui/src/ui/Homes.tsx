@@ -46,7 +46,7 @@ function Kept() {
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
         <li class="line"><span><b><bdi>{clean(h.name ?? "") || h.server.slice(-16)}</bdi></b> <small class="dim">{[clean(h.operator ?? ""), clean(h.site ?? "")].filter(Boolean).join(" · ")}</small>
-          <br /><small classList={{ warn: !!h.code, dim: !h.code }}>{state(h)}</small><Room of={of(h)} asked={!quota.loading} /></span></li>
+          <br /><small classList={{ warn: !!h.code, dim: !h.code }}>{state(h)}</small><Room of={of(h)} asked={!quota.loading} down={!!h.code} /></span></li>
       )}</For></ul>
       <Show when={homes.latest?.want}><p class="warn">{t("homes.few", list().filter((h) => !h.former).length, homes.latest!.want!)}</p>
         <ul class="people"><For each={homes.latest?.passed ?? []}>{(x) => <li class="line"><bdi>{clean(x.name ?? "") || x.server.slice(-16)}</bdi><small class="dim">{isTime(x.until) ? coreText({ key: "homes.why.until", args: [short(x.until)] }) : coreText({ key: `homes.why.${x.why}` })}</small></li>}</For></ul></Show>
@@ -57,14 +57,15 @@ function Kept() {
   );
 }
 
+const down = new Set(["unavailable", "shutdown"]); // codes of the protocol that say so
 /** How this device stands with a home. */
-const state = (h: Home) => (h.former ? t("homes.former") : h.attached ? t("homes.attached") : h.code ? t("homes.away", h.code) : t("homes.connecting"));
+const state = (h: Home) => (h.former ? t("homes.former") : h.attached ? t("homes.attached") : h.code ? coreText(down.has(h.code) ? { key: "why.homedown" } : { key: "why.homecode", args: [h.code] }) : t("homes.connecting"));
 
 /** How much room is taken at a home, of how much. */
-function Room(p: { of?: HomeQuota; asked: boolean }) {
+function Room(p: { of?: HomeQuota; asked: boolean; down: boolean }) {
   return (
     <Show when={p.of} fallback={<Show when={!p.asked}><br /><small class="dim">…</small></Show>}>{(q) => (
-      <Show when={!q().problem} fallback={<><br /><small class="warn">{coreText(q().problem!.why)}</small></>}>
+      <Show when={!q().problem} fallback={<Show when={!p.down}><br /><small class="warn">{coreText(q().problem!.why)}</small></Show>}>
         <br /><small>{t("homes.room", bytes(q().used), bytes(q().most))}</small><meter class="room" min="0" max={Math.max(1, q().most)} high={q().most * 0.9} value={q().used} aria-label={t("homes.room", bytes(q().used), bytes(q().most))} />
       </Show>
     )}</Show>

@@ -272,7 +272,6 @@ export const en: Record<Word, string> = {
   "homes.attached": "connected",
   "homes.connecting": "connecting",
   "homes.former": "left; what waits there is still fetched",
-  "homes.away": "cannot be reached ({0})",
   "homes.room": "Files take {0} of {1}",
   "homes.few": "There {0 is|are} {0}, and should be {1}, since other servers cannot be one yet:",
   "homes.again": "Look again",

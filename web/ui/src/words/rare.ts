@@ -257,7 +257,6 @@ export const rare = {
   "homes.attached": "已連線",
   "homes.connecting": "正在連線",
   "homes.former": "已搬走，還在收剩下的訊息",
-  "homes.away": "連不上（{0}）",
   "homes.room": "檔案用了 {0}，最多 {1}",
   "homes.few": "只有 {0} 部，應該有 {1} 部，因為其他伺服器現在還不行：",
   "homes.again": "重新查看",
