@@ -60,10 +60,11 @@ var (
 
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
-	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
-	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
-	Delete   = Method[DeleteParams, *DeleteResult]{"account.delete"}
-	Notices  = Method[NoticesParams, NoticesResult]{"notices"}
+	SetHomes     = Method[SetHomesParams, *HomesResult]{"homes.set"}
+	PreferServer = Method[PreferServerParams, None]{"server.prefer"}
+	Listed       = Method[ListedParams, *ListedResult]{"account.listed"}
+	Delete       = Method[DeleteParams, *DeleteResult]{"account.delete"}
+	Notices      = Method[NoticesParams, NoticesResult]{"notices"}
 )
 
 // None is for methods without parameters.
@@ -418,6 +419,12 @@ type Home struct {
 	Attached bool              `json:"attached"`         // this device gets mail from it now
 	Code     string            `json:"code,omitempty"`   // why not
 	Former   bool              `json:"former,omitempty"` // left, and not empty yet
+}
+
+// PreferServerParams says which server this device is to be connected to. Others are used
+// while it is not to be had.
+type PreferServerParams struct {
+	Server string `json:"server"` // address, with fingerprint
 }
 
 // SetHomesParams moves the account's mail to other servers. None means the

@@ -1638,6 +1638,12 @@ export interface ReplyTo {
   quote?: string;
 }
 
+/** PreferServerParams says which server this device is to be connected to. Others are used while it is not to be had. */
+export interface PreferServerParams {
+  /** address, with fingerprint */
+  server: string;
+}
+
 /** A SetupState says how the home stands. */
 export interface SetupState {
   state: string;
@@ -2455,6 +2461,8 @@ export interface Calls {
   "secure.start": { params: StartSecureParams; result: SecureChat };
   /** Sends a text. */
   "send": { params: SendParams; result: SendResult };
+  /** Connects this device to a server, now and whenever it is to be had. */
+  "server.prefer": { params: PreferServerParams; result: None };
   /** How this home stands: without an account, locked, or ready. */
   "setup": { params: None; result: SetupState };
   /** Makes an account in this home. */
@@ -2601,6 +2609,7 @@ export const methods = {
   "secure.end": { repeat: "sets", paged: false },
   "secure.start": { repeat: "sets", paged: false },
   "send": { repeat: "id", paged: false },
+  "server.prefer": { repeat: "sets", paged: false },
   "setup": { repeat: "reads", paged: false },
   "setup.create": { repeat: "sets", paged: false },
   "setup.keys": { repeat: "reads", paged: false },

@@ -25,7 +25,8 @@ export function Homes(): JSX.Element {
 }
 
 function Kept() {
-  const [status] = asked(() => true, () => core.call("status", {}));
+  const [status, { refetch: look }] = asked(() => true, () => core.call("status", {}));
+  const [nearer, setNearer] = createSignal(false); // another server to be connected to is looked for
   const [homes, { mutate, refetch }] = asked(() => true, () => core.call("homes", {}));
   const [quota, { refetch: weigh }] = asked(() => true, async () => (await core.call("quota", { timeout: seconds(wait) })).homes ?? []);
   const [choosing, choose] = createSignal(false), [busy, setBusy] = createSignal(false);
@@ -42,7 +43,8 @@ function Kept() {
   const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
   return (
     <>
-      <Show when={status()?.online && status()}>{(x) => <p class="dim">{t("homes.now", clean(x().server_name ?? "") || "?", x().server)}</p>}</Show>
+      <Show when={status()?.online && status()}>{(x) => <p class="dim">{t("homes.now", clean(x().server_name ?? "") || "?", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
+      <Show when={nearer()}><Prefer now={status.latest?.proxy} moved={() => { setNearer(false); void look(); }} /></Show>
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
         <li class="line"><span><b><bdi>{clean(h.name ?? "") || h.server.slice(-16)}</bdi></b> <small class="dim">{[clean(h.operator ?? ""), clean(h.site ?? "")].filter(Boolean).join(" · ")}</small>
@@ -72,9 +74,41 @@ function Room(p: { of?: HomeQuota; asked: boolean; down: boolean }) {
   );
 }
 
-/** Other servers, the nearest first, as the one at hand tells of them. */
+const soon = 300, tries = 20; // ms between looks whether the device has moved, and how many
+
+/** The server that this device is to be connected to: others are used while it is not to be had. */
+function Prefer(p: { now?: Fingerprint; moved: () => void }) {
+  const found = near();
+  const [busy, setBusy] = createSignal(false);
+  const prefer = async (s: SetupServer) => {
+    setBusy(true);
+    try {
+      await core.call("server.prefer", { server: s.address });
+      for (let i = 0; i < tries && (await core.call("status", {})).proxy !== s.fingerprint; i++) await new Promise((done) => setTimeout(done, soon));
+      toast(t("saved"));
+      p.moved();
+    } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  return (
+    <fieldset class="servers"><legend>{t("homes.prefer.text")}</legend>
+      <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
+      <For each={found.latest ?? []}>{(s) => <label class="server"><input type="radio" name="prefer" checked={s.fingerprint === p.now} disabled={busy()} onChange={() => prefer(s)} /><Server of={s} /></label>}</For>
+    </fieldset>
+  );
+}
+
+/** Servers, the nearest first, as the one at hand tells of them. */
+const near = () => asked(() => true, async () => (await core.call("setup.servers", { server: (await core.call("status", {})).server })).servers ?? [])[0];
+
+/** What a server is called, who runs it where, whom it takes and how far it is. */
+function Server(p: { of: SetupServer }) {
+  return <><span><b><bdi>{clean(p.of.name ?? "") || p.of.address}</bdi></b><small>{[clean(p.of.operator ?? ""), clean(p.of.site ?? ""), p.of.registration === "invite" ? t("setup.server.invite") : p.of.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
+    <span class="took">{t("setup.server.took", Math.round((p.of.took ?? 0) / 1e6))}</span></>;
+}
+
+/** Other servers to keep what the account has. */
 function Choose(p: { now: Fingerprint[]; busy: boolean; move: (to: Fingerprint[]) => void }) {
-  const [found] = asked(() => true, async () => (await core.call("setup.servers", { server: (await core.call("status", {})).server })).servers ?? []);
+  const found = near();
   const [chosen, setChosen] = createSignal(new Set(p.now));
   const toggle = (s: Fingerprint) => setChosen((all) => { const next = new Set(all); if (!next.delete(s)) next.add(s); return next; });
   const may = (s: SetupServer) => chosen().has(s.fingerprint) || (s.registration === "open" && chosen().size < most) || p.now.includes(s.fingerprint);
@@ -82,9 +116,7 @@ function Choose(p: { now: Fingerprint[]; busy: boolean; move: (to: Fingerprint[]
     <fieldset class="servers"><legend>{t("homes.most", most)}</legend>
       <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
       <For each={found.latest ?? []}>{(s) => (
-        <label class="server"><input type="checkbox" checked={chosen().has(s.fingerprint)} disabled={!may(s)} onChange={() => toggle(s.fingerprint)} />
-          <span><b><bdi>{clean(s.name ?? "") || s.address}</bdi></b><small>{[clean(s.operator ?? ""), clean(s.site ?? ""), s.registration === "invite" ? t("setup.server.invite") : s.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
-          <span class="took">{t("setup.server.took", Math.round((s.took ?? 0) / 1e6))}</span></label>
+        <label class="server"><input type="checkbox" checked={chosen().has(s.fingerprint)} disabled={!may(s)} onChange={() => toggle(s.fingerprint)} /><Server of={s} /></label>
       )}</For>
       <button class="primary" disabled={p.busy || chosen().size === 0 || chosen().size > most} onClick={() => p.move([...chosen()])}>{t("homes.move")}</button>
     </fieldset>

@@ -269,6 +269,8 @@ export const en: Record<Word, string> = {
   "homes.auto": "Chosen by the program. Each keeps a copy of messages, two of them one of files: when one breaks, the others have it.",
   "homes.chosen": "Chosen by you. Each keeps a copy of messages, two of them one of files: when one breaks, the others have it.",
   "homes.now": "This device is connected to “{0}”, at {1}",
+  "homes.prefer": "Another one",
+  "homes.prefer.text": "Which one this device is connected to, the nearest first. While it is not to be had, others are used.",
   "homes.attached": "connected",
   "homes.connecting": "connecting",
   "homes.former": "left; what waits there is still fetched",

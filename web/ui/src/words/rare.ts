@@ -254,6 +254,8 @@ export const rare = {
   "homes.auto": "由程式挑選。訊息每部都存一份，檔案存兩份：一部壞了，其他的還在。",
   "homes.chosen": "由你挑選。訊息每部都存一份，檔案存兩份：一部壞了，其他的還在。",
   "homes.now": "這部裝置連到「{0}」，位址：{1}",
+  "homes.prefer": "換一部",
+  "homes.prefer.text": "這部裝置要連到哪一部，由近到遠。連不上的時候，會先用別部。",
   "homes.attached": "已連線",
   "homes.connecting": "正在連線",
   "homes.former": "已搬走，還在收剩下的訊息",
