@@ -55,6 +55,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const [over, setOver] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
+  createEffect(on(at, (i) => document.getElementById(`choice-${i}`)?.scrollIntoView({ block: "nearest" }), { defer: true })); // the list may be longer than its box
 
   let fresh = false; // what stands in the field is the draft that was known, and nobody touched it
   const load = (text: string, those: Chosen[] = []) => {

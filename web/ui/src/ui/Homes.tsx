@@ -43,7 +43,7 @@ function Kept() {
   const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
   return (
     <>
-      <Show when={status()?.online && status()}>{(x) => <p class="dim">{t("homes.now", clean(x().server_name ?? "") || "?", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
+      <Show when={status()?.online && status()}>{(x) => <p class="dim">{clean(x().server_name ?? "") ? t("homes.now", clean(x().server_name!), x().server.split("#")[0]!) : t("status.online", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
       <Show when={nearer()}><Prefer now={status.latest?.proxy} moved={() => { setNearer(false); void look(); }} /></Show>
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
