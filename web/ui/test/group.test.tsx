@@ -2,7 +2,7 @@ import { fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Chat, Group, Message, Method } from "@rpc";
 import { core, open, setMe } from "../src/state/app";
-import { fetchGroups, pictureOf, putGroups, refreshGroups } from "../src/state/groups";
+import { answered, fetchGroups, pictureOf, putGroups, refreshGroups, roleIn } from "../src/state/groups";
 import { setLang, t } from "../src/words";
 import { Bubble } from "../src/ui/Bubble";
 import { Info } from "../src/ui/Info";
@@ -130,4 +130,12 @@ it("the panel shows who is in it now", async () => {
   await vi.waitFor(() => expect(c.textContent).toContain("小美"));
   expect(c.textContent).toContain(t("chat.members", 2));
   call.mockImplementation(answer);
+});
+
+it("what a group answered before the call did is not undone by the answer", async () => {
+  const g = (role: string) => ({ group: "G", chat: "g1", name: "賞鳥", role, rules: { write: "admins" }, size: 2, channel: true }) as never;
+  vi.spyOn(core, "call").mockResolvedValue(g("subscriber"));
+  await refreshGroups(["g1"]);
+  answered(g("asking"));
+  await vi.waitFor(() => expect(roleIn("g1")).toBe("subscriber"));
 });

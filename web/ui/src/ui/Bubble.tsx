@@ -4,7 +4,7 @@ import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
-import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
+import { answered, groupNamed, groupsLoaded } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
@@ -77,7 +77,7 @@ function GroupInvite(p: { message: Message; own: boolean }) {
   const group = () => groupNamed(p.message.group);
   const accept = async () => {
     setBusy(true);
-    try { putGroups([await core.call("group.accept", { group: p.message.group! })]); } catch (e) { failed(e); } finally { setBusy(false); }
+    try { answered(await core.call("group.accept", { group: p.message.group! })); } catch (e) { failed(e); } finally { setBusy(false); }
   };
   const inside = () => ["subscriber", "member", "admin", "owner"].includes(group()?.role ?? "");
   return (

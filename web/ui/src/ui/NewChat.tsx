@@ -3,7 +3,7 @@ import type { Contact, Fingerprint } from "@rpc";
 import { newID } from "../ids";
 import { core, failed, openContact, openSaved, setOpen, toast } from "../state/app";
 import { asked } from "../state/asked";
-import { putGroups } from "../state/groups";
+import { answered } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
 import { t } from "../words";
 import "../words/rare";
@@ -36,7 +36,7 @@ function Add() {
     try {
       if (group()) {
         const g = await core.call("group.join", { link: link().trim() });
-        putGroups([g]);
+        answered(g);
         if (g.role === "asking") toast(t("group.asked"));
         else if (g.role === "subscriber") toast(t("group.subscribed"));
         if (g.role) setOpen(g.chat);
