@@ -101,7 +101,7 @@ type Content struct {
 	Text     string         // UTF-8, at most omega.MaxText; signed exactly as it is
 	Seen     omega.ID       // last message the sender had seen; zero if unsaid
 	Lines    []string       // additional transcript lines, "Name: value"
-	Entities []Entity       // KindText, KindEdit; what parts of Text are
+	Entities []Entity       // KindText, KindEdit, KindMedia; what parts of Text are
 	Reply    *Reply         // KindText; nil: it answers none
 	Forward  *Forward       // KindText; nil: the sender wrote it
 	Receipt  *Receipt       // KindDelivered, KindRead
@@ -280,7 +280,7 @@ func (c *Content) decodeRest(rest []byte) error {
 		r.bad = r.bad || len(p.Token) != omega.TokenSize
 		copy(c.Token[:], p.Token)
 	}
-	if c.Kind == KindText || c.Kind == KindEdit {
+	if c.Kind.marked() {
 		c.Entities = readEntities(c.Text, p.Entities)
 	}
 	if c.Kind == KindText {
@@ -319,6 +319,9 @@ func (c *Content) check() error {
 	return c.checkMedia()
 }
 
+// marked reports whether the text of a kind may have entities. (spec/chat.md, CHAT-22)
+func (k Kind) marked() bool { return k == KindText || k == KindEdit || k == KindMedia }
+
 // fits reports whether a content has what its kind needs, and nothing that other
 // kinds need.
 func (c *Content) fits() bool {
@@ -338,7 +341,7 @@ func (c *Content) fits() bool {
 		(len(c.State) > 0) == (k == KindState) && c.fitsGroup() &&
 		(len(c.Certifications) > 0) == (k == KindCertification) && (c.Succession != nil) == (k == KindSuccession) &&
 		(k != KindToken || !c.Token.IsZero()) &&
-		(len(c.Entities) == 0 || k == KindText || k == KindEdit) &&
+		(len(c.Entities) == 0 || k.marked()) &&
 		(c.Reply == nil && c.Forward == nil && !c.Silent || k == KindText) && (c.Lifetime == 0 || k == KindText || k == KindMedia) &&
 		c.Lifetime >= 0 && c.Lifetime <= MaxMessageLife && c.Lifetime%time.Second == 0
 }

@@ -88,7 +88,7 @@ func contents(t *testing.T) (notes []string, raws [][]byte) {
 	add("an edit of nothing", []byte("\x0a\x01x\x12\x04edit"))
 	add("an edit without a version", append([]byte("\x0a\x01x\x12\x04edit\x52\x12\x0a\x10"), l[:]...))
 	add("words for a reaction", append(append([]byte("\x12\x08reaction\x62\x18\x0a\x10"), l[:]...), "\x10\x01\x1a\x02hi"...))
-	for _, c := range mediaContents() {
+	for _, c := range mediaContents(t) {
 		encoded(c.note, c.content)
 	}
 	sealed, err := NewMedia("", sealedMedia(), false).Raw()
@@ -105,10 +105,11 @@ type notedContent struct {
 	content *Content
 }
 
-func mediaContents() []notedContent {
+func mediaContents(t *testing.T) []notedContent {
 	lives := func(c *Content) *Content { c.Lifetime = 90 * time.Second; return c }
 	return []notedContent{
 		{"media", NewMedia("caption", someMedia(), false)},
+		{"a caption that calls somebody", captioned("給 @小明", Entity{Type: EntityMention, Offset: 2, Length: 3, Account: testAccount(t, 7)})},
 		{"media that are not signed", NewMedia("", someMedia(), true)},
 		{"sealed media", NewMedia("密", sealedMedia(), false)},
 		{"a text that lives for 90 seconds", lives(NewText("x"))},
@@ -179,4 +180,11 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 		out.Marks = append(out.Marks, markVector{m.Target.String(), m.Kind, m.Stamp.Version, hex.EncodeToString(m.Value)})
 	}
 	return out
+}
+
+// captioned is media whose caption has entities.
+func captioned(text string, entities ...Entity) *Content {
+	c := NewMedia(text, someMedia(), false)
+	c.Entities = entities
+	return c
 }

@@ -41,6 +41,7 @@ import (
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/media"
+	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -111,6 +112,7 @@ type Client struct {
 	changed notice      // something in the database or the session changed
 	queued  notice      // something is in the outbox
 	again   notice      // servers may take this device again
+	chosenNow notice      // another server is the one of choice
 	missing notice      // something has to be asked for again
 	sealing notice      // something waits to be sealed in a secure chat, or an epoch came
 	spent   notice      // keys of secure chats were destroyed
@@ -144,6 +146,7 @@ type Client struct {
 
 	publishing chan struct{} // capacity 1: full while an own record is made and published
 
+	server      atomic.Pointer[string] // of choice, if another one than acc.Server is
 	returnAfter time.Duration // before the server of choice is tried again; later and later
 }
 
@@ -193,7 +196,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		return nil, fmt.Errorf("open %s: %w", fileHistory, err)
 	}
 	c.db.OnChange(c.happened)
-	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx), c.noteStockless(ctx), c.noteListless(ctx)); err != nil {
+	if err := errors.Join(c.checkMark(ctx), c.loadRecord(ctx), c.loadServers(ctx), c.loadChoice(ctx), c.noteStockless(ctx), c.noteListless(ctx)); err != nil {
 		c.db.Close()
 		return nil, err
 	}
@@ -384,11 +387,15 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if exposed(c.cfg.Home) {
 		out.Exposed = c.cfg.Home
 	}
+	announced := c.announcements()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session != nil {
 		peer := c.session.conn.Peer()
 		out.Online, out.Proxy, out.Resumed, out.Server = true, peer.Account, peer.Resumed, c.session.server
+		if a, err := mesh.Decode(announced[peer.Account]); err == nil {
+			out.ServerName = a.Name
+		}
 	} else {
 		out.Problem = c.problemError()
 	}

@@ -46,11 +46,12 @@ type dialled struct {
 
 // ownServer is the server of choice.
 func (c *Client) ownServer() (candidate, error) {
-	addr, err := transport.ParseAddress(c.acc.Server)
+	text := c.choice()
+	addr, err := transport.ParseAddress(text)
 	if err != nil {
-		return candidate{}, &addressError{c.acc.Server, err}
+		return candidate{}, &addressError{text, err}
 	}
-	return candidate{addr, c.acc.Server}, nil
+	return candidate{addr, text}, nil
 }
 
 // candidates lists the servers to try: the account's own first, then homes, near
@@ -203,7 +204,7 @@ func (c *Client) race(ctx context.Context, list []candidate) (*dialled, error) {
 // notes how that went.
 func (c *Client) dial(ctx context.Context, to candidate) (*dialled, error) {
 	d := c.cfg.dial(to.addr)
-	if d.Dialer == nil && to.text != c.acc.Server {
+	if d.Dialer == nil && to.text != c.choice() {
 		d.Dialer = c.dialAnnounced
 	}
 	d.Identity = c.identity()

@@ -193,7 +193,7 @@ func attempts(err error) (out []transport.Address) {
 func (c *Client) connecting(err error) i18n.Text {
 	switch to := attempts(err); len(to) {
 	case 0:
-		return doingConnect(c.acc.Server)
+		return doingConnect(c.choice())
 	case 1:
 		return doingConnect(to[0].String())
 	}

@@ -108,6 +108,14 @@ func TestEvents(t *testing.T) {
 	if e := await(t, near, clientrpc.MessageNew, func(e clientrpc.NewMessageEvent) bool { return e.Message == call.ID }); !e.Notify || !e.Mentioned {
 		t.Errorf("called in a muted chat: %+v", e)
 	}
+	item := chat.MediaItem{What: chat.File, FileName: "x.txt", Type: "text/plain", Ref: media.Ref{Name: media.Hash{1}, Size: 9}}
+	caption := chat.NewMedia("@you", []chat.MediaItem{item}, false)
+	caption.Entities = []chat.Entity{{Type: chat.EntityMention, Length: 4, Account: c.acc.Fingerprint}}
+	file, mails := s.say(t, c, caption)
+	p.push(t, mails...)
+	if e := await(t, near, clientrpc.MessageNew, func(e clientrpc.NewMessageEvent) bool { return e.Message == file.ID }); !e.Notify || !e.Mentioned {
+		t.Errorf("called by a caption in a muted chat: %+v", e)
+	}
 	// Edited and taken back by the other side.
 	_, edit := s.say(t, c, &chat.Content{Kind: chat.KindEdit, Text: "第二版", Edit: &chat.Edit{Target: m.Link(), Version: 1}})
 	p.push(t, edit...)

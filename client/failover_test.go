@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/transport"
@@ -408,5 +410,45 @@ func TestCandidatesDiffer(t *testing.T) {
 	}
 	if list := c.candidates(omega.Fingerprint{}, false, false); list[0].text != p.address {
 		t.Errorf("%s comes first, want the server of choice", list[0].text)
+	}
+}
+
+// A server that its owner prefers is where the device goes at once, and where it begins the
+// next time; one that does not take it changes nothing.
+func TestPreferServer(t *testing.T) {
+	t.Parallel()
+	first := newFakeProxy(t)
+	cfg := first.newHome(t)
+	c, err := Open(t.Context(), cfg)
+	must(t, err)
+	second := c.newSecond(t, first.id.Account())
+	first.put(entryOf(t, c.identity(), first.id.Account(), 1), c.acc.Fingerprint)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); c.Run(ctx) }()
+	end := sync.OnceFunc(func() { cancel(); <-done; c.Close() })
+	defer end()
+	c.at(t, first)
+	prefer := func(address string) error {
+		_, err := clientrpc.PreferServer.Call(t.Context(), c, clientrpc.PreferServerParams{Server: address})
+		return err
+	}
+	wantCode(t, "no address", prefer("nonsense"), clientrpc.CodeUsage)
+	gone := newFakeProxy(t)
+	gone.stop()
+	wantCode(t, "a server that is away", prefer(gone.address), clientrpc.CodeOffline)
+	c.at(t, first)
+	must(t, prefer(second.address))
+	c.at(t, second)
+	must(t, prefer(first.address)) // and there again
+	c.at(t, first)
+	must(t, prefer(second.address))
+	c.at(t, second)
+	end()
+	again, err := Open(t.Context(), cfg)
+	must(t, err)
+	defer again.Close()
+	if own, err := again.ownServer(); err != nil || own.text != second.address {
+		t.Errorf("the next time it begins at %q, %v", own.text, err)
 	}
 }

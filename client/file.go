@@ -131,7 +131,10 @@ func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p cli
 	if err != nil {
 		return err
 	}
-	content := chat.NewMedia(p.Caption, items, p.Unsigned)
+	content, err := c.captioned(ctx, doing, d, p, items)
+	if err != nil {
+		return err
+	}
 	content.Lifetime = p.Expire.Round(time.Second)
 	raw, err := content.Raw()
 	if err != nil {
@@ -145,6 +148,24 @@ func (c *Client) attachItems(ctx context.Context, doing i18n.Text, d dest, p cli
 	})
 	c.outward.notify()
 	return err
+}
+
+// captioned is the content of a message with media: its caption has entities, and calls
+// people, as a text does. (spec/chat.md, CHAT-22, CHAT-37)
+func (c *Client) captioned(ctx context.Context, doing i18n.Text, d dest, p clientrpc.SendFileParams, items []chat.MediaItem) (*chat.Content, error) {
+	if p.Caption == "" {
+		return chat.NewMedia("", items, p.Unsigned), nil
+	}
+	text, err := textContent(doing, p.Caption, p.Entities, p.Markup)
+	if err == nil && d.peer.IsZero() {
+		err = c.mention(ctx, d.group, text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	content := chat.NewMedia(text.Text, items, p.Unsigned)
+	content.Entities = text.Entities
+	return content, nil
 }
 
 // mayPost wants this account to be one that may write in a group, before anything is

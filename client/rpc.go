@@ -86,6 +86,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Backup, "doing.backingup", (*Client).backup)
 	handle(m, clientrpc.VerifyBackup, "doing.backingup", (*Client).verifyBackup)
 	handle(m, clientrpc.SetHomes, "doing.homes", (*Client).setHomes)
+	handle(m, clientrpc.PreferServer, "doing.homes", (*Client).preferServer)
 	handle(m, clientrpc.OneChat, "doing.chat", (*Client).oneChat)
 	handle(m, clientrpc.SetChat, "doing.chat", (*Client).setChat)
 	handle(m, clientrpc.Ask, "doing.poll", (*Client).ask)

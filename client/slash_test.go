@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -176,5 +177,46 @@ func TestUnmarked(t *testing.T) {
 		if runs[name] == nil {
 			t.Errorf("/%s is none", name)
 		}
+	}
+}
+
+// TestCommandsInASecureChat: every command that is listed there does there what it does in
+// a chat of two, and nothing of it gets into the normal chat of the same two.
+func TestCommandsInASecureChat(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	first := ann.say(t, bob, "密語一", clientrpc.StateDelivered)
+	bob.hasSecret(t, ann, "密語一")
+	secret := ann.secureChat(bob.acc.Fingerprint)
+	listed, err := clientrpc.Commands.Call(t.Context(), ann.Client, clientrpc.CommandsParams{Chat: secret.String(), Page: clientrpc.Page{Count: 100}})
+	must(t, err)
+	args := map[string]string{"me": "在", "silent": "悄悄話", "at": "8h 晚點", "expire": "1h 一會兒", "edit": "改過", "react": "👍", "search": "密語", "poll": "去嗎|去|不去", "jielong": "便當", "add": "排骨", "receipts": "off", "mute": "8h"}
+	order := []string{"silent", "edit", "me", "expire", "at", "pin", "pins", "react", "search", "poll", "jielong", "add", "recall", "delete", "unpin"}
+	var names []string
+	for _, c := range listed.Commands {
+		names = append(names, c.Name)
+	}
+	done := map[string]bool{}
+	for _, name := range slices.Concat(order, names) { // what one is about is there once those of order were
+		if !slices.Contains(names, name) {
+			t.Fatalf("/%s is not listed in a secure chat", name)
+		}
+		if done[name] {
+			continue
+		}
+		done[name] = true
+		id, err := ann.newID()
+		must(t, err)
+		r, err := clientrpc.RunCommand.Call(t.Context(), ann.Client, clientrpc.RunCommandParams{ID: id, Chat: secret.String(), Text: "/" + name + " " + args[name], Reply: map[string]omega.ID{"pin": first, "unpin": first}[name], Delivery: clientrpc.Delivery{Wait: clientrpc.StateStored, Timeout: time.Minute}})
+		if err != nil || r.Sent != nil && r.Sent.Chat != secret {
+			t.Errorf("/%s: %+v, %v", name, r, err)
+		}
+	}
+	if len(names) < 20 || slices.Contains(names, "secure") || slices.Contains(names, "leave") {
+		t.Errorf("listed: %q", names)
+	}
+	until(t, "the silent one, edited", func() bool { return slices.Contains(bob.secretTexts(t, ann), "改過") })
+	if got := append(ann.texts(t, bob.acc.Fingerprint), bob.texts(t, ann.acc.Fingerprint)...); len(got) != 0 {
+		t.Errorf("in the normal chat there is %q", got)
 	}
 }

@@ -139,6 +139,7 @@ func (c *Client) uploadMessage(ctx context.Context, s *session, p *history.Pendi
 		items[i].Servers = at[items[i].Ref.Name]
 	}
 	final := chat.NewMedia(content.Text, items, content.Unsigned)
+	final.Entities = content.Entities
 	final.Lifetime = content.Lifetime
 	switch {
 	case final.Sealed():

@@ -223,21 +223,32 @@ const (
 )
 
 // goBack returns a connection to the server that the account's owner chose, if
-// the session is with another, once there has been calm for a while.
+// the session is with another, once there has been calm for a while, or at once where it
+// was chosen now.
 func (c *Client) goBack(ctx context.Context, s *session) *dialled {
-	own, err := c.ownServer()
-	if err != nil || own.addr.Fingerprint == s.conn.Peer().Account || own.text == s.server {
-		return nil
-	}
+	now := false
 	for wait := c.returnAfter; ; {
-		select {
-		case <-time.After(jitter(wait)):
-		case <-ctx.Done():
-			return nil
+		chosen := c.chosenNow.wait()
+		own, err := c.ownServer()
+		away := err == nil && own.addr.Fingerprint != s.conn.Peer().Account && own.text != s.server
+		if !now || !away {
+			var later <-chan time.Time
+			if away {
+				later = time.After(jitter(wait))
+			}
+			select {
+			case <-later:
+			case <-chosen:
+				now, wait = true, c.returnAfter
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+			if !s.calm(min(calm, c.returnAfter)) {
+				continue
+			}
 		}
-		if !s.calm(min(calm, c.returnAfter)) {
-			continue
-		}
+		now = false
 		if d, err := c.race(ctx, []candidate{own}); err == nil {
 			return d
 		}

@@ -61,6 +61,7 @@ var (
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
 	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
+	PreferServer = Method[PreferServerParams, None]{"server.prefer"}
 	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
 	SetName  = Method[SetNameParams, NameResult]{"account.name"}
 	Delete   = Method[DeleteParams, *DeleteResult]{"account.delete"}
@@ -373,6 +374,7 @@ type PublicKey struct {
 type StatusResult struct {
 	Online  bool              `json:"online"`
 	Server  string            `json:"server"` // address of the proxy it is attached to
+	ServerName string            `json:"server_name,omitempty"` // what the proxy calls itself, if that is known
 	Proxy   omega.Fingerprint `json:"proxy"`
 	Resumed bool              `json:"resumed"`
 	Homes   []HomeStatus      `json:"homes"`
@@ -441,6 +443,12 @@ type Home struct {
 	Attached bool              `json:"attached"`         // this device gets mail from it now
 	Code     string            `json:"code,omitempty"`   // why not
 	Former   bool              `json:"former,omitempty"` // left, and not empty yet
+}
+
+// PreferServerParams says which server this device is to be connected to. Others are used
+// while it is not to be had.
+type PreferServerParams struct {
+	Server string `json:"server"` // address, with fingerprint
 }
 
 // SetHomesParams moves the account's mail to other servers. None means the

@@ -40,15 +40,17 @@ type SendFileParams struct {
 	To       string        `json:"to"`    // the same
 	Paths    []string      `json:"paths"` // absolute; several are an album
 	Caption  string        `json:"caption"`
-	As       string        `json:"as"`       // what they are, see Medium; empty: what they begin like
-	Emoji    string        `json:"emoji"`    // of stickers
-	Keep     bool          `json:"keep"`     // keep what pictures and films tell beside themselves
-	Poster   string        `json:"poster"`   // absolute: a picture that stands for the film, if that is the only file; empty: none
-	Waveform []byte        `json:"waveform"` // of the voice note, if that is the only file; at most 256 octets, see Medium; empty: the core finds it in Opus (Ogg, WebM) and WAV
-	Unsigned bool          `json:"unsigned"` // the signature says nothing of them; not in a secure chat
-	Secure   bool          `json:"secure"`   // as in SendParams
-	Expire   time.Duration `json:"expire"`   // as in SendParams
-	Wait     string        `json:"wait"`     // as in SendParams
+	Entities []Entity      `json:"entities,omitempty"` // of the caption
+	Markup   bool          `json:"markup,omitempty"`   // the caption is as a person typed it, as in SendParams
+	As       string        `json:"as"`                 // what they are, see Medium; empty: what they begin like
+	Emoji    string        `json:"emoji"`              // of stickers
+	Keep     bool          `json:"keep"`               // keep what pictures and films tell beside themselves
+	Poster   string        `json:"poster"`             // absolute: a picture that stands for the film, if that is the only file; empty: none
+	Waveform []byte        `json:"waveform"`           // of the voice note, if that is the only file; at most 256 octets, see Medium; empty: the core finds it in Opus (Ogg, WebM) and WAV
+	Unsigned bool          `json:"unsigned"`           // the signature says nothing of them; not in a secure chat
+	Secure   bool          `json:"secure"`             // as in SendParams
+	Expire   time.Duration `json:"expire"`             // as in SendParams
+	Wait     string        `json:"wait"`               // as in SendParams
 	Timeout  time.Duration `json:"timeout"`
 }
 

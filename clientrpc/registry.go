@@ -137,6 +137,7 @@ func coreMethods() []Spec {
 		method(Days, Reads, "The days on which somebody wrote in a chat."),
 		method(Homes, Reads, "The servers that keep this account's mail."),
 		method(SetHomes, Sets, "Moves this account's mail to other servers."),
+		method(PreferServer, Sets, "Connects this device to a server, now and whenever it is to be had."),
 		method(ImportFile, Sets, "Reads a chat of another messenger."),
 		method(Imports, Reads, "What was imported, oldest first."),
 		method(UndoImport, Sets, "Takes out again what an import added."),

@@ -11,7 +11,7 @@ CREATE TABLE peer (
   record      BLOB    NOT NULL DEFAULT x'', -- newest location record
   sequence    INTEGER NOT NULL DEFAULT 0,   -- of the record: u64, same bits
   checked     INTEGER NOT NULL DEFAULT 0    -- when the cloud was last asked
-, chained INTEGER NOT NULL DEFAULT 0, stated INTEGER NOT NULL DEFAULT 0, stated_hash BLOB NOT NULL DEFAULT x'', stated_device BLOB NOT NULL DEFAULT x'', stated_proof BLOB NOT NULL DEFAULT x'', deleted INTEGER NOT NULL DEFAULT 0, tombstone BLOB NOT NULL DEFAULT x'', lost INTEGER NOT NULL DEFAULT -1) STRICT;
+, chained INTEGER NOT NULL DEFAULT 0, stated INTEGER NOT NULL DEFAULT 0, stated_hash BLOB NOT NULL DEFAULT x'', stated_device BLOB NOT NULL DEFAULT x'', stated_proof BLOB NOT NULL DEFAULT x'', deleted INTEGER NOT NULL DEFAULT 0, tombstone BLOB NOT NULL DEFAULT x'', lost INTEGER NOT NULL DEFAULT -1, named INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE chat (
   number INTEGER PRIMARY KEY,
   id     BLOB    NOT NULL UNIQUE,
@@ -504,6 +504,28 @@ CREATE TABLE earlier (
   giver   BLOB    NOT NULL, -- who gave the last page; empty: nobody
   whole   INTEGER NOT NULL DEFAULT 0, -- there is nothing before it, or nothing that the rules allow
   without BLOB    NOT NULL DEFAULT x'' -- accounts that have nothing before it
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mark_said ON mark (chat, account) WHERE kind IN (9, 10);
+CREATE TABLE word_untold (
+  number  INTEGER PRIMARY KEY AUTOINCREMENT, -- another one when there is a later word
+  grp     BLOB    NOT NULL,
+  target  BLOB    NOT NULL,
+  kind    INTEGER NOT NULL, -- of the mark
+  account BLOB    NOT NULL,
+  tries   INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (grp, target, kind, account)
+) STRICT;
+CREATE INDEX word_untold_tries ON word_untold (tries, number);
+CREATE TABLE word_due (
+  grp    BLOB    NOT NULL,
+  target BLOB    NOT NULL,
+  since  INTEGER NOT NULL,
+  PRIMARY KEY (grp, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX word_due_since ON word_due (grp, since);
+CREATE TABLE word_told (
+  grp  BLOB    NOT NULL PRIMARY KEY,
+  time INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO parked_total (one, count, size) VALUES (1, 0, 0);
 INSERT INTO delivery_token_mark (one, mark) VALUES (1, random());

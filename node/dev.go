@@ -98,7 +98,7 @@ func newDevNode(ctx context.Context, cfg DevConfig, i int, bootstrap string) (*N
 	}
 	c.Cloud.Private = true
 	c.Homes.MinAge = 0 // nobody waits a week for a cloud to try things with
-	c.Operator, c.Site = fmt.Sprintf("operator-%d", i+1), "loopback"
+	c.Operator, c.Site = fmt.Sprintf("營運者 %d", i+1), "本機"
 	c.Dir = filepath.Join(cfg.Dir, fmt.Sprintf("s%d", i+1))
 	c.Probe.Interval = Duration(max(devProbes, time.Duration(cfg.Servers)*devProbesEach))
 	// Everybody on this machine has one address.

@@ -301,7 +301,7 @@ func (m *Model) attach() tea.Cmd {
 			f.problem = err.Error()
 			return nil
 		}
-		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: inLines(f.value(1)), Wait: "none"}
+		p := clientrpc.SendFileParams{ID: newID(), Paths: []string{path}, Caption: inLines(f.value(1)), Markup: true, Wait: "none"}
 		p.To, p.Secure = addressee(c)
 		return m.run(sendFile(f.works(m), p, c.ID, begun))
 	}

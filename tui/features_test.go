@@ -128,7 +128,7 @@ func TestAccountMenu(t *testing.T) {
 	menu("裝置")
 	d.wants("筆電")
 	d.choose("手機")
-	d.choose("重新命名")
+	d.choose("改名")
 	d.press("ctrl+u")
 	d.typing("阿明的手機")
 	d.press("enter")

@@ -175,7 +175,7 @@ func TestArchive(t *testing.T) {
 		t.Errorf("exported: %+v", p)
 	}
 	d.wants("gpg --verify")
-	menu("試試看備份")
+	menu("試讀備份")
 	d.typing("/x/y.backup")
 	d.press("enter", "enter")
 	d.wants("無法")
@@ -250,7 +250,7 @@ func TestPacks(t *testing.T) {
 		d.choose("小鳥")
 		d.choose(text)
 	}
-	manage("重新命名")
+	manage("改名")
 	d.typing("們")
 	d.press("enter")
 	if p := params[clientrpc.RenamePackParams](t, f, clientrpc.RenamePack.Name); p.Pack != name || p.Title != "小鳥們" {

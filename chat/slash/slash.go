@@ -18,9 +18,9 @@ const (
 	Direct Scope = 1 << iota
 	Group
 	Saved  // the account's with itself
-	Secure // one that is secure, beside what else it is
+	Secure // a secure one of two; one of a group is a Group
 
-	Everywhere = Direct | Group | Saved
+	Everywhere = Direct | Group | Saved | Secure
 )
 
 // What a command is given. Catalogue keys are slash.arg. and these.
@@ -71,7 +71,7 @@ var commands = []Command{
 	{"react", []string{"回應"}, ArgEmoji, Everywhere},
 	{"read", []string{"已讀"}, ArgNone, Everywhere},
 	{"recall", []string{"收回", "unsend"}, ArgMessage, Everywhere},
-	{"receipts", []string{"已讀回條"}, ArgOnOff, Direct | Group},
+	{"receipts", []string{"已讀回條"}, ArgOnOff, Direct | Group | Secure},
 	{"remove", []string{"移除", "踢", "kick"}, ArgPeople, Group},
 	{"search", []string{"搜尋", "找"}, ArgText, Everywhere},
 	{"secure", []string{"安全聊天", "加密", "秘密聊天"}, ArgNone, Direct},
@@ -149,8 +149,23 @@ type Match struct {
 	Typed string // the name, or the alias, that begins with what was typed
 }
 
+// common are the commands that people look for most: where nothing of a name was typed
+// yet, they come first, in this order.
+var common = []string{
+	"poll", "jielong", "add", "react", "recall", "edit", "pin", "silent", "at", "expire", "search", "mute", "invite", "link", "members", "secure",
+}
+
+// place is where a command stands among all: the common ones, then the others by name.
+func place(m Match) int {
+	if i := slices.Index(common, m.Name); i >= 0 {
+		return i
+	}
+	return len(common)
+}
+
 // Complete returns the commands of a scope whose name or alias begins with what was
-// typed, with or without a mark; those by their names first, in their order.
+// typed, with or without a mark; those by their names first, in their order. Of a mark
+// alone the common ones are the first.
 func Complete(typed string, scope Scope) (out []Match) {
 	if mark, size := utf8.DecodeRuneInString(typed); isMark(mark) {
 		typed = typed[size:]
@@ -170,7 +185,11 @@ func Complete(typed string, scope Scope) (out []Match) {
 			others = append(others, Match{c, c.Aliases[j]})
 		}
 	}
-	return append(out, others...)
+	out = append(out, others...)
+	if typed == "" {
+		slices.SortStableFunc(out, func(a, b Match) int { return place(a) - place(b) })
+	}
+	return out
 }
 
 // fold makes letters of full width narrow, and large ones small.

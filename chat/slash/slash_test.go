@@ -107,6 +107,14 @@ func TestComplete(t *testing.T) {
 			t.Errorf("%q: %v, want %s", tt.typed, got, tt.want)
 		}
 	}
+	if all := Complete("／", Direct); all[0].Name != "poll" || all[len(all)-1].Name != "untop" {
+		t.Errorf("of a mark alone %s is first and %s last", all[0].Name, all[len(all)-1].Name)
+	}
+	for _, name := range common {
+		if Find(name) == nil {
+			t.Errorf("%s is common and none", name)
+		}
+	}
 	if n := len(Complete("", Everywhere)); n != len(Commands()) {
 		t.Errorf("%d of %d commands", n, len(Commands()))
 	}

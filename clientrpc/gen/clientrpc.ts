@@ -862,6 +862,10 @@ export interface SendFileParams {
   /** absolute; several are an album */
   paths: string[] | null;
   caption: string;
+  /** of the caption */
+  entities?: Entity[];
+  /** the caption is as a person typed it, as in SendParams */
+  markup?: boolean;
   /** what they are, see Medium; empty: what they begin like */
   as: string;
   /** of stickers */
@@ -1669,6 +1673,12 @@ export interface ReplyTo {
   quote?: string;
 }
 
+/** PreferServerParams says which server this device is to be connected to. Others are used while it is not to be had. */
+export interface PreferServerParams {
+  /** address, with fingerprint */
+  server: string;
+}
+
 /** A SetupState says how the home stands. */
 export interface SetupState {
   state: string;
@@ -1779,6 +1789,8 @@ export interface StatusResult {
   online: boolean;
   /** address of the proxy it is attached to */
   server: string;
+  /** what the proxy calls itself, if that is known */
+  server_name?: string;
   proxy: Fingerprint;
   resumed: boolean;
   homes: HomeStatus[] | null;
@@ -2487,6 +2499,8 @@ export interface Calls {
   "secure.start": { params: StartSecureParams; result: SecureChat };
   /** Sends a text. */
   "send": { params: SendParams; result: SendResult };
+  /** Connects this device to a server, now and whenever it is to be had. */
+  "server.prefer": { params: PreferServerParams; result: None };
   /** How this home stands: without an account, locked, or ready. */
   "setup": { params: None; result: SetupState };
   /** Makes an account in this home. */
@@ -2634,6 +2648,7 @@ export const methods = {
   "secure.end": { repeat: "sets", paged: false },
   "secure.start": { repeat: "sets", paged: false },
   "send": { repeat: "id", paged: false },
+  "server.prefer": { repeat: "sets", paged: false },
   "setup": { repeat: "reads", paged: false },
   "setup.create": { repeat: "sets", paged: false },
   "setup.keys": { repeat: "reads", paged: false },

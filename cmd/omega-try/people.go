@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -155,22 +154,6 @@ func (t *trial) startEcho(ctx context.Context) (err error) {
 	}
 	p.wg.Go(p.answer)
 	return nil
-}
-
-// answer sends every verified text back to whoever wrote it, until the process
-// that prints them ends.
-func (p *person) answer() {
-	lines := json.NewDecoder(p.recv.stdout)
-	for {
-		var m clientrpc.Message
-		if lines.Decode(&m) != nil {
-			return
-		}
-		if m.Verified && m.Kind == "text" {
-			// An answer that cannot be sent now waits in the outbox.
-			send(context.Background(), p.conn, newID(), m.From, m.Text, "none", time.Second)
-		}
-	}
 }
 
 func newID() (id omega.ID) {

@@ -232,10 +232,11 @@ func TestFacesNameNoCommands(t *testing.T) {
 
 // TestOneWord: what is one thing has one word: messages on top are 公告, chats on top 置頂,
 // chats that stay quiet 靜音, what a group says of itself 簡介, links without which a cloud
-// falls apart 關鍵連結.
+// falls apart 關鍵連結, a picture 照片, who is called 提到, what a thing is called from now on
+// 改名, a contact that is none any more 移除, a backup that is read to try it 試讀.
 func TestOneWord(t *testing.T) {
 	for key, e := range all() {
-		for _, word := range []string{"釘選", "關閉提醒", "開啟提醒", "群組說明", "橋接", "來過"} {
+		for _, word := range []string{"釘選", "關閉提醒", "開啟提醒", "群組說明", "橋接", "來過", "相片", "提及", "重新命名", "刪除聯絡人", "試試看", "為這把金鑰簽章"} {
 			if strings.Contains(e.zh, word) {
 				t.Errorf("%s says %s: %s", key, word, e.zh)
 			}

@@ -56,7 +56,7 @@ func TestBudgets(t *testing.T) {
 	run(t, nodejs, "budgets.mjs", map[string]any{
 		"chromium": chromium, "url": f.url, "chats": *manyChats, "messages": *manyMessages, "pid": f.pid, "profile": *profile, "slack": *slack,
 		"burst": map[string]any{"url": serveFixture(t, burst), "events": burst.burst},
-	}, nil, 8)
+	}, nil, 9)
 }
 
 // writeArchive writes an export of Telegram: one chat of many messages, and chats of few.

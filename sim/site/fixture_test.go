@@ -180,7 +180,7 @@ func (f *fixture) methods() map[string]func(json.RawMessage) any {
 		},
 		"account": func(json.RawMessage) any { return me },
 		"status": func(json.RawMessage) any {
-			return clientrpc.StatusResult{Online: true, Server: "taichung.example.tw:7000", Backup: fixtureNow.AddDate(0, 0, -2)}
+			return clientrpc.StatusResult{Online: true, Server: "taichung.example.tw:7000", ServerName: "台中合作社", Backup: fixtureNow.AddDate(0, 0, -2)}
 		},
 		"chats":          func(json.RawMessage) any { return clientrpc.ChatsResult{Chats: f.chats} },
 		"chat":           func(p json.RawMessage) any { return f.chat(ask[clientrpc.ChatRef](f.t, p).Chat) },

@@ -505,6 +505,16 @@ func TestGroupTalk(t *testing.T) {
 		t.Errorf("who is mentioned: %v %v %v %v", show(bob, called).Mentioned, show(bob, all).Mentioned, show(cat, all).Mentioned, show(cat, none).Mentioned)
 	}
 
+	// A caption calls as a text does, where the chat is muted too.
+	picture := filepath.Join(t.TempDir(), "地圖.txt")
+	must(t, os.WriteFile(picture, []byte("路線"), 0o600))
+	caption := newID()
+	do(t, ann, clientrpc.SendFile, clientrpc.SendFileParams{ID: caption, To: g.Chat.String(), Paths: []string{picture}, Caption: "給 @cat：**看**", Markup: true})
+	until(t, "the caption is here", func() bool { return show(cat, caption).Kind == "media" && show(bob, caption).Kind == "media" })
+	if m := show(cat, caption); !m.Verified || !m.Mentioned || m.Text != "給 @cat：看" || len(m.Entities) != 2 || m.Entities[0].Account != cat.account || show(bob, caption).Mentioned {
+		t.Errorf("called by a caption: %+v; of bob %v", m, show(bob, caption).Mentioned)
+	}
+
 	// Admins pin and take back what others wrote; members do not.
 	_, err := clientrpc.Pin.Call(t.Context(), bob.conn, clientrpc.PinParams{ID: newID(), MessageRef: clientrpc.MessageRef{Message: called}, Pinned: true})
 	wantCode(t, err, clientrpc.CodeRefused)

@@ -195,6 +195,17 @@ export function everyday(check) {
 			await page.locator("dialog").getByRole("button", { name: "重新查看" }).click();
 		}
 		await page.locator("dialog .people", { hasText: "已連線" }).waitFor();
+		// Another server to be connected to, and the first one again.
+		const now = page.locator("dialog p", { hasText: "這部裝置連到" }), before = await now.innerText();
+		const name = before.match(/「(.*)」/)[1];
+		for (const pick of [(s) => s.filter({ hasNotText: name }).first(), (s) => s.filter({ hasText: name })]) {
+			const was = await now.innerText();
+			await page.locator("dialog").getByRole("button", { name: "換一部" }).click();
+			await page.locator("dialog .servers .took").first().waitFor();
+			await accessible(page);
+			await pick(page.locator("dialog .servers label")).click();
+			await page.waitForFunction((was) => [...document.querySelectorAll("dialog p")].some((p) => p.textContent.includes("這部裝置連到") && !p.textContent.startsWith(was.slice(0, was.indexOf("」")))), was);
+		}
 		await page.getByRole("button", { name: "換伺服器" }).click();
 		await page.locator("dialog .server .took").nth(2).waitFor();
 		await accessible(page);

@@ -65,6 +65,22 @@ export function fuller(check) {
 		await manage(ming, "分享到這個聊天");
 		await mei.page.locator(".bubble .file", { hasText: "加入這包貼圖" }).click(); // under the name that its maker gave it
 		await told(mei, "已加入貼圖包");
+		// Who is in no chat with it takes it by its link.
+		await manage(ming, "複製貼圖包的連結");
+		await told(ming, "已複製");
+		await page.bringToFront();
+		const link = await page.evaluate(() => navigator.clipboard.readText());
+		await carol.page.bringToFront();
+		await chat(carol, "小美").click();
+		await carol.page.getByLabel("貼圖與表情").click();
+		await carol.page.getByRole("button", { name: "管理貼圖" }).click();
+		await carol.page.getByRole("menuitem", { name: "用連結加入貼圖包" }).click();
+		await carol.page.getByLabel("貼圖包的連結").fill(link);
+		await accessible(carol.page);
+		await confirmDialog(carol);
+		await told(carol, "已加入貼圖包");
+		await carol.page.locator(".panel-box .stickers button").first().waitFor();
+		await carol.page.keyboard.press("Escape");
 		await manage(ming, "移除貼圖包");
 		await agree(ming);
 		await page.getByText("還沒有貼圖").waitFor();
@@ -131,17 +147,22 @@ export function fuller(check) {
 		await mei.page.locator(".bubble-line.target", { hasText: "跑嗎" }).waitFor();
 		await openInfo(mei);
 		const her = mei.page.locator(".info .line", { hasText: "Carol" });
-		await lineMenu(mei, her, "移除並封鎖");
+		await lineMenu(mei, her, "移出，並且不准再加入");
 		await agree(mei);
-		await her.getByText("已封鎖").waitFor();
+		await her.getByText("不准再加入").waitFor();
 		await accessible(mei.page);
 		await shot(mei, "banned");
-		await lineMenu(mei, her, "解除封鎖");
+		await lineMenu(mei, her, "准許再加入");
 		await her.waitFor({ state: "detached" });
 		await mei.page.locator(".info").getByRole("button", { name: "邀請", exact: true }).click();
 		await mei.page.locator(".info .people button", { hasText: "Carol" }).first().click();
 		await chat(carol, "小美").click();
-		await carol.page.locator(".card", { hasText: "路跑團" }).last().getByRole("button", { name: "接受" }).waitFor();
+		await carol.page.locator(".card", { hasText: "路跑團" }).last().getByRole("button", { name: "接受" }).click();
+		await carol.page.locator(".card", { hasText: "路跑團" }).last().getByRole("button", { name: "開啟群組" }).click();
+		await lineMenu(mei, her, "設為擁有者");
+		await agree(mei);
+		await her.getByText("擁有者").waitFor();
+		await carol.page.locator(".service", { hasText: "設為擁有者" }).waitFor();
 		await mei.page.keyboard.press("Escape");
 	});
 

@@ -1,7 +1,7 @@
 // A new person's first minutes, and their second device.
 import { statSync } from "node:fs";
 import { accessible, equal, is } from "./harness.mjs";
-import { box, bubble, camera, carol, chat, enter, escape, mei, ming, openDialog, people, pictureOf, plan, say, shot } from "./stage.mjs";
+import { box, bubble, camera, carol, chat, enter, escape, lineMenu, mei, ming, openDialog, people, pictureOf, plan, say, shot } from "./stage.mjs";
 
 const passphrase = "黃山雀只住在台灣，牠一年四季都在"; // of a backup
 
@@ -129,9 +129,10 @@ export function secondDevice(check) {
 		await camera(await pictureOf(phone.page.locator("img.qr")));
 		const { page } = ming;
 		await openDialog(ming, "設定");
+		await page.locator("dialog").getByRole("button", { name: "加入裝置" }).click();
 		await page.locator("dialog .scan").getByRole("button", { name: "掃描行動條碼" }).click();
 		await page.waitForFunction(() => document.querySelector("dialog textarea").value.startsWith("omega-link:"));
-		await page.locator("dialog").getByRole("button", { name: "加入", exact: true }).click();
+		await page.locator("dialog form").getByRole("button", { name: "加入裝置" }).click();
 		await page.locator("dialog").getByText("請到新裝置確認").waitFor();
 		await phone.page.getByText("這是你的帳號嗎").waitFor();
 		await accessible(phone.page);
@@ -148,6 +149,16 @@ export function secondDevice(check) {
 		await bubble(mei, "從手機說的").waitFor();
 		await shot(phone, "second-device");
 		equal(await phone.page.evaluate(() => [...document.querySelectorAll(".picture")].filter((x) => x.getBoundingClientRect().right > x.closest(".bubble").getBoundingClientRect().right).length), 0, "pictures that stick out of their bubbles");
+		// One device asks the other for what it has, and is given it by the person there.
+		await phone.page.locator(".head .back").click();
+		await openDialog(phone, "設定");
+		await lineMenu(phone, phone.page.locator("dialog .devices li").filter({ hasNotText: "這部裝置" }).first(), "向它要訊息紀錄");
+		const taking = phone.page.locator("dialog p", { hasText: "取得紀錄" });
+		await taking.waitFor();
+		await openDialog(ming, "設定");
+		await page.locator("dialog").getByRole("button", { name: "給它", exact: true }).click();
+		await taking.waitFor({ state: "detached" });
+		await escape(ming);
 		people.splice(people.indexOf(phone), 1);
 		await phone.context.close();
 	});

@@ -125,10 +125,11 @@ check("invitations, a list that is closed, going to a date", async () => {
 
 check("large letters, and English", async () => {
 	await page.setViewportSize(phone);
-	await page.evaluate(() => { localStorage.setItem("omega.look", '{"theme":"system","big":true}'); localStorage.setItem("omega.lang", "en"); });
+	await page.evaluate(() => { localStorage.setItem("omega.look", '{"theme":"light","big":true}'); localStorage.setItem("omega.lang", "en"); });
 	await page.reload();
 	await row("登山社").click();
 	await page.locator(".bubble", { hasText: "頭燈" }).waitFor();
+	equal(await page.evaluate(() => [getComputedStyle(document.body).fontSize, document.documentElement.dataset.theme]), ["20px", "light"], "how large the letters are after a reload, and the look");
 	await picture("screen-large");
 });
 

@@ -67,13 +67,16 @@ export function rarer(check) {
 			c.getContext("2d").fillRect(10, 10, 90, 90);
 			return [...new Uint8Array(await (await c.convertToBlob()).arrayBuffer())];
 		}));
+		await box(ming).fill("選一個，@小美"); // a caption calls as a text does
 		await ming.page.locator(".composer input[type=file]").first().setInputFiles([1, 2, 3].map((n) => ({ name: `蛋糕${n}.png`, mimeType: "image/png", buffer: png })));
-		await ming.page.getByLabel("說明文字").fill("選一個");
+		equal(await ming.page.getByLabel("說明文字").inputValue(), "選一個，@小美", "the caption");
 		await confirmDialog(ming);
+		await bubble(carol, "選一個").locator(".mention", { hasText: "@小美" }).waitFor();
+		equal(await box(ming).inputValue(), "", "what is left in the composer");
 		await carol.page.waitForFunction(() => [...document.querySelectorAll(".media.album img")].filter((i) => i.complete && i.naturalWidth > 0).length === 3);
 		await accessible(carol.page);
 		await shot(carol, "secure-group");
-		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移除");
+		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移出群組");
 		await agree(mei);
 		await mei.page.getByText("2 位成員").waitFor();
 		await carol.page.getByText("離開了群組").first().waitFor();
@@ -92,6 +95,9 @@ export function rarer(check) {
 		const me = (await ming.page.evaluate(() => localStorage.getItem("omega.snapshot.1"))).match(/"fingerprint":"([0-9A-F]{40})"/)[1];
 		await chat(ming, "<img src=x>").click();
 		await openInfo(ming);
+		await agreed(ming, "移除聯絡人");
+		await ming.page.locator(".info").getByRole("button", { name: "加入聯絡人", exact: true }).click();
+		await ming.page.locator(".info").getByRole("button", { name: "移除聯絡人", exact: true }).waitFor();
 		await ming.page.locator(".info").getByRole("button", { name: "封鎖", exact: true }).click();
 		await ming.page.locator(".info").getByRole("button", { name: "解除封鎖", exact: true }).waitFor();
 		await command("send", "--to", me, "聽得到嗎").catch(() => undefined); // whether it says so or not

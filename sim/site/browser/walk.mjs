@@ -251,8 +251,9 @@ async function people(look) {
 	await page.locator(".top .icon-button").first().click();
 	await page.locator("dialog .devices li").first().waitFor();
 	for (const s of await page.locator("dialog summary").all()) await s.click();
+	await page.locator("dialog section > .line [aria-expanded]").click();
 	await page.locator("dialog meter").nth(1).waitFor();
-	await through(page, look, "settings", "dialog");
+	await through(page, look, "settings", "dialog .inside");
 	await page.locator("dialog .devices [aria-haspopup=menu]").last().click();
 	await see(page, look, "device-menu");
 	await item(page, 0).click();

@@ -1,5 +1,6 @@
 import { render } from "solid-js/web";
 import "./style/app.css";
+import "./state/look"; // before anything is painted
 import { core, failed, setPhase, setSetup } from "./state/app";
 import { follow } from "./state/events";
 import { paint } from "./state/snapshot";

@@ -2,7 +2,7 @@ import { fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Chat, Group, Message, Method } from "@rpc";
 import { core, open, setMe } from "../src/state/app";
-import { fetchGroups, pictureOf, putGroups, refreshGroups } from "../src/state/groups";
+import { answered, fetchGroups, pictureOf, putGroups, refreshGroups, roleIn } from "../src/state/groups";
 import { setLang, t } from "../src/words";
 import { Bubble } from "../src/ui/Bubble";
 import { Info } from "../src/ui/Info";
@@ -138,7 +138,15 @@ it("what subscribers said is added to what is known, and it is said whose word t
   expect(c.querySelector(".reactions .mine")!.textContent).toBe("👍 41");
   expect(c.textContent).toContain("其中 42 個由「小美」統計，沒有證明");
   const p = shown(message({ kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 1, counted: 8 }, { text: "麵", votes: 0 }], voters: 1, counted: 8 }, counted: { by: "AB", name: "小美" } }));
-  expect([...p.querySelectorAll(".option .n")].map((b) => b.textContent)).toEqual(["9", "0"]);
+  expect([...p.querySelectorAll(".option .n")].map((b) => b.textContent)).toEqual(["9 票", "0 票"]);
   expect(p.textContent).toContain("9 人投票");
   expect(p.textContent).toContain("其中 8 個由「小美」統計，沒有證明");
+});
+
+it("what a group answered before the call did is not undone by the answer", async () => {
+  const g = (role: string) => ({ group: "G", chat: "g1", name: "賞鳥", role, rules: { write: "admins" }, size: 2, channel: true }) as never;
+  vi.spyOn(core, "call").mockResolvedValue(g("subscriber"));
+  await refreshGroups(["g1"]);
+  answered(g("asking"));
+  await vi.waitFor(() => expect(roleIn("g1")).toBe("subscriber"));
 });

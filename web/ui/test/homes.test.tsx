@@ -2,17 +2,18 @@ import { fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Method } from "@rpc";
 import { core } from "../src/state/app";
-import { setLang, t } from "../src/words";
+import { coreText, setLang, t } from "../src/words";
 import { Homes } from "../src/ui/Homes";
 
 const fpr = (n: number) => String(n).padStart(40, "0");
 const home = (n: number, more: object = {}) => ({ server: fpr(n), name: `站${n}`, operator: `op-${n}`, site: "台北", attached: true, ...more });
-let chosen = false, homes: object[] = [], want: object = {}, moved: string[][] = [];
+let at = fpr(1), chosen = false, homes: object[] = [], want: object = {}, moved: string[][] = [];
 
 beforeEach(async () => {
   vi.restoreAllMocks();
   await setLang("zh-TW");
   chosen = false;
+  at = fpr(1);
   homes = [home(1), home(2, { attached: false, code: "unavailable" }), home(3, { former: true, attached: true })];
   want = {};
   moved = [];
@@ -21,7 +22,8 @@ beforeEach(async () => {
       case "homes": return { chosen, homes, ...want };
       case "homes.set": moved.push(p.homes); chosen = p.homes.length > 0; return { chosen, homes };
       case "quota": return { homes: [{ server: fpr(1), used: 1_500_000, most: 2_000_000_000 }, { server: fpr(2), used: 0, most: 0, problem: { code: "offline", why: { key: "why.homedown" } } }] };
-      case "status": return { online: true, server: "a.example:7000" };
+      case "status": return { online: true, server: "a.example:7000#" + at, server_name: "站" + Number(at), proxy: at };
+      case "server.prefer": at = fpr(Number((p as unknown as { server: string }).server.match(/^s(\d)/)![1])); return {};
       case "setup.servers": return { servers: [1, 4, 5, 6, 7, 8, 9].map((n) => ({ address: `s${n}:1`, fingerprint: fpr(n), name: `站${n}`, registration: n === 9 ? "closed" : n === 8 ? "invite" : "open", took: n * 1e6 })) };
       default: return {};
     }
@@ -44,7 +46,7 @@ it("says which servers keep what, how they stand and how full they are", async (
   const lines = [...c.querySelectorAll(".people .line")].map((x) => x.textContent);
   expect(lines[0]).toContain(t("homes.attached"));
   expect(lines[0]).toContain(t("homes.room", "1.5 MB", "2.0 GB"));
-  expect(lines[1]).toContain(t("homes.away", "unavailable"));
+  await vi.waitFor(() => expect(c.querySelectorAll(".people .line")[1]!.textContent!.split(coreText({ key: "why.homedown" })).length).toBe(2)); // once, though its room is not known for the same reason
   expect(lines[2]).toContain(t("homes.former"));
   const room = c.querySelector("meter")!;
   expect([room.getAttribute("max"), room.getAttribute("aria-label")]).toEqual(["2000000000", t("homes.room", "1.5 MB", "2.0 GB")]);
@@ -74,4 +76,17 @@ it("moves to others: no more than five, and none that takes nobody", async () =>
   await vi.waitFor(() => expect(button(c, t("homes.leave"))).toBeDefined());
   fireEvent.click(button(c, t("homes.leave")));
   await vi.waitFor(() => expect(moved[1]).toEqual([]));
+});
+
+it("connects to another server, which is then the one that is chosen", async () => {
+  const c = await shown();
+  await vi.waitFor(() => expect(c.textContent).toContain(t("homes.now", "站1", "a.example:7000")));
+  expect(c.textContent).not.toContain("#"); // nobody reads its fingerprint here
+  fireEvent.click(button(c, t("homes.prefer")));
+  await vi.waitFor(() => expect(c.querySelectorAll(".server").length).toBe(7));
+  const radios = () => [...c.querySelectorAll<HTMLInputElement>(".server input")];
+  expect(radios().map((r) => r.checked).indexOf(true)).toBe(0);
+  fireEvent.click(radios()[2]!);
+  await vi.waitFor(() => expect(c.textContent).toContain(t("homes.now", "站5", "a.example:7000")));
+  expect(c.querySelectorAll(".server").length).toBe(0);
 });

@@ -7,7 +7,7 @@ const message = (more: Partial<Message>): Message => ({ id: "1", chat: "c", from
 
 const rows: [string, Partial<Message>, string][] = [
   ["a text", { text: "早安" }, "早安"],
-  ["a photo", { kind: "media", text: "雲海", media: [{ what: "photo" } as never] }, "[相片] 雲海"],
+  ["a photo", { kind: "media", text: "雲海", media: [{ what: "photo" } as never] }, "[照片] 雲海"],
   ["a voice note", { kind: "media", media: [{ what: "voice" } as never] }, "[語音訊息]"],
   ["a medium that only a newer program knows", { kind: "media", media: [{ what: "hologram" } as never] }, "[hologram]"],
   ["an invitation", { kind: "group-invite", group: "G", text: "登山社" }, "[群組邀請] 登山社"],

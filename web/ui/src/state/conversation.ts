@@ -29,6 +29,8 @@ export const [firstUnread, setFirstUnread] = createSignal<ID>();
 
 /** Grows when what is pinned in the chat may be something else. */
 export const [pinsChanged, setPinsChanged] = createSignal(0);
+/** What is pinned in the chat that is open. */
+export const [pinned, setPinned] = createSignal<ReadonlySet<ID>>(new Set());
 /** The message to bring into sight and to mark. */
 export const [target, setTarget] = createSignal<ID>();
 

@@ -6,7 +6,7 @@ import type { Chat, CommandResult, Message, StickerPack } from "@rpc";
 export type DialogState =
   | { kind: "new" } | { kind: "settings" } | { kind: "keys" }
   | { kind: "forward"; messages: Message[] } | { kind: "reach"; message: Message } | { kind: "voters"; message: Message }
-  | { kind: "files"; chat: Chat; files: File[]; caption: string; sent: () => void }
+  | { kind: "files"; chat: Chat; files: File[]; caption: string; chosen: Chosen[]; sent: () => void }
   | { kind: "mentions" } | { kind: "pack"; pack: StickerPack; done: () => void } | { kind: "packlink"; done: (pack: string) => void }
   | { kind: "poll"; chat: Chat } | { kind: "list"; chat: Chat } | { kind: "folders"; chat: Chat }
   | { kind: "result"; chat: Chat; title: string; result: CommandResult }

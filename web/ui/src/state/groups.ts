@@ -60,6 +60,9 @@ export async function fetchGroups() {
   } catch (e) { failed(e); }
 }
 
+/** Keeps a group as a call answered, and asks for it again: what came of the call may have been told before its answer. */
+export const answered = (g: Group) => { putGroups([g]); void refreshGroups([g.chat]); };
+
 /** Fetches groups of which something is another now. */
 export const refreshGroups = (chats: Iterable<ChatID>) => Promise.all([...chats].map(async (group) => {
   try {

@@ -7,10 +7,11 @@ import { t } from "../words";
 import "../words/rare";
 import { clean } from "./text";
 
-const least = 12; // characters of the password
+const least = 12; // octets of the password
+const octets = (s: string) => new TextEncoder().encode(s).length;
 
-/** Makes a backup under a password that was typed twice, and tries it. made is told when there is one. */
-export function Backup(p: { made?: () => void }): JSX.Element {
+/** Makes a backup under a password that was typed twice, and tries it in the same place. made is told when there is one to try, and when another is to be made. */
+export function Backup(p: { made?: (is: boolean) => void }): JSX.Element {
   const [pass, setPass] = createSignal(""), [twice, setTwice] = createSignal(""), [busy, setBusy] = createSignal(false), [made, setMade] = createSignal("");
   const submit = async (e: Event) => {
     e.preventDefault();
@@ -21,18 +22,18 @@ export function Backup(p: { made?: () => void }): JSX.Element {
       setMade(pass());
       setPass("");
       setTwice("");
-      p.made?.();
+      p.made?.(true);
     } catch (x) { failed(x); } finally { setBusy(false); }
   };
   return (
-    <>
+    <Show when={made()} fallback={
       <form class="backup" onSubmit={submit}>
         <Password label={t("setup.backup.pass")} value={pass()} set={setPass} />
         <Password label={t("setup.passphrase.again")} value={twice()} set={setTwice} hint={twice() && pass() !== twice() ? t("setup.passphrase.differs") : undefined} />
-        <button class="primary" disabled={busy() || [...pass()].length < least || pass() !== twice()}>{t("setup.backup.make")}</button>
-      </form>
-      <Show when={made()}><p class="safe" role="status">{t("backup.made")}</p><Try pass={made()} /></Show>
-    </>
+        <button class="primary" disabled={busy() || octets(pass()) < least || pass() !== twice()}>{t("setup.backup.make")}</button>
+      </form>}>
+      <div ref={(x) => queueMicrotask(() => x.scrollIntoView?.({ block: "nearest" }))}><p class="safe" role="status">{t("backup.made")}</p><Try pass={made()} /><button type="button" class="link" onClick={() => { setMade(""); p.made?.(false); }}>{t("backup.again")}</button></div>
+    </Show>
   );
 }
 

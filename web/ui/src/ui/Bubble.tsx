@@ -4,7 +4,7 @@ import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
-import { groupNamed, groupsLoaded, putGroups } from "../state/groups";
+import { answered, groupNamed, groupsLoaded } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
@@ -62,7 +62,7 @@ function Content(p: { message: Message; own: boolean }) {
   return (
     <Switch fallback={<Rich text={m().text || `[${t("message.kind.unknown")}]`} entities={m().entities} inert={m().inert} onMention={talk} />}>
       <Match when={m().deleted}><em class="deleted">{t("message.deleted")}</em></Match>
-      <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} /></Show></Match>
+      <Match when={m().kind === "media"}><Media message={m()} /><Show when={m().text}><Rich text={m().text} entities={m().entities} inert={m().inert} onMention={talk} /></Show></Match>
       <Match when={m().kind === "poll" && m().poll}>{(poll) => <PollBox message={m()} poll={poll()} />}</Match>
       <Match when={m().kind === "list" && m().list}>{(list) => <ListBox message={m()} list={list()} />}</Match>
       <Match when={m().kind === "group-refused"}><em class="deleted">{t("message.kind.refused")}</em></Match>
@@ -77,7 +77,7 @@ function GroupInvite(p: { message: Message; own: boolean }) {
   const group = () => groupNamed(p.message.group);
   const accept = async () => {
     setBusy(true);
-    try { putGroups([await core.call("group.accept", { group: p.message.group! })]); } catch (e) { failed(e); } finally { setBusy(false); }
+    try { answered(await core.call("group.accept", { group: p.message.group! })); } catch (e) { failed(e); } finally { setBusy(false); }
   };
   const inside = () => ["subscriber", "member", "admin", "owner"].includes(group()?.role ?? "");
   return (
@@ -109,7 +109,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
       <b><Rich text={p.message.text} entities={p.message.entities} /></b>
       <For each={options()}>{(o, i) => (
         <button class="option" classList={{ mine: !!o.mine }} disabled={!!p.poll.closed} aria-pressed={!!o.mine} onClick={() => vote(i())}>
-          <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{votes(o)}</span>
+          <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{t("poll.votes", votes(o))}</span>
         </button>
       )}</For>
       <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>

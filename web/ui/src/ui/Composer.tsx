@@ -55,6 +55,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const [over, setOver] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
+  createEffect(on(at, (i) => document.getElementById(`choice-${i}`)?.scrollIntoView({ block: "nearest" }), { defer: true })); // the list may be longer than its box
 
   let fresh = false; // what stands in the field is the draft that was known, and nobody touched it
   const load = (text: string, those: Chosen[] = []) => {
@@ -135,7 +136,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     try {
       const list = /^[@＠]/.test(word)
         ? ((await core.call("mention.complete", { group: p.chat.chat, typed: word, count: 8 })).people ?? []).map(person)
-        : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 12 })).commands ?? []).map(command);
+        : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 50 })).commands ?? []).map(command);
       if (mine !== round) return;
       if (!/^[/／、]/.test(word)) for (const c of list) names.add(c.insert);
       setAt(0);
@@ -205,7 +206,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     { key: "later", label: t("schedule.do"), run: later },
   ]);
   const attach = (e: MouseEvent) => openMenu(e, [
-    { key: "files", label: t("message.attach"), run: () => picker.click() },
+    { key: "files", label: t("attach.files"), run: () => picker.click() },
     ...(p.chat.kind !== "saved" ? [
       { key: "poll", label: t("poll.make"), run: () => setDialog({ kind: "poll", chat: p.chat }) },
       { key: "list", label: t("list.make"), run: () => setDialog({ kind: "list", chat: p.chat }) },
@@ -246,8 +247,8 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   const files = (list: Iterable<File>) => {
     const all = [...list].filter((f) => f.size > 0);
     if (!all.length) return;
-    const calling = p.chat.kind === "group" && /[@＠]\S/.test(field.value); // captions call nobody: such a text is sent by itself
-    setDialog(calling ? { kind: "files", chat: p.chat, files: all, caption: "", sent: () => {} } : { kind: "files", chat: p.chat, files: all, caption: field.value.trim(), sent: emptied });
+    const { text, those } = said();
+    setDialog({ kind: "files", chat: p.chat, files: all, caption: text, chosen: those, sent: emptied });
   };
   const paste = (e: ClipboardEvent) => {
     const list = e.clipboardData?.files;
@@ -318,5 +319,5 @@ export function commandName(c: Command): string {
 }
 const command = (c: Command): Choice => {
   const name = commandName(c);
-  return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" — "), insert: "/" + name };
+  return { key: c.name, label: "/" + name, hint: () => [coreText(c.arg), coreText(c.text)].filter(Boolean).join(" "), insert: "/" + name };
 };

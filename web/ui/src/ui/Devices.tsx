@@ -19,13 +19,14 @@ const nameOf = (d: Device) => clean(d.name) || d.fingerprint.slice(-16);
 export function Devices(): JSX.Element {
   const [list, { refetch }] = asked(() => true, async () => (await core.call("devices", {})).devices ?? []);
   const [naming, setNaming] = createSignal<string>();
-  const [text, setText] = createSignal(""), [busy, setBusy] = createSignal(false), [moved, setMoved] = createSignal(0);
+  const [adding, add] = createSignal(false), [text, setText] = createSignal(""), [busy, setBusy] = createSignal(false), [moved, setMoved] = createSignal(0);
   const approve = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
     try {
       await core.call("device.approve", { text: text().trim(), history: true });
       setText("");
+      add(false);
       toast(t("device.approved"));
       void refetch();
     } catch (x) { failed(x); } finally { setBusy(false); }
@@ -46,7 +47,7 @@ export function Devices(): JSX.Element {
     ...(removed(d) ? [{ key: "contest", label: t("news.contest"), danger: true, run: () => void contest(place!, d.fingerprint, refetch).catch(failed) }] : []),
   ];
   return (
-    <section><h3>{t("devices")}</h3>
+    <section><div class="line"><h3>{t("devices")}</h3><button class="small" aria-expanded={adding()} onClick={() => add(!adding())}>{t("device.approve.do")}</button></div>
       <ul class="people devices"><For each={list.latest ?? []}>{(d) => (
         <Show when={naming() !== d.fingerprint} fallback={<li><Naming device={d} done={(changed) => { setNaming(); if (changed) void refetch(); }} /></li>}>
           <li class="line"><span><b><bdi>{nameOf(d)}</bdi></b> <Show when={d.this}><small>{t("device.this")}</small></Show><br /><small class="dim">{d.status === "active" ? short(d.added) : t(`device.${d.status}` as Word)} · {d.fingerprint.slice(-16)}</small></span>
@@ -54,9 +55,9 @@ export function Devices(): JSX.Element {
         </Show>
       )}</For></ul>
       <Handovers moved={moved()} />
-      <form onSubmit={approve}><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} />
+      <Show when={adding()}><form onSubmit={approve}><p class="dim">{t("device.approve.text")}</p><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} />
         <Show when={busy()}><p class="busy" role="status">{t("device.approve.wait")}</p></Show>
-        <button disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form>
+        <button class="primary" disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form></Show>
     </section>
   );
 }

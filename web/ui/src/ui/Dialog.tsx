@@ -35,7 +35,7 @@ export function Dialog(p: { title: string; children: JSX.Element }): JSX.Element
   return (
     <dialog ref={box} aria-label={p.title} onClose={closeDialog} onPointerDown={(e) => { if (e.target === box) closeDialog(); }}>
       <header><h2>{p.title}</h2><button class="icon-button" aria-label={t("close")} onClick={closeDialog}><Icon name="close" /></button></header>
-      <div class="inside"><Guard>{p.children}</Guard></div>
+      <div class="inside" tabindex="0"><Guard>{p.children}</Guard></div>
       <Told />
     </dialog>
   );
@@ -50,7 +50,7 @@ export function DialogLayer(): JSX.Element {
       <Match when={of("settings")}><Dialog title={t("settings")}><Settings /></Dialog></Match>
       <Match when={of("keys")}><Dialog title={t("keys")}><Keys /></Dialog></Match>
       <Match when={of("forward")} keyed>{(d) => <Dialog title={t("message.forward")}><Forward messages={d.messages} /></Dialog>}</Match>
-      <Match when={of("files")} keyed>{(d) => <Dialog title={t("message.attach")}><SendFiles chat={d.chat} files={d.files} caption={d.caption} sent={d.sent} /></Dialog>}</Match>
+      <Match when={of("files")} keyed>{(d) => <Dialog title={t("message.attach")}><SendFiles chat={d.chat} files={d.files} caption={d.caption} chosen={d.chosen} sent={d.sent} /></Dialog>}</Match>
       <Match when={of("poll")} keyed>{(d) => <Dialog title={t("poll.make")}><PollForm chat={d.chat} /></Dialog>}</Match>
       <Match when={of("list")} keyed>{(d) => <Dialog title={t("list.make")}><ListForm chat={d.chat} /></Dialog>}</Match>
       <Match when={of("schedule")} keyed>{(d) => <Dialog title={t("schedule.do")}><Schedule chat={d.chat} text={d.text} chosen={d.chosen} sent={d.sent} /></Dialog>}</Match>

@@ -32,7 +32,7 @@ export function EndAccount(p: { export: () => void }): JSX.Element {
       <Show when={!gone()} fallback={<p role="status">{t("account.deleted")}</p>}>
         <details><summary>{t("account.delete.about")}</summary>
           <p>{t("account.delete.text")}</p>
-          <Show when={!kept()}><button onClick={p.export}>{t("export.do")}</button><Backup made={() => setKept(true)} /></Show>
+          <Show when={!kept()}><button onClick={p.export}>{t("export.do")}</button></Show><Backup made={setKept} />
           <button class="danger" disabled={busy()} onClick={remove}>{t("account.delete")}</button>
         </details>
       </Show>

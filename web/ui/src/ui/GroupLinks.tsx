@@ -13,13 +13,14 @@ type Kind = "ask" | "open" | "subscribe";
 export function GroupLinks(p: { group: Group }): JSX.Element {
   const kinds = (): Kind[] => (p.group.channel && !p.group.secure ? ["subscribe", "ask", "open"] : ["ask", "open"]);
   const [kind, setKind] = createSignal<Kind>(kinds()[0]!), [over, setOver] = createSignal(false);
-  const call = (more: { new?: boolean; close?: boolean } = {}) => core.call("group.link", { group: p.group.chat, open: kind() === "open" || undefined, subscribe: kind() === "subscribe" || undefined, ...more });
-  const [link, { mutate }] = asked(kind, async () => { setOver(false); return (await call()).link ?? ""; });
+  const call = (group: string, kind: Kind, more: { new?: boolean; close?: boolean } = {}) => core.call("group.link", { group, open: kind === "open" || undefined, subscribe: kind === "subscribe" || undefined, ...more });
+  const [link, { mutate }] = asked(kind, async (kind) => { setOver(false); return (await call(p.group.chat, kind)).link ?? ""; });
   const change = async (close: boolean) => {
+    const group = p.group.chat, of = kind();
     if (!(await sure({ text: t("link.sure"), yes: t(close ? "link.close" : "link.new"), danger: true }))) return;
     try {
-      mutate((await call(close ? { close } : { new: true })).link ?? "");
-      setOver(close);
+      const made = (await call(group, of, close ? { close } : { new: true })).link ?? "";
+      if (kind() === of && p.group.chat === group) { mutate(made); setOver(close); }
       if (close) toast(t("link.closed"));
     } catch (e) { failed(e); }
   };

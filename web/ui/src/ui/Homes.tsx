@@ -25,6 +25,8 @@ export function Homes(): JSX.Element {
 }
 
 function Kept() {
+  const [status, { refetch: look }] = asked(() => true, () => core.call("status", {}));
+  const [nearer, setNearer] = createSignal(false); // another server to be connected to is looked for
   const [homes, { mutate, refetch }] = asked(() => true, () => core.call("homes", {}));
   const [quota, { refetch: weigh }] = asked(() => true, async () => (await core.call("quota", { timeout: seconds(wait) })).homes ?? []);
   const [choosing, choose] = createSignal(false), [busy, setBusy] = createSignal(false);
@@ -41,10 +43,12 @@ function Kept() {
   const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
   return (
     <>
+      <Show when={status()?.online && status()}>{(x) => <p class="dim">{clean(x().server_name ?? "") ? t("homes.now", clean(x().server_name!), x().server.split("#")[0]!) : t("status.online", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
+      <Show when={nearer()}><Prefer now={status.latest?.proxy} moved={() => { setNearer(false); void look(); }} /></Show>
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
         <li class="line"><span><b><bdi>{clean(h.name ?? "") || h.server.slice(-16)}</bdi></b> <small class="dim">{[clean(h.operator ?? ""), clean(h.site ?? "")].filter(Boolean).join(" · ")}</small>
-          <br /><small classList={{ warn: !!h.code, dim: !h.code }}>{state(h)}</small><Room of={of(h)} asked={!quota.loading} /></span></li>
+          <br /><small classList={{ warn: !!h.code, dim: !h.code }}>{state(h)}</small><Room of={of(h)} asked={!quota.loading} down={!!h.code} /></span></li>
       )}</For></ul>
       <Show when={homes.latest?.want}><p class="warn">{t("homes.few", list().filter((h) => !h.former).length, homes.latest!.want!)}</p>
         <ul class="people"><For each={homes.latest?.passed ?? []}>{(x) => <li class="line"><bdi>{clean(x.name ?? "") || x.server.slice(-16)}</bdi><small class="dim">{isTime(x.until) ? coreText({ key: "homes.why.until", args: [short(x.until)] }) : coreText({ key: `homes.why.${x.why}` })}</small></li>}</For></ul></Show>
@@ -55,23 +59,56 @@ function Kept() {
   );
 }
 
+const down = new Set(["unavailable", "shutdown"]); // codes of the protocol that say so
 /** How this device stands with a home. */
-const state = (h: Home) => (h.former ? t("homes.former") : h.attached ? t("homes.attached") : h.code ? t("homes.away", h.code) : t("homes.connecting"));
+const state = (h: Home) => (h.former ? t("homes.former") : h.attached ? t("homes.attached") : h.code ? coreText(down.has(h.code) ? { key: "why.homedown" } : { key: "why.homecode", args: [h.code] }) : t("homes.connecting"));
 
 /** How much room is taken at a home, of how much. */
-function Room(p: { of?: HomeQuota; asked: boolean }) {
+function Room(p: { of?: HomeQuota; asked: boolean; down: boolean }) {
   return (
     <Show when={p.of} fallback={<Show when={!p.asked}><br /><small class="dim">…</small></Show>}>{(q) => (
-      <Show when={!q().problem} fallback={<><br /><small class="warn">{coreText(q().problem!.why)}</small></>}>
+      <Show when={!q().problem} fallback={<Show when={!p.down}><br /><small class="warn">{coreText(q().problem!.why)}</small></Show>}>
         <br /><small>{t("homes.room", bytes(q().used), bytes(q().most))}</small><meter class="room" min="0" max={Math.max(1, q().most)} high={q().most * 0.9} value={q().used} aria-label={t("homes.room", bytes(q().used), bytes(q().most))} />
       </Show>
     )}</Show>
   );
 }
 
-/** Other servers, the nearest first, as the one at hand tells of them. */
+const soon = 300, tries = 20; // ms between looks whether the device has moved, and how many
+
+/** The server that this device is to be connected to: others are used while it is not to be had. */
+function Prefer(p: { now?: Fingerprint; moved: () => void }) {
+  const found = near();
+  const [busy, setBusy] = createSignal(false);
+  const prefer = async (s: SetupServer) => {
+    setBusy(true);
+    try {
+      await core.call("server.prefer", { server: s.address });
+      for (let i = 0; i < tries && (await core.call("status", {})).proxy !== s.fingerprint; i++) await new Promise((done) => setTimeout(done, soon));
+      toast(t("saved"));
+      p.moved();
+    } catch (e) { failed(e); } finally { setBusy(false); }
+  };
+  return (
+    <fieldset class="servers"><legend>{t("homes.prefer.text")}</legend>
+      <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
+      <For each={found.latest ?? []}>{(s) => <label class="server"><input type="radio" name="prefer" checked={s.fingerprint === p.now} disabled={busy()} onChange={() => prefer(s)} /><Server of={s} /></label>}</For>
+    </fieldset>
+  );
+}
+
+/** Servers, the nearest first, as the one at hand tells of them. */
+const near = () => asked(() => true, async () => (await core.call("setup.servers", { server: (await core.call("status", {})).server })).servers ?? [])[0];
+
+/** What a server is called, who runs it where, whom it takes and how far it is. */
+function Server(p: { of: SetupServer }) {
+  return <><span><b><bdi>{clean(p.of.name ?? "") || p.of.address}</bdi></b><small>{[clean(p.of.operator ?? ""), clean(p.of.site ?? ""), p.of.registration === "invite" ? t("setup.server.invite") : p.of.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
+    <span class="took">{t("setup.server.took", Math.round((p.of.took ?? 0) / 1e6))}</span></>;
+}
+
+/** Other servers to keep what the account has. */
 function Choose(p: { now: Fingerprint[]; busy: boolean; move: (to: Fingerprint[]) => void }) {
-  const [found] = asked(() => true, async () => (await core.call("setup.servers", { server: (await core.call("status", {})).server })).servers ?? []);
+  const found = near();
   const [chosen, setChosen] = createSignal(new Set(p.now));
   const toggle = (s: Fingerprint) => setChosen((all) => { const next = new Set(all); if (!next.delete(s)) next.add(s); return next; });
   const may = (s: SetupServer) => chosen().has(s.fingerprint) || (s.registration === "open" && chosen().size < most) || p.now.includes(s.fingerprint);
@@ -79,9 +116,7 @@ function Choose(p: { now: Fingerprint[]; busy: boolean; move: (to: Fingerprint[]
     <fieldset class="servers"><legend>{t("homes.most", most)}</legend>
       <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
       <For each={found.latest ?? []}>{(s) => (
-        <label class="server"><input type="checkbox" checked={chosen().has(s.fingerprint)} disabled={!may(s)} onChange={() => toggle(s.fingerprint)} />
-          <span><b><bdi>{clean(s.name ?? "") || s.address}</bdi></b><small>{[clean(s.operator ?? ""), clean(s.site ?? ""), s.registration === "invite" ? t("setup.server.invite") : s.registration === "closed" ? t("setup.server.closed") : ""].filter(Boolean).join(" · ")}</small></span>
-          <span class="took">{t("setup.server.took", Math.round((s.took ?? 0) / 1e6))}</span></label>
+        <label class="server"><input type="checkbox" checked={chosen().has(s.fingerprint)} disabled={!may(s)} onChange={() => toggle(s.fingerprint)} /><Server of={s} /></label>
       )}</For>
       <button class="primary" disabled={p.busy || chosen().size === 0 || chosen().size > most} onClick={() => p.move([...chosen()])}>{t("homes.move")}</button>
     </fieldset>

@@ -51,7 +51,7 @@ export function Info(p: { chat: Chat }): JSX.Element {
           <button onClick={() => setDialog({ kind: "folders", chat: p.chat })}>{t("folder.of")}</button>
           <button onClick={() => { void set({ marked: true }); setOpen(undefined); }}>{t("chat.unread")}</button>
         </div>
-        <label class="check"><input type="checkbox" checked={!p.chat.no_read} onChange={(e) => set({ no_read: !e.currentTarget.checked })} />{t("chat.tellread")}</label>
+        <label class="check"><input type="checkbox" checked={!p.chat.no_read} onChange={(e) => set({ no_read: !e.currentTarget.checked })} />{t(p.chat.kind === "group" ? "chat.tellread.group" : "chat.tellread")}</label>
         <Switch>{/* of another chat all of it is another: what was typed, the camera */}
           <Match when={p.chat.kind === "direct" || p.chat.kind === "secure"}><Show when={p.chat.chat} keyed><Person chat={p.chat} /></Show></Match>
           <Match when={p.chat.kind === "group"}><Show when={p.chat.chat} keyed><GroupInfo chat={p.chat} group={group.latest?.chat === p.chat.chat ? group.latest : undefined} changed={(g) => { mutate(g); void refetch(); }} /></Show></Match>
@@ -74,13 +74,13 @@ function Person(p: { chat: Chat }) {
       mutate({ ...c, blocked: true });
     } catch (e) { failed(e); }
   };
-  const compared = () => sure({ text: t("safety.sure"), yes: t("safety.same") });
+  const compared = () => sure({ text: t("safety.sure"), yes: t("safety.same"), danger: true });
   const certifying = (c: Contact): Action[] => [
-    { key: "certify", label: t("certify.do"), run: async () => { if (await sure({ text: t("certify.sure", contactName(c)), yes: t("certify.do") })) await act(async () => { const x = await core.call("contact.certify", { account: c.fingerprint }); toast(t("certify.done")); return x; }); } },
+    { key: "certify", label: t("certify.do"), run: async () => { if (await sure({ text: t("certify.sure", contactName(c)), yes: t("certify.do"), danger: true })) await act(async () => { const x = await core.call("contact.certify", { account: c.fingerprint }); toast(t("certify.done")); return x; }); } },
     { key: "uncertify", label: t("certify.undo"), danger: true, run: () => void act(async () => { const x = await core.call("contact.uncertify", { account: c.fingerprint }); toast(t("certify.undone")); return x; }) },
   ];
   const succeed = async (c: Contact) => {
-    if (await sure({ text: t("succeed.sure", c.successor!.replace(/(.{4})/g, "$1 ").trim()), yes: t("succeed.do") })) core.call("contact.succeed", { account: c.fingerprint }).then((next) => openContact(next), failed);
+    if (await sure({ text: t("succeed.sure", c.successor!.replace(/(.{4})/g, "$1 ").trim()), yes: t("succeed.do"), danger: true })) core.call("contact.succeed", { account: c.fingerprint }).then((next) => openContact(next), failed);
   };
   const remove = async (c: Contact) => {
     if (await sure({ text: t("contact.remove.sure", contactName(c)), yes: t("contact.remove"), danger: true })) await act(() => core.call("contact.remove", { account: c.fingerprint }));
@@ -148,6 +148,10 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
   });
   const [adding, setAdding] = createSignal(false), [links, setLinks] = createSignal(false);
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
+  const end = async (how: "leave" | "dissolve") => {
+    const group = p.chat.chat;
+    if (await sure({ text: t(`group.${how}.sure`), yes: t(`group.${how}`), danger: true })) await act(() => core.call(`group.${how}`, { group }));
+  };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
   return (
@@ -167,8 +171,8 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={async () => { if (await sure({ text: t("group.leave.sure"), yes: t("group.leave"), danger: true })) await act(() => core.call("group.leave", { group: p.chat.chat })); }}>{t("group.leave")}</button>
-          <Show when={g().role === "owner"}><button class="danger" onClick={async () => { if (await sure({ text: t("group.dissolve.sure"), yes: t("group.dissolve"), danger: true })) await act(() => core.call("group.dissolve", { group: p.chat.chat })); }}>{t("group.dissolve")}</button></Show>
+          <button class="danger" onClick={() => end("leave")}>{t("group.leave")}</button>
+          <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t("group.dissolve")}</button></Show>
         </div>
       </>
     )}</Show>
@@ -189,10 +193,10 @@ function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group:
   const m = () => p.member;
   const own = () => m().account === me()?.fingerprint;
   const talk = () => core.call("contact.show", { account: m().account }).then((c) => { setInfo(false); openContact(c); }, failed);
-  const accounts = () => ({ group: p.group, accounts: [m().account] });
+  const accounts = () => ({ group: p.group, accounts: [m().account] }); // taken before a question: the list may be another one by the answer
   const role = (role: string) => p.act(() => core.call("group.role", { ...accounts(), role }));
-  const asked = async (word: Word, does: Word, f: () => Promise<Group>) => { if (await sure({ text: t(word, called(m(), m().account)), yes: t(does), danger: true })) await p.act(f); };
-  const remove = (ban: boolean) => asked(ban ? "group.ban.sure" : "group.remove.sure", ban ? "group.ban" : "group.remove", () => core.call("group.remove", { ...accounts(), ban: ban || undefined }));
+  const asked = async (word: Word, does: Word, f: (of: ReturnType<typeof accounts>) => Promise<Group>) => { const of = accounts(), act = p.act; if (await sure({ text: t(word, called(m(), m().account)), yes: t(does), danger: true })) await act(() => f(of)); };
+  const remove = (ban: boolean) => asked(ban ? "group.ban.sure" : "group.remove.sure", ban ? "group.ban" : "group.remove", (of) => core.call("group.remove", { ...of, ban: ban || undefined }));
   const power = (role?: string) => ["member", "admin", "owner"].indexOf(role ?? "");
   const actions = (): Action[] => {
     if (own()) return [];
@@ -201,7 +205,7 @@ function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group:
     if (inside && p.owner) {
       if (m().role !== "admin") list.push({ key: "admin", label: t("role.give"), run: () => void role("admin") });
       if (m().role === "admin") list.push({ key: "member", label: t("role.take"), run: () => void role("member") });
-      if (m().role !== "owner") list.push({ key: "owner", label: t("role.owner.give"), danger: true, run: () => void asked("role.owner.sure", "role.owner.give", () => core.call("group.role", { ...accounts(), role: "owner" })) });
+      if (m().role !== "owner") list.push({ key: "owner", label: t("role.owner.give"), danger: true, run: () => void asked("role.owner.sure", "role.owner.give", (of) => core.call("group.role", { ...of, role: "owner" })) });
     }
     if (!banned && p.admin && (m().role !== "owner" || p.owner)) list.push({ key: "remove", label: t("group.remove"), danger: true, run: () => void remove(false) }, { key: "ban", label: t("group.ban"), danger: true, run: () => void remove(true) });
     return list;

@@ -9,7 +9,7 @@ import { asked } from "../state/asked";
 import { calls, moved, placed, type Chosen } from "../state/calls";
 import { toNewest } from "../state/conversation";
 import { lifetime } from "../state/lifetime";
-import { addressee, destination, send } from "../state/send";
+import { addressee, destination, send, written } from "../state/send";
 import { long } from "../time";
 import { t } from "../words";
 import "../words/rare";
@@ -19,23 +19,24 @@ import { bytes } from "./Media";
 import { clean } from "./text";
 
 /** Files that are about to be sent: looked at once more, with a caption. */
-export function SendFiles(p: { chat: Chat; files: File[]; caption: string; sent: () => void }): JSX.Element {
-  const [list, setList] = createSignal(p.files), [caption, setCaption] = createSignal(p.caption);
+export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chosen: Chosen[]; sent: () => void }): JSX.Element {
+  const [list, setList] = createSignal(p.files), words = useWords(p.caption, p.chosen);
   const [asFile, setAsFile] = createSignal(false), [keep, setKeep] = createSignal(false), [part, setPart] = createSignal<number>();
   const pictures = new Map(p.files.filter((f) => f.type.startsWith("image/")).map((f) => [f, URL.createObjectURL(f)]));
   let open = true; // closing it takes back what was not sent yet
   onCleanup(() => { open = false; pictures.forEach((url) => URL.revokeObjectURL(url)); });
   const submit = async (e: Event) => {
     e.preventDefault();
+    const said = words.said();
     setPart(0);
     toNewest(p.chat.chat);
     try {
       const names: string[] = [], all = list();
       for (const [i, f] of all.entries()) names.push(await upload(f, f.name, (x) => setPart((i + x) / all.length)));
       if (!open) return;
-      const to = addressee(p.chat.chat);
+      const to = addressee(p.chat.chat), { text: caption, ...how } = said.text ? written(said.text, said.calls) : { text: "" };
       await core.call("file.send", {
-        id: newID(), to: to.to, secure: !!to.secure, paths: names, caption: caption().trim(), as: asFile() ? "file" : "", emoji: "", keep: keep(),
+        id: newID(), to: to.to, secure: !!to.secure, paths: names, caption, ...how, as: asFile() ? "file" : "", emoji: "", keep: keep(),
         unsigned: false, poster: "", waveform: "", expire: seconds(lifetime(p.chat.chat)), wait: "none", timeout: 0,
       });
       p.sent();
@@ -53,11 +54,27 @@ export function SendFiles(p: { chat: Chat; files: File[]; caption: string; sent:
         <label class="check"><input type="checkbox" checked={asFile()} onChange={(e) => setAsFile(e.currentTarget.checked)} />{t("files.asfile")}</label>
         <label class="check"><input type="checkbox" checked={keep()} onChange={(e) => setKeep(e.currentTarget.checked)} />{t("files.keep")}</label>
       </Show>
-      <label class="field"><span>{t("files.caption")}</span><input value={caption()} maxlength="2000" autofocus onInput={(e) => setCaption(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("files.caption")}</span><input value={words.text()} maxlength="2000" autofocus onInput={(e) => words.edit(e.currentTarget)} /></label>
       <Show when={part() !== undefined}><progress max="1" value={part()} aria-label={t("message.attach")} /></Show>
       <button class="primary" disabled={part() !== undefined}>{t("files.send", list().length)}</button>
     </form>
   );
+}
+
+/** A text that is edited here, and who was chosen in it where it was written before. */
+function useWords(first: string, those: Chosen[]) {
+  let seen = first, chosen = those;
+  const [text, setText] = createSignal(first);
+  const edit = (f: HTMLTextAreaElement | HTMLInputElement) => {
+    chosen = moved(chosen, seen, f.value, f.selectionEnd ?? undefined);
+    setText(seen = f.value);
+  };
+  /** What is sent of it: without white space around it. */
+  const said = () => {
+    const all = text(), said = all.trim();
+    return { text: said, calls: calls(said, placed(chosen, -all.indexOf(said))) };
+  };
+  return { text, edit, said };
 }
 
 const mostOptions = 32;
@@ -116,18 +133,13 @@ const local = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.
 
 /** A text for later, and those of the chat that wait. */
 export function Schedule(p: { chat: Chat; text: string; chosen: Chosen[]; sent: () => void }): JSX.Element {
-  let seen = p.text, chosen = p.chosen; // who was chosen in the text, as it is edited
-  const edit = (f: HTMLTextAreaElement) => {
-    chosen = moved(chosen, seen, f.value, f.selectionEnd);
-    setText(seen = f.value);
-  };
-  const [text, setText] = createSignal(p.text), [at, setAt] = createSignal(local(new Date(Date.now() + 3_600_000)));
+  const { text, edit, said } = useWords(p.text, p.chosen);
+  const [at, setAt] = createSignal(local(new Date(Date.now() + 3_600_000)));
   const [waiting, { refetch }] = asked(() => true, async () => (await core.call("scheduled", { count: 200 })).texts?.filter((x) => x.chat === p.chat.chat) ?? []);
   const submit = async (e: Event) => {
     e.preventDefault();
-    const time = new Date(at());
-    const all = text(), said = all.trim();
-    if (await send(p.chat.chat, said, undefined, { at: time.toISOString() }, calls(said, placed(chosen, -all.indexOf(said))))) {
+    const time = new Date(at()), { text: words, calls } = said();
+    if (await send(p.chat.chat, words, undefined, { at: time.toISOString() }, calls)) {
       toast(t("schedule.done", long(time)));
       p.sent();
       closeDialog();

@@ -23,7 +23,8 @@ async function fetchAll(all: boolean): Promise<Message[]> {
     if (!(next = r.next)) break;
   }
   const missing = [...new Set(out.map((m) => m.chat))].filter((id) => !chats.by[id]);
-  putChats(await Promise.all(missing.map((chat) => core.call("chat", { chat }))));
+  const asked = await Promise.allSettled(missing.map((chat) => core.call("chat", { chat })));
+  putChats(asked.flatMap((x) => (x.status === "fulfilled" ? [x.value] : []))); // one that is gone hides no other
   return out.reverse();
 }
 

@@ -3,7 +3,7 @@ import type { Contact, Fingerprint } from "@rpc";
 import { newID } from "../ids";
 import { core, failed, openContact, openSaved, setOpen, toast } from "../state/app";
 import { asked } from "../state/asked";
-import { putGroups } from "../state/groups";
+import { answered } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
 import { t } from "../words";
 import "../words/rare";
@@ -36,7 +36,7 @@ function Add() {
     try {
       if (group()) {
         const g = await core.call("group.join", { link: link().trim() });
-        putGroups([g]);
+        answered(g);
         if (g.role === "asking") toast(t("group.asked"));
         else if (g.role === "subscriber") toast(t("group.subscribed"));
         if (g.role) setOpen(g.chat);
@@ -52,6 +52,7 @@ function Add() {
       <Scan wants={contactCode} take={setLink} />
       <Show when={!group()} fallback={<p class="dim">{t("group.join.text")}</p>}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label></Show>
       <button class="primary" disabled={busy() || !link().trim()}>{t(group() ? "group.join" : "contact.add")}</button>
+      <Show when={!link().trim()}><fieldset class="options"><legend>{t("people.write")}</legend><Pick chosen={new Set()} toggle={(c) => { closeDialog(); openContact(c); }} one /></fieldset></Show>
     </form>
   );
 }
@@ -64,7 +65,7 @@ export function Pick(p: { chosen: Set<Fingerprint>; toggle: (c: Contact) => void
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" placeholder={t("people.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <ul class="people">
-        <For each={found.latest ?? []} fallback={<li class="dim">{t("people.none")}</li>}>{(c) => (
+        <For each={found.latest ?? []} fallback={<li class="dim">{found.loading ? "…" : t(query().trim() ? "people.none" : "people.noneyet")}</li>}>{(c) => (
           <li><button type="button" classList={{ on: p.chosen.has(c.fingerprint) }} aria-pressed={p.one ? undefined : p.chosen.has(c.fingerprint)} onClick={() => p.toggle(c)}>
             <Avatar name={contactName(c)} id={c.fingerprint} size={36} /><bdi>{contactName(c)}</bdi></button></li>
         )}</For>

@@ -4,7 +4,7 @@ import type { Chat, Message } from "@rpc";
 import { gone } from "../rpc";
 import { core } from "../state/app";
 import { asked } from "../state/asked";
-import { jump, pinsChanged } from "../state/conversation";
+import { jump, pinsChanged, setPinned } from "../state/conversation";
 import { t } from "../words";
 import { Icon } from "./icons";
 import { openMenu, pin } from "./menu";
@@ -21,6 +21,7 @@ export function Pins(p: { chat: Chat }): JSX.Element {
   });
   const [at, setAt] = createSignal(0);
   createEffect(on(createMemo(() => p.chat.chat), () => setAt(0)));
+  createEffect(() => setPinned(new Set(list()?.map((m) => m.id))));
   const one = () => list.latest?.[at() % Math.max(1, list.latest.length)];
   return (
     <Show when={one()}>{(m) => (

@@ -18,10 +18,10 @@ export function Selected(p: { chat: Chat }): JSX.Element {
   onCleanup(selectNothing);
   const own = () => selection().every((m) => m.from === me()?.fingerprint && !m.imported && !m.service);
   const remove = async (forMe: boolean) => {
-    const list = selection();
+    const list = selection(), chat = p.chat.chat;
     if (!(await sure({ text: t(forMe ? "select.forget.sure" : "select.delete.sure", list.length), yes: t(forMe ? "select.forget" : "message.delete.all"), danger: true }))) return;
     selectNothing();
-    void core.call("message.delete", { id: newID(), chat: p.chat.chat, messages: list.map((m) => m.id), for_me: forMe || undefined, wait: "none" }).catch(failed);
+    void core.call("message.delete", { id: newID(), chat, messages: list.map((m) => m.id), for_me: forMe || undefined, wait: "none" }).catch(failed);
   };
   return (
     <div class="composer selected" role="toolbar" aria-label={t("select.count", selection().length)}>

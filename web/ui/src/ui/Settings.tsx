@@ -18,9 +18,10 @@ import { clean } from "./text";
 
 /** What a person may change. */
 export function Settings(): JSX.Element {
+  const [backing, back] = createSignal(false); // the part about backups is open
   return (
     <div class="settings">
-      <Account />
+      <Account back={() => { back(true); document.querySelector("#backup")?.scrollIntoView({ block: "start" }); }} />
       <section><h3>{t("theme")}</h3>
         <Choice name="theme" value={look().theme} options={[["system", "theme.system"], ["light", "theme.light"], ["dark", "theme.dark"]]} set={(theme) => setLook({ ...look(), theme: theme as Look["theme"] })} />
         <label class="check"><input type="checkbox" checked={look().big} onChange={(e) => setLook({ ...look(), big: e.currentTarget.checked })} />{t("text.big")}</label>
@@ -29,7 +30,7 @@ export function Settings(): JSX.Element {
       <Privacy />
       <Devices />
       <Homes />
-      <Data />
+      <Data open={backing()} toggle={back} />
     </div>
   );
 }
@@ -38,14 +39,14 @@ function Choice(p: { name: string; value: string; options: [string, Word][]; set
   return <div class="choice" role="radiogroup"><For each={p.options}>{([v, w]) => <label><input type="radio" name={p.name} checked={p.value === v} onChange={() => p.set(v)} />{t(w)}</label>}</For></div>;
 }
 
-function Account() {
+function Account(p: { back: () => void }) {
   const [status] = asked(() => true, () => core.call("status", {}));
   return (
     <section><OwnName />
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>
-      <p class="dim">{status()?.online ? t("status.online", status()!.server) : t("offline")}</p>
+      <p class="dim">{status()?.online ? t("status.online", clean(status()!.server_name ?? "") || status()!.server.split("#")[0]!) : t("offline")}</p>
       <button onClick={async () => { if (await sure({ text: t("signout.sure"), yes: t("signout"), danger: true })) void leave(); }}>{t("signout")}</button>
-      <Show when={status()}>{(x) => <p classList={{ warn: !isTime(x().backup), dim: isTime(x().backup) }}>{isTime(x().backup) ? t("backup.last", short(x().backup!)) : t("backup.never")}</p>}</Show>
+      <Show when={status()}>{(x) => <Show when={isTime(x().backup)} fallback={<button class="warn" onClick={p.back}>{t("backup.never")}</button>}><p class="dim">{t("backup.last", short(x().backup!))}</p></Show>}</Show>
     </section>
   );
 }
@@ -63,7 +64,8 @@ function Privacy() {
   );
 }
 
-function Data() {
+function Data(p: { open: boolean; toggle: (open: boolean) => void }) {
+  const [made, setMade] = createSignal(false); // a backup, which is tried where it was made
   const [imports, { refetch }] = asked(() => true, async () => (await core.call("import.list", { count: 50 })).imports ?? []);
   const undo = async (n: number) => { if (await sure({ text: t("import.undo.sure"), yes: t("import.undo"), danger: true })) core.call("import.undo", { import: n }).then(() => void refetch(), failed); };
   const [busy, setBusy] = createSignal(false);
@@ -82,8 +84,8 @@ function Data() {
   })();
   return (
     <><section><h3>{t("data")}</h3>
-      <details><summary>{t("backup.open")}</summary><Backup /></details>
-      <details><summary>{t("backup.check")}</summary><p class="dim">{t("backup.check.text")}</p><Try /></details>
+      <details id="backup" open={p.open} onToggle={(e) => p.toggle(e.currentTarget.open)}><summary>{t("backup.open")}</summary><Backup made={setMade} /></details>
+      <Show when={!made()}><details><summary>{t("backup.check")}</summary><p class="dim">{t("backup.check.text")}</p><Try /></details></Show>
       <ul class="people"><For each={imports.latest ?? []}>{(x) => <li class="line"><span><bdi>{clean(x.file)}</bdi><br /><small class="dim">{short(x.time)} · {t("import.done", x.messages)}</small></span><button class="danger" onClick={() => undo(x.import)}>{t("import.undo")}</button></li>}</For></ul>
       <div class="actions"><button disabled={busy()} onClick={exported}>{t("export.do")}</button><label class="button">{t("import.do")}<input type="file" hidden accept=".txt,.json" onChange={(e) => { void imported(e.currentTarget.files); e.currentTarget.value = ""; }} /></label></div>
     </section>

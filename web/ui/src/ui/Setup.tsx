@@ -200,7 +200,7 @@ function FirstBackup(p: { done: () => void }) {
   const [made, setMade] = createSignal(false);
   return (
     <><h1>{t("setup.backup.title")}</h1><p>{t("setup.backup.text")}</p>
-      <Backup made={() => setMade(true)} />
+      <Backup made={setMade} />
       <button type="button" classList={{ link: !made(), primary: made() }} onClick={p.done}>{t(made() ? "next" : "setup.backup.later")}</button></>
   );
 }

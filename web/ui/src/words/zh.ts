@@ -27,7 +27,7 @@ export const zh = {
   "message.reply": "回覆", "message.edit": "編輯", "message.react": "回應", "message.forward": "轉傳", "message.pin": "設為公告", "message.copy": "複製文字", "message.delete.all": "收回", "message.delete.me": "只在我這邊刪除", "message.info": "已讀名單",
   "message.gone": "（原訊息不在這裡）", "message.problem": "簽章或來源有問題：{0}",
   "message.spoiler": "點一下顯示",
-  "message.kind.media": "檔案", "message.kind.photo": "相片", "message.kind.video": "影片", "message.kind.voice": "語音訊息", "message.kind.file": "檔案", "message.kind.sticker": "貼圖", "message.kind.poll": "投票", "message.kind.list": "接龍", "message.kind.group": "群組邀請", "message.kind.unknown": "這個版本看不懂的訊息",
+  "message.kind.media": "檔案", "message.kind.photo": "照片", "message.kind.video": "影片", "message.kind.voice": "語音訊息", "message.kind.file": "檔案", "message.kind.sticker": "貼圖", "message.kind.poll": "投票", "message.kind.list": "接龍", "message.kind.group": "群組邀請", "message.kind.unknown": "這個版本看不懂的訊息",
   "state.queued": "等待送出", "state.stored": "已送達伺服器", "state.delivered": "已送達", "state.read": "已讀", "state.failed": "沒有送出", "state.scheduled": "已預約",
   "state.readby": "已讀 {0}",
   "reply.to": "回覆 {0}", "edit.of": "編輯訊息",
@@ -52,7 +52,7 @@ export const zh = {
   "group.dissolved": "群組已解散",
   "list.closed": "接龍已結束",
 
-  "group.picture": "設為群組相片",
+  "group.picture": "設為群組照片",
 
   "role.refused": "未通過",
   "role.subscriber": "訂閱者",
@@ -60,7 +60,7 @@ export const zh = {
   "message.kind.refused": "加入群組的申請沒有通過",
 
   "role.invited": "已邀請",
-  "role.banned": "已封鎖",
+  "role.banned": "不准再加入",
   "name.self": "{0}（自稱，{1}）",
   "role.owner": "擁有者",
   "role.member": "成員",
@@ -104,6 +104,7 @@ export const zh = {
   "poll.several": "投票，可複選",
   "poll.voters": "{0} 人投票",
   "counted": "其中 {0} 個由「{1}」統計，沒有證明",
+  "poll.votes": "{0} 票",
   "list.make": "開始接龍",
 
   "list.add": "加一行",
@@ -114,6 +115,7 @@ export const zh = {
   "send.silent": "無聲傳送",
   "send.more": "按右鍵：無聲或預約傳送",
   "attach": "附加",
+  "attach.files": "照片、影片或檔案",
   "life.choose": "訊息多久後消失",
   "life.0": "不消失",
   "life.3600": "1 小時",
@@ -183,7 +185,7 @@ export const zh = {
   "line.group-made-admin": "{1} 把 {0} 設為管理員",
   "line.group-made-member": "{1} 把 {0} 設為一般成員",
   "line.group-renamed": "{1} 把群組改名為「{2}」",
-  "line.group-pictured": "{1} 換了群組相片",
+  "line.group-pictured": "{1} 換了群組照片",
   "line.group-described": "{1} 改了群組簡介",
   "line.group-rules": "{1} 改了群組的規則",
   "line.group-pinned": "{1} 把一則訊息設為公告",
