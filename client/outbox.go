@@ -153,8 +153,11 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 		return time.Time{}, nil // a new session notifies
 	}
 	if cert := w.c.certificate(); cert != w.told {
-		if err := errors.Join(w.c.greet(ctx), w.c.tellName(ctx)); err != nil {
+		if err := w.c.greet(ctx); err != nil {
 			return time.Time{}, err
+		}
+		if err := w.c.tellName(ctx); err != nil { // which holds up nothing else
+			w.c.cfg.log().Warn("contacts were not told of the new name yet", "err", err)
 		}
 		w.told = cert
 	}

@@ -147,8 +147,9 @@ func (c *Client) tellNameTo(ctx context.Context, tx *history.Tx, fp omega.Finger
 		return err
 	}
 	sealed, err := sender.Announce(ctx, c.cfg.now(), roster)
-	if err != nil {
-		return err
+	if err != nil { // the sender has not moved
+		c.cfg.log().Warn("a contact was not told of the new name", "account", fp, "err", err)
+		return nil
 	}
 	if err := sealed.Remember(ctx, tx); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
@@ -118,6 +119,32 @@ func TestOwnName(t *testing.T) {
 		if _, err := clientrpc.SetName.Call(t.Context(), ann.Client, clientrpc.SetNameParams{Name: &bad}); codeOf(err) != clientrpc.CodeUsage {
 			t.Errorf("called %q: %v", bad, err)
 		}
+	}
+}
+
+// TestNameIsToldOnce: who was not told before the program ended is told when it runs
+// again, and not once more after that.
+func TestNameIsToldOnce(t *testing.T) {
+	p := newPost(t)
+	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
+	ann.befriends(t, bob)
+	back := ann.away(t)
+	must(t, ann.change(t.Context(), chat.Setting{Name: chat.SettingName, Value: []byte("Anna")})) // and it ends here
+	back()
+	until(t, "bob is told", func() bool { return bob.contactOf(t, ann.acc.Fingerprint).Name == "Anna" })
+	at := omega.DirectChat(ann.acc.Fingerprint, bob.acc.Fingerprint)
+	epoch := func() (n uint32) {
+		must(t, ann.db.View(t.Context(), func(tx *history.Tx) error {
+			s, err := tx.Sender(at)
+			n = s.Key.Epoch
+			return err
+		}))
+		return n
+	}
+	before := epoch()
+	must(t, ann.tellName(t.Context()))
+	if got := epoch(); got != before {
+		t.Errorf("told again: key %d, want %d", got, before)
 	}
 }
 
