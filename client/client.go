@@ -109,19 +109,19 @@ type Client struct {
 	moved   notice // blobs went on
 	handing notice // a history is to be handed over, or was offered
 
-	changed notice      // something in the database or the session changed
-	queued  notice      // something is in the outbox
-	again   notice      // servers may take this device again
+	changed   notice      // something in the database or the session changed
+	queued    notice      // something is in the outbox
+	again     notice      // servers may take this device again
 	chosenNow notice      // another server is the one of choice
-	missing notice      // something has to be asked for again
-	sealing notice      // something waits to be sealed in a secure chat, or an epoch came
-	spent   notice      // keys of secure chats were destroyed
-	doubt   notice      // somebody spoke of a later record than the one at hand
-	looks   together    // what servers said of accounts
-	letting notice      // whom this account lets in has changed
-	moving  notice      // a home went away or came back, or there are news of the account
-	mail    chan mailIn // from the session's reader to checkAhead
-	checked chan mailIn // from there to the inbox
+	missing   notice      // something has to be asked for again
+	sealing   notice      // something waits to be sealed in a secure chat, or an epoch came
+	spent     notice      // keys of secure chats were destroyed
+	doubt     notice      // somebody spoke of a later record than the one at hand
+	looks     together    // what servers said of accounts
+	letting   notice      // whom this account lets in has changed
+	moving    notice      // a home went away or came back, or there are news of the account
+	mail      chan mailIn // from the session's reader to checkAhead
+	checked   chan mailIn // from there to the inbox
 
 	strangers notice                 // a sender has to be looked for
 	resolved  chan omega.Fingerprint // accounts that mail was put aside for and that the cloud answered about; of Run
@@ -147,7 +147,7 @@ type Client struct {
 	publishing chan struct{} // capacity 1: full while an own record is made and published
 
 	server      atomic.Pointer[string] // of choice, if another one than acc.Server is
-	returnAfter time.Duration // before the server of choice is tried again; later and later
+	returnAfter time.Duration          // before the server of choice is tried again; later and later
 }
 
 // A homeState is how this device stands with one home in one session.

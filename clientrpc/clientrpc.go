@@ -60,12 +60,12 @@ var (
 
 	Trace = Method[TraceParams, *TraceResult]{"trace"}
 
-	SetHomes = Method[SetHomesParams, *HomesResult]{"homes.set"}
+	SetHomes     = Method[SetHomesParams, *HomesResult]{"homes.set"}
 	PreferServer = Method[PreferServerParams, None]{"server.prefer"}
-	Listed   = Method[ListedParams, *ListedResult]{"account.listed"}
-	SetName  = Method[SetNameParams, NameResult]{"account.name"}
-	Delete   = Method[DeleteParams, *DeleteResult]{"account.delete"}
-	Notices  = Method[NoticesParams, NoticesResult]{"notices"}
+	Listed       = Method[ListedParams, *ListedResult]{"account.listed"}
+	SetName      = Method[SetNameParams, NameResult]{"account.name"}
+	Delete       = Method[DeleteParams, *DeleteResult]{"account.delete"}
+	Notices      = Method[NoticesParams, NoticesResult]{"notices"}
 )
 
 // None is for methods without parameters.
@@ -372,21 +372,21 @@ type PublicKey struct {
 
 // StatusResult is how the core is doing: what doctor prints.
 type StatusResult struct {
-	Online  bool              `json:"online"`
-	Server  string            `json:"server"` // address of the proxy it is attached to
+	Online     bool              `json:"online"`
+	Server     string            `json:"server"`                // address of the proxy it is attached to
 	ServerName string            `json:"server_name,omitempty"` // what the proxy calls itself, if that is known
-	Proxy   omega.Fingerprint `json:"proxy"`
-	Resumed bool              `json:"resumed"`
-	Homes   []HomeStatus      `json:"homes"`
-	Outbox  int               `json:"outbox"`           // messages waiting to be sent
-	Untold  int               `json:"untold,omitempty"` // changes of whom this account lets in, of which its homes were not told yet
-	Parked  int               `json:"parked"`           // mails waiting for a key; not those from before this device was added
-	Skew    time.Duration     `json:"skew_ns"`          // this clock minus the home's
-	Expires time.Time         `json:"expires,omitzero"`
-	Exposed string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
-	Problem *Error            `json:"problem,omitempty"` // why it is not online
-	Deleted time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
-	Notices []Notice          `json:"notices,omitempty"` // that are not over
+	Proxy      omega.Fingerprint `json:"proxy"`
+	Resumed    bool              `json:"resumed"`
+	Homes      []HomeStatus      `json:"homes"`
+	Outbox     int               `json:"outbox"`           // messages waiting to be sent
+	Untold     int               `json:"untold,omitempty"` // changes of whom this account lets in, of which its homes were not told yet
+	Parked     int               `json:"parked"`           // mails waiting for a key; not those from before this device was added
+	Skew       time.Duration     `json:"skew_ns"`          // this clock minus the home's
+	Expires    time.Time         `json:"expires,omitzero"`
+	Exposed    string            `json:"exposed,omitempty"` // the home directory, if others on this machine can read files in it
+	Problem    *Error            `json:"problem,omitempty"` // why it is not online
+	Deleted    time.Time         `json:"deleted,omitzero"`  // the owner deleted the account; this device learned it then
+	Notices    []Notice          `json:"notices,omitempty"` // that are not over
 
 	News []DeviceNews `json:"news,omitempty"` // of devices of this account that nobody has seen
 
