@@ -1,1 +1,0 @@
-import{St as e}from"./app-ur1nzZ8E.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};
