@@ -20,7 +20,7 @@ const (
 	ChangedChat    What = 5  // unread, title, settings, newest message; or it is gone
 	NewChat        What = 6  // Account: of a direct chat
 	ChangedFolders What = 7  // titles, or chats in folders
-	ChangedGroup   What = 8  // there are operations more, of the group of Chat
+	ChangedGroup   What = 8  // there are operations more, of the group of Chat, or this account stands otherwise in it
 	NewRequest     What = 9  // Account asks to be let into the group of Chat
 	ChangedNotices What = 10 // about Account
 

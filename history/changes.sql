@@ -92,6 +92,7 @@ END;
 CREATE TEMP TRIGGER group_asked AFTER UPDATE OF ticket, refused, subscribed ON known_group
 WHEN NEW.ticket <> OLD.ticket OR NEW.refused <> OLD.refused OR NEW.subscribed <> OLD.subscribed BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE id = NEW.chat;
+  INSERT INTO change (what, chat, other) VALUES (8, NEW.chat, NEW.id);
 END;
 
 CREATE TEMP TRIGGER group_request_gone AFTER DELETE ON group_request BEGIN

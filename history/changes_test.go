@@ -63,6 +63,9 @@ func TestChanges(t *testing.T) {
 		{"group", func(tx *Tx) error {
 			return errors.Join(tx.AddOperation(chat.Hash{9}, &Operation{Hash: chat.Hash{1}, Data: []byte{1}}), tx.AddOperation(chat.Hash{9}, &Operation{Hash: chat.Hash{2}, Data: []byte{1}}))
 		}, []Change{{What: ChangedGroup, Chat: group}}},
+		{"subscribed", func(tx *Tx) error {
+			return errors.Join(tx.PutGroup(&Group{ID: chat.Hash{9}}), tx.PutGroup(&Group{ID: chat.Hash{9}, Subscribed: testTime}))
+		}, []Change{{What: ChangedGroup, Chat: group}}},
 		{"title", func(tx *Tx) error { return tx.PutGroupChat(group, "登山社") }, []Change{{What: NewChat, Chat: group}}},
 		{"reach", func(tx *Tx) error {
 			return tx.Reach(fp(2), &chat.Receipt{Chat: group, Device: fp(4), UpTo: 3}, "read")

@@ -66,8 +66,10 @@ export const answered = (g: Group) => { putGroups([g]); void refreshGroups([g.ch
 /** Fetches groups of which something is another now. */
 export const refreshGroups = (chats: Iterable<ChatID>) => Promise.all([...chats].map(async (group) => {
   try {
-    set("changes", group, (n = 0) => n + 1);
-    putGroups([await core.call("group", { group })]);
+    const mine = changesOf(group) + 1;
+    set("changes", group, mine);
+    const g = await core.call("group", { group });
+    if (changesOf(group) === mine) putGroups([g]); // else it is asked for again, and this may be older
   } catch (e) {
     if (!gone(e)) failed(e);
   }
