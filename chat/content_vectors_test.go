@@ -33,7 +33,9 @@ type contentVector struct {
 	Marks []markVector `json:"marks,omitempty"`
 
 	Lifetime int64    `json:"lifetime_s,omitempty"`
-	Media    []string `json:"media,omitempty"` // what each is, its name and size, and those of what is sealed in it
+	Words    []string `json:"words,omitempty"`  // of subscribers: what, version, milliseconds, message, account, value
+	Counts   []string `json:"counts,omitempty"` // what they come to
+	Media    []string `json:"media,omitempty"`  // what each is, its name and size, and those of what is sealed in it
 }
 
 type markVector struct {
@@ -81,6 +83,15 @@ func contents(t *testing.T) (notes []string, raws [][]byte) {
 	}})
 	encoded("a certification", &Content{Kind: KindCertification, Certifications: []Certification{{testAccount(t, 7), []byte("packet")}}})
 	encoded("a succession", &Content{Kind: KindSuccession, Succession: &Succession{testAccount(t, 7), testAccount(t, 9), []byte("statement"), []byte("answer")}})
+	said := Word{MarkReaction, 2, testTime, l, testAccount(t, 7), []byte("👍 ❤️")}
+	voted := Word{MarkVote, 1, testTime, l, testAccount(t, 7), []byte{0, 3}}
+	encoded("what subscribers say", &Content{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Words: []Word{said, voted}}})
+	encoded("what it comes to", &Content{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Counts: []Counted{
+		{Target: l, Version: 7, Heard: 9, Emoji: []EmojiCount{{"👍", 5, 0}, {"噓", 1, 2}}, Voters: 3, Votes: []int{0, 3}, MemberVoters: 1, MemberVotes: []int{1, 0}},
+	}}})
+	encoded("what they say is asked for", &Content{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, WordsOf: []Link{l}}})
+	said.Value = []byte("buy")
+	encoded("text for an emoji", &Content{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Words: []Word{said}}})
 	add("a certification of nothing", []byte("\x12\x0dcertification"))
 	add("an entity that cuts a character: none is taken", []byte("\x0a\x04\xf0\x9f\x90\xa6\x42\x04\x08\x05\x18\x01"))
 	add("an entity of a later version is left out", []byte("\x0a\x02ab\x42\x04\x08\x05\x18\x01\x42\x04\x08\x63\x18\x09"))
@@ -167,6 +178,14 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 		out.Hash = c.hash.String()
 	}
 	out.Lifetime = int64(c.Lifetime / time.Second)
+	if c.Group != nil {
+		for _, w := range c.Group.Words {
+			out.Words = append(out.Words, fmt.Sprintf("%d %d %d %x %s %x", w.Kind, w.Version, w.Time.UnixMilli(), w.Target, w.Account, w.Value))
+		}
+		for _, n := range c.Group.Counts {
+			out.Counts = append(out.Counts, fmt.Sprintf("%x version %d of %d: %v, %d %v and %d %v", n.Target, n.Version, n.Heard, n.Emoji, n.Voters, n.Votes, n.MemberVoters, n.MemberVotes))
+		}
+	}
 	for _, m := range c.Media {
 		line := fmt.Sprintf("%s %s %d", m.What, m.Ref.Name, m.Ref.Size)
 		if m.Seal != nil {
