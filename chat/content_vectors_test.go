@@ -180,10 +180,10 @@ func describeContent(t *testing.T, note string, raw []byte) contentVector {
 	out.Lifetime = int64(c.Lifetime / time.Second)
 	if c.Group != nil {
 		for _, w := range c.Group.Words {
-			out.Words = append(out.Words, fmt.Sprintf("%d %d %d %x %s %x", w.Kind, w.Version, w.Time.UnixMilli(), w.Target, w.Account, w.Value))
+			out.Words = append(out.Words, fmt.Sprintf("%d %d %d %s %s %x", w.Kind, w.Version, w.Time.UnixMilli(), w.Target, w.Account, w.Value))
 		}
 		for _, n := range c.Group.Counts {
-			out.Counts = append(out.Counts, fmt.Sprintf("%x version %d of %d: %v, %d %v and %d %v", n.Target, n.Version, n.Heard, n.Emoji, n.Voters, n.Votes, n.MemberVoters, n.MemberVotes))
+			out.Counts = append(out.Counts, fmt.Sprintf("%s version %d of %d: %v, %d %v and %d %v", n.Target, n.Version, n.Heard, n.Emoji, n.Voters, n.Votes, n.MemberVoters, n.MemberVotes))
 		}
 	}
 	for _, m := range c.Media {
