@@ -82,7 +82,7 @@ func (m *Model) homeSheet(h *clientrpc.Home, space string) {
 	add := func(text string, i ink) { s.body = append(s.body, span{text: text, ink: i}) }
 	add(m.called(h.Name, h.Server)+"\n", inkName)
 	if h.Operator != "" {
-		add(m.text("tui.homes.operator", m.clean(i18n.Operator(h.Operator, m.lang)))+"\n", noInk)
+		add(m.text("tui.homes.operator", m.clean(h.Operator))+"\n", noInk)
 	}
 	if h.Site != "" {
 		add(m.text("tui.homes.site", m.clean(h.Site))+"\n", noInk)

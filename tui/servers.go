@@ -10,7 +10,6 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // nearServers shows the servers of the cloud, those that answered soonest first: which one
@@ -70,10 +69,10 @@ func (m *Model) took(d time.Duration) string {
 func (m *Model) serverMenu(s *clientrpc.SetupServer, attached bool, now []omega.Fingerprint) {
 	p := &picker{title: m.called(s.Name, s.Fingerprint), note: inGroups(s.Fingerprint.String(), 4) + "\n" + m.clean(serverName(s.Address)) + "  " + m.took(s.Took)}
 	if s.Operator != "" {
-		p.note += "\n" + m.text("tui.homes.operator", m.clean(i18n.Operator(s.Operator, m.lang)))
+		p.note += "\n" + m.text("tui.homes.operator", m.clean(s.Operator))
 	}
 	if s.Site != "" {
-		p.note += "\n" + m.text("tui.homes.site", m.clean(i18n.Site(s.Site, m.lang)))
+		p.note += "\n" + m.text("tui.homes.site", m.clean(s.Site))
 	}
 	if s.Users > 0 {
 		p.note += "\n" + m.text("tui.servers.users", s.Users)

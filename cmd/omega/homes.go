@@ -78,7 +78,7 @@ func (a *app) withHomes(ctx context.Context, get func(*client.Local) (*clientrpc
 		if h.Former {
 			note = strings.TrimSpace(note + "  " + a.text("homes.former"))
 		}
-		a.columns(mark+" "+h.Server.String(), safe(h.Name), safe(i18n.Operator(h.Operator, a.lang)), note)
+		a.columns(mark+" "+h.Server.String(), safe(h.Name), safe(h.Operator), note)
 	}
 	a.fewer(r)
 	return nil
@@ -102,7 +102,7 @@ func (a *app) fewer(r *clientrpc.HomesResult) {
 		if p.Why == clientrpc.PassedYoung && !p.Until.IsZero() {
 			why = a.text("homes.why.until", a.clock(p.Until))
 		}
-		a.columns("  "+p.Server.String(), safe(p.Name), safe(i18n.Operator(p.Operator, a.lang)), why)
+		a.columns("  "+p.Server.String(), safe(p.Name), safe(p.Operator), why)
 	}
 	switch {
 	case len(r.Passed) == 0:

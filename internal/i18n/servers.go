@@ -2,8 +2,6 @@ package i18n
 
 // servers are the texts of the tools for those who run a server.
 var servers = map[string]entry{
-	"operator.trial":   {"試用的營運者 {0}", "trial operator {0}"},
-	"site.trial":       {"這部電腦", "this machine"},
 	"join.entry":       {"經由 {0}（{1}，往返 {2}）", "by way of {0} ({1}, round trip {2})"},
 	"join.known":       {"雲端狀態：{0}，已驗證 {1} 部伺服器，其中 {2} 個正式成員", "the cloud is {0}: {1 server} verified, full members among them: {2}"},
 	"join.refused":     {"有 {0} 份公告無法驗證，已略過", "{0 announcement} left out: no valid signature"},

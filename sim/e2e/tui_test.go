@@ -79,6 +79,22 @@ func (p *person) close(shown string) {
 	}
 }
 
+// choose takes the entry of a list that begins with label, from the top on.
+func (p *person) choose(label string) {
+	p.t.Helper()
+	chosen := regexp.MustCompile(`› ` + regexp.QuoteMeta(label))
+	for range 30 {
+		if chosen.MatchString(p.screen()) {
+			p.press("Enter")
+			return
+		}
+		before := p.screen()
+		p.press("Down")
+		_ = await(func() bool { return p.screen() != before })
+	}
+	p.t.Fatalf("%q cannot be chosen:\n%s", label, p.screen())
+}
+
 // click clicks as a terminal tells it: an SGR report of pressing and letting go;
 // columns and lines are from 0.
 func (p *person) click(x, y int) {
@@ -174,7 +190,7 @@ func TestTerminalFace(t *testing.T) {
 	ann.close(`▄▄▄▄▄`)
 	ann.press("F2")
 	ann.await(`匯入、匯出、備份`)
-	ann.press("Down", "Down", "Down", "Down", "Down", "Down", "Down", "Down", "Enter")
+	ann.choose(`伺服器，從最快的開始`)
 	ann.await(`✓ 目前連線`)
 	ann.close(`✓ 目前連線`)
 

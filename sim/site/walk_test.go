@@ -113,6 +113,11 @@ func alarmedFixture(t *testing.T) *fixture {
 		{Number: 2, Kind: "device-revoked", Account: account("小美"), Name: "小美", Device: account("舊手機"), DeviceName: "舊手機", Time: fixtureNow.Add(-2 * time.Hour)},
 	}
 	f.answers["device.news"] = always(clientrpc.DeviceNewsResult{News: news})
+	f.answers["devices"] = always(clientrpc.DevicesResult{Devices: []clientrpc.Device{
+		{Fingerprint: account("書桌"), Name: "書桌電腦", Added: fixtureNow.AddDate(0, -3, 0), Status: "active", This: true},
+		{Fingerprint: account("陌生"), Name: "Windows 電腦", Added: fixtureNow.Add(-time.Hour), Status: "active", Removed: []omega.Fingerprint{account("手機")}},
+		{Fingerprint: account("手機"), Name: "手機", Added: fixtureNow.AddDate(0, 0, -9), Status: "revoked"},
+	}})
 	f.answers["notices"] = func(p json.RawMessage) any {
 		if ask[clientrpc.NoticesParams](t, p).After > 0 {
 			return clientrpc.NoticesResult{}
