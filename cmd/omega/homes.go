@@ -8,7 +8,6 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/client"
 	"github.com/omega-im/omega/clientrpc"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // homesCmd shows which servers keep the account's mail.
