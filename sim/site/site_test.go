@@ -193,7 +193,7 @@ func config(t *testing.T, i int, bootstrap []string) *node.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Name, cfg.Operator, cfg.Site = []string{"玉山", "雪山", "南湖", "合歡"}[i], fmt.Sprint("營運者 ", i+1), "本機"
+	cfg.Name, cfg.Operator, cfg.Site = []string{"玉山", "雪山", "南湖", "合歡"}[i], fmt.Sprint("operator-", i+1), "loopback"
 	cfg.Dir, cfg.Cloud.Bootstrap = t.TempDir(), bootstrap
 	return cfg
 }
