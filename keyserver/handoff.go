@@ -2,10 +2,15 @@ package keyserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/omega-im/omega"
 )
+
+// ErrUnheld says that an owner does not hold an entry yet, or does not know that it is
+// one.
+var ErrUnheld = errors.New("not all owners hold what they own")
 
 // Owners are asked and told by a server that has entries of theirs.
 type Owners interface {
@@ -25,7 +30,8 @@ type Owners interface {
 // lack it, takes over what they know more of, and forgets what all owners have said
 // to hold and is of no use here. Nothing is forgotten on the word of fewer, or of a
 // server that does not own it as far as it knows itself: so two whose views differ
-// never leave it to each other. It returns how many entries were forgotten.
+// never leave it to each other. It returns how many entries were forgotten; with
+// ErrUnheld not all owners hold all of them yet, and it is to be called again soon.
 // (spec/keys.md, KEYS-8)
 func (s *Server) HandOff(ctx context.Context, l Leaf, to Owners) (dropped int, err error) {
 	surplus, err := s.Review(ctx, l)
@@ -50,17 +56,18 @@ func (s *Server) HandOff(ctx context.Context, l Leaf, to Owners) (dropped int, e
 	}
 	for i, sum := range list {
 		if held[i] < len(surplus.Owners) {
+			err = fmt.Errorf("hand leaf %d to its owners: %w", l, ErrUnheld)
 			continue
 		}
-		ok, err := s.Drop(ctx, surplus, sum)
-		if err != nil {
-			return dropped, err
+		ok, failed := s.Drop(ctx, surplus, sum)
+		if failed != nil {
+			return dropped, failed
 		}
 		if ok {
 			dropped++
 		}
 	}
-	return dropped, nil
+	return dropped, err
 }
 
 // handTo sends an owner what it lacks of the list and returns what it then says

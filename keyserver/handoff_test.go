@@ -134,7 +134,7 @@ func (w *world) hand(s, i int) int {
 	defer func() { w.heard[s] = outer }()
 	l := keyserver.LeafOf(w.sagas[i].fp)
 	n, err := w.servers[s].HandOff(w.ctx, l, handing{w, s})
-	if err != nil && !errors.Is(err, errDown) {
+	if err != nil && !errors.Is(err, errDown) && !errors.Is(err, keyserver.ErrUnheld) {
 		w.Fatalf("server %d hands account %d on: %v", s, i, err)
 	}
 	if n == 0 {

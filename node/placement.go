@@ -19,6 +19,7 @@ const (
 	placeEvery = 5 * time.Second       // leaves change their owners, members come and go
 	handEvery  = 50 * time.Millisecond // one leaf is looked through
 	handRound  = time.Hour             // all of them, at most so often while nothing changes
+	handAgain  = 15 * time.Second      // before a leaf that its owners do not hold comes again, the first time
 	partners   = 16                    // other owners that are compared with beside the neighbours, per compareInterval
 	soonAgain  = 8                     // changes of owners, one more per compareInterval, after which all are compared with at once
 )
@@ -91,35 +92,81 @@ func (n *Node) also(p *placer, now time.Time) []omega.Fingerprint {
 func (n *Node) handOff(ctx context.Context) error {
 	tick := time.NewTicker(handEvery)
 	defer tick.Stop()
-	var at keyserver.Leaf
-	var begun time.Time
-	left := 0 // leaves of this round
+	var h handing
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-n.replaced:
-			// From where it is: in a large cloud that comes more often than a
-			// round ends.
-			begun, left = time.Now(), keyserver.Leaves
+			h.begin(time.Now())
 			continue
 		case <-tick.C:
 		}
-		if left <= 0 && time.Since(begun) >= handRound {
-			begun, left = time.Now(), keyserver.Leaves
-		}
-		if left <= 0 {
+		l, ok := h.next(time.Now(), n.keys.NextLeaf)
+		if !ok {
 			continue
 		}
-		l, ok := n.keys.NextLeaf(at)
-		if ok {
-			if _, err := n.proxy.HandOff(ctx, l); err != nil && ctx.Err() == nil {
-				n.log.Debug("entries not handed to their owners", "leaf", int(l), "err", err)
-			}
+		if _, err := n.proxy.HandOff(ctx, l); err != nil && ctx.Err() == nil {
+			h.failed(l)
+			n.log.Debug("entries not handed to their owners", "leaf", int(l), "err", err)
 		}
-		left -= int(l) + 1 - int(at)
-		at = l + 1 // after the last comes the first
 	}
+}
+
+// A handing is a way through the leaves of the key server. Leaves whose owners are out
+// of reach, or have not learnt yet that they are their owners, come again.
+type handing struct {
+	at    keyserver.Leaf
+	begun time.Time // this round
+	left  int       // leaves of this round
+
+	again []keyserver.Leaf // of these, in turn
+	turn  int              // leaves of again that are still to come this time
+	due   time.Time        // when again is looked at
+	wait  time.Duration    // before that; doubled each time
+}
+
+// begin begins a round from where it is: in a large cloud the owners change more often
+// than a round ends.
+func (h *handing) begin(now time.Time) {
+	*h = handing{at: h.at, begun: now, left: keyserver.Leaves, wait: handAgain}
+}
+
+// failed notes that a leaf is to come again.
+func (h *handing) failed(l keyserver.Leaf) { h.again = append(h.again, l) }
+
+// next is the leaf to look through now; false: none. existing returns the first leaf from
+// one on that has entries.
+func (h *handing) next(now time.Time, existing func(keyserver.Leaf) (keyserver.Leaf, bool)) (keyserver.Leaf, bool) {
+	if h.left <= 0 && now.Sub(h.begun) >= handRound {
+		h.begin(now)
+	}
+	if h.left <= 0 {
+		return h.retry(now)
+	}
+	l, ok := existing(h.at)
+	h.left -= int(l) + 1 - int(h.at)
+	h.at = l + 1 // after the last comes the first
+	if h.left <= 0 {
+		h.due = now.Add(h.wait)
+	}
+	return l, ok
+}
+
+func (h *handing) retry(now time.Time) (keyserver.Leaf, bool) {
+	if len(h.again) == 0 || now.Before(h.due) {
+		return 0, false
+	}
+	if h.turn == 0 {
+		h.turn = len(h.again)
+	}
+	l := h.again[0]
+	h.again = h.again[1:]
+	if h.turn--; h.turn == 0 {
+		h.wait *= 2
+		h.due = now.Add(h.wait)
+	}
+	return l, true
 }
 
 // placesKeys reports whether a server says that its key server knows placement.
