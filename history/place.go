@@ -87,7 +87,7 @@ func (tx *Tx) push(what string, s *standing) error {
 				return err
 			}
 		}
-		err := tx.rows(what, `UPDATE message SET place = ?2 + 1 WHERE place <= ?2 AND chat = ?1 AND shown = 1 AND link <> ?7 AND position IN (
+		err := tx.rows(what, `UPDATE message SET place = ?2 + 1 WHERE +place <= ?2 AND +chat = ?1 AND +shown = 1 AND link <> ?7 AND position IN (
 			SELECT position FROM message WHERE chat = ?1 AND follows = ?3 AND follows <> x'' UNION ALL
 			SELECT position FROM (SELECT position FROM message WHERE ?4 > 0 AND chat = ?1 AND sequence BETWEEN ?4 + 1 AND ?4 + ?6 AND device = ?5
 				AND shown = 1 AND verified = 1 ORDER BY sequence LIMIT 1))

@@ -12,6 +12,13 @@ import (
 // slowStep is a step of a plan that reads a whole table, or a whole chat.
 var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
+// openStep is a step that reads a chat from a place on, or up to it: what does not stop by
+// itself reads a whole chat for each message that comes.
+var openStep = regexp.MustCompile(`^SEARCH (m|message) .*\(chat=\? AND \w+[<>]\?\)$`)
+
+// stops are queries that read the first rows of such a step.
+var stops = regexp.MustCompile(`(?s)^SELECT.*(LIMIT|max\(|min\(|EXISTS)`)
+
 // allowedStep reads only what it returns, or only the end of an index.
 var allowedStep = regexp.MustCompile(`USING (COVERING )?INDEX message_mention |USING INDEX (message_unprinted|lane_missing)$|^SCAN parked$|USING COVERING INDEX message_(page|place) \(chat=\?\)$|USING INDEX mark_pinned \(chat=\?\)$|^SEARCH mark USING COVERING INDEX sqlite_autoindex_mark_1 \(chat=\?\)$|^SEARCH message USING COVERING INDEX message_(page|sequence) `)
 
@@ -136,6 +143,9 @@ func TestPlans(t *testing.T) {
 			for _, step := range explain(t, tx, query) {
 				if slowStep.MatchString(step) && !allowedStep.MatchString(step) {
 					t.Errorf("%s\n\t%s", query, step)
+				}
+				if openStep.MatchString(step) && !stops.MatchString(query) {
+					t.Errorf("%s\n\t%s: nothing ends it", query, step)
 				}
 			}
 		}

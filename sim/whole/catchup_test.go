@@ -23,6 +23,8 @@ func BenchmarkCatchUp(b *testing.B) {
 	b.Cleanup(func() { servers[0].end() })
 	address := servers[0].address()
 	ann, bob := newPerson(b, "ann", address), newPerson(b, "bob", address)
+	bob.knows(b, ann) // mail of strangers is bounded
+	ann.knows(b, bob)
 	ann.sendAs(b, newID(), bob, "第一則", "stored")
 	unread := func() int {
 		r, err := clientrpc.Chats.Call(b.Context(), bob.conn, clientrpc.Page{})
