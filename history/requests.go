@@ -13,11 +13,18 @@ type Standing struct {
 	Octets   int64 // of these
 }
 
-// Standing returns how a sender stands.
+// Standing returns how a sender stands. What somebody who is known wrote is not counted: it
+// may be much.
 func (tx *Tx) Standing(fp omega.Fingerprint) (s Standing, err error) {
-	err = tx.row("read how "+fp.String()+" stands", `SELECT EXISTS (SELECT 1 FROM register WHERE name IN ('contact', 'blocked', 'petname', 'verified')
-			AND subject = ?1 AND value <> x'') OR `+isHost+` OR `+isGuest+` OR coalesce(max(m.own), 0), count(m.position), coalesce(sum(max(length(CAST(m.text AS BLOB)), length(m.content))), 0)
-		FROM chat c JOIN message m ON m.chat = c.number AND m.shown = 1 WHERE c.peer = ?1`, []any{address(fp)}, &s.Known, &s.Messages, &s.Octets)
+	what := "read how " + fp.String() + " stands"
+	err = tx.row(what, `SELECT EXISTS (SELECT 1 FROM register WHERE name IN ('contact', 'blocked', 'petname', 'verified') AND subject = ?1 AND value <> x'')
+		OR `+isHost+` OR `+isGuest+` OR EXISTS (SELECT 1 FROM chat c CROSS JOIN message m ON m.chat = c.number AND m.own = 1 AND +m.shown = 1 WHERE c.peer = ?1)`,
+		[]any{address(fp)}, &s.Known)
+	if err != nil || s.Known {
+		return s, err
+	}
+	err = tx.row(what, `SELECT count(*), coalesce(sum(max(length(CAST(m.text AS BLOB)), length(m.content))), 0)
+		FROM chat c CROSS JOIN message m ON m.chat = c.number AND m.shown = 1 WHERE c.peer = ?1`, []any{address(fp)}, &s.Messages, &s.Octets)
 	return s, err
 }
 
@@ -33,7 +40,7 @@ type Placed struct {
 func (tx *Tx) Placed(account, home omega.Fingerprint, since time.Time) (p Placed, err error) {
 	err = tx.row("count strangers", `SELECT coalesce(max(s.account = ?1), 0), count(*) FILTER (WHERE s.home = ?2), count(*) FROM stranger_place s WHERE s.since > ?3
 		AND NOT EXISTS (SELECT 1 FROM register r WHERE r.name IN ('contact', 'blocked', 'petname', 'verified') AND r.subject = s.account AND r.value <> x'')
-		AND NOT EXISTS (SELECT 1 FROM chat c JOIN message m ON m.chat = c.number AND m.own = 1 AND m.shown = 1 WHERE c.peer = s.account AND c.kind IN (?4, ?5))`,
+		AND NOT EXISTS (SELECT 1 FROM chat c CROSS JOIN message m ON m.chat = c.number AND m.own = 1 AND +m.shown = 1 WHERE c.peer = s.account AND c.kind IN (?4, ?5))`,
 		[]any{address(account), address(home), millis(since), kindDirect, kindSecure}, &p.Has, &p.Home, &p.Total)
 	return p, err
 }

@@ -79,7 +79,7 @@ func (tx *Tx) wasRead(r *Row) (bool, error) {
 func (tx *Tx) Unread(c omega.ChatID) (map[omega.Fingerprint]uint32, error) {
 	out := map[omega.Fingerprint]uint32{}
 	err := tx.rows("read unread messages", `SELECT device, max(sequence) FROM message WHERE +chat = (SELECT number FROM chat WHERE id = ?)
-		AND printed = 0 AND own = 0 AND shown > 0 AND read = 0 AND shown = 1 AND verified = 1 GROUP BY device`, []any{c[:]}, func(scan func(...any) error) error {
+		AND printed = 0 AND own = 0 AND shown > 0 AND read = 0 AND +shown = 1 AND verified = 1 GROUP BY device`, []any{c[:]}, func(scan func(...any) error) error {
 		var device []byte
 		var sequence int64
 		if err := scan(&device, &sequence); err != nil {
