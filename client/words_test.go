@@ -16,6 +16,7 @@ import (
 	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -572,5 +573,49 @@ func TestWordsBeforeTheirMessage(t *testing.T) {
 	})
 	if !slices.Equal(due(), []chat.Link{l}) {
 		t.Error("what a member said is not counted")
+	}
+}
+
+// withBob makes another account an admin of the list's channel.
+func (a aList) withBob(t *testing.T, now time.Time, who *pgp.Identity) {
+	t.Helper()
+	fp := []omega.Fingerprint{who.Account()}
+	a.does(t, a.c.identity(), now, group.Op{Type: group.TypeInvite, Accounts: fp})
+	a.does(t, who, now.Add(time.Second), group.Op{Type: group.TypeAccept})
+	a.does(t, a.c.identity(), now.Add(2*time.Second), group.Op{Type: group.TypeRole, Role: group.RoleAdmin, Accounts: fp})
+}
+
+// TestTellersTakeTurns: in a channel of any size each of those who may write waits longer than
+// the one before it. (spec/group.md, GROUP-55)
+func TestTellersTakeTurns(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	for n := range 1251 {
+		a.in(t, func(tx *history.Tx, l *groupLog) error {
+			if _, err := tx.Bearer(a.id, omega.Fingerprint{}).Put(&chat.Subscriber{Account: nthReader(t, n), Time: now}); err != nil || n%1250 > 0 {
+				return err
+			}
+			second := *l.State()
+			second.Members = slices.Clone(second.Members)
+			for i := range second.Members {
+				m := &second.Members[i]
+				if m.Role = group.RoleOwner; m.Account == c.acc.Fingerprint {
+					m.Role = group.RoleAdmin
+				}
+			}
+			for _, told := range []time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)} {
+				d := &history.Due{Group: a.id, Since: now, Told: told}
+				first, err := c.countsDue(tx, l.State(), d)
+				must(t, err)
+				next, err := c.countsDue(tx, &second, d)
+				must(t, err)
+				if next.Sub(first) != countsTurn {
+					t.Errorf("%d readers: the second tells %v after the first, want %v", n+1, next.Sub(first), countsTurn)
+				}
+			}
+			return nil
+		})
 	}
 }
