@@ -43,12 +43,13 @@ func (tx *Tx) PutUntoldWord(group chat.Hash, m *chat.Mark) error {
 	return err
 }
 
-// UntoldWords returns at most n of them, those that were tried least first.
-func (tx *Tx) UntoldWords(n int) (out []UntoldWord, err error) {
+// UntoldWords returns at most n of an account's own, or of all others' words that are to be
+// told, those that were tried least first.
+func (tx *Tx) UntoldWords(account omega.Fingerprint, own bool, n int) (out []UntoldWord, err error) {
 	return out, tx.rows("read words to be told", `SELECT u.number, u.grp, u.tries, u.target, u.kind, u.account, coalesce(k.version, 0), coalesce(k.time, 0), coalesce(k.value, x'')
 		FROM word_untold u LEFT JOIN chat c ON c.id = substr(u.grp, 1, 16)
 		LEFT JOIN mark k ON k.chat = c.number AND k.target = u.target AND k.kind = u.kind AND k.account = u.account AND k.slot = x''
-		ORDER BY u.tries, u.number LIMIT ?`, []any{n}, func(scan func(...any) error) error {
+		WHERE (u.account = ?) = ? ORDER BY u.tries, u.number LIMIT ?`, []any{address(account), own, n}, func(scan func(...any) error) error {
 		var u UntoldWord
 		var group []byte
 		w := storedWord{Word: &u.Word}

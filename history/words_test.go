@@ -139,7 +139,7 @@ func TestUntoldWords(t *testing.T) {
 			must(t, err)
 			must(t, tx.PutUntoldWord(group, w.Mark(m.Chat)))
 		}
-		before, err := tx.UntoldWords(9)
+		before, err := tx.UntoldWords(fp(10), true, 9)
 		must(t, err)
 		if len(before) != 2 || before[0].Group != group || !reflect.DeepEqual(before[0].Word, *first) {
 			t.Fatalf("%+v", before)
@@ -150,13 +150,13 @@ func TestUntoldWords(t *testing.T) {
 		must(t, tx.EndUntoldWord(before[0].Number)) // it was told meanwhile
 		must(t, tx.RetryUntoldWord(before[1].Number))
 		must(t, tx.WordTold(group, first.Mark(m.Chat))) // an earlier one
-		list, err := tx.UntoldWords(9)
+		list, err := tx.UntoldWords(fp(10), true, 9)
 		if err != nil || len(list) != 2 || !reflect.DeepEqual(list[0].Word, *second) || list[1].Tries != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
 		must(t, tx.WordTold(group, second.Mark(m.Chat)))
-		if list, err = tx.UntoldWords(9); err != nil || len(list) != 1 {
+		if list, err = tx.UntoldWords(fp(10), true, 9); err != nil || len(list) != 1 {
 			t.Errorf("told by somebody else, it is to be told: %+v, %v", list, err)
 		}
 		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
@@ -173,7 +173,7 @@ func TestUntoldWords(t *testing.T) {
 			t.Errorf("%v, %v", in, err)
 		}
 		must(t, tx.do(operation(4, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{m.Link()}}})))
-		if list, err = tx.UntoldWords(9); err != nil || len(list) != 2 || !list[0].Gone || list[1].Gone {
+		if list, err = tx.UntoldWords(fp(10), true, 9); err != nil || len(list) != 2 || !list[0].Gone || list[1].Gone {
 			t.Errorf("%+v, %v", list, err)
 		}
 		if of, err := tx.WordsOf(m.Chat, other.Link(), 9); err != nil || len(of) != 1 || of[0].Account != fp(10) {
