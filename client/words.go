@@ -38,19 +38,16 @@ type rations struct {
 	full map[omega.Fingerprint]time.Time // when an account may do as much as it likes again; guarded by mu
 }
 
-// take reports whether an account may do it once more.
+// take reports whether an account may do it once more, and counts it.
 func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	at, may := r.next(who, now)
+	if !may {
+		return false
+	}
 	if r.full == nil {
 		r.full = map[omega.Fingerprint]time.Time{}
-	}
-	at, whole := r.full[who], time.Duration(r.most)*r.apart
-	if at.Before(now) || at.Sub(now) > whole { // or the clock was set back
-		at = now
-	}
-	if at = at.Add(r.apart); at.Sub(now) > whole {
-		return false
 	}
 	r.full[who] = at
 	if len(r.full) > maxAnswers {
@@ -61,6 +58,25 @@ func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// left reports whether an account may do it once more.
+func (r *rations) left(who omega.Fingerprint, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, may := r.next(who, now)
+	return may
+}
+
+// next is when an account that does it now may do as much as it likes again. The caller holds
+// r.mu.
+func (r *rations) next(who omega.Fingerprint, now time.Time) (at time.Time, may bool) {
+	at, whole := r.full[who], time.Duration(r.most)*r.apart
+	if at.Before(now) || at.Sub(now) > whole { // or the clock was set back
+		at = now
+	}
+	at = at.Add(r.apart)
+	return at, at.Sub(now) <= whole
 }
 
 // An awaitedWord is a word of this account that somebody waits for. Lost is guarded by the mu
@@ -197,12 +213,15 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
+	much := false
 	for i := range news.Words {
 		w := &news.Words[i]
 		switch {
 		case w.Time.After(t.c.cfg.now().Add(omega.ClockTolerance)):
 		case w.Account != t.c.acc.Fingerprint:
-			err = t.takeWord(tx, l, m, w)
+			var over bool
+			over, err = t.takeWord(tx, l, m, w)
+			much = much || over
 		case m.From == t.c.acc.Fingerprint: // another of its devices
 			err = ignoreNotFound(tx.PutMark(w.Own(omega.ChatID(news.ID[:16])), m.From))
 		}
@@ -210,27 +229,34 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 			return err
 		}
 	}
+	if much {
+		t.c.cfg.log().Warn("a subscriber says too much", "account", m.From)
+	}
 	return nil
 }
 
-// takeWord takes what another account said, where this one may write.
-func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) error {
+// takeWord takes what another account said, where this one may write. over: it says too much
+// for that, by the clock of homes; what changes nothing is not counted.
+func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) (over bool, err error) {
 	id, state, direct := chat.Hash(l.ID()), l.State(), w.Account == m.From
 	if !direct && !state.May(m.From, state.Rules.Write) {
-		return nil
+		return false, nil
 	}
 	e, err := t.c.subscriber(tx, state, w.Account)
 	if err != nil || e == nil {
-		return err
+		return false, err
+	}
+	came := m.Received
+	if came.IsZero() {
+		came = t.c.homeTime()
 	}
 	mark := w.Mark(omega.ChatID(id[:16]))
 	if direct {
-		if !t.c.heeding.take(m.From, t.c.cfg.now()) {
-			t.c.cfg.log().Warn("a subscriber says too much", "account", m.From)
-			return nil
-		}
 		if late, err := tooLate(tx, mark, m.Received); err != nil || late {
-			return err
+			return false, err
+		}
+		if !t.c.heeding.left(m.From, came) {
+			return true, nil
 		}
 	}
 	counts, err := tx.PutWord(mark, m.From)
@@ -238,13 +264,16 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 		err = tx.WordTold(id, mark) // by another device of this account
 	}
 	if err != nil || !counts {
-		return err
+		return false, err
+	}
+	if direct {
+		t.c.heeding.take(m.From, came)
 	}
 	t.words = true
 	if err := tx.PutDue(id, w.Target, t.c.cfg.now()); err != nil || !direct {
-		return err
+		return false, err
 	}
-	return tx.PutUntoldWord(id, mark)
+	return false, tx.PutUntoldWord(id, mark)
 }
 
 // tooLate reports whether a vote came after its poll was closed, by the word of its account or

@@ -783,3 +783,39 @@ func TestOwnWordsAreSpaced(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsOfOneWhoWasAway: what somebody said over a day, and homes have kept, is taken when
+// this device comes back, and what it has already counts for nothing of what may be said.
+func TestWordsOfOneWhoWasAway(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, now := newList(t, c), clock.time()
+	who := signer(t, 21)
+	a.puts(t, who, chat.Subscribes, now.Add(-48*time.Hour))
+	l, kept := a.writes(t, chat.NewText("hello")), 0
+	word := func(target chat.Link, version uint32, at time.Time) chat.Word {
+		return chat.Word{Kind: chat.MarkReaction, Version: version, Time: at, Target: target, Account: who, Value: []byte("👍")}
+	}
+	for n := range 200 {
+		at := now.Add(time.Duration(n-300) * wordsApart)
+		a.takes(t, who, at, word(chat.Link{9, byte(n)}, 1, at))
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			of, err := tx.WordsOf(omega.ChatID(a.id[:16]), chat.Link{9, byte(n)}, 9)
+			kept += len(of)
+			return err
+		})
+	}
+	if kept != 200 {
+		t.Errorf("%d of 200 words are taken", kept)
+	}
+	for range 4 * wordsAtOnce {
+		a.takes(t, who, now, word(l, 1, now))
+	}
+	a.takes(t, who, now, word(l, 2, now))
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		of, err := tx.WordsOf(omega.ChatID(a.id[:16]), l, 9)
+		if err == nil && (len(of) != 1 || of[0].Version != 2) {
+			t.Errorf("the same again took the room of another one: %+v", of)
+		}
+		return err
+	})
+}
