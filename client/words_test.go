@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -332,7 +333,9 @@ func TestWhoseWordsCount(t *testing.T) {
 		}
 		return nil
 	})
-	a.takes(t, bob.Account(), now, word(in, version+1, "🎉"))
+	later := word(in, version+1, "🎉")
+	later.Time = now.Add(time.Second)
+	a.takes(t, bob.Account(), now, later)
 	if n, _ := a.said(t, l); !slices.Contains(n.Emoji, chat.EmojiCount{Emoji: "🎉", Times: 1}) {
 		t.Errorf("what somebody passes on is held back by that: %+v", n)
 	}
@@ -818,4 +821,22 @@ func TestWordsOfOneWhoWasAway(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestForgedWordsEnd: what one who may write made up of somebody ends with what that one says
+// itself next, and others are told that.
+func TestForgedWordsEnd(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	a.withBob(t, clock.time(), bob)
+	l, in := a.writes(t, chat.NewText("hello")), signer(t, 21)
+	a.puts(t, in, chat.Subscribes, clock.time())
+	w := chat.Word{Kind: chat.MarkReaction, Version: math.MaxUint32, Time: clock.time(), Target: l, Account: in, Value: []byte("🎉")}
+	a.takes(t, bob.Account(), clock.time(), w)
+	clock.move(time.Minute)
+	w.Version, w.Value, w.Time = 1, []byte("👍"), clock.time()
+	a.takes(t, in, clock.time(), w)
+	if n, untold := a.said(t, l); len(n.Emoji) != 1 || n.Emoji[0].Emoji != "👍" || untold != 1 {
+		t.Errorf("it said %+v, %d words are to be told", n.Emoji, untold)
+	}
 }

@@ -292,7 +292,7 @@ type Tally struct {
 	Came time.Time // by the clock of homes
 }
 
-// tally reads what was counted of a message; nil: nothing.
+// tally reads what was counted of a message; nil: nothing, or nothing that can be read.
 func (tx *Tx) tally(r *Row) (*Tally, error) {
 	m := chat.Mark{Target: r.Ref}
 	var author []byte
@@ -308,7 +308,7 @@ func (tx *Tx) tally(r *Row) (*Tally, error) {
 	m.Stamp.Version = uint32(version)
 	c, came, err := m.Counted()
 	if err != nil {
-		return nil, err
+		return nil, nil // what others counted keeps nobody from the message
 	}
 	by, err := readAddress(author)
 	return &Tally{Counted: *c, By: by, Came: came}, err
