@@ -141,7 +141,16 @@ func (c *Client) tellCountsIn(ctx context.Context, id chat.Hash, given answers) 
 	if err != nil || len(wanted) == 0 {
 		return more, err
 	}
-	return more, c.askWords(ctx, id, wanted, given)
+	left, err := c.askWords(ctx, id, wanted, given)
+	if len(left) == 0 {
+		return more, err
+	}
+	return true, errors.Join(err, c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) (err error) {
+		for _, l := range left { // these are asked for when it may ask again
+			err = errors.Join(err, tx.PutDue(id, l, c.cfg.now().Add(answerPause)))
+		}
+		return err
+	}))
 }
 
 // changedCounts are the counts of a channel that are others than what stands, and the words

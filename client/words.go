@@ -290,17 +290,23 @@ func tooLate(tx *history.Tx, m *chat.Mark, received time.Time) (bool, error) {
 	return err == nil && !closed.IsZero() && (m.Stamp.Time.After(closed) || received.After(closed.Add(underWay))), err
 }
 
-// askWords asks who counted for words that are not here.
-func (c *Client) askWords(ctx context.Context, id chat.Hash, wanted map[omega.Fingerprint][]chat.Link, given answers) error {
+// askWords asks who counted for words that are not here, and returns the messages about which
+// it did not ask now.
+func (c *Client) askWords(ctx context.Context, id chat.Hash, wanted map[omega.Fingerprint][]chat.Link, given answers) (left []chat.Link, err error) {
 	var errs []error
 	for fp, links := range wanted {
 		if !given.mayAfter(repetition{fp, omega.ChatID(id[:16]), askWordsKind}, c.cfg.now(), answerPause) {
+			left = append(left, links...)
 			continue
 		}
-		links = links[:min(len(links), chat.MaxWordsOf)]
-		errs = append(errs, unlessMute(c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, WordsOf: links}})))
+		n := min(len(links), chat.MaxWordsOf)
+		err := unlessMute(c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, WordsOf: links[:n]}}))
+		if err != nil {
+			n = 0
+		}
+		left, errs = append(left, links[n:]...), append(errs, err)
 	}
-	return errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
 
 // giveWords answers one who may write, and lacks words. (spec/group.md, GROUP-55)

@@ -840,3 +840,43 @@ func TestForgedWordsEnd(t *testing.T) {
 		t.Errorf("it said %+v, %d words are to be told", n.Emoji, untold)
 	}
 }
+
+// TestAllWordsAreAskedFor: about what is not asked for at once it asks when it may again.
+// (spec/group.md, GROUP-55)
+func TestAllWordsAreAskedFor(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	who, given, links := signer(t, 21), answers{}, []chat.Link(nil)
+	a.puts(t, who, chat.Subscribes, now)
+	for range chat.MaxWordsOf + 2 {
+		links = append(links, a.writes(t, chat.NewText("hello")))
+	}
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		tk := &taken{c: c}
+		var counts []chat.Counted
+		for _, l := range links {
+			must(t, tx.PutDue(a.id, l, now))
+			counts = append(counts, chat.Counted{Target: l, Version: 1, Heard: 7})
+		}
+		m := &chat.Message{From: bob.Account(), Peer: bob.Account(), Time: now, Content: &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: a.id, Counts: counts}}}
+		return errors.Join(tk.takeCounts(tx, m), tx.PutPeer(&history.Peer{Fingerprint: bob.Account(), Certificate: bob.Certificate.Bytes(), Checked: now}))
+	})
+	clock.move(time.Minute)
+	for _, want := range []int{2, 2, 0} {
+		again, err := c.tellCounts(t.Context(), given)
+		must(t, err)
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			due, err := tx.DueIn(a.id, 99)
+			if err == nil && len(due) != want || want > 0 && again.IsZero() {
+				t.Errorf("%d messages are to be asked about later, at %v, want %d", len(due), again, want)
+			}
+			return err
+		})
+		clock.move(max(0, again.Sub(clock.time())))
+		if want == 2 {
+			clock.move(answerPause / 2)
+		}
+	}
+}

@@ -134,17 +134,19 @@ func (tx *Tx) WordTold(group chat.Hash, m *chat.Mark) error {
 	return err
 }
 
-// PutDue notes that there are words about a message that may not be counted yet.
+// PutDue notes that there are words about a message that may not be counted yet, since a time,
+// or the one that was noted, if that is earlier.
 func (tx *Tx) PutDue(group chat.Hash, target chat.Link, since time.Time) error {
-	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since) VALUES (?, ?, ?) ON CONFLICT (grp, target) DO NOTHING`,
+	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since) VALUES (?, ?, ?) ON CONFLICT (grp, target) DO UPDATE SET since = min(since, excluded.since)`,
 		group[:], target[:], millis(since))
 	return err
 }
 
 // PutDueBy notes the same of all messages about which an account said something.
 func (tx *Tx) PutDueBy(group chat.Hash, account omega.Fingerprint, since time.Time) error {
-	_, err := tx.exec("note what is to be counted", `INSERT OR IGNORE INTO word_due (grp, target, since)
-		SELECT ?1, target, ?3 FROM mark INDEXED BY mark_said WHERE chat = (SELECT number FROM chat WHERE id = substr(?1, 1, 16)) AND account = ?2 AND kind IN (9, 10)`,
+	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since)
+		SELECT ?1, target, ?3 FROM mark INDEXED BY mark_said WHERE chat = (SELECT number FROM chat WHERE id = substr(?1, 1, 16)) AND account = ?2 AND kind IN (9, 10)
+		ON CONFLICT (grp, target) DO UPDATE SET since = min(since, excluded.since)`,
 		group[:], address(account), millis(since))
 	return err
 }
