@@ -231,6 +231,15 @@ func TestCountsForNewcomers(t *testing.T) {
 	two.subscribesTo(t, id, link)
 	two.reads(t, id, "hello")
 	seesAll(t, id, map[string]int{"👍": 1}, two)
+
+	ann.asks(t, id, false)
+	until(t, "one has the poll", func() bool { return one.newest(t, id).Poll != nil })
+	for one.saying.take(one.acc.Fingerprint, time.Now()) {
+	}
+	var e *clientrpc.Error
+	if err := one.votes(t, id, 0); !errors.As(err, &e) || e.Doing.Key != "doing.poll" || e.Why.Key != "why.manywords" {
+		t.Errorf("a vote of one who said too much: %v", err)
+	}
 }
 
 // takes has the core take words as they come in a direct chat from somebody.
