@@ -95,8 +95,10 @@ type Client struct {
 	chores     chores                  // of groups
 	nearer     moves                   // of what is missing
 	saying     rations                 // of words of this account (spec/group.md, GROUP-53)
+	passing    rations                 // of them, as they are sent
 	heeding    rations                 // of subscribers' words
-	backward   earlierAsks             // for what was in groups before this account came
+	awaited    awaitedWords
+	backward   earlierAsks // for what was in groups before this account came
 
 	transfers map[media.Hash]transfer       // blobs under way; guarded by mu
 	fetches   map[media.Hash]*fetch         // those on their way in; guarded by mu
@@ -181,7 +183,7 @@ func Open(ctx context.Context, cfg Config) (_ *Client, err error) {
 		acks: map[omega.Fingerprint]*keyserver.AckKey{},
 		held: map[int64]loan{}, events: newHappenings(),
 
-		saying: rations{most: wordsAtOnce, apart: wordsApart}, heeding: rations{most: 2 * wordsAtOnce, apart: wordsApart / 2},
+		saying: rations{most: wordsAtOnce, apart: wordsApart}, passing: rations{most: wordsAtOnce, apart: wordsApart}, heeding: rations{most: 2 * wordsAtOnce, apart: wordsApart / 2},
 		groupBook: map[chat.Hash]*groupLog{}, groupViews: map[chat.Hash]groupView{}, groupSeen: map[chat.Hash]groupView{},
 		publishing: make(chan struct{}, 1), trouble: map[omega.ChatID]error{}, approving: map[omega.Fingerprint]bool{},
 

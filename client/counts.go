@@ -40,58 +40,79 @@ func (c *Client) place() int {
 	return max(0, slices.Index(all, c.acc.Device))
 }
 
-// countsDue is when this device tells what changed in a channel.
+// countsDue is when this device tells what changed in a channel: each in its turn, however
+// long counts pause there.
 func (c *Client) countsDue(tx *history.Tx, s *group.State, d *history.Due) (time.Time, error) {
-	rank := max(0, slices.Index(writers(s), c.acc.Fingerprint))
-	due := d.Since.Add(countsApart + time.Duration(rank)*countsTurn + time.Duration(c.place())*devicesTurn)
-	readers, err := c.subscribersToTell(tx, s)
-	if next := d.Told.Add(countsPause(len(readers))); !d.Told.IsZero() && next.After(due) {
-		due = next
+	due := d.Since.Add(countsApart)
+	if !d.Told.IsZero() {
+		readers, err := tx.CountSubscribers(d.Group)
+		if err != nil {
+			return due, err
+		}
+		if next := d.Told.Add(countsPause(readers)); next.After(due) {
+			due = next
+		}
 	}
-	return due, err
+	rank := max(0, slices.Index(writers(s), c.acc.Fingerprint))
+	return due.Add(time.Duration(rank)*countsTurn + time.Duration(c.place())*devicesTurn), nil
 }
 
 // tellCounts tells counts in the channels in which it is this device's turn, and returns
-// when it looks again; zero: when words come.
+// when it looks again; zero: when words come. That it cannot in one keeps it from none of
+// the others.
 func (c *Client) tellCounts(ctx context.Context, given answers) (again time.Time, err error) {
 	now := c.cfg.now()
-	var turn []chat.Hash
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		turn, again = nil, time.Time{}
+	turn, ended, again, err := c.countsTurns(ctx, now)
+	if err == nil && len(ended) > 0 {
+		err = c.db.Update(ctx, func(tx *history.Tx) (err error) {
+			for _, id := range ended {
+				err = errors.Join(err, tx.EndDues(id))
+			}
+			return err
+		})
+	}
+	errs := []error{err}
+	for _, id := range turn {
+		if ctx.Err() != nil {
+			break
+		}
+		c.readyGroup(ctx, id)
+		more, err := c.tellCountsIn(ctx, id, given)
+		if errs = append(errs, err); more {
+			again = sooner(again, now.Add(countsApart))
+		}
+	}
+	return again, errors.Join(append(errs, ctx.Err())...)
+}
+
+// countsTurns are the channels in which it is this device's turn now, those in which it will
+// never be, and when it is next in another one.
+func (c *Client) countsTurns(ctx context.Context, now time.Time) (turn, ended []chat.Hash, again time.Time, err error) {
+	err = c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.Dues()
 		for i := range list {
+			d := &list[i]
+			s, failed := c.groupState(tx, d.Group)
+			if err = errors.Join(err, ignoreNotFound(failed)); err != nil {
+				return err
+			}
+			if failed != nil || !c.hasList(s) {
+				ended = append(ended, d.Group)
+				continue
+			}
+			due, err := c.countsDue(tx, s, d)
 			if err != nil {
 				return err
 			}
-			d := &list[i]
-			var s *group.State
-			if s, err = c.groupState(tx, d.Group); ignoreNotFound(err) != nil {
-				return err
-			}
-			if err != nil || !c.hasList(s) {
-				err = tx.EndDues(d.Group)
-				continue
-			}
-			var due time.Time
-			if due, err = c.countsDue(tx, s, d); !due.After(now) {
-				turn = append(turn, d.Group)
-			} else {
+			if due.After(now) {
 				again = sooner(again, due)
+			} else {
+				turn = append(turn, d.Group)
 			}
 		}
 		return err
 	})
-	for _, id := range turn {
-		if err != nil {
-			return again, err
-		}
-		c.readyGroup(ctx, id)
-		var more bool
-		if more, err = c.tellCountsIn(ctx, id, given); more {
-			again = sooner(again, now.Add(countsApart))
-		}
-	}
-	return again, err
+	return turn, ended, again, err
 }
 
 // tellCountsIn tells what changed in a channel, and reports whether there is more.
@@ -120,7 +141,16 @@ func (c *Client) tellCountsIn(ctx context.Context, id chat.Hash, given answers) 
 	if err != nil || len(wanted) == 0 {
 		return more, err
 	}
-	return more, c.askWords(ctx, id, wanted, given)
+	left, err := c.askWords(ctx, id, wanted, given)
+	if len(left) == 0 {
+		return more, err
+	}
+	return true, errors.Join(err, c.db.Update(context.WithoutCancel(ctx), func(tx *history.Tx) (err error) {
+		for _, l := range left { // these are asked for when it may ask again
+			err = errors.Join(err, tx.PutDue(id, l, c.cfg.now().Add(answerPause)))
+		}
+		return err
+	}))
 }
 
 // changedCounts are the counts of a channel that are others than what stands, and the words

@@ -118,6 +118,9 @@ type groupTender struct {
 	passed  time.Time                            // when words of others were passed on last
 	gather  time.Time                            // when words that came are passed on; zero: none came
 	words   time.Time                            // when words are passed on, or counted; zero: there are none
+	heard   map[int64][]omega.Fingerprint        // of words that are being told, by their numbers, who was
+	rate    time.Time                            // by which own words are sent: when there was a session last
+	waits   bool                                 // own words wait until they may be sent
 }
 
 // tendGroups does the work of groups until ctx ends.
@@ -202,11 +205,12 @@ func (g *groupTender) tendWords(ctx context.Context) error {
 	now := g.c.cfg.now()
 	g.words = time.Time{}
 	pass := g.gathered(now)
-	failed := g.c.passWords(ctx, pass)
+	g.waits = false
+	failed := g.passWords(ctx, pass)
 	if pass {
 		g.passed, g.gather = now, time.Time{}
 	}
-	if failed != nil {
+	if failed != nil || g.waits {
 		g.words = now.Add(choresApart)
 	}
 	counts, err := g.c.tellCounts(ctx, g.given)

@@ -266,7 +266,9 @@ type aList struct {
 
 func newList(t *testing.T, c *Client) aList {
 	t.Helper()
-	g, err := clientrpc.CreateGroup.Call(t.Context(), c, clientrpc.CreateGroupParams{ID: omega.ID{1}, Name: "公告", Channel: true})
+	id, err := c.newID()
+	must(t, err)
+	g, err := clientrpc.CreateGroup.Call(t.Context(), c, clientrpc.CreateGroupParams{ID: id, Name: "公告", Channel: true})
 	must(t, err)
 	b, err := hex.DecodeString(g.ID)
 	must(t, err)

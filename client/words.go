@@ -38,19 +38,16 @@ type rations struct {
 	full map[omega.Fingerprint]time.Time // when an account may do as much as it likes again; guarded by mu
 }
 
-// take reports whether an account may do it once more.
+// take reports whether an account may do it once more, and counts it.
 func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	at, may := r.next(who, now)
+	if !may {
+		return false
+	}
 	if r.full == nil {
 		r.full = map[omega.Fingerprint]time.Time{}
-	}
-	at, whole := r.full[who], time.Duration(r.most)*r.apart
-	if at.Before(now) || at.Sub(now) > whole { // or the clock was set back
-		at = now
-	}
-	if at = at.Add(r.apart); at.Sub(now) > whole {
-		return false
 	}
 	r.full[who] = at
 	if len(r.full) > maxAnswers {
@@ -63,6 +60,70 @@ func (r *rations) take(who omega.Fingerprint, now time.Time) bool {
 	return true
 }
 
+// left reports whether an account may do it once more.
+func (r *rations) left(who omega.Fingerprint, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, may := r.next(who, now)
+	return may
+}
+
+// next is when an account that does it now may do as much as it likes again. The caller holds
+// r.mu.
+func (r *rations) next(who omega.Fingerprint, now time.Time) (at time.Time, may bool) {
+	at, whole := r.full[who], time.Duration(r.most)*r.apart
+	if at.Before(now) || at.Sub(now) > whole { // or the clock was set back
+		at = now
+	}
+	at = at.Add(r.apart)
+	return at, at.Sub(now) <= whole
+}
+
+// An awaitedWord is a word of this account that somebody waits for. Lost is guarded by the mu
+// of the awaited ones.
+type awaitedWord struct {
+	group  chat.Hash
+	target chat.Link
+	kind   chat.MarkKind
+	lost   bool // nobody who may write was told it, and nobody will be
+}
+
+// awaitedWords are those that somebody waits for now.
+type awaitedWords struct {
+	mu  sync.Mutex
+	all map[*awaitedWord]bool // guarded by mu
+}
+
+// add has a word's loss noted until remove is called.
+func (a *awaitedWords) add(w *awaitedWord) (remove func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[*awaitedWord]bool{}
+	}
+	a.all[w] = true
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.all, w)
+	}
+}
+
+// lose notes that a word is lost.
+func (a *awaitedWords) lose(u *history.UntoldWord) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for w := range a.all {
+		w.lost = w.lost || w.group == u.Group && w.target == u.Target && w.kind == u.Kind
+	}
+}
+
+func (a *awaitedWords) isLost(w *awaitedWord) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return w.lost
+}
+
 // sayWord says a reaction or a vote of this account, which subscribes.
 func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, message omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
 	said := &chat.Message{Chat: row.Chat, From: c.acc.Fingerprint, Time: c.homeTime().Truncate(time.Millisecond), Content: content}
@@ -72,8 +133,14 @@ func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, me
 	}
 	own := &marks[0]
 	if !c.saying.take(c.acc.Fingerprint, c.cfg.now()) {
-		return nil, fail(clientrpc.CodeRefused, i18n.T("doing.react", row.ID), i18n.T("why.manywords"), i18n.T("next.manywords"), nil)
+		doing := i18n.T("doing.react", row.ID)
+		if content.Kind == chat.KindVote {
+			doing = i18n.T("doing.poll")
+		}
+		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.manywords"), i18n.T("next.manywords"), nil)
 	}
+	word := &awaitedWord{group: id, target: own.Target, kind: own.Kind}
+	defer c.awaited.add(word)()
 	err = c.db.Update(ctx, func(tx *history.Tx) error {
 		if err := tx.PutMark(own, c.acc.Fingerprint); err != nil {
 			return err
@@ -89,14 +156,18 @@ func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, me
 	if d.Wait == waitNone {
 		return out, nil
 	}
-	if told, err := c.awaitWord(ctx, id, own, d.Timeout); err != nil || !told {
-		return out, err
+	told, err := c.awaitWord(ctx, id, own, d.Timeout)
+	switch {
+	case c.awaited.isLost(word):
+		out.State = clientrpc.StateFailed
+	case err == nil && told:
+		out.State = clientrpc.StateStored
 	}
-	out.State = clientrpc.StateStored
-	return out, nil
+	return out, err
 }
 
-// awaitWord waits until a word of this account is on its way to those who may write.
+// awaitWord waits until a word of this account is on its way to those who may write, or is
+// lost.
 func (c *Client) awaitWord(ctx context.Context, id chat.Hash, own *chat.Mark, timeout time.Duration) (told bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Millisecond))
 	defer cancel()
@@ -142,12 +213,15 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 	if err != nil {
 		return ignoreNotFound(err)
 	}
+	much := false
 	for i := range news.Words {
 		w := &news.Words[i]
 		switch {
 		case w.Time.After(t.c.cfg.now().Add(omega.ClockTolerance)):
 		case w.Account != t.c.acc.Fingerprint:
-			err = t.takeWord(tx, l, m, w)
+			var over bool
+			over, err = t.takeWord(tx, l, m, w)
+			much = much || over
 		case m.From == t.c.acc.Fingerprint: // another of its devices
 			err = ignoreNotFound(tx.PutMark(w.Own(omega.ChatID(news.ID[:16])), m.From))
 		}
@@ -155,27 +229,34 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 			return err
 		}
 	}
+	if much {
+		t.c.cfg.log().Warn("a subscriber says too much", "account", m.From)
+	}
 	return nil
 }
 
-// takeWord takes what another account said, where this one may write.
-func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) error {
+// takeWord takes what another account said, where this one may write. over: it says too much
+// for that, by the clock of homes; what changes nothing is not counted.
+func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) (over bool, err error) {
 	id, state, direct := chat.Hash(l.ID()), l.State(), w.Account == m.From
 	if !direct && !state.May(m.From, state.Rules.Write) {
-		return nil
+		return false, nil
 	}
 	e, err := t.c.subscriber(tx, state, w.Account)
 	if err != nil || e == nil {
-		return err
+		return false, err
+	}
+	came := m.Received
+	if came.IsZero() {
+		came = t.c.homeTime()
 	}
 	mark := w.Mark(omega.ChatID(id[:16]))
 	if direct {
-		if !t.c.heeding.take(m.From, t.c.cfg.now()) {
-			t.c.cfg.log().Warn("a subscriber says too much", "account", m.From)
-			return nil
-		}
 		if late, err := tooLate(tx, mark, m.Received); err != nil || late {
-			return err
+			return false, err
+		}
+		if !t.c.heeding.left(m.From, came) {
+			return true, nil
 		}
 	}
 	counts, err := tx.PutWord(mark, m.From)
@@ -183,13 +264,16 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 		err = tx.WordTold(id, mark) // by another device of this account
 	}
 	if err != nil || !counts {
-		return err
+		return false, err
+	}
+	if direct {
+		t.c.heeding.take(m.From, came)
 	}
 	t.words = true
 	if err := tx.PutDue(id, w.Target, t.c.cfg.now()); err != nil || !direct {
-		return err
+		return false, err
 	}
-	return tx.PutUntoldWord(id, mark)
+	return false, tx.PutUntoldWord(id, mark)
 }
 
 // tooLate reports whether a vote came after its poll was closed, by the word of its account or
@@ -206,141 +290,23 @@ func tooLate(tx *history.Tx, m *chat.Mark, received time.Time) (bool, error) {
 	return err == nil && !closed.IsZero() && (m.Stamp.Time.After(closed) || received.After(closed.Add(underWay))), err
 }
 
-// A wordTurn is what goes to the same accounts.
-type wordTurn struct {
-	group chat.Hash
-	to    []omega.Fingerprint
-	words []history.UntoldWord
-}
-
-// passWords tells the words that are to be told: this account's own, and if others' have
-// their turn, those.
-func (c *Client) passWords(ctx context.Context, others bool) error {
-	_, offline := c.online()
-	var turns []wordTurn
-	var over []int64
-	err := c.db.View(ctx, func(tx *history.Tx) (err error) {
-		turns, over, err = c.wordTurns(tx, others)
-		return err
-	})
-	errs := []error{err}
-	for _, t := range turns {
-		for part := range slices.Chunk(t.words, chat.MaxWords) {
-			content := &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: t.group}}
-			for i := range part {
-				content.Group.Words = append(content.Group.Words, part[i].Word)
-			}
-			failed := c.tellDeciders(ctx, t.to, content, nil)
-			if ctx.Err() != nil {
-				return errors.Join(append(errs, failed)...)
-			}
-			errs = append(errs, failed, c.endWords(ctx, part, failed != nil, offline == nil))
-		}
-	}
-	if len(over) > 0 {
-		errs = append(errs, c.db.Update(ctx, func(tx *history.Tx) (err error) {
-			for _, n := range over {
-				err = errors.Join(err, tx.EndUntoldWord(n))
-			}
-			return err
-		}))
-	}
-	return errors.Join(errs...)
-}
-
-// wordTurns are the words that are to be told now; over are those that nobody is told.
-func (c *Client) wordTurns(tx *history.Tx, others bool) (turns []wordTurn, over []int64, err error) {
-	list, err := tx.UntoldWords(untoldWords)
-	states := map[chat.Hash]*group.State{}
-	for _, u := range list {
-		own := u.Account == c.acc.Fingerprint
-		if err != nil || !own && !others {
-			continue
-		}
-		s, known := states[u.Group]
-		if !known {
-			if s, err = c.groupState(tx, u.Group); ignoreNotFound(err) != nil {
-				return nil, nil, err
-			}
-			states[u.Group], err = s, nil
-		}
-		var to []omega.Fingerprint
-		switch {
-		case u.Gone || s == nil:
-		case own:
-			if to, err = c.wordTakers(tx, s, u.Target); err != nil {
-				return nil, nil, err
-			}
-		case c.hasList(s):
-			to = c.writersToTell(s)
-		}
-		if len(c.others()) > 0 && !u.Gone {
-			to = append(to, c.acc.Fingerprint)
-		}
-		if len(to) == 0 {
-			over = append(over, u.Number)
-			continue
-		}
-		i := slices.IndexFunc(turns, func(t wordTurn) bool { return t.group == u.Group && slices.Equal(t.to, to) })
-		if i < 0 {
-			i, turns = len(turns), append(turns, wordTurn{group: u.Group, to: to})
-		}
-		turns[i].words = append(turns[i].words, u)
-	}
-	return turns, over, err
-}
-
-// wordTakers are those whom a subscriber tells what it says of a message: who wrote it, whose
-// link it was, and owners and admins, as far as they may write.
-func (c *Client) wordTakers(tx *history.Tx, s *group.State, target chat.Link) ([]omega.Fingerprint, error) {
-	g, err := tx.KnownGroup(chat.Hash(s.Group))
-	if err != nil || g.Subscribed.IsZero() {
-		return nil, ignoreNotFound(err)
-	}
-	first := []omega.Fingerprint{g.Maker}
-	r, err := tx.Linked(omega.ChatID(g.ID[:16]), target)
-	switch {
-	case err == nil:
-		first = []omega.Fingerprint{r.From, g.Maker}
-	case !errors.Is(err, history.ErrNotFound):
-		return nil, err
-	}
-	var out []omega.Fingerprint
-	for _, fp := range append(first, c.writersToTell(s)...) {
-		if !fp.IsZero() && len(out) < wordTakers && s.May(fp, s.Rules.Write) && !slices.Contains(out, fp) {
-			out = append(out, fp)
-		}
-	}
-	return out, nil
-}
-
-// endWords ends words that were told, or could not be often enough.
-func (c *Client) endWords(ctx context.Context, list []history.UntoldWord, failed, online bool) error {
-	return c.db.Update(ctx, func(tx *history.Tx) (err error) {
-		for _, u := range list {
-			switch {
-			case err != nil:
-			case !failed, online && u.Tries+1 >= untoldTries:
-				err = tx.EndUntoldWord(u.Number)
-			case online:
-				err = tx.RetryUntoldWord(u.Number)
-			}
-		}
-		return err
-	})
-}
-
-// askWords asks who counted for words that are not here.
-func (c *Client) askWords(ctx context.Context, id chat.Hash, wanted map[omega.Fingerprint][]chat.Link, given answers) error {
+// askWords asks who counted for words that are not here, and returns the messages about which
+// it did not ask now.
+func (c *Client) askWords(ctx context.Context, id chat.Hash, wanted map[omega.Fingerprint][]chat.Link, given answers) (left []chat.Link, err error) {
 	var errs []error
 	for fp, links := range wanted {
 		if !given.mayAfter(repetition{fp, omega.ChatID(id[:16]), askWordsKind}, c.cfg.now(), answerPause) {
+			left = append(left, links...)
 			continue
 		}
-		links = links[:min(len(links), chat.MaxWordsOf)]
-		errs = append(errs, unlessMute(c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, WordsOf: links}})))
+		n := min(len(links), chat.MaxWordsOf)
+		err := unlessMute(c.sendControl(ctx, fp, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: id, WordsOf: links[:n]}}))
+		if err != nil {
+			n = 0
+		}
+		left, errs = append(left, links[n:]...), append(errs, err)
 	}
-	return errors.Join(errs...)
+	return left, errors.Join(errs...)
 }
 
 // giveWords answers one who may write, and lacks words. (spec/group.md, GROUP-55)

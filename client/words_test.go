@@ -2,8 +2,10 @@ package client
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
+	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
 
@@ -228,6 +231,15 @@ func TestCountsForNewcomers(t *testing.T) {
 	two.subscribesTo(t, id, link)
 	two.reads(t, id, "hello")
 	seesAll(t, id, map[string]int{"👍": 1}, two)
+
+	ann.asks(t, id, false)
+	until(t, "one has the poll", func() bool { return one.newest(t, id).Poll != nil })
+	for one.saying.take(one.acc.Fingerprint, time.Now()) {
+	}
+	var e *clientrpc.Error
+	if err := one.votes(t, id, 0); !errors.As(err, &e) || e.Doing.Key != "doing.poll" || e.Why.Key != "why.manywords" {
+		t.Errorf("a vote of one who said too much: %v", err)
+	}
 }
 
 // takes has the core take words as they come in a direct chat from somebody.
@@ -262,7 +274,7 @@ func (a aList) said(t *testing.T, l chat.Link) (n *chat.Counted, untold int) {
 		must(t, err)
 		n, err = tx.CountWords(a.id, r, func(fp omega.Fingerprint) bool { return mayRead(log.State(), fp) })
 		must(t, err)
-		list, err := tx.UntoldWords(1000)
+		list, err := tx.UntoldWords(a.c.acc.Fingerprint, false, 1000)
 		untold = len(list)
 		return err
 	})
@@ -330,7 +342,9 @@ func TestWhoseWordsCount(t *testing.T) {
 		}
 		return nil
 	})
-	a.takes(t, bob.Account(), now, word(in, version+1, "🎉"))
+	later := word(in, version+1, "🎉")
+	later.Time = now.Add(time.Second)
+	a.takes(t, bob.Account(), now, later)
 	if n, _ := a.said(t, l); !slices.Contains(n.Emoji, chat.EmojiCount{Emoji: "🎉", Times: 1}) {
 		t.Errorf("what somebody passes on is held back by that: %+v", n)
 	}
@@ -572,5 +586,306 @@ func TestWordsBeforeTheirMessage(t *testing.T) {
 	})
 	if !slices.Equal(due(), []chat.Link{l}) {
 		t.Error("what a member said is not counted")
+	}
+}
+
+// withBob makes another account an admin of the list's channel.
+func (a aList) withBob(t *testing.T, now time.Time, who *pgp.Identity) {
+	t.Helper()
+	fp := []omega.Fingerprint{who.Account()}
+	a.does(t, a.c.identity(), now, group.Op{Type: group.TypeInvite, Accounts: fp})
+	a.does(t, who, now.Add(time.Second), group.Op{Type: group.TypeAccept})
+	a.does(t, a.c.identity(), now.Add(2*time.Second), group.Op{Type: group.TypeRole, Role: group.RoleAdmin, Accounts: fp})
+}
+
+// TestTellersTakeTurns: in a channel of any size each of those who may write waits longer than
+// the one before it. (spec/group.md, GROUP-55)
+func TestTellersTakeTurns(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	for n := range 1251 {
+		a.in(t, func(tx *history.Tx, l *groupLog) error {
+			if _, err := tx.Bearer(a.id, omega.Fingerprint{}).Put(&chat.Subscriber{Account: nthReader(t, n), Time: now}); err != nil || n%1250 > 0 {
+				return err
+			}
+			second := *l.State()
+			second.Members = slices.Clone(second.Members)
+			for i := range second.Members {
+				m := &second.Members[i]
+				if m.Role = group.RoleOwner; m.Account == c.acc.Fingerprint {
+					m.Role = group.RoleAdmin
+				}
+			}
+			for _, told := range []time.Time{{}, now.Add(-time.Second), now.Add(-time.Hour)} {
+				d := &history.Due{Group: a.id, Since: now, Told: told}
+				first, err := c.countsDue(tx, l.State(), d)
+				must(t, err)
+				next, err := c.countsDue(tx, &second, d)
+				must(t, err)
+				if next.Sub(first) != countsTurn {
+					t.Errorf("%d readers: the second tells %v after the first, want %v", n+1, next.Sub(first), countsTurn)
+				}
+			}
+			return nil
+		})
+	}
+}
+
+// tender makes what tells the words that wait.
+func (a aList) tender() *groupTender {
+	return &groupTender{c: a.c, given: answers{}, told: map[int64]map[omega.Fingerprint]bool{}}
+}
+
+// TestWordsAreToldOnce: that one of those who may write cannot be told a word has nobody else
+// told it again. (spec/group.md, GROUP-54)
+func TestWordsAreToldOnce(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob, cat := newList(t, c), newIdentity(t, "bob"), newIdentity(t, "cat")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	a.withBob(t, now, cat)
+	in := signer(t, 21)
+	a.puts(t, in, chat.Subscribes, now)
+	l := a.writes(t, chat.NewText("hello"))
+	a.in(t, func(tx *history.Tx, _ *groupLog) error { // bob's certificate is not here
+		return tx.PutPeer(&history.Peer{Fingerprint: cat.Account(), Certificate: cat.Certificate.Bytes(), Checked: now})
+	})
+	a.takes(t, in, now, chat.Word{Kind: chat.MarkReaction, Version: 1, Time: now, Target: l, Account: in, Value: []byte("👍")})
+	g, before := a.tender(), 0
+	for i := range 5 {
+		if err := g.passWords(t.Context(), true); err == nil {
+			t.Fatal("bob could be told")
+		}
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			n, err := tx.CountOutgoingTo(cat.Account())
+			must(t, err)
+			if i == 0 {
+				before = n
+			}
+			if n != before || n == 0 {
+				t.Errorf("the %dth time, %d envelopes wait for who was told, before %d", i+1, n, before)
+			}
+			list, err := tx.UntoldWords(c.acc.Fingerprint, false, 9)
+			must(t, err)
+			if len(list) != 1 || list[0].Tries != 1 {
+				t.Errorf("what is to be told: %+v", list)
+			}
+			return nil
+		})
+	}
+}
+
+// A failingRand fails to make the ids of its first messages.
+type failingRand struct{ ids int }
+
+func (r *failingRand) Read(b []byte) (int, error) {
+	if len(b) == len(omega.ID{}) && r.ids > 0 {
+		r.ids--
+		return 0, errors.New("no randomness")
+	}
+	return rand.Read(b)
+}
+
+// TestCountsOfOthersGoOn: that counts cannot be told in one channel keeps nobody from telling
+// them in another one.
+func TestCountsOfOthersGoOn(t *testing.T) {
+	c, clock := newStillCore(t)
+	lists := []aList{newList(t, c), newList(t, c)}
+	var links []chat.Link
+	for i, a := range lists {
+		who := signer(t, byte(21+i))
+		a.puts(t, who, chat.Subscribes, clock.time())
+		l := a.writes(t, chat.NewText("hello"))
+		a.takes(t, who, clock.time(), chat.Word{Kind: chat.MarkReaction, Version: 1, Time: clock.time(), Target: l, Account: who, Value: []byte("👍")})
+		links = append(links, l)
+	}
+	clock.move(time.Minute)
+	c.cfg.Rand = &failingRand{ids: 1}
+	if _, err := c.tellCounts(t.Context(), answers{}); err == nil {
+		t.Error("nothing failed")
+	}
+	told := 0
+	for i, a := range lists {
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			r, err := tx.Linked(omega.ChatID(a.id[:16]), links[i])
+			if err == nil && r.Tally != nil {
+				told++
+			}
+			return err
+		})
+	}
+	if told != 1 {
+		t.Errorf("told in %d channels, want 1", told)
+	}
+}
+
+// TestManyWordsAreAllTold: what is more than can be told at once is told next.
+func TestManyWordsAreAllTold(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, now := newList(t, c), clock.time()
+	l := a.writes(t, chat.NewText("hello"))
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		for n := range untoldWords + 1 {
+			w := chat.Word{Kind: chat.MarkReaction, Version: 1, Time: now, Target: l, Account: nthReader(t, n), Value: []byte("👍")}
+			if _, err := tx.PutWord(w.Mark(omega.ChatID(a.id[:16])), w.Account); err != nil {
+				return err
+			}
+			must(t, tx.PutUntoldWord(a.id, w.Mark(omega.ChatID(a.id[:16]))))
+		}
+		return nil
+	})
+	must(t, a.tender().passWords(t.Context(), true))
+	if _, untold := a.said(t, l); untold != 0 {
+		t.Errorf("%d words are left", untold)
+	}
+}
+
+// TestOwnWordsAreSpaced: what an account said while there was no session goes at the rate at
+// which others take it; and what nobody can be told is not taken for told.
+// (spec/group.md, GROUP-53)
+func TestOwnWordsAreSpaced(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	says := func(n byte) {
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			must(t, tx.PutPeer(&history.Peer{Fingerprint: bob.Account(), Certificate: bob.Certificate.Bytes(), Checked: now}))
+			w := chat.Word{Kind: chat.MarkReaction, Version: 1, Time: now, Target: chat.Link{9, n}, Account: c.acc.Fingerprint, Value: []byte("👍")}
+			own := w.Own(omega.ChatID(a.id[:16]))
+			must(t, tx.PutMark(own, w.Account))
+			return tx.PutUntoldWord(a.id, own)
+		})
+	}
+	untold := func() (n int) {
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			list, err := tx.UntoldWords(c.acc.Fingerprint, true, 1000)
+			n = len(list)
+			return err
+		})
+		return n
+	}
+	g := a.tender()
+	says(0) // it does not subscribe: there is nobody to tell
+	for _, kind := range []chat.MarkKind{chat.MarkReaction, chat.MarkVote} {
+		w := &awaitedWord{group: a.id, target: chat.Link{9, 0}, kind: kind}
+		remove := c.awaited.add(w)
+		must(t, g.passWords(t.Context(), false))
+		if lost := c.awaited.isLost(w); lost != (kind == chat.MarkReaction) {
+			t.Errorf("%d: lost: %v", kind, lost)
+		}
+		remove()
+	}
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		known, err := tx.KnownGroup(a.id)
+		must(t, err)
+		known.Subscribed = now
+		return tx.PutGroup(known)
+	})
+	for n := range byte(100) {
+		says(n)
+	}
+	for range 3 {
+		must(t, g.passWords(t.Context(), false))
+		clock.move(time.Hour)
+		if n := untold(); n != 100-wordsAtOnce {
+			t.Errorf("%d of 100 words wait while there is no session", n)
+		}
+	}
+}
+
+// TestWordsOfOneWhoWasAway: what somebody said over a day, and homes have kept, is taken when
+// this device comes back, and what it has already counts for nothing of what may be said.
+func TestWordsOfOneWhoWasAway(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, now := newList(t, c), clock.time()
+	who := signer(t, 21)
+	a.puts(t, who, chat.Subscribes, now.Add(-48*time.Hour))
+	l, kept := a.writes(t, chat.NewText("hello")), 0
+	word := func(target chat.Link, version uint32, at time.Time) chat.Word {
+		return chat.Word{Kind: chat.MarkReaction, Version: version, Time: at, Target: target, Account: who, Value: []byte("👍")}
+	}
+	for n := range 200 {
+		at := now.Add(time.Duration(n-300) * wordsApart)
+		a.takes(t, who, at, word(chat.Link{9, byte(n)}, 1, at))
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			of, err := tx.WordsOf(omega.ChatID(a.id[:16]), chat.Link{9, byte(n)}, 9)
+			kept += len(of)
+			return err
+		})
+	}
+	if kept != 200 {
+		t.Errorf("%d of 200 words are taken", kept)
+	}
+	for range 4 * wordsAtOnce {
+		a.takes(t, who, now, word(l, 1, now))
+	}
+	a.takes(t, who, now, word(l, 2, now))
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		of, err := tx.WordsOf(omega.ChatID(a.id[:16]), l, 9)
+		if err == nil && (len(of) != 1 || of[0].Version != 2) {
+			t.Errorf("the same again took the room of another one: %+v", of)
+		}
+		return err
+	})
+}
+
+// TestForgedWordsEnd: what one who may write made up of somebody ends with what that one says
+// itself next, and others are told that.
+func TestForgedWordsEnd(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	a.withBob(t, clock.time(), bob)
+	l, in := a.writes(t, chat.NewText("hello")), signer(t, 21)
+	a.puts(t, in, chat.Subscribes, clock.time())
+	w := chat.Word{Kind: chat.MarkReaction, Version: math.MaxUint32, Time: clock.time(), Target: l, Account: in, Value: []byte("🎉")}
+	a.takes(t, bob.Account(), clock.time(), w)
+	clock.move(time.Minute)
+	w.Version, w.Value, w.Time = 1, []byte("👍"), clock.time()
+	a.takes(t, in, clock.time(), w)
+	if n, untold := a.said(t, l); len(n.Emoji) != 1 || n.Emoji[0].Emoji != "👍" || untold != 1 {
+		t.Errorf("it said %+v, %d words are to be told", n.Emoji, untold)
+	}
+}
+
+// TestAllWordsAreAskedFor: about what is not asked for at once it asks when it may again.
+// (spec/group.md, GROUP-55)
+func TestAllWordsAreAskedFor(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, bob := newList(t, c), newIdentity(t, "bob")
+	now := clock.time()
+	a.withBob(t, now, bob)
+	who, given, links := signer(t, 21), answers{}, []chat.Link(nil)
+	a.puts(t, who, chat.Subscribes, now)
+	for range chat.MaxWordsOf + 2 {
+		links = append(links, a.writes(t, chat.NewText("hello")))
+	}
+	a.in(t, func(tx *history.Tx, _ *groupLog) error {
+		tk := &taken{c: c}
+		var counts []chat.Counted
+		for _, l := range links {
+			must(t, tx.PutDue(a.id, l, now))
+			counts = append(counts, chat.Counted{Target: l, Version: 1, Heard: 7})
+		}
+		m := &chat.Message{From: bob.Account(), Peer: bob.Account(), Time: now, Content: &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: a.id, Counts: counts}}}
+		return errors.Join(tk.takeCounts(tx, m), tx.PutPeer(&history.Peer{Fingerprint: bob.Account(), Certificate: bob.Certificate.Bytes(), Checked: now}))
+	})
+	clock.move(time.Minute)
+	for _, want := range []int{2, 2, 0} {
+		again, err := c.tellCounts(t.Context(), given)
+		must(t, err)
+		a.in(t, func(tx *history.Tx, _ *groupLog) error {
+			due, err := tx.DueIn(a.id, 99)
+			if err == nil && len(due) != want || want > 0 && again.IsZero() {
+				t.Errorf("%d messages are to be asked about later, at %v, want %d", len(due), again, want)
+			}
+			return err
+		})
+		clock.move(max(0, again.Sub(clock.time())))
+		if want == 2 {
+			clock.move(answerPause / 2)
+		}
 	}
 }

@@ -98,7 +98,9 @@ func (tx *Tx) subjectOf(what string, m *chat.Mark) (s *subject, here, fits bool,
 	return s, here, fits, err
 }
 
-// keepMark puts a mark in its place, if it wins.
+// keepMark puts a mark in its place, if it wins. What an account said of itself also wins over
+// what somebody else told of it, whatever the version of that, unless that is later than its
+// clock may be wrong: nobody who makes up a word has the last one. (spec/group.md, GROUP-54)
 func (tx *Tx) keepMark(what string, s *subject, m *chat.Mark, author omega.Fingerprint, waiting bool) (n int64, err error) {
 	if err := tx.outdo(what, s, m); err != nil {
 		return 0, err
@@ -106,8 +108,10 @@ func (tx *Tx) keepMark(what string, s *subject, m *chat.Mark, author omega.Finge
 	n, err = tx.exec(what, `INSERT INTO mark (chat, target, kind, account, slot, version, time, device, value, author, waiting)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chat, target, kind, account, slot) DO UPDATE SET author = excluded.author,
 		version = excluded.version, time = excluded.time, device = excluded.device, value = excluded.value
-		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)`,
-		slices.Concat(placeColumns(s, m), stampColumns(m), []any{address(author), waiting})...)
+		WHERE (excluded.version, excluded.time, excluded.device, excluded.value) > (version, time, device, value)
+		AND NOT (kind IN (9, 10) AND author = account AND excluded.author <> account AND excluded.time <= time)
+		OR kind IN (9, 10) AND author <> account AND excluded.author = account AND excluded.time >= time - ?`,
+		slices.Concat(placeColumns(s, m), stampColumns(m), []any{address(author), waiting, omega.ClockTolerance.Milliseconds()})...)
 	if err == nil {
 		err = tx.outdone(what, s, m)
 	}

@@ -128,7 +128,7 @@ func TestPlans(t *testing.T) {
 		word := &chat.Word{Kind: chat.MarkVote, Version: 1, Target: chat.Link{9}, Account: fp(9)}
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
-		tx.UntoldWords(5)
+		tx.UntoldWords(fp(9), true, 5)
 		tx.WordWaits(chat.Hash{1}, word.Mark(c))
 		tx.WordTold(chat.Hash{1}, word.Mark(c))
 		tx.WordsOf(c, word.Target, 5)

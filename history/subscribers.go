@@ -84,6 +84,12 @@ func (tx *Tx) Subscriber(group chat.Hash, account omega.Fingerprint) (*chat.Subs
 	return &list[0], nil
 }
 
+// CountSubscribers returns how many accounts subscribe to a channel.
+func (tx *Tx) CountSubscribers(group chat.Hash) (n int, err error) {
+	err = tx.row("count subscribers", `SELECT count(*) FROM subscriber WHERE grp = ? AND state = 0`, []any{group[:]}, &n)
+	return n, err
+}
+
 // Subscribed reports whether anybody subscribes to a channel.
 func (tx *Tx) Subscribed(group chat.Hash) (some bool, err error) {
 	err = tx.row("read subscribers", `SELECT EXISTS (SELECT 1 FROM subscriber WHERE grp = ? AND state = 0)`, []any{group[:]}, &some)

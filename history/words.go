@@ -43,12 +43,13 @@ func (tx *Tx) PutUntoldWord(group chat.Hash, m *chat.Mark) error {
 	return err
 }
 
-// UntoldWords returns at most n of them, those that were tried least first.
-func (tx *Tx) UntoldWords(n int) (out []UntoldWord, err error) {
+// UntoldWords returns at most n of an account's own, or of all others' words that are to be
+// told, those that were tried least first.
+func (tx *Tx) UntoldWords(account omega.Fingerprint, own bool, n int) (out []UntoldWord, err error) {
 	return out, tx.rows("read words to be told", `SELECT u.number, u.grp, u.tries, u.target, u.kind, u.account, coalesce(k.version, 0), coalesce(k.time, 0), coalesce(k.value, x'')
 		FROM word_untold u LEFT JOIN chat c ON c.id = substr(u.grp, 1, 16)
 		LEFT JOIN mark k ON k.chat = c.number AND k.target = u.target AND k.kind = u.kind AND k.account = u.account AND k.slot = x''
-		ORDER BY u.tries, u.number LIMIT ?`, []any{n}, func(scan func(...any) error) error {
+		WHERE (u.account = ?) = ? ORDER BY u.tries, u.number LIMIT ?`, []any{address(account), own, n}, func(scan func(...any) error) error {
 		var u UntoldWord
 		var group []byte
 		w := storedWord{Word: &u.Word}
@@ -133,17 +134,19 @@ func (tx *Tx) WordTold(group chat.Hash, m *chat.Mark) error {
 	return err
 }
 
-// PutDue notes that there are words about a message that may not be counted yet.
+// PutDue notes that there are words about a message that may not be counted yet, since a time,
+// or the one that was noted, if that is earlier.
 func (tx *Tx) PutDue(group chat.Hash, target chat.Link, since time.Time) error {
-	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since) VALUES (?, ?, ?) ON CONFLICT (grp, target) DO NOTHING`,
+	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since) VALUES (?, ?, ?) ON CONFLICT (grp, target) DO UPDATE SET since = min(since, excluded.since)`,
 		group[:], target[:], millis(since))
 	return err
 }
 
 // PutDueBy notes the same of all messages about which an account said something.
 func (tx *Tx) PutDueBy(group chat.Hash, account omega.Fingerprint, since time.Time) error {
-	_, err := tx.exec("note what is to be counted", `INSERT OR IGNORE INTO word_due (grp, target, since)
-		SELECT ?1, target, ?3 FROM mark INDEXED BY mark_said WHERE chat = (SELECT number FROM chat WHERE id = substr(?1, 1, 16)) AND account = ?2 AND kind IN (9, 10)`,
+	_, err := tx.exec("note what is to be counted", `INSERT INTO word_due (grp, target, since)
+		SELECT ?1, target, ?3 FROM mark INDEXED BY mark_said WHERE chat = (SELECT number FROM chat WHERE id = substr(?1, 1, 16)) AND account = ?2 AND kind IN (9, 10)
+		ON CONFLICT (grp, target) DO UPDATE SET since = min(since, excluded.since)`,
 		group[:], address(account), millis(since))
 	return err
 }
@@ -291,7 +294,7 @@ type Tally struct {
 	Came time.Time // by the clock of homes
 }
 
-// tally reads what was counted of a message; nil: nothing.
+// tally reads what was counted of a message; nil: nothing, or nothing that can be read.
 func (tx *Tx) tally(r *Row) (*Tally, error) {
 	m := chat.Mark{Target: r.Ref}
 	var author []byte
@@ -307,7 +310,7 @@ func (tx *Tx) tally(r *Row) (*Tally, error) {
 	m.Stamp.Version = uint32(version)
 	c, came, err := m.Counted()
 	if err != nil {
-		return nil, err
+		return nil, nil // what others counted keeps nobody from the message
 	}
 	by, err := readAddress(author)
 	return &Tally{Counted: *c, By: by, Came: came}, err

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -116,6 +117,11 @@ func TestTally(t *testing.T) {
 		if v, err := tx.NextVersion(&chat.Mark{Chat: m.Chat, Target: m.Link(), Kind: chat.MarkCounts}); v != 3 || err != nil {
 			t.Errorf("version %d, %v", v, err)
 		}
+		_, err = tx.exec("damage counts", `UPDATE mark SET value = x'01' WHERE kind = 11`)
+		must(t, err)
+		if r, err = tx.Linked(m.Chat, m.Link()); err != nil || r.Tally != nil {
+			t.Errorf("counts that nobody can read: %+v, %v", r, err)
+		}
 		must(t, tx.do(operation(4, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{m.Link()}}})))
 		if r, err = tx.Linked(m.Chat, m.Link()); err != nil || r.Tally != nil {
 			t.Errorf("%+v, %v", r.Tally, err)
@@ -139,7 +145,7 @@ func TestUntoldWords(t *testing.T) {
 			must(t, err)
 			must(t, tx.PutUntoldWord(group, w.Mark(m.Chat)))
 		}
-		before, err := tx.UntoldWords(9)
+		before, err := tx.UntoldWords(fp(10), true, 9)
 		must(t, err)
 		if len(before) != 2 || before[0].Group != group || !reflect.DeepEqual(before[0].Word, *first) {
 			t.Fatalf("%+v", before)
@@ -150,13 +156,13 @@ func TestUntoldWords(t *testing.T) {
 		must(t, tx.EndUntoldWord(before[0].Number)) // it was told meanwhile
 		must(t, tx.RetryUntoldWord(before[1].Number))
 		must(t, tx.WordTold(group, first.Mark(m.Chat))) // an earlier one
-		list, err := tx.UntoldWords(9)
+		list, err := tx.UntoldWords(fp(10), true, 9)
 		if err != nil || len(list) != 2 || !reflect.DeepEqual(list[0].Word, *second) || list[1].Tries != 1 {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
 		must(t, tx.WordTold(group, second.Mark(m.Chat)))
-		if list, err = tx.UntoldWords(9); err != nil || len(list) != 1 {
+		if list, err = tx.UntoldWords(fp(10), true, 9); err != nil || len(list) != 1 {
 			t.Errorf("told by somebody else, it is to be told: %+v, %v", list, err)
 		}
 		must(t, tx.PutUntoldWord(group, second.Mark(m.Chat)))
@@ -173,12 +179,45 @@ func TestUntoldWords(t *testing.T) {
 			t.Errorf("%v, %v", in, err)
 		}
 		must(t, tx.do(operation(4, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{m.Link()}}})))
-		if list, err = tx.UntoldWords(9); err != nil || len(list) != 2 || !list[0].Gone || list[1].Gone {
+		if list, err = tx.UntoldWords(fp(10), true, 9); err != nil || len(list) != 2 || !list[0].Gone || list[1].Gone {
 			t.Errorf("%+v, %v", list, err)
 		}
 		if of, err := tx.WordsOf(m.Chat, other.Link(), 9); err != nil || len(of) != 1 || of[0].Account != fp(10) {
 			t.Errorf("%+v, %v", of, err)
 		}
 		return nil
+	})
+}
+
+// TestMadeUpWords: what an account says of itself wins over what another one made up of it,
+// however high the version of that, and later words of it do; what comes late does not.
+func TestMadeUpWords(t *testing.T) {
+	db := openTest(t)
+	m := message(1, "hello")
+	db.update(t, func(tx *Tx) error {
+		must(t, tx.do(m))
+		for _, row := range []struct {
+			what   string
+			bearer byte
+			word   *chat.Word
+			counts bool
+		}{
+			{"made up", 11, wordOf(m, 10, math.MaxUint32, time.Hour, "🎉"), true},
+			{"passed on", 12, wordOf(m, 10, 1, 2*time.Hour, "👍"), false},
+			{"its own, late", 10, wordOf(m, 10, 1, time.Minute, "👍"), false},
+			{"its own, with the clock behind", 10, wordOf(m, 10, 2, time.Hour-time.Minute, "👍"), true},
+			{"its next", 10, wordOf(m, 10, 3, 2*time.Hour, "噓"), true},
+			{"made up again", 11, wordOf(m, 10, math.MaxUint32, time.Hour, "🎉"), false},
+			{"an older one of its own", 10, wordOf(m, 10, 2, 3*time.Hour, "👍"), false},
+		} {
+			if counts, err := tx.PutWord(row.word.Mark(m.Chat), fp(row.bearer)); err != nil || counts != row.counts {
+				t.Errorf("%s: %v, %v, want %v", row.what, counts, err, row.counts)
+			}
+		}
+		of, err := tx.WordsOf(m.Chat, m.Link(), 9)
+		if err == nil && (len(of) != 1 || string(of[0].Value) != "噓") {
+			t.Errorf("what counts is %+v", of)
+		}
+		return err
 	})
 }
