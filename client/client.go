@@ -148,7 +148,9 @@ type Client struct {
 
 	publishing chan struct{} // capacity 1: full while an own record is made and published
 
+	renamed     atomic.Bool            // contacts may have to be told of the own name
 	server      atomic.Pointer[string] // of choice, if another one than acc.Server is
+	serverNamed atomic.Pointer[string] // given by the owner last, if another one than acc.Server was
 	returnAfter time.Duration          // before the server of choice is tried again; later and later
 }
 

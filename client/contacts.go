@@ -9,6 +9,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
@@ -261,7 +262,12 @@ func (c *Client) showWhole(tx *history.Tx, r *history.Relation) (*clientrpc.Cont
 }
 
 // groupsWith lists the groups that this account and another are in.
-func (c *Client) groupsWith(tx *history.Tx, fp omega.Fingerprint) (out []clientrpc.NamedChat, err error) {
+func (c *Client) groupsWith(tx *history.Tx, fp omega.Fingerprint) ([]clientrpc.NamedChat, error) {
+	return c.groupsWhere(tx, func(s *group.State) bool { return s.Role(fp) > 0 && s.Role(c.acc.Fingerprint) > 0 })
+}
+
+// groupsWhere are the groups that are known of which something holds, at most one page.
+func (c *Client) groupsWhere(tx *history.Tx, holds func(*group.State) bool) (out []clientrpc.NamedChat, err error) {
 	list, err := tx.KnownGroups()
 	if err != nil {
 		return nil, err
@@ -277,7 +283,7 @@ func (c *Client) groupsWith(tx *history.Tx, fp omega.Fingerprint) (out []clientr
 		if len(out) == clientrpc.PageMax {
 			break
 		}
-		if s.Role(fp) > 0 && s.Role(c.acc.Fingerprint) > 0 {
+		if holds(s) {
 			out = append(out, clientrpc.NamedChat{Chat: list[i].Chat(), Name: names.Shown(s.Profile.Name)})
 		}
 	}

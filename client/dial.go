@@ -54,20 +54,45 @@ func (c *Client) ownServer() (candidate, error) {
 	return candidate{addr, text}, nil
 }
 
-// candidates lists the servers to try: the account's own first, then homes, near
-// ones and others, with some chance in it, so that the clients of a server that
-// died do not all go to the same. The one to avoid is the last, or, without,
-// not there. vain says that no server was of use since the last time.
-func (c *Client) candidates(avoid omega.Fingerprint, without, vain bool) []candidate {
-	own, err := c.ownServer()
-	var out []candidate
-	if err == nil && (avoid.IsZero() || own.addr.Fingerprint != avoid) {
-		out = append(out, own)
+// ownServers are the servers that the owner of the account gave this device: the one of
+// choice first, then what was named last, and where the account was made.
+func (c *Client) ownServers() (out []candidate) {
+	for _, text := range []string{c.choice(), c.named(), c.acc.Server} {
+		addr, err := transport.ParseAddress(text)
+		if err == nil && !isOf(out, addr) {
+			out = append(out, candidate{addr, text})
+		}
 	}
-	out = append(out, choose(c.proxies(avoid, own), c.cfg.now(), vain, maxCandidates-1)...)
+	return out
+}
+
+// isOf reports whether an address is one of the candidates.
+func isOf(list []candidate, addr transport.Address) bool {
+	return slices.ContainsFunc(list, func(o candidate) bool { return o.addr == addr })
+}
+
+// candidates lists the servers to try: the one of choice first, then homes, near
+// ones and others, with some chance in it, so that the clients of a server that
+// died do not all go to the same, then what else the owner gave. The one to avoid is
+// the last, or, without, not there. vain says that no server was of use since the last time.
+func (c *Client) candidates(avoid omega.Fingerprint, without, vain bool) []candidate {
+	own := c.ownServers()
+	var out, rest, last []candidate
+	for _, o := range own {
+		switch {
+		case !avoid.IsZero() && o.addr.Fingerprint == avoid:
+			last = append(last, o)
+		case o.text == c.choice():
+			out = append(out, o)
+		default:
+			rest = append(rest, o)
+		}
+	}
+	out = append(out, choose(c.proxies(avoid, own), c.cfg.now(), vain, maxCandidates-1-len(rest))...)
+	out = append(out, rest...)
 	if !without && !avoid.IsZero() {
-		if err == nil && own.addr.Fingerprint == avoid {
-			out = append(out, own)
+		if len(last) > 0 {
+			out = append(out, last[0])
 		} else if p, ok := c.proxy(avoid); ok {
 			out = append(out, p)
 		}
@@ -84,15 +109,15 @@ type prospect struct {
 	tried   uint64    // in which place of the tries in vain of this process; 0: not among them
 }
 
-// proxies are the servers that are known, but for the one to avoid and the own.
-func (c *Client) proxies(avoid omega.Fingerprint, own candidate) (all []prospect) {
+// proxies are the servers that are known, but for the one to avoid and the owner's own.
+func (c *Client) proxies(avoid omega.Fingerprint, own []candidate) (all []prospect) {
 	private := c.mayBeInside()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	took := handshakes(c.acc.Fingerprint, c.servers)
 	for fp, p := range c.servers {
 		addr, ok := p.address(private)
-		if !ok || fp == avoid || addr == own.addr {
+		if !ok || fp == avoid || isOf(own, addr) {
 			continue
 		}
 		r := prospect{candidate: candidate{addr, addr.String()}, failed: p.Failed, tried: p.tried}
@@ -203,8 +228,13 @@ func (c *Client) race(ctx context.Context, list []candidate) (*dialled, error) {
 // dial connects to one server, resuming the last session there if it can, and
 // notes how that went.
 func (c *Client) dial(ctx context.Context, to candidate) (*dialled, error) {
+	return c.dialAs(ctx, to, c.isNamed(to.text))
+}
+
+// dialAs is dial for an address that the owner of the account named, or that others did.
+func (c *Client) dialAs(ctx context.Context, to candidate, named bool) (*dialled, error) {
 	d := c.cfg.dial(to.addr)
-	if d.Dialer == nil && to.text != c.choice() {
+	if d.Dialer == nil && !named {
 		d.Dialer = c.dialAnnounced
 	}
 	d.Identity = c.identity()

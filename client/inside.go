@@ -9,9 +9,9 @@ import (
 	"github.com/omega-im/omega/transport"
 )
 
-// inside knows whether the server that the owner chose is on a private network, or
-// on this machine: only then are others there that announce it. (spec/delivery.md,
-// DELIV-32)
+// inside knows whether the server that the owner named is on a private network, or
+// on this machine: only then are others there that announce it. One that was picked from
+// a list says nothing about that, since others say where it is. (spec/delivery.md, DELIV-32)
 type inside struct {
 	mu     sync.Mutex
 	host   string    // that was looked up; guarded by mu
@@ -22,27 +22,27 @@ type inside struct {
 // lookAgain is how long it counts where a name leads.
 const lookAgain = 10 * time.Minute
 
-// chosen is the host of the server of choice.
-func (c *Client) chosen() string {
-	own, err := c.ownServer()
+// namedHost is the host of the server that the owner named.
+func (c *Client) namedHost() string {
+	addr, err := transport.ParseAddress(c.named())
 	if err != nil {
 		return ""
 	}
-	host, _, _ := net.SplitHostPort(own.addr.HostPort) // it was parsed
+	host, _, _ := net.SplitHostPort(addr.HostPort) // it was parsed
 	return host
 }
 
 // mayBeInside is leadsInside without a look-up: names are given the benefit of the
 // doubt, and what they lead to is looked at when something is dialled.
 func (c *Client) mayBeInside() bool {
-	host := c.chosen()
+	host := c.namedHost()
 	return transport.LeadsInside(host) || host != "" && net.ParseIP(host) == nil
 }
 
-// leadsInside reports whether the server of choice is on a private network, as
+// leadsInside reports whether the server that was named is on a private network, as
 // far as its name or address says, or where the name leads.
 func (c *Client) leadsInside(ctx context.Context) bool {
-	host := c.chosen()
+	host := c.namedHost()
 	if host == "" || transport.LeadsInside(host) {
 		return host != ""
 	}

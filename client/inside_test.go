@@ -44,7 +44,7 @@ func TestAnnouncedInside(t *testing.T) {
 		if _, ok := c.proxy(fp); ok != tt.listed {
 			t.Errorf("own server %s: a candidate: %v", tt.own, ok)
 		}
-		if got := len(c.proxies(omega.Fingerprint{}, candidate{})) == 1; got != tt.listed {
+		if got := len(c.proxies(omega.Fingerprint{}, nil)) == 1; got != tt.listed {
 			t.Errorf("own server %s: in the list: %v", tt.own, got)
 		}
 		nc, err := c.dialAnnounced(t.Context(), "tcp", at)

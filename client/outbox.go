@@ -156,10 +156,13 @@ func (w *outboxWorker) start(ctx context.Context) (next time.Time, err error) {
 		if err := w.c.greet(ctx); err != nil {
 			return time.Time{}, err
 		}
+		w.told = cert
+		w.c.renamed.Store(true)
+	}
+	if w.c.renamed.Swap(false) {
 		if err := w.c.tellName(ctx); err != nil { // which holds up nothing else
 			w.c.cfg.log().Warn("contacts were not told of the new name yet", "err", err)
 		}
-		w.told = cert
 	}
 	if err := w.sealAside(ctx); err != nil {
 		w.c.cfg.log().Warn("text still put aside", "err", err)

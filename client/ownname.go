@@ -67,17 +67,20 @@ const settingNameTold = "told-name"
 const namesAtOnce = 16
 
 // tellName tells contacts to whom this device has written what the account calls itself,
-// once, if this device set that: the others tell it with their next messages. What it has
-// told already is not told again, so it goes on where it stopped. (spec/chat.md, CHAT-98)
+// once: all of them if this device set that, and else those whom it told another name
+// since, as it had not heard. What it has told already is not told again, so it goes on
+// where it stopped. (spec/chat.md, CHAT-98)
 func (c *Client) tellName(ctx context.Context) error {
+	var set chat.Setting
 	var stamp []byte
 	var to []omega.Fingerprint
 	err := c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.SettingsOf(chat.SettingName)
-		if err != nil || len(list) == 0 || list[0].Stamp.Device != c.acc.Device {
+		if err != nil || len(list) == 0 {
 			return err
 		}
-		stamp = append(chat.Moment(list[0].Stamp.Time), list[0].Value...)
+		set = list[0]
+		stamp = append(chat.Moment(set.Stamp.Time), set.Value...)
 		told, err := tx.Setting(settingNameTold)
 		if err != nil || bytes.Equal(told, stamp) {
 			stamp = nil
@@ -99,7 +102,7 @@ func (c *Client) tellName(ctx context.Context) error {
 		to = to[len(part):]
 		err := c.db.Update(ctx, func(tx *history.Tx) error {
 			for _, fp := range part {
-				if err := c.tellNameTo(ctx, tx, fp); err != nil {
+				if err := c.tellNameTo(ctx, tx, fp, &set); err != nil {
 					return err
 				}
 			}
@@ -113,9 +116,21 @@ func (c *Client) tellName(ctx context.Context) error {
 	return c.db.Update(ctx, func(tx *history.Tx) error { return tx.SetSetting(settingNameTold, stamp) })
 }
 
-// tellNameTo sends a contact a new key, which says the name, where this device has one in
-// the chat that does not. Whom it cannot tell now it tells with the next message.
-func (c *Client) tellNameTo(ctx context.Context, tx *history.Tx, fp omega.Fingerprint) error {
+// owesName reports whether the readers of a key are to be told of the name that was set.
+// They heard nothing of it before, and what this device told them since then counts more
+// than what another one said when it was set.
+func (c *Client) owesName(k *chat.Key, set *chat.Setting) bool {
+	says := k.Profile == chat.SanitizeName(string(set.Value))
+	if set.Stamp.Device == c.acc.Device {
+		return !says || k.Time.Before(set.Stamp.Time)
+	}
+	return !says && k.Time.After(c.noLater(set.Stamp.Time).Add(-omega.ClockTolerance))
+}
+
+// tellNameTo sends a contact a new key, which says the name that was set, if the one that
+// this device has in the chat owes that. Whom it cannot tell now it tells with the next
+// message.
+func (c *Client) tellNameTo(ctx context.Context, tx *history.Tx, fp omega.Fingerprint, set *chat.Setting) error {
 	peer, err := tx.Peer(fp)
 	if err != nil || !peer.Deleted.IsZero() || peer.Behind() {
 		return ignoreNotFound(err)
@@ -124,11 +139,11 @@ func (c *Client) tellNameTo(ctx context.Context, tx *history.Tx, fp omega.Finger
 		return err
 	}
 	state, err := tx.Sender(omega.DirectChat(c.acc.Fingerprint, fp))
-	if err != nil || state.Key == nil {
+	if err != nil || state.Key == nil || !c.owesName(state.Key, set) {
 		return err
 	}
-	name, err := c.ownName(tx)
-	if err != nil || state.Key.Profile == chat.SanitizeName(name) {
+	name, err := c.ownName(tx) // which may be a later one
+	if err != nil {
 		return err
 	}
 	cert, err := c.parsePeer(peer)

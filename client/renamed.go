@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
+	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/history"
 )
 
@@ -30,8 +32,12 @@ func (c *Client) noLater(t time.Time) time.Time {
 }
 
 // noteName puts a line that an account calls itself something else than it did into the
-// chats where its user meets it: direct ones, and those of groups that both are in.
+// chats where its user meets it: direct ones, and those of groups that both are in and in
+// which it may write; none if it is blocked. (spec/chat.md, CHAT-99)
 func (c *Client) noteName(tx *history.Tx, fp omega.Fingerprint, was string, told time.Time) error {
+	if r, err := tx.Relation(fp); err != nil || r.Blocked {
+		return err
+	}
 	name, _, err := tx.Heard(fp)
 	if err != nil {
 		return err
@@ -44,18 +50,15 @@ func (c *Client) noteName(tx *history.Tx, fp omega.Fingerprint, was string, told
 	for _, a := range known.like(fp, name) {
 		line.Like = append(line.Like, a.Account)
 	}
-	groups, err := c.groupsWith(tx, fp)
+	groups, err := c.groupsWhere(tx, func(s *group.State) bool {
+		return s.Role(c.acc.Fingerprint) > 0 && s.Role(fp) >= neededRole(chat.KindText, s.Rules) && !s.Dissolved
+	})
 	if err != nil {
 		return err
 	}
-	var chats []omega.ChatID
+	chats := []omega.ChatID{omega.DirectChat(c.acc.Fingerprint, fp), c.secureChat(fp)}
 	for _, g := range groups {
 		chats = append(chats, g.Chat)
-	}
-	if r, err := tx.Relation(fp); err != nil {
-		return err
-	} else if !r.Blocked {
-		chats = append(chats, omega.DirectChat(c.acc.Fingerprint, fp), c.secureChat(fp))
 	}
 	for _, id := range chats {
 		if _, err := tx.Chat(id); err != nil {

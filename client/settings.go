@@ -156,8 +156,15 @@ func (c *Client) takeSettings(tx *history.Tx, m *chat.Message) error {
 				return err
 			}
 		}
-		if _, err := tx.PutSetting(&m.Content.State[i]); err != nil {
+		news, err := tx.PutSetting(&m.Content.State[i])
+		if err != nil {
 			return err
+		}
+		if news && m.Content.State[i].Name == chat.SettingName {
+			tx.Committed(func() {
+				c.renamed.Store(true)
+				c.queued.notify()
+			})
 		}
 		c.noteAdmission(tx, &m.Content.State[i], 0)
 	}

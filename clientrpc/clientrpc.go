@@ -448,7 +448,8 @@ type Home struct {
 // PreferServerParams says which server this device is to be connected to. Others are used
 // while it is not to be had.
 type PreferServerParams struct {
-	Server string `json:"server"` // address, with fingerprint
+	Server string `json:"server"`           // address, with fingerprint
+	Listed bool   `json:"listed,omitempty"` // picked from a list of servers; else its owner gave it
 }
 
 // SetHomesParams moves the account's mail to other servers. None means the

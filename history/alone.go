@@ -6,7 +6,8 @@ import "github.com/ncruces/go-sqlite3/vfs"
 const aloneName = "omega-alone"
 
 // alone are the files of a system that has no locks for them: every lock is there for the
-// asking, since whoever holds the home keeps others out. SQLite's own nolock=1 would not do.
+// asking, and keeps nobody out: that only one process has the home open is a condition that
+// nothing here checks (see the package's documentation). SQLite's own nolock=1 would not do.
 // With it there is no log, and with a rollback journal SQLite asks whether another connection
 // is at work on what it finds, which fails where there are no locks: what a transaction left
 // that was cut short could never be undone.

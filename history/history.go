@@ -1,14 +1,17 @@
 // Package history is the client's database: contacts, chats, messages, the
 // durable outbox, sending and receiving keys, how far each home was read, and
 // what is parked. Everything that must stand or fall together goes through one
-// Tx. One process has it open at a time (the holder of the client's home).
+// Tx. One process has it open at a time: the holder of the client's home, by the lock of the
+// home, which there is on all systems but GOOS=js.
 //
 // It is SQLite in one file; the tables are in sql/. Its journal is a write-ahead log beside it
 // that is gone when it was closed, so readers do not wait for the writer. Where files have no
 // locks and no shared memory, as under Node (GOOS=js), there is the same log, and one
-// connection, which is the reader too; that nobody else has the file open is up to whoever
-// holds the home. Either way a commit is on stable storage when Update returns, what a process
-// left that ended within one is undone by the next, and a home can go from one to the other.
+// connection, which is the reader too; and nothing there keeps others out, since neither the
+// file nor the home is locked (client/dir_js.go). Whoever runs the core so has to see to it
+// that no other process, of either kind, has that home open: two at once damage the database.
+// Either way a commit is on stable storage when Update returns, what a process left that ended
+// within one is undone by the next, and a home can go from one to the other.
 package history
 
 import (

@@ -57,43 +57,88 @@ type NameLine struct {
 	Noted   time.Time           // when this device learned of it
 }
 
+// maxNameLines bounds the lines about the name of one account in a chat and a day, of UTC:
+// whoever takes another name with each message fills no chat. (spec/chat.md, CHAT-99)
+const maxNameLines = 3
+
 // PutNameLine adds a line to a chat that is there, behind all that was there when it came,
 // so that no time puts it out of sight, and before what is said under the new name. If the
-// last thing there is a line about the name of that account that nobody has seen, that one
-// says it too.
+// newest line about the name of that account is of the same hour and nobody has seen it, or
+// is the last one of the day, that one says it too.
 func (tx *Tx) PutNameLine(l *NameLine) error {
 	what := "note a name in " + l.Chat.String()
 	var number int64
 	if err := tx.row(what, `SELECT number FROM chat WHERE id = ?`, []any{l.Chat[:]}, &number); err != nil {
 		return err
 	}
-	var last, noted int64
-	var text string
-	err := tx.row(what, `SELECT position, received, text FROM (SELECT position, received, text, service, printed, account FROM message
-		WHERE chat = ? AND shown = 1 ORDER BY position DESC LIMIT 1) WHERE service = ? AND printed = 0 AND account = ?`,
-		[]any{number, serviceName, address(l.Account)}, &last, &noted, &text)
-	if err != nil && !notFound(err) {
+	newest, count, err := tx.nameLines(what, number, l)
+	if err != nil {
 		return err
 	}
-	if was, _ := NamesOf(text); err == nil && was != l.Name {
-		if age := l.Noted.Sub(readTime(noted)); age >= 0 && age < lineTogether {
-			_, err = tx.exec(what, `UPDATE message SET time = max(time, ?), text = ?, accounts = ? WHERE position = ?`, millis(l.Time), was+"\n"+l.Name, joinAccounts(nil, l.Like), last)
-			return err
-		}
+	if count > 0 && newest.is == l.Name {
+		return nil
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "omega name line\n%s\n%d\n%s\n%s\n", l.Account, millis(l.Time), l.Was, l.Name))
+	full := count == maxNameLines
+	if full || count > 0 && newest.takes(l) {
+		was := newest.was
+		if was == l.Name || was == "" {
+			was = l.Was
+		}
+		_, err := tx.exec(what, `UPDATE message SET time = max(time, ?), text = ?, accounts = ? WHERE position = ?`,
+			millis(l.Time), was+"\n"+l.Name, joinAccounts(nil, l.Like), newest.position)
+		return err
+	}
+	sum := l.slot(count)
 	var position int64
 	err = tx.row(what, `INSERT INTO message (chat, id, link, account, time, received, kind, text, shown, read, service, accounts, place)
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 1, ?9, ?10, max(min(?5, ?6), (SELECT coalesce(max(place), 0) FROM message WHERE chat = ?1 AND shown = 1)))
-		ON CONFLICT (chat, link) DO NOTHING RETURNING position`,
+		RETURNING position`,
 		[]any{number, sum[:16], sum[16:], address(l.Account), millis(l.Time), millis(l.Noted), LineNamed, l.Was + "\n" + l.Name, serviceName, joinAccounts(nil, l.Like)}, &position)
-	if notFound(err) {
-		return nil
-	}
 	if err == nil {
 		_, err = tx.exec(what, `UPDATE chat SET last = max(last, ?) WHERE number = ?`, position, number)
 	}
 	return err
+}
+
+// A namedLine is a line about a name that is there.
+type namedLine struct {
+	position int64
+	noted    time.Time
+	seen     bool
+	was, is  string
+}
+
+// takes reports whether it can say another line too.
+func (n *namedLine) takes(l *NameLine) bool {
+	age := l.Noted.Sub(n.noted)
+	return !n.seen && n.was != l.Name && age >= 0 && age < lineTogether
+}
+
+// slot names the line of a number, from 0, about the account in its chat and day.
+func (l *NameLine) slot(n int) [sha256.Size]byte {
+	day := l.Noted.Unix() / (24 * 60 * 60)
+	return sha256.Sum256(fmt.Appendf(nil, "omega name line\n%s\n%d\n%d\n", l.Account, day, n))
+}
+
+// nameLines returns the newest line about the account in its chat and day, and how many
+// there are.
+func (tx *Tx) nameLines(what string, number int64, l *NameLine) (newest namedLine, count int, err error) {
+	for ; count < maxNameLines; count++ {
+		sum := l.slot(count)
+		var next namedLine
+		var noted int64
+		var text string
+		err := tx.row(what, `SELECT position, received, printed, text FROM message WHERE chat = ? AND link = ?`, []any{number, sum[16:]}, &next.position, &noted, &next.seen, &text)
+		if notFound(err) {
+			break
+		}
+		if err != nil {
+			return newest, 0, err
+		}
+		newest, newest.noted = next, readTime(noted)
+		newest.was, newest.is = NamesOf(text)
+	}
+	return newest, count, nil
 }
 
 // NamesOf are the names in the text of a line of the kind LineNamed: no name has the sign

@@ -48,7 +48,8 @@ func TestHearName(t *testing.T) {
 }
 
 // TestNameLines: several lines of one account are one, from the first name to the last,
-// as long as nobody has seen it and nothing came after it.
+// as long as nobody has seen it, whatever came after it; of a day there are a few, of which
+// the last one says the rest. (CHAT-99)
 func TestNameLines(t *testing.T) {
 	db := openTest(t)
 	c := omega.ChatID{7}
@@ -70,10 +71,22 @@ func TestNameLines(t *testing.T) {
 		return nil
 	})
 	put(2, 2*time.Hour+time.Minute, "z", "w") // somebody saw the one before
+	seen := func() {
+		db.update(t, func(tx *Tx) error {
+			unseen, err := tx.Unprinted(9)
+			must(t, err)
+			return tx.SetPrinted([]int64{unseen[len(unseen)-1].Position})
+		})
+	}
+	put(1, 3*time.Minute, "a", "d") // there are others behind it
+	seen()
+	put(2, 2*time.Hour+2*time.Minute, "w", "v") // the last of the day was seen too
+	put(2, 2*time.Hour+3*time.Minute, "v", "z") // and back
+	put(2, 26*time.Hour, "z", "u")
 	want := []struct {
 		text string
 		like int
-	}{{"a\nc", 1}, {"c\na", 0}, {"x\ny", 0}, {"y\nz", 0}, {"z\nw", 0}}
+	}{{"a\nc", 1}, {"c\nd", 0}, {"x\ny", 0}, {"y\nz", 0}, {"v\nz", 0}, {"z\nu", 0}}
 	db.view(t, func(tx *Tx) error {
 		rows, err := tx.Page(c, omega.ID{}, 100)
 		must(t, err)

@@ -1677,6 +1677,8 @@ export interface ReplyTo {
 export interface PreferServerParams {
   /** address, with fingerprint */
   server: string;
+  /** picked from a list of servers; else its owner gave it */
+  listed?: boolean;
 }
 
 /** A SetupState says how the home stands. */

@@ -83,7 +83,7 @@ function Prefer(p: { now?: Fingerprint; moved: () => void }) {
   const prefer = async (s: SetupServer) => {
     setBusy(true);
     try {
-      await core.call("server.prefer", { server: s.address });
+      await core.call("server.prefer", { server: s.address, listed: true });
       for (let i = 0; i < tries && (await core.call("status", {})).proxy !== s.fingerprint; i++) await new Promise((done) => setTimeout(done, soon));
       toast(t("saved"));
       p.moved();
