@@ -96,6 +96,8 @@ func explain(doing i18n.Text, err error) error {
 	switch {
 	case errors.Is(err, errDeleted):
 		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.deleted"), i18n.T("next.deleted"), nil)
+	case errors.Is(err, errRemoved):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.contest"), nil)
 	case errors.Is(err, errRevoked):
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.linkagain"), nil)
 	case errors.Is(err, errPeerDeleted):

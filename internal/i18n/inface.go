@@ -24,6 +24,7 @@ var inFaces = map[string]entry{
 	"next.hasaccount":     {"請把這部裝置連結到那個帳號", "link this device to that account"},
 	"next.homes":          {"伺服器的清單在帳號的設定裡", "the settings of the account list servers"},
 	"next.lastowner":      {"先把別人設為擁有者；或解散群組", "make somebody else an owner first, or end the group"},
+	"next.contest":        {"不是你移除的，72 小時內可以在裝置的清單收回", "if it was not you who removed it, take that back in the list of devices within 72 hours"},
 	"next.linkagain":      {"紀錄還在這裡；要再使用帳號，請從另一部裝置重新連結", "the history is still here; to use the account again link it anew"},
 	"next.manypacks":      {"先移除一些貼圖包", "take some packs out first"},
 	"next.nobody":         {"還不是聯絡人的，先用指紋或連結加入", "who is no contact yet is added by fingerprint or link"},
