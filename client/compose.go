@@ -55,7 +55,7 @@ func (c *Client) submit(ctx context.Context, d dest, l letter) (*clientrpc.SendR
 		return nil, explain(i18n.T("doing.send", l.to), errDeleted)
 	}
 	if c.isRevoked() {
-		return nil, explain(i18n.T("doing.send", l.to), errRevoked)
+		return nil, explain(i18n.T("doing.send", l.to), c.revoked(ctx))
 	}
 	if err := c.notBlocked(ctx, i18n.T("doing.send", l.to), d.peer); err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func (c *Client) addContact(ctx context.Context, p clientrpc.AddContactParams) (
 		if err := c.changeIn(ctx, tx, list); err != nil || r.Contact == chat.Contact {
 			return err
 		}
-		return errors.Join(c.tellToken(ctx, tx, fp), c.vouch(ctx, tx, fp))
+		return errors.Join(c.tellToken(ctx, tx, fp), c.vouch(ctx, tx, fp), c.askHeir(tx, fp))
 	})
 	if err != nil {
 		return nil, err
@@ -239,10 +239,14 @@ func (c *Client) mayWrite(tx *history.Tx, to omega.Fingerprint, k chat.Kind) err
 		return errBlocked
 	}
 	next, err := successor(tx, to)
-	if err == nil && !next.IsZero() {
-		err = &succeededError{to, next}
+	if err != nil || next.IsZero() {
+		return err
 	}
-	return err
+	taken, err := agreed(tx, to)
+	if err != nil {
+		return err
+	}
+	return &succeededError{to, next, taken == next}
 }
 
 // unwritable reports whether an error says that an account is not to be written to.

@@ -150,6 +150,9 @@ func (c *Client) contactState(tx *history.Tx, r *history.Relation) (string, erro
 	case chat.Declined:
 		return clientrpc.ContactDeclined, nil
 	}
+	if next, err := agreed(tx, r.Account); err != nil || !next.IsZero() {
+		return clientrpc.ContactStranger, err // nobody waits for an answer there any more
+	}
 	for _, id := range []omega.ChatID{omega.DirectChat(c.acc.Fingerprint, r.Account), c.secureChat(r.Account)} {
 		ch, err := tx.Chat(id)
 		switch {
@@ -171,7 +174,11 @@ func (c *Client) showContact(tx *history.Tx, r *history.Relation, known knownNam
 	if out.Name, err = c.profileName(tx, r.Account); err != nil {
 		return out, err
 	}
-	if out.State != clientrpc.ContactYes {
+	next, err := agreed(tx, r.Account)
+	if err != nil {
+		return out, err
+	}
+	if out.State != clientrpc.ContactYes && next.IsZero() {
 		out.Similar = known.like(r.Account, cmp.Or(r.Petname, out.Name))
 	}
 	peer, err := tx.Peer(r.Account)
@@ -417,9 +424,16 @@ func (g *regard) show(ch *history.Chat, item *clientrpc.Chat) (err error) {
 	case chat.Declined:
 		item.Contact = clientrpc.ContactDeclined
 	default:
+		next, err := agreed(g.tx, ch.Peer)
+		if err != nil {
+			return err
+		}
 		item.Contact = clientrpc.ContactRequest
-		if ch.Last == nil {
+		if ch.Last == nil || !next.IsZero() {
 			item.Contact = clientrpc.ContactStranger
+		}
+		if !next.IsZero() {
+			break // that it is called like who it was misleads nobody
 		}
 		if g.known == nil {
 			if g.known, err = g.c.namesKnown(g.tx); err != nil {

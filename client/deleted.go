@@ -111,6 +111,26 @@ func isTombstone(b []byte, account omega.Fingerprint, now time.Time) bool {
 // errRevoked says that this device was revoked.
 var errRevoked = errors.New("this device was revoked")
 
+// errRemoved says that another device did that, and that this one may still take it back.
+var errRemoved = fmt.Errorf("%w by another one, which can be contested", errRevoked)
+
+// revoked is errRevoked, or errRemoved if this device may contest that. (spec/keys.md,
+// KEYS-37)
+func (c *Client) revoked(ctx context.Context) error {
+	open, err := c.openRemovals(ctx)
+	if err != nil {
+		return errRevoked
+	}
+	cert := c.certificate()
+	_, noPrimary := c.primary(ctx)
+	for _, w := range open {
+		if w.About == c.acc.Device && contestable(cert, w, c.acc.Device) && (noPrimary == nil || cert.Earlier(c.acc.Device, w.By)) {
+			return errRemoved
+		}
+	}
+	return errRevoked
+}
+
 // isRevoked reports that its owner revoked this device, as far as it knows: what is in the outbox stays there.
 func (c *Client) isRevoked() bool {
 	c.mu.Lock()
@@ -145,7 +165,7 @@ func (c *Client) whyRefused(ctx context.Context, why error) error {
 		}
 	}
 	if d, ok := c.certificate().Device(c.acc.Device); ok && d.Revoked {
-		return errRevoked
+		return c.revoked(ctx)
 	}
 	return why
 }

@@ -96,10 +96,14 @@ func explain(doing i18n.Text, err error) error {
 	switch {
 	case errors.Is(err, errDeleted):
 		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.deleted"), i18n.T("next.deleted"), nil)
+	case errors.Is(err, errRemoved):
+		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.contest"), nil)
 	case errors.Is(err, errRevoked):
 		return fail(clientrpc.CodeRefused, doing, i18n.T("why.revoked"), i18n.T("next.linkagain"), nil)
 	case errors.Is(err, errPeerDeleted):
 		return fail(clientrpc.CodeDeleted, doing, i18n.T("why.peerdeleted"), i18n.T("next.peerdeleted"), nil)
+	case errors.As(err, &succeeded) && succeeded.agreed:
+		return fail(clientrpc.CodeKey, doing, i18n.T("why.succeeded", succeeded.successor), i18n.T("next.writesuccessor"), nil)
 	case errors.As(err, &succeeded):
 		return fail(clientrpc.CodeKey, doing, i18n.T("why.succeeded", succeeded.successor), i18n.T("next.succeeded", succeeded.old), nil)
 	case errors.Is(err, errBlocked):

@@ -163,7 +163,7 @@ type groupAct struct {
 // act makes an operation, keeps it and tells the members.
 func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error) {
 	if c.isRevoked() {
-		return nil, explain(a.doing, errRevoked)
+		return nil, explain(a.doing, c.revoked(ctx))
 	}
 	c.readyGroup(ctx, a.group)
 	err = c.db.Update(ctx, func(tx *history.Tx) error {

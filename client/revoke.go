@@ -17,7 +17,7 @@ import (
 func (c *Client) revoke(ctx context.Context, p clientrpc.RevokeParams) (clientrpc.Device, error) {
 	doing := i18n.T("doing.revoke", p.Device)
 	if c.isRevoked() {
-		return clientrpc.Device{}, explain(doing, errRevoked)
+		return clientrpc.Device{}, explain(doing, c.revoked(ctx))
 	}
 	d, ok := c.ownDevice(ctx, p.Device)
 	switch {

@@ -11,12 +11,16 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/names"
 	"github.com/omega-im/omega/pgp"
 )
 
 // A succeededError says that an account goes on as another one. (spec/chat.md,
 // CHAT-52)
-type succeededError struct{ old, successor omega.Fingerprint }
+type succeededError struct {
+	old, successor omega.Fingerprint
+	agreed         bool // its user agreed to that
+}
 
 func (e *succeededError) Error() string { return fmt.Sprintf("%s goes on as %s", e.old, e.successor) }
 
@@ -27,6 +31,23 @@ func successor(tx *history.Tx, old omega.Fingerprint) (omega.Fingerprint, error)
 		return omega.Fingerprint{}, err
 	}
 	return list[0].New, nil
+}
+
+// agreed is the account that the user took in place of another one, and zero while that
+// one is a contact, or its successor is none.
+func agreed(tx *history.Tx, old omega.Fingerprint) (omega.Fingerprint, error) {
+	next, err := successor(tx, old)
+	if err != nil || next.IsZero() {
+		return omega.Fingerprint{}, err
+	}
+	was, err := tx.Relation(old)
+	if err != nil || was.Contact == chat.Contact {
+		return omega.Fingerprint{}, err
+	}
+	if known, err := isContact(tx, next); err != nil || !known {
+		return omega.Fingerprint{}, err
+	}
+	return next, nil
 }
 
 // inherit says by this account's primary key that it is the one that another goes on
@@ -63,7 +84,14 @@ func (c *Client) succeed(ctx context.Context, p clientrpc.ContactRef) (*clientrp
 	if err != nil {
 		return nil, err
 	}
-	s, err := c.answered(ctx, doing, next, cert)
+	s, err := c.answered(ctx, next, cert)
+	if err == nil && s == nil { // it may be in the mail that waits: this process may have begun just now
+		c.takeWaiting(ctx)
+		s, err = c.answered(ctx, next, cert)
+	}
+	if err == nil && s == nil {
+		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.noheir", next), i18n.T("next.inherit", c.acc.Fingerprint), nil)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +129,18 @@ func (c *Client) parties(ctx context.Context, doing i18n.Text, who string) (fp o
 	return fp, cert, primary, err
 }
 
-// answered is the succession of this account by one that said yes to it.
-func (c *Client) answered(ctx context.Context, doing i18n.Text, next omega.Fingerprint, cert *pgp.Certificate) (out *history.Succession, err error) {
+// takeWaiting waits until the mail that waits at the homes is here, but not longer than a
+// home may be silent.
+func (c *Client) takeWaiting(ctx context.Context) {
+	wait, cancel := context.WithTimeout(ctx, longQuiet)
+	defer cancel()
+	if _, err := c.waitOnline(wait); err == nil {
+		c.waitCaughtUp(wait)
+	}
+}
+
+// answered is the succession of this account by one that said yes to it; nil if it did not.
+func (c *Client) answered(ctx context.Context, next omega.Fingerprint, cert *pgp.Certificate) (out *history.Succession, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
 		list, err := tx.Successions(c.acc.Fingerprint)
 		for i := range list {
@@ -112,9 +150,6 @@ func (c *Client) answered(ctx context.Context, doing i18n.Text, next omega.Finge
 		}
 		return err
 	})
-	if err == nil && out == nil {
-		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.noheir", next), i18n.T("next.inherit", c.acc.Fingerprint), nil)
-	}
 	return out, err
 }
 
@@ -165,11 +200,84 @@ func (t *taken) takeSuccession(tx *history.Tx, m *chat.Message) error {
 		return err
 	}
 	t.doubt = t.doubt || len(s.Statement) > 0 && len(s.Answer) > 0
+	answers := s.Old == me && m.From == s.New
+	if answers {
+		if err := t.c.makeRoom(tx, s.New); err != nil {
+			return err
+		}
+	}
 	err = t.c.putSuccession(tx, &history.Succession{Old: s.Old, New: s.New, Statement: s.Statement, Answer: s.Answer, Time: t.c.cfg.now()})
-	if err == nil && s.Old == me && m.From == s.New { // its owner decides
-		_, err = tx.AddNotice(&history.Notice{Account: s.New, Kind: history.NoticeHeir, Time: t.c.cfg.now(), Other: s.Answer})
+	if err == nil && answers {
+		err = t.c.askHeir(tx, s.New)
 	}
 	return err
+}
+
+// maxStrangersAnswers is how many answers by accounts that are no contacts are kept: the
+// new account of this one's owner may be none yet. (spec/chat.md, CHAT-52)
+const maxStrangersAnswers = 3
+
+// makeRoom forgets the oldest answers of strangers to this account, so that one by next
+// finds room; one that a stranger says again counts as new.
+func (c *Client) makeRoom(tx *history.Tx, next omega.Fingerprint) error {
+	list, err := tx.Successions(c.acc.Fingerprint)
+	if err != nil {
+		return err
+	}
+	room := history.MaxSuccessions - 1 - len(list)
+	var strangers []omega.Fingerprint // the oldest first
+	for _, s := range list {
+		known, err := isContact(tx, s.New)
+		switch {
+		case err != nil:
+			return err
+		case s.New == next && !known:
+			err = tx.DropSuccession(s.Old, next)
+		case s.Proven.IsZero() && !known:
+			strangers = append(strangers, s.New)
+		}
+		if s.New == next {
+			room++
+		}
+		if err != nil {
+			return err
+		}
+	}
+	known, err := isContact(tx, next)
+	if err != nil {
+		return err
+	}
+	if !known {
+		room = min(room, maxStrangersAnswers-1-len(strangers))
+	}
+	for ; room < 0 && len(strangers) > 0; room++ {
+		if err := tx.DropSuccession(c.acc.Fingerprint, strangers[0]); err != nil {
+			return err
+		}
+		strangers = strangers[1:]
+	}
+	return nil
+}
+
+// askHeir has the owner of this account asked whether it goes on as next, if that is a
+// contact and said so. No stranger makes it ask.
+func (c *Client) askHeir(tx *history.Tx, next omega.Fingerprint) error {
+	known, err := isContact(tx, next)
+	if err != nil || !known {
+		return err
+	}
+	list, err := tx.Successions(c.acc.Fingerprint)
+	for _, s := range list {
+		if err == nil && s.New == next && s.Proven.IsZero() && len(s.Answer) > 0 {
+			_, err = tx.AddNotice(&history.Notice{Account: next, Kind: history.NoticeHeir, Time: c.cfg.now(), Other: s.Answer})
+		}
+	}
+	return err
+}
+
+func isContact(tx *history.Tx, fp omega.Fingerprint) (bool, error) {
+	r, err := tx.Relation(fp)
+	return err == nil && r.Contact == chat.Contact && !r.Blocked, err
 }
 
 // heeds reports whether a word of a succession is its sender's, and of somebody whom
@@ -184,9 +292,11 @@ func (c *Client) heeds(tx *history.Tx, m *chat.Message) (bool, error) {
 	case m.From == s.Old && s.New == me:
 		list, err := tx.Successions(s.Old)
 		return slices.ContainsFunc(list, func(q history.Succession) bool { return q.New == me }), err
-	case m.From == s.Old, m.From == s.New && s.Old == me:
+	case m.From == s.New && s.Old == me: // a stranger too, but it has few places
 		r, err := tx.Relation(m.From)
-		return err == nil && r.Contact == chat.Contact && !r.Blocked, err
+		return err == nil && !r.Blocked, err
+	case m.From == s.Old:
+		return isContact(tx, s.Old)
 	}
 	return false, nil
 }
@@ -276,9 +386,13 @@ func (c *Client) confirmSuccession(ctx context.Context, p clientrpc.ContactRef) 
 		list := []chat.Setting{contactSetting(next, chat.SettingContact, chat.Contact), contactSetting(old, chat.SettingContact), contactSetting(old, chat.SettingVerified)}
 		if was.Petname != "" {
 			list = append(list, contactSetting(old, chat.SettingPetname))
-			if is.Petname == "" {
-				list = append(list, contactSetting(next, chat.SettingPetname, []byte(was.Petname)...))
-			}
+		}
+		name, err := c.inherited(tx, was, is)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			list = append(list, contactSetting(next, chat.SettingPetname, []byte(name)...))
 		}
 		if err := c.changeIn(ctx, tx, list); err != nil {
 			return err
@@ -291,6 +405,26 @@ func (c *Client) confirmSuccession(ctx context.Context, p clientrpc.ContactRef) 
 	c.queued.notify()
 	c.changed.notify()
 	return c.contactNow(ctx, next)
+}
+
+// inherited is the petname that a successor gets: that of the old account, or what that
+// called itself where the new one said no name; "" if it has one or there is none.
+func (c *Client) inherited(tx *history.Tx, was, is *history.Relation) (string, error) {
+	if was.Petname != "" || is.Petname != "" {
+		if is.Petname != "" {
+			return "", nil
+		}
+		return was.Petname, nil
+	}
+	said, err := c.profileName(tx, is.Account)
+	if err != nil || said != "" {
+		return "", err
+	}
+	name, err := c.profileName(tx, was.Account)
+	if name != chat.SanitizeName(name) || names.Blank(name) {
+		return "", err
+	}
+	return name, err
 }
 
 // noteKey takes down what became of the key of an account that this one has to do

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -236,18 +237,14 @@ func TestOwnSuccession(t *testing.T) {
 	wantCode(t, "without an answer", err, clientrpc.CodeRefused)
 	answer, err := pgp.Inherit(t.Context(), next.primary, c.certificate(), time.Now())
 	must(t, err)
-	for _, known := range []bool{false, true} { // only a contact is heard
-		if known {
-			_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: next.ref()})
-			must(t, err)
-		}
-		_, mails := next.say(t, c, &chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: c.acc.Fingerprint, New: next.id, Answer: answer}})
-		p.push(t, mails...)
-		until(t, "taken", func() bool { return p.acked(t) == p.pushed })
-		if n := c.contactOf(t, next.id).Notices; !known && len(n) != 0 {
-			t.Errorf("a stranger is heard: %+v", n)
-		}
+	_, mails := next.say(t, c, &chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: c.acc.Fingerprint, New: next.id, Answer: answer}})
+	p.push(t, mails...)
+	until(t, "taken", func() bool { return p.acked(t) == p.pushed })
+	if n := c.contactOf(t, next.id).Notices; len(n) != 0 {
+		t.Errorf("a stranger makes it ask: %+v", n)
 	}
+	_, err = clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: next.ref()})
+	must(t, err)
 	until(t, "its owner is asked", func() bool {
 		n := c.contactOf(t, next.id).Notices
 		return len(n) == 1 && n[0].Kind == clientrpc.NoticeHeir
@@ -275,6 +272,99 @@ func TestOwnSuccession(t *testing.T) {
 	s = told[len(told)-1].Succession
 	if s.Old != old.id || s.New != c.acc.Fingerprint || pgp.VerifyAnswer(s.Answer, old.me.Certificate, c.certificate(), time.Now()) != nil {
 		t.Errorf("answered %+v", s)
+	}
+}
+
+// TestAnswersOfStrangers: the order of contact and answer does not matter, and none of
+// both is needed where the user names the account; but strangers have few places, and
+// push no contact out of its own. (spec/chat.md, CHAT-52)
+func TestAnswersOfStrangers(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	var people []*owner
+	for range maxStrangersAnswers + 2 {
+		people = append(people, p.newOwner(t, c, "somebody", time.Time{}))
+	}
+	friend, blocked := p.newOwner(t, c, "friend", time.Time{}), p.newOwner(t, c, "blocked", time.Time{})
+	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: friend.ref()})
+	must(t, err)
+	_, err = clientrpc.BlockContact.Call(t.Context(), c, clientrpc.BlockContactParams{ContactRef: blocked.ref()})
+	must(t, err)
+	answers := func(o *owner) {
+		t.Helper()
+		answer, err := pgp.Inherit(t.Context(), o.primary, c.certificate(), time.Now())
+		must(t, err)
+		_, mails := o.say(t, c, &chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: c.acc.Fingerprint, New: o.id, Answer: answer}})
+		p.push(t, mails...)
+		until(t, "taken", func() bool { return p.acked(t) == p.pushed })
+	}
+	kept := func() (out []omega.Fingerprint) {
+		must(t, c.db.View(t.Context(), func(tx *history.Tx) error {
+			list, err := tx.Successions(c.acc.Fingerprint)
+			for _, s := range list {
+				out = append(out, s.New)
+			}
+			return err
+		}))
+		return out
+	}
+	answers(friend)
+	answers(blocked)
+	for _, o := range people {
+		answers(o)
+	}
+	answers(people[2]) // says it again, so that it is the last
+	answers(people[0])
+	want := []omega.Fingerprint{friend.id, people[4].id, people[2].id, people[0].id}
+	if got := kept(); !slices.Equal(got, want) {
+		t.Errorf("kept %v, want %v", got, want)
+	}
+	r, err := clientrpc.Succeed.Call(t.Context(), c, people[0].ref())
+	if err != nil || r.New != people[0].id {
+		t.Errorf("succeed as a stranger that said so: %+v, %v", r, err)
+	}
+}
+
+// TestSuccessorKeepsName: who goes on is called as before, also by a name that only the
+// old account said, and the old chat asks for nothing any more. (spec/chat.md, CHAT-52)
+func TestSuccessorKeepsName(t *testing.T) {
+	p := newFakeProxy(t)
+	c := p.newCore(t)
+	old, next := p.newOwner(t, c, "old", time.Time{}), p.newOwner(t, c, "new", time.Time{})
+	_, err := clientrpc.AddContact.Call(t.Context(), c, clientrpc.AddContactParams{ContactRef: old.ref()})
+	must(t, err)
+	tell := func(content *chat.Content) {
+		t.Helper()
+		_, mails := old.say(t, c, content)
+		p.push(t, mails...)
+		until(t, "taken", func() bool { return p.acked(t) == p.pushed })
+	}
+	tell(&chat.Content{Kind: chat.KindText, Text: "hello"})
+	must(t, c.db.Update(t.Context(), func(tx *history.Tx) error {
+		_, err := tx.HearName(old.id, "阿南", time.Now())
+		return err
+	}))
+	statement, err := pgp.Succeed(t.Context(), old.primary, next.me.Certificate, time.Now())
+	must(t, err)
+	answer, err := pgp.Inherit(t.Context(), next.primary, old.me.Certificate, time.Now())
+	must(t, err)
+	tell(&chat.Content{Kind: chat.KindSuccession, Succession: &chat.Succession{Old: old.id, New: next.id, Statement: statement, Answer: answer}})
+	until(t, "it is proven", func() bool { return c.contactOf(t, old.id).Successor == next.id })
+	got, err := clientrpc.SucceedContact.Call(t.Context(), c, clientrpc.ContactRef{Account: "阿南"})
+	if err != nil || got.Account != next.id || got.Petname != "阿南" {
+		t.Fatalf("agreed: %+v, %v", got, err)
+	}
+	if got := c.contactOf(t, old.id); got.State != clientrpc.ContactStranger || len(got.Similar) != 0 || len(got.Notices) != 0 || got.Successor != next.id {
+		t.Errorf("old: %+v", got)
+	}
+	ch, err := clientrpc.OneChat.Call(t.Context(), c, clientrpc.ChatRef{Chat: omega.DirectChat(c.acc.Fingerprint, old.id).String()})
+	if err != nil || ch.Contact != clientrpc.ContactStranger || len(ch.Similar) != 0 || ch.Notice != "" {
+		t.Errorf("old chat: %+v, %v", ch, err)
+	}
+	_, err = clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{ID: omega.ID{1}, To: old.id.String(), Text: "x"})
+	var e *clientrpc.Error
+	if !errors.As(err, &e) || e.Next.Key != "next.writesuccessor" {
+		t.Errorf("write to the old one: %v", err)
 	}
 }
 

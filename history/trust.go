@@ -70,8 +70,8 @@ type Succession struct {
 	Proven    time.Time // when both were verified; zero: they were not
 }
 
-// maxSuccessions bounds those of one old account.
-const maxSuccessions = 8
+// MaxSuccessions bounds those of one old account.
+const MaxSuccessions = 8
 
 // PutSuccession keeps a succession; what is empty changes nothing, and one that is
 // proven stays so. It reports whether there was room.
@@ -82,7 +82,7 @@ func (tx *Tx) PutSuccession(s *Succession) (bool, error) {
 		ON CONFLICT (old, successor) DO UPDATE SET
 		statement = iif(excluded.statement = x'' OR proven <> 0, statement, excluded.statement),
 		answer = iif(excluded.answer = x'' OR proven <> 0, answer, excluded.answer), proven = iif(proven = 0, excluded.proven, proven)`,
-		address(s.Old), address(s.New), blob(s.Statement), blob(s.Answer), millis(s.Time), millis(s.Proven), maxSuccessions)
+		address(s.Old), address(s.New), blob(s.Statement), blob(s.Answer), millis(s.Time), millis(s.Proven), MaxSuccessions)
 	return n > 0, err
 }
 

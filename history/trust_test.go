@@ -73,7 +73,7 @@ func TestSuccessions(t *testing.T) {
 		if list, err = tx.Successions(fp(1)); err != nil || len(list) != 1 || string(list[0].Statement) != "goes" || !list[0].Proven.Equal(at) {
 			t.Errorf("proven: %+v, %v", list, err)
 		}
-		for i := range byte(maxSuccessions - 1) {
+		for i := range byte(MaxSuccessions - 1) {
 			put(Succession{Old: fp(1), New: fp(10 + i), Statement: []byte("x"), Answer: []byte("x")})
 		}
 		if kept, err := tx.PutSuccession(&Succession{Old: fp(1), New: fp(99), Statement: []byte("x")}); err != nil || kept {

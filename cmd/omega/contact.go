@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -160,8 +161,11 @@ func (a *app) contact(c *clientrpc.Contact) error {
 		a.printf("      %s\n", half)
 	}
 	a.certifiers(c.Certified, "contact.certifiedby")
-	if !c.Successor.IsZero() {
-		a.printf("    %s\n", a.text("contact.successor", c.Successor))
+	switch asked := slices.ContainsFunc(c.Notices, func(n clientrpc.Notice) bool { return n.Kind == clientrpc.NoticeSucceeded }); {
+	case asked:
+		a.printf("    %s\n", a.advice("contact.successor", c.Successor))
+	case !c.Successor.IsZero():
+		a.printf("    %s\n", a.text("contact.goneon", c.Successor))
 	}
 	for _, d := range c.NewDevices {
 		a.printf("    %s\n", a.text("contact.newdevice", safe(d.Name)+"  "+d.Fingerprint.String()))

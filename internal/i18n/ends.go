@@ -10,6 +10,7 @@ var ends = map[string]entry{
 	"why.keyofdeleted": {"金鑰 {0} 的帳號已經刪除，不能再註冊", "the account of the key {0} was deleted; it cannot be registered again"},
 	"why.revoked":      {"這部裝置已被撤銷", "this device was revoked"},
 	"next.linkagain":   {"紀錄還在這裡；要再使用帳號，請在另一個 --home 目錄執行「omega device link」", "the history is still here; to use the account again run “omega device link” with another --home directory"},
+	"next.contest":     {"不是你移除的，72 小時內可以執行「omega device contest」收回", "if it was not you who removed it, run “omega device contest” within 72 hours"},
 	"next.deleted":     {"刪除無法復原。要清掉這裡剩下的資料，執行「omega account delete」；要建新帳號，換一把金鑰與另一個 --home 目錄", "that cannot be undone. “omega account delete” erases what is left here; a new account needs another key and another --home directory"},
 	"why.peerdeleted":  {"對方已經刪除帳號", "the other side deleted the account"},
 	"next.peerdeleted": {

@@ -8,7 +8,7 @@ import "regexp"
 var inFaces = map[string]entry{
 	"news.own.contest":    {"不是你撤銷的：72 小時內可以收回", "if it was not you: it can be taken back within 72 hours"},
 	"news.own.what":       {"不是你加的：立刻在裝置的清單裡撤銷它，再換掉主金鑰的密碼，並告訴聯絡人", "if it was not you: revoke it at once in the list of devices, change the passphrase of the primary key, and tell your contacts"},
-	"next.inherit":        {"先在新帳號的「換到另一個帳號」裡說它接續這個帳號，指紋 {0}", "first say on the new account, under “Go on as another account”, that it goes on for this one, fingerprint {0}"},
+	"next.inherit":        {"先在新帳號的「換到另一個帳號」裡說它接續這個帳號，指紋 {0}；已經說過，就等它送到了再試一次", "first say on the new account, under “Go on as another account”, that it goes on for this one, fingerprint {0}; if you did, try again once that has arrived"},
 	"notice.disputed":     {"裝置清單有爭議：有裝置移除了比它早加入的裝置，或被收回；是你的帳號而不是你做的，72 小時內可以收回；是對方的，請用別的管道確認", "the list of devices is in dispute: a device removed one that was linked before it, or that was taken back. If it is your account and it was not you, it can be taken back within 72 hours; if it is somebody else's, ask in another way"},
 	"notice.heir":         {"說要接續你的帳號；是你自己的，在「換到另一個帳號」裡改用它；不是，就不用理它", "says that it goes on for your account; if it is yours, go on as it under “Go on as another account”; if not, leave it alone"},
 	"next.askinvite":      {"請向營運者要一個新的邀請；或換一部開放註冊的伺服器", "ask its operator for a new invite, or choose a server that is open"},
@@ -24,6 +24,7 @@ var inFaces = map[string]entry{
 	"next.hasaccount":     {"請把這部裝置連結到那個帳號", "link this device to that account"},
 	"next.homes":          {"伺服器的清單在帳號的設定裡", "the settings of the account list servers"},
 	"next.lastowner":      {"先把別人設為擁有者；或解散群組", "make somebody else an owner first, or end the group"},
+	"next.contest":        {"不是你移除的，72 小時內可以在裝置的清單收回", "if it was not you who removed it, take that back in the list of devices within 72 hours"},
 	"next.linkagain":      {"紀錄還在這裡；要再使用帳號，請從另一部裝置重新連結", "the history is still here; to use the account again link it anew"},
 	"next.manypacks":      {"先移除一些貼圖包", "take some packs out first"},
 	"next.nobody":         {"還不是聯絡人的，先用指紋或連結加入", "who is no contact yet is added by fingerprint or link"},

@@ -414,7 +414,7 @@ export const en: Record<Word, string> = {
   "succession.new": "This is the new account: fingerprint or link of the old one",
   "succession.new.do": "Go on for the old one",
   "succession.new.sure": "Does this account go on for “{0}”? Fingerprint: {1}",
-  "succession.inherited": "The old account is told. Now go on as this one there.",
+  "succession.inherited": "Said, and on its way to the old account. Now go on as this one there.",
   "succession.old": "This is the old account: fingerprint or link of the new one",
   "succession.old.do": "Go on as the new one",
   "succession.old.sure": "Go on as “{0}”, and tell all contacts? That cannot be taken back. Fingerprint: {1}",

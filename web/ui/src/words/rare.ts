@@ -16,7 +16,7 @@ export const rare = {
   "succession.new": "這是新帳號：舊帳號的指紋或連結",
   "succession.new.do": "接續舊帳號",
   "succession.new.sure": "這個帳號要接續「{0}」嗎？指紋：{1}",
-  "succession.inherited": "已經告訴舊帳號。接著到那裡改用這個帳號。",
+  "succession.inherited": "說了，正在送到舊帳號。接著到那裡改用這個帳號。",
   "succession.old": "這是舊帳號：新帳號的指紋或連結",
   "succession.old.do": "改用新帳號",
   "succession.old.sure": "之後改用「{0}」，並告訴所有聯絡人？說出去就收不回來。指紋：{1}",
