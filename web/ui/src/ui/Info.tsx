@@ -23,6 +23,7 @@ import { Pick } from "./NewChat";
 import { contactCode, Scan } from "./Scan";
 import { called } from "./called";
 import { clean } from "./text";
+import "../style/info.css";
 
 const forGood = "9999-12-31T23:59:59.999Z";
 const hours = (n: number) => () => new Date(Date.now() + n * 3_600_000).toISOString();

@@ -15,6 +15,7 @@ import { Homes } from "./Homes";
 import { OwnName } from "./OwnName";
 import { Succession } from "./Succession";
 import { clean } from "./text";
+import "../style/settings.css";
 
 /** What a person may change. */
 export function Settings(): JSX.Element {
