@@ -161,7 +161,7 @@ func (a *app) contact(c *clientrpc.Contact) error {
 	}
 	a.certifiers(c.Certified, "contact.certifiedby")
 	if !c.Successor.IsZero() {
-		a.printf("    %s\n", a.text("contact.successor", c.Successor))
+		a.printf("    %s\n", a.advice("contact.successor", c.Successor))
 	}
 	for _, d := range c.NewDevices {
 		a.printf("    %s\n", a.text("contact.newdevice", safe(d.Name)+"  "+d.Fingerprint.String()))
@@ -170,7 +170,7 @@ func (a *app) contact(c *clientrpc.Contact) error {
 		a.printf("    %s\n", a.text("contact.expires", a.clock(c.Expires)))
 	}
 	for _, n := range c.Notices {
-		a.printf("    ⚠ %s\n", a.text("notice."+n.Kind, n.Sequence))
+		a.printf("    ⚠ %s\n", a.advice("notice."+n.Kind, n.Sequence))
 	}
 	a.devices(c.Devices)
 	return nil
