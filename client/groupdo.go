@@ -80,7 +80,7 @@ func (c *Client) groupNamed(doing i18n.Text, name string) (at omega.ChatID, err 
 
 // groupNameError says what a group may be called.
 func groupNameError(doing i18n.Text, err error) error {
-	return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.shorten"), err)
+	return fail(clientrpc.CodeUsage, doing, i18n.T("why.groupname", group.MaxName, group.MaxAbout), i18n.T("next.devicename"), err)
 }
 
 // createGroup makes a group and invites its first members.
@@ -232,7 +232,7 @@ func (c *Client) act(ctx context.Context, a groupAct) (made *group.Op, err error
 		}
 		return tell()
 	})
-	if errors.Is(err, errNotMember) {
+	if errors.Is(err, errNotMember) || errors.Is(err, group.ErrStranger) { // who subscribes is no member either
 		err = fail(clientrpc.CodeRefused, a.doing, i18n.T("why.groupmaynot"), i18n.T("next.groupinfo"), nil)
 	}
 	c.queued.notify()

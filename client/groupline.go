@@ -48,6 +48,9 @@ func (c *Client) noteLines(tx *history.Tx, l *groupLog, title string, placed []*
 func lineOf(o *group.Op, before group.Profile) *history.GroupLine {
 	switch o.Type {
 	case group.TypeGenesis:
+		if o.Rules != nil && o.Rules.Channel() {
+			return &history.GroupLine{Kind: history.LineChannel, Text: o.Profile.Name}
+		}
 		return &history.GroupLine{Kind: history.LineCreated, Text: o.Profile.Name}
 	case group.TypeAccept:
 		return &history.GroupLine{Kind: history.LineJoined, About: []omega.Fingerprint{o.Author.Account}}

@@ -37,7 +37,7 @@ func (c *Client) queueGroup(ctx context.Context, id chat.Hash, l letter) error {
 		return c.sealGroup(ctx, tx, id, l.id, l.content)
 	})
 	if errors.Is(err, errNotMember) {
-		return fail(clientrpc.CodeRefused, i18n.T("doing.send", l.to), i18n.T("why.mayntwrite"), i18n.T("next.groupinfo"), nil)
+		return fail(clientrpc.CodeRefused, groupDoing(l.content.Kind), i18n.T("why.mayntwrite"), i18n.T("next.groupinfo"), nil)
 	}
 	if err != nil {
 		return fmt.Errorf("seal a message to group: %w", err)
@@ -45,6 +45,22 @@ func (c *Client) queueGroup(ctx context.Context, id chat.Hash, l letter) error {
 	c.queued.notify()
 	c.changed.notify()
 	return nil
+}
+
+// groupDoing says what was tried by a message to a group. It names no chat: the person sees
+// which, and only its id is at hand.
+func groupDoing(k chat.Kind) i18n.Text {
+	switch k {
+	case chat.KindReaction:
+		return i18n.T("doing.reacting")
+	case chat.KindPoll, chat.KindVote, chat.KindList, chat.KindEntry, chat.KindClose:
+		return i18n.T("doing.poll")
+	case chat.KindEdit:
+		return i18n.T("doing.editing")
+	case chat.KindDelete:
+		return i18n.T("doing.remove")
+	}
+	return i18n.T("doing.sending")
 }
 
 // sealGroupAside seals a message to a group that waited for its time.

@@ -250,7 +250,7 @@ type Message struct {
 
 	// Service: nobody said it, this program noted it. Kind is device-added,
 	// device-revoked or device-back, From the account, Device the device, Text its name; or, in a
-	// group, one of group-created, group-joined, group-subscribed, group-left, group-removed,
+	// group, one of group-created, channel-created, group-joined, group-subscribed, group-left, group-removed,
 	// group-banned, group-made-owner, group-made-admin, group-made-member,
 	// group-renamed, group-described, group-pictured, group-rules, group-pinned and
 	// group-dissolved: From is who did it, Text the name. Several that came at once

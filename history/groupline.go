@@ -28,6 +28,8 @@ const (
 	LineRules      = "group-rules"
 	LinePinned     = "group-pinned"
 	LineDissolved  = "group-dissolved"
+
+	LineChannel = "channel-created" // as LineCreated, of a channel
 )
 
 // MaxNamed is how many of those that a line is about it names.

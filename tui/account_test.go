@@ -95,7 +95,7 @@ func TestSuccession(t *testing.T) {
 	f.serve[clientrpc.Inherit.Name] = func([]byte) (any, error) { return clientrpc.Contact{Account: fingerprint(9)}, nil }
 	f.serve[clientrpc.Succeed.Name] = func([]byte) (any, error) { return clientrpc.SucceedResult{New: fingerprint(9), Told: 3}, nil }
 	d := zh(t, f, 100, 40)
-	d.wants("在「換到另一個帳號」裡改用它")
+	d.wants("在「換金鑰：改用新帳號」裡改用它")
 	d.wantsNot("omega account")
 	d.choose("是我的：改用「新我」")
 	d.wants("說出去就收不回來")
@@ -108,7 +108,7 @@ func TestSuccession(t *testing.T) {
 		t.Helper()
 		d.m.layers = nil
 		d.press("f2")
-		d.choose("換到另一個帳號")
+		d.choose("換金鑰：改用新帳號")
 		d.choose(which)
 		d.typing(typed)
 		d.press("enter")

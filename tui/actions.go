@@ -55,6 +55,19 @@ func grouped(m *Model, msg *clientrpc.Message) bool {
 	return own(m, msg) && c != nil && c.Kind == clientrpc.ChatGroup
 }
 
+// answerable: one in a chat where this account may write.
+func answerable(m *Model, msg *clientrpc.Message) bool { return alive(m, msg) && m.mayWrite() }
+
+// pinnable: one in a chat of two, or in a group whose rules let this account pin.
+func pinnable(m *Model, msg *clientrpc.Message) bool {
+	c := m.chat()
+	if !alive(m, msg) || c == nil {
+		return false
+	}
+	g, known := m.groups[c.ID]
+	return c.Kind != clientrpc.ChatGroup || !known || !g.dissolved && g.allowed(g.rules.Pin)
+}
+
 // closable: a poll or list of one's own that is open.
 func closable(m *Model, msg *clientrpc.Message) bool {
 	return own(m, msg) && (polls(m, msg) || lists(m, msg))
@@ -63,7 +76,7 @@ func closable(m *Model, msg *clientrpc.Message) bool {
 // actions are in the order of the menu.
 func actions() []action {
 	return []action{
-		{"r", "tui.act.reply", alive, (*Model).reply},
+		{"r", "tui.act.reply", answerable, (*Model).reply},
 		{"y", "tui.act.accept", invited, (*Model).acceptGroup},
 		{"v", "tui.act.vote", polls, (*Model).vote},
 		{"a", "tui.act.line", lists, (*Model).addLine},
@@ -75,7 +88,7 @@ func actions() []action {
 		{"e", "tui.act.edit", ownText, (*Model).editThis},
 		{"f", "tui.act.forward", texts, (*Model).forward},
 		{"c", "tui.act.copy", texts, (*Model).copyText},
-		{"p", "tui.act.pin", alive, (*Model).pin},
+		{"p", "tui.act.pin", pinnable, (*Model).pin},
 		{"x", "tui.act.unfold", alive, (*Model).unfold},
 		{"i", "tui.act.info", grouped, (*Model).info},
 		{"E", "tui.act.close", closable, (*Model).endPoll},

@@ -66,6 +66,14 @@ func (m *Model) rule(c *clientrpc.Chat, w int) row {
 	return m.metric.pad(m.metric.line(span{text: m.metric.fill(across, w), ink: i}), w)
 }
 
+// channelState is what a channel is: of who may write in it also how many subscribe.
+func (m *Model) channelState(g groupNote) string {
+	if g.role == clientrpc.RoleSubscriber || !g.allowed(g.rules.Write) {
+		return m.text("group.channel")
+	}
+	return m.text("tui.subscribers", g.subscribers)
+}
+
 // state is what is known of the other side now.
 func (m *Model) state(c *clientrpc.Chat) string {
 	if doing := m.doing(c); doing != "" {
@@ -73,6 +81,8 @@ func (m *Model) state(c *clientrpc.Chat) string {
 	}
 	p, ok := m.present[c.ID]
 	switch {
+	case m.groups[c.ID].channel:
+		return m.channelState(m.groups[c.ID])
 	case m.groups[c.ID].size > 0:
 		return m.text("tui.members", m.groups[c.ID].size)
 	case !ok:

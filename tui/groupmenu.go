@@ -19,7 +19,8 @@ type groupNote struct {
 	about   string
 	channel bool // only some write
 
-	dissolved bool
+	dissolved   bool
+	subscribers int // of a channel, where this account may write
 }
 
 // decides reports whether this account is asked who may join, and may change others'
@@ -52,7 +53,7 @@ func lookAtGroup(chat omega.ChatID, menu bool) effect {
 		g, err := clientrpc.ShowGroup.Call(ctx, core, clientrpc.GroupRef{Group: chat.String()})
 		switch {
 		case err == nil:
-			return groupMsg{chat, groupNote{g.Size, g.Role, g.Rules, g.About, g.Channel, g.Dissolved}, menu}
+			return groupMsg{chat, groupNote{g.Size, g.Role, g.Rules, g.About, g.Channel, g.Dissolved, g.Subscribers}, menu}
 		case menu:
 			return failedMsg{err}
 		}
@@ -104,14 +105,18 @@ func (m *Model) groupItems(p *picker, c *clientrpc.Chat) {
 	add(g.allowed(g.rules.Profile), "tui.group.title", noInk, func(m *Model) tea.Cmd { return m.askProfile(c, "tui.group.title", c.Name) })
 	add(g.allowed(g.rules.Profile), "tui.group.about", noInk, func(m *Model) tea.Cmd { return m.askProfile(c, "tui.group.about", g.about) })
 	add(g.role == clientrpc.RoleOwner, "tui.group.rules", noInk, func(m *Model) tea.Cmd { return m.rulesMenu(c.ID) })
-	add(true, "tui.group.leave", inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text("tui.group.leave"), m.chatName(c), func(m *Model) tea.Cmd {
+	leave, end := "tui.group.leave", "tui.group.end"
+	if g.channel {
+		leave, end = "tui.channel.leave", "tui.channel.end"
+	}
+	add(true, leave, inkBad, func(m *Model) tea.Cmd {
+		m.confirm(m.text(leave), m.chatName(c), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.LeaveGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil
 	})
-	add(g.role == clientrpc.RoleOwner, "tui.group.end", inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text("tui.group.end"), m.text("tui.group.endnote", m.chatName(c)), func(m *Model) tea.Cmd {
+	add(g.role == clientrpc.RoleOwner, end, inkBad, func(m *Model) tea.Cmd {
+		m.confirm(m.text(end), m.text("tui.group.endnote", m.chatName(c)), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.EndGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil

@@ -201,7 +201,7 @@ func TestNotices(t *testing.T) {
 		}, News: []clientrpc.DeviceNews{{Number: 5, Kind: clientrpc.DeviceRevoked, Own: true, Account: fingerprint(1), Device: fingerprint(2), DeviceName: "筆電", Time: noon, By: fingerprint(7), ByName: "手機"}}}, nil
 	}
 	d := zh(t, f, 100, 40)
-	for _, text := range []string{"裝置清單有爭議", "（第 17 號）", "冒名", "在「換到另一個帳號」裡改用它", "「筆電」", "移除它的是裝置「手機」", "72 小時內可以收回", "是我的：改用「冒名」", "不是我撤銷的：收回"} {
+	for _, text := range []string{"裝置清單有爭議", "（第 17 號）", "冒名", "在「換金鑰：改用新帳號」裡改用它", "「筆電」", "移除它的是裝置「手機」", "72 小時內可以收回", "是我的：改用「冒名」", "不是我撤銷的：收回"} {
 		d.wants(text)
 	}
 	d.wantsNot("是我加的")

@@ -302,7 +302,7 @@ export interface Message {
   counted?: Counted;
   /** of kind media */
   media?: Medium[];
-  /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. In all of these it may be name-changed: From called itself Was, and calls itself Text now, which looks like the names of About. */
+  /** Service: nobody said it, this program noted it. Kind is device-added, device-revoked or device-back, From the account, Device the device, Text its name; or, in a group, one of group-created, channel-created, group-joined, group-subscribed, group-left, group-removed, group-banned, group-made-owner, group-made-admin, group-made-member, group-renamed, group-described, group-pictured, group-rules, group-pinned and group-dissolved: From is who did it, Text the name. Several that came at once are one. In a secure chat of two it is secure-ended: From ended it. In all of these it may be name-changed: From called itself Was, and calls itself Text now, which looks like the names of About. */
   service?: boolean;
   was?: string;
   /** of a line in a group: the first to whom it was done */

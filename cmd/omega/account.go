@@ -84,7 +84,7 @@ func (c *initCmd) Run(ctx context.Context, a *app) error {
 	begin(ctx, cfg.Config)
 	next := a.advice("init.next", info.Fingerprint)
 	if c.GPG == "" {
-		next += "\n\n" + a.text("init.revocation", client.RevocationPath(a.home))
+		next += "\n\n" + a.advice("init.revocation", client.RevocationPath(a.home))
 	}
 	return a.made(info, next)
 }

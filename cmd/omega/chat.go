@@ -46,9 +46,13 @@ var chatHelp = []string{
 type chatsCmd struct{}
 
 func (c *chatsCmd) Run(ctx context.Context, a *app) error {
+	channels, err := a.channels(ctx)
+	if err != nil {
+		return err
+	}
 	return everyPart(ctx, a, clientrpc.Chats, clientrpc.Page{}, "none.chats", func(r clientrpc.ChatsResult) error {
 		for _, ch := range r.Chats {
-			if err := a.chatLine(ctx, ch); err != nil {
+			if err := a.chatLine(ctx, ch, channels[ch.ID]); err != nil {
 				return err
 			}
 		}
@@ -56,8 +60,27 @@ func (c *chatsCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-// chatLine prints one chat of the list.
-func (a *app) chatLine(ctx context.Context, ch clientrpc.Chat) error {
+// channels are the chats of channels.
+func (a *app) channels(ctx context.Context) (map[omega.ChatID]bool, error) {
+	out := map[omega.ChatID]bool{}
+	if a.json {
+		return out, nil
+	}
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return out, clientrpc.Each(ctx, conn, clientrpc.Groups, clientrpc.Page{}, func(r clientrpc.GroupsResult) error {
+		for _, g := range r.Groups {
+			out[g.Chat] = g.Channel
+		}
+		return nil
+	})
+}
+
+// chatLine prints one chat of the list; channel: that of a channel.
+func (a *app) chatLine(ctx context.Context, ch clientrpc.Chat, channel bool) error {
 	if a.json {
 		return a.line(ch)
 	}
@@ -67,7 +90,8 @@ func (a *app) chatLine(ctx context.Context, ch clientrpc.Chat) error {
 			parts = append(parts, text)
 		}
 	}
-	note(ch.Kind == clientrpc.ChatGroup, a.text("chat.group"))
+	note(ch.Kind == clientrpc.ChatGroup && !channel, a.text("chat.group"))
+	note(channel, a.text("group.channel"))
 	note(ch.Role != "", a.roleName(ch.Role))
 	note(ch.Requests > 0, a.text("group.requests", ch.Requests))
 	note(ch.Kind == clientrpc.ChatImported, a.text("label.imported"))
@@ -131,7 +155,15 @@ func (c *chatArg) set(ctx context.Context, a *app, p clientrpc.SetChatParams) er
 	if err != nil {
 		return err
 	}
-	return a.chatLine(ctx, ch)
+	channel := false
+	if ch.Kind == clientrpc.ChatGroup && !a.json {
+		g, err := clientrpc.ShowGroup.Call(ctx, conn, clientrpc.GroupRef{Group: ch.ID.String()})
+		if err != nil {
+			return err
+		}
+		channel = g.Channel
+	}
+	return a.chatLine(ctx, ch, channel)
 }
 
 var yes, no = true, false

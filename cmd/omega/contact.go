@@ -174,7 +174,7 @@ func (a *app) contact(c *clientrpc.Contact) error {
 		a.printf("    %s\n", a.text("contact.expires", a.clock(c.Expires)))
 	}
 	for _, n := range c.Notices {
-		a.printf("    ⚠ %s\n", a.text("notice."+n.Kind, n.Sequence))
+		a.printf("    ⚠ %s\n", a.advice("notice."+n.Kind, n.Sequence))
 	}
 	a.devices(c.Devices)
 	return nil

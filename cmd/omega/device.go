@@ -21,13 +21,13 @@ func (a *app) deviceNews(ctx context.Context, conn clientrpc.Conn, list []client
 		after = max(after, n.Number)
 		fmt.Fprintf(a.stderr, "omega: ⚠ %s\n", a.newsLine(n))
 		if n.Own && n.Kind == clientrpc.DeviceAdded {
-			fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.own.what", n.Device))
+			fmt.Fprintf(a.stderr, "  → %s\n", a.advice("news.own.what", n.Device))
 			continue
 		}
 		if n.Kind == clientrpc.DeviceRevoked && !n.By.IsZero() {
 			fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.by", safe(n.ByName), n.By))
 			if n.Own {
-				fmt.Fprintf(a.stderr, "  → %s\n", a.text("news.own.contest"))
+				fmt.Fprintf(a.stderr, "  → %s\n", a.advice("news.own.contest"))
 			}
 		}
 		seen = append(seen, n.Number)

@@ -58,7 +58,7 @@ func (c *deviceHistoryCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	if !a.json && len(list) == 0 {
-		a.printf("%s\n", a.text("handover.none"))
+		a.printf("%s\n", a.advice("handover.none"))
 	}
 	for _, h := range list {
 		if a.json {
@@ -132,7 +132,7 @@ func (a *app) awaitHandovers(ctx context.Context, conn clientrpc.Conn, wait time
 // history is.
 func (a *app) approved(device omega.Fingerprint, list []clientrpc.Handover) {
 	if moving(list) {
-		a.printf("%s\n", a.text("handover.later"))
+		a.printf("%s\n", a.advice("handover.later"))
 		return
 	}
 	for _, h := range list {
@@ -170,7 +170,7 @@ func (a *app) handoverLine(h clientrpc.Handover) string {
 	case h.Messages > 0 && h.Taken > 0 && isMoving(h):
 		more = a.text("handover.percent", h.Taken*100/h.Messages)
 	}
-	return a.text("handover."+way+"."+h.State, safe(h.DeviceName)+" ("+keyID(h.Device)+")", h.Messages, more)
+	return a.advice("handover."+way+"."+h.State, safe(h.DeviceName)+" ("+keyID(h.Device)+")", h.Messages, more)
 }
 
 // wantsHistory is whether a device that is approved gets the history: as was said, or as

@@ -191,7 +191,7 @@ func (a *app) notice(n clientrpc.Notice) {
 	if n.OfKey() {
 		mark = "–"
 	}
-	a.printf("%s %s  %s  %s  %s\n", mark, n.Account, safe(n.Name), a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence))
+	a.printf("%s %s  %s  %s  %s\n", mark, n.Account, safe(n.Name), a.clock(n.Time), a.advice("notice."+n.Kind, n.Sequence))
 }
 
 // warnings counts the notices that something is wrong.

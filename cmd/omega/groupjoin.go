@@ -39,11 +39,11 @@ func (c *groupJoinCmd) Run(ctx context.Context, a *app) error {
 	}
 	switch g.Role {
 	case clientrpc.RoleAsking, clientrpc.RoleInvited:
-		a.printf("%s\n", a.text("group.join.asking"))
+		a.printf("%s\n", a.advice("group.join.asking"))
 	case clientrpc.RoleSubscriber:
-		a.printf("%s\n", a.text("group.join.subscriber", a.groupWord(g)))
+		a.printf("%s\n", a.advice("group.join.subscriber", a.groupWord(g)))
 	case clientrpc.RoleOwner, clientrpc.RoleAdmin, clientrpc.RoleMember:
-		a.printf("%s\n", a.text("group.join.in", a.groupWord(g)))
+		a.printf("%s\n", a.advice("group.join.in", a.groupWord(g)))
 	}
 	return nil
 }

@@ -237,7 +237,7 @@ func (a *app) page(ctx context.Context, messages []clientrpc.Message, notices []
 
 // between prints what came up about the other account of a chat.
 func (a *app) between(n clientrpc.Notice) {
-	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), a.text("notice."+n.Kind, n.Sequence)))
+	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), a.advice("notice."+n.Kind, n.Sequence)))
 }
 
 func (a *app) list(ctx context.Context, messages []clientrpc.Message) error {

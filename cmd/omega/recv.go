@@ -99,7 +99,7 @@ func (a *app) decisions(conn clientrpc.Conn) {
 	}
 	fmt.Fprintf(a.stderr, "omega: %s\n", a.advice("recv.notices", len(list)))
 	for _, n := range list {
-		fmt.Fprintf(a.stderr, "  ⚠ %s  %s  %s\n", n.Account, safe(n.Name), a.text("notice."+n.Kind, n.Sequence))
+		fmt.Fprintf(a.stderr, "  ⚠ %s  %s  %s\n", n.Account, safe(n.Name), a.advice("notice."+n.Kind, n.Sequence))
 	}
 }
 

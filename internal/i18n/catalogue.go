@@ -76,7 +76,7 @@ var catalogue = map[string]entry{
 	"why.unregistered": {"伺服器不認識這個帳號，也不接受註冊", "the server does not know this account and takes no registration"},
 	"why.version":      {"伺服器與這個程式沒有共同的協定版本", "the server and this program have no protocol version in common"},
 
-	"doing.name":   {"查看或更改自己的名字", "showing or changing your own name"},
+	"doing.name":   {"改名", "changing your own name"},
 	"doing.listed": {"查看或更改別人能不能查到你", "showing or changing whether you can be looked up"},
 	"doing.homes":  {"查看或更改信箱所在的伺服器", "showing or changing the homes"},
 	"why.homes":    {"指定了 {0} 部伺服器，上限是 {1} 部", "{0 server} named, the limit is {1}"},

@@ -59,6 +59,7 @@ var groups = map[string]entry{
 	"line.you":                {"你", "you"},
 	"line.many":               {"{0} 和其他 {1} 人", "{0} and {1} more"},
 	"line.group-created":      {"— {1} 建立了群組「{2}」 —", "— {1} made the group “{2}” —"},
+	"line.channel-created":    {"— {1} 建立了頻道「{2}」 —", "— {1} made the channel “{2}” —"},
 	"line.group-joined":       {"— {0} 加入了群組 —", "— {0} joined the group —"},
 	"line.group-subscribed":   {"— {0} 訂閱了這個頻道 —", "— {0} subscribed to this channel —"},
 	"line.group-left":         {"— {0} 離開了群組 —", "— {0} left the group —"},

@@ -8,9 +8,9 @@ import "regexp"
 var inFaces = map[string]entry{
 	"news.own.contest":    {"不是你撤銷的：72 小時內可以收回", "if it was not you: it can be taken back within 72 hours"},
 	"news.own.what":       {"不是你加的：立刻在裝置的清單裡撤銷它，再換掉主金鑰的密碼，並告訴聯絡人", "if it was not you: revoke it at once in the list of devices, change the passphrase of the primary key, and tell your contacts"},
-	"next.inherit":        {"先在新帳號的「換到另一個帳號」裡說它接續這個帳號，指紋 {0}；已經說過，就等它送到了再試一次", "first say on the new account, under “Go on as another account”, that it goes on for this one, fingerprint {0}; if you did, try again once that has arrived"},
+	"next.inherit":        {"先在新帳號的「換金鑰：改用新帳號」裡說它接續這個帳號，指紋 {0}；已經說過，就等它送到了再試一次", "first say on the new account, under “Go on as another account”, that it goes on for this one, fingerprint {0}; if you did, try again once that has arrived"},
 	"notice.disputed":     {"裝置清單有爭議：有裝置移除了比它早加入的裝置，或被收回；是你的帳號而不是你做的，72 小時內可以收回；是對方的，請用別的管道確認", "the list of devices is in dispute: a device removed one that was linked before it, or that was taken back. If it is your account and it was not you, it can be taken back within 72 hours; if it is somebody else's, ask in another way"},
-	"notice.heir":         {"說要接續你的帳號；是你自己的，在「換到另一個帳號」裡改用它；不是，就不用理它", "says that it goes on for your account; if it is yours, go on as it under “Go on as another account”; if not, leave it alone"},
+	"notice.heir":         {"說要接續你的帳號；是你自己的，在「換金鑰：改用新帳號」裡改用它；不是，就不用理它", "says that it goes on for your account; if it is yours, go on as it under “Go on as another account”; if not, leave it alone"},
 	"next.askinvite":      {"請向營運者要一個新的邀請；或換一部開放註冊的伺服器", "ask its operator for a new invite, or choose a server that is open"},
 	"next.backup":         {"請從備份還原", "restore it from a backup"},
 	"next.compare":        {"和對方比對安全碼，或掃描對方畫面上的行動條碼", "compare the safety number with them, or scan the code on their screen"},

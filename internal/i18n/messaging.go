@@ -82,7 +82,7 @@ var messaging = map[string]entry{
 	"message.excerpt":       {"「{0}」", " “{0}”"},
 	"message.edit":          {"✎ 編輯了 {0}：", "✎ edited {0}:"},
 	"message.delete":        {"收回了 {0}", "took back {0}"},
-	"message.counted":       {"其中 {0} 個由「{1}」統計，沒有證明", "{0} of these as {1} counted: nothing proves them"},
+	"message.counted":       {"其中 {0} 個由「{1}」統計，沒有證明", "{0} counted by {1}, not verifiable"},
 	"message.reaction":      {"{0} 回應 {1}", "{0} on {1}"},
 	"message.noreaction":    {"取消對 {0} 的回應", "took back the reaction to {0}"},
 	"message.pin":           {"📌 設為公告：{0}", "📌 pinned {0}"},

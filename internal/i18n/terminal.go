@@ -188,6 +188,9 @@ var terminal = map[string]entry{
 	"tui.group.refuse":   {"拒絕", "Refuse"},
 	"tui.group.isin":     {"已加入", "Let in"},
 	"tui.group.refused":  {"已拒絕", "Refused"},
+	"tui.channel.leave":  {"離開頻道", "Leave the channel"},
+	"tui.channel.end":    {"解散頻道", "End the channel"},
+	"tui.subscribers":    {"頻道・{0} 位訂閱者", "channel, {0 subscriber}"},
 	"tui.group.leave":    {"離開群組", "Leave the group"},
 
 	"tui.group.link":     {"群組連結", "Link to the group"},
@@ -215,7 +218,7 @@ var terminal = map[string]entry{
 	"tui.account.name":         {"改自己的名字", "Change my name"},
 	"tui.account.namenote":     {"每部裝置都一樣。聯絡人會看到你改了名字，其他人在你下次傳訊息時看到。", "The same on all your devices. Contacts see that you changed it, others see it with your next message."},
 	"tui.account.named":        {"名字改好了", "Your name is changed"},
-	"tui.succession":           {"換到另一個帳號", "Go on as another account"},
+	"tui.succession":           {"換金鑰：改用新帳號", "Go on as another account"},
 	"tui.succession.note":      {"換金鑰時用，兩邊都要做：先在新帳號上說它接續舊帳號，再到舊帳號上改用新帳號。聯絡人確認過才換；聊天、群組與驗證不會跟著過去。", "For another key; both sides do something: first the new account says that it goes on for the old one, then the old one that it goes on as the new one. Contacts decide; chats, groups and verifications do not move."},
 	"tui.succession.new":       {"這是新帳號：接續舊帳號", "This is the new account: go on for the old one"},
 	"tui.succession.old":       {"這是舊帳號：改用新帳號", "This is the old account: go on as the new one"},

@@ -12,6 +12,7 @@ export type Phase = "starting" | "denied" | "setup" | "ready";
 export const [phase, setPhase] = createSignal<Phase>("starting");
 export const [up, setUp] = createSignal(false); // the program on this machine answers
 export const [online, setOnline] = createSignal(true); // it reaches a server
+export const [server, setServer] = createSignal<string>(); // the last one that was told of
 export const [problem, setProblem] = createSignal<CoreError | undefined>();
 export const [me, setMe] = createSignal<AccountInfo>();
 export const [setup, setSetup] = createSignal<SetupState>();

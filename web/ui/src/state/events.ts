@@ -3,7 +3,7 @@
 import type { ChatID, Event, Happening, ID, TypingEvent } from "@rpc";
 import { seconds } from "../ids";
 import { gone } from "../rpc";
-import { chats, core, dropChat, failed, open, putChats, resetChats, setMe, setOnline, setProblem } from "./app";
+import { chats, core, dropChat, failed, open, putChats, resetChats, setMe, setOnline, setServer, setProblem } from "./app";
 import * as conversation from "./conversation";
 import { fetchFolders } from "./folders";
 import { fetchGroups, refreshGroups } from "./groups";
@@ -136,6 +136,7 @@ function happened(e: Happening, look: Look) {
       break;
     case "connection":
       setOnline(e.data.online);
+      setServer(e.data.server);
       setProblem(e.data.problem);
       break;
     case "typing":

@@ -26,8 +26,20 @@ export function readOnly(chat: Chat): Word | undefined {
   if (g.role === "subscriber") return "chat.channel";
   if (!g.role || g.role === "refused") return "chat.outside";
   if (g.dissolved) return "group.dissolved";
-  const may = { members: ["member", "admin", "owner"], admins: ["admin", "owner"], owners: ["owner"] }[String(g.rules.write)];
-  return may && !may.includes(g.role) ? "chat.channel" : undefined;
+  return allows(g.rules.write, g.role) ? undefined : "chat.channel";
+}
+
+const ranks = { members: ["member", "admin", "owner"], admins: ["admin", "owner"], owners: ["owner"] };
+/** Whether a rule of a group lets a role do something, as far as is known. */
+const allows = (rule: string, role: string) => ranks[rule as keyof typeof ranks]?.includes(role) ?? true;
+
+/** The group of a chat, as far as it is known. */
+export const groupOf = (chat: ChatID): Group | undefined => groups.by[groups.of[chat] ?? ""];
+
+/** Whether this account may pin messages in a chat, as far as is known. */
+export function mayPin(chat: Chat): boolean {
+  const g = groupOf(chat.chat);
+  return chat.kind !== "imported" && (chat.kind !== "group" || !g || !g.dissolved && allows(g.rules.pin, g.role));
 }
 
 /** What this account is in the group of a chat. */

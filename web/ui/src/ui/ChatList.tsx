@@ -6,7 +6,7 @@ import { chats, listed, me, moreChats, open, plainChat, setOpen } from "../state
 import { setNewest } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { folders, inPart, muted, part, setPart, type Part } from "../state/folders";
-import { pictureOf } from "../state/groups";
+import { groupOf, pictureOf } from "../state/groups";
 import { noteIn } from "../state/notes";
 import { typing } from "../state/typing";
 import { short } from "../time";
@@ -77,6 +77,8 @@ function Empty() {
 }
 
 const pictures: Partial<Record<string, IconName>> = { saved: "star", group: "group" };
+/** What stands for a chat that has no picture of its own. */
+export const pictureFor = (c: Chat): IconName | undefined => (groupOf(c.chat)?.channel ? "channel" : pictures[c.kind]);
 
 function Row(p: { id: ChatID }) {
   const c = latest(() => unwrap(chats.by[p.id])); // a chat is replaced as a whole: what is in it needs no signals
@@ -84,7 +86,7 @@ function Row(p: { id: ChatID }) {
     <Show when={c()}>
       <div role="listitem" class="item">
         <button class="row" classList={{ on: open() === c()!.chat, secure: !!c()!.secure }} data-chat={c()!.chat} aria-current={open() === c()!.chat ? "true" : undefined} onClick={() => (open() === c()!.chat ? setNewest((n) => n + 1) : setOpen(c()!.chat))}>
-          <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictures[c()!.kind]} picture={c()!.kind === "group" ? pictureOf(c()!.chat) : undefined} />
+          <Avatar name={chatName(c()!)} id={c()!.kind === "group" ? c()!.chat : c()!.peer} icon={pictureFor(c()!)} picture={c()!.kind === "group" ? pictureOf(c()!.chat) : undefined} />
           <span class="body">
             <span class="line">
               <span class="name"><Show when={!!c()!.secure}><span class="lock"><Icon name="lock" size={14} /></span></Show><bdi>{chatName(c()!)}</bdi><Show when={muted(c()!)}><Icon name="mute" size={14} /></Show></span>

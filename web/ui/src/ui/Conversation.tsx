@@ -7,14 +7,14 @@ import { below, conversation, earlier, firstUnread, gap, jump, later, newest, pr
 import { part } from "../part";
 import { info, setInfo } from "../state/dialog";
 import { part as folder, setPart as setFolder } from "../state/folders";
-import { pictureOf, readOnly } from "../state/groups";
+import { groupOf, pictureOf, readOnly } from "../state/groups";
 import { latest } from "../state/latest";
 import { typing } from "../state/typing";
 import { isTime } from "../ids";
 import { dayKey, dayOf, short } from "../time";
 import { t, type Word } from "../words";
 import { Avatar, Icon } from "./icons";
-import { chatName } from "./ChatList";
+import { chatName, pictureFor } from "./ChatList";
 import { clean } from "./text";
 import { Bubble } from "./Bubble";
 import { Guard } from "./Guard";
@@ -78,13 +78,15 @@ function Head(p: { chat: Chat; search: () => void }) {
   };
   lookAt(() => p.chat);
   const there = () => {
+    const g = groupOf(p.chat.chat);
+    if (g?.channel) return g.role === "subscriber" || readOnly(p.chat) ? t("chat.channel.is") : t("chat.subscribers", g.subscribers ?? 0);
     const x = presence[p.chat.chat];
     return x?.online ? t("presence.online") : isTime(x?.seen) ? t("presence.seen", short(x.seen)) : "";
   };
   return (
     <header class="head">
       <button class="icon-button back" aria-label={t("back")} onClick={() => setOpen(undefined)}><Icon name="back" /></button>
-      <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={p.chat.kind === "saved" ? "star" : p.chat.kind === "group" ? "group" : undefined} picture={p.chat.kind === "group" ? pictureOf(p.chat.chat) : undefined} />
+      <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={pictureFor(p.chat)} picture={p.chat.kind === "group" ? pictureOf(p.chat.chat) : undefined} />
       <span class="title">
         <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
         <span class="status" classList={{ busy: !!busy() }} aria-live="polite"><Show when={!busy() && there()}>{(x) => <span class="there">{x()}<i> · </i></span>}</Show><span class="said">{line()}</span></span>

@@ -11,6 +11,7 @@ import "../words/rare";
 import { Icon } from "./icons";
 import { openMenu, type Action } from "./menu";
 import { contest, placeOf, type Place } from "./newsdo";
+import { reveal } from "./reveal";
 import { Scan } from "./Scan";
 import { clean } from "./text";
 
@@ -55,7 +56,7 @@ export function Devices(): JSX.Element {
         </Show>
       )}</For></ul>
       <Handovers moved={moved()} />
-      <Show when={adding()}><form onSubmit={approve}><p class="dim">{t("device.approve.text")}</p><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} />
+      <Show when={adding()}><form ref={reveal} onSubmit={approve}><p class="dim">{t("device.approve.text")}</p><label class="field"><span>{t("device.approve")}</span><textarea rows="2" value={text()} onInput={(e) => setText(e.currentTarget.value)} /></label><Scan wants={/^omega-link:/} take={setText} />
         <Show when={busy()}><p class="busy" role="status">{t("device.approve.wait")}</p></Show>
         <button class="primary" disabled={busy() || !text().trim()}>{t("device.approve.do")}</button></form></Show>
     </section>

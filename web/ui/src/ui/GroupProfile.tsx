@@ -4,6 +4,7 @@ import type { Group, GroupRules, ID } from "@rpc";
 import { core } from "../state/app";
 import { t, type Word } from "../words";
 import "../words/rare";
+import "../style/info.css";
 
 const nothing = "0".repeat(32) as ID;
 const who = ["members", "admins", "owners"];

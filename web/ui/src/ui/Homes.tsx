@@ -10,6 +10,7 @@ import { coreText, t } from "../words";
 import "../words/rare";
 import { bytes } from "./Media";
 import { clean } from "./text";
+import "../style/servers.css";
 
 const most = 5; // homes of an account (omega.MaxHomes)
 const wait = 8; // seconds for a home that does not answer

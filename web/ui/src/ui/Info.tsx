@@ -23,6 +23,7 @@ import { Pick } from "./NewChat";
 import { contactCode, Scan } from "./Scan";
 import { called } from "./called";
 import { clean } from "./text";
+import "../style/info.css";
 
 const forGood = "9999-12-31T23:59:59.999Z";
 const hours = (n: number) => () => new Date(Date.now() + n * 3_600_000).toISOString();
@@ -150,7 +151,8 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
   const end = async (how: "leave" | "dissolve") => {
     const group = p.chat.chat;
-    if (await sure({ text: t(`group.${how}.sure`), yes: t(`group.${how}`), danger: true })) await act(() => core.call(`group.${how}`, { group }));
+    const asked = p.group?.channel ? { text: t(`channel.${how}.sure`), yes: t(`channel.${how}`) } : { text: t(`group.${how}.sure`), yes: t(`group.${how}`) };
+    if (await sure({ ...asked, danger: true })) await act(() => core.call(`group.${how}`, { group }));
   };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -160,7 +162,7 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <Show when={g().role === "refused"}><p class="warn">{t("group.refused")}</p></Show>
         <Show when={g().about}><p>{clean(g().about!)}</p></Show>
         <Show when={admin()}><GroupProfile group={g()} act={act} /></Show>
-        <section><h3>{t("chat.members", g().size)}</h3>
+        <section><h3>{t("chat.members", g().size)}<Show when={g().channel && g().subscribers}>{(n) => <>・{t("chat.subscribers", n())}</>}</Show></h3>
           <div class="actions">
             <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
             <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
@@ -171,8 +173,8 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={() => end("leave")}>{t("group.leave")}</button>
-          <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t("group.dissolve")}</button></Show>
+          <button class="danger" onClick={() => end("leave")}>{t(g().channel ? "channel.leave" : "group.leave")}</button>
+          <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t(g().channel ? "channel.dissolve" : "group.dissolve")}</button></Show>
         </div>
       </>
     )}</Show>

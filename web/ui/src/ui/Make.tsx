@@ -17,6 +17,7 @@ import { closeDialog } from "./Dialog";
 import { Icon } from "./icons";
 import { bytes } from "./Media";
 import { clean } from "./text";
+import "../style/make.css";
 
 /** Files that are about to be sent: looked at once more, with a caption. */
 export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chosen: Chosen[]; sent: () => void }): JSX.Element {

@@ -11,6 +11,7 @@ import { called } from "./called";
 import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { preview } from "./preview";
+import "../style/small.css";
 
 const page = 100, pages = 20; // that are looked through: the core tells the oldest first
 

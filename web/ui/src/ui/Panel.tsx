@@ -19,6 +19,7 @@ import { openMenu } from "./menu";
 import { Icon } from "./icons";
 import { Animated } from "./Animated";
 import { clean } from "./text";
+import "../style/panel.css";
 
 type Emoji = [emoji: string, label: string, words: string];
 const groupMarks = ["😀", "🐻", "🍎", "🚗", "⚽", "💡", "🔣", "🏳️"];

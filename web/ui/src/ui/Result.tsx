@@ -10,6 +10,7 @@ import { commandName } from "./Composer";
 import { closeDialog } from "./Dialog";
 import { preview } from "./preview";
 import { MyLink } from "./Setup";
+import "../style/small.css";
 
 export function Result(p: { chat: Chat; result: CommandResult }): JSX.Element {
   const r = () => p.result;

@@ -8,6 +8,7 @@ import { useLayer } from "../state/layers";
 import { t } from "../words";
 import "../words/rare";
 import { Icon } from "./icons";
+import "../style/searchin.css";
 
 const settle = 200; // ms
 const page = 50;

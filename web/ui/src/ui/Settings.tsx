@@ -1,7 +1,7 @@
 import { createSignal, For, Show, type JSX } from "solid-js";
 import { isTime } from "../ids";
 import { leave, at, upload } from "../rpc";
-import { core, failed, me, toast } from "../state/app";
+import { core, failed, me, online, server, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { look, setLook, type Look } from "../state/look";
 import { sure } from "../state/sure";
@@ -15,6 +15,7 @@ import { Homes } from "./Homes";
 import { OwnName } from "./OwnName";
 import { Succession } from "./Succession";
 import { clean } from "./text";
+import "../style/settings.css";
 
 /** What a person may change. */
 export function Settings(): JSX.Element {
@@ -40,7 +41,7 @@ function Choice(p: { name: string; value: string; options: [string, Word][]; set
 }
 
 function Account(p: { back: () => void }) {
-  const [status] = asked(() => true, () => core.call("status", {}));
+  const [status] = asked(() => `${online()} ${server()}`, () => core.call("status", {}));
   return (
     <section><OwnName />
       <code class="fingerprint">{me()?.fingerprint.replace(/(.{4})/g, "$1 ")}</code>

@@ -11,6 +11,7 @@ import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
 import { Backup } from "./Backup";
 import { contactCode, Scan } from "./Scan";
+import "../style/servers.css";
 
 type Step = "begin" | "create" | "adopt" | "link" | "restore" | "unlock" | "backup" | "contact";
 

@@ -4,12 +4,13 @@ import { core, failed } from "../state/app";
 import { t } from "../words";
 import "../words/rare";
 import { goOnAs, goOnFor } from "./newsdo";
+import { reveal } from "./reveal";
 
 /** Folded away, since hardly anybody needs it. */
 export function Succession(): JSX.Element {
   return (
     <section><h3>{t("succession")}</h3>
-      <details><summary>{t("succession.about")}</summary>
+      <details onToggle={(e) => { if (e.currentTarget.open) reveal(e.currentTarget); }}><summary>{t("succession.about")}</summary>
         <p class="dim">{t("succession.text")}</p>
         <For each={["new", "old"] as const}>{(side) => <Side side={side} />}</For>
       </details>

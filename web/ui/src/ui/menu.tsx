@@ -5,7 +5,7 @@ import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { pinned } from "../state/conversation";
 import { setDialog } from "../state/dialog";
-import { roleIn } from "../state/groups";
+import { mayPin, readOnly, roleIn } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { editOf, replyTo } from "../state/compose";
@@ -25,10 +25,10 @@ const quick = ["👍", "❤️", "😂", "😮", "😢", "🙏"];
 export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (m.deleted) return [remove(m, true)];
   const can = chat.kind !== "imported", poll = m.kind === "poll" || m.kind === "list", list: Action[] = [];
-  if (can) list.push({ key: "reply", label: t("message.reply"), run: () => replyTo(m) });
+  if (!readOnly(chat)) list.push({ key: "reply", label: t("message.reply"), run: () => replyTo(m) });
   if (own && can && m.kind === "text") list.push({ key: "edit", label: t("message.edit"), run: () => editOf(m) });
   if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => copy([m]) });
-  if (can) { const on = !pinned().has(m.id); list.push({ key: "pin", label: t(on ? "message.pin" : "message.unpin"), run: () => pin(m, on) }); }
+  if (mayPin(chat)) { const on = !pinned().has(m.id); list.push({ key: "pin", label: t(on ? "message.pin" : "message.unpin"), run: () => pin(m, on) }); }
   if (mayForward(m)) list.push({ key: "forward", label: t("message.forward"), run: () => setDialog({ kind: "forward", messages: [m] }) });
   if (chat.kind === "group" && m.verified && m.media?.[0]?.what === "photo") list.push({ key: "picture", label: t("group.picture"), run: () => void core.call("group.profile", { group: chat.chat, picture: m.id }).then(() => toast(t("saved")), failed) });
   list.push({ key: "select", label: t("message.select"), run: () => toggle(m.id) });

@@ -16,6 +16,7 @@ import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
 import { clean } from "./text";
+import "../style/small.css";
 
 const most = 100; // chats to choose from at once; others are found by typing
 
