@@ -52,6 +52,13 @@ func showNotice(tx *history.Tx, n *history.Notice) (clientrpc.Notice, error) {
 	out := clientrpc.Notice{
 		Number: n.Number, Account: n.Account, Kind: n.Kind, Sequence: n.Sequence, Time: n.Time, Settled: n.Settled, Served: n.Served, Other: n.Other,
 	}
+	if n.Kind == history.NoticeSucceeded {
+		next, err := successor(tx, n.Account)
+		if err != nil {
+			return out, err
+		}
+		out.Successor = next
+	}
 	p, err := tx.Peer(n.Account)
 	if errors.Is(err, history.ErrNotFound) {
 		return out, nil

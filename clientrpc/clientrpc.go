@@ -545,6 +545,7 @@ type Notice struct {
 	Sequence uint64            `json:"sequence,omitempty"` // of the location record that it is about
 	Time     time.Time         `json:"time"`
 	Settled  time.Time         `json:"settled,omitzero"` // when it was over
+	Successor omega.Fingerprint `json:"successor,omitzero"` // that the account goes on as; with NoticeSucceeded
 	Served   []byte            `json:"served,omitempty"` // the record that a server showed, in wire form
 	Other    []byte            `json:"other,omitempty"`  // what speaks against it: a record or certificate, or 64 octets of signature and the transcript
 }

@@ -137,6 +137,8 @@ export interface Notice {
   time: Time;
   /** when it was over */
   settled?: Time;
+  /** that the account goes on as; with NoticeSucceeded */
+  successor?: Fingerprint;
   /** the record that a server showed, in wire form */
   served?: Base64;
   /** what speaks against it: a record or certificate, or 64 octets of signature and the transcript */

@@ -308,10 +308,13 @@ func (c *conversation) lateTick(k tick, line string) {
 // why says in one line what became of a message.
 func (c *conversation) why(err error) string {
 	var e *clientrpc.Error
-	if errors.As(err, &e) {
-		return e.Why.In(c.t.lang)
+	switch {
+	case !errors.As(err, &e):
+		return err.Error()
+	case e.Next.Key == "next.contest": // for some days only
+		return e.Why.In(c.t.lang) + " → " + c.t.text("try.contest", filepath.Join(c.t.bin, "omega"), c.t.me.home)
 	}
-	return err.Error()
+	return e.Why.In(c.t.lang)
 }
 
 // closeTicks ends the line of ticks and goes on with what waited for it.

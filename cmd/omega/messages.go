@@ -237,7 +237,11 @@ func (a *app) page(ctx context.Context, messages []clientrpc.Message, notices []
 
 // between prints what came up about the other account of a chat.
 func (a *app) between(n clientrpc.Notice) {
-	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), a.advice("notice."+n.Kind, n.Sequence)))
+	text := a.advice("notice."+n.Kind, n.Sequence)
+	if n.Kind == clientrpc.NoticeSucceeded && !n.Settled.IsZero() { // nothing is left to be done
+		text = a.text("contact.goneon", n.Successor)
+	}
+	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), text))
 }
 
 func (a *app) list(ctx context.Context, messages []clientrpc.Message) error {

@@ -37,6 +37,7 @@ var trial = map[string]entry{
 	"try.yourturn": {"換你說，按 Enter 傳送；/quit 離開。", "Your turn: Enter sends, /quit leaves."},
 	"try.web":      {"在瀏覽器裡聊：{0}", "In the browser: {0}"},
 	"try.webagain": {"這個網址只能用一次，十分鐘內有效；要新的：{0} --home {1} web", "It works once, within ten minutes; for a new one: {0} --home {1} web"},
+	"try.contest":  {"不是你移除的，72 小時內執行：{0} --home {1} device contest", "if it was not you who removed it, within 72 hours: {0} --home {1} device contest"},
 	"try.also":     {"另開終端機也行：{0} --home {1} chats", "In another terminal: {0} --home {1} chats"},
 	"try.prompt":   {"你> ", "You> "},
 	"try.commands": {"這裡只有 /quit", "/quit is all there is here"},

@@ -150,3 +150,14 @@ it("presence that nobody says the end of ends", async () => {
     expect(presence[chat]?.online).toBe(false);
   } finally { vi.useRealTimers(); }
 });
+
+it("a notice about an account is seen in its chats without a reload", async () => {
+  const before = answers.chat!;
+  answers.notices = () => ({ notices: [] });
+  answers.chat = (p) => ({ ...row(p.chat), notice: "succeeded" });
+  try {
+    await tell({ event: "notice", data: { account: "AB" } } as Partial<Happening>);
+    await vi.waitFor(() => expect(chats.by[chat]?.notice).toBe("succeeded"));
+    await tell({ event: "notice", data: { account: "ZZ" } } as Partial<Happening>);
+  } finally { answers.chat = before; }
+});

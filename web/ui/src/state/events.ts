@@ -113,7 +113,8 @@ function happened(e: Happening, look: Look) {
     case "message.deleted": case "message.state":
       look.message(e.data.chat, e.data.message);
       break;
-    case "contact":
+    case "notice": case "contact":
+      if (e.event === "notice") void fetchNotices();
       for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) look.chats.add(id);
       break;
     case "account":
@@ -124,9 +125,6 @@ function happened(e: Happening, look: Look) {
       break;
     case "devices":
       void fetchNews();
-      break;
-    case "notice":
-      void fetchNotices();
       break;
     case "catchup":
       setCatchup(e.data);

@@ -26,6 +26,7 @@ import { selecting } from "../state/selection";
 
 const SearchIn = lazy(() => part(() => import("./SearchIn")).then((m) => ({ default: m.SearchIn })));
 const Selected = lazy(() => part(() => import("./Selected")).then((m) => ({ default: m.Selected })));
+const Noted = lazy(() => part(() => import("./Noted")).then((m) => ({ default: m.Noted })));
 const Info = lazy(() => part(() => import("./Info")).then((m) => ({ default: m.Info })));
 
 /** The chat that is open. */
@@ -116,7 +117,7 @@ function FirstContact(p: { chat: Chat }) {
         </div>
       </Show>
       <Show when={p.chat.requests}>{(n) => <button class="contact-note link" onClick={() => setInfo(true)}>{t("group.waiting", n())}</button>}</Show>
-      <Show when={p.chat.kind !== "saved" && p.chat.notice}>{(kind) => <div class="contact-note warn" role="alert">⚠ {t(`notice.${kind()}` as Word)}</div>}</Show>
+      <Show when={p.chat.kind !== "saved" && p.chat.notice}><Noted chat={p.chat} /></Show>
       <Show when={p.chat.verified === "changed"}><div class="contact-note warn" role="alert">⚠ {t("key.changed")}</div></Show>
     </>
   );

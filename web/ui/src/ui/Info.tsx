@@ -3,6 +3,7 @@ import { createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { Chat, Contact, Fingerprint, Group, GroupMember } from "@rpc";
 import { at } from "../rpc";
 import { core, failed, me, openContact, setOpen, toast } from "../state/app";
+import { agree } from "./Noted";
 import { asked } from "../state/asked";
 import { contactName } from "../state/contacts";
 import { setDialog, setInfo } from "../state/dialog";
@@ -80,9 +81,6 @@ function Person(p: { chat: Chat }) {
     { key: "certify", label: t("certify.do"), run: async () => { if (await sure({ text: t("certify.sure", contactName(c)), yes: t("certify.do"), danger: true })) await act(async () => { const x = await core.call("contact.certify", { account: c.fingerprint }); toast(t("certify.done")); return x; }); } },
     { key: "uncertify", label: t("certify.undo"), danger: true, run: () => void act(async () => { const x = await core.call("contact.uncertify", { account: c.fingerprint }); toast(t("certify.undone")); return x; }) },
   ];
-  const succeed = async (c: Contact) => {
-    if (await sure({ text: t("succeed.sure", c.successor!.replace(/(.{4})/g, "$1 ").trim()), yes: t("succeed.do"), danger: true })) core.call("contact.succeed", { account: c.fingerprint }).then((next) => openContact(next), failed);
-  };
   const remove = async (c: Contact) => {
     if (await sure({ text: t("contact.remove.sure", contactName(c)), yes: t("contact.remove"), danger: true })) await act(() => core.call("contact.remove", { account: c.fingerprint }));
   };
@@ -98,7 +96,7 @@ function Person(p: { chat: Chat }) {
           <Show when={c().key !== "valid" && c().key !== "unknown"}><p class="warn">⚠ {t(`key.${c().key}` as Word)}</p></Show>
           <Show when={c().certified?.length}><p>{t("key.certified", c().certified!.map((x) => clean(x.name ?? "") || x.fingerprint.slice(-8)).join(t("and")))}</p></Show>
           <Show when={c().verified === "verified" && c().key === "valid"}><button class="small" aria-haspopup="menu" onClick={(e) => openMenu(e, certifying(c()))}>{t("certify.do")}</button></Show>
-          <Show when={c().key === "succeeded" && c().successor}><button onClick={() => void succeed(c())}>{t("succeed.do")}</button></Show>
+          <Show when={c().key === "succeeded" && c().successor}>{(next) => <><p class="dim">{t("succeed.as", next().replace(/(.{4})/g, "$1 "))}</p><Show when={c().notices?.some((n) => n.kind === "succeeded")}><button onClick={() => void agree(c())}>{t("succeed.do")}</button></Show></>}</Show>
         </section>
         <Show when={c().safety}>{(n) => (
           <section><h3>{t("safety.title")}</h3><p class="dim">{t("safety.text")}</p><code class="safety">{n()}</code>

@@ -425,6 +425,7 @@ export const en: Record<Word, string> = {
   "succession.old.do": "Go on as the new one",
   "succession.old.sure": "Go on as “{0}”, and tell all contacts? That cannot be taken back. Fingerprint: {1}",
   "succession.told": "Told {0} {0 account|accounts}",
+  "succeed.as": "Fingerprint of the new account: {0}",
   "succeed.do": "Go on with the new account",
   "succeed.sure": "Ask them by another way first. Is it really them? Fingerprint of the new account: {0}",
   "gap.asking": "Fetching earlier messages…",

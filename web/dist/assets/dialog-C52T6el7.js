@@ -1,1 +1,0 @@
-import{St as e}from"./app-C3BRDeGi.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};
