@@ -42,6 +42,25 @@ func TestSubscriberMayFew(t *testing.T) {
 	refused("title", "doing.groupprofile", "why.groupmaynot", callOf(one.Client, clientrpc.ProfileGroup, clientrpc.ProfileGroupParams{GroupRef: ref, Name: &title})())
 	refused("dissolve", "doing.groupdissolve", "why.groupmaynot", callOf(one.Client, clientrpc.EndGroup, ref)())
 
+	// Who may write is told who voted; who subscribes is not told of others.
+	ann.asks(t, id, false)
+	until(t, "the poll is here", func() bool { return one.newest(t, id).Poll != nil })
+	must(t, one.votes(t, id, 0))
+	poll := ann.newest(t, id)
+	voters := func(s *somebody, option int) []clientrpc.Voter {
+		p := clientrpc.VotersParams{MessageRef: clientrpc.MessageRef{Chat: at, Message: poll.ID}, Option: option}
+		r, err := clientrpc.Voters.Call(t.Context(), s.Client, p)
+		must(t, err)
+		return r.Voters
+	}
+	until(t, "ann is told who voted", func() bool {
+		list := voters(ann, 0)
+		return len(list) == 1 && list[0].Account == one.acc.Fingerprint && list[0].Subscriber
+	})
+	if list := voters(ann, 1); len(list) != 0 {
+		t.Errorf("for the other answer: %+v", list)
+	}
+
 	must(t, callOf(one.Client, clientrpc.LeaveGroup, ref)())
 	until(t, "it is out", func() bool { return one.channel(t, id).Role != clientrpc.RoleSubscriber })
 	refused("react", "doing.reacting", "why.mayntwrite", callOf(one.Client, clientrpc.React, clientrpc.ReactParams{ID: omega.ID{2}, MessageRef: clientrpc.MessageRef{Chat: at, Message: target}, Emoji: []string{"👍"}})())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
@@ -39,11 +40,38 @@ func (c *Client) voters(ctx context.Context, p clientrpc.VotersParams) (clientrp
 			v := clientrpc.Voter{Account: a.Account, Name: n.name, SelfNamed: n.self, Time: a.Time}
 			out.Voters = append(out.Voters, v)
 		}
+		if err != nil || !row.Peer.IsZero() {
+			return err
+		}
+		readers, err := c.votersReading(ctx, tx, row, uint32(p.Option))
+		out.Voters = append(out.Voters, readers...)
 		return err
 	})
 	if err != nil {
 		return out, err
 	}
 	out.Voters, out.Rest, err = part(out.Voters, p.Page, func(v *clientrpc.Voter) string { return v.Name + "\x00" + v.Account.String() })
+	return out, err
+}
+
+// votersReading are the subscribers of a channel who chose an answer: none unless this
+// account may write there. When they did is not said.
+func (c *Client) votersReading(ctx context.Context, tx *history.Tx, row *history.Row, option uint32) (out []clientrpc.Voter, err error) {
+	id, err := tx.Group(ctx, row.Chat)
+	if err != nil || id == (chat.Hash{}) {
+		return nil, err
+	}
+	s, err := c.groupState(tx, id)
+	if err != nil || !c.hasList(s) {
+		return nil, ignoreNotFound(err)
+	}
+	list, err := tx.Voted(id, row, option, func(fp omega.Fingerprint) bool { return mayRead(s, fp) })
+	if err != nil {
+		return nil, err
+	}
+	called, err := c.callings(tx, list)
+	for _, fp := range list {
+		out = append(out, clientrpc.Voter{Account: fp, Name: called[fp].name, SelfNamed: called[fp].self, Subscriber: true})
+	}
 	return out, err
 }

@@ -91,7 +91,10 @@ type Voter struct {
 	Account   omega.Fingerprint `json:"account"`
 	Name      string            `json:"name,omitempty"`
 	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
-	Time      time.Time         `json:"time"`
+	Time      time.Time         `json:"time,omitzero"`        // not said of a subscriber
+
+	// Subscriber: of a channel, whom only those who may write there are told of.
+	Subscriber bool `json:"subscriber,omitempty"`
 }
 
 // An Option is one answer of a poll.

@@ -186,7 +186,7 @@ func (m *Model) bubble(e *entry, key layoutKey, own bool) []row {
 		}
 	}
 	if n := e.msg.CountedInAll(); n > 0 {
-		rows = append(rows, m.metric.wrap([]span{{text: " " + m.text("message.counted", n, m.called(e.msg.Counted.Name, e.msg.Counted.By)), ink: inkDim}}, inner+2)...)
+		rows = append(rows, m.metric.wrap([]span{{text: " " + m.countedLine(&e.msg, n), ink: inkDim}}, inner+2)...)
 	}
 	return rows
 }

@@ -1454,7 +1454,10 @@ export interface Voter {
   name?: string;
   /** it calls itself so, and is no contact: nobody proved it */
   self_named?: boolean;
-  time: Time;
+  /** not said of a subscriber */
+  time?: Time;
+  /** Subscriber: of a channel, whom only those who may write there are told of. */
+  subscriber?: boolean;
 }
 
 /** QuotaParams asks the homes of this account how much room files have there. */

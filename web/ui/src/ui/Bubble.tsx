@@ -4,7 +4,7 @@ import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
-import { answered, groupNamed, groupsLoaded } from "../state/groups";
+import { answered, groupNamed, groupOf, groupsLoaded } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
@@ -112,7 +112,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
           <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{t("poll.votes", votes(o))}</span>
         </button>
       )}</For>
-      <Show when={p.poll.voters} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
+      <Show when={p.poll.voters || (p.poll.counted && groupOf(p.message.chat)?.subscribers)} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
     </div>
   );
 }
@@ -160,7 +160,7 @@ function Reactions(p: { message: Message }) {
       <Show when={by().length}>
         <div class="reactions"><For each={by()}>{([e, x]) => <button classList={{ mine: x.mine }} aria-pressed={x.mine} onClick={() => react(p.message, e)}>{clean(e)} {x.n}</button>}</For></div>
       </Show>
-      <Show when={counted()}><small class="dim">{t("counted", counted(), called(p.message.counted!, p.message.counted!.by, 8))}</small></Show>
+      <Show when={counted()}><small class="dim">{groupOf(p.message.chat)?.subscribers ? t("counted.readers", counted()) : t("counted", counted(), called(p.message.counted!, p.message.counted!.by, 8))}</small></Show>
     </>
   );
 }

@@ -49,7 +49,7 @@ export function Reach(p: { message: Message }): JSX.Element {
 
 /** Who chose which answer of a poll. */
 export function Voters(p: { message: Message }): JSX.Element {
-  return <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>;
+  return <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes || o.counted}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>;
 }
 
 function Chose(p: { message: Message; option: number; text: string }) {

@@ -209,6 +209,7 @@ export const en: Record<Word, string> = {
   "poll.closed": "Poll, ended",
   "poll.several": "Poll, several may be chosen",
   "poll.voters": "{0} voted",
+  "counted.readers": "{0} from subscribers",
   "counted": "{0} counted by {1}, not verifiable",
   "poll.votes": "{0} {0 vote|votes}",
   "list.make": "New list",

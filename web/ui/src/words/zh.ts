@@ -104,6 +104,7 @@ export const zh = {
   "poll.closed": "投票已結束",
   "poll.several": "投票，可複選",
   "poll.voters": "{0} 人投票",
+  "counted.readers": "其中 {0} 個來自訂閱者",
   "counted": "其中 {0} 個由「{1}」統計，沒有證明",
   "poll.votes": "{0} 票",
   "list.make": "開始接龍",
