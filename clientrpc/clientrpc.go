@@ -538,16 +538,16 @@ const (
 
 // A Notice is what a person should know about an account, with what proves it.
 type Notice struct {
-	Number   int64             `json:"number"`
-	Account  omega.Fingerprint `json:"account"`
-	Name     string            `json:"name,omitempty"`
-	Kind     string            `json:"kind"`
-	Sequence uint64            `json:"sequence,omitempty"` // of the location record that it is about
-	Time     time.Time         `json:"time"`
-	Settled  time.Time         `json:"settled,omitzero"` // when it was over
+	Number    int64             `json:"number"`
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	Kind      string            `json:"kind"`
+	Sequence  uint64            `json:"sequence,omitempty"` // of the location record that it is about
+	Time      time.Time         `json:"time"`
+	Settled   time.Time         `json:"settled,omitzero"`   // when it was over
 	Successor omega.Fingerprint `json:"successor,omitzero"` // that the account goes on as; with NoticeSucceeded
-	Served   []byte            `json:"served,omitempty"` // the record that a server showed, in wire form
-	Other    []byte            `json:"other,omitempty"`  // what speaks against it: a record or certificate, or 64 octets of signature and the transcript
+	Served    []byte            `json:"served,omitempty"`   // the record that a server showed, in wire form
+	Other     []byte            `json:"other,omitempty"`    // what speaks against it: a record or certificate, or 64 octets of signature and the transcript
 }
 
 // ListedParams says whether anyone may ask which proxy the account is on. Nil

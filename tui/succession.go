@@ -57,11 +57,10 @@ func sureOf(typed, title, note string, do func(account omega.Fingerprint) effect
 // inherit says that this account is the one that another goes on as.
 func inherit(account omega.Fingerprint) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
-		r, err := clientrpc.Inherit.Call(ctx, core, clientrpc.ContactRef{Account: account.String()})
-		if err != nil {
+		if _, err := clientrpc.Inherit.Call(ctx, core, clientrpc.ContactRef{Account: account.String()}); err != nil {
 			return failedMsg{err}
 		}
-		return doneMsg{i18n.T("tui.succession.inherited", r.Account)}
+		return doneMsg{i18n.T("tui.succession.inherited")}
 	}
 }
 

@@ -226,7 +226,7 @@ var terminal = map[string]entry{
 	"tui.succession.newwho":    {"新帳號的指紋或連結", "Fingerprint or link of the new account"},
 	"tui.succession.newsure":   {"這個帳號要接續「{0}」嗎？指紋：{1}", "Does this account go on for “{0}”? Fingerprint: {1}"},
 	"tui.succession.oldsure":   {"之後改用「{0}」，並告訴所有聯絡人？說出去就收不回來。指紋：{1}", "Go on as “{0}”, and tell all contacts? That cannot be taken back. Fingerprint: {1}"},
-	"tui.succession.inherited": {"這個帳號說了它接續 {0}，正在送過去。接著到那個帳號上選「改用新帳號」。", "Said that this account goes on for {0}; that is on its way. Now choose “go on as the new one” there."},
+	"tui.succession.inherited": {"說了，正在送過去。接著到那個帳號上選「改用新帳號」。", "Said, and on its way. Now choose “go on as the new one” there."},
 	"tui.account.device":       {"這部裝置", "This device"},
 	"tui.account.server":       {"連線的伺服器：{0}", "Connected to {0}"},
 	"tui.scrolls":              {"{0}（↑↓ 捲動）", "{0} (↑↓ scroll)"},
