@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/freeport"
 	"github.com/omega-im/omega/mesh"
 )
 
@@ -135,7 +135,7 @@ func choosePorts(file string, to []*string) (text string, err error) {
 		fmt.Sscan(string(b), &old[0], &old[1], &old[2], &old[3])
 	}
 	for i, addr := range to {
-		ln, err := listenFree(old[i])
+		ln, err := freeport.Clouds.Listen(old[i])
 		if err != nil {
 			return "", err
 		}
@@ -144,29 +144,6 @@ func choosePorts(file string, to []*string) (text string, err error) {
 		text += fmt.Sprintln(ln.Addr().(*net.TCPAddr).Port)
 	}
 	return text, nil
-}
-
-// Ports of a development cloud stay below those that systems give to outgoing
-// connections (from 32768 on Linux), so that they are still free when it comes
-// back.
-const (
-	minDevPort = 20000
-	maxDevPort = 32000
-	portTries  = 64
-)
-
-// listenFree listens on wanted if it is free, or on another port that is.
-func listenFree(wanted int) (net.Listener, error) {
-	for range portTries {
-		if wanted == 0 {
-			wanted = minDevPort + rand.IntN(maxDevPort-minDevPort)
-		}
-		if ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", wanted)); err == nil {
-			return ln, nil
-		}
-		wanted = 0
-	}
-	return nil, errors.New("no free port on 127.0.0.1")
 }
 
 // Servers lists the servers in order.

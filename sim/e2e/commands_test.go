@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/omega-im/omega/internal/freeport"
 )
 
 // commands are what scripts may use beside the commands of testscript:
@@ -83,7 +84,7 @@ func run(ts *testscript.TestScript, program string, args []string) int {
 func ports(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, neg, len(args) > 0, "ports VAR…")
 	for _, name := range args {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ln, err := freeport.Tests.Listen(0)
 		ts.Check(err)
 		defer ln.Close() // after the last one: no port is given twice
 		ts.Setenv(name, ln.Addr().String())

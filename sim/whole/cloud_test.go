@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/internal/freeport"
 	"github.com/omega-im/omega/node"
 )
 
@@ -104,7 +104,7 @@ func startCloud(dir string, n int, registration, store string, change ...func(*n
 // choosePorts fills in addresses that are free now.
 func choosePorts(to ...*string) error {
 	for _, addr := range to {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		ln, err := freeport.Tests.Listen(0)
 		if err != nil {
 			return err
 		}
