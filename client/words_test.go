@@ -185,9 +185,28 @@ func TestSubscribersReact(t *testing.T) {
 		until(t, s.acc.Name+" sees one vote less", func() bool { return s.tallies(t, id) == [3]int{1, 1, 2} })
 	}
 
-	one.stop() // what comes is sealed: what was made of it is in its files
-	var kept []byte
-	must(t, filepath.WalkDir(one.cfg.Home, func(path string, d fs.DirEntry, err error) error {
+	marks, found := two.marks(t), 0
+	for _, s := range []*somebody{one, ann} { // what comes is sealed: what was made of it is in files
+		s.stop()
+		kept := s.files(t)
+		for _, m := range marks {
+			switch has := bytes.Contains(kept, m); {
+			case has && s == one:
+				t.Errorf("a reader has %q of another one", m)
+			case has:
+				found++
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("nothing is found where it must be")
+	}
+}
+
+// files are all files of a home, one behind the other.
+func (s *somebody) files(t *testing.T) (kept []byte) {
+	t.Helper()
+	must(t, filepath.WalkDir(s.cfg.Home, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -195,11 +214,7 @@ func TestSubscribersReact(t *testing.T) {
 		kept = append(kept, b...)
 		return err
 	}))
-	for _, m := range two.marks(t) {
-		if bytes.Contains(kept, m) {
-			t.Errorf("a reader has %q of another one", m)
-		}
-	}
+	return kept
 }
 
 // TestCountsForNewcomers: who subscribes is told what stands at the messages that it is given.
