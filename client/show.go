@@ -13,7 +13,7 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	m := clientrpc.Message{
 		ID: r.ID, Chat: r.Chat, From: r.From, Device: r.Device, Time: r.Time.UTC(), Received: r.Received,
 		Kind: string(r.Content.Kind), Text: r.Now().Text, Verified: r.Verified, Problem: string(r.Problem),
-		State: r.State, Sequence: r.Sequence, Entities: showEntities(r.Now().Entities),
+		State: r.State, Sequence: r.Sequence, Place: r.Place, Entities: showEntities(r.Now().Entities),
 		Edited: r.EditTime, Deleted: r.Deleted, Pinned: r.Pinned, Silent: r.Content.Silent, Expires: r.Expires(), Forward: showForward(r.Content.Forward), Media: mediaInfo(r.Content), Secure: r.Secure,
 	}
 	if r.State == clientrpc.StateFailed {

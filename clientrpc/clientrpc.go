@@ -225,6 +225,11 @@ type Message struct {
 	Why       string            `json:"why,omitempty"`   // code of the reason why it failed
 	Sequence  uint32            `json:"sequence,omitempty"`
 
+	// Place is where it stands in its chat, in ms: messages are shown by place, and those of one
+	// place as they come. One that comes late may move others behind itself: message.changed tells of
+	// them. (spec/chat.md, CHAT-96)
+	Place int64 `json:"place,omitempty"`
+
 	Inert     bool   `json:"inert,omitempty"`      // its sender is no contact: links and files in it must do nothing when they are touched
 	Mentioned bool   `json:"mentioned,omitempty"`  // it calls this account, which is told even in a muted chat
 	Delivered int    `json:"delivered,omitempty"`  // of one's own in a group: how many accounts took it

@@ -14,7 +14,7 @@ type What int
 // Kinds of changes.
 const (
 	NewMessage     What = 1  // Chat, Message, and Account of others
-	ChangedMessage What = 2  // edited, reactions, pins, answers, verified now
+	ChangedMessage What = 2  // edited, reactions, pins, answers, verified now, or it stands elsewhere
 	GoneMessage    What = 3  // taken back, or deleted here
 	MessageState   What = 4  // of one's own; without Message: counts of some in Chat
 	ChangedChat    What = 5  // unread, title, settings, newest message; or it is gone

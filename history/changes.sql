@@ -21,6 +21,11 @@ WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.
   INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
 END;
 
+-- It stands elsewhere, behind one that came late.
+CREATE TEMP TRIGGER message_moved AFTER UPDATE OF place ON message WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND NEW.place <> OLD.place BEGIN
+  INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
+END;
+
 CREATE TEMP TRIGGER message_gone AFTER UPDATE OF gone ON message WHEN OLD.shown = 1 AND NEW.gone > OLD.gone BEGIN
   INSERT INTO change (what, chat, message) VALUES (3, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
 END;

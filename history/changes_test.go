@@ -143,3 +143,31 @@ func TestChangesOfOneCommit(t *testing.T) {
 		}
 	}
 }
+
+// TestMovedIsTold: one that comes late moves what its device wrote after it, and faces hear
+// of both. (spec/chat.md, CHAT-96)
+func TestMovedIsTold(t *testing.T) {
+	db := openTest(t)
+	written := func(n int, sequence uint32, received time.Duration) *Row {
+		r := message(n, "x")
+		r.Sequence, r.Received = sequence, testTime.Add(received)
+		return r
+	}
+	db.update(t, func(tx *Tx) error { return tx.put(written(1, 1, 0), written(2, 3, time.Second)) })
+	var told []Change
+	db.OnChange(func(list []Change) { told = append(told, list...) })
+	db.update(t, func(tx *Tx) error { return tx.put(written(3, 2, 2*time.Second)) })
+	var rows []Row
+	db.update(t, func(tx *Tx) (err error) {
+		rows, err = tx.Page(message(1, "").Chat, omega.ID{}, 10)
+		return err
+	})
+	if len(rows) != 3 || rows[1].Sequence != 2 || rows[2].Sequence != 3 || rows[1].Place >= rows[2].Place {
+		t.Errorf("rows: %+v", rows)
+	}
+	for _, want := range []Change{{What: NewMessage, Message: message(3, "").ID}, {What: ChangedMessage, Message: message(2, "").ID}} {
+		if !slices.ContainsFunc(told, func(c Change) bool { return c.What == want.What && c.Message == want.Message }) {
+			t.Errorf("%+v is not told: %+v", want, told)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func shownOf(t *testing.T, tx *Tx) (texts []string, last time.Time) {
 		} else {
 			texts = append(texts, r.Content.Text)
 		}
-		last = readTime(r.place)
+		last = readTime(r.Place)
 	}
 	return texts, last
 }

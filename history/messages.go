@@ -206,7 +206,7 @@ func (tx *Tx) All(c omega.ChatID, fn func(*Row) error) error {
 			if err := fn(&list[i]); err != nil {
 				return err
 			}
-			after = spot{list[i].place, list[i].Position}
+			after = spot{list[i].Place, list[i].Position}
 		}
 		if len(list) < page {
 			return nil

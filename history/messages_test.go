@@ -33,7 +33,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		for i, want := range all {
 			got, err := tx.Message(want.ID)
 			must(t, err)
-			want.Position, want.Ref, want.place = int64(i+1), linkColumn(&want.Message), got.place
+			want.Position, want.Ref, want.Place = int64(i+1), linkColumn(&want.Message), got.Place
 			gotRaw, err := got.Content.Raw()
 			must(t, err)
 			wantRaw, err := want.Content.Raw()

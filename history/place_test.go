@@ -90,11 +90,11 @@ func TestOrderWithWrongClocks(t *testing.T) {
 		at, places := map[chat.Link]int{}, map[omega.ID]int64{}
 		for i := range rows {
 			at[rows[i].Link()] = i
-			places[rows[i].ID] = rows[i].place
+			places[rows[i].ID] = rows[i].Place
 		}
 		for i := range again {
-			if r := &again[i]; places[r.ID] != r.place {
-				t.Errorf("seed %d: message %s stands at %d, and at %d where they came in another order", seed, r.Content.Text, places[r.ID], r.place)
+			if r := &again[i]; places[r.ID] != r.Place {
+				t.Errorf("seed %d: message %s stands at %d, and at %d where they came in another order", seed, r.Content.Text, places[r.ID], r.Place)
 			}
 		}
 		for i := range rows {

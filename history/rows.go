@@ -42,8 +42,11 @@ type Row struct {
 	// where Received does not say when a home had it; zero: unknown. It is not stored.
 	Heard time.Time
 
+	// Place is where it stands in its chat, in ms (spec/chat.md, CHAT-96): the database finds it. A page is in
+	// order of Place, and of Position where that is the same.
+	Place int64
+
 	marks int
-	place int64
 }
 
 // Now is what a person sees of the message: what was signed, or what its author
@@ -93,7 +96,7 @@ func scanRow(scan func(...any) error) (*Row, error) {
 	r, s := &Row{}, &stored{}
 	err := scan(&r.Position, &s.chat, &s.peer, &s.id, &s.account, &s.device, &s.epoch, &s.sequence, &s.time, &s.received,
 		&s.kind, &s.text, &s.content, &s.head, &s.signature, &r.Verified, &s.problem, &r.ListDiffers, &r.Own, &s.state, &r.Why, &r.Printed,
-		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read, &s.accounts, &r.place)
+		&s.link, &s.edited, &s.editTime, &s.gone, &r.marks, &r.Import, &r.Author, &r.Mentioned, &s.chatKind, &r.Service, &r.Read, &s.accounts, &r.Place)
 	if err != nil {
 		return nil, err
 	}

@@ -276,6 +276,8 @@ export interface Message {
   /** code of the reason why it failed */
   why?: string;
   sequence?: number;
+  /** Place is where it stands in its chat, in ms: messages are shown by place, and those of one place as they come. One that comes late may move others behind itself: message.changed tells of them. (spec/chat.md, CHAT-96) */
+  place?: number;
   /** its sender is no contact: links and files in it must do nothing when they are touched */
   inert?: boolean;
   /** it calls this account, which is told even in a muted chat */

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/omega-im/omega/internal/pagetest"
 )
 
 var (
@@ -25,7 +27,7 @@ var (
 // tests are busy; `make bench-ui` does the same with ten thousand chats, and a hundred
 // thousand messages in one.
 func TestBudgets(t *testing.T) {
-	chromium, nodejs := needBrowser(t)
+	chromium, nodejs := pagetest.Need(t)
 	noteChecks(t)
 	noteFace(t)
 	omega := buildOmega(t)

@@ -11,13 +11,15 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/omega-im/omega/internal/pagetest"
 )
 
 // TestFace runs browser/flows.mjs: people who chat by the web face of their client,
 // each with a program of their own, over a cloud of real servers.
 func TestFace(t *testing.T) {
 	t.Parallel() // people mostly wait
-	chromium, nodejs := needBrowser(t)
+	chromium, nodejs := pagetest.Need(t)
 	pictures := ""
 	if *shots != "" {
 		var err error
@@ -50,7 +52,7 @@ func TestFace(t *testing.T) {
 // it is and the key's fingerprint.
 func newGnuPG(t *testing.T, user string) (dir, fingerprint string) {
 	t.Helper()
-	gpg := need(t, "gpg")
+	gpg := pagetest.Program(t, "gpg")
 	dir = t.TempDir()
 	command := func(program string, args ...string) string {
 		cmd := exec.Command(program, args...)

@@ -4,12 +4,12 @@ import (
 	"context"
 	"flag"
 	"image"
-	_ "image/png"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/omega-im/omega/internal/pagetest"
 	"github.com/omega-im/omega/web"
 )
 
@@ -30,7 +30,7 @@ const (
 // (axe) and for requests that leave the machine.
 func TestPictures(t *testing.T) {
 	t.Parallel()
-	chromium, nodejs := needBrowser(t)
+	chromium, nodejs := pagetest.Need(t)
 	noteChecks(t)
 	noteFace(t)
 	dir := *shots

@@ -1,9 +1,7 @@
 package site
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,12 +9,12 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/omega-im/omega/internal/pagetest"
 	"github.com/omega-im/omega/node"
 )
 
@@ -29,7 +27,7 @@ const realServers = 4
 // where CI=true: there tools/deps.sh has installed one.
 func TestSite(t *testing.T) {
 	t.Parallel()
-	chromium, nodejs := needBrowser(t)
+	chromium, nodejs := pagetest.Need(t)
 	pictures := ""
 	if *shots != "" {
 		var err error
@@ -58,91 +56,10 @@ func noteChecks(t *testing.T) {
 	}
 }
 
-// needBrowser finds what drives a browser, and the browser.
-func needBrowser(t *testing.T) (chromium, nodejs string) {
-	t.Helper()
-	chromium, nodejs = need(t, "chromium"), need(t, "node")
-	if _, err := os.Stat("browser/node_modules/playwright-core"); err != nil {
-		missing(t, "browser/node_modules is missing; run tools/deps.sh, or npm ci in sim/site/browser")
-	}
-	return chromium, nodejs
-}
-
-// need finds a program of the tests.
-func need(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		missing(t, name+" is not installed; run tools/deps.sh")
-	}
-	return path
-}
-
-func missing(t *testing.T, what string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(what)
-	}
-	t.Skip(what)
-}
-
-// patience bounds all checks together.
-const patience = 18 * time.Minute
-
-// run starts the checks and makes a test of each; fewer than least are a failure.
+// run starts the checks of a script; what they ask for is done by the cloud.
 func run(t *testing.T, nodejs, script string, plan map[string]any, c *cloud, least int) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, nodejs, script)
-	cmd.Dir, cmd.Stderr, cmd.WaitDelay = "browser", os.Stderr, 10*time.Second
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	tell := json.NewEncoder(in)
-	if err := tell.Encode(plan); err != nil {
-		t.Fatal(err)
-	}
-	checks := 0
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var line struct {
-			Ask, Tell, Name, Error string
-			MS                     int
-		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
-			t.Fatalf("the checks say %q: %v", lines.Text(), err)
-		}
-		if line.Ask != "" {
-			if err := tell.Encode(map[string]string{"name": c.do(t, line.Ask)}); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if line.Tell != "" {
-			t.Log(line.Tell)
-			continue
-		}
-		checks++
-		t.Run(line.Name, func(t *testing.T) {
-			if line.Error != "" {
-				t.Error(line.Error)
-			}
-			t.Logf("%d ms", line.MS)
-		})
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("the checks ended: %v", err)
-	}
-	if checks < least {
-		t.Errorf("only %d checks ran", checks)
-	}
+	t.Helper()
+	pagetest.Run(t, nodejs, script, plan, func(what string) string { return c.do(t, what) }, least)
 }
 
 // A cloud is real servers, each of which can be stopped.

@@ -11,6 +11,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/internal/pagetest"
 )
 
 var walkAll = flag.Bool("walk", false, "TestWalk in every look: light and dark, desktop and phone, Chinese and English; with -shots it leaves a picture of each screen")
@@ -20,7 +21,7 @@ var walkAll = flag.Bool("walk", false, "TestWalk in every look: light and dark, 
 // and nothing hinders people (axe). Each day in two looks; -walk has all eight.
 func TestWalk(t *testing.T) {
 	t.Parallel()
-	chromium, nodejs := needBrowser(t)
+	chromium, nodejs := pagetest.Need(t)
 	noteChecks(t)
 	noteFace(t)
 	pictures := ""

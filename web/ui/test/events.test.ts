@@ -2,7 +2,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import type { Calls, Chat, Happening, Message, Method } from "@rpc";
 import { Refused } from "../src/rpc";
 import { chats, core, resetChats, setOpen, toasts } from "../src/state/app";
-import { below, conversation, refresh, setReading, show } from "../src/state/conversation";
+import { below, conversation, put, refresh, setReading, show } from "../src/state/conversation";
 import { follow } from "../src/state/events";
 import { presence } from "../src/state/presence";
 
@@ -160,4 +160,31 @@ it("a notice about an account is seen in its chats without a reload", async () =
     await vi.waitFor(() => expect(chats.by[chat]?.notice).toBe("succeeded"));
     await tell({ event: "notice", data: { account: "ZZ" } } as Partial<Happening>);
   } finally { answers.chat = before; }
+});
+
+it("what comes late stands where it was written, and what it moves behind itself goes there", async () => {
+  all = [message(1, { place: 10 }), message(2, { place: 20 })];
+  await show(chat, 0);
+  // The third of a device comes before its second; when that comes, its home had it later.
+  all.push(message(4, { place: 30 }));
+  await tell(about("message.new", 4));
+  expect(shown()).toEqual([id(1), id(2), id(4)]);
+  all = [...all.slice(0, 2), message(5, { place: 35 }), message(3, { place: 40 }), message(4, { place: 41 })];
+  await tell(about("message.new", 5));
+  await tell(about("message.new", 3), about("message.changed", 4));
+  expect(shown()).toEqual([id(1), id(2), id(5), id(3), id(4)]);
+  // A text that is being sent, of which the core has said nothing, stays at the end.
+  put({ ...message(9), sequence: undefined, state: "queued" });
+  all.splice(3, 0, message(6, { place: 36 }));
+  await tell(about("message.new", 6));
+  expect(shown()).toEqual([id(1), id(2), id(5), id(6), id(3), id(4), id(9)]);
+});
+
+it("what comes late of an earlier page comes with that, and who reads further up sees what belongs there", async () => {
+  all = all.map((m, i) => ({ ...m, place: 10 * (i + 1) }));
+  await show(chat, 0);
+  all.splice(100, 0, message(400, { place: 1005 }));
+  await tell(about("message.new", 400));
+  expect(shown()).toEqual(range(241, 300));
+  expect(below()).toBe(0);
 });

@@ -206,19 +206,40 @@ export const [newest, setNewest] = createSignal(0);
 /** Whoever sends something sees it: the end of its chat is brought into sight, if that is open. */
 export const toNewest = (chat: ChatID) => void (chat === conversation.chat && setNewest((n) => n + 1));
 
-/** Shows a message as it is now, if it is at hand; says whether it is. */
+/** Shows a message as it is now, where it stands now, if it is at hand; says whether it is. */
 export function change(m: Message): boolean {
   const i = m.chat === conversation.chat ? at(m.id) : -1;
-  if (i >= 0) set("list", i, reconcile(m));
-  return i >= 0;
+  if (i < 0) return false;
+  set("list", i, reconcile(m));
+  const to = spot(i, m);
+  if (to !== i) set("list", moved(i, to));
+  return true;
 }
 
-/** Puts a new message at the end; one that is at hand stays where it is. */
+/** Puts a new message where it stands, mostly at the end; one that is at hand is shown as it is now. */
 export function put(m: Message) {
   if (m.chat !== conversation.chat || shownKinds.has(m.kind) || change(m)) return;
-  if (!conversation.atEnd) return setBelow((n) => n + 1);
-  set("list", conversation.list.length, m);
+  const end = conversation.list.length, to = spot(end, m);
+  if (to === end && !conversation.atEnd) return setBelow((n) => n + 1);
+  if (to === 0 && end > 0 && conversation.before) return; // it comes with its page
+  if (to === end) set("list", end, m);
+  else set("list", unwrap(conversation.list).toSpliced(to, 0, m));
   if (!m.state) setBelow((n) => n + 1);
+}
+
+/** Where in the list a message stands that is at i: before what has a later place, behind what has an earlier one. Those of which the core said nothing yet have none. */
+function spot(i: number, m: Message): number {
+  const list = conversation.list, place = (k: number) => list[k]?.place ?? 0;
+  let to = i;
+  if (!m.place) return i;
+  for (let k = i - 1; k >= 0 && !(place(k) && place(k) <= m.place); k--) if (place(k)) to = k;
+  if (to === i) for (let k = i + 1; k < list.length && !(place(k) && place(k) >= m.place); k++) if (place(k)) to = k;
+  return to;
+}
+
+function moved(from: number, to: number): Message[] {
+  const list = [...unwrap(conversation.list)], [m] = list.splice(from, 1);
+  return list.toSpliced(to, 0, m!);
 }
 
 /** Changes what is known of a message. */
