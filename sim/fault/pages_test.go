@@ -21,6 +21,7 @@ import (
 // is read.
 func TestPeopleOnTwoMachines(t *testing.T) {
 	chromium, nodejs := pagetest.Need(t)
+	notePages(t)
 	l := newLab(t, 4, func(i, j int) time.Duration { return 8 * time.Millisecond })
 	c := newLabServers(t, l)
 	desks := []*desk{newDesk(t, c, l.machines[0], 0, "阿明"), newDesk(t, c, l.machines[1], 1, "小美")}
@@ -48,6 +49,22 @@ func TestPeopleOnTwoMachines(t *testing.T) {
 		}
 		return ""
 	}, 5)
+}
+
+// notePages looks at what the pages are made of, for the cache of test results.
+func notePages(t *testing.T) {
+	t.Helper()
+	for _, pattern := range []string{"../site/browser/machines.mjs", "../site/browser/harness.mjs", "../site/browser/node_modules/.pinned", "../../web/dist/*", "../../web/dist/assets/*"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, name := range names {
+			if _, err := os.Stat(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // A desk is where a person sits: a home of omega on a machine.

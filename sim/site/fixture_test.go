@@ -193,7 +193,8 @@ func (f *fixture) methods() map[string]func(json.RawMessage) any {
 		},
 		"group": func(json.RawMessage) any { return f.group() },
 		"groups": func(json.RawMessage) any {
-			return clientrpc.GroupsResult{Groups: []clientrpc.Group{f.group(), {ID: "books", Chat: chatID("讀書會"), Name: "讀書會", Role: clientrpc.RoleInvited, Size: 4}}}
+			return clientrpc.GroupsResult{Groups: []clientrpc.Group{f.group(), {ID: "books", Chat: chatID("讀書會"), Name: "讀書會", Role: clientrpc.RoleInvited, Size: 4},
+				{ID: "daily", Chat: chatID("黃山雀日報"), Name: "黃山雀日報", Role: clientrpc.RoleSubscriber, Channel: true, Size: 2, Subscribers: 1280}}}
 		},
 		"notices": func(json.RawMessage) any { return clientrpc.NoticesResult{} },
 		"group.members": func(json.RawMessage) any {
