@@ -24,7 +24,8 @@ func (m Method[Req, Resp]) Call(ctx context.Context, c Conn, req Req) (Resp, err
 }
 
 // A Conn carries calls to a core: in process or over a socket. It may be used
-// by many goroutines at once.
+// by many goroutines at once. Calls that are made at once may overtake each other: who
+// writes several things into a chat waits for each answer before the next call.
 type Conn interface {
 	// Call sends req and stores the answer in resp, a pointer. Errors that the
 	// core returned are *Error. ErrHandover means that the core went away

@@ -179,9 +179,9 @@ func (m *Model) sendNow() tea.Cmd {
 	switch {
 	case t.edit != nil:
 		p := clientrpc.EditParams{ID: newID(), MessageRef: refOf(t.edit), Text: w.markup(), Markup: true}
-		return tea.Batch(saved, m.run(orBack(sent, call(clientrpc.Edit, p, noText))))
+		return tea.Batch(saved, m.run(m.turns.behind(c.ID, orBack(sent, call(clientrpc.Edit, p, noText)))))
 	case isCommand(text):
-		return tea.Batch(saved, m.run(orBack(sent, command(c.ID, w.markup(), t.reply))))
+		return tea.Batch(saved, m.run(m.turns.behind(c.ID, orBack(sent, command(c.ID, w.markup(), t.reply)))))
 	}
 	return tea.Batch(saved, m.sendText(c, w, t.reply))
 }
@@ -218,10 +218,10 @@ func (m *Model) sendText(c *clientrpc.Chat, w written, reply *clientrpc.Message)
 	m.conv.add(message)
 	m.unpick()
 	chat, turn := c.ID, m.sendTurn
-	return tea.Batch(cmd, m.run(func(ctx context.Context, core clientrpc.Conn) tea.Msg {
+	return tea.Batch(cmd, m.run(m.turns.behind(chat, func(ctx context.Context, core clientrpc.Conn) tea.Msg {
 		_, err := clientrpc.Send.Call(ctx, core, p)
 		return sentMsg{chat: chat, id: p.ID, written: w, task: task{reply: reply}, turn: turn, err: err}
-	}))
+	})))
 }
 
 // onSent tells of what the core did not take.

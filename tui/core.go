@@ -53,6 +53,26 @@ func quietly[Req, Resp any](method clientrpc.Method[Req, Resp], req Req) effect 
 	}
 }
 
+// turns lets what a person writes into a chat reach the core in the order in which it was
+// written: effects run beside each other, and would overtake each other.
+type turns map[omega.ChatID]<-chan struct{} // by chat: closed when the last one is over
+
+// behind makes an effect that runs when those before it in the chat are over. It has to be run.
+func (t turns) behind(chat omega.ChatID, do effect) effect {
+	before, over := t[chat], make(chan struct{})
+	t[chat] = over
+	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
+		defer close(over)
+		if before != nil {
+			select {
+			case <-before:
+			case <-ctx.Done():
+			}
+		}
+		return do(ctx, core)
+	}
+}
+
 // explain puts an error into words: what was being done, why it failed, what next.
 func (m *Model) explain(err error) string {
 	var e *clientrpc.Error

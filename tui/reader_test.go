@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -165,8 +167,12 @@ func TestRefusedTextsInOrder(t *testing.T) {
 			if left {
 				d.do(d.m.openChat(inGroup))
 			}
+			var answers []tea.Msg
+			for _, e := range sent {
+				answers = append(answers, e(t.Context(), d.core))
+			}
 			for _, i := range order {
-				d.run(sent[i])
+				d.send(answers[i])
 			}
 			if left {
 				d.do(d.m.openChat(withBob))

@@ -22,6 +22,7 @@ export class Refused extends Error {
 export const gone = (e: unknown) => e instanceof Refused && e.code === "not_found";
 
 interface Waiting {
+  lane?: string; // of calls that are answered one by one
   text: string;
   done: (result: unknown) => void;
   failed: (why: unknown) => void;
@@ -31,6 +32,10 @@ type Answer = { id: number; result?: unknown; error?: CoreError };
 
 const again = "again"; // the core went away before it answered, or had too much to do
 const most = 48; // calls at once; others wait their turn
+
+// What people write into one chat, one after the other, the core has to get in that order: calls that it has at once may overtake each other.
+const inOrder = new Set<Method>(["send", "command.run", "stickers.send", "stickers.share", "message.forward"]);
+const laneOf = (method: Method, p: { to?: string; chat?: string }) => (inOrder.has(method) ? p.to ?? p.chat : undefined);
 const firstPause = 100, longestPause = 5000;
 
 export class Core {
@@ -55,7 +60,7 @@ export class Core {
     return new Promise((done, failed) => {
       if (signal?.aborted) return failed(signal.reason);
       const text = JSON.stringify({ id, method, params });
-      this.waiting.set(id, { text, done: done as (r: unknown) => void, failed });
+      this.waiting.set(id, { lane: laneOf(method, params as object), text, done: done as (r: unknown) => void, failed });
       signal?.addEventListener("abort", () => {
         if (!this.waiting.delete(id)) return;
         if (this.sent.delete(id)) this.say(JSON.stringify({ id, cancel: true }));
@@ -69,8 +74,11 @@ export class Core {
   /** Sends what waits, as far as there is room. */
   private next() {
     if (this.socket?.readyState !== WebSocket.OPEN || this.sent.size >= most) return;
+    const ahead = new Set<string>();
     for (const [id, w] of this.waiting) {
-      if (this.sent.has(id)) continue;
+      const waits = w.lane !== undefined && ahead.has(w.lane);
+      if (w.lane !== undefined) ahead.add(w.lane);
+      if (waits || this.sent.has(id)) continue;
       if (this.sent.size >= most) return;
       this.sent.add(id);
       this.socket.send(w.text);

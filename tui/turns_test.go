@@ -1,0 +1,38 @@
+package tui
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/omega-im/omega/clientrpc"
+)
+
+// TestTurns: what is written into a chat reaches the core in its order, however its
+// effects are run; another chat waits for nothing.
+func TestTurns(t *testing.T) {
+	var order []string
+	say := func(what string) effect {
+		return func(context.Context, clientrpc.Conn) tea.Msg { order = append(order, what); return nil }
+	}
+	all := turns{}
+	first, second, other := all.behind(withBob, say("first")), all.behind(withBob, say("second")), all.behind(withEve, say("other"))
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		second(t.Context(), nil)
+	}()
+	other(t.Context(), nil)
+	first(t.Context(), nil)
+	<-over
+	if !slices.Equal(order, []string{"other", "first", "second"}) {
+		t.Errorf("%q", order)
+	}
+	// A program that ends waits for nobody.
+	all.behind(withBob, say("never run"))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	all.behind(withBob, say("last"))(ended, nil)
+}
