@@ -13,7 +13,7 @@ import (
 
 var (
 	coreMessages = flag.Int("core-messages", 3000, "messages of the longest chat of TestBudgetsOfCore")
-	coreSlack    = flag.Float64("core-slack", 12, "by how much the times of TestBudgetsOfCore may be longer than the budgets: they are the clock's, and others use the machine")
+	coreSlack    = flag.Float64("core-slack", 25, "by how much the times of TestBudgetsOfCore may be longer than the budgets: they are the clock's, and others use the machine")
 	coreRounds   = flag.Int("core-rounds", 2, "of which the least counts")
 	quality      = flag.Int("quality", 5, "with which brotli compresses the core; 11 is how it would be served, and takes minutes")
 )
