@@ -1,18 +1,9 @@
 package chat
 
 import (
-	"syscall"
 	"testing"
 	"time"
 )
-
-// processorTime is what this process has used.
-func processorTime(tb testing.TB) time.Duration {
-	tb.Helper()
-	var u syscall.Rusage
-	must(tb, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 // reportProcessor says how much processor time an operation takes, since a moment,
 // beside what the clock says, which others have a share in; and how much of it is

@@ -1,7 +1,7 @@
 //go:build js
 
-// Command browser is the client core as it runs where Go is WebAssembly: it opens a
-// home directory and makes calls, for tests under Node. Nothing of it is served.
+// Command browser is the client core as it runs where Go is WebAssembly: for tests, under
+// Node and in a worker of a browser (worker.mjs). Nothing of it is served.
 package main
 
 import (
@@ -9,20 +9,43 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"syscall/js"
 
 	"github.com/omega-im/omega/client"
 )
 
-// The first argument is the home, then methods with their parameters, in turn. Each
-// result is one line.
+// The first argument is the home. In a worker, calls come by the port that it was given, and
+// two more arguments are a server and a name: an account is made there first. Elsewhere the
+// others are methods with their parameters, in turn, and each result is one line.
 func main() {
+	run := call
+	if js.Global().Get("port").Truthy() {
+		run = serve
+	}
 	if err := run(context.Background(), os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, home string, calls []string) error {
+func serve(ctx context.Context, home string, account []string) error {
+	cfg := client.Config{Home: home}
+	if len(account) == 2 {
+		cfg.Name = account[1]
+		if _, err := client.Init(ctx, client.InitConfig{Config: cfg, Server: account[0], DeviceName: "Chromium"}); err != nil {
+			return err
+		}
+	}
+	c, err := client.Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	answer(ctx, js.Global().Get("port"), c.Handle)
+	return nil
+}
+
+func call(ctx context.Context, home string, calls []string) error {
 	c, err := client.Open(ctx, client.Config{Home: home})
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func TestCoreInNode(t *testing.T) {
 		}
 		return out.Bytes()
 	}
-	command([]string{"GOOS=js", "GOARCH=wasm"}, "go", "build", "-o", wasm, "../browser")
+	command([]string{"GOOS=js", "GOARCH=wasm"}, "go", "build", "-trimpath", "-o", wasm, "../browser") // sim/site builds it so as well
 	root := strings.TrimSpace(string(command(nil, "go", "env", "GOROOT")))
 
 	omega := func(args ...string) []byte {

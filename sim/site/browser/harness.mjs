@@ -13,7 +13,8 @@ export const ask = async (what) => { say({ ask: what }); return readLine(); };
 
 export const tell = (what) => say({ tell: what });
 
-export const launch = (executablePath, ...more) => chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", ...more] });
+export const flags = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"];
+export const launch = (executablePath, ...more) => chromium.launch({ executablePath, args: [...flags, ...more] });
 
 export const is = (ok, message) => { if (!ok) throw new Error(message); };
 export const equal = (got, want, what) => is(JSON.stringify(got) === JSON.stringify(want), `${what}: ${JSON.stringify(got)}, want ${JSON.stringify(want)}`);
