@@ -94,8 +94,8 @@ UI_SLACK    ?= 1
 CORE_MESSAGES ?= 20000
 .PHONY: bench-ui
 bench-ui: deps ## what the web face and the core cost in a browser, with 10,000 chats and 100,000 messages in one; needs Node
-	$(GO) test -count=1 -timeout 60m -v ./sim/site -run TestBudgets -chats $(UI_CHATS) -messages $(UI_MESSAGES) -slack $(UI_SLACK) \
-		-core-messages $(CORE_MESSAGES) -core-slack $(UI_SLACK) -core-rounds 6 -quality 11
+	$(GO) test -count=1 -timeout 60m -v ./sim/site -run TestBudgets -chats $(UI_CHATS) -messages $(UI_MESSAGES) -slack $(UI_SLACK)
+	$(GO) test -count=1 -timeout 60m -v ./sim/site -run TestCoreInWorker -core-whole -core-messages $(CORE_MESSAGES)
 
 .PHONY: screenshots
 screenshots: deps ## take the pictures of docs/pictures anew, which README shows and tests compare; look at them

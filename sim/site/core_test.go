@@ -9,44 +9,50 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/omega-im/omega/internal/pagetest"
 )
 
 var (
-	coreMessages = flag.Int("core-messages", 3000, "messages of the longest chat of TestBudgetsOfCore")
-	coreSlack    = flag.Float64("core-slack", 25, "by how much the times of TestBudgetsOfCore may be longer than the budgets: they are the clock's, and others use the machine")
-	coreRounds   = flag.Int("core-rounds", 2, "of which the least counts")
-	quality      = flag.Int("quality", 5, "with which brotli compresses the core; 11 is how it would be served, and takes minutes")
+	coreMessages = flag.Int("core-messages", 3000, "messages of the longest chat of TestCoreInWorker, where it measures")
+	coreWhole    = flag.Bool("core-whole", false, "measure in TestCoreInWorker, beside trying")
 )
 
-// TestBudgetsOfCore runs browser/core.mjs: what the core costs as browsers run it, in a
-// dedicated worker under the policy that a page with it needs, its home in the origin
-// private file system. Where the least is asked that a message costs, the benchmarks of
-// packages chat and history run there as they do elsewhere.
-func TestBudgetsOfCore(t *testing.T) {
-	chromium, nodejs := needBrowser(t)
+// TestCoreInWorker runs browser/core.mjs: the core as browsers run it, in a dedicated
+// worker under the policy that a page with it needs, its home in the origin private file
+// system. With -core-whole (make bench-ui) it says what that costs: what a message costs at
+// least is asked of the benchmarks of packages chat and history, which run there as they do
+// elsewhere.
+func TestCoreInWorker(t *testing.T) {
+	t.Parallel()
+	chromium, nodejs := pagetest.Need(t)
 	noteChecks(t)
 	noteFace(t)
 	dir := t.TempDir()
 	buildCore(t, dir)
 	cloud := startCloud(t, 1)
-	home := filledHome(t, cloud.nodes[0].ClientAddress(), *coreMessages)
+	home, checks := t.TempDir(), 2
+	if *coreWhole {
+		home, checks = filledHome(t, cloud.nodes[0].ClientAddress(), *coreMessages), 7
+	}
 	host := strings.TrimPrefix(cloud.nodes[0].HTTPAddress(), "http://")
 	site := listen(t, coreSite(t, dir, home, host))
 	run(t, nodejs, "core.mjs", map[string]any{
 		"chromium": chromium, "url": site, "program": filepath.Join(dir, "core.wasm"), "files": namesIn(t, home), "messages": *coreMessages,
-		"server": "ws://" + host + "#" + cloud.nodes[0].Fingerprint().String(), "profile": t.TempDir(), "slack": *coreSlack, "rounds": *coreRounds, "quality": *quality,
-	}, nil, 7)
+		"server": "ws://" + host + "#" + cloud.nodes[0].Fingerprint().String(), "profile": t.TempDir(), "whole": *coreWhole,
+	}, nil, checks)
 }
 
-// buildCore builds the core, and the tests of chat and history, for browsers. The flags
-// make it as small as the compiler can without leaving something away.
+// buildCore builds the core for browsers, and the tests of chat and history where they are
+// run. The flags make it as small as the compiler can without leaving something away.
 func buildCore(t *testing.T, dir string) {
 	t.Helper()
-	for name, args := range map[string][]string{
-		"core.wasm":    {"build", "../browser"},
-		"chat.wasm":    {"test", "-c", "-vet=off", "../../chat"},
-		"history.wasm": {"test", "-c", "-vet=off", "../../history"},
-	} {
+	programs := map[string][]string{"core.wasm": {"build", "../browser"}}
+	if *coreWhole {
+		programs["chat.wasm"] = []string{"test", "-c", "-vet=off", "../../chat"}
+		programs["history.wasm"] = []string{"test", "-c", "-vet=off", "../../history"}
+	}
+	for name, args := range programs {
 		last := len(args) - 1
 		args = append(args[:last:last], "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, name), args[last])
 		cmd := exec.Command("go", args...)
