@@ -242,8 +242,7 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 	if !direct && !state.May(m.From, state.Rules.Write) {
 		return false, nil
 	}
-	e, err := t.c.subscriber(tx, state, w.Account)
-	if err != nil || e == nil {
+	if listed, err := t.c.inList(tx, state, w.Account, direct); err != nil || !listed {
 		return false, err
 	}
 	came := m.Received
@@ -274,6 +273,20 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 		return false, err
 	}
 	return false, tx.PutUntoldWord(id, mark)
+}
+
+// inList reports whether the list that this account has, if it may write, has another one: that
+// subscribes, or did too, whose words others pass on. (spec/group.md, GROUP-57)
+func (c *Client) inList(tx *history.Tx, s *group.State, who omega.Fingerprint, subscribes bool) (bool, error) {
+	if subscribes {
+		e, err := c.subscriber(tx, s, who)
+		return e != nil, err
+	}
+	if !c.hasList(s) {
+		return false, nil
+	}
+	_, err := tx.Subscriber(chat.Hash(s.Group), who)
+	return err == nil, ignoreNotFound(err)
 }
 
 // tooLate reports whether a vote came after its poll was closed, by the word of its account or

@@ -3,6 +3,7 @@ package history
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -134,7 +135,7 @@ func TestPlans(t *testing.T) {
 		tx.WordsOf(c, word.Target, 5)
 		tx.PutDueBy(chat.Hash{1}, fp(9), testTime)
 		tx.Dues()
-		tx.CountWords(chat.Hash{1}, &Row{Message: chat.Message{Chat: c, Content: chat.NewText("x")}, Ref: word.Target, marks: markedCounts}, func(omega.Fingerprint) bool { return true })
+		tx.CountWords(chat.Hash{1}, &Row{Message: chat.Message{Chat: c, Content: chat.NewText("x")}, Ref: word.Target, marks: markedCounts}, func(*chat.Subscriber, time.Time) bool { return true })
 		tx.dress([]Row{{Ref: word.Target, marks: markedCounts}})
 		if len(tx.session.stmts) < 60 {
 			t.Errorf("only %d queries were used", len(tx.session.stmts))

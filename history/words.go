@@ -207,10 +207,13 @@ func (tx *Tx) CountsTold(group chat.Hash, at time.Time) error {
 	return err
 }
 
-// CountWords counts the words about a message by those of the subscribers that count, and
-// what members signed. What was voted after a poll's close does not count. (spec/group.md,
-// GROUP-55)
-func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool) (*chat.Counted, error) {
+// Counts says whether the word of an account counts, by its entry in the list: in a poll that
+// was closed at a time, or, zero, in an open one and for reactions.
+type Counts func(e *chat.Subscriber, closed time.Time) bool
+
+// CountWords counts the words about a message by those that count, and what members signed.
+// What was voted after a poll's close does not count. (spec/group.md, GROUP-55)
+func (tx *Tx) CountWords(group chat.Hash, r *Row, counts Counts) (*chat.Counted, error) {
 	out := &chat.Counted{Target: r.Ref}
 	err := tx.row("count words", `SELECT count(DISTINCT account) FROM mark INDEXED BY sqlite_autoindex_mark_1 WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10)`,
 		[]any{r.Chat[:], r.Ref[:]}, &out.Heard)
@@ -225,7 +228,7 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 			said[e] = n
 		}
 	}
-	err = tx.eachWord(group, r, chat.MarkSaid, math.MaxInt64, counts, func(m *chat.Mark) {
+	err = tx.eachWord(group, r, chat.MarkSaid, time.Time{}, counts, func(m *chat.Mark) {
 		for _, e := range m.Emoji() {
 			n := said[e]
 			n.Times++
@@ -243,7 +246,7 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 }
 
 // countVotes adds what was voted in a poll.
-func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool, out *chat.Counted) error {
+func (tx *Tx) countVotes(group chat.Hash, r *Row, counts Counts, out *chat.Counted) error {
 	answers, closed, err := tx.Answers(r)
 	if err != nil {
 		return err
@@ -254,12 +257,8 @@ func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 			out.MemberVotes[o]++
 		}
 	}
-	until := int64(math.MaxInt64)
-	if !closed.IsZero() {
-		until = millis(closed)
-	}
 	out.Votes = make([]int, len(r.Content.Options()))
-	return tx.eachWord(group, r, chat.MarkVoted, until, counts, func(m *chat.Mark) {
+	return tx.eachWord(group, r, chat.MarkVoted, closed, counts, func(m *chat.Mark) {
 		chosen := r.Content.Counts(m.Chosen())
 		for _, o := range chosen {
 			out.Votes[o]++
@@ -268,19 +267,25 @@ func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 	})
 }
 
-// eachWord has do see what those who count said of a message until a time.
-func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, until int64, counts func(omega.Fingerprint) bool, do func(*chat.Mark)) error {
-	return tx.rows("count words", `SELECT k.account, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
-		ORDER BY o.version DESC, o.time DESC, o.device DESC, o.value DESC LIMIT 1), x'')) FROM mark k JOIN subscriber s ON s.grp = ?2 AND s.account = k.account AND s.state = 0
+// eachWord has do see what those who count said of a message, until it was closed.
+func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, closed time.Time, counts Counts, do func(*chat.Mark)) error {
+	until := int64(math.MaxInt64)
+	if !closed.IsZero() {
+		until = millis(closed)
+	}
+	return tx.rows("count words", `SELECT k.account, s.state, s.time, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
+		ORDER BY o.version DESC, o.time DESC, o.device DESC, o.value DESC LIMIT 1), x'')) FROM mark k JOIN subscriber s ON s.grp = ?2 AND s.account = k.account
 		WHERE k.chat = (SELECT number FROM chat WHERE id = ?3) AND k.target = ?4 AND k.kind = ?5`,
 		[]any{until, group[:], r.Chat[:], r.Ref[:], int64(kind)}, func(scan func(...any) error) error {
 			var account []byte
-			var m chat.Mark
-			if err := scan(&account, &m.Value); err != nil {
+			var state, at int64
+			m := chat.Mark{Kind: kind}
+			if err := scan(&account, &state, &at, &m.Value); err != nil {
 				return err
 			}
 			fp, err := readAddress(account)
-			if err == nil && len(m.Value) > 0 && counts(fp) {
+			m.Account = fp
+			if err == nil && len(m.Value) > 0 && counts(&chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at)}, closed) {
 				do(&m)
 			}
 			return err
