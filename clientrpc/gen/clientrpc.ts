@@ -379,6 +379,8 @@ export interface Counted {
   self_named?: boolean;
   /** the most frequent first */
   emoji?: EmojiCount[];
+  /** Known: this account may write there, and knows who said it: Reactors and Voters name them, and nobody's word is needed. */
+  known?: boolean;
 }
 
 /** An EmojiCount is how often an emoji was said. */
@@ -1389,6 +1391,30 @@ export interface Reached {
 export interface ReactParams extends MessageRef, Delivery {
   id: ID;
   emoji: string[] | null;
+}
+
+/** ReactorsParams asks who says what of a message by emoji. */
+export interface ReactorsParams extends MessageRef, Page {
+  /** only who says this one */
+  emoji?: string;
+}
+
+/** ReactorsResult has them, in the order of their names. */
+export interface ReactorsResult extends Rest {
+  reactors: Reactor[] | null;
+}
+
+/** A Reactor is one account and all that it says of a message by emoji. */
+export interface Reactor {
+  account: Fingerprint;
+  name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
+  emoji: string[] | null;
+  /** not said of a subscriber */
+  time?: Time;
+  /** Subscriber: of a channel, whom only those who may write there are told of. */
+  subscriber?: boolean;
 }
 
 /** ShortIDsParams asks how ids are shown to people; at most PageMax at once. */
@@ -2472,6 +2498,8 @@ export interface Calls {
   "message.reach": { params: ReachParams; result: ReachResult };
   /** Says something about a message by emoji. */
   "message.react": { params: ReactParams; result: SendResult };
+  /** Who says what of a message by emoji. */
+  "message.reactors": { params: ReactorsParams; result: ReactorsResult };
   /** How ids are shown to people: as short as tells them apart. */
   "message.short": { params: ShortIDsParams; result: ShortIDsResult };
   /** What a person should know about accounts; waits for more. */
@@ -2638,6 +2666,7 @@ export const methods = {
   "message.pinned": { repeat: "reads", paged: true },
   "message.reach": { repeat: "reads", paged: true },
   "message.react": { repeat: "id", paged: false },
+  "message.reactors": { repeat: "reads", paged: true },
   "message.short": { repeat: "reads", paged: false },
   "notices": { repeat: "reads", paged: true },
   "poll.ask": { repeat: "id", paged: false },

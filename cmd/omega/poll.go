@@ -158,13 +158,16 @@ func (a *app) voters(ctx context.Context, conn clientrpc.Conn, ref clientrpc.Mes
 	}
 	return clientrpc.Each(ctx, conn, clientrpc.Voters, clientrpc.VotersParams{MessageRef: ref, Option: option}, func(r clientrpc.VotersResult) error {
 		for _, v := range r.Voters {
-			when := a.text("group.role.subscriber")
-			if !v.Subscriber {
-				when = a.clock(v.Time)
-			}
 			if !a.json {
-				a.columns("   ", cmp.Or(safe(v.Name), keyID(v.Account)), when)
-			} else if err := a.line(map[string]any{"option": option, "account": v.Account, "name": v.Name, "time": v.Time}); err != nil {
+				a.columns("   ", cmp.Or(safe(v.Name), keyID(v.Account)), a.whenOrSubscriber(v.Time, v.Subscriber))
+				continue
+			}
+			said := map[string]any{"option": option, "account": v.Account, "name": v.Name, "time": v.Time}
+			if v.Subscriber {
+				said["subscriber"] = true
+				delete(said, "time")
+			}
+			if err := a.line(said); err != nil {
 				return err
 			}
 		}
