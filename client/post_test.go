@@ -137,6 +137,12 @@ func (p *post) deliver(f wire.Frame, c *transport.Conn) {
 			b.conn = c
 		}
 	}
+	p.send()
+}
+
+// send is deliver for who holds mu: what pass puts into a box comes before the answer to who sent
+// what pass was asked about.
+func (p *post) send() {
 	for device, b := range p.boxes {
 		for b.conn != nil && b.sent < len(b.mails) {
 			m := wire.Mail{

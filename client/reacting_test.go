@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
 )
 
@@ -123,5 +124,56 @@ func TestCountsForNewcomers(t *testing.T) {
 	var e *clientrpc.Error
 	if err := one.votes(t, id, 0); !errors.As(err, &e) || e.Doing.Key != "doing.poll" || e.Why.Key != "why.manywords" {
 		t.Errorf("a vote of one who said too much: %v", err)
+	}
+}
+
+// TestVoteAfterTheClose: who votes while the close is on its way is told that the poll was
+// closed, and not that it voted; what it voted is not shown as if it counted.
+func TestVoteAfterTheClose(t *testing.T) {
+	r := newReadership(t)
+	ann, one, id := r.ann, r.one, r.id
+	r.subscribe(t)
+	ann.writes(t, id, "hello")
+	one.reads(t, id, "hello")
+	ann.asks(t, id, false)
+	until(t, "one has the poll", func() bool { return one.newest(t, id).Poll != nil })
+	must(t, one.votes(t, id, 0))
+	until(t, "ann knows", func() bool { return ann.tallies(t, id) == [3]int{1, 0, 1} })
+	until(t, "one is told", func() bool { return one.newest(t, id).Counted != nil })
+
+	var held [][]byte // for one's device; guarded by mu of the post
+	one.p.edit(func() {
+		one.p.pass = func(device omega.Fingerprint, env []byte) [][]byte {
+			if device == one.acc.Device {
+				held = append(held, bytes.Clone(env))
+				return nil
+			}
+			return [][]byte{env}
+		}
+	})
+	ann.closes(t, id)
+	until(t, "the close is under way", func() (came bool) {
+		one.p.edit(func() { came = len(held) > 0 })
+		closed := ann.newest(t, id).Poll.Closed
+		return came && !closed.IsZero() && one.homeTime().After(closed)
+	})
+	one.p.edit(func() {
+		one.p.pass = func(device omega.Fingerprint, env []byte) [][]byte {
+			b := one.p.boxes[one.acc.Device]
+			b.mails, held = append(b.mails, held...), nil
+			one.p.send() // before it hears that its vote was taken
+			return [][]byte{env}
+		}
+	})
+	var e *clientrpc.Error
+	if err := one.votes(t, id, 1); !errors.As(err, &e) || e.Why.Key != "why.answerlate" {
+		t.Errorf("a vote after the close: %v", err)
+	}
+	p := one.newest(t, id).Poll
+	if got := one.tallies(t, id); !p.Late || got != [3]int{1, 0, 1} || !p.Options[0].Mine || p.Options[1].Mine {
+		t.Errorf("it is shown %+v", p)
+	}
+	if err := one.votes(t, id, 1); !errors.As(err, &e) || e.Why.Key != "why.pollclosed" {
+		t.Errorf("a vote of one who knows: %v", err)
 	}
 }

@@ -118,7 +118,7 @@ func (s *somebody) votes(t *testing.T, id chat.Hash, options ...int) error {
 	m := s.newest(t, id)
 	n, err := s.newID()
 	must(t, err)
-	_, err = clientrpc.Vote.Call(t.Context(), s.Client, clientrpc.VoteParams{ID: n, MessageRef: clientrpc.MessageRef{Chat: m.Chat.String(), Message: m.ID}, Options: options})
+	_, err = clientrpc.Vote.Call(t.Context(), s.Client, clientrpc.VoteParams{ID: n, MessageRef: clientrpc.MessageRef{Chat: m.Chat.String(), Message: m.ID}, Options: options, Delivery: clientrpc.Delivery{Wait: clientrpc.StateStored, Timeout: time.Minute}})
 	return err
 }
 

@@ -129,6 +129,7 @@ func TestPlans(t *testing.T) {
 		word := &chat.Word{Kind: chat.MarkVote, Version: 1, Target: chat.Link{9}, Account: fp(9)}
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
+		tx.AnsweredLate(word.Own(c))
 		tx.UntoldWords(fp(9), true, 5)
 		tx.WordWaits(chat.Hash{1}, word.Mark(c))
 		tx.WordTold(chat.Hash{1}, word.Mark(c))

@@ -423,6 +423,8 @@ export interface Poll {
   voters: number;
   /** beside them: subscribers of a channel, on the word of Message.Counted.By */
   counted?: number;
+  /** this account voted when it was closed already: that does not count */
+  late?: boolean;
 }
 
 /** An Option is one answer of a poll. */

@@ -226,6 +226,9 @@ func (a *app) pollLines(m clientrpc.Message) (out []string) {
 			out = append(out, fmt.Sprintf("%s %d. %s  %s", mark, i+1, safe(o.Text), a.text("poll.votes", o.Votes+o.Counted)))
 		}
 		out = append(out, a.closedLine(!p.Closed.IsZero())...)
+		if p.Late {
+			out = append(out, a.text("poll.late"))
+		}
 	}
 	if l := m.List; l != nil {
 		for i, line := range l.Lines {
