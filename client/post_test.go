@@ -221,6 +221,7 @@ func (s *somebody) second(t *testing.T) *somebody {
 	acc := *s.acc
 	acc.Device, acc.DeviceName, acc.Primary = dev.Signing.Public().Fingerprint(), "second", PrimaryOther
 	must(t, acc.save(d.cfg.Home))
+	s.p.edit(func() { s.p.boxes[acc.Device] = &box{account: acc.Fingerprint} }) // what it is told at once waits for it
 	s.publishAs(t, cert)
 	d.open(t)
 	return d

@@ -9,6 +9,7 @@ import (
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/clientrpc"
+	"github.com/omega-im/omega/wire"
 )
 
 // TestSubscribersReact: subscribers react and vote; all who read see what it comes to,
@@ -176,4 +177,43 @@ func TestVoteAfterTheClose(t *testing.T) {
 	if err := one.votes(t, id, 1); !errors.As(err, &e) || e.Why.Key != "why.pollclosed" {
 		t.Errorf("a vote of one who knows: %v", err)
 	}
+}
+
+// TestWordsAreStored: a word is no farther than the messages that say it: where no home takes
+// them it waits.
+func TestWordsAreStored(t *testing.T) {
+	r := newReadership(t)
+	ann, two, id := r.ann, r.two, r.id
+	r.subscribe(t)
+	ann.writes(t, id, "hello")
+	two.reads(t, id, "hello")
+	refused := false // guarded by mu of the post
+	two.p.edit(func() {
+		answer := two.p.answer
+		two.p.answer = func(f wire.Frame) (wire.Type, []byte) {
+			if f.Type == wire.TypeSend && refused {
+				return wire.TypeError, wire.AppendStatus(nil, omega.CodeUnavailable, "")
+			}
+			return answer(f)
+		}
+		refused = true
+	})
+	m := two.newest(t, id)
+	says := func(timeout time.Duration) string {
+		n, err := two.newID()
+		must(t, err)
+		p := clientrpc.ReactParams{ID: n, MessageRef: clientrpc.MessageRef{Chat: m.Chat.String(), Message: m.ID}, Emoji: []string{"👍"}}
+		p.Delivery = clientrpc.Delivery{Wait: clientrpc.StateStored, Timeout: timeout}
+		out, err := clientrpc.React.Call(t.Context(), two.Client, p)
+		must(t, err)
+		return out.State
+	}
+	if state := says(3 * time.Second); state != clientrpc.StateQueued {
+		t.Errorf("a word that no home has is %s", state)
+	}
+	two.p.edit(func() { refused = false })
+	if state := says(time.Minute); state != clientrpc.StateStored {
+		t.Errorf("a word that homes take is %s", state)
+	}
+	seesAll(t, id, map[string]int{"👍": 1}, ann)
 }

@@ -118,7 +118,10 @@ func (s *somebody) votes(t *testing.T, id chat.Hash, options ...int) error {
 	m := s.newest(t, id)
 	n, err := s.newID()
 	must(t, err)
-	_, err = clientrpc.Vote.Call(t.Context(), s.Client, clientrpc.VoteParams{ID: n, MessageRef: clientrpc.MessageRef{Chat: m.Chat.String(), Message: m.ID}, Options: options, Delivery: clientrpc.Delivery{Wait: clientrpc.StateStored, Timeout: time.Minute}})
+	r, err := clientrpc.Vote.Call(t.Context(), s.Client, clientrpc.VoteParams{ID: n, MessageRef: clientrpc.MessageRef{Chat: m.Chat.String(), Message: m.ID}, Options: options, Delivery: clientrpc.Delivery{Wait: clientrpc.StateStored, Timeout: time.Minute}})
+	if err == nil && r.State != clientrpc.StateStored {
+		t.Errorf("%s voted, and that is %s", s.acc.Name, r.State)
+	}
 	return err
 }
 

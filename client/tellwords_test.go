@@ -100,7 +100,7 @@ func TestOwnWordsAreSpaced(t *testing.T) {
 		w := &awaitedWord{group: a.id, target: chat.Link{9, 0}, kind: kind}
 		remove := c.awaited.add(w)
 		must(t, g.passWords(t.Context(), false))
-		if lost := c.awaited.isLost(w); lost != (kind == chat.MarkReaction) {
+		if lost, _ := c.awaited.state(w); lost != (kind == chat.MarkReaction) {
 			t.Errorf("%d: lost: %v", kind, lost)
 		}
 		remove()

@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -111,9 +112,39 @@ func (tx *Tx) RetryUntoldWord(number int64) error {
 }
 
 // WordsOf returns the words about one message that were said last, at most n.
-func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) (out []chat.Word, err error) {
-	return out, tx.rows("read words about message "+target.String(), `SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
-		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10) ORDER BY time DESC LIMIT ?`, []any{c[:], target[:], n}, func(scan func(...any) error) error {
+func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) ([]chat.Word, error) {
+	return tx.said(`SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10) ORDER BY time DESC LIMIT ?`, c[:], target[:], n)
+}
+
+// OwnWords returns what an account that subscribes to a channel said of its latest n messages, the
+// latest first.
+func (tx *Tx) OwnWords(c omega.ChatID, account omega.Fingerprint, n int) ([]chat.Word, error) {
+	return tx.latestWords(c, n, `k.kind IN (3, 6) AND k.account = ? AND k.slot = x''`, address(account))
+}
+
+// OwnWordsOf returns what an account that subscribes to a channel said of one message.
+func (tx *Tx) OwnWordsOf(c omega.ChatID, target chat.Link, account omega.Fingerprint) ([]chat.Word, error) {
+	return tx.said(`SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (3, 6) AND account = ? AND slot = x'' LIMIT 2`, c[:], target[:], address(account))
+}
+
+// LatestWords returns at most n of what subscribers of a channel said of its latest n messages,
+// the latest first.
+func (tx *Tx) LatestWords(c omega.ChatID, n int) ([]chat.Word, error) {
+	return tx.latestWords(c, n, `k.kind IN (9, 10)`)
+}
+
+func (tx *Tx) latestWords(c omega.ChatID, n int, which string, args ...any) ([]chat.Word, error) {
+	return tx.said(`SELECT k.target, k.kind, k.account, k.version, k.time, k.value
+		FROM (SELECT position, place FROM message WHERE chat = (SELECT number FROM chat WHERE id = ?) AND shown = 1 ORDER BY place DESC, position DESC LIMIT ?) latest
+		CROSS JOIN message m ON m.position = latest.position CROSS JOIN mark k ON k.chat = m.chat AND k.target = m.link AND `+which+`
+		ORDER BY latest.place DESC, latest.position DESC LIMIT ?`, slices.Concat([]any{c[:], n}, args, []any{n})...)
+}
+
+// said are the words that a query finds, with the fields of a storedWord.
+func (tx *Tx) said(query string, args ...any) (out []chat.Word, err error) {
+	err = tx.rows("read words", query, args, func(scan func(...any) error) error {
 		var one chat.Word
 		w := storedWord{Word: &one}
 		if err := scan(w.fields()...); err != nil {
@@ -123,6 +154,7 @@ func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) (out []chat.Word,
 		out = append(out, one)
 		return err
 	})
+	return out, err
 }
 
 // WordTold forgets that others are to be told of a word that was told them by somebody, if
