@@ -105,6 +105,10 @@ type Reaction struct {
 	Time  time.Time         `json:"time"`
 }
 
+// MaxReactions is how many accounts' reactions to a message are named: a page has many messages,
+// and a group many members.
+const MaxReactions = 128
+
 // A Counted is what subscribers of a channel, who are told nothing of each other, said of a
 // message by emoji: what is to be added to the reactions that are known.
 type Counted struct {
@@ -158,10 +162,12 @@ func (m *Message) SaidByEmoji() (out []EmojiCount) {
 			add(e, 1)
 		}
 	}
+	counts := m.OtherReactions
 	if m.Counted != nil {
-		for _, e := range m.Counted.Emoji {
-			add(e.Emoji, e.Count)
-		}
+		counts = slices.Concat(counts, m.Counted.Emoji)
+	}
+	for _, e := range counts {
+		add(e.Emoji, e.Count)
 	}
 	return out
 }

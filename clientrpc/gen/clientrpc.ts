@@ -299,7 +299,10 @@ export interface Message {
   expires?: Time;
   /** of the operation pin: what it does */
   pinned?: boolean;
+  /** MaxReactions of them at most, this account's among them */
   reactions?: Reaction[];
+  /** OtherReactions count those of further accounts: Reactors names all. */
+  other_reactions?: EmojiCount[];
   /** Counted is what subscribers of a channel said of it beside that: on the word of one who may write there, and proved by nothing. */
   counted?: Counted;
   /** of kind media */
@@ -371,6 +374,12 @@ export interface Reaction {
   time: Time;
 }
 
+/** An EmojiCount is how often an emoji was said. */
+export interface EmojiCount {
+  emoji: string;
+  count: number;
+}
+
 /** A Counted is what subscribers of a channel, who are told nothing of each other, said of a message by emoji: what is to be added to the reactions that are known. */
 export interface Counted {
   /** who counted */
@@ -381,12 +390,6 @@ export interface Counted {
   emoji?: EmojiCount[];
   /** Known: this account may write there, and knows who said it: Reactors and Voters name them, and nobody's word is needed. */
   known?: boolean;
-}
-
-/** An EmojiCount is how often an emoji was said. */
-export interface EmojiCount {
-  emoji: string;
-  count: number;
 }
 
 /** A Medium is one item of a message with media. */
@@ -2210,6 +2213,7 @@ export const LinkConfirm = "confirm";
 export const LinkDone = "done";
 export const LinkFailed = "failed";
 export const MaxEvents = 4096;
+export const MaxReactions = 128;
 export const MaxScheduled = 1000;
 export const MaxVoters = 128;
 export const MinBackupPassphrase = 12;

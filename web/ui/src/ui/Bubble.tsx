@@ -154,7 +154,7 @@ function Reactions(p: { message: Message }) {
       const x = out.get(e) ?? { n: 0, mine: false };
       out.set(e, { n: x.n + 1, mine: x.mine || r.from === me()?.fingerprint });
     }
-    for (const c of p.message.counted?.emoji ?? []) {
+    for (const c of [...(p.message.other_reactions ?? []), ...(p.message.counted?.emoji ?? [])]) {
       const x = out.get(c.emoji) ?? { n: 0, mine: false };
       out.set(c.emoji, { ...x, n: x.n + c.count });
     }
