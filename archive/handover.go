@@ -83,7 +83,8 @@ type HandedMessage struct {
 	Gone       bool              `json:"gone,omitempty"` // its author took it back
 	Service    bool              `json:"service,omitempty"`
 	Import     *HandedImport     `json:"import,omitempty"`
-	ID         omega.ID          `json:"id,omitzero"` // this and the rest only without a transcript
+	Words      [][]byte          `json:"words,omitempty"` // what the account said of it as a subscriber of its channel
+	ID         omega.ID          `json:"id,omitzero"`     // this and the rest only without a transcript
 	Link       []byte            `json:"link,omitempty"`
 	From       omega.Fingerprint `json:"from,omitzero"`
 	Device     omega.Fingerprint `json:"device,omitzero"`

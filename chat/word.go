@@ -37,6 +37,19 @@ func (w *Word) encode() []byte {
 	return append(b, w.Value...)
 }
 
+// Bytes is its form among the words of a message.
+func (w *Word) Bytes() []byte { return w.encode() }
+
+// ParseWord reads what Bytes wrote.
+func ParseWord(b []byte) (Word, error) {
+	r := fieldReader{}
+	w := r.word(b)
+	if r.bad {
+		return Word{}, malformed("word of %d octets", len(b))
+	}
+	return w, nil
+}
+
 func (r *fieldReader) word(b []byte) (w Word) {
 	if len(b) <= wordHead {
 		r.bad = true

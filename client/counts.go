@@ -156,7 +156,7 @@ func (c *Client) tellCountsIn(ctx context.Context, id chat.Hash, given answers) 
 // changedCounts are the counts of a channel that are others than what stands, and the words
 // that somebody has who counted more. more: it did not look at all that is due.
 func (c *Client) changedCounts(tx *history.Tx, s *group.State) (list []chat.Counted, wanted map[omega.Fingerprint][]chat.Link, more bool, err error) {
-	id, wanted := chat.Hash(s.Group), map[omega.Fingerprint][]chat.Link{}
+	id, wanted, who := chat.Hash(s.Group), map[omega.Fingerprint][]chat.Link{}, c.counting(tx, s)
 	due, err := tx.DueIn(id, countsLooked)
 	for i, target := range due {
 		if err != nil || len(list) == chat.MaxCounts {
@@ -171,7 +171,8 @@ func (c *Client) changedCounts(tx *history.Tx, s *group.State) (list []chat.Coun
 			continue
 		}
 		var n *chat.Counted
-		if n, err = tx.CountWords(id, r, func(fp omega.Fingerprint) bool { return mayRead(s, fp) }); err != nil {
+		if n, err = tx.CountWords(id, r, who.counts); err != nil || who.err != nil {
+			err = errors.Join(err, who.err)
 			break
 		}
 		switch stands := r.Tally; {
@@ -289,7 +290,11 @@ func (c *Client) showTally(tx *history.Tx, r *history.Row, m *clientrpc.Message)
 		}
 	}
 	by, err := c.calling(tx, t.By)
-	m.Counted = &clientrpc.Counted{By: t.By, Name: by.name, SelfNamed: by.self}
+	if err != nil {
+		return err
+	}
+	knows, err := c.countedIn(context.Background(), tx, r)
+	m.Counted = &clientrpc.Counted{By: t.By, Name: by.name, SelfNamed: by.self, Known: knows != nil}
 	for _, e := range t.Emoji {
 		n := others(e.Times, slices.Contains(own, e.Emoji))
 		if reads {

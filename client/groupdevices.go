@@ -52,7 +52,7 @@ func (c *Client) tellGroups(ctx context.Context, tx *history.Tx) error {
 				return err
 			}
 		}
-		if err := c.tellList(ctx, tx, &list[i]); err != nil {
+		if err := errors.Join(c.tellList(ctx, tx, &list[i]), c.tellSaid(ctx, tx, &list[i])); err != nil {
 			return err
 		}
 		keys, err := tx.GroupKeysOf(list[i].ID, c.cfg.now().Add(-chat.MaxGroupKeyAge))
@@ -91,6 +91,36 @@ func (c *Client) tellList(ctx context.Context, tx *history.Tx, g *history.Group)
 	}
 	return nil
 }
+
+// tellSaid gives the other devices of the account what was said of the latest messages of a
+// channel in words: by this account, if it subscribes, and by its subscribers, if it may write.
+// (spec/group.md, GROUP-58)
+func (c *Client) tellSaid(ctx context.Context, tx *history.Tx, g *history.Group) error {
+	var words []chat.Word
+	s, err := c.groupState(tx, g.ID)
+	switch {
+	case ignoreNotFound(err) != nil:
+		return err
+	case !g.Subscribed.IsZero():
+		words, err = tx.OwnWords(g.Chat(), c.acc.Fingerprint, saidToDevices)
+	case err == nil && c.hasList(s):
+		words, err = tx.LatestWords(g.Chat(), saidToDevices)
+	default:
+		return nil
+	}
+	for part := range slices.Chunk(words, chat.MaxWords) {
+		id, failed := c.newID()
+		if err = errors.Join(err, failed); err != nil {
+			break
+		}
+		err = c.seal(ctx, tx, c.certificate(), id, &chat.Content{Kind: chat.KindGroup, Group: &chat.GroupNews{ID: g.ID, Words: part}})
+	}
+	return err
+}
+
+// saidToDevices is about how many messages of a channel a new device is told what was said of
+// them, and how many words it is told: of others it learns when counts or a history come.
+const saidToDevices = 1024
 
 // maxToldKeys is how many of a group's keys a new device is given: the others it
 // asks for.

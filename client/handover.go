@@ -275,7 +275,7 @@ func (c *Client) writeHistory(ctx context.Context, w io.Writer, to *pgp.Device, 
 	if err != nil {
 		return err
 	}
-	g := &giver{c: c, out: out, left: head.Messages, chats: map[omega.ChatID]bool{}, imports: map[int64]history.Import{}}
+	g := &giver{c: c, out: out, left: head.Messages, chats: map[omega.ChatID]*history.Chat{}, imports: map[int64]history.Import{}}
 	if err := errors.Join(g.peers(ctx), g.messages(ctx)); err != nil {
 		return err
 	}
@@ -286,8 +286,8 @@ func (c *Client) writeHistory(ctx context.Context, w io.Writer, to *pgp.Device, 
 type giver struct {
 	c       *Client
 	out     *archive.HandoverWriter
-	left    int // messages that may be written
-	chats   map[omega.ChatID]bool
+	left    int                            // messages that may be written
+	chats   map[omega.ChatID]*history.Chat // that were given
 	imports map[int64]history.Import
 }
 
@@ -333,12 +333,12 @@ func (g *giver) messages(ctx context.Context) error {
 }
 
 func (g *giver) message(tx *history.Tx, r *history.Row) error {
-	if !g.chats[r.Chat] {
+	if g.chats[r.Chat] == nil {
 		ch, err := tx.Chat(r.Chat)
 		if err != nil {
 			return err
 		}
-		g.chats[r.Chat] = true
+		g.chats[r.Chat] = ch
 		line := &archive.HandedChat{ID: ch.ID, Kind: archive.HandedDirect, Peer: ch.Peer}
 		switch {
 		case ch.Group:
@@ -360,6 +360,9 @@ func (g *giver) message(tx *history.Tx, r *history.Row) error {
 			return err
 		}
 		m.Transcript, m.Signature, m.Content = string(r.Transcript), r.Signature[:], again.Resent.Content
+		if m.Words, err = g.words(tx, r); err != nil {
+			return err
+		}
 		return g.out.Put(&archive.HandedLine{Message: m})
 	}
 	m.ID, m.Link, m.From, m.Device, m.Sequence, m.Time = r.ID, r.Ref[:], r.From, r.Device, r.Sequence, r.Time
@@ -371,6 +374,26 @@ func (g *giver) message(tx *history.Tx, r *history.Row) error {
 		m.Import = &archive.HandedImport{Source: i.Source, File: i.File, Time: i.Time, Author: r.Author}
 	}
 	return g.out.Put(&archive.HandedLine{Message: m})
+}
+
+// words are what this account said of a message of a group, where it subscribes: what it says as
+// a member is messages.
+func (g *giver) words(tx *history.Tx, r *history.Row) (out [][]byte, err error) {
+	if !g.chats[r.Chat].Group || r.Content.Kind.Operation() {
+		return nil, nil
+	}
+	id, err := tx.Group(context.Background(), r.Chat)
+	if err != nil || id == (chat.Hash{}) {
+		return nil, err
+	}
+	if reads, err := subscribes(tx, id); err != nil || !reads {
+		return nil, err
+	}
+	list, err := tx.OwnWordsOf(r.Chat, r.Ref, g.c.acc.Fingerprint)
+	for i := range list {
+		out = append(out, list[i].Bytes())
+	}
+	return out, err
 }
 
 // handoverStatus answers clientrpc.Handovers.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -85,7 +86,32 @@ func (c *Client) vote(ctx context.Context, p clientrpc.VoteParams) (*clientrpc.S
 	if v.Version, err = c.version(ctx, row, chat.MarkVote, c.acc.Fingerprint); err != nil {
 		return nil, err
 	}
-	return c.operate(ctx, row, p.ID, p.Delivery, &chat.Content{Kind: chat.KindVote, Vote: v})
+	return c.answer(ctx, doing, row, p.ID, p.Delivery, &chat.Content{Kind: chat.KindVote, Vote: v})
+}
+
+// answer says what this account answers to a poll or list. Who waits for it to be under way is
+// told if what came meanwhile says that it was closed before: the answer counts for nothing.
+// (spec/chat.md, CHAT-105)
+func (c *Client) answer(ctx context.Context, doing i18n.Text, row *history.Row, id omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
+	limited, cancel := context.WithTimeout(ctx, max(d.Timeout, time.Millisecond))
+	defer cancel()
+	out, err := c.operate(ctx, row, id, d, content)
+	if err != nil || order(d.Wait) <= 0 || order(out.State) <= 0 || !c.waitCaughtUp(limited) {
+		return out, err
+	}
+	late := false
+	err = c.db.View(ctx, func(tx *history.Tx) error {
+		said := &chat.Message{Chat: row.Chat, From: c.acc.Fingerprint, Content: content}
+		marks, err := said.Marks()
+		if err == nil {
+			late, err = tx.AnsweredLate(&marks[0])
+		}
+		return err
+	})
+	if late {
+		err = fail(clientrpc.CodeRefused, doing, i18n.T("why.answerlate", row.ID), i18n.T("next.othermessage"), nil)
+	}
+	return out, err
 }
 
 // closePoll ends a poll or list of this account's.
@@ -128,7 +154,7 @@ func (c *Client) line(ctx context.Context, p clientrpc.LineParams) (*clientrpc.S
 	if err != nil {
 		return nil, err
 	}
-	return c.operate(ctx, row, p.ID, p.Delivery, &chat.Content{Kind: chat.KindEntry, Text: p.Text, Entry: e})
+	return c.answer(ctx, doing, row, p.ID, p.Delivery, &chat.Content{Kind: chat.KindEntry, Text: p.Text, Entry: e})
 }
 
 // slot names a new line, or finds one of this account's: by name, or by its number from
@@ -177,7 +203,10 @@ func (c *Client) showAnswers(tx *history.Tx, r *history.Row, m *clientrpc.Messag
 	if kind == chat.KindPoll {
 		m.Poll = c.showPoll(r, answers)
 		m.Poll.Closed = closed
-		return nil
+		if !closed.IsZero() {
+			m.Poll.Late, err = tx.AnsweredLate(&chat.Mark{Chat: r.Chat, Target: r.Ref, Kind: chat.MarkVote, Account: c.acc.Fingerprint})
+		}
+		return err
 	}
 	m.List = &clientrpc.List{Lines: []clientrpc.ListLine{}, Closed: closed}
 	for _, a := range answers {

@@ -137,6 +137,12 @@ func (p *post) deliver(f wire.Frame, c *transport.Conn) {
 			b.conn = c
 		}
 	}
+	p.send()
+}
+
+// send is deliver for who holds mu: what pass puts into a box comes before the answer to who sent
+// what pass was asked about.
+func (p *post) send() {
 	for device, b := range p.boxes {
 		for b.conn != nil && b.sent < len(b.mails) {
 			m := wire.Mail{
@@ -215,6 +221,7 @@ func (s *somebody) second(t *testing.T) *somebody {
 	acc := *s.acc
 	acc.Device, acc.DeviceName, acc.Primary = dev.Signing.Public().Fingerprint(), "second", PrimaryOther
 	must(t, acc.save(d.cfg.Home))
+	s.p.edit(func() { s.p.boxes[acc.Device] = &box{account: acc.Fingerprint} }) // what it is told at once waits for it
 	s.publishAs(t, cert)
 	d.open(t)
 	return d

@@ -68,9 +68,9 @@ func (c *Client) preferServer(ctx context.Context, p clientrpc.PreferServerParam
 	if err != nil {
 		return clientrpc.None{}, explain(doing, &addressError{p.Server, err})
 	}
-	ctx, cancel := context.WithTimeout(ctx, preferTimeout)
+	dialing, cancel := context.WithTimeout(ctx, preferTimeout)
 	defer cancel()
-	d, err := c.dialAs(ctx, candidate{addr, p.Server}, !p.Listed || c.isNamed(p.Server))
+	d, err := c.dialAs(dialing, candidate{addr, p.Server}, !p.Listed || c.isNamed(p.Server))
 	if err != nil {
 		return clientrpc.None{}, explain(doing, err)
 	}

@@ -103,6 +103,7 @@ var calls = func() map[string]call {
 	handle(m, clientrpc.Edit, "doing.editing", (*Client).edit)
 	handle(m, clientrpc.Remove, "doing.remove", (*Client).remove)
 	handle(m, clientrpc.React, "doing.reacting", (*Client).react)
+	handle(m, clientrpc.Reactors, "doing.reading", (*Client).reactors)
 	handle(m, clientrpc.Pin, "doing.pinning", (*Client).pin)
 	handle(m, clientrpc.Pinned, "doing.reading", (*Client).pinned)
 	handle(m, clientrpc.Show, "doing.reading", (*Client).message)

@@ -2,11 +2,36 @@ package client
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
+
+// showReactions names some of those who reacted, this account among them, and counts the others.
+func (c *Client) showReactions(r *history.Row, m *clientrpc.Message) {
+	room := clientrpc.MaxReactions
+	if slices.ContainsFunc(r.Reactions, func(a history.Reaction) bool { return a.Account == c.acc.Fingerprint }) {
+		room-- // it has a place, whenever it said so
+	}
+	others := map[string]int{}
+	for _, a := range r.Reactions {
+		if own := a.Account == c.acc.Fingerprint; own || room > 0 {
+			if m.Reactions = append(m.Reactions, clientrpc.Reaction{From: a.Account, Emoji: a.Emoji, Time: a.Time}); !own {
+				room--
+			}
+			continue
+		}
+		for _, e := range a.Emoji {
+			others[e]++
+		}
+	}
+	for _, e := range slices.Sorted(maps.Keys(others)) {
+		m.OtherReactions = append(m.OtherReactions, clientrpc.EmojiCount{Emoji: e, Count: others[e]})
+	}
+}
 
 // show turns a stored message into what faces get.
 func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error) {
@@ -19,9 +44,7 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	if r.State == clientrpc.StateFailed {
 		m.Why = r.Why
 	}
-	for _, a := range r.Reactions {
-		m.Reactions = append(m.Reactions, clientrpc.Reaction{From: a.Account, Emoji: a.Emoji, Time: a.Time})
-	}
+	c.showReactions(r, &m)
 	if r.Import != 0 {
 		m.Name, m.Imported = r.Author, true
 		return m, nil

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -137,13 +134,12 @@ func TestSubscriberWaitsForNothing(t *testing.T) {
 // and count; a subscriber is told nothing of another one, by what comes or by what it
 // keeps. (spec/group.md, GROUP-38 to GROUP-40)
 func TestSubscribers(t *testing.T) {
-	p := newPost(t)
-	ann, bob := p.newSomebody(t, "ann"), p.newSomebody(t, "bob")
-	one, two := p.newSomebody(t, "reader-uno"), p.newSomebody(t, "reader-dos")
+	r := newReadership(t)
+	ann, bob, one, also, two, id, link, ref := r.ann, r.bob, r.one, r.also, r.two, r.id, r.link, r.ref
 	var mu sync.Mutex
 	var came [][]byte // payloads that reached reader-uno; guarded by mu
-	p.edit(func() {
-		p.pass = func(device omega.Fingerprint, env []byte) [][]byte {
+	r.p.edit(func() {
+		r.p.pass = func(device omega.Fingerprint, env []byte) [][]byte {
 			if v, err := wire.ParseEnvelope(env); err == nil && device == one.acc.Device {
 				mu.Lock()
 				came = append(came, bytes.Clone(v.Payload()))
@@ -152,12 +148,8 @@ func TestSubscribers(t *testing.T) {
 			return [][]byte{env}
 		}
 	})
-	id, link := newChannel(t, ann, "公告")
-	ref := clientrpc.GroupRef{Group: id.String()}
 	ann.writes(t, id, "before")
-	also := one.second(t)
-	one.subscribesTo(t, id, link)
-	two.subscribesTo(t, id, link)
+	r.subscribe(t)
 	ann.writes(t, id, "to all")
 	one.reads(t, id, "before", "to all")
 	two.reads(t, id, "before", "to all")
@@ -169,16 +161,11 @@ func TestSubscribers(t *testing.T) {
 	}
 
 	// Another one who may write is told of them.
-	must(t, callOf(ann.Client, clientrpc.InviteGroup, clientrpc.GroupAccounts{GroupRef: ref, Accounts: []omega.Fingerprint{bob.acc.Fingerprint}})())
-	until(t, "bob is invited", func() bool { return bob.channelOrNone(t, id).Role == clientrpc.RoleInvited })
-	must(t, callOf(bob.Client, clientrpc.AcceptGroup, ref)())
-	until(t, "bob is in", func() bool { return ann.channel(t, id).Size == 2 && !bob.channel(t, id).Waiting })
+	r.joins(t)
 	if g := bob.channel(t, id); g.Subscribers != 0 {
 		t.Errorf("who may not write sees %d", g.Subscribers)
 	}
-	roles := clientrpc.RoleGroupParams{GroupAccounts: clientrpc.GroupAccounts{GroupRef: ref, Accounts: []omega.Fingerprint{bob.acc.Fingerprint}}, Role: clientrpc.RoleAdmin}
-	must(t, callOf(ann.Client, clientrpc.RoleGroup, roles)())
-	until(t, "bob has the list", func() bool { return bob.channel(t, id).Subscribers == 2 })
+	r.writer(t, 2)
 	bob.writes(t, id, "of bob")
 	one.reads(t, id, "before", "to all", "of bob")
 	two.reads(t, id, "before", "to all", "of bob")
@@ -204,8 +191,7 @@ func TestSubscribers(t *testing.T) {
 		return out
 	}
 	had := keys(two)
-	out := clientrpc.RemoveGroupParams{GroupAccounts: clientrpc.GroupAccounts{GroupRef: ref, Accounts: []omega.Fingerprint{two.acc.Fingerprint}}, Ban: true}
-	must(t, callOf(bob.Client, clientrpc.RemoveGroup, out)())
+	r.takesOut(t, bob, two)
 	until(t, "all know", func() bool {
 		return ann.channel(t, id).Subscribers == 1 && bob.channel(t, id).Subscribers == 1 && two.channel(t, id).Role == clientrpc.RoleNone
 	})
@@ -229,15 +215,7 @@ func TestSubscribers(t *testing.T) {
 	one.stop()
 	mu.Lock()
 	defer mu.Unlock()
-	kept := bytes.Join(came, nil)
-	must(t, filepath.WalkDir(one.cfg.Home, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		kept = append(kept, b...)
-		return err
-	}))
+	kept := append(bytes.Join(came, nil), one.files(t)...)
 	for _, m := range two.marks(t) {
 		if bytes.Contains(kept, m) {
 			t.Errorf("a reader has %q of another one", m)

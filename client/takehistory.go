@@ -278,7 +278,24 @@ func (t *taker) message(ctx context.Context, tx *history.Tx, in *archive.HandedM
 	if err := tx.PutHanded(row, position, t.c.cfg.now()); err != nil || !row.Verified || row.Deleted {
 		return err
 	}
-	return tx.Apply(&row.Message)
+	return errors.Join(tx.Apply(&row.Message), t.words(tx, in, &row.Message))
+}
+
+// words takes in what this account said of a message as a subscriber of its channel.
+func (t *taker) words(tx *history.Tx, in *archive.HandedMessage, m *chat.Message) error {
+	for _, b := range in.Words {
+		w, err := chat.ParseWord(b)
+		if err != nil {
+			return err
+		}
+		if w.Account != t.c.acc.Fingerprint || w.Target != m.Link() || !m.Peer.IsZero() {
+			return fmt.Errorf("%w: a word about message %s", archive.ErrHandover, m.ID)
+		}
+		if err := tx.PutMark(w.Own(m.Chat), w.Account); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *taker) row(tx *history.Tx, in *archive.HandedMessage, ch *archive.HandedChat) (*history.Row, error) {

@@ -71,8 +71,7 @@ func (g *groupTender) passSome(ctx context.Context, own bool) (more bool, err er
 			for i := range part {
 				content.Group.Words = append(content.Group.Words, part[i].Word)
 			}
-			told := map[omega.Fingerprint]bool{}
-			failed := g.c.tellDeciders(ctx, t.to, content, told)
+			told, failed := g.tell(ctx, t.to, content, part)
 			g.hear(part, told)
 			if ctx.Err() != nil {
 				return false, errors.Join(append(errs, failed)...)
@@ -84,6 +83,29 @@ func (g *groupTender) passSome(ctx context.Context, own bool) (more bool, err er
 		errs = append(errs, g.endWords(ctx, over, false, true))
 	}
 	return more && len(turns)+len(over) > 0, errors.Join(errs...)
+}
+
+// tell tells words to accounts, and returns who needs not be told again.
+func (g *groupTender) tell(ctx context.Context, to []omega.Fingerprint, content *chat.Content, words []history.UntoldWord) (map[omega.Fingerprint]bool, error) {
+	var errs []error
+	told := map[omega.Fingerprint]bool{}
+	for _, fp := range to {
+		id, err := g.c.newID()
+		if err == nil {
+			err = g.c.sendControlAs(ctx, fp, id, content)
+		}
+		switch {
+		case err == nil && fp != g.c.acc.Fingerprint:
+			for i := range words {
+				g.c.awaited.sealed(&words[i], id)
+			}
+		case unlessMute(err) != nil && !unwritable(err):
+			errs = append(errs, err)
+			continue
+		}
+		told[fp] = true
+	}
+	return told, errors.Join(errs...)
 }
 
 // wordTurns are the words of a list that are to be told now; over are those that nobody is

@@ -2,9 +2,9 @@ package client
 
 import (
 	"context"
+	"errors"
 	"slices"
 
-	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
@@ -40,7 +40,7 @@ func (c *Client) voters(ctx context.Context, p clientrpc.VotersParams) (clientrp
 			v := clientrpc.Voter{Account: a.Account, Name: n.name, SelfNamed: n.self, Time: a.Time}
 			out.Voters = append(out.Voters, v)
 		}
-		if err != nil || !row.Peer.IsZero() {
+		if err != nil {
 			return err
 		}
 		readers, err := c.votersReading(ctx, tx, row, uint32(p.Option))
@@ -57,16 +57,13 @@ func (c *Client) voters(ctx context.Context, p clientrpc.VotersParams) (clientrp
 // votersReading are the subscribers of a channel who chose an answer: none unless this
 // account may write there. When they did is not said.
 func (c *Client) votersReading(ctx context.Context, tx *history.Tx, row *history.Row, option uint32) (out []clientrpc.Voter, err error) {
-	id, err := tx.Group(ctx, row.Chat)
-	if err != nil || id == (chat.Hash{}) {
+	s, err := c.countedIn(ctx, tx, row)
+	if err != nil || s == nil {
 		return nil, err
 	}
-	s, err := c.groupState(tx, id)
-	if err != nil || !c.hasList(s) {
-		return nil, ignoreNotFound(err)
-	}
-	list, err := tx.Voted(id, row, option, func(fp omega.Fingerprint) bool { return mayRead(s, fp) })
-	if err != nil {
+	who := c.counting(tx, s)
+	list, err := tx.Voted(chat.Hash(s.Group), row, option, who.counts)
+	if err = errors.Join(err, who.err); err != nil {
 		return nil, err
 	}
 	called, err := c.callings(tx, list)

@@ -10,9 +10,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
-	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
-	"github.com/omega-im/omega/internal/i18n"
 )
 
 // What subscribers say of messages of a channel, and how it reaches those who may write:
@@ -79,115 +77,6 @@ func (r *rations) next(who omega.Fingerprint, now time.Time) (at time.Time, may 
 	return at, at.Sub(now) <= whole
 }
 
-// An awaitedWord is a word of this account that somebody waits for. Lost is guarded by the mu
-// of the awaited ones.
-type awaitedWord struct {
-	group  chat.Hash
-	target chat.Link
-	kind   chat.MarkKind
-	lost   bool // nobody who may write was told it, and nobody will be
-}
-
-// awaitedWords are those that somebody waits for now.
-type awaitedWords struct {
-	mu  sync.Mutex
-	all map[*awaitedWord]bool // guarded by mu
-}
-
-// add has a word's loss noted until remove is called.
-func (a *awaitedWords) add(w *awaitedWord) (remove func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.all == nil {
-		a.all = map[*awaitedWord]bool{}
-	}
-	a.all[w] = true
-	return func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		delete(a.all, w)
-	}
-}
-
-// lose notes that a word is lost.
-func (a *awaitedWords) lose(u *history.UntoldWord) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for w := range a.all {
-		w.lost = w.lost || w.group == u.Group && w.target == u.Target && w.kind == u.Kind
-	}
-}
-
-func (a *awaitedWords) isLost(w *awaitedWord) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return w.lost
-}
-
-// sayWord says a reaction or a vote of this account, which subscribes.
-func (c *Client) sayWord(ctx context.Context, id chat.Hash, row *history.Row, message omega.ID, d clientrpc.Delivery, content *chat.Content) (*clientrpc.SendResult, error) {
-	said := &chat.Message{Chat: row.Chat, From: c.acc.Fingerprint, Time: c.homeTime().Truncate(time.Millisecond), Content: content}
-	marks, err := said.Marks()
-	if err != nil || len(marks) != 1 {
-		return nil, errors.Join(errNotMember, err)
-	}
-	own := &marks[0]
-	if !c.saying.take(c.acc.Fingerprint, c.cfg.now()) {
-		doing := i18n.T("doing.react", row.ID)
-		if content.Kind == chat.KindVote {
-			doing = i18n.T("doing.poll")
-		}
-		return nil, fail(clientrpc.CodeRefused, doing, i18n.T("why.manywords"), i18n.T("next.manywords"), nil)
-	}
-	word := &awaitedWord{group: id, target: own.Target, kind: own.Kind}
-	defer c.awaited.add(word)()
-	err = c.db.Update(ctx, func(tx *history.Tx) error {
-		if err := tx.PutMark(own, c.acc.Fingerprint); err != nil {
-			return err
-		}
-		return tx.PutUntoldWord(id, own)
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.chores.add(&groupWork{words: true})
-	c.changed.notify()
-	out := &clientrpc.SendResult{ID: message, Chat: row.Chat, State: clientrpc.StateQueued}
-	if d.Wait == waitNone {
-		return out, nil
-	}
-	told, err := c.awaitWord(ctx, id, own, d.Timeout)
-	switch {
-	case c.awaited.isLost(word):
-		out.State = clientrpc.StateFailed
-	case err == nil && told:
-		out.State = clientrpc.StateStored
-	}
-	return out, err
-}
-
-// awaitWord waits until a word of this account is on its way to those who may write, or is
-// lost.
-func (c *Client) awaitWord(ctx context.Context, id chat.Hash, own *chat.Mark, timeout time.Duration) (told bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, max(timeout, time.Millisecond))
-	defer cancel()
-	for {
-		changed, waits := c.changed.wait(), false
-		err := c.db.View(context.WithoutCancel(ctx), func(tx *history.Tx) (err error) {
-			waits, err = tx.WordWaits(id, own)
-			return err
-		})
-		if err != nil || !waits {
-			return err == nil, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return false, nil
-		}
-	}
-}
-
 // readsOnly reports whether this account reads a channel without being a member.
 func (c *Client) readsOnly(ctx context.Context, id chat.Hash) (reads bool, err error) {
 	err = c.db.View(ctx, func(tx *history.Tx) error {
@@ -210,20 +99,20 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 		return nil
 	}
 	l, err := t.c.groupIn(tx, news.ID)
-	if err != nil {
-		return ignoreNotFound(err)
+	if ignoreNotFound(err) != nil {
+		return err
 	}
 	much := false
 	for i := range news.Words {
 		w := &news.Words[i]
-		switch {
+		switch own := w.Account == t.c.acc.Fingerprint; {
 		case w.Time.After(t.c.cfg.now().Add(omega.ClockTolerance)):
-		case w.Account != t.c.acc.Fingerprint:
+		case own && m.From == t.c.acc.Fingerprint: // by another of its devices
+			err = takeOwnWord(tx, news.ID, w)
+		case !own && l != nil:
 			var over bool
 			over, err = t.takeWord(tx, l, m, w)
 			much = much || over
-		case m.From == t.c.acc.Fingerprint: // another of its devices
-			err = ignoreNotFound(tx.PutMark(w.Own(omega.ChatID(news.ID[:16])), m.From))
 		}
 		if err != nil {
 			return err
@@ -235,6 +124,21 @@ func (t *taken) takeWords(tx *history.Tx, m *chat.Message) error {
 	return nil
 }
 
+// takeOwnWord takes what another device of this account said for it, also where what the channel
+// is comes later: a device that was linked is told of all in one go.
+func takeOwnWord(tx *history.Tx, id chat.Hash, w *chat.Word) error {
+	own := w.Own(omega.ChatID(id[:16]))
+	err := tx.PutMark(own, w.Account)
+	if !errors.Is(err, history.ErrNotFound) {
+		return err
+	}
+	g, err := tx.KnownGroup(id)
+	if err != nil || g.Subscribed.IsZero() {
+		return ignoreNotFound(err)
+	}
+	return errors.Join(tx.PutGroupChat(g.Chat(), g.Title), tx.PutMark(own, w.Account))
+}
+
 // takeWord takes what another account said, where this one may write. over: it says too much
 // for that, by the clock of homes; what changes nothing is not counted.
 func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.Word) (over bool, err error) {
@@ -242,8 +146,7 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 	if !direct && !state.May(m.From, state.Rules.Write) {
 		return false, nil
 	}
-	e, err := t.c.subscriber(tx, state, w.Account)
-	if err != nil || e == nil {
+	if listed, err := t.c.inList(tx, state, w.Account, direct); err != nil || !listed {
 		return false, err
 	}
 	came := m.Received
@@ -274,6 +177,20 @@ func (t *taken) takeWord(tx *history.Tx, l *groupLog, m *chat.Message, w *chat.W
 		return false, err
 	}
 	return false, tx.PutUntoldWord(id, mark)
+}
+
+// inList reports whether the list that this account has, if it may write, has another one: that
+// subscribes, or did too, whose words others pass on. (spec/group.md, GROUP-57)
+func (c *Client) inList(tx *history.Tx, s *group.State, who omega.Fingerprint, subscribes bool) (bool, error) {
+	if subscribes {
+		e, err := c.subscriber(tx, s, who)
+		return e != nil, err
+	}
+	if !c.hasList(s) {
+		return false, nil
+	}
+	_, err := tx.Subscriber(chat.Hash(s.Group), who)
+	return err == nil, ignoreNotFound(err)
 }
 
 // tooLate reports whether a vote came after its poll was closed, by the word of its account or

@@ -246,7 +246,10 @@ type Message struct {
 	Silent    bool       `json:"silent,omitempty"`
 	Expires   time.Time  `json:"expires,omitzero"` // when it is erased
 	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
-	Reactions []Reaction `json:"reactions,omitempty"`
+	Reactions []Reaction `json:"reactions,omitempty"` // MaxReactions of them at most, this account's among them
+
+	// OtherReactions count those of further accounts: Reactors names all.
+	OtherReactions []EmojiCount `json:"other_reactions,omitempty"`
 
 	// Counted is what subscribers of a channel said of it beside that: on the word of one who
 	// may write there, and proved by nothing.

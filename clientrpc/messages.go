@@ -18,6 +18,8 @@ var (
 	Pinned  = Method[PinnedParams, MessagesResult]{"message.pinned"}
 	Show    = Method[MessageRef, Message]{"message"}
 
+	Reactors = Method[ReactorsParams, ReactorsResult]{"message.reactors"}
+
 	MessageID = Method[MessageIDParams, MessageIDResult]{"message.id"}
 	ShortIDs  = Method[ShortIDsParams, ShortIDsResult]{"message.short"}
 )
@@ -103,6 +105,10 @@ type Reaction struct {
 	Time  time.Time         `json:"time"`
 }
 
+// MaxReactions is how many accounts' reactions to a message are named: a page has many messages,
+// and a group many members.
+const MaxReactions = 128
+
 // A Counted is what subscribers of a channel, who are told nothing of each other, said of a
 // message by emoji: what is to be added to the reactions that are known.
 type Counted struct {
@@ -110,6 +116,35 @@ type Counted struct {
 	Name      string            `json:"name,omitempty"`
 	SelfNamed bool              `json:"self_named,omitempty"`
 	Emoji     []EmojiCount      `json:"emoji,omitempty"` // the most frequent first
+
+	// Known: this account may write there, and knows who said it: Reactors and Voters name
+	// them, and nobody's word is needed.
+	Known bool `json:"known,omitempty"`
+}
+
+// ReactorsParams asks who says what of a message by emoji.
+type ReactorsParams struct {
+	MessageRef
+	Emoji string `json:"emoji,omitempty"` // only who says this one
+	Page
+}
+
+// ReactorsResult has them, in the order of their names.
+type ReactorsResult struct {
+	Reactors []Reactor `json:"reactors"`
+	Rest
+}
+
+// A Reactor is one account and all that it says of a message by emoji.
+type Reactor struct {
+	Account   omega.Fingerprint `json:"account"`
+	Name      string            `json:"name,omitempty"`
+	SelfNamed bool              `json:"self_named,omitempty"` // it calls itself so, and is no contact: nobody proved it
+	Emoji     []string          `json:"emoji"`
+	Time      time.Time         `json:"time,omitzero"` // not said of a subscriber
+
+	// Subscriber: of a channel, whom only those who may write there are told of.
+	Subscriber bool `json:"subscriber,omitempty"`
 }
 
 // SaidByEmoji is how often each emoji was said of a message, known or counted, the first that
@@ -127,10 +162,12 @@ func (m *Message) SaidByEmoji() (out []EmojiCount) {
 			add(e, 1)
 		}
 	}
+	counts := m.OtherReactions
 	if m.Counted != nil {
-		for _, e := range m.Counted.Emoji {
-			add(e.Emoji, e.Count)
-		}
+		counts = slices.Concat(counts, m.Counted.Emoji)
+	}
+	for _, e := range counts {
+		add(e.Emoji, e.Count)
 	}
 	return out
 }

@@ -67,6 +67,7 @@ type Poll struct {
 	Closed   time.Time `json:"closed,omitzero"`
 	Voters   int       `json:"voters"`
 	Counted  int       `json:"counted,omitempty"` // beside them: subscribers of a channel, on the word of Message.Counted.By
+	Late     bool      `json:"late,omitempty"`    // this account voted when it was closed already: that does not count
 }
 
 // MaxVoters is how many voters of an option are named: a page of messages has many

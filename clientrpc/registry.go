@@ -157,6 +157,7 @@ func coreMethods() []Spec {
 		method(Pinned, Reads, "The messages on top of a chat, the newest pin first."),
 		method(Reach, Reads, "With whom a message of one's own in a group has come how far."),
 		method(React, ByID, "Says something about a message by emoji."),
+		method(Reactors, Reads, "Who says what of a message by emoji."),
 		method(Notices, Reads, "What a person should know about accounts; waits for more."),
 		method(Ask, ByID, "Asks a chat, with answers to choose from."),
 		method(Close, ByID, "Ends a poll or list of one's own."),

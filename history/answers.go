@@ -71,6 +71,15 @@ func (tx *Tx) Answers(r *Row) (out []Answer, closed time.Time, err error) {
 	return out, closed, err
 }
 
+// AnsweredLate reports whether what stands at an answer's place was said after its poll or list
+// was closed: then it does not count. (spec/chat.md, CHAT-83)
+func (tx *Tx) AnsweredLate(m *chat.Mark) (late bool, err error) {
+	err = tx.row("read an answer", `SELECT EXISTS (SELECT 1 FROM mark k JOIN mark e ON e.chat = k.chat AND e.target = k.target AND e.kind = 8 AND k.time > e.time
+		WHERE k.chat = (SELECT number FROM chat WHERE id = ?) AND k.target = ? AND k.kind = ? AND k.account = ? AND k.slot = ?)`,
+		[]any{m.Chat[:], m.Target[:], int64(m.Kind), address(m.Account), slotColumn(m)}, &late)
+	return late, err
+}
+
 // A place is where one answer counts.
 type place struct {
 	kind          chat.MarkKind

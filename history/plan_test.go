@@ -3,6 +3,7 @@ package history
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
@@ -128,13 +129,17 @@ func TestPlans(t *testing.T) {
 		word := &chat.Word{Kind: chat.MarkVote, Version: 1, Target: chat.Link{9}, Account: fp(9)}
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
+		tx.AnsweredLate(word.Own(c))
+		tx.OwnWords(c, fp(9), 5)
+		tx.OwnWordsOf(c, word.Target, fp(9))
+		tx.LatestWords(c, 5)
 		tx.UntoldWords(fp(9), true, 5)
 		tx.WordWaits(chat.Hash{1}, word.Mark(c))
 		tx.WordTold(chat.Hash{1}, word.Mark(c))
 		tx.WordsOf(c, word.Target, 5)
 		tx.PutDueBy(chat.Hash{1}, fp(9), testTime)
 		tx.Dues()
-		tx.CountWords(chat.Hash{1}, &Row{Message: chat.Message{Chat: c, Content: chat.NewText("x")}, Ref: word.Target, marks: markedCounts}, func(omega.Fingerprint) bool { return true })
+		tx.CountWords(chat.Hash{1}, &Row{Message: chat.Message{Chat: c, Content: chat.NewText("x")}, Ref: word.Target, marks: markedCounts}, func(*chat.Subscriber, time.Time) bool { return true })
 		tx.dress([]Row{{Ref: word.Target, marks: markedCounts}})
 		if len(tx.session.stmts) < 60 {
 			t.Errorf("only %d queries were used", len(tx.session.stmts))

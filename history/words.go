@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -111,9 +112,39 @@ func (tx *Tx) RetryUntoldWord(number int64) error {
 }
 
 // WordsOf returns the words about one message that were said last, at most n.
-func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) (out []chat.Word, err error) {
-	return out, tx.rows("read words about message "+target.String(), `SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
-		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10) ORDER BY time DESC LIMIT ?`, []any{c[:], target[:], n}, func(scan func(...any) error) error {
+func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) ([]chat.Word, error) {
+	return tx.said(`SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10) ORDER BY time DESC LIMIT ?`, c[:], target[:], n)
+}
+
+// OwnWords returns what an account that subscribes to a channel said of its latest n messages, the
+// latest first.
+func (tx *Tx) OwnWords(c omega.ChatID, account omega.Fingerprint, n int) ([]chat.Word, error) {
+	return tx.latestWords(c, n, `k.kind IN (3, 6) AND k.account = ? AND k.slot = x''`, address(account))
+}
+
+// OwnWordsOf returns what an account that subscribes to a channel said of one message.
+func (tx *Tx) OwnWordsOf(c omega.ChatID, target chat.Link, account omega.Fingerprint) ([]chat.Word, error) {
+	return tx.said(`SELECT target, kind, account, version, time, value FROM mark INDEXED BY sqlite_autoindex_mark_1
+		WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (3, 6) AND account = ? AND slot = x'' LIMIT 2`, c[:], target[:], address(account))
+}
+
+// LatestWords returns at most n of what subscribers of a channel said of its latest n messages,
+// the latest first.
+func (tx *Tx) LatestWords(c omega.ChatID, n int) ([]chat.Word, error) {
+	return tx.latestWords(c, n, `k.kind IN (9, 10)`)
+}
+
+func (tx *Tx) latestWords(c omega.ChatID, n int, which string, args ...any) ([]chat.Word, error) {
+	return tx.said(`SELECT k.target, k.kind, k.account, k.version, k.time, k.value
+		FROM (SELECT position, place FROM message WHERE chat = (SELECT number FROM chat WHERE id = ?) AND shown = 1 ORDER BY place DESC, position DESC LIMIT ?) latest
+		CROSS JOIN message m ON m.position = latest.position CROSS JOIN mark k ON k.chat = m.chat AND k.target = m.link AND `+which+`
+		ORDER BY latest.place DESC, latest.position DESC LIMIT ?`, slices.Concat([]any{c[:], n}, args, []any{n})...)
+}
+
+// said are the words that a query finds, with the fields of a storedWord.
+func (tx *Tx) said(query string, args ...any) (out []chat.Word, err error) {
+	err = tx.rows("read words", query, args, func(scan func(...any) error) error {
 		var one chat.Word
 		w := storedWord{Word: &one}
 		if err := scan(w.fields()...); err != nil {
@@ -123,6 +154,7 @@ func (tx *Tx) WordsOf(c omega.ChatID, target chat.Link, n int) (out []chat.Word,
 		out = append(out, one)
 		return err
 	})
+	return out, err
 }
 
 // WordTold forgets that others are to be told of a word that was told them by somebody, if
@@ -207,10 +239,13 @@ func (tx *Tx) CountsTold(group chat.Hash, at time.Time) error {
 	return err
 }
 
-// CountWords counts the words about a message by those of the subscribers that count, and
-// what members signed. What was voted after a poll's close does not count. (spec/group.md,
-// GROUP-55)
-func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool) (*chat.Counted, error) {
+// Counts says whether the word of an account counts, by its entry in the list: in a poll that
+// was closed at a time, or, zero, in an open one and for reactions.
+type Counts func(e *chat.Subscriber, closed time.Time) bool
+
+// CountWords counts the words about a message by those that count, and what members signed.
+// What was voted after a poll's close does not count. (spec/group.md, GROUP-55)
+func (tx *Tx) CountWords(group chat.Hash, r *Row, counts Counts) (*chat.Counted, error) {
 	out := &chat.Counted{Target: r.Ref}
 	err := tx.row("count words", `SELECT count(DISTINCT account) FROM mark INDEXED BY sqlite_autoindex_mark_1 WHERE chat = (SELECT number FROM chat WHERE id = ?) AND target = ? AND kind IN (9, 10)`,
 		[]any{r.Chat[:], r.Ref[:]}, &out.Heard)
@@ -225,7 +260,7 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 			said[e] = n
 		}
 	}
-	err = tx.eachWord(group, r, chat.MarkSaid, math.MaxInt64, counts, func(m *chat.Mark) {
+	err = tx.eachWord(group, r, chat.MarkSaid, time.Time{}, counts, func(m *chat.Mark) {
 		for _, e := range m.Emoji() {
 			n := said[e]
 			n.Times++
@@ -243,7 +278,7 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 }
 
 // countVotes adds what was voted in a poll.
-func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint) bool, out *chat.Counted) error {
+func (tx *Tx) countVotes(group chat.Hash, r *Row, counts Counts, out *chat.Counted) error {
 	answers, closed, err := tx.Answers(r)
 	if err != nil {
 		return err
@@ -254,12 +289,8 @@ func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 			out.MemberVotes[o]++
 		}
 	}
-	until := int64(math.MaxInt64)
-	if !closed.IsZero() {
-		until = millis(closed)
-	}
 	out.Votes = make([]int, len(r.Content.Options()))
-	return tx.eachWord(group, r, chat.MarkVoted, until, counts, func(m *chat.Mark) {
+	return tx.eachWord(group, r, chat.MarkVoted, closed, counts, func(m *chat.Mark) {
 		chosen := r.Content.Counts(m.Chosen())
 		for _, o := range chosen {
 			out.Votes[o]++
@@ -268,19 +299,25 @@ func (tx *Tx) countVotes(group chat.Hash, r *Row, counts func(omega.Fingerprint)
 	})
 }
 
-// eachWord has do see what those who count said of a message until a time.
-func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, until int64, counts func(omega.Fingerprint) bool, do func(*chat.Mark)) error {
-	return tx.rows("count words", `SELECT k.account, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
-		ORDER BY o.version DESC, o.time DESC, o.device DESC, o.value DESC LIMIT 1), x'')) FROM mark k JOIN subscriber s ON s.grp = ?2 AND s.account = k.account AND s.state = 0
+// eachWord has do see what those who count said of a message, until it was closed.
+func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, closed time.Time, counts Counts, do func(*chat.Mark)) error {
+	until := int64(math.MaxInt64)
+	if !closed.IsZero() {
+		until = millis(closed)
+	}
+	return tx.rows("count words", `SELECT k.account, s.state, s.time, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
+		ORDER BY o.version DESC, o.time DESC, o.device DESC, o.value DESC LIMIT 1), x'')) FROM mark k JOIN subscriber s ON s.grp = ?2 AND s.account = k.account
 		WHERE k.chat = (SELECT number FROM chat WHERE id = ?3) AND k.target = ?4 AND k.kind = ?5`,
 		[]any{until, group[:], r.Chat[:], r.Ref[:], int64(kind)}, func(scan func(...any) error) error {
 			var account []byte
-			var m chat.Mark
-			if err := scan(&account, &m.Value); err != nil {
+			var state, at int64
+			m := chat.Mark{Kind: kind}
+			if err := scan(&account, &state, &at, &m.Value); err != nil {
 				return err
 			}
 			fp, err := readAddress(account)
-			if err == nil && len(m.Value) > 0 && counts(fp) {
+			m.Account = fp
+			if err == nil && len(m.Value) > 0 && counts(&chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at)}, closed) {
 				do(&m)
 			}
 			return err

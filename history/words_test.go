@@ -78,7 +78,7 @@ func TestWords(t *testing.T) {
 			}{{text, wantText}, {poll, wantPoll}} {
 				r, err := tx.Linked(text.Chat, row.of.Link())
 				must(t, err)
-				got, err := tx.CountWords(group, r, func(who omega.Fingerprint) bool { return who != fp(13) })
+				got, err := tx.CountWords(group, r, func(e *chat.Subscriber, _ time.Time) bool { return e.State == chat.Subscribes && e.Account != fp(13) })
 				must(t, err)
 				if !reflect.DeepEqual(got, row.want) {
 					t.Errorf("%+v, want %+v", got, row.want)

@@ -92,7 +92,7 @@ func actions() []action {
 		{"x", "tui.act.unfold", alive, (*Model).unfold},
 		{"i", "tui.act.info", grouped, (*Model).info},
 		{"E", "tui.act.close", closable, (*Model).endPoll},
-		{"w", "tui.act.voters", hasVotes, (*Model).voters},
+		{"w", "tui.act.voters", hasSaid, (*Model).whoSaid},
 		{"R", "tui.act.redact", redactable, (*Model).redact},
 		{"!", "tui.report", others, (*Model).reportAuthor},
 		{"d", "tui.act.recall", own, (*Model).recall},

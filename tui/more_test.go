@@ -428,6 +428,9 @@ func TestModerate(t *testing.T) {
 		json.Unmarshal(b, &p)
 		return clientrpc.VotersResult{Voters: []clientrpc.Voter{{Account: fingerprint(3), Name: fmt.Sprint("投", p.Option)}}}, nil
 	}
+	f.serve[clientrpc.Reactors.Name] = func([]byte) (any, error) {
+		return clientrpc.ReactorsResult{Reactors: []clientrpc.Reactor{{Account: fingerprint(4), Name: "王大明", Emoji: []string{"👍", "推"}}}}, nil
+	}
 	f.serve[clientrpc.Devices.Name] = func([]byte) (any, error) {
 		return clientrpc.DevicesResult{Devices: []clientrpc.Device{{Fingerprint: fingerprint(9), Name: "手機", Added: noon, Status: "active", Removed: []omega.Fingerprint{fingerprint(8)}}, {Fingerprint: fingerprint(8), Name: "平板", Added: noon, Status: "revoked"}}}, nil
 	}
@@ -439,6 +442,7 @@ func TestModerate(t *testing.T) {
 		t.Errorf("redacted: %+v", p)
 	}
 	d.press("up", "up", "up", "w")
+	d.wants("👍 推  王大明")
 	d.wants("投0")
 	d.wants("投1")
 	d.press("esc", "esc", "ctrl+t")

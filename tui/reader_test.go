@@ -354,4 +354,22 @@ func TestCounted(t *testing.T) {
 	d.wants("其中 42 個由「林大山」統計，沒有證明")
 	d.wants(" 73")
 	d.wants("其中 70 個由「林大山」統計，沒有證明")
+
+	// A reader is told who it can know, and that the rest is only counted; who may write knows them.
+	f.serve[clientrpc.Reactors.Name] = func([]byte) (any, error) {
+		return clientrpc.ReactorsResult{Reactors: []clientrpc.Reactor{{Account: fingerprint(3), Name: "陳怡君", Emoji: []string{"👍"}}}, Rest: clientrpc.Rest{Next: "x"}}, nil
+	}
+	d.press("ctrl+up", "w")
+	d.wants("👍  陳怡君")
+	d.wants("只列前 200 個")
+	if !strings.Contains(d.screen(), "沒有證明") {
+		t.Errorf("whose word the rest is:\n%s", d.screen())
+	}
+	d.press("esc")
+	f.mu.Lock()
+	last.Counted = &clientrpc.Counted{By: fingerprint(4), Name: "林大山", Emoji: last.Counted.Emoji, Known: true}
+	f.event(clientrpc.MessageChanged.Name, clientrpc.MessageEvent{Chat: inGroup, Message: last.ID})
+	f.mu.Unlock()
+	d.pump()
+	d.wants("其中 42 個來自訂閱者")
 }

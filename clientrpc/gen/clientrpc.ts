@@ -301,7 +301,10 @@ export interface Message {
   expires?: Time;
   /** of the operation pin: what it does */
   pinned?: boolean;
+  /** MaxReactions of them at most, this account's among them */
   reactions?: Reaction[];
+  /** OtherReactions count those of further accounts: Reactors names all. */
+  other_reactions?: EmojiCount[];
   /** Counted is what subscribers of a channel said of it beside that: on the word of one who may write there, and proved by nothing. */
   counted?: Counted;
   /** of kind media */
@@ -373,6 +376,12 @@ export interface Reaction {
   time: Time;
 }
 
+/** An EmojiCount is how often an emoji was said. */
+export interface EmojiCount {
+  emoji: string;
+  count: number;
+}
+
 /** A Counted is what subscribers of a channel, who are told nothing of each other, said of a message by emoji: what is to be added to the reactions that are known. */
 export interface Counted {
   /** who counted */
@@ -381,12 +390,8 @@ export interface Counted {
   self_named?: boolean;
   /** the most frequent first */
   emoji?: EmojiCount[];
-}
-
-/** An EmojiCount is how often an emoji was said. */
-export interface EmojiCount {
-  emoji: string;
-  count: number;
+  /** Known: this account may write there, and knows who said it: Reactors and Voters name them, and nobody's word is needed. */
+  known?: boolean;
 }
 
 /** A Medium is one item of a message with media. */
@@ -423,6 +428,8 @@ export interface Poll {
   voters: number;
   /** beside them: subscribers of a channel, on the word of Message.Counted.By */
   counted?: number;
+  /** this account voted when it was closed already: that does not count */
+  late?: boolean;
 }
 
 /** An Option is one answer of a poll. */
@@ -1393,6 +1400,30 @@ export interface ReactParams extends MessageRef, Delivery {
   emoji: string[] | null;
 }
 
+/** ReactorsParams asks who says what of a message by emoji. */
+export interface ReactorsParams extends MessageRef, Page {
+  /** only who says this one */
+  emoji?: string;
+}
+
+/** ReactorsResult has them, in the order of their names. */
+export interface ReactorsResult extends Rest {
+  reactors: Reactor[] | null;
+}
+
+/** A Reactor is one account and all that it says of a message by emoji. */
+export interface Reactor {
+  account: Fingerprint;
+  name?: string;
+  /** it calls itself so, and is no contact: nobody proved it */
+  self_named?: boolean;
+  emoji: string[] | null;
+  /** not said of a subscriber */
+  time?: Time;
+  /** Subscriber: of a channel, whom only those who may write there are told of. */
+  subscriber?: boolean;
+}
+
 /** ShortIDsParams asks how ids are shown to people; at most PageMax at once. */
 export interface ShortIDsParams {
   ids: ID[] | null;
@@ -2184,6 +2215,7 @@ export const LinkConfirm = "confirm";
 export const LinkDone = "done";
 export const LinkFailed = "failed";
 export const MaxEvents = 4096;
+export const MaxReactions = 128;
 export const MaxScheduled = 1000;
 export const MaxVoters = 128;
 export const MinBackupPassphrase = 12;
@@ -2474,6 +2506,8 @@ export interface Calls {
   "message.reach": { params: ReachParams; result: ReachResult };
   /** Says something about a message by emoji. */
   "message.react": { params: ReactParams; result: SendResult };
+  /** Who says what of a message by emoji. */
+  "message.reactors": { params: ReactorsParams; result: ReactorsResult };
   /** How ids are shown to people: as short as tells them apart. */
   "message.short": { params: ShortIDsParams; result: ShortIDsResult };
   /** What a person should know about accounts; waits for more. */
@@ -2640,6 +2674,7 @@ export const methods = {
   "message.pinned": { repeat: "reads", paged: true },
   "message.reach": { repeat: "reads", paged: true },
   "message.react": { repeat: "id", paged: false },
+  "message.reactors": { repeat: "reads", paged: true },
   "message.short": { repeat: "reads", paged: false },
   "notices": { repeat: "reads", paged: true },
   "poll.ask": { repeat: "id", paged: false },

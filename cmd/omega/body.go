@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -139,10 +140,23 @@ func (a *app) textBody(m clientrpc.Message) string {
 	if line := reactionLine(&m); line != "" {
 		lines = append(lines, line)
 	}
-	if n := m.CountedInAll(); n > 0 {
-		lines = append(lines, a.text("message.counted", n, safe(m.Counted.Name)))
+	if line := a.countedLine(&m); line != "" {
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// countedLine says how many reactions and votes are of a channel's subscribers, and whose word
+// that is: nobody's for who may write, and knows them. "": there are none.
+func (a *app) countedLine(m *clientrpc.Message) string {
+	n := m.CountedInAll()
+	switch {
+	case n == 0:
+		return ""
+	case m.Counted.Known:
+		return a.text("message.fromsubscribers", n)
+	}
+	return a.text("message.counted", n, cmp.Or(safe(m.Counted.Name), keyID(m.Counted.By)))
 }
 
 // mediumLine is what a picture or a file of a message is.

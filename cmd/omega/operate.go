@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -20,11 +22,13 @@ type messageCommands struct {
 	Pin     pinCmd     `cmd:"" help:"${help_pin}"`
 	Unpin   unpinCmd   `cmd:"" help:"${help_unpin}"`
 	Pins    pinsCmd    `cmd:"" help:"${help_pins}"`
+
+	Reactions reactionsCmd `cmd:"" help:"${help_reactions}"`
 }
 
 // messageHelp are their texts, as helpKeys are those of other commands.
 var messageHelp = []string{
-	"forward", "forward_hide", "edit", "edit_text", "remove", "remove_forme", "remove_ids", "react", "react_emoji", "pin", "unpin", "pins",
+	"forward", "forward_hide", "edit", "edit_text", "remove", "remove_forme", "remove_ids", "react", "react_emoji", "reactions", "reactions_emoji", "pin", "unpin", "pins",
 	"message_id", "message_chat", "send_reply", "send_quote", "send_markup", "send_silent", "send_at", "send_expire", "scheduled", "scheduled_list", "scheduled_cancel",
 }
 
@@ -163,6 +167,57 @@ func (c *reactCmd) Run(ctx context.Context, a *app) error {
 	return about(ctx, a, c.one, c.delivered, did, clientrpc.React, func(ref clientrpc.MessageRef) clientrpc.ReactParams {
 		return clientrpc.ReactParams{ID: newID(), MessageRef: ref, Emoji: slices.Clone(c.Emoji), Delivery: c.params()}
 	})
+}
+
+type reactionsCmd struct {
+	one
+	Emoji string `arg:"" optional:"" help:"${help_reactions_emoji}"`
+}
+
+// Run prints who said what of a message by emoji: one emoji, or all. Of a channel's subscribers
+// it says how many are only counted.
+func (c *reactionsCmd) Run(ctx context.Context, a *app) error {
+	conn, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	ref, err := c.ref(ctx, a, conn)
+	if err != nil {
+		return err
+	}
+	m, err := clientrpc.Show.Call(ctx, conn, ref)
+	if err != nil {
+		return err
+	}
+	err = clientrpc.Each(ctx, conn, clientrpc.Reactors, clientrpc.ReactorsParams{MessageRef: ref, Emoji: c.Emoji}, a.reactors)
+	if m.Counted == nil || m.Counted.Known || a.json {
+		return a.orNone(err, "none.reactions")
+	}
+	if line := a.countedLine(&m); err == nil && line != "" {
+		a.printf("%s\n", line)
+	}
+	return err
+}
+
+// reactors prints some of them.
+func (a *app) reactors(r clientrpc.ReactorsResult) error {
+	for _, w := range r.Reactors {
+		if !a.json {
+			a.columns(safe(strings.Join(w.Emoji, " ")), cmp.Or(safe(w.Name), keyID(w.Account)), a.whenOrSubscriber(w.Time, w.Subscriber))
+		} else if err := a.line(w); err != nil {
+			return err
+		}
+	}
+	return a.failed
+}
+
+// whenOrSubscriber is when somebody said something: of a channel's subscriber, that it is one.
+func (a *app) whenOrSubscriber(at time.Time, subscriber bool) string {
+	if subscriber {
+		return a.text("group.role.subscriber")
+	}
+	return a.clock(at)
 }
 
 type pinCmd struct {

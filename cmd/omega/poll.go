@@ -158,13 +158,16 @@ func (a *app) voters(ctx context.Context, conn clientrpc.Conn, ref clientrpc.Mes
 	}
 	return clientrpc.Each(ctx, conn, clientrpc.Voters, clientrpc.VotersParams{MessageRef: ref, Option: option}, func(r clientrpc.VotersResult) error {
 		for _, v := range r.Voters {
-			when := a.text("group.role.subscriber")
-			if !v.Subscriber {
-				when = a.clock(v.Time)
-			}
 			if !a.json {
-				a.columns("   ", cmp.Or(safe(v.Name), keyID(v.Account)), when)
-			} else if err := a.line(map[string]any{"option": option, "account": v.Account, "name": v.Name, "time": v.Time}); err != nil {
+				a.columns("   ", cmp.Or(safe(v.Name), keyID(v.Account)), a.whenOrSubscriber(v.Time, v.Subscriber))
+				continue
+			}
+			said := map[string]any{"option": option, "account": v.Account, "name": v.Name, "time": v.Time}
+			if v.Subscriber {
+				said["subscriber"] = true
+				delete(said, "time")
+			}
+			if err := a.line(said); err != nil {
 				return err
 			}
 		}
@@ -223,6 +226,9 @@ func (a *app) pollLines(m clientrpc.Message) (out []string) {
 			out = append(out, fmt.Sprintf("%s %d. %s  %s", mark, i+1, safe(o.Text), a.text("poll.votes", o.Votes+o.Counted)))
 		}
 		out = append(out, a.closedLine(!p.Closed.IsZero())...)
+		if p.Late {
+			out = append(out, a.text("poll.late"))
+		}
 	}
 	if l := m.List; l != nil {
 		for i, line := range l.Lines {

@@ -27,6 +27,7 @@ var examples = map[string]entry{
 	"example.omega.react":             {"omega react 1a2b3c4d 👍 推\nomega react 1a2b3c4d", "omega react 1a2b3c4d 👍\nomega react 1a2b3c4d"},
 	"example.omega.pin":               {"omega pin 1a2b3c4d", "omega pin 1a2b3c4d"},
 	"example.omega.unpin":             {"omega unpin 1a2b3c4d", "omega unpin 1a2b3c4d"},
+	"example.omega.reactions":         {"omega reactions 1a2b3c4d\nomega reactions 1a2b3c4d 👍", "omega reactions 1a2b3c4d\nomega reactions 1a2b3c4d 👍"},
 	"example.omega.pins":              {"omega pins --chat 登山社", "omega pins --chat Hikers"},
 	"example.omega.chat.mute":         {"omega chat mute 登山社 --for 8h", "omega chat mute Hikers --for 8h"},
 	"example.omega.chat.unmute":       {"omega chat unmute 登山社", "omega chat unmute Hikers"},

@@ -20,6 +20,7 @@ var none = map[string]entry{
 	"none.stickers":      {"還沒有貼圖包；用「omega sticker import 檔案」匯入", "no sticker packs yet; bring one in with “omega sticker import FILE”"},
 	"none.folders":       {"還沒有資料夾；用「omega folder make 名稱」建立", "no folders yet; make one with “omega folder make TITLE”"},
 	"none.scheduled":     {"沒有預約的訊息", "no messages are scheduled"},
+	"none.reactions":     {"沒有人回應這則訊息", "nobody reacted to this message"},
 	"none.pins":          {"這個聊天沒有公告", "nothing is pinned in this chat"},
 	"none.days":          {"{0} 沒有訊息", "no messages in {0}"},
 }

@@ -136,3 +136,40 @@ func TestConversation(t *testing.T) {
 	again.press("C-c")
 	again.await(`(?s)Cloud closed.*rc=0`)
 }
+
+// TestEchoInAGroup: while `make run` is open, somebody makes a group with the echo in it from
+// another terminal. It joins, answers who calls it there, by what it was asked, and nobody else.
+func TestEchoInAGroup(t *testing.T) {
+	noteSources(t)
+	t.Parallel()
+	dir := t.TempDir()
+	term := openTerminal(t, 62, dir, "zh_TW.UTF-8", "'"+filepath.Join(bin, "omega-try")+"'")
+	term.await(`(?m)^你> *$`)
+	omega := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(bin, "omega"), append([]string{"--home", filepath.Join(dir, "run", "me")}, args...)...)
+		cmd.Env = append(os.Environ(), "LC_ALL=zh_TW.UTF-8")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("omega %q: %v\n%s\n%s", args, err, out, term.screen())
+		}
+		return string(out)
+	}
+	omega("group", "create", "--name", "家", "回聲")
+	if err := await(func() bool { return strings.Contains(omega("--json", "group", "info", "家"), `"size":2`) }); err != nil {
+		t.Fatalf("the echo does not join: %v\n%s", err, omega("group", "members", "家"))
+	}
+	omega("send", "--to", "家", "這句沒有叫誰")
+	omega("send", "--to", "家", "@回聲 在嗎")
+	if err := await(func() bool { return strings.Contains(omega("history", "--chat", "家"), "回聲：「@回聲 在嗎」") }); err != nil {
+		t.Errorf("the echo does not answer: %v\n%s", err, omega("history", "--chat", "家"))
+	}
+	if got := strings.Count(omega("--json", "history", "--chat", "家"), `"text":"在嗎"`); got != 1 {
+		t.Errorf("it answers %d times:\n%s", got, omega("history", "--chat", "家"))
+	}
+	if got := strings.Count(omega("--json", "history", "--chat", "家"), `"text":"這句沒有叫誰"`); got != 1 {
+		t.Errorf("it answers what was not for it:\n%s", omega("history", "--chat", "家"))
+	}
+	term.typeText("／quit\r")
+	term.await(`(?s)雲端已關閉.*rc=0`)
+}

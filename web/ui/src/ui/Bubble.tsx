@@ -4,7 +4,7 @@ import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
-import { answered, groupNamed, groupOf, groupsLoaded } from "../state/groups";
+import { answered, groupNamed, groupsLoaded } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
@@ -112,7 +112,8 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
           <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{t("poll.votes", votes(o))}</span>
         </button>
       )}</For>
-      <Show when={p.poll.voters || (p.poll.counted && groupOf(p.message.chat)?.subscribers)} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
+      <Show when={p.poll.late}><small class="dim">{t("poll.late")}</small></Show>
+      <Show when={p.poll.voters || (p.poll.counted && p.message.counted?.known)} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
     </div>
   );
 }
@@ -141,6 +142,11 @@ function ListBox(p: { message: Message; list: NonNullable<Message["list"]> }) {
   );
 }
 
+/** How many reactions and votes are of a channel's subscribers. */
+export const countedIn = (m: Message) => (m.counted?.emoji ?? []).reduce((n, c) => n + c.count, m.poll?.counted ?? 0);
+/** Whose word it is how many said something. */
+export const countedBy = (m: Message, n: number) => t("counted", n, called(m.counted!, m.counted!.by, 8));
+
 function Reactions(p: { message: Message }) {
   const by = createMemo(() => {
     const out = new Map<string, { n: number; mine: boolean }>();
@@ -148,19 +154,19 @@ function Reactions(p: { message: Message }) {
       const x = out.get(e) ?? { n: 0, mine: false };
       out.set(e, { n: x.n + 1, mine: x.mine || r.from === me()?.fingerprint });
     }
-    for (const c of p.message.counted?.emoji ?? []) {
+    for (const c of [...(p.message.other_reactions ?? []), ...(p.message.counted?.emoji ?? [])]) {
       const x = out.get(c.emoji) ?? { n: 0, mine: false };
       out.set(c.emoji, { ...x, n: x.n + c.count });
     }
     return [...out];
   });
-  const counted = () => (p.message.counted?.emoji ?? []).reduce((n, c) => n + c.count, p.message.poll?.counted ?? 0);
+  const counted = () => countedIn(p.message);
   return (
     <>
       <Show when={by().length}>
         <div class="reactions"><For each={by()}>{([e, x]) => <button classList={{ mine: x.mine }} aria-pressed={x.mine} onClick={() => react(p.message, e)}>{clean(e)} {x.n}</button>}</For></div>
       </Show>
-      <Show when={counted()}><small class="dim">{groupOf(p.message.chat)?.subscribers ? t("counted.readers", counted()) : t("counted", counted(), called(p.message.counted!, p.message.counted!.by, 8))}</small></Show>
+      <Show when={counted()}><Show when={p.message.counted!.known} fallback={<small class="dim">{countedBy(p.message, counted())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("counted.readers", counted())}</small></button></Show></Show>
     </>
   );
 }

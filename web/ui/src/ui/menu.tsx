@@ -33,6 +33,7 @@ export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (chat.kind === "group" && m.verified && m.media?.[0]?.what === "photo") list.push({ key: "picture", label: t("group.picture"), run: () => void core.call("group.profile", { group: chat.chat, picture: m.id }).then(() => toast(t("saved")), failed) });
   list.push({ key: "select", label: t("message.select"), run: () => toggle(m.id) });
   if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
+  if (chat.kind === "group" && (m.reactions?.length || m.counted?.known)) list.push({ key: "said", label: t("poll.who"), run: () => setDialog({ kind: "voters", message: m }) });
   if (own && can && poll && !isTime(m.poll?.closed ?? m.list?.closed)) list.push({ key: "end", label: t("poll.close"), run: () => void core.call("poll.close", { id: newID(), chat: m.chat, message: m.id }).catch(failed) });
   if (own && can) list.push(remove(m, false));
   if (!own && can && !m.service && ["owner", "admin"].includes(roleIn(m.chat))) list.push({ key: "redact", label: t("message.redact"), danger: true, run: async () => { if (await sure({ text: t("message.redact.sure", clean(m.name ?? "")), yes: t("message.redact"), danger: true })) void core.call("group.redact", { group: m.chat, messages: [m.id] }).catch(failed); } });

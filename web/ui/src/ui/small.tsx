@@ -11,6 +11,7 @@ import { destination } from "../state/send";
 import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
 import "../words/rare";
+import { countedBy, countedIn } from "./Bubble";
 import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
@@ -47,15 +48,31 @@ export function Reach(p: { message: Message }): JSX.Element {
   return <ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span class="dim">{t(`state.${r.state}` as Word)}</span></li>}</For></ul>;
 }
 
-/** Who chose which answer of a poll. */
+/** Who reacted to a message, and who chose which answer of a poll. */
 export function Voters(p: { message: Message }): JSX.Element {
-  return <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes || o.counted}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>;
+  const counted = () => countedIn(p.message);
+  return (
+    <>
+      <Show when={p.message.reactions?.length || p.message.counted?.known}><Reacted message={p.message} /></Show>
+      <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes || o.counted}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>
+      <Show when={counted() && !p.message.counted!.known}><p class="dim">{countedBy(p.message, counted())}</p></Show>
+    </>
+  );
+}
+
+const first = 200; // of those who said the same: as many as one answer of the core has
+
+function Reacted(p: { message: Message }) {
+  const [list] = asked(() => true, () => core.call("message.reactors", { chat: p.message.chat, message: p.message.id, count: first }));
+  return <><ul class="people"><For each={list()?.reactors ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span>{clean((r.emoji ?? []).join(" "))}</span></li>}</For></ul><More next={list()?.next} /></>;
 }
 
 function Chose(p: { message: Message; option: number; text: string }) {
-  const [list] = asked(() => true, async () => (await core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: 200 })).voters ?? []);
-  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list() ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul></>;
+  const [list] = asked(() => true, () => core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: first }));
+  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list()?.voters ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul><More next={list()?.next} /></>;
 }
+
+const More = (p: { next?: string }) => <Show when={p.next}><p class="dim">{t("people.first", first)}</p></Show>;
 
 const keys: [string, Word][] = [["Ctrl K", "keys.find"], ["Alt ↑ / ↓", "keys.chats"], ["Ctrl F", "keys.search"], ["PgUp / PgDn", "keys.scroll"], ["↑", "keys.edit"], ["Ctrl ↑", "keys.reply"], ["/ ／ 、", "keys.commands"], ["@ ＠", "keys.mention"], ["Enter", "keys.send"], ["Shift Enter", "keys.line"], ["Esc", "keys.back"], ["Ctrl /", "keys"]];
 

@@ -3,6 +3,7 @@
 import { learn } from ".";
 
 export const rare = {
+  "people.first": "只列前 {0} 個",
   "account.rename": "改名字",
   "account.rename.field": "自己的名字",
   "account.rename.text": "每部裝置都一樣。聯絡人會看到你改了名字，其他人在你下次傳訊息時看到。",

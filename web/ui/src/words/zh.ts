@@ -42,7 +42,7 @@ export const zh = {
   "error.why": "無法{0}：{1}",
   "error.unknown": "發生錯誤：{0}",
 
-  "poll.who": "誰投了什麼", "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
+  "poll.who": "誰回應、誰投票", "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
   "mentions": "提到我的訊息", "mentions.next": "下一則提到我的訊息",
   "gap.asking": "正在取得更早的訊息…", "gap.missing": "向成員要更早的訊息", "gap.lost": "更早的訊息，沒有成員有了", "gap.whole": "沒有更早的訊息了",
   "message.redact": "替大家收回", "message.redact.sure": "替所有人收回「{0}」的這則訊息？",
@@ -103,7 +103,7 @@ export const zh = {
   "poll.close": "結束",
   "poll.closed": "投票已結束",
   "poll.several": "投票，可複選",
-  "poll.voters": "{0} 人投票",
+  "poll.voters": "{0} 人投票", "poll.late": "你投票時已經結束，那一票不算",
   "counted.readers": "其中 {0} 個來自訂閱者",
   "counted": "其中 {0} 個由「{1}」統計，沒有證明",
   "poll.votes": "{0} 票",
