@@ -69,7 +69,7 @@ func (m *Model) mySheet() {
 	add("  "+inGroups(m.me.Fingerprint.String(), 4)+"\n\n", noInk)
 	add(m.text("tui.account.device")+"\n", inkDim)
 	add("  "+inGroups(m.me.Device.String(), 4)+"\n\n", noInk)
-	add(m.text("tui.account.server", m.clean(m.server))+"\n", inkDim)
+	add(m.server()+"\n", inkDim)
 	m.push(s)
 }
 

@@ -66,9 +66,7 @@ type Model struct {
 	asking        bool // how the home stands
 
 	me      *clientrpc.AccountInfo
-	online  bool
-	server  string
-	problem *clientrpc.Error
+	reached clientrpc.ConnectionEvent // the server, or why there is none
 	catchUp *clientrpc.CatchUpEvent
 	events  followed
 

@@ -75,7 +75,7 @@ func TestServers(t *testing.T) {
 	}
 	open()
 	d.choose("玉山")
-	d.wants("連線的伺服器")
+	d.wants("目前連線")
 	d.wantsNot("不再讓它保管") // the only one stays
 }
 

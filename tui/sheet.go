@@ -107,7 +107,7 @@ var helpKeys = [][2]string{
 
 // help shows all keys.
 func (m *Model) help() {
-	s := &sheet{title: m.text("tui.help.title")}
+	s := &sheet{title: m.text("tui.help.title"), body: []span{{text: m.server() + "\n\n", ink: inkDim}}}
 	for i, l := range helpKeys {
 		if l[1] == "" {
 			if i > 0 {

@@ -148,7 +148,7 @@ func (m *Model) onStarted(msg startedMsg) tea.Cmd {
 		return m.after(calmDown, againMsg{snapshot: true})
 	}
 	first := m.phase != ready
-	m.phase, m.me, m.online, m.server, m.problem = ready, msg.me, msg.status.Online, msg.status.Server, msg.status.Problem
+	m.phase, m.me, m.reached = ready, msg.me, clientrpc.ConnectionEvent{Online: msg.status.Online, Server: msg.status.Server, ServerName: msg.status.ServerName, Problem: msg.status.Problem}
 	m.chats.folders = msg.folders
 	m.chats.reset(msg.chats.Chats, msg.chats.Next)
 	m.takeDraft()

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -285,16 +286,11 @@ func (m *Model) connectionSpans() []span {
 		return []span{{text: " ω IM", ink: inkDim}}
 	case m.catchUp != nil:
 		return []span{{text: " " + m.text("tui.catchup", m.catchUp.Done, m.catchUp.Total), ink: inkAccent}}
-	case m.online:
-		return []span{{text: " " + m.glyphs.stored + " ", ink: inkGood}, {text: m.text("tui.online", m.clean(serverName(m.server))), ink: inkDim}}
+	case m.reached.Online:
+		name := cmp.Or(m.clean(m.reached.ServerName), m.address(m.reached.Server))
+		return []span{{text: " " + m.glyphs.stored + " ", ink: inkGood}, {text: m.text("server.unnamed", name), ink: inkDim}}
 	}
 	return []span{{text: " ! " + m.text("tui.offline"), ink: inkWarn}}
-}
-
-// serverName is an address without its fingerprint.
-func serverName(s string) string {
-	name, _, _ := strings.Cut(s, "#")
-	return name
 }
 
 // lay puts a box over rows.

@@ -25,7 +25,6 @@ var terminal = map[string]entry{
 	"tui.today":     {"今天", "Today"},
 	"tui.yesterday": {"昨天", "Yesterday"},
 
-	"tui.online":       {"已連線 {0}", "Connected to {0}"},
 	"tui.offline":      {"離線：送出的會等到連上", "Offline: what you send waits"},
 	"tui.catchup":      {"正在接收離線時的訊息 {0}/{1}", "Catching up {0}/{1}"},
 	"tui.hint":         {"Ctrl+K 找聊天  F1 說明", "Ctrl+K find  F1 help"},
@@ -228,7 +227,6 @@ var terminal = map[string]entry{
 	"tui.succession.oldsure":   {"之後改用「{0}」，並告訴所有聯絡人？說出去就收不回來。指紋：{1}", "Go on as “{0}”, and tell all contacts? That cannot be taken back. Fingerprint: {1}"},
 	"tui.succession.inherited": {"說了，正在送過去。接著到那個帳號上選「改用新帳號」。", "Said, and on its way. Now choose “go on as the new one” there."},
 	"tui.account.device":       {"這部裝置", "This device"},
-	"tui.account.server":       {"連線的伺服器：{0}", "Connected to {0}"},
 	"tui.scrolls":              {"{0}（↑↓ 捲動）", "{0} (↑↓ scroll)"},
 	"tui.on":                   {"開", "On"},
 	"tui.off":                  {"關", "Off"},
