@@ -33,9 +33,9 @@ func (m *Model) headRows(w int) []row {
 		left = append(left, span{text: " <", ink: inkAccent})
 	}
 	left = append(left, span{text: " "})
+	left = append(left, m.kindMark(c, 0)...)
 	if c.Secure {
 		name, paper = inkSecureHead, paperSecureBar
-		left = append(left, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
 	}
 	left = append(left, span{text: m.chatName(c), ink: name})
 	if c.Verified == clientrpc.VerifiedYes {

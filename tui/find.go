@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,8 +64,11 @@ func (m *Model) isCalled(c *clientrpc.Chat, typed string) bool {
 
 func (m *Model) chatItem(c *clientrpc.Chat, do func(m *Model, c *clientrpc.Chat) tea.Cmd) item {
 	it := item{label: m.chatName(c), do: func(m *Model) tea.Cmd { return do(m, c) }}
+	for _, mark := range slices.Backward(m.kindMark(c, channelWord)) {
+		it.label = mark.text + it.label
+	}
 	if c.Secure {
-		it.label, it.ink = "🔒"+m.text("secure.mark")+" "+it.label, inkSecure
+		it.ink = inkSecure
 	}
 	if c.Last != nil {
 		it.hint = short(c.Last.Time, m.now(), m.lang)

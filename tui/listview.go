@@ -115,6 +115,24 @@ func (m *Model) chatName(c *clientrpc.Chat) string {
 	return m.called(c.Name, c.Peer)
 }
 
+// channelWord is how wide the list has to be for the mark of a channel to have its word.
+const channelWord = 32
+
+// kindMark stands before the name of a chat of w columns that is more than people who
+// talk: that it is secure, that it is a channel.
+func (m *Model) kindMark(c *clientrpc.Chat, w int) (out []span) {
+	if c.Secure {
+		out = append(out, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
+	}
+	switch channel := m.groups[c.ID].channel; {
+	case channel && w >= channelWord:
+		out = append(out, span{text: "📢" + m.text("group.channel") + " ", ink: inkDim})
+	case channel:
+		out = append(out, span{text: "📢 ", ink: inkDim})
+	}
+	return out
+}
+
 // chatRows are one chat of the list: its name and when, what was said last and how
 // much of it is unread.
 func (m *Model) chatRows(c *clientrpc.Chat, w, height int) []row {
@@ -126,10 +144,7 @@ func (m *Model) chatRows(c *clientrpc.Chat, w, height int) []row {
 	if paper != 0 && m.focus == onList {
 		mark = span{text: m.glyphs.bar, ink: inkAccent}
 	}
-	name := []span{mark}
-	if c.Secure {
-		name = append(name, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
-	}
+	name := append([]span{mark}, m.kindMark(c, w)...)
 	nameInk := inkHead
 	if c.Secure {
 		nameInk = inkSecure

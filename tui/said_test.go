@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	tea "charm.land/bubbletea/v2"
+
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
 )
@@ -139,4 +141,56 @@ func TestCaptionKeepsLines(t *testing.T) {
 			t.Errorf("the caption is %q, want %q (%v)", p.Caption, want, err)
 		}
 	}
+}
+
+// TestReactions: what is offered is said, what this account said stands in brackets and
+// is taken back by choosing it again, and one more does not take back the others.
+func TestReactions(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.React.Name] = func([]byte) (any, error) { return clientrpc.SendResult{}, nil }
+	d := zh(t, f, 80, 30)
+	d.do(d.m.openChat(withBob))
+	d.wants("[👍 2]  [推 1]")
+	said := func(choose string, want ...string) {
+		t.Helper()
+		d.m.conv.sel = id(4)
+		d.m.focus = onHistory
+		d.press("+")
+		d.wants("你給過的再選就收回")
+		d.choose(choose)
+		if p := params[clientrpc.ReactParams](t, f, clientrpc.React.Name); p.Message != id(4) || !slices.Equal(p.Emoji, want) {
+			t.Errorf("%s: said %q, want %q", choose, p.Emoji, want)
+		}
+	}
+	said("👍", "推")
+	said("🎉", "👍", "推", "🎉")
+	said("噓  不贊成", "👍", "推", "噓")
+	said("全部收回")
+	d.press("+")
+	d.wants("你給的，再選收回  2")
+	d.typing("🐦")
+	d.press("enter")
+	if p := params[clientrpc.ReactParams](t, f, clientrpc.React.Name); !slices.Equal(p.Emoji, []string{"👍", "推", "🐦"}) {
+		t.Errorf("typed: said %q", p.Emoji)
+	}
+	d.m.conv.sel = id(3)
+	d.press("+")
+	d.wantsNot("全部收回")
+}
+
+// TestChannelInTheList: a channel is told from a group before it was opened, with a word
+// where there is room, and a secure one is secure before all.
+func TestChannelInTheList(t *testing.T) {
+	f := channels()
+	d := zh(t, f, 80, 24)
+	d.wants("📢 玉山步道週…")
+	d.wantsNot("📢 週末登山")
+	d.send(tea.WindowSizeMsg{Width: 120, Height: 24})
+	d.wants("🔒密 📢頻道 幹部公告")
+	if n := f.count(clientrpc.ShowGroup.Name); n != 3 {
+		t.Errorf("groups were asked about %d times", n)
+	}
+	d.press("ctrl+k")
+	d.typing("步道")
+	d.wants("📢頻道 玉山步道週報")
 }

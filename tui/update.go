@@ -34,20 +34,25 @@ func (m *Model) Init() tea.Cmd {
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.on(msg)
+	return m, tea.Batch(cmd, m.lookAtListed())
+}
+
+func (m *Model) on(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		return m, m.onKey(msg)
+		return m.onKey(msg)
 	case tea.PasteMsg:
-		return m, m.onPaste(msg.Content)
+		return m.onPaste(msg.Content)
 	case tea.MouseMsg:
-		return m, m.onMouse(msg)
+		return m.onMouse(msg)
 	case tickMsg:
-		return m, tea.Batch(m.second(), m.onTick())
+		return tea.Batch(m.second(), m.onTick())
 	}
 	if m.onTerminal(msg) {
-		return m, m.afterLook()
+		return m.afterLook()
 	}
-	return m, m.onCore(msg)
+	return m.onCore(msg)
 }
 
 // onTerminal takes what the terminal says of itself.
