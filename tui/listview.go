@@ -32,6 +32,17 @@ func (m *Model) visibleChats() int {
 	return max(1, (g.body-g.listY)/g.rowHeight)
 }
 
+// keepSelected has the first chat of a tab be selected where none of it is, so that Enter
+// opens what is seen to be chosen.
+func (m *Model) keepSelected() {
+	if m.focus != onList || m.chats.index(m.chats.sel) >= 0 {
+		return
+	}
+	if id, ok := m.chats.step(m.chats.sel, 0); ok {
+		m.chats.sel = id
+	}
+}
+
 // tabName is what a tab is called.
 func (m *Model) tabName(tab int) string {
 	if i := tab - tabFolders; i >= 0 {

@@ -618,12 +618,12 @@ func TestFold(t *testing.T) {
 	f.history[withBob] = append(f.history[withBob], m)
 	d := zh(t, f, 80, 24)
 	d.do(d.m.openChat(withBob))
-	d.wants("按 x 展開")
+	d.wants("選這則按 x 展開")
 	if n := len(d.m.layout(len(d.m.conv.list)-1, 50)); n > foldRows+8 {
 		t.Errorf("it has %d lines", n)
 	}
 	d.press("ctrl+up", "x")
-	d.wantsNot("按 x 展開")
+	d.wantsNot("選這則按 x 展開")
 	if n := len(d.m.layout(len(d.m.conv.list)-1, 53)); n < 1000 {
 		t.Errorf("opened it has %d lines", n)
 	}

@@ -194,3 +194,52 @@ func TestChannelInTheList(t *testing.T) {
 	d.typing("步道")
 	d.wants("📢頻道 玉山步道週報")
 }
+
+// TestHints: the last line says what a chosen message is there for, as far as there is room.
+func TestHints(t *testing.T) {
+	d := zh(t, world(), 100, 30)
+	d.do(d.m.openChat(inGroup))
+	choose := func(n int, want string) {
+		t.Helper()
+		d.m.conv.sel, d.m.focus = id(n), onHistory
+		if last := d.screen()[strings.LastIndex(d.screen(), "\n"):]; !strings.Contains(last, want) {
+			t.Errorf("message %d: %q, want %q", n, last, want)
+		}
+	}
+	choose(21, "v 投票  Enter 選單  r 回覆")
+	choose(22, "a 接龍加一行  Enter 選單")
+	choose(23, "  Enter 選單  r 回覆")
+	d.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+	choose(21, "v 投票  Enter 選單")
+}
+
+// TestFirstChat: where no chat is chosen the first one is, and Enter opens it.
+func TestFirstChat(t *testing.T) {
+	f := world()
+	chats := f.chats
+	f.chats = nil
+	d := zh(t, f, 80, 24)
+	d.wants("還沒有聊天")
+	f.mu.Lock()
+	f.chats = chats
+	f.mu.Unlock()
+	f.come(said(70, 3, "陳怡君", "第一則", noon))
+	d.pump()
+	d.wants("▌陳怡君")
+	d.press("enter")
+	if c := d.m.chat(); c == nil || c.ID != withBob {
+		t.Errorf("opened %+v", c)
+	}
+}
+
+// TestSmallSheet: on a narrow screen what a key does goes on below itself, and a menu that
+// does not fit says so.
+func TestSmallSheet(t *testing.T) {
+	d := zh(t, world(), 40, 12)
+	d.press("f1")
+	d.wants("   Ctrl+K             找聊天（名字、注\n                      音、拼音）")
+	d.press("esc", "f2")
+	d.wants("帳號、裝置、設定（↑↓ 捲動）")
+	d.send(tea.WindowSizeMsg{Width: 80, Height: 40})
+	d.wantsNot("捲動")
+}

@@ -35,6 +35,7 @@ func (m *Model) Init() tea.Cmd {
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.on(msg)
+	m.keepSelected()
 	return m, tea.Batch(cmd, m.lookAtListed())
 }
 

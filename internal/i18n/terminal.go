@@ -28,6 +28,7 @@ var terminal = map[string]entry{
 	"tui.offline":      {"離線：送出的會等到連上", "Offline: what you send waits"},
 	"tui.catchup":      {"正在接收離線時的訊息 {0}/{1}", "Catching up {0}/{1}"},
 	"tui.hint":         {"Ctrl+K 找聊天  F1 說明", "Ctrl+K find  F1 help"},
+	"tui.hint.menu":    {"Enter 選單", "Enter menu"},
 	"tui.hint.history": {"Enter 選單  r 回覆  ? 說明  Esc 返回", "Enter menu  r reply  ? help  Esc back"},
 
 	"tui.pick":     {"選一個聊天開始，或按 Ctrl+K 找", "Choose a chat, or press Ctrl+K to find one"},
@@ -83,8 +84,8 @@ var terminal = map[string]entry{
 	"tui.readby":         {"已讀 {0}", "read {0}"},
 	"tui.nomessage":      {"（原訊息不在這裡）", " (not here)"},
 	"tui.inexact":        {"（與原訊息不符）", " (not what it says)"},
-	"tui.folded":         {"… 共 {0} 位元組，按 x 展開", "… {0} bytes in all, x shows everything"},
-	"tui.groupinvite":    {"邀請你加入群組「{0}」（按 y 加入）", "invites you to the group “{0}” (y joins)"},
+	"tui.folded":         {"… 共 {0} 位元組，選這則按 x 展開", "… {0} bytes in all: choose this, x shows everything"},
+	"tui.groupinvite":    {"邀請你加入群組「{0}」（選這則按 y）", "invites you to the group “{0}” (choose this, then y)"},
 	"tui.groupinviteown": {"邀請對方加入群組「{0}」", "invitation to the group “{0}”"},
 	"tui.kind.poll":      {"📊", "📊"},
 	"tui.kind.list":      {"📝", "📝"},
