@@ -230,7 +230,7 @@ func scheduledPage(turn int, next string) effect {
 // chatCalled is the chat that a text is for.
 func (m *Model) chatCalled(s *clientrpc.ScheduledText) string {
 	if c := m.chats.find(s.Chat); c != nil {
-		return m.metric.fit(m.chatName(c), 16)
+		return m.metric.fit(m.chatTitle(c), 16)
 	}
 	return m.called("", s.To)
 }

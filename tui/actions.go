@@ -308,7 +308,7 @@ func (m *Model) forward(e *entry) tea.Cmd {
 		if c.Secure {
 			to = c.ID.String()
 		}
-		return m.run(call(clientrpc.Forward, clientrpc.ForwardParams{ID: newID(), MessageRef: refOf(&e.msg), To: to, Delivery: clientrpc.Delivery{Wait: "none"}}, i18n.T("tui.forwarded", m.chatName(c))))
+		return m.run(call(clientrpc.Forward, clientrpc.ForwardParams{ID: newID(), MessageRef: refOf(&e.msg), To: to, Delivery: clientrpc.Delivery{Wait: "none"}}, i18n.T("tui.forwarded", m.chatTitle(c))))
 	})
 }
 

@@ -128,13 +128,13 @@ func (m *Model) groupItems(p *picker, c *clientrpc.Chat) {
 		leave, end = "tui.channel.leave", "tui.channel.end"
 	}
 	add(true, leave, inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text(leave), m.chatName(c), func(m *Model) tea.Cmd {
+		m.confirm(m.text(leave), m.chatTitle(c), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.LeaveGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil
 	})
 	add(g.role == clientrpc.RoleOwner, end, inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text(end), m.text("tui.group.endnote", m.chatName(c)), func(m *Model) tea.Cmd {
+		m.confirm(m.text(end), m.text("tui.group.endnote", m.chatTitle(c)), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.EndGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/omega-im/omega/clientrpc"
 )
@@ -128,6 +129,16 @@ func (m *Model) chatName(c *clientrpc.Chat) string {
 
 // channelWord is how wide the list has to be for the mark of a channel to have its word.
 const channelWord = 32
+
+// chatTitle is what a chat is called where it is not seen: with what it is before its name, so
+// that a secure one and a normal one with the same person are told apart.
+func (m *Model) chatTitle(c *clientrpc.Chat) string {
+	var out strings.Builder
+	for _, mark := range m.kindMark(c, channelWord) {
+		out.WriteString(mark.text)
+	}
+	return out.String() + m.chatName(c)
+}
 
 // kindMark stands before the name of a chat of w columns that is more than people who
 // talk: that it is secure, that it is a channel.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -242,4 +243,24 @@ func TestSmallSheet(t *testing.T) {
 	d.wants("帳號、裝置、設定（↑↓ 捲動）")
 	d.send(tea.WindowSizeMsg{Width: 80, Height: 40})
 	d.wantsNot("捲動")
+}
+
+// TestSecureIsNamedSo: wherever a secure chat is named, its mark stands before the name.
+func TestSecureIsNamedSo(t *testing.T) {
+	f := world()
+	hit := in(said(90, 3, "陳怡君", "象山見", ago(time.Hour)), f.chats[2])
+	f.serve[clientrpc.Search.Name] = func([]byte) (any, error) {
+		return clientrpc.SearchResult{Messages: []clientrpc.FoundMessage{{Message: hit}}}, nil
+	}
+	d := zh(t, f, 100, 40)
+	d.do(d.m.openChat(inSecret))
+	d.press("ctrl+t")
+	d.wants("── 🔒密 陳怡君 ─")
+	d.press("esc", "ctrl+f")
+	d.wants("在「🔒密 陳怡君」裡搜尋")
+	d.press("esc", "esc")
+	d.m.focus = onList
+	d.press("/")
+	d.typing("象山")
+	d.wants("🔒密 陳怡君 · 陳怡君: 象山見")
 }
