@@ -56,6 +56,7 @@ type Model struct {
 	look   int // changes when everything looks different
 	dark   bool
 	mono   bool
+	few    bool // colours: sixteen
 
 	width, height int
 	looking       bool // the terminal has the focus
@@ -150,7 +151,7 @@ func newModel(run func(effect) tea.Cmd, opts Options, now func() time.Time) *Mod
 // restyle is called when what everything looks like has changed.
 func (m *Model) restyle() {
 	m.look++
-	m.theme = newTheme(m.dark, m.mono)
+	m.theme = newTheme(m.dark, m.mono, m.few)
 	m.glyphs = m.metric.glyphs()
 }
 

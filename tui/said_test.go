@@ -8,6 +8,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -263,4 +264,19 @@ func TestSecureIsNamedSo(t *testing.T) {
 	d.press("/")
 	d.typing("象山")
 	d.wants("🔒密 陳怡君 · 陳怡君: 象山見")
+}
+
+// TestSixteenColours: where there are no more, what is chosen has a paper of its own.
+func TestSixteenColours(t *testing.T) {
+	for theme, want := range map[string]string{"light": "0;47;30", "dark": "0;100;97"} {
+		d := newDriver(t, world(), 80, 24, Options{Lang: i18n.Chinese, Theme: theme})
+		d.press("ctrl+k")
+		if strings.Contains(d.m.View().Content, want) {
+			t.Errorf("%s: sixteen colours are used where there are more", theme)
+		}
+		d.send(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
+		if !strings.Contains(d.m.View().Content, want) {
+			t.Errorf("%s: what is chosen cannot be seen", theme)
+		}
+	}
 }

@@ -72,6 +72,7 @@ func (m *Model) onTerminal(msg tea.Msg) bool {
 		}
 	case tea.ColorProfileMsg:
 		m.mono = m.opts.Theme == "mono" || msg.Profile <= colorprofile.ASCII
+		m.few = msg.Profile == colorprofile.ANSI
 		m.restyle()
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeSet || msg.Value == ansi.ModeReset || msg.Value == ansi.ModePermanentlySet) {
