@@ -430,6 +430,8 @@ func (m *Model) preview(msg *clientrpc.Message) string {
 		return m.text("message.gone")
 	case msg.Service:
 		return msg.Line(m.text, m.clean)
+	case msg.Kind == "media" && len(msg.Media) > 1:
+		return m.bracketed(m.text("what.album", len(msg.Media)), text)
 	case msg.Kind == "media" && len(msg.Media) > 0:
 		return m.bracketed(m.text("what."+msg.Media[0].What), text)
 	case msg.Kind == "poll" || msg.Kind == "list":

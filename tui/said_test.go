@@ -280,3 +280,13 @@ func TestSixteenColours(t *testing.T) {
 		}
 	}
 }
+
+// TestAlbumInTheList: several files are called an album, with how many.
+func TestAlbumInTheList(t *testing.T) {
+	f := world()
+	photo := clientrpc.Medium{What: "photo", Blob: "aa", Size: 1000, Name: "a.jpg", Type: "image/jpeg"}
+	m := said(91, 3, "陳怡君", "合照", noon)
+	m.Kind, m.Media = "media", []clientrpc.Medium{photo, photo, photo}
+	f.chats[0].Last = &m
+	zh(t, f, 80, 24).wants("［相簿 3 件］合照")
+}
