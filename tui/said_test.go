@@ -290,3 +290,19 @@ func TestAlbumInTheList(t *testing.T) {
 	f.chats[0].Last = &m
 	zh(t, f, 80, 24).wants("［相簿 3 件］合照")
 }
+
+// TestAlone: who has made a group is told how others come in, until somebody is there.
+func TestAlone(t *testing.T) {
+	f := world()
+	g := clientrpc.Group{Chat: inGroup, Size: 1, Role: clientrpc.RoleOwner}
+	f.serve[clientrpc.ShowGroup.Name] = func([]byte) (any, error) { return g, nil }
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(inGroup))
+	d.wants("按 Ctrl+T 邀請別人")
+	g.Size = 2
+	f.mu.Lock()
+	f.event(clientrpc.GroupChanged.Name, clientrpc.ChatEvent{Chat: inGroup})
+	f.mu.Unlock()
+	d.pump()
+	d.wantsNot("按 Ctrl+T 邀請別人")
+}
