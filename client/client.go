@@ -41,7 +41,6 @@ import (
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/keyserver"
 	"github.com/omega-im/omega/media"
-	"github.com/omega-im/omega/mesh"
 	"github.com/omega-im/omega/pgp"
 	"github.com/omega-im/omega/wire"
 )
@@ -391,15 +390,12 @@ func (c *Client) status(ctx context.Context, _ clientrpc.None) (*clientrpc.Statu
 	if exposed(c.cfg.Home) {
 		out.Exposed = c.cfg.Home
 	}
-	announced := c.announcements()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session != nil {
 		peer := c.session.conn.Peer()
 		out.Online, out.Proxy, out.Resumed, out.Server = true, peer.Account, peer.Resumed, c.session.server
-		if a, err := mesh.Decode(announced[peer.Account]); err == nil {
-			out.ServerName = a.Name
-		}
+		out.ServerName = c.serverCalled(peer.Account)
 	} else {
 		out.Problem = c.problemError()
 	}

@@ -34,7 +34,7 @@ type happenings struct {
 }
 
 // An onlineState tells one ConnectionEvent from another.
-type onlineState struct{ server, problem string }
+type onlineState struct{ server, name, problem string }
 
 func newHappenings() *happenings {
 	return &happenings{run: rand.Text()}
@@ -238,15 +238,21 @@ func (c *Client) happened(changes []history.Change) {
 	c.events.add(list...)
 }
 
-// tellConnection tells whether there is a session, if that changed.
-func (c *Client) tellConnection() {
+// connection is whether there is a session, and with whom.
+func (c *Client) connection() clientrpc.ConnectionEvent {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	e := clientrpc.ConnectionEvent{Online: c.session != nil, Problem: c.problemError()}
 	if e.Online {
-		e.Server = c.session.server
+		e.Server, e.ServerName = c.session.server, c.serverCalled(c.session.conn.Peer().Account)
 	}
-	c.mu.Unlock()
-	now := onlineState{server: e.Server}
+	return e
+}
+
+// tellConnection tells whether there is a session and with whom, if that changed.
+func (c *Client) tellConnection() {
+	e := c.connection()
+	now := onlineState{server: e.Server, name: e.ServerName}
 	if e.Problem != nil {
 		now.problem = e.Problem.Code + " " + e.Problem.Why.Key
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 	"github.com/omega-im/omega/media"
+	"github.com/omega-im/omega/mesh"
+	"github.com/omega-im/omega/wire"
 )
 
 // A reader follows the events of a core, as a face does.
@@ -209,6 +211,52 @@ func TestEventsAreKeptForAWhile(t *testing.T) {
 	defer c.events.mu.Unlock()
 	if n := len(c.events.kept); n >= 2*clientrpc.MaxEvents {
 		t.Errorf("%d events are kept", n)
+	}
+}
+
+// TestConnectionTellsTheName: what the server calls itself comes with an event, and with the
+// next one when it is renamed; what others say that it is called does not count.
+func TestConnectionTellsTheName(t *testing.T) {
+	t.Parallel()
+	p := newFakeProxy(t)
+	tell := func(blob []byte) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.answer = func(f wire.Frame) (wire.Type, []byte) {
+			if f.Type == wire.TypeServers {
+				return wire.TypeServerList, wire.AppendBlobs(nil, [][]byte{blob})
+			}
+			return 0, nil
+		}
+	}
+	named := func(name string, sequence uint64) []byte {
+		return p.announcement(t, func(a *mesh.Announcement) { a.Name, a.Sequence = name, sequence })
+	}
+	tell(nil)
+	c := p.newCore(t)
+	s := c.at(t, p)
+	r := follow(t, c)
+	called := func(want string) {
+		t.Helper()
+		e := await(t, r, clientrpc.Connected, func(e clientrpc.ConnectionEvent) bool { return e.ServerName == want })
+		if st, err := clientrpc.Status.Call(t.Context(), c, clientrpc.None{}); err != nil || !e.Online || e.Server != st.Server || st.ServerName != want {
+			t.Errorf("event %+v, status %+v, %v", e, st, err)
+		}
+	}
+	tell(named("玉山", 2))
+	c.learnServers(t.Context(), s)
+	called("玉山")
+	forged := named("騙子", 3)
+	forged[len(forged)-1] ^= 1
+	tell(forged)
+	c.learnServers(t.Context(), s)
+	tell(named("雪山", 4))
+	c.learnServers(t.Context(), s)
+	called("雪山")
+	for _, e := range r.events {
+		if d, ok := clientrpc.Connected.In(e); ok && d.ServerName == "騙子" {
+			t.Errorf("called by what it did not sign: %+v", d)
+		}
 	}
 }
 

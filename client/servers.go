@@ -69,25 +69,26 @@ func (c *Client) loadServers(ctx context.Context) error {
 // learnServers refreshes the list of servers: the proxy tells some, and this
 // device takes those that prove themselves. (spec/delivery.md, DELIV-20)
 func (c *Client) learnServers(ctx context.Context, s *session) {
-	blobs, err := c.askForServers(ctx, s, c.serversToName(), askServers)
+	blobs, err := c.askForServers(ctx, s, c.serversToName(s.conn.Peer().Account), askServers)
 	if err != nil {
 		return // the next look
 	}
 	c.keepAnnouncements(blobs)
 	c.takeServers(ctx, s, blobs)
+	c.tellConnection() // what this one is called may be known now
 	if err := c.storeServers(ctx); err != nil && ctx.Err() == nil {
 		c.cfg.log().Warn("list of servers not kept", "err", err)
 	}
 }
 
 // serversToName lists servers of which newer announcements are wanted: those
-// that this device depends on, and some of the others.
-func (c *Client) serversToName() []omega.Fingerprint {
+// that this device depends on, proxy among them, and some of the others.
+func (c *Client) serversToName(proxy omega.Fingerprint) []omega.Fingerprint {
 	own, _ := c.ownServer()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var out []omega.Fingerprint
-	if !own.addr.Fingerprint.IsZero() {
+	out := []omega.Fingerprint{proxy}
+	if !own.addr.Fingerprint.IsZero() && own.addr.Fingerprint != proxy {
 		out = append(out, own.addr.Fingerprint)
 	}
 	if c.record != nil {
@@ -225,6 +226,18 @@ func (c *Client) knowsServer(fp omega.Fingerprint) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.servers[fp] != nil || fp == own.addr.Fingerprint || c.record != nil && slices.Contains(c.record.Homes, fp)
+}
+
+// serverCalled is what a server calls itself: in the announcement that was verified, else in
+// the one that a proxy told of it; "" if there is none. c.mu is held.
+func (c *Client) serverCalled(fp omega.Fingerprint) string {
+	if k := c.servers[fp]; k != nil {
+		return k.announced.Name
+	}
+	if a, err := mesh.Decode(c.announced[fp]); err == nil && a.Server == fp {
+		return a.Name
+	}
+	return ""
 }
 
 // pruneServers keeps maxServers: those that the account depends on, then those

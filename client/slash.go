@@ -64,6 +64,7 @@ var runs = map[string]func(*Client, context.Context, *typed, *clientrpc.CommandR
 	"members": (*Client).slashMembers,
 
 	"secure": (*Client).slashSecure,
+	"server": (*Client).slashServer,
 	"help":   (*Client).slashHelp,
 }
 
@@ -524,6 +525,24 @@ func (c *Client) slashLink(ctx context.Context, t *typed, out *clientrpc.Command
 func (c *Client) slashSecure(ctx context.Context, t *typed, _ *clientrpc.CommandResult) error {
 	_, err := c.startSecure(ctx, clientrpc.StartSecureParams{SecureRef: clientrpc.SecureRef{Peer: t.Chat}})
 	return err
+}
+
+// slashServer says which server this device is connected to: by its name where that is
+// known, and its address without the fingerprint.
+func (c *Client) slashServer(_ context.Context, t *typed, out *clientrpc.CommandResult) error {
+	now := c.connection()
+	address, _, _ := strings.Cut(now.Server, "#")
+	switch {
+	case now.Problem != nil:
+		return now.Problem
+	case !now.Online:
+		return fail(clientrpc.CodeOffline, t.doing, i18n.T("why.connecting"), i18n.T("next.network"), nil)
+	case now.ServerName == "":
+		out.Done = i18n.T("server.unnamed", address)
+	default:
+		out.Done = i18n.T("server.named", now.ServerName, address)
+	}
+	return nil
 }
 
 func (c *Client) slashMembers(ctx context.Context, t *typed, out *clientrpc.CommandResult) error {

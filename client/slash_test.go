@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/omega-im/omega/chat/slash"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
+	"github.com/omega-im/omega/mesh"
 )
 
 // TestEveryCommandRuns: the registry and what is done are the same, and each
@@ -129,6 +131,14 @@ func TestCommandsInAChat(t *testing.T) {
 	}
 	if r := good("/help"); len(r.Commands) < 20 {
 		t.Errorf("%d commands", len(r.Commands))
+	}
+	address, _, _ := strings.Cut(p.address, "#")
+	if r := good("/伺服器"); r.Done.In(i18n.English) != "Connected to "+address {
+		t.Errorf("server without a name: %+v", r.Done)
+	}
+	c.keepAnnouncements([][]byte{p.announcement(t, func(a *mesh.Announcement) { a.Name = "玉山" })})
+	if r := good("/server"); r.Done.In(i18n.English) != "Connected to 玉山, whose address is "+address {
+		t.Errorf("server: %+v", r.Done)
 	}
 	before := stands()
 	for text, code := range map[string]string{

@@ -138,11 +138,13 @@ type RequestEvent struct {
 	Account omega.Fingerprint `json:"account"`
 }
 
-// A ConnectionEvent says whether the core reaches a server.
+// A ConnectionEvent says whether the core reaches a server. It comes again once the core
+// has learned what that server calls itself.
 type ConnectionEvent struct {
-	Online  bool   `json:"online"`
-	Server  string `json:"server,omitempty"`
-	Problem *Error `json:"problem,omitempty"` // why not
+	Online     bool   `json:"online"`
+	Server     string `json:"server,omitempty"`      // its address
+	ServerName string `json:"server_name,omitempty"` // what it calls itself, as in StatusResult
+	Problem    *Error `json:"problem,omitempty"`     // why not
 }
 
 // A TransferEvent says how far a blob is on its way in or out. Done is Total at the

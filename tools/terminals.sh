@@ -7,7 +7,7 @@ set -eu
 dir=${1:?usage: tools/terminals.sh DIR}
 bin=$(cd "$(dirname "$0")/../bin" && pwd)
 for p in Xvfb xdotool convert import kitty mlterm xterm; do
-	command -v $p >/dev/null || { echo "$p is missing"; exit 1; }
+	command -v $p >/dev/null || { echo "$p is missing: apt-get install xvfb xdotool imagemagick kitty mlterm xterm"; exit 1; }
 done
 mkdir -p "$dir"
 work=$(mktemp -d)

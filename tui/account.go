@@ -69,7 +69,7 @@ func (m *Model) mySheet() {
 	add("  "+inGroups(m.me.Fingerprint.String(), 4)+"\n\n", noInk)
 	add(m.text("tui.account.device")+"\n", inkDim)
 	add("  "+inGroups(m.me.Device.String(), 4)+"\n\n", noInk)
-	add(m.text("tui.account.server", m.clean(m.server))+"\n", inkDim)
+	add(m.server()+"\n", inkDim)
 	m.push(s)
 }
 
@@ -230,7 +230,7 @@ func scheduledPage(turn int, next string) effect {
 // chatCalled is the chat that a text is for.
 func (m *Model) chatCalled(s *clientrpc.ScheduledText) string {
 	if c := m.chats.find(s.Chat); c != nil {
-		return m.metric.fit(m.chatName(c), 16)
+		return m.metric.fit(m.chatTitle(c), 16)
 	}
 	return m.called("", s.To)
 }

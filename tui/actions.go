@@ -261,31 +261,6 @@ func (m *Model) endPoll(e *entry) tea.Cmd {
 	return nil
 }
 
-// commonEmoji are offered first; any other may be typed.
-var commonEmoji = []string{"👍", "🙏", "😂", "😮", "😢", "🎉", "推", "噓"}
-
-func (m *Model) react(e *entry) tea.Cmd {
-	say := func(emoji ...string) func(m *Model) tea.Cmd {
-		p := clientrpc.ReactParams{ID: newID(), MessageRef: refOf(&e.msg), Emoji: emoji}
-		return func(m *Model) tea.Cmd { return m.run(call(clientrpc.React, p, noText)) }
-	}
-	p := &picker{title: m.text("tui.act.react"), input: &editor{}, ask: m.glyphs.point + " "}
-	p.refill = func(m *Model, typed string) tea.Cmd {
-		p.items, p.sel = nil, 0
-		if t := strings.TrimSpace(typed); t != "" {
-			p.items = append(p.items, item{label: t, do: say(t)})
-			return nil
-		}
-		for _, emoji := range commonEmoji {
-			p.items = append(p.items, item{label: emoji, do: say(emoji)})
-		}
-		p.items = append(p.items, item{label: m.text("tui.noreaction"), do: say()})
-		return nil
-	}
-	m.push(p)
-	return p.refill(m, "")
-}
-
 // vote asks for the answers: of a poll with several, each choice is one more or one
 // less.
 func (m *Model) vote(e *entry) tea.Cmd {
@@ -333,7 +308,7 @@ func (m *Model) forward(e *entry) tea.Cmd {
 		if c.Secure {
 			to = c.ID.String()
 		}
-		return m.run(call(clientrpc.Forward, clientrpc.ForwardParams{ID: newID(), MessageRef: refOf(&e.msg), To: to, Delivery: clientrpc.Delivery{Wait: "none"}}, i18n.T("tui.forwarded", m.chatName(c))))
+		return m.run(call(clientrpc.Forward, clientrpc.ForwardParams{ID: newID(), MessageRef: refOf(&e.msg), To: to, Delivery: clientrpc.Delivery{Wait: "none"}}, i18n.T("tui.forwarded", m.chatTitle(c))))
 	})
 }
 

@@ -110,7 +110,7 @@ func (m *Model) exportForm(title string, c *clientrpc.Chat, format string) *form
 	f := &form{title: title, note: m.text("tui.export." + format), work: clientrpc.WorkExport,
 		fields: []*field{{label: m.text("tui.export.dir")}, {label: m.text("tui.export.since"), note: m.text("tui.export.datenote")}, {label: m.text("tui.export.until")}}}
 	if c != nil {
-		f.note = m.chatName(c) + "\n" + f.note
+		f.note = m.chatTitle(c) + "\n" + f.note
 	}
 	f.fields[0].edit.set(filepath.Join(m.opts.Downloads, "omega-"+format+"-"+m.now().Format(time.DateOnly)))
 	f.submit = func(m *Model, f *form) tea.Cmd {

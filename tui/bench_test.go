@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,19 @@ func BenchmarkListChange(b *testing.B) {
 func BenchmarkKey(b *testing.B) {
 	d := zh(b, long(100_000), 160, 50)
 	d.do(d.m.openChat(withBob))
+	b.ReportAllocs()
+	for b.Loop() {
+		d.typing("字")
+		d.press("backspace")
+		d.m.View()
+	}
+}
+
+// BenchmarkLongDraft: a character is typed at the end of a text of 60 kB.
+func BenchmarkLongDraft(b *testing.B) {
+	d := zh(b, world(), 160, 50)
+	d.do(d.m.openChat(withBob))
+	d.m.edit.set(strings.Repeat("很長的草稿，", 3300))
 	b.ReportAllocs()
 	for b.Loop() {
 		d.typing("字")

@@ -408,20 +408,6 @@ func (m *Model) answers(msg *clientrpc.Message, w int) []row {
 	return out
 }
 
-// reactions counts equal emoji, the first that came first.
-func (m *Model) reactions(msg *clientrpc.Message) string {
-	var out []string
-	for _, e := range msg.SaidByEmoji() {
-		if text := m.metric.fit(m.clean(e.Emoji), 12); text != "" {
-			out = append(out, fmt.Sprintf("%s %d", text, e.Count))
-		}
-	}
-	if len(out) == 0 {
-		return ""
-	}
-	return " " + strings.Join(out, "  ")
-}
-
 // centred is a short text in the middle of a line, ruled one with lines beside it.
 func (m *Model) centred(text string, i ink, w int) row {
 	text = m.metric.fit(text, w-2)
@@ -444,6 +430,8 @@ func (m *Model) preview(msg *clientrpc.Message) string {
 		return m.text("message.gone")
 	case msg.Service:
 		return msg.Line(m.text, m.clean)
+	case msg.Kind == "media" && len(msg.Media) > 1:
+		return m.bracketed(m.text("what.album", len(msg.Media)), text)
 	case msg.Kind == "media" && len(msg.Media) > 0:
 		return m.bracketed(m.text("what."+msg.Media[0].What), text)
 	case msg.Kind == "poll" || msg.Kind == "list":

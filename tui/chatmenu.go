@@ -92,7 +92,7 @@ func (m *Model) chatMenu() tea.Cmd {
 
 // menuOf shows the menu of a chat.
 func (m *Model) menuOf(c *clientrpc.Chat) {
-	p := &picker{title: m.chatName(c)}
+	p := &picker{title: m.chatTitle(c)}
 	set := func(key string, change func(*clientrpc.SetChatParams)) {
 		p.items = append(p.items, item{label: m.text(key), do: func(m *Model) tea.Cmd {
 			s := clientrpc.SetChatParams{Chat: c.ID.String()}

@@ -33,9 +33,9 @@ func (m *Model) headRows(w int) []row {
 		left = append(left, span{text: " <", ink: inkAccent})
 	}
 	left = append(left, span{text: " "})
+	left = append(left, m.kindMark(c, 0)...)
 	if c.Secure {
 		name, paper = inkSecureHead, paperSecureBar
-		left = append(left, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
 	}
 	left = append(left, span{text: m.chatName(c), ink: name})
 	if c.Verified == clientrpc.VerifiedYes {
@@ -143,6 +143,8 @@ func (m *Model) requestRows(c *clientrpc.Chat, w int) []row {
 		wrap(m.text("tui.blocked"), inkBad)
 	case !c.Ended.IsZero() && c.Kind == clientrpc.ChatSecure: // those of groups say who left
 		wrap(m.text("tui.ended"), inkWarn)
+	case m.alone(c):
+		wrap(m.text("tui.group.alone"), inkAccent)
 	case isRequest(c):
 		wrap(m.text("tui.request", m.chatName(c)), inkWarn)
 		for _, s := range c.Similar {
@@ -151,6 +153,12 @@ func (m *Model) requestRows(c *clientrpc.Chat, w int) []row {
 		wrap(m.text("tui.request.keys"), inkAccent)
 	}
 	return out
+}
+
+// alone reports whether nobody else is in a group of this account.
+func (m *Model) alone(c *clientrpc.Chat) bool {
+	g := m.groups[c.ID]
+	return c.Kind == clientrpc.ChatGroup && g.size == 1 && g.subscribers == 0 && g.role == clientrpc.RoleOwner && !g.dissolved
 }
 
 // taskRows say which message is answered or edited.

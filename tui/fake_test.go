@@ -106,7 +106,7 @@ func (f *fake) answer(method string, params []byte) (any, error) {
 	case clientrpc.Account.Name:
 		return f.me, nil
 	case clientrpc.Status.Name:
-		return clientrpc.StatusResult{Online: f.online, Server: "127.0.0.1:7000#AB", Proxy: fingerprint(0x21)}, nil
+		return clientrpc.StatusResult{Online: f.online, Server: "127.0.0.1:7000#AB", ServerName: "玉山", Proxy: fingerprint(0x21)}, nil
 	case clientrpc.Chats.Name:
 		return f.chatPage(params)
 	case clientrpc.Folders.Name:

@@ -62,9 +62,9 @@ func (m *Model) isCalled(c *clientrpc.Chat, typed string) bool {
 }
 
 func (m *Model) chatItem(c *clientrpc.Chat, do func(m *Model, c *clientrpc.Chat) tea.Cmd) item {
-	it := item{label: m.chatName(c), do: func(m *Model) tea.Cmd { return do(m, c) }}
+	it := item{label: m.chatTitle(c), do: func(m *Model) tea.Cmd { return do(m, c) }}
 	if c.Secure {
-		it.label, it.ink = "🔒"+m.text("secure.mark")+" "+it.label, inkSecure
+		it.ink = inkSecure
 	}
 	if c.Last != nil {
 		it.hint = short(c.Last.Time, m.now(), m.lang)
@@ -121,7 +121,7 @@ func chatOf(p *clientrpc.Contact) *clientrpc.Chat {
 // findInChat looks for words in the open chat, findEverywhere in all.
 func (m *Model) findInChat() tea.Cmd {
 	if c := m.chat(); c != nil {
-		return m.find(m.text("tui.find.chat", m.chatName(c)), c.ID.String())
+		return m.find(m.text("tui.find.chat", m.chatTitle(c)), c.ID.String())
 	}
 	return m.findEverywhere()
 }
@@ -176,10 +176,14 @@ func (m *Model) hit(f *clientrpc.FoundMessage, where bool) item {
 	}
 	who := m.called(f.Name, f.From)
 	if c := m.chats.find(f.Chat); where && c != nil && c.Kind != clientrpc.ChatDirect {
-		who = m.chatName(c) + " " + m.glyphs.dot + " " + who
+		who = m.chatTitle(c) + " " + m.glyphs.dot + " " + who
 	}
 	chat, id := f.Chat, f.ID
-	return item{label: who + ": " + m.clean(text), hint: short(f.Time, m.now(), m.lang), do: func(m *Model) tea.Cmd {
+	var i ink
+	if f.Secure {
+		i = inkSecure
+	}
+	return item{label: who + ": " + m.clean(text), ink: i, hint: short(f.Time, m.now(), m.lang), do: func(m *Model) tea.Cmd {
 		if m.chats.find(chat) == nil {
 			return tea.Batch(m.run(fetchChat(chat.String())), m.goMessage(chat, id))
 		}

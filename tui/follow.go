@@ -55,7 +55,7 @@ func follow(f followed) effect {
 // onFollowed takes events.
 func (m *Model) onFollowed(msg followedMsg) tea.Cmd {
 	if msg.err != nil {
-		m.online = false
+		m.reached.Online = false
 		return m.after(calmDown, againMsg{})
 	}
 	m.events = followed{msg.result.Run, msg.result.Last}
@@ -127,7 +127,7 @@ func (m *Model) onEvent(e clientrpc.Event, n *news) tea.Cmd {
 // onMoment takes an event about what is true for a moment.
 func (m *Model) onMoment(e clientrpc.Event) tea.Cmd {
 	if d, ok := clientrpc.Connected.In(e); ok {
-		m.online, m.server, m.problem = d.Online, d.Server, d.Problem
+		m.reached = d
 	}
 	if d, ok := clientrpc.CatchingUp.In(e); ok {
 		m.catchUp = &d

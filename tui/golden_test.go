@@ -65,20 +65,43 @@ func TestScreens(t *testing.T) {
 			d.press("ctrl+up", "up", "up", "up", "up")
 		}},
 		{"help", func(d *driver) { d.press("f1") }},
+		{"channel", func(d *driver) { d.do(d.m.openChat(inChannel)) }},
+		{"reactions", func(d *driver) { d.do(d.m.openChat(withBob)); d.press("ctrl+up", "up", "up", "up", "+") }},
 	}
 	for lang, code := range map[i18n.Lang]string{i18n.Chinese: "zh", i18n.English: "en"} {
 		for _, size := range [][2]int{{80, 24}, {120, 40}, {50, 20}, {40, 20}} {
 			for _, s := range scenes {
-				if narrow := size[0] == 40; narrow && !slices.Contains([]string{"mentions", "servers", "code", "archive", "export", "before"}, s.name) {
+				if narrow := size[0] == 40; narrow && !slices.Contains([]string{"mentions", "servers", "code", "archive", "export", "before", "channel", "reactions"}, s.name) {
 					continue
 				}
 				name := fmt.Sprintf("%s-%s-%dx%d", s.name, code, size[0], size[1])
 				t.Run(name, func(t *testing.T) {
-					d := newDriver(t, world(), size[0], size[1], Options{Lang: lang})
+					f := world()
+					if s.name == "channel" {
+						f = channels()
+					}
+					d := newDriver(t, f, size[0], size[1], Options{Lang: lang})
 					s.do(d)
 					golden(t, name, d.screen())
 				})
 			}
+		}
+	}
+}
+
+// TestPicture: the pictures of README are what a person sees.
+func TestPicture(t *testing.T) {
+	for file, lang := range map[string]string{"README.md": "zh", "README.en.md": "en"} {
+		text, err := os.ReadFile(filepath.Join("..", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		screen, err := os.ReadFile(filepath.Join("testdata", "chat-"+lang+"-80x24.golden"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "```\n"+string(screen)+"```\n") {
+			t.Errorf("%s shows the terminal not as chat-%s-80x24.golden has it: put that there", file, lang)
 		}
 	}
 }

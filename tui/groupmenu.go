@@ -61,6 +61,24 @@ func lookAtGroup(chat omega.ChatID, menu bool) effect {
 	}
 }
 
+// lookAtListed asks how the groups stand that the list shows, once: which of them are
+// channels. What changes of one that is known comes with an event.
+func (m *Model) lookAtListed() tea.Cmd {
+	if m.phase != ready || m.one() && m.conv.open && m.focus != onList {
+		return nil
+	}
+	var cmds []tea.Cmd
+	shown := m.chats.shown
+	from := max(0, min(m.chats.top, len(shown)))
+	for _, c := range shown[from:min(len(shown), from+m.height)] {
+		if _, known := m.groups[c.ID]; c.Kind == clientrpc.ChatGroup && !known && !m.listed[c.ID] {
+			m.listed[c.ID] = true
+			cmds = append(cmds, m.run(lookAtGroup(c.ID, false)))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
 // lookWhileOutside asks again how the open group stands while this account is not in it
 // yet: what happens in its chat may be that it was let in.
 func (m *Model) lookWhileOutside(chat omega.ChatID) tea.Cmd {
@@ -110,13 +128,13 @@ func (m *Model) groupItems(p *picker, c *clientrpc.Chat) {
 		leave, end = "tui.channel.leave", "tui.channel.end"
 	}
 	add(true, leave, inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text(leave), m.chatName(c), func(m *Model) tea.Cmd {
+		m.confirm(m.text(leave), m.chatTitle(c), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.LeaveGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil
 	})
 	add(g.role == clientrpc.RoleOwner, end, inkBad, func(m *Model) tea.Cmd {
-		m.confirm(m.text(end), m.text("tui.group.endnote", m.chatName(c)), func(m *Model) tea.Cmd {
+		m.confirm(m.text(end), m.text("tui.group.endnote", m.chatTitle(c)), func(m *Model) tea.Cmd {
 			return m.run(call(clientrpc.EndGroup, clientrpc.GroupRef{Group: id}, noText))
 		})
 		return nil

@@ -176,7 +176,11 @@ func (p *picker) draw(m *Model) box {
 	if text := p.nothing(m); text != "" {
 		body = append(body, m.metric.line(span{text: m.metric.fit(text, w-2), ink: inkDim}))
 	}
-	b := m.framed(p.title, append(body, below...), w)
+	title := p.title
+	if p.seen < len(p.items) {
+		title = m.text("tui.scrolls", title)
+	}
+	b := m.framed(title, append(body, below...), w)
 	b.cursor, b.cursorX, b.cursorY = cursor, cx, cy
 	return b
 }

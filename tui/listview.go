@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/omega-im/omega/clientrpc"
 )
@@ -30,6 +31,17 @@ func (m *Model) listRows(g geometry) []row {
 func (m *Model) visibleChats() int {
 	g := m.measure()
 	return max(1, (g.body-g.listY)/g.rowHeight)
+}
+
+// keepSelected has the first chat of a tab be selected where none of it is, so that Enter
+// opens what is seen to be chosen.
+func (m *Model) keepSelected() {
+	if m.focus != onList || m.chats.index(m.chats.sel) >= 0 {
+		return
+	}
+	if id, ok := m.chats.step(m.chats.sel, 0); ok {
+		m.chats.sel = id
+	}
 }
 
 // tabName is what a tab is called.
@@ -115,6 +127,34 @@ func (m *Model) chatName(c *clientrpc.Chat) string {
 	return m.called(c.Name, c.Peer)
 }
 
+// channelWord is how wide the list has to be for the mark of a channel to have its word.
+const channelWord = 32
+
+// chatTitle is what a chat is called where it is not seen: with what it is before its name, so
+// that a secure one and a normal one with the same person are told apart.
+func (m *Model) chatTitle(c *clientrpc.Chat) string {
+	var out strings.Builder
+	for _, mark := range m.kindMark(c, channelWord) {
+		out.WriteString(mark.text)
+	}
+	return out.String() + m.chatName(c)
+}
+
+// kindMark stands before the name of a chat of w columns that is more than people who
+// talk: that it is secure, that it is a channel.
+func (m *Model) kindMark(c *clientrpc.Chat, w int) (out []span) {
+	if c.Secure {
+		out = append(out, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
+	}
+	switch channel := m.groups[c.ID].channel; {
+	case channel && w >= channelWord:
+		out = append(out, span{text: "📢" + m.text("group.channel") + " ", ink: inkDim})
+	case channel:
+		out = append(out, span{text: "📢 ", ink: inkDim})
+	}
+	return out
+}
+
 // chatRows are one chat of the list: its name and when, what was said last and how
 // much of it is unread.
 func (m *Model) chatRows(c *clientrpc.Chat, w, height int) []row {
@@ -126,10 +166,7 @@ func (m *Model) chatRows(c *clientrpc.Chat, w, height int) []row {
 	if paper != 0 && m.focus == onList {
 		mark = span{text: m.glyphs.bar, ink: inkAccent}
 	}
-	name := []span{mark}
-	if c.Secure {
-		name = append(name, span{text: "🔒" + m.text("secure.mark") + " ", ink: inkSecure})
-	}
+	name := append([]span{mark}, m.kindMark(c, w)...)
 	nameInk := inkHead
 	if c.Secure {
 		nameInk = inkSecure

@@ -129,7 +129,7 @@ func TestGroupRefused(t *testing.T) {
 	d := zh(t, f, 100, 30)
 	d.do(d.m.openChat(withBob))
 	d.wants("沒有讓你加入群組")
-	d.wantsNot("按 y 加入")
+	d.wantsNot("選這則按 y")
 	d.wantsNot("較新")
 	if invited(d.m, &m) {
 		t.Error("it may be accepted")

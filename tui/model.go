@@ -56,6 +56,7 @@ type Model struct {
 	look   int // changes when everything looks different
 	dark   bool
 	mono   bool
+	few    bool // colours: sixteen
 
 	width, height int
 	looking       bool // the terminal has the focus
@@ -66,9 +67,7 @@ type Model struct {
 	asking        bool // how the home stands
 
 	me      *clientrpc.AccountInfo
-	online  bool
-	server  string
-	problem *clientrpc.Error
+	reached clientrpc.ConnectionEvent // the server, or why there is none
 	catchUp *clientrpc.CatchUpEvent
 	events  followed
 
@@ -86,6 +85,7 @@ type Model struct {
 	typing    map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent
 	present   map[omega.ChatID]clientrpc.PresenceEvent
 	groups    map[omega.ChatID]groupNote // those that were looked at
+	listed    map[omega.ChatID]bool      // groups that were looked at because the list shows them
 	transfers map[string]clientrpc.TransferEvent
 	pictures  pictures
 	playing   *playing // nil: nothing is
@@ -142,7 +142,7 @@ func newModel(run func(effect) tea.Cmd, opts Options, now func() time.Time) *Mod
 	m := &Model{
 		run: run, after: later, opts: opts, lang: opts.Lang, now: now, dark: opts.Theme != "light", mono: opts.Theme == "mono", looking: true,
 		tasks: map[omega.ChatID]task{}, drafts: map[omega.ChatID]string{}, calling: map[omega.ChatID]written{}, given: map[omega.ChatID][]givenBack{}, typing: map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent{},
-		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{},
+		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, listed: map[omega.ChatID]bool{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{},
 	}
 	m.pictures = newPictures(opts)
 	m.restyle()
@@ -152,7 +152,7 @@ func newModel(run func(effect) tea.Cmd, opts Options, now func() time.Time) *Mod
 // restyle is called when what everything looks like has changed.
 func (m *Model) restyle() {
 	m.look++
-	m.theme = newTheme(m.dark, m.mono)
+	m.theme = newTheme(m.dark, m.mono, m.few)
 	m.glyphs = m.metric.glyphs()
 }
 

@@ -75,7 +75,7 @@ func TestServers(t *testing.T) {
 	}
 	open()
 	d.choose("玉山")
-	d.wants("連線的伺服器")
+	d.wants("目前連線")
 	d.wantsNot("不再讓它保管") // the only one stays
 }
 
@@ -404,7 +404,7 @@ func TestAttach(t *testing.T) {
 // TestInvitationAnswered: an invitation asks for a key as long as there is something to
 // accept.
 func TestInvitationAnswered(t *testing.T) {
-	for role, want := range map[string]string{"": "按 y 加入", clientrpc.RoleMember: "你已加入", clientrpc.RoleAsking: "讓你加入群組"} {
+	for role, want := range map[string]string{"": "選這則按 y", clientrpc.RoleMember: "你已加入", clientrpc.RoleAsking: "讓你加入群組"} {
 		f := world()
 		m := said(60, 3, "陳怡君", "登山社", noon)
 		m.Kind, m.Group, m.GroupRole = kindInvited, "aa", role

@@ -47,7 +47,7 @@ func (m *Model) packMenu(c *clientrpc.Chat, pack *clientrpc.StickerPack) {
 			})
 			return nil
 		}},
-		{label: m.text("tui.stickers.share", m.chatName(c)), do: func(m *Model) tea.Cmd {
+		{label: m.text("tui.stickers.share", m.chatTitle(c)), do: func(m *Model) tea.Cmd {
 			p := clientrpc.SendPackParams{ID: newID(), Pack: pack.Pack, Wait: "none"}
 			if p.To, _ = addressee(c); c.Secure {
 				p.To = c.ID.String() // the core says no

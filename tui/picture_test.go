@@ -67,7 +67,7 @@ func TestPictures(t *testing.T) {
 	}
 	var out strings.Builder
 	for _, r := range blocks(img, 6, 3) {
-		newTheme(true, false).write(&out, r)
+		newTheme(true, false, false).write(&out, r)
 		out.WriteByte('\n')
 	}
 	golden(t, "picture-blocks", strings.ReplaceAll(out.String(), "\x1b", "ESC"))

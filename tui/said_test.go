@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/internal/i18n"
@@ -139,4 +143,166 @@ func TestCaptionKeepsLines(t *testing.T) {
 			t.Errorf("the caption is %q, want %q (%v)", p.Caption, want, err)
 		}
 	}
+}
+
+// TestReactions: what is offered is said, what this account said stands in brackets and
+// is taken back by choosing it again, and one more does not take back the others.
+func TestReactions(t *testing.T) {
+	f := world()
+	f.serve[clientrpc.React.Name] = func([]byte) (any, error) { return clientrpc.SendResult{}, nil }
+	d := zh(t, f, 80, 30)
+	d.do(d.m.openChat(withBob))
+	d.wants("[👍 2]  [推 1]")
+	said := func(choose string, want ...string) {
+		t.Helper()
+		d.m.conv.sel = id(4)
+		d.m.focus = onHistory
+		d.press("+")
+		d.wants("你給過的再選就收回")
+		d.choose(choose)
+		if p := params[clientrpc.ReactParams](t, f, clientrpc.React.Name); p.Message != id(4) || !slices.Equal(p.Emoji, want) {
+			t.Errorf("%s: said %q, want %q", choose, p.Emoji, want)
+		}
+	}
+	said("👍", "推")
+	said("🎉", "👍", "推", "🎉")
+	said("噓  不贊成", "👍", "推", "噓")
+	said("全部收回")
+	d.press("+")
+	d.wants("你給的，再選收回  2")
+	d.typing("🐦")
+	d.press("enter")
+	if p := params[clientrpc.ReactParams](t, f, clientrpc.React.Name); !slices.Equal(p.Emoji, []string{"👍", "推", "🐦"}) {
+		t.Errorf("typed: said %q", p.Emoji)
+	}
+	d.m.conv.sel = id(3)
+	d.press("+")
+	d.wantsNot("全部收回")
+}
+
+// TestChannelInTheList: a channel is told from a group before it was opened, with a word
+// where there is room, and a secure one is secure before all.
+func TestChannelInTheList(t *testing.T) {
+	f := channels()
+	d := zh(t, f, 80, 24)
+	d.wants("📢 玉山步道週…")
+	d.wantsNot("📢 週末登山")
+	d.send(tea.WindowSizeMsg{Width: 120, Height: 24})
+	d.wants("🔒密 📢頻道 幹部公告")
+	if n := f.count(clientrpc.ShowGroup.Name); n != 3 {
+		t.Errorf("groups were asked about %d times", n)
+	}
+	d.press("ctrl+k")
+	d.typing("步道")
+	d.wants("📢頻道 玉山步道週報")
+}
+
+// TestHints: the last line says what a chosen message is there for, as far as there is room.
+func TestHints(t *testing.T) {
+	d := zh(t, world(), 100, 30)
+	d.do(d.m.openChat(inGroup))
+	choose := func(n int, want string) {
+		t.Helper()
+		d.m.conv.sel, d.m.focus = id(n), onHistory
+		if last := d.screen()[strings.LastIndex(d.screen(), "\n"):]; !strings.Contains(last, want) {
+			t.Errorf("message %d: %q, want %q", n, last, want)
+		}
+	}
+	choose(21, "v 投票  Enter 選單  r 回覆")
+	choose(22, "a 接龍加一行  Enter 選單")
+	choose(23, "  Enter 選單  r 回覆")
+	d.send(tea.WindowSizeMsg{Width: 40, Height: 12})
+	choose(21, "v 投票  Enter 選單")
+}
+
+// TestFirstChat: where no chat is chosen the first one is, and Enter opens it.
+func TestFirstChat(t *testing.T) {
+	f := world()
+	chats := f.chats
+	f.chats = nil
+	d := zh(t, f, 80, 24)
+	d.wants("還沒有聊天")
+	f.mu.Lock()
+	f.chats = chats
+	f.mu.Unlock()
+	f.come(said(70, 3, "陳怡君", "第一則", noon))
+	d.pump()
+	d.wants("▌陳怡君")
+	d.press("enter")
+	if c := d.m.chat(); c == nil || c.ID != withBob {
+		t.Errorf("opened %+v", c)
+	}
+}
+
+// TestSmallSheet: on a narrow screen what a key does goes on below itself, and a menu that
+// does not fit says so.
+func TestSmallSheet(t *testing.T) {
+	d := zh(t, world(), 40, 12)
+	d.press("f1")
+	d.wants("   Ctrl+K             找聊天（名字、注\n                      音、拼音）")
+	d.press("esc", "f2")
+	d.wants("帳號、裝置、設定（↑↓ 捲動）")
+	d.send(tea.WindowSizeMsg{Width: 80, Height: 40})
+	d.wantsNot("捲動")
+}
+
+// TestSecureIsNamedSo: wherever a secure chat is named, its mark stands before the name.
+func TestSecureIsNamedSo(t *testing.T) {
+	f := world()
+	hit := in(said(90, 3, "陳怡君", "象山見", ago(time.Hour)), f.chats[2])
+	f.serve[clientrpc.Search.Name] = func([]byte) (any, error) {
+		return clientrpc.SearchResult{Messages: []clientrpc.FoundMessage{{Message: hit}}}, nil
+	}
+	d := zh(t, f, 100, 40)
+	d.do(d.m.openChat(inSecret))
+	d.press("ctrl+t")
+	d.wants("── 🔒密 陳怡君 ─")
+	d.press("esc", "ctrl+f")
+	d.wants("在「🔒密 陳怡君」裡搜尋")
+	d.press("esc", "esc")
+	d.m.focus = onList
+	d.press("/")
+	d.typing("象山")
+	d.wants("🔒密 陳怡君 · 陳怡君: 象山見")
+}
+
+// TestSixteenColours: where there are no more, what is chosen has a paper of its own.
+func TestSixteenColours(t *testing.T) {
+	for theme, want := range map[string]string{"light": "0;47;30", "dark": "0;100;97"} {
+		d := newDriver(t, world(), 80, 24, Options{Lang: i18n.Chinese, Theme: theme})
+		d.press("ctrl+k")
+		if strings.Contains(d.m.View().Content, want) {
+			t.Errorf("%s: sixteen colours are used where there are more", theme)
+		}
+		d.send(tea.ColorProfileMsg{Profile: colorprofile.ANSI})
+		if !strings.Contains(d.m.View().Content, want) {
+			t.Errorf("%s: what is chosen cannot be seen", theme)
+		}
+	}
+}
+
+// TestAlbumInTheList: several files are called an album, with how many.
+func TestAlbumInTheList(t *testing.T) {
+	f := world()
+	photo := clientrpc.Medium{What: "photo", Blob: "aa", Size: 1000, Name: "a.jpg", Type: "image/jpeg"}
+	m := said(91, 3, "陳怡君", "合照", noon)
+	m.Kind, m.Media = "media", []clientrpc.Medium{photo, photo, photo}
+	f.chats[0].Last = &m
+	zh(t, f, 80, 24).wants("［相簿 3 件］合照")
+}
+
+// TestAlone: who has made a group is told how others come in, until somebody is there.
+func TestAlone(t *testing.T) {
+	f := world()
+	g := clientrpc.Group{Chat: inGroup, Size: 1, Role: clientrpc.RoleOwner}
+	f.serve[clientrpc.ShowGroup.Name] = func([]byte) (any, error) { return g, nil }
+	d := zh(t, f, 80, 24)
+	d.do(d.m.openChat(inGroup))
+	d.wants("按 Ctrl+T 邀請別人")
+	g.Size = 2
+	f.mu.Lock()
+	f.event(clientrpc.GroupChanged.Name, clientrpc.ChatEvent{Chat: inGroup})
+	f.mu.Unlock()
+	d.pump()
+	d.wantsNot("按 Ctrl+T 邀請別人")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -28,6 +29,26 @@ func nearServers(ctx context.Context, core clientrpc.Conn) tea.Msg {
 	}
 	homes, err := clientrpc.Homes.Call(ctx, core, clientrpc.None{})
 	return pickerMsg{err: err, make: func(m *Model) *picker { return m.serverList(near.Servers, status.Proxy, homes) }}
+}
+
+// address is where a server is, without its fingerprint.
+func (m *Model) address(s string) string {
+	host, _, _ := strings.Cut(s, "#")
+	return m.clean(host)
+}
+
+// server says which server this device is attached to, by name and address, or why it
+// reaches none.
+func (m *Model) server() string {
+	switch name := m.clean(m.reached.ServerName); {
+	case !m.reached.Online && m.reached.Problem != nil:
+		return m.text("tui.offline") + "\n" + m.explain(m.reached.Problem)
+	case !m.reached.Online:
+		return m.text("tui.offline")
+	case name != "":
+		return m.text("server.named", name, m.address(m.reached.Server))
+	}
+	return m.text("server.unnamed", m.address(m.reached.Server))
 }
 
 // homesNow are the servers that keep the account's mail.
@@ -67,7 +88,7 @@ func (m *Model) took(d time.Duration) string {
 
 // serverMenu says what a server says of itself, and lets it keep the account's mail or not.
 func (m *Model) serverMenu(s *clientrpc.SetupServer, attached bool, now []omega.Fingerprint) {
-	p := &picker{title: m.called(s.Name, s.Fingerprint), note: inGroups(s.Fingerprint.String(), 4) + "\n" + m.clean(serverName(s.Address)) + "  " + m.took(s.Took)}
+	p := &picker{title: m.called(s.Name, s.Fingerprint), note: inGroups(s.Fingerprint.String(), 4) + "\n" + m.address(s.Address) + "  " + m.took(s.Took)}
 	if s.Operator != "" {
 		p.note += "\n" + m.text("tui.homes.operator", m.clean(s.Operator))
 	}
@@ -78,7 +99,7 @@ func (m *Model) serverMenu(s *clientrpc.SetupServer, attached bool, now []omega.
 		p.note += "\n" + m.text("tui.servers.users", s.Users)
 	}
 	if attached {
-		p.note += "\n" + m.text("tui.account.server", m.clean(serverName(m.server)))
+		p.note += "\n" + m.glyphs.stored + " " + m.text("tui.servers.this")
 	}
 	if s.Problem != nil {
 		p.note += "\n" + m.explain(s.Problem)

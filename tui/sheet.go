@@ -19,6 +19,7 @@ const (
 type sheet struct {
 	title string
 	body  []span
+	hang  int // columns that stay empty where a line goes on below itself
 	top   int
 	keys  map[string]func(m *Model) tea.Cmd
 }
@@ -44,7 +45,7 @@ func (s *sheet) draw(m *Model) box {
 	if covers {
 		w = m.width
 	}
-	rows := m.metric.wrap(s.body, w-2)
+	rows := m.metric.hanging(s.body, w-2, s.hang)
 	room := m.boxHeight()
 	if covers {
 		room = max(1, m.height-3) // below its title, above its edge and the status line
@@ -90,6 +91,9 @@ func (s *sheet) click(m *Model, _, _ int) tea.Cmd { m.pop(); return nil }
 func (s *sheet) wheel(_ *Model, by int) tea.Cmd   { s.top += by; return nil }
 func (s *sheet) paste(_ *Model, _ string) tea.Cmd { return nil }
 
+// helpKeyWidth is how many columns the keys have in the sheet of keys.
+const helpKeyWidth = 19
+
 // helpKeys are the lines of the sheet of keys: what is pressed, and the key of what
 // it does; without the latter it is a title.
 var helpKeys = [][2]string{
@@ -107,7 +111,7 @@ var helpKeys = [][2]string{
 
 // help shows all keys.
 func (m *Model) help() {
-	s := &sheet{title: m.text("tui.help.title")}
+	s := &sheet{title: m.text("tui.help.title"), hang: helpKeyWidth + 2, body: []span{{text: m.server() + "\n\n", ink: inkDim}}}
 	for i, l := range helpKeys {
 		if l[1] == "" {
 			if i > 0 {
@@ -117,9 +121,7 @@ func (m *Model) help() {
 			continue
 		}
 		key := l[0]
-		for m.metric.width(key) < 19 {
-			key += " "
-		}
+		key += spaces(helpKeyWidth - m.metric.width(key))
 		s.body = append(s.body, span{text: "  " + key, ink: inkAccent}, span{text: m.text(l[1]) + "\n"})
 	}
 	m.push(s)

@@ -78,31 +78,41 @@ func (t *theme) sgr(i ink) string {
 }
 
 // newTheme is the theme for a light or a dark background, or for terminals without
-// colours. All colours are of the 256 that most terminals have, since the renderer
+// colours, or with sixteen. All colours are of the 256 that most terminals have, since the renderer
 // makes strangely different ones of others where there are no more.
-func newTheme(dark, mono bool) *theme {
-	switch {
-	case mono:
+func newTheme(dark, mono, few bool) *theme {
+	if mono {
 		return monoTheme()
-	case dark:
-		return colours(palette{
-			paper: "38;2;238;238;238",
-			dim:   "38;2;158;158;158", accent: "38;2;255;175;0", secure: "38;2;95;215;135", good: "38;2;95;215;95", warn: "38;2;255;175;95",
-			bad: "38;2;255;95;95", link: "4;38;2;95;175;255", code: "38;2;215;175;135",
-			names: [4]string{"1;38;2;95;175;255", "1;38;2;255;175;135", "1;38;2;175;175;255", "1;38;2;95;215;215"},
-			own:   "48;2;0;0;95", other: "48;2;48;48;48", ownSecure: "48;2;0;95;0", selected: "48;2;68;68;68", bar: "48;2;38;38;38", secureBar: "48;2;0;95;0", box: "48;2;38;38;38",
-			badge: "1;38;2;28;28;28;48;2;255;175;0", muted: "38;2;28;28;28;48;2;158;158;158",
-		})
 	}
-	return colours(palette{
+	t := colours(lightPalette)
+	if dark {
+		t = colours(darkPalette)
+	}
+	if few { // the nearest of sixteen to what is chosen is what lies behind it
+		t.papers[paperSelected>>8] = map[bool]string{true: "100;97", false: "47;30"}[dark]
+	}
+	return t
+}
+
+// The palettes for dark and light backgrounds.
+var (
+	darkPalette = palette{
+		paper: "38;2;238;238;238",
+		dim:   "38;2;158;158;158", accent: "38;2;255;175;0", secure: "38;2;95;215;135", good: "38;2;95;215;95", warn: "38;2;255;175;95",
+		bad: "38;2;255;95;95", link: "4;38;2;95;175;255", code: "38;2;215;175;135",
+		names: [4]string{"1;38;2;95;175;255", "1;38;2;255;175;135", "1;38;2;175;175;255", "1;38;2;95;215;215"},
+		own:   "48;2;0;0;95", other: "48;2;48;48;48", ownSecure: "48;2;0;95;0", selected: "48;2;68;68;68", bar: "48;2;38;38;38", secureBar: "48;2;0;95;0", box: "48;2;38;38;38",
+		badge: "1;38;2;28;28;28;48;2;255;175;0", muted: "38;2;28;28;28;48;2;158;158;158",
+	}
+	lightPalette = palette{
 		paper: "38;2;28;28;28",
 		dim:   "38;2;88;88;88", accent: "38;2;135;95;0", secure: "38;2;0;95;0", good: "38;2;0;95;0", warn: "38;2;135;95;0",
 		bad: "38;2;175;0;0", link: "4;38;2;0;95;175", code: "38;2;135;95;0",
 		names: [4]string{"1;38;2;0;95;175", "1;38;2;175;95;0", "1;38;2;95;0;175", "1;38;2;0;95;95"},
 		own:   "48;2;215;215;255", other: "48;2;238;238;238", ownSecure: "48;2;215;255;215", selected: "48;2;208;208;208", bar: "48;2;228;228;228", secureBar: "48;2;215;255;215", box: "48;2;228;228;228",
 		badge: "1;38;2;255;255;255;48;2;135;95;0", muted: "38;2;255;255;255;48;2;88;88;88",
-	})
-}
+	}
+)
 
 // A palette is what themes differ in: SGR parameters.
 type palette struct {

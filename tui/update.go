@@ -34,20 +34,26 @@ func (m *Model) Init() tea.Cmd {
 
 // Update implements tea.Model.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.on(msg)
+	m.keepSelected()
+	return m, tea.Batch(cmd, m.lookAtListed())
+}
+
+func (m *Model) on(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		return m, m.onKey(msg)
+		return m.onKey(msg)
 	case tea.PasteMsg:
-		return m, m.onPaste(msg.Content)
+		return m.onPaste(msg.Content)
 	case tea.MouseMsg:
-		return m, m.onMouse(msg)
+		return m.onMouse(msg)
 	case tickMsg:
-		return m, tea.Batch(m.second(), m.onTick())
+		return tea.Batch(m.second(), m.onTick())
 	}
 	if m.onTerminal(msg) {
-		return m, m.afterLook()
+		return m.afterLook()
 	}
-	return m, m.onCore(msg)
+	return m.onCore(msg)
 }
 
 // onTerminal takes what the terminal says of itself.
@@ -66,6 +72,7 @@ func (m *Model) onTerminal(msg tea.Msg) bool {
 		}
 	case tea.ColorProfileMsg:
 		m.mono = m.opts.Theme == "mono" || msg.Profile <= colorprofile.ASCII
+		m.few = msg.Profile == colorprofile.ANSI
 		m.restyle()
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore && (msg.Value == ansi.ModeSet || msg.Value == ansi.ModeReset || msg.Value == ansi.ModePermanentlySet) {
@@ -148,7 +155,7 @@ func (m *Model) onStarted(msg startedMsg) tea.Cmd {
 		return m.after(calmDown, againMsg{snapshot: true})
 	}
 	first := m.phase != ready
-	m.phase, m.me, m.online, m.server, m.problem = ready, msg.me, msg.status.Online, msg.status.Server, msg.status.Problem
+	m.phase, m.me, m.reached = ready, msg.me, clientrpc.ConnectionEvent{Online: msg.status.Online, Server: msg.status.Server, ServerName: msg.status.ServerName, Problem: msg.status.Problem}
 	m.chats.folders = msg.folders
 	m.chats.reset(msg.chats.Chats, msg.chats.Next)
 	m.takeDraft()

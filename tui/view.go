@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -266,16 +267,35 @@ func (m *Model) statusRow() row {
 		}
 		left = []span{{text: " " + m.toast, ink: i}}
 	}
-	hint := m.text("tui.hint")
-	if m.focus == onHistory && m.top() == nil {
-		hint = m.text("tui.hint.history")
-	}
-	right := m.metric.line(span{text: hint + " ", ink: inkDim})
 	l := m.metric.line(left...)
-	if l.width+right.width+1 > m.width {
-		right = row{}
+	var right row
+	for _, hint := range m.hints() {
+		if r := m.metric.line(span{text: hint + " ", ink: inkDim}); l.width+r.width+1 <= m.width {
+			right = r
+			break
+		}
 	}
 	return m.metric.between(l.on(paperBar), right.on(paperBar), m.width).on(paperBar)
+}
+
+// hints are the keys of what has them, the most that is worth saying first. Of a message that
+// is chosen they begin with what it is there for.
+func (m *Model) hints() []string {
+	if m.focus != onHistory || m.top() != nil {
+		return []string{m.text("tui.hint")}
+	}
+	usual := m.text("tui.hint.history")
+	e := m.conv.selected()
+	if e == nil {
+		return []string{usual}
+	}
+	for _, a := range actions() {
+		if strings.Contains("yvao", a.key) && a.fits(m, &e.msg) {
+			special := a.key + " " + m.actionName(&a, e)
+			return []string{special + "  " + usual, special + "  " + m.text("tui.hint.menu"), usual}
+		}
+	}
+	return []string{usual}
 }
 
 // connectionSpans say whether a server is reached.
@@ -285,16 +305,11 @@ func (m *Model) connectionSpans() []span {
 		return []span{{text: " ω IM", ink: inkDim}}
 	case m.catchUp != nil:
 		return []span{{text: " " + m.text("tui.catchup", m.catchUp.Done, m.catchUp.Total), ink: inkAccent}}
-	case m.online:
-		return []span{{text: " " + m.glyphs.stored + " ", ink: inkGood}, {text: m.text("tui.online", m.clean(serverName(m.server))), ink: inkDim}}
+	case m.reached.Online:
+		name := cmp.Or(m.clean(m.reached.ServerName), m.address(m.reached.Server))
+		return []span{{text: " " + m.glyphs.stored + " ", ink: inkGood}, {text: m.text("server.unnamed", name), ink: inkDim}}
 	}
 	return []span{{text: " ! " + m.text("tui.offline"), ink: inkWarn}}
-}
-
-// serverName is an address without its fingerprint.
-func serverName(s string) string {
-	name, _, _ := strings.Cut(s, "#")
-	return name
 }
 
 // lay puts a box over rows.

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -14,6 +15,9 @@ var (
 	inSecret = chatID(3)
 	withEve  = chatID(4)
 	withSelf = chatID(5)
+
+	inChannel = chatID(6) // of channels
+	inSealed  = chatID(7)
 )
 
 // ago is a time before noon.
@@ -77,6 +81,24 @@ func world() *fake {
 		if h := f.history[f.chats[i].ID]; len(h) > 0 {
 			f.chats[i].Last = &h[len(h)-1]
 		}
+	}
+	return f
+}
+
+// channels is a world with two of them, one of which is secure.
+func channels() *fake {
+	f := world()
+	weekly := clientrpc.Chat{ID: inChannel, Kind: clientrpc.ChatGroup, Name: "玉山步道週報", Unread: 3}
+	sealed := clientrpc.Chat{ID: inSealed, Kind: clientrpc.ChatGroup, Name: "幹部公告", Secure: true}
+	f.history[inChannel] = []clientrpc.Message{in(said(60, 4, "林大山", "本週步道狀況：塔塔加路段落石，請改道", ago(20*time.Minute)), weekly)}
+	weekly.Last = &f.history[inChannel][0]
+	f.chats = append(f.chats, weekly, sealed)
+	f.serve[clientrpc.ShowGroup.Name] = func(params []byte) (any, error) {
+		var p clientrpc.GroupRef
+		if err := json.Unmarshal(params, &p); err != nil || p.Group == inGroup.String() {
+			return clientrpc.Group{Chat: inGroup, Size: 5, Role: clientrpc.RoleAdmin}, err
+		}
+		return clientrpc.Group{Size: 2, Role: clientrpc.RoleSubscriber, Channel: true, Rules: clientrpc.GroupRules{Write: "admins"}}, nil
 	}
 	return f
 }

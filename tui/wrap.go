@@ -20,12 +20,19 @@ const (
 // wrap breaks spans into rows of at most w columns: at white space, between Chinese
 // characters, and inside of a word that is too long for a line. A line break in the
 // text ends a row.
-func (m metric) wrap(spans []span, w int) []row {
+func (m metric) wrap(spans []span, w int) []row { return m.hanging(spans, w, 0) }
+
+// hanging is wrap, in which a line that begins with a space goes on below itself by so many
+// columns to the right, where that leaves room for a few words.
+func (m metric) hanging(spans []span, w, hang int) []row {
 	w = max(w, 2) // a wide character fits
+	if hang > w-8 {
+		hang = 0
+	}
 	var out []row
 	var cells []glyph
 	flush := func() {
-		out = append(out, m.breakLine(cells, w)...)
+		out = append(out, m.breakLine(cells, w, hang)...)
 		cells = cells[:0]
 	}
 	for _, s := range spans {
@@ -44,15 +51,20 @@ func (m metric) wrap(spans []span, w int) []row {
 }
 
 // breakLine breaks one line of text.
-func (m metric) breakLine(cells []glyph, w int) []row {
+func (m metric) breakLine(cells []glyph, w, hang int) []row {
 	var out []row
+	if len(cells) == 0 || cells[0].text != " " {
+		hang = 0
+	}
+	room, indent := w, 0
 	for {
-		end := fits(cells, w)
+		end := fits(cells, room)
 		if end == len(cells) {
-			return append(out, gather(cells))
+			return append(out, gather(cells, indent))
 		}
 		at := breakAt(cells, end)
-		out = append(out, gather(trimRight(cells[:at])))
+		out = append(out, gather(trimRight(cells[:at]), indent))
+		room, indent = w-hang, hang
 		cells = cells[at:]
 		for len(cells) > 0 && cells[0].text == " " {
 			cells = cells[1:]
@@ -101,9 +113,12 @@ func trimRight(cells []glyph) []glyph {
 	return cells
 }
 
-// gather makes spans of cells of one style.
-func gather(cells []glyph) row {
+// gather makes spans of cells of one style, behind so many spaces.
+func gather(cells []glyph, indent int) row {
 	var r row
+	if indent > 0 {
+		r = row{spans: []span{{text: spaces(indent)}}, width: indent}
+	}
 	var text strings.Builder
 	for i, c := range cells {
 		text.WriteString(c.text)

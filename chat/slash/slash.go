@@ -75,6 +75,7 @@ var commands = []Command{
 	{"remove", []string{"移除", "踢", "kick"}, ArgPeople, Group},
 	{"search", []string{"搜尋", "找"}, ArgText, Everywhere},
 	{"secure", []string{"安全聊天", "加密", "秘密聊天"}, ArgNone, Direct},
+	{"server", []string{"伺服器", "連線"}, ArgNone, Everywhere},
 	{"silent", []string{"無聲", "悄悄說"}, ArgText, Everywhere},
 	{"title", []string{"群組名稱", "改名"}, ArgText, Group},
 	{"top", []string{"置頂"}, ArgNone, Everywhere},

@@ -2042,10 +2042,13 @@ export interface ChatEvent {
   chat: ChatID;
 }
 
-/** A ConnectionEvent says whether the core reaches a server. */
+/** A ConnectionEvent says whether the core reaches a server. It comes again once the core has learned what that server calls itself. */
 export interface ConnectionEvent {
   online: boolean;
+  /** its address */
   server?: string;
+  /** what it calls itself, as in StatusResult */
+  server_name?: string;
   /** why not */
   problem?: Error;
 }

@@ -132,7 +132,7 @@ func named(homes *clientrpc.HomesResult, server omega.Fingerprint) string {
 // status prints what doctor found.
 func (a *app) status(st *clientrpc.StatusResult, homes *clientrpc.HomesResult) {
 	mark := map[bool]string{true: "✓", false: "✗"}
-	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server)
+	a.columns(mark[st.Online]+" "+a.text("doctor.online"), st.Server, safe(st.ServerName))
 	for _, h := range st.Homes {
 		state := ""
 		switch {

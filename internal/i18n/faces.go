@@ -59,6 +59,7 @@ var faces = map[string]entry{
 	"slash.receipts":        {"要不要讓對方知道已讀。", "Whether others learn what you have read."},
 	"slash.remove":          {"把人移出群組。", "Take people out of the group."},
 	"slash.search":          {"在這個聊天裡搜尋。", "Search this chat."},
+	"slash.server":          {"目前連線的伺服器。", "Which server you are connected to."},
 	"slash.silent":          {"傳送但不發出聲音。", "Send a text without a sound."},
 	"slash.title":           {"改群組名稱。", "Rename the group."},
 	"slash.top":             {"置頂這個聊天。", "Keep this chat on top of the list."},
@@ -128,4 +129,6 @@ var faces = map[string]entry{
 	"mention.ambiguous":     {"同名", "name not unique"},
 	"slash.secure":          {"開始安全聊天。", "Begin a secure chat with this person."},
 	"slash.done.secure":     {"安全聊天開始了", "the secure chat began"},
+	"server.named":          {"已連線 {0}，位址是 {1}", "Connected to {0}, whose address is {1}"},
+	"server.unnamed":        {"已連線 {0}", "Connected to {0}"},
 }

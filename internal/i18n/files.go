@@ -59,6 +59,7 @@ var files = map[string]entry{
 	"file.gotunsigned":   {"已存到 {0}（{1} 位元組；傳送者沒有簽署檔案）", "saved to {0} ({1} octets; the sender did not sign the file)"},
 	"file.medium":        {"［{0}］{1}（{2}）", "[{0}] {1} ({2})"},
 	"file.unsigned":      {"未簽署", "not signed"},
+	"what.album":         {"相簿 {0} 件", "album of {0}"},
 	"what.photo":         {"照片", "photo"},
 	"what.video":         {"影片", "video"},
 	"what.voice":         {"語音訊息", "voice note"},

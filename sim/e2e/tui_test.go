@@ -44,7 +44,7 @@ func (p *person) makeAccount(name string) {
 	p.typeText(name)
 	p.press("Tab", "Tab", "Tab", "Enter")
 	p.await(`還沒有聊天`)
-	p.await(`已連線`)
+	p.await(`已連線 (玉山|雪山|南湖|合歡)`) // and not its address
 }
 
 // fingerprint is the account of the home.
@@ -165,6 +165,13 @@ func TestTerminalFace(t *testing.T) {
 	ann.typeText("好")
 	ann.press("Enter")
 	bob.await(`(?s)▎ 收到，週六去爬山？.*好 `)
+	bob.press("C-Up")
+	bob.press("+")
+	bob.await(`你給過的再選就收回`)
+	bob.choose(`推  贊成`)
+	bob.await(`\[推 1\]`)
+	ann.await(` 推 1`)
+	bob.press("Escape")
 	ann.press("C-Up")
 	ann.press("d")
 	ann.await(`收回`)

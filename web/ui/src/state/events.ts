@@ -134,7 +134,7 @@ function happened(e: Happening, look: Look) {
       break;
     case "connection":
       setOnline(e.data.online);
-      setServer(e.data.server);
+      setServer(`${e.data.server} ${e.data.server_name}`);
       setProblem(e.data.problem);
       break;
     case "typing":
