@@ -304,8 +304,8 @@ type MessagesResult struct {
 	// lost; empty: nothing, or nothing that this account may have.
 	Earlier string `json:"earlier,omitempty"`
 
-	// Notices about the other account of a direct chat that came up in the time of
-	// this page of its history: they stand between the messages.
+	// Notices about the other account of a direct chat, and about those that go on as it,
+	// that came up in the time of this page of its history: they stand between the messages.
 	Notices []Notice `json:"notices,omitempty"`
 }
 

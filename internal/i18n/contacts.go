@@ -100,6 +100,8 @@ var contacts = map[string]entry{
 	"contact.certifiedself":  {"你自己", "you"},
 	"next.writesuccessor":    {"直接寫給那個新帳號", "write to that account"},
 	"contact.goneon":         {"已改用新帳號 {0}", "goes on as {0}"},
+	"history.goneon":         {"{0} 已改用新帳號 {1}", "{0} goes on as {1}"},
+	"history.goneon.ask":     {"{0} 改用新帳號 {1} 了，請向本人確認", "{0} goes on as {1}: ask the person"},
 	"contact.successor":      {"⚠ 改用新帳號 {0}；向本人確認後執行 omega contact succeed", "⚠ goes on as {0}; ask the person, then run omega contact succeed"},
 	"contact.key.succeeded":  {"⚠ 已改用新帳號", "⚠ goes on as another account"},
 	"succeed.done":           {"已經告訴 {0} 個帳號，之後改用 {1}。", "Told {0 account} that you go on as {1}."},

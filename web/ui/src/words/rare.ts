@@ -3,6 +3,13 @@
 import { learn } from ".";
 
 export const rare = {
+  "chat.request": "「{0}」不是你的聯絡人。連結與檔案在你接受之前不會動作。",
+  "chat.similar": "名稱與你的聯絡人「{0}」很像，請先確認。",
+  "chat.decline": "略過",
+  "chat.block": "封鎖",
+  "groups.common.are": "共同群組：",
+  "groups.nocommon": "沒有共同的群組",
+  "groups.common": "共同群組",
   "account.rename": "改名字",
   "account.rename.field": "自己的名字",
   "account.rename.text": "每部裝置都一樣。聯絡人會看到你改了名字，其他人在你下次傳訊息時看到。",
@@ -83,6 +90,9 @@ export const rare = {
   "notice.succeeded": "對方改用另一個帳號了",
   "notice.heir": "這個帳號說它接續你的帳號：先確認是不是你自己的",
   "succeed.as": "新帳號的指紋：{0}",
+  "succeed.here": "「{0}」改用這個帳號了",
+  "succeed.before": "看舊帳號的聊天",
+  "succeed.open": "到新帳號的聊天",
   "succeed.do": "改用新帳號",
   "succeed.sure": "先用別的方法問過本人。確定是他換的嗎？新帳號的指紋：{0}",
 

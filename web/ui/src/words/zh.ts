@@ -16,9 +16,7 @@ export const zh = {
   "chat.ended": "安全聊天已結束，金鑰已銷毀", "chat.outside": "你不在這個群組裡，不能發言", "chat.asking": "已送出，等群組回應", "chat.invited": "接受邀請後才能發言", "chat.channel": "頻道：只有管理員可以發言",
   "chat.secure": "安全聊天：端對端加密，金鑰會銷毀",
   "chat.imported": "匯入的紀錄，沒有簽章",
-  "chat.request": "「{0}」不是你的聯絡人。連結與檔案在你接受之前不會動作。",
-  "chat.similar": "名稱與你的聯絡人「{0}」很像，請先確認。",
-  "chat.accept": "接受", "chat.decline": "略過", "chat.block": "封鎖",
+  "chat.accept": "接受",
 
   "typing.direct": "正在輸入…", "typing.voice": "正在錄音…", "typing.file": "正在傳送檔案…",
 
@@ -42,7 +40,7 @@ export const zh = {
   "error.why": "無法{0}：{1}",
   "error.unknown": "發生錯誤：{0}",
 
-  "poll.who": "誰投了什麼", "and": "、", "chat.by": "{0}：", "groups.common.are": "共同群組：",
+  "poll.who": "誰投了什麼", "and": "、", "chat.by": "{0}：",
   "mentions": "提到我的訊息", "mentions.next": "下一則提到我的訊息",
   "gap.asking": "正在取得更早的訊息…", "gap.missing": "向成員要更早的訊息", "gap.lost": "更早的訊息，沒有成員有了", "gap.whole": "沒有更早的訊息了",
   "message.redact": "替大家收回", "message.redact.sure": "替所有人收回「{0}」的這則訊息？",
@@ -79,7 +77,6 @@ export const zh = {
   "key.certified": "認證過這把金鑰的聯絡人：{0}",
 
   "saved": "已儲存",
-  "groups.common": "共同群組",
 
   "search.messages": "訊息",
   "search.none": "沒有符合的訊息",
@@ -97,7 +94,6 @@ export const zh = {
 
   "presence.online": "在線上",
   "presence.seen": "上次上線 {0}",
-  "groups.nocommon": "沒有共同的群組",
   "poll.make": "建立投票",
 
   "poll.close": "結束",
