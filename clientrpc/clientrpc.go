@@ -262,6 +262,7 @@ type Message struct {
 	About      []NamedAccount `json:"about,omitempty"`       // of a line in a group: the first to whom it was done
 	Mine       bool           `json:"mine,omitempty"`        // of such a line: this account did it
 	AboutCount int            `json:"about_count,omitempty"` // how many they are
+	Channel    bool           `json:"channel,omitempty"`     // of such a line, and of an invitation: the group is a channel, as far as is known
 
 	// Imported: from a file of another messenger. There is no account behind the
 	// name, and nothing is signed.

@@ -313,6 +313,8 @@ export interface Message {
   mine?: boolean;
   /** how many they are */
   about_count?: number;
+  /** of such a line, and of an invitation: the group is a channel, as far as is known */
+  channel?: boolean;
   /** Imported: from a file of another messenger. There is no account behind the name, and nothing is signed. */
   imported?: boolean;
   poll?: Poll;

@@ -11,7 +11,7 @@ import { latest } from "../state/latest";
 import { typing } from "../state/typing";
 import { isTime } from "../ids";
 import { dayKey, dayOf, short } from "../time";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import { Avatar, Icon } from "./icons";
 import { chatName, pictureFor } from "./ChatList";
 import { Bubble } from "./Bubble";
@@ -61,7 +61,7 @@ export function Conversation(): JSX.Element {
         <FirstContact chat={last()!} />
         <History chat={last()!} />
         <Show when={!selecting()} fallback={<Selected chat={last()!} />}>
-          <Show when={readOnly(last()!)} fallback={<Show when={wentOn(last()!)} fallback={<Composer chat={last()!} />}>{(n) => <Onward notice={n()} />}</Show>}>{(why) => <p class="note">{t(why())}</p>}</Show>
+          <Show when={readOnly(last()!)} fallback={<Show when={wentOn(last()!)} fallback={<Composer chat={last()!} />}>{(n) => <Onward notice={n()} />}</Show>}>{(why) => <p class="note">{t(why(), thing(groupOf(last()!.chat)))}</p>}</Show>
         </Show>
       </section>
       <Show when={info() && chat()}><Guard about={id}><Info chat={last()!} /></Guard></Show>

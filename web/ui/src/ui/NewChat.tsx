@@ -5,7 +5,7 @@ import { core, failed, openContact, openSaved, setOpen, toast } from "../state/a
 import { asked } from "../state/asked";
 import { answered } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
-import { t } from "../words";
+import { t, thing } from "../words";
 import "../words/rare";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
@@ -88,7 +88,7 @@ function NewGroup() {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("group.name")}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("group.name", thing({ channel: channel() }))}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
