@@ -74,7 +74,7 @@ var terminal = map[string]entry{
 	"tui.request":      {"「{0}」不是你的聯絡人。連結與檔案在你接受之前不會動作。", "“{0}” is no contact of yours. Links and files do nothing until you accept."},
 	"tui.request.keys": {"Alt+A 接受  Alt+D 略過  Alt+B 封鎖", "Alt+A accept  Alt+D put aside  Alt+B block"},
 	"tui.selfnamed":    {"自稱 {0}", "self-chosen {0}"},
-	"tui.similar":      {"⚠ 名稱與你的聯絡人「{0}」很像，請先確認", "⚠ The name looks like your contact “{0}”: make sure who it is"},
+	"tui.similar":      {"⚠ 名字與你的聯絡人「{0}」很像，請先確認", "⚠ The name looks like your contact “{0}”: make sure who it is"},
 	"tui.blocked":      {"已封鎖：收不到這個人的訊息", "Blocked: you hear nothing of this account"},
 	"tui.accepted":     {"已接受", "Accepted"},
 	"tui.declined":     {"已略過", "Put aside"},

@@ -10,6 +10,7 @@ import { short } from "../time";
 import { t, type Word } from "../words";
 import "../words/rare";
 import { called } from "./called";
+import "../style/noted.css";
 
 /** A fingerprint as people compare it. */
 const grouped = (fingerprint: string) => fingerprint.replace(/(.{4})/g, "$1 ").trim();
