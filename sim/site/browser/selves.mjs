@@ -43,7 +43,7 @@ export function ownName(check) {
 async function goOn(who, field, button, other) {
 	const { page } = who;
 	await openDialog(who, "設定");
-	await page.locator("dialog summary", { hasText: "換金鑰" }).click();
+	await page.locator("dialog summary", { hasText: "接續別的帳號" }).click();
 	await page.getByLabel(field).fill(other);
 	await page.locator("dialog").getByRole("button", { name: button, exact: true }).click();
 	await page.locator("dialog.sure", { hasText: grouped(other) }).waitFor();
