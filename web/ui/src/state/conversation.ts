@@ -43,8 +43,8 @@ const bubbles = (list: Message[] | null) => (list ?? []).filter((m) => !shownKin
 const beyond = (list: Message[] | null) => (list?.length === pageSize ? list[0]!.id : undefined);
 
 /** A page of a history. What is noted beside its messages is kept. */
-const ask = async (p: Partial<HistoryParams> & { chat: ChatID }, signal?: AbortSignal) => {
-  const r = await core.call("history", { count: pageSize, before: noID, ...p }, signal);
+const ask = async (p: Partial<HistoryParams> & { chat: ChatID }, ...until: AbortSignal[]) => {
+  const r = await core.call("history", { count: pageSize, before: noID, ...p }, ...until);
   hear(r.notices);
   return r;
 };

@@ -16,6 +16,7 @@ import { t } from "../words";
 import "../words/rare";
 import { before, callable, calling, useChoices, type Field } from "./choices";
 import { closeDialog } from "./Dialog";
+import { first } from "./focus";
 import { Icon } from "./icons";
 import { bytes } from "./Media";
 import { clean } from "./text";
@@ -57,7 +58,7 @@ export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chose
         <label class="check"><input type="checkbox" checked={asFile()} onChange={(e) => setAsFile(e.currentTarget.checked)} />{t("files.asfile")}</label>
         <label class="check"><input type="checkbox" checked={keep()} onChange={(e) => setKeep(e.currentTarget.checked)} />{t("files.keep")}</label>
       </Show>
-      <label class="field"><span>{t("files.caption")}</span><input ref={words.bind} maxlength="2000" autofocus aria-autocomplete="list" aria-controls={words.menu.open()} aria-activedescendant={words.menu.active()} /></label>
+      <label class="field"><span>{t("files.caption")}</span><input ref={words.bind} maxlength="2000" aria-autocomplete="list" aria-controls={words.menu.open()} aria-activedescendant={words.menu.active()} /></label>
       <words.menu.List />
       <Show when={part() !== undefined}><progress max="1" value={part()} aria-label={t("message.attach")} /></Show>
       <button class="primary" disabled={part() !== undefined}>{t("files.send", list().length)}</button>
@@ -66,10 +67,10 @@ export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chose
 }
 
 /** A text that is edited here, and who is called in it: where it was written before, or from the menu of a group's members. */
-function useWords(chat: Chat, first: string, those: Chosen[]) {
-  let seen = first, chosen = those, field!: Field;
+function useWords(chat: Chat, begun: string, those: Chosen[]) {
+  let seen = begun, chosen = those, field!: Field;
   const names = new Set<string>(); // who a menu had
-  const [text, setText] = createSignal(first);
+  const [text, setText] = createSignal(begun);
   const follow = () => {
     chosen = moved(chosen, seen, field.value, field.selectionEnd ?? undefined);
     setText(seen = field.value);
@@ -89,7 +90,8 @@ function useWords(chat: Chat, first: string, those: Chosen[]) {
   /** Takes the field that it is written in. While an input method composes nothing is written into it, and no menu comes. */
   const bind = (f: Field) => {
     field = f;
-    f.value = first;
+    f.value = begun;
+    first(f);
     f.addEventListener("input", (e) => { follow(); if (!(e as InputEvent).isComposing) void menu.look(); });
     f.addEventListener("compositionend", () => void menu.look());
     f.addEventListener("keydown", (e) => { if (!composing(e as KeyboardEvent)) menu.key(e as KeyboardEvent); });
@@ -123,7 +125,7 @@ export function PollForm(p: { chat: Chat }): JSX.Element {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("poll.question")}</span><input autofocus value={question()} maxlength="300" onInput={(e) => setQuestion(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("poll.question")}</span><input ref={first} value={question()} maxlength="300" onInput={(e) => setQuestion(e.currentTarget.value)} /></label>
       <fieldset class="options"><legend>{t("poll.options")}</legend>
         <For each={options().map((_, i) => i)}>{(i) => <input value={options()[i]} maxlength="100" aria-label={t("poll.option", i + 1)} placeholder={t("poll.option", i + 1)} onInput={(e) => change(i, e.currentTarget.value)} />}</For>
       </fieldset>
@@ -147,7 +149,7 @@ export function ListForm(p: { chat: Chat }): JSX.Element {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("list.title")}</span><input autofocus value={title()} maxlength="300" onInput={(e) => setTitle(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("list.title")}</span><input ref={first} value={title()} maxlength="300" onInput={(e) => setTitle(e.currentTarget.value)} /></label>
       <button class="primary" disabled={!title().trim()}>{t("list.make")}</button>
     </form>
   );
