@@ -85,7 +85,7 @@ func groupNameError(doing i18n.Text, err error) error {
 
 // createGroup makes a group and invites its first members.
 func (c *Client) createGroup(ctx context.Context, p clientrpc.CreateGroupParams) (out clientrpc.Group, err error) {
-	doing := i18n.T("doing.groupcreate", p.Name)
+	doing := i18n.T(map[bool]string{false: "doing.groupcreate", true: "doing.channelcreate"}[p.Channel], p.Name)
 	if p.ID.IsZero() {
 		return out, fail(clientrpc.CodeUsage, doing, i18n.T("why.params"), i18n.Text{}, nil)
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -94,8 +95,26 @@ func (c *Client) noteSubscribed(tx *history.Tx, g *history.Group) error {
 	})
 }
 
-// showAbout says whom a line is about.
+// isChannel reports whether a group is a channel, as far as its operations are here.
+func (c *Client) isChannel(tx *history.Tx, id chat.Hash) (bool, error) {
+	s, err := c.groupState(tx, id)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	return s.Rules.Channel(), nil
+}
+
+// showAbout says whom a line is about, and what its group is.
 func (c *Client) showAbout(tx *history.Tx, r *history.Row, m *clientrpc.Message) error {
+	if r.Peer.IsZero() {
+		id, err := tx.Group(context.Background(), r.Chat)
+		if err == nil {
+			m.Channel, err = c.isChannel(tx, id)
+		}
+		if ignoreNotFound(err) != nil {
+			return err
+		}
+	}
 	m.Mine, m.AboutCount = r.From == c.acc.Fingerprint && (r.Peer.IsZero() || string(r.Content.Kind) == history.LineSecureEnded), r.AboutCount
 	called, err := c.callings(tx, r.About)
 	for _, fp := range r.About {

@@ -103,7 +103,7 @@ func worstNotices(tx *history.Tx) (map[omega.Fingerprint]string, error) {
 	return out, err
 }
 
-// noticesBeside lists the notices about the peer of a chat that stand between the
+// noticesBeside lists the notices of the peer of a chat (noticesIn) that stand between the
 // messages of one page, of which there may be n. (spec/chat.md, CHAT-50)
 func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc.HistoryParams, page []clientrpc.Message, n int) (out []clientrpc.Notice, err error) {
 	onward := !p.At.IsZero() || !p.After.IsZero()
@@ -132,7 +132,7 @@ func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc
 				to = rows[0].Received
 			}
 		}
-		list, err := tx.NoticesOf(ch.Peer, from, to, maxNotices)
+		list, err := noticesIn(tx, ch.Peer, from, to)
 		for i := range list {
 			if err != nil {
 				return err
@@ -144,6 +144,26 @@ func (c *Client) noticesBeside(ctx context.Context, id omega.ChatID, p clientrpc
 		return err
 	})
 	return out, err
+}
+
+// noticesIn lists what came up about an account in a time, and which accounts went on
+// as it: that stands in the chats with both. (spec/chat.md, CHAT-52)
+func noticesIn(tx *history.Tx, account omega.Fingerprint, from, to time.Time) ([]history.Notice, error) {
+	out, err := tx.NoticesOf(account, from, to, maxNotices)
+	if err != nil {
+		return nil, err
+	}
+	before, err := tx.SuccessionsTo(account)
+	for i := range before {
+		if err != nil {
+			return nil, err
+		}
+		var list []history.Notice
+		list, err = tx.NoticesOf(before[i].Old, from, to, maxNotices)
+		out = append(out, slices.DeleteFunc(list, func(n history.Notice) bool { return n.Kind != history.NoticeSucceeded })...)
+	}
+	slices.SortStableFunc(out, func(a, b history.Notice) int { return a.Time.Compare(b.Time) })
+	return out[:min(len(out), maxNotices)], err
 }
 
 // noted is when a message came, as far as that is known.

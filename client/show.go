@@ -82,6 +82,9 @@ func (c *Client) show(tx *history.Tx, r *history.Row) (clientrpc.Message, error)
 	}
 	if g := r.Content.Group; g != nil && (r.Content.Kind == chat.KindGroupInvite || r.Content.Kind == chat.KindGroupRefused) {
 		m.Group = g.ID.String()
+		if m.Channel, err = c.isChannel(tx, g.ID); err != nil {
+			return m, err
+		}
 		if !r.Own && r.Content.Kind == chat.KindGroupInvite {
 			if m.GroupRole, err = c.roleInvited(tx, g.ID); err != nil {
 				return m, err

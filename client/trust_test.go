@@ -202,6 +202,8 @@ func TestSuccession(t *testing.T) {
 	_, err = clientrpc.SucceedContact.Call(t.Context(), c, old.ref())
 	wantCode(t, "agree to nothing", err, clientrpc.CodeNotFound)
 
+	_, mails := old.say(t, c, &chat.Content{Kind: chat.KindText, Text: "another key, soon"})
+	p.push(t, mails...)
 	tell(old, chat.Succession{Old: old.id, New: next.id, Statement: statement, Answer: answer})
 	until(t, "it is proven", func() bool { return c.contactOf(t, old.id).Successor == next.id })
 	if got := c.contactOf(t, old.id); got.Key != clientrpc.KeySucceeded || got.Verified != clientrpc.VerifiedChanged || got.Petname != "阿明" || got.State != clientrpc.ContactYes || len(got.Notices) != 1 {
@@ -222,6 +224,12 @@ func TestSuccession(t *testing.T) {
 	r, err := clientrpc.Send.Call(t.Context(), c, clientrpc.SendParams{ID: omega.ID{2}, To: "阿明", Text: "x"})
 	if err != nil || r.Chat != omega.DirectChat(c.acc.Fingerprint, next.id) {
 		t.Errorf("%+v, %v", r, err)
+	}
+	for _, o := range []*owner{old, next} { // it stands in both chats, also when it is over
+		p, err := clientrpc.History.Call(t.Context(), c, clientrpc.HistoryParams{Chat: o.id.String()})
+		if err != nil || len(p.Notices) != 1 || p.Notices[0].Kind != clientrpc.NoticeSucceeded || p.Notices[0].Account != old.id || p.Notices[0].Successor != next.id || p.Notices[0].Settled.IsZero() {
+			t.Errorf("beside the messages with %s: %+v, %v", o.id, p.Notices, err)
+		}
 	}
 }
 

@@ -244,8 +244,8 @@ type Message struct {
 	Edited    time.Time  `json:"edited,omitzero"` // when its author put Text in the place of what was signed
 	Deleted   bool       `json:"deleted,omitempty"`
 	Silent    bool       `json:"silent,omitempty"`
-	Expires   time.Time  `json:"expires,omitzero"` // when it is erased
-	Pinned    bool       `json:"pinned,omitempty"` // of the operation pin: what it does
+	Expires   time.Time  `json:"expires,omitzero"`    // when it is erased
+	Pinned    bool       `json:"pinned,omitempty"`    // of the operation pin: what it does
 	Reactions []Reaction `json:"reactions,omitempty"` // MaxReactions of them at most, this account's among them
 
 	// OtherReactions count those of further accounts: Reactors names all.
@@ -271,6 +271,7 @@ type Message struct {
 	About      []NamedAccount `json:"about,omitempty"`       // of a line in a group: the first to whom it was done
 	Mine       bool           `json:"mine,omitempty"`        // of such a line: this account did it
 	AboutCount int            `json:"about_count,omitempty"` // how many they are
+	Channel    bool           `json:"channel,omitempty"`     // of such a line, and of an invitation: the group is a channel, as far as is known
 
 	// Imported: from a file of another messenger. There is no account behind the
 	// name, and nothing is signed.
@@ -313,8 +314,8 @@ type MessagesResult struct {
 	// lost; empty: nothing, or nothing that this account may have.
 	Earlier string `json:"earlier,omitempty"`
 
-	// Notices about the other account of a direct chat that came up in the time of
-	// this page of its history: they stand between the messages.
+	// Notices about the other account of a direct chat, and about those that go on as it,
+	// that came up in the time of this page of its history: they stand between the messages.
 	Notices []Notice `json:"notices,omitempty"`
 }
 

@@ -36,7 +36,16 @@ func (m *Message) Line(text func(key string, args ...any) string, clean func(str
 	default:
 		who = text("line.many", name(m.About[0]), m.AboutCount-1)
 	}
-	return withYou(text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text)), text("line.you"))
+	return withYou(text("line."+m.Kind, who, name(NamedAccount{Account: m.From, Name: m.Name, SelfNamed: m.SelfNamed, This: m.Mine}), clean(m.Text), text(m.Thing())), text("line.you"))
+}
+
+// Thing is the key of what the group of a line or of an invitation is called: a group or
+// a channel.
+func (m *Message) Thing() string {
+	if m.Channel {
+		return "line.channel"
+	}
+	return "line.group"
 }
 
 // NameChanged is the kind of the line that says that an account calls itself something else.

@@ -23,6 +23,8 @@ func TestLine(t *testing.T) {
 		{Message{Kind: "group-joined", About: []NamedAccount{anna, bo}, AboutCount: 2}, "— 小美、小明 加入了群組 —", "— 小美 and 小明 joined the group —"},
 		{Message{Kind: "group-joined", About: []NamedAccount{anna, bo}, AboutCount: 13}, "— 小美 和其他 12 人 加入了群組 —", "— 小美 and 12 more joined the group —"},
 		{Message{Kind: "group-removed", Name: "小華", About: []NamedAccount{me}, AboutCount: 1}, "— 小華 請你離開了群組 —", "— 小華 removed you from the group —"},
+		{Message{Kind: "group-left", Channel: true, About: []NamedAccount{anna}, AboutCount: 1}, "— 小美 離開了頻道 —", "— 小美 left the channel —"},
+		{Message{Kind: "group-dissolved", Channel: true, Mine: true}, "— 你解散了頻道 —", "— you ended the channel —"},
 		{Message{Kind: "group-renamed", Mine: true, Text: "登山社"}, "— 你把群組改名為「登山社」 —", "— you named the group “登山社” —"},
 		{Message{Kind: "group-joined", About: []NamedAccount{{Name: "阿文", Account: wen, SelfNamed: true}}, AboutCount: 1}, "— 阿文（自稱，89ABCDEF） 加入了群組 —", "— 阿文 (self-chosen, 89ABCDEF) joined the group —"},
 		{Message{Kind: NameChanged, From: wen, Name: "新", Was: "舊", Text: "新"}, "— 「舊」把自己的名字改成「新」，金鑰末 8 碼 89ABCDEF —", "— “舊” goes by the name “新” now; its key ends in 89ABCDEF —"},

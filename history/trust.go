@@ -91,6 +91,11 @@ func (tx *Tx) Successions(old omega.Fingerprint) ([]Succession, error) {
 	return tx.successions(`WHERE old = ? ORDER BY proven DESC, time`, address(old))
 }
 
+// SuccessionsTo returns those that were proven of accounts that go on as one.
+func (tx *Tx) SuccessionsTo(successor omega.Fingerprint) ([]Succession, error) {
+	return tx.successions(`WHERE successor = ? AND proven <> 0 ORDER BY proven, old`, address(successor))
+}
+
 // UnprovenSuccessions returns at most n that have both words and were not verified.
 func (tx *Tx) UnprovenSuccessions(n int) ([]Succession, error) {
 	return tx.successions(`WHERE proven = 0 AND statement <> x'' AND answer <> x'' ORDER BY time, old LIMIT ?`, n)

@@ -356,15 +356,15 @@ func (m *Model) quoted(r *clientrpc.Reply, w int) []row {
 func (m *Model) invitation(msg *clientrpc.Message) string {
 	name, _ := shorten(msg.Text, 400)
 	if msg.State != "" {
-		return m.text("tui.groupinviteown", m.clean(name))
+		return m.text("tui.groupinviteown", m.clean(name), m.text(msg.Thing()))
 	}
 	switch msg.GroupRole {
 	case "":
-		return m.text("tui.groupinvite", m.clean(name))
+		return m.text("tui.groupinvite", m.clean(name), m.text(msg.Thing()))
 	case clientrpc.RoleAsking: // it is accepted without being asked
-		return m.text("message.groupletin", m.clean(name))
+		return m.text("message.groupletin", m.clean(name), m.text(msg.Thing()))
 	}
-	return m.text("message.groupjoined", m.clean(name))
+	return m.text("message.groupjoined", m.clean(name), m.text(msg.Thing()))
 }
 
 func (m *Model) forwarded(f *clientrpc.ForwardOf) string {

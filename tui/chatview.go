@@ -124,7 +124,7 @@ func (m *Model) footRows(w int) []row {
 	rows = append(rows, m.requestRows(c, w)...)
 	rows = append(rows, m.taskRows(w)...)
 	if why := m.whyReadOnly(c); why != "" {
-		return append(rows, m.metric.pad(m.metric.line(span{text: " " + m.text(why), ink: inkDim}), w))
+		return append(rows, m.metric.pad(m.metric.line(span{text: " " + m.text(why, m.text(m.groups[c.ID].thing())), ink: inkDim}), w))
 	}
 	return append(rows, m.composerRows(c, w)...)
 }

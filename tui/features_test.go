@@ -48,7 +48,7 @@ func (d *driver) choose(text string) {
 // opened or only chosen in the list.
 func TestGroupMenu(t *testing.T) {
 	for role, want := range map[string][]string{
-		clientrpc.RoleMember: {"成員", "邀請", "群組連結"}, clientrpc.RoleAdmin: {"成員", "申請加入的人", "更改名稱"}, clientrpc.RoleOwner: {"申請加入的人", "群組規則", "解散群組"},
+		clientrpc.RoleMember: {"成員", "邀請", "邀請連結"}, clientrpc.RoleAdmin: {"成員", "申請加入的人", "更改名稱"}, clientrpc.RoleOwner: {"申請加入的人", "規則", "解散群組"},
 	} {
 		f := world()
 		f.role(role)
@@ -60,7 +60,7 @@ func TestGroupMenu(t *testing.T) {
 		}
 		if role == clientrpc.RoleMember {
 			d.wantsNot("申請加入的人")
-			d.wantsNot("群組規則")
+			d.wantsNot("規則")
 		}
 		if role != clientrpc.RoleOwner {
 			d.wantsNot("解散群組")
@@ -69,7 +69,7 @@ func TestGroupMenu(t *testing.T) {
 		d.choose("林大山")
 		d.wants("金鑰與驗證")
 		if role == clientrpc.RoleMember {
-			d.wantsNot("移出群組")
+			d.wantsNot("移出")
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestRolesAndRules(t *testing.T) {
 		t.Errorf("role: %+v", p)
 	}
 	d.press("ctrl+t")
-	d.choose("群組規則")
+	d.choose("規則")
 	d.choose("誰能邀請")
 	d.choose("管理員")
 	if p := params[clientrpc.PolicyGroupParams](t, f, clientrpc.PolicyGroup.Name); p.Rules != (clientrpc.GroupRules{Invite: "admins"}) {

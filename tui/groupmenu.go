@@ -23,6 +23,11 @@ type groupNote struct {
 	subscribers int // of a channel, where this account may write
 }
 
+// thing is the key of what it is called: a group or a channel.
+func (g groupNote) thing() string {
+	return (&clientrpc.Message{Channel: g.channel}).Thing()
+}
+
 // decides reports whether this account is asked who may join, and may change others'
 // roles.
 func (g groupNote) decides() bool {

@@ -128,7 +128,7 @@ func TestGroupRefused(t *testing.T) {
 	f.history[withBob] = append(f.history[withBob], m)
 	d := zh(t, f, 100, 30)
 	d.do(d.m.openChat(withBob))
-	d.wants("沒有讓你加入群組")
+	d.wants("沒有讓你加入")
 	d.wantsNot("選這則按 y")
 	d.wantsNot("較新")
 	if invited(d.m, &m) {

@@ -388,7 +388,7 @@ func TestStranger(t *testing.T) {
 	d := zh(t, f, 80, 24)
 	d.do(d.m.openChat(withEve))
 	d.wants("Alt+A 接受")
-	d.wants("名稱與你的聯絡人「陳怡君」很像")
+	d.wants("名字與你的聯絡人「陳怡君」很像")
 	if strings.Contains(d.m.View().Content, "]8;;https://bad.example") {
 		t.Error("a link of a stranger can be opened")
 	}

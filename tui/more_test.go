@@ -210,7 +210,7 @@ func TestUnban(t *testing.T) {
 	d.press("ctrl+t")
 	d.choose("成員")
 	d.choose("張三")
-	d.wantsNot("移出群組")
+	d.wantsNot("移出")
 	d.choose("准許再加入")
 	if p := params[clientrpc.GroupAccounts](t, f, clientrpc.UnbanGroup.Name); p.Group != inGroup.String() || p.Accounts[0] != fingerprint(7) {
 		t.Errorf("%+v", p)

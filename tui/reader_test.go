@@ -204,7 +204,7 @@ func TestNewChannel(t *testing.T) {
 			t.Errorf("%s: %+v", choice, p)
 		}
 		d.press("ctrl+t")
-		d.choose("群組連結")
+		d.choose("邀請連結")
 		if !channel {
 			d.wantsNot("訂閱")
 			continue
@@ -326,7 +326,7 @@ func TestJoin(t *testing.T) {
 	f.serve[clientrpc.ShowGroup.Name] = func([]byte) (any, error) { return g, nil }
 	d := zh(t, f, 80, 24)
 	d.press("ctrl+n")
-	d.choose("用連結加入群組")
+	d.choose("用連結加入群組或頻道")
 	d.typing("omega:group/x")
 	d.press("enter")
 	d.wants("還在等人讓你加入")

@@ -318,6 +318,8 @@ export interface Message {
   mine?: boolean;
   /** how many they are */
   about_count?: number;
+  /** of such a line, and of an invitation: the group is a channel, as far as is known */
+  channel?: boolean;
   /** Imported: from a file of another messenger. There is no account behind the name, and nothing is signed. */
   imported?: boolean;
   poll?: Poll;
@@ -1133,7 +1135,7 @@ export interface MessagesResult extends Rest {
   messages: Message[] | null;
   /** Earlier says of a page of a group's chat that is short what is before it: missing or lost; empty: nothing, or nothing that this account may have. */
   earlier?: string;
-  /** Notices about the other account of a direct chat that came up in the time of this page of its history: they stand between the messages. */
+  /** Notices about the other account of a direct chat, and about those that go on as it, that came up in the time of this page of its history: they stand between the messages. */
   notices?: Notice[];
 }
 

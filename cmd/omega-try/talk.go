@@ -376,7 +376,7 @@ func (c *conversation) said(m *clientrpc.Message) string {
 		text = clean(m.Text)
 	}
 	if m.Kind == "group-invite" { // its text is the name of the group
-		text = c.t.text("preview.groupinvite", text)
+		text = c.t.text("preview.groupinvite", text, c.t.text(m.Thing()))
 	}
 	if !isShown(m) {
 		text = strings.TrimSpace(text + " " + o.dim(c.t.text("try.elsewhere")))

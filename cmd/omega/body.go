@@ -67,15 +67,15 @@ func (a *app) body(ctx context.Context, m clientrpc.Message) string {
 func (a *app) inviteLine(m *clientrpc.Message, group string) string {
 	switch {
 	case m.State != "":
-		return a.text("message.groupinvited", safe(m.Text))
+		return a.text("message.groupinvited", safe(m.Text), a.text(m.Thing()))
 	case m.GroupRole != "" && m.GroupRole != clientrpc.RoleAsking:
-		return a.text("message.groupjoined", safe(m.Text))
+		return a.text("message.groupjoined", safe(m.Text), a.text(m.Thing()))
 	case m.GroupRole != "":
-		return a.text("message.groupletin", safe(m.Text))
+		return a.text("message.groupletin", safe(m.Text), a.text(m.Thing()))
 	case group == "":
-		return a.text("preview.groupinvite", safe(m.Text))
+		return a.text("preview.groupinvite", safe(m.Text), a.text(m.Thing()))
 	}
-	return a.text("message.groupinvite", safe(m.Text), group)
+	return a.text("message.groupinvite", safe(m.Text), group, a.text(m.Thing()))
 }
 
 // isOperation reports whether messages of a kind only say something of others.

@@ -235,11 +235,16 @@ func (a *app) page(ctx context.Context, messages []clientrpc.Message, notices []
 	return nil
 }
 
-// between prints what came up about the other account of a chat.
+// between prints what came up about the other account of a chat, or about one that goes on
+// as it.
 func (a *app) between(n clientrpc.Notice) {
 	text := a.advice("notice."+n.Kind, n.Sequence)
-	if n.Kind == clientrpc.NoticeSucceeded && !n.Settled.IsZero() { // nothing is left to be done
-		text = a.text("contact.goneon", n.Successor)
+	if n.Kind == clientrpc.NoticeSucceeded {
+		key := "history.goneon"
+		if n.Settled.IsZero() {
+			key = "history.goneon.ask"
+		}
+		text = a.text(key, cmp.Or(safe(n.Name), n.Account.String()), n.Successor)
 	}
 	a.printf("%s\n", a.text("history.notice", a.clock(n.Time), text))
 }

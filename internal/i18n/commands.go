@@ -47,7 +47,7 @@ var commands = map[string]entry{
 	"lookup.key":          {"{0} {1} 位元，建立於 {2}", "{0}, {1} bits, made on {2}"},
 	"lookup.revoked":      {"已被它的主人撤銷", "revoked by its owner"},
 	"lookup.expires":      {"有效期限到 {0}", "expires on {0}"},
-	"lookup.nonames":      {"那裡沒有公開名稱", "no names are shown there"},
+	"lookup.nonames":      {"那裡沒有公開的名字", "no names are shown there"},
 	"lookup.names":        {"它自稱（沒有人驗證過，不能當作身分證明）：", "names that it claims (verified by nobody, and no proof of identity):"},
 	"why.nofallback":      {"雲端上沒有 {0}，而你連線的伺服器不查詢公開金鑰伺服器", "the cloud does not know {0}, and the server that you are connected to asks no public key servers"},
 	"next.fallback":       {"請換一部伺服器，或請營運者設定 fallback.servers", "choose another server, or ask its operator to set fallback.servers"},

@@ -43,9 +43,9 @@ func TestFace(t *testing.T) {
 	server := cloud.nodes[0].ClientAddress()
 	run(t, nodejs, "flows.mjs", map[string]any{
 		"chromium": chromium, "shots": pictures, "people": people, "mortal": cloud.configs[realServers-1].Name, "key": key,
-		"second": face(t, omega, server), "third": face(t, omega, server), "camera": filepath.Join(t.TempDir(), "camera.y4m"),
+		"second": face(t, omega, server), "third": face(t, omega, server), "fourth": face(t, omega, server), "camera": filepath.Join(t.TempDir(), "camera.y4m"),
 		"stranger": map[string]any{"program": omega, "home": filepath.Join(t.TempDir(), "home"), "server": server, "dir": t.TempDir(), "env": map[string]string{"GNUPGHOME": t.TempDir(), "LANG": "C.UTF-8"}},
-	}, cloud, 36)
+	}, cloud, 38)
 }
 
 // newGnuPG makes a home of GnuPG with one key that has no passphrase, and returns where

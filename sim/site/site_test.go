@@ -49,7 +49,7 @@ func TestSite(t *testing.T) {
 // that the result rests on it.
 func noteChecks(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"checks.mjs", "flows.mjs", "stage.mjs", "minutes.mjs", "core.mjs", "budgets.mjs", "everyday.mjs", "rarer.mjs", "pictures.mjs", "harness.mjs", "package-lock.json", "node_modules/.pinned"} {
+	for _, name := range []string{"checks.mjs", "flows.mjs", "stage.mjs", "minutes.mjs", "core.mjs", "budgets.mjs", "walk.mjs", "everyday.mjs", "fuller.mjs", "rarer.mjs", "selves.mjs", "pictures.mjs", "harness.mjs", "package-lock.json", "node_modules/.pinned"} {
 		if _, err := os.Stat(filepath.Join("browser", name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)
 		}

@@ -195,18 +195,30 @@ export function everyday(check) {
 			await page.locator("dialog").getByRole("button", { name: "重新查看" }).click();
 		}
 		await page.locator("dialog .people", { hasText: "已連線" }).waitFor();
-		// Another server to be connected to, and the first one again.
-		const now = page.locator("dialog p", { hasText: "這部裝置連到" }), before = await now.innerText();
-		const name = before.match(/「(.*)」/)[1];
-		for (const pick of [(s) => s.filter({ hasNotText: name }).first(), (s) => s.filter({ hasText: name })]) {
-			const was = await now.innerText();
-			await page.locator("dialog").getByRole("button", { name: "換一部" }).click();
-			await page.locator("dialog .servers .took").first().waitFor();
-			await accessible(page);
-			await pick(page.locator("dialog .servers label")).click();
-			await page.waitForFunction((was) => [...document.querySelectorAll("dialog p")].some((p) => p.textContent.includes("這部裝置連到") && !p.textContent.startsWith(was.slice(0, was.indexOf("」")))), was);
+		// Another server to be connected to, by its address: what is none, one that nobody has, and one that is there. And back, by the list.
+		const now = page.locator("dialog p", { hasText: "這部裝置連到" }), before = await now.innerText(), other = plan.stranger.server;
+		const name = before.match(/「(.*)」/)[1], elsewhere = page.locator("dialog").getByRole("button", { name: "改連別部" });
+		const moved = (was) => page.waitForFunction((was) => [...document.querySelectorAll("dialog p")].some((p) => p.textContent.includes("這部裝置連到") && !p.textContent.startsWith(was.slice(0, was.indexOf("」")))), was);
+		is(!before.includes(other.split("#")[0]), `the device is at ${other} from the beginning`);
+		await elsewhere.click();
+		await page.locator("dialog .servers .took").first().waitFor();
+		const address = page.locator("dialog").getByLabel("伺服器位址"), connect = page.locator("dialog").getByRole("button", { name: "連線", exact: true });
+		for (const [text, why] of [["不是位址", "「不是位址」不是伺服器位址"], [other.slice(0, -4) + "0000", "無法連線到"]]) {
+			await address.fill(text);
+			await connect.click();
+			await page.locator(".toast", { hasText: why }).last().waitFor();
 		}
-		await page.getByRole("button", { name: "換伺服器" }).click();
+		await accessible(page);
+		await shot(ming, "server-typed");
+		await address.fill(other.replaceAll(":", "：").replace("#", "＃")); // as an input method may write it
+		await connect.click();
+		await moved(before);
+		const there = await now.innerText();
+		is(there.includes(other.split("#")[0]), `the device is not where an address led it: ${there}`);
+		await elsewhere.click();
+		await page.locator("dialog .servers label", { hasText: name }).click();
+		await moved(there);
+		await page.getByRole("button", { name: "換保管的伺服器" }).click();
 		await page.locator("dialog .server .took").nth(2).waitFor();
 		await accessible(page);
 		await shot(ming, "homes");

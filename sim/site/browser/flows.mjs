@@ -1,10 +1,10 @@
 // What people do with the web face of their client. face_test.go starts this with a
 // plan on standard input:
 //
-//	{"chromium": PATH, "shots": DIR or "", "people": [{"name", "url"}…], "second": URL, "third": URL, "mortal": NAME, "camera": PATH,
+//	{"chromium": PATH, "shots": DIR or "", "people": [{"name", "url"}…], "second": URL, "third": URL, "fourth": URL, "mortal": NAME, "camera": PATH,
 //	 "stranger": {"program", "home", "server", "env", "dir"}}
 //
-// mortal is the server that can be stopped; second a device that the first one of the people will have, third one of the stranger; camera the film that every
+// mortal is the server that can be stopped; second a device that the first one of the people will have, third one of the stranger, fourth of a person to be; camera the film that every
 // camera shows; a stranger has no browser. Each person has a program and a browser of their own; the checks go on from each
 // other, as a day does.
 import { accessible, ask, equal, is, run, tell } from "./harness.mjs";
@@ -13,6 +13,7 @@ import { firstMinutes, secondDevice } from "./minutes.mjs";
 import { everyday, hostileNames } from "./everyday.mjs";
 import { fuller } from "./fuller.mjs";
 import { rarer } from "./rarer.mjs";
+import { ownName, succession } from "./selves.mjs";
 
 const checks = [];
 const check = (name, f) => checks.push([name, f]);
@@ -244,6 +245,8 @@ check("hostile texts do nothing", async () => {
 hostileNames(check);
 fuller(check);
 rarer(check);
+ownName(check);
+succession(check);
 
 check("a server dies under it, and nothing is lost", async () => {
 	const { name } = await ask("stop");

@@ -67,9 +67,23 @@ export function rarer(check) {
 			c.getContext("2d").fillRect(10, 10, 90, 90);
 			return [...new Uint8Array(await (await c.convertToBlob()).arrayBuffer())];
 		}));
-		await box(ming).fill("選一個，@小美"); // a caption calls as a text does
+		await box(ming).fill("選一個，");
 		await ming.page.locator(".composer input[type=file]").first().setInputFiles([1, 2, 3].map((n) => ({ name: `蛋糕${n}.png`, mimeType: "image/png", buffer: png })));
-		equal(await ming.page.getByLabel("說明文字").inputValue(), "選一個，@小美", "the caption");
+		const caption = ming.page.getByLabel("說明文字"), offered = ming.page.locator("dialog .choices li", { hasText: "小美" }); // a caption calls as a text does
+		equal(await caption.inputValue(), "選一個，", "the caption");
+		await caption.press("End");
+		await caption.pressSequentially("@小");
+		await offered.waitFor();
+		await accessible(ming.page);
+		await shot(ming, "caption");
+		await caption.press("Escape");
+		await offered.waitFor({ state: "detached" });
+		equal(await ming.page.locator("dialog").count(), 1, "dialogs after Esc in the menu");
+		await caption.press("Backspace");
+		await caption.pressSequentially("小");
+		await offered.waitFor();
+		await caption.press("Enter");
+		equal(await caption.inputValue(), "選一個，@小美 ", "the caption after Enter in the menu");
 		await confirmDialog(ming);
 		await bubble(carol, "選一個").locator(".mention", { hasText: "@小美" }).waitFor();
 		equal(await box(ming).inputValue(), "", "what is left in the composer");

@@ -35,14 +35,14 @@ it("an invitation says to which group, and is accepted once", async () => {
   expect(c.querySelector(".card")!.textContent).toContain("登山社");
   expect(button(c)).toBe(t("chat.accept"));
   fireEvent.click(c.querySelector(".card button")!);
-  await vi.waitFor(() => expect(button(c)).toBe(t("group.open")));
+  await vi.waitFor(() => expect(button(c)).toBe(t("group.open", t("group"))));
   expect(call).toHaveBeenCalledWith("group.accept", { group: "G1" });
   fireEvent.click(c.querySelector(".card button")!);
   expect(open()).toBe("g1");
   putGroups([group({ role: "" })]); // left
   expect(button(c)).toBeUndefined();
   putGroups([group({ role: "invited", dissolved: true })]);
-  expect(c.querySelector(".card")!.textContent).toContain(t("group.dissolved"));
+  expect(c.querySelector(".card")!.textContent).toContain(t("group.dissolved", t("group")));
 });
 
 it("who invited has nothing to accept", () => {
@@ -98,7 +98,7 @@ it("the picture of a group is had where it is here", () => {
 it("a secure group can be made", async () => {
   const page = render(() => <NewChat />);
   fireEvent.click(page.getByText(t("group.new")));
-  fireEvent.input(page.getByLabelText(t("group.name")), { target: { value: "家人" } });
+  fireEvent.input(page.getByLabelText(t("group.name", t("group"))), { target: { value: "家人" } });
   fireEvent.click(page.getByLabelText(t("group.secure")));
   fireEvent.click(page.getByText(t("group.make")));
   await vi.waitFor(() => expect(call).toHaveBeenCalledWith("group.create", expect.objectContaining({ name: "家人", secure: true })));

@@ -1,13 +1,14 @@
 import { fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Method } from "@rpc";
-import { core } from "../src/state/app";
-import { coreText, setLang, t } from "../src/words";
+import { Refused } from "../src/rpc";
+import { core, toasts } from "../src/state/app";
+import { coreText, coreWords, setLang, t } from "../src/words";
 import { Homes } from "../src/ui/Homes";
 
 const fpr = (n: number) => String(n).padStart(40, "0");
 const home = (n: number, more: object = {}) => ({ server: fpr(n), name: `站${n}`, operator: `op-${n}`, site: "台北", attached: true, ...more });
-let at = fpr(1), chosen = false, homes: object[] = [], want: object = {}, moved: string[][] = [];
+let at = fpr(1), chosen = false, homes: object[] = [], want: object = {}, moved: string[][] = [], preferred: object[] = [], refuse: unknown;
 
 beforeEach(async () => {
   vi.restoreAllMocks();
@@ -17,13 +18,15 @@ beforeEach(async () => {
   homes = [home(1), home(2, { attached: false, code: "unavailable" }), home(3, { former: true, attached: true })];
   want = {};
   moved = [];
+  preferred = [];
+  refuse = undefined;
   vi.spyOn(core, "call").mockImplementation((async (method: Method, p: { homes: string[] }) => {
     switch (method) {
       case "homes": return { chosen, homes, ...want };
       case "homes.set": moved.push(p.homes); chosen = p.homes.length > 0; return { chosen, homes };
       case "quota": return { homes: [{ server: fpr(1), used: 1_500_000, most: 2_000_000_000 }, { server: fpr(2), used: 0, most: 0, problem: { code: "offline", why: { key: "why.homedown" } } }] };
       case "status": return { online: true, server: "a.example:7000#" + at, server_name: "站" + Number(at), proxy: at };
-      case "server.prefer": at = fpr(Number((p as unknown as { server: string }).server.match(/^s(\d)/)![1])); return {};
+      case "server.prefer": preferred.push(p); if (refuse) throw refuse; at = fpr(Number((p as unknown as { server: string }).server.match(/^s(\d)|#0*(\d)$/)!.slice(1).find(Boolean))); return {};
       case "setup.servers": return { servers: [1, 4, 5, 6, 7, 8, 9].map((n) => ({ address: `s${n}:1`, fingerprint: fpr(n), name: `站${n}`, registration: n === 9 ? "closed" : n === 8 ? "invite" : "open", took: n * 1e6 })) };
       default: return {};
     }
@@ -89,4 +92,23 @@ it("connects to another server, which is then the one that is chosen", async () 
   fireEvent.click(radios()[2]!);
   await vi.waitFor(() => expect(c.textContent).toContain(t("homes.now", "站5", "a.example:7000")));
   expect(c.querySelectorAll(".server").length).toBe(0);
+});
+
+it("connects to a server whose address is typed, and says what is wrong with one", async () => {
+  const c = await shown();
+  fireEvent.click(button(c, t("homes.prefer")));
+  await vi.waitFor(() => expect(c.querySelectorAll(".server").length).toBe(7));
+  const field = c.querySelector<HTMLInputElement>(".servers .field input")!, connect = () => button(c, t("homes.connect"));
+  expect(connect().disabled).toBe(true);
+  fireEvent.input(field, { target: { value: "不是位址" } });
+  refuse = new Refused({ code: "usage", doing: { key: "doing.connect", args: ["不是位址"] }, why: { key: "why.address", args: ["不是位址"] }, next: { key: "next.address" } } as never);
+  await coreWords();
+  fireEvent.submit(field.form!);
+  await vi.waitFor(() => expect(toasts().map((x) => x.text).join()).toContain("「不是位址」不是伺服器位址"));
+  expect([field.value, connect().disabled]).toEqual(["不是位址", false]); // to be mended
+  refuse = undefined;
+  fireEvent.input(field, { target: { value: ` １９２.168.1.20：7000＃${fpr(5)} ` } });
+  fireEvent.submit(field.form!);
+  await vi.waitFor(() => expect(c.textContent).toContain(t("homes.now", "站5", "a.example:7000")));
+  expect(preferred.at(-1)).toEqual({ server: `192.168.1.20:7000#${fpr(5)}` }); // its owner's word, not a list's
 });

@@ -11,7 +11,7 @@ const rows: [string, Partial<Message>, string][] = [
   ["a voice note", { kind: "media", media: [{ what: "voice" } as never] }, "[語音訊息]"],
   ["a medium that only a newer program knows", { kind: "media", media: [{ what: "hologram" } as never] }, "[hologram]"],
   ["an invitation", { kind: "group-invite", group: "G", text: "登山社" }, "[群組邀請] 登山社"],
-  ["a refusal", { kind: "group-refused", group: "G" }, "加入群組的申請沒有通過"],
+  ["a refusal", { kind: "group-refused", group: "G" }, "加入的申請沒有通過"],
   ["a device that came", { kind: "device-added", service: true, text: "vm Linux", device: "AABB" }, "多了一部裝置「vm Linux」，指紋 AABB"],
   ["a group that is there now", { kind: "group-created", service: true, text: "登山社", name: "小美" }, "小美 建立了群組「登山社」"],
   ["what was taken back", { text: "早安", deleted: true }, "訊息已收回"],

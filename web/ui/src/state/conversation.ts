@@ -2,10 +2,11 @@
 // oldest first. What lies before or behind is fetched when it comes near the screen.
 import { createSignal, batch } from "solid-js";
 import { createStore, reconcile, unwrap } from "solid-js/store";
-import type { ChatID, ID, Message } from "@rpc";
+import type { ChatID, HistoryParams, ID, Message } from "@rpc";
 import { noID } from "../ids";
 import { gone } from "../rpc";
 import { chats, core, failed } from "./app";
+import { hear } from "./beside";
 
 const pageSize = 60;
 const shownKinds = new Set(["edit", "delete", "reaction", "pin", "vote", "entry", "close", "receipt", "state"]); // that are no bubbles
@@ -41,6 +42,13 @@ const bubbles = (list: Message[] | null) => (list ?? []).filter((m) => !shownKin
 // A page that is not full ends the history; else the next one is asked for by its first message.
 const beyond = (list: Message[] | null) => (list?.length === pageSize ? list[0]!.id : undefined);
 
+/** A page of a history. What is noted beside its messages is kept. */
+const ask = async (p: Partial<HistoryParams> & { chat: ChatID }, ...until: AbortSignal[]) => {
+  const r = await core.call("history", { count: pageSize, before: noID, ...p }, ...until);
+  hear(r.notices);
+  return r;
+};
+
 let turn = 0; // of opening: answers for a chat that was left are dropped
 
 /** Shows a chat: what is kept of it at once, then what the core has. */
@@ -54,7 +62,7 @@ export async function show(chat: ChatID, unread: number, kept?: Message[]) {
     set({ chat, list: kept ?? [], before: undefined, atEnd: true });
   });
   try {
-    const r = await core.call("history", { chat, count: pageSize, before: noID });
+    const r = await ask({ chat });
     if (mine !== turn) return;
     const list = bubbles(r.messages);
     batch(() => {
@@ -97,7 +105,7 @@ async function pages(chat: ChatID, from: { before: ID } | { after: ID }, to?: ID
   for (let i = 0; i < farthest; i++) {
     const count = Math.min(pageSize, most - bubbles(list).length);
     if (count <= 0) break;
-    const r = (await core.call("history", { chat, count, before: noID, ...from })).messages ?? [];
+    const r = (await ask({ chat, count, ...from })).messages ?? [];
     list = "after" in from ? [...list, ...r] : [...r, ...list];
     if (r.length < count) return { list: bubbles(list), whole: true };
     if (to && r.some((m) => m.id === to)) break;
@@ -118,11 +126,11 @@ export async function jump(chat: ChatID, to: { message: ID } | { at: string }) {
   const mine = ++turn;
   try {
     const behind = await ("message" in to
-      ? core.call("history", { chat, count: pageSize, before: noID, after: to.message })
-      : core.call("history", { chat, count: pageSize, before: noID, at: to.at }));
+      ? ask({ chat, after: to.message })
+      : ask({ chat, at: to.at }));
     const from = "message" in to ? to.message : behind.messages?.[0]?.id;
     if (!from) return;
-    const ahead = await core.call("history", { chat, count: pageSize, before: from });
+    const ahead = await ask({ chat, before: from });
     const itself = "message" in to ? [await core.call("message", { chat, message: to.message })] : [];
     if (mine !== turn) return;
     forgetBefore();
@@ -145,7 +153,7 @@ export async function later() {
   if (fetching || !chat || !last || conversation.atEnd) return;
   fetching = true;
   try {
-    const r = await core.call("history", { chat, count: pageSize, before: noID, after: last.id });
+    const r = await ask({ chat, after: last.id });
     if (conversation.chat !== chat) return;
     set({ list: [...unwrap(conversation.list), ...bubbles(r.messages)], atEnd: (r.messages?.length ?? 0) < pageSize });
   } catch (e) {
@@ -181,7 +189,7 @@ export async function earlier(again = false) {
   const mine = (asking = new AbortController());
   if (group) setGap("asking");
   try {
-    const r = await core.call("history", { chat, count: pageSize, before }, mine.signal);
+    const r = await ask({ chat, before }, mine.signal);
     if (asking !== mine) return;
     batch(() => {
       setPrepending(true);

@@ -115,7 +115,10 @@ function happened(e: Happening, look: Look) {
       break;
     case "notice": case "contact":
       if (e.event === "notice") void fetchNotices();
-      for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) look.chats.add(id);
+      for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) {
+        look.chats.add(id);
+        if (e.event === "notice" && id === look.open) look.counts = true; // it stands between its messages
+      }
       break;
     case "account":
       void core.call("account", {}).then(setMe, failed);

@@ -8,7 +8,7 @@ import { answered, groupNamed, groupsLoaded } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import { Icon, Ticks } from "./icons";
 import { called } from "./called";
 import { clean, Rich } from "./text";
@@ -82,11 +82,11 @@ function GroupInvite(p: { message: Message; own: boolean }) {
   const inside = () => ["subscriber", "member", "admin", "owner"].includes(group()?.role ?? "");
   return (
     <div class="card"><Icon name="group" />
-      <span class="what"><small class="dim">{t("message.kind.group")}</small><b><bdi>{clean(group()?.name || p.message.text) || "…"}</bdi></b></span>
+      <span class="what"><small class="dim">{t("message.kind.group", thing(group() ?? p.message))}</small><b><bdi>{clean(group()?.name || p.message.text) || "…"}</bdi></b></span>
       <Show when={!p.own}>
         <Switch>
-          <Match when={group()?.dissolved}><small class="dim">{t("group.dissolved")}</small></Match>
-          <Match when={inside()}><button onClick={() => setOpen(group()!.chat)}>{t("group.open")}</button></Match>
+          <Match when={group()?.dissolved}><small class="dim">{t("group.dissolved", thing(group()))}</small></Match>
+          <Match when={inside()}><button onClick={() => setOpen(group()!.chat)}>{t("group.open", thing(group()))}</button></Match>
           <Match when={group()?.role === "invited" || !group() && groupsLoaded()}><button class="primary" disabled={busy()} onClick={accept}>{t("chat.accept")}</button></Match>
         </Switch>
       </Show>

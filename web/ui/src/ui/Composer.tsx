@@ -1,8 +1,8 @@
-import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, onMount, Show, type JSX } from "solid-js";
-import type { Callable, Chat, ChatID, Command, Message } from "@rpc";
+import { createEffect, createMemo, createSignal, lazy, on, onCleanup, onMount, Show, type JSX } from "solid-js";
+import type { Chat, ChatID, Command, Message } from "@rpc";
 import { composing } from "../ime";
 import { part } from "../part";
-import { calls, moved, placed, type Called, type Chosen } from "../state/calls";
+import { calls, moved, placed, type Chosen } from "../state/calls";
 import { isTime, newID } from "../ids";
 import { core, failed, me, plainChat } from "../state/app";
 import { conversation } from "../state/conversation";
@@ -14,10 +14,10 @@ import { noteIn } from "../state/notes";
 import { forget, returned, turn } from "../state/returned";
 import { send, written, type How } from "../state/send";
 import { sure } from "../state/sure";
-import { coreText, lang, t, type Word } from "../words";
+import { coreText, lang, t } from "../words";
+import { before, callable, calling, useChoices, type Choice } from "./choices";
 import { Icon } from "./icons";
 import { openMenu } from "./menu";
-import { called as calledBy } from "./called";
 import { clean } from "./text";
 import { Voice } from "./Voice";
 
@@ -42,20 +42,15 @@ const toDraft = (chat: ChatID, text: string, sent: number, _edit?: Message, chos
 /** Gives back a text that was refused, to the composer that is there now. */
 let back: (chat: ChatID, text: string, sent: number, edit?: Message, chosen?: Chosen[]) => void = toDraft;
 
-interface Choice { whom?: Called; key: string; label: string; hint: () => string; insert: string }
-
 /** Where a text is written. The field is the browser's: nothing is written into it while somebody composes. */
 export function Composer(p: { chat: Chat }): JSX.Element {
   let field!: HTMLTextAreaElement, picker!: HTMLInputElement;
   let seen = "", chosen: Chosen[] = [], names = new Set<string>(); // the text when who was chosen in it was looked for last; who a menu had
-  const [choices, setChoices] = createSignal<Choice[]>([]);
-  const [at, setAt] = createSignal(0);
   const [panel, setPanel] = createSignal(false);
   const [full, setFull] = createSignal(false);
   const [over, setOver] = createSignal(false);
   const [recording, setRecording] = createSignal(false);
   const task = () => tasks[p.chat.chat];
-  createEffect(on(at, (i) => document.getElementById(`choice-${i}`)?.scrollIntoView({ block: "nearest" }), { defer: true })); // the list may be longer than its box
 
   let fresh = false; // what stands in the field is the draft that was known, and nobody touched it
   const load = (text: string, those: Chosen[] = []) => {
@@ -63,7 +58,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     field.value = seen = text;
     chosen = those;
     setFull(text.trim() !== "");
-    setChoices([]);
+    menu.close();
   };
   const id = createMemo(() => p.chat.chat); // a chat that stands otherwise in the list is the same chat
   createEffect(on(id, (id, before) => {
@@ -117,7 +112,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
       clearTimeout(timer);
       timer = window.setTimeout(() => keepDraft(chat), draftAfter);
     }
-    void look();
+    void menu.look();
     if (field.value && Date.now() - told > typingEvery && p.chat.kind !== "saved") {
       told = Date.now();
       void core.call("chat.typing", { chat, what: "text" }).catch(() => {}); // others may do without
@@ -125,33 +120,21 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   };
 
   // What stands before the caret and asks for a menu: a command at the beginning, or a mention.
-  const asked = () => {
-    const before = field.value.slice(0, field.selectionStart);
-    return /^[/／、][^\s]*$/.exec(before)?.[0] ?? /(?:^|[\s\p{P}\p{Script=Han}])([@＠][^\s@＠]*)$/u.exec(before)?.[1];
-  };
-  let round = 0;
-  const look = async () => {
-    const mine = ++round, word = asked();
-    if (!word || (/^[@＠]/.test(word) && p.chat.kind !== "group")) return setChoices([]);
-    try {
-      const list = /^[@＠]/.test(word)
-        ? ((await core.call("mention.complete", { group: p.chat.chat, typed: word, count: 8 })).people ?? []).map(person)
-        : ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 50 })).commands ?? []).map(command);
-      if (mine !== round) return;
-      if (!/^[/／、]/.test(word)) for (const c of list) names.add(c.insert);
-      setAt(0);
-      setChoices(list);
-    } catch (e) { failed(e); }
-  };
-  const choose = (c: Choice) => {
-    const word = asked() ?? "", end = field.selectionStart;
-    field.setRangeText(c.insert + " ", end - word.length, end, "end");
-    follow();
-    if (c.whom) chosen.push({ ...c.whom, at: end - word.length });
-    setChoices([]);
-    settled();
-    field.focus();
-  };
+  const menu = useChoices({
+    id: "choices", field: () => field,
+    asked: () => /^[/／、][^\s]*$/.exec(before(field))?.[0] ?? (p.chat.kind === "group" ? calling(before(field)) : undefined),
+    find: async (word) => {
+      if (/^[/／、]/.test(word)) return ((await core.call("commands", { chat: p.chat.chat, typed: word, count: 50 })).commands ?? []).map(command);
+      const list = await callable(p.chat.chat, word);
+      for (const c of list) names.add(c.insert);
+      return list;
+    },
+    chosen: (c, at) => {
+      follow();
+      if (c.whom) chosen.push({ ...c.whom, at });
+      settled();
+    },
+  });
 
   const insert = (text: string) => {
     field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
@@ -161,7 +144,6 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 
   const emptied = () => {
     const chat = p.chat.chat;
-    round++; // a menu that is asked for is not for what is written next
     clearTimeout(timer);
     drafts.delete(chat);
     called.delete(chat);
@@ -218,16 +200,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 
   const key = (e: KeyboardEvent) => {
     if (composing(e)) return;
-    const one = choices()[at()], whole = e.key === "Enter" && !!one && !one.whom && one.insert === asked(); // nothing is left to choose
-    if (choices().length && !whole) {
-      const n = choices().length;
-      switch (e.key) {
-        case "ArrowDown": setAt((at() + 1) % n); return e.preventDefault();
-        case "ArrowUp": setAt((at() + n - 1) % n); return e.preventDefault();
-        case "Enter": case "Tab": choose(choices()[at()]!); return e.preventDefault();
-        case "Escape": setChoices([]); e.stopPropagation(); return e.preventDefault();
-      }
-    }
+    if (menu.key(e)) return;
     if (e.key === "Enter" && !e.shiftKey && !touch()) {
       e.preventDefault();
       void submit();
@@ -279,13 +252,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
   return (
     <footer class="composer">
       <Show when={over()}><div class="drop" aria-hidden="true"><span>{t("files.here")}</span></div></Show>
-      <Show when={choices().length}>
-        <ul class="choices" role="listbox" id="choices" aria-label={t("message.placeholder")}>
-          <For each={choices()}>{(c, i) => (
-            <li role="option" id={`choice-${i()}`} aria-selected={i() === at()} classList={{ on: i() === at() }} onMouseDown={(e) => { e.preventDefault(); choose(c); }}><b>{clean(c.label)}</b> <span>{clean(c.hint())}</span></li>
-          )}</For>
-        </ul>
-      </Show>
+      <menu.List />
       <Show when={task()}>{(x) => (
         <div class="task"><span><b>{x().edit ? t("edit.of") : t("reply.to", clean(x().reply?.name ?? ""))}</b><br />{clean((x().edit ?? x().reply)!.text)}</span>
           <button class="icon-button" aria-label={t("cancel")} onClick={() => { if (x().edit) load(""); nothing(p.chat.chat); }}><Icon name="close" size={18} /></button></div>
@@ -295,7 +262,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
         <input ref={picker} type="file" multiple hidden onChange={() => { files(picker.files ?? []); picker.value = ""; }} />
         <button class="icon-button" aria-label={t("attach")} aria-haspopup="menu" onClick={attach}><Icon name="clip" /></button>
         <textarea ref={field} rows="1" lang="zh-Hant-TW" enterkeyhint={touch() ? "enter" : "send"} placeholder={t(p.chat.secure ? isTime(p.chat.ended) && p.chat.kind === "secure" ? "message.placeholder.ended" : "message.placeholder.secure" : "message.placeholder")} aria-label={t("message.placeholder")}
-          aria-autocomplete="list" aria-controls={choices().length ? "choices" : undefined} aria-activedescendant={choices().length ? `choice-${at()}` : undefined}
+          aria-autocomplete="list" aria-controls={menu.open()} aria-activedescendant={menu.active()}
           onInput={changed} onCompositionStart={() => { composed = true; }} onCompositionEnd={() => { composed = false; settled(); }} onKeyDown={key} onPaste={paste} onBlur={() => keepDraft(p.chat.chat)} />
         <Show when={lifetime(p.chat.chat)}>{(s) => <button class="life" title={t("life.choose")} onClick={lifeMenu}><Icon name="clock" size={16} />{t(`life.${s()}`)}</button>}</Show>
         <button class="icon-button" aria-label={t("message.stickers")} aria-expanded={panel()} onClick={() => setPanel(!panel())}><Icon name="smile" /></button>
@@ -311,7 +278,6 @@ export function Composer(p: { chat: Chat }): JSX.Element {
 const callsIn = (m: Message): Chosen[] => (m.entities ?? []).flatMap((e) => (e.type === "mention" && e.account ? [{ at: e.offset, name: m.text.slice(e.offset, e.offset + e.length), account: e.account }] : []));
 
 const touch = () => matchMedia("(pointer: coarse)").matches;
-const person = (c: Callable): Choice => ({ whom: c.ambiguous && c.account ? { name: c.insert, account: c.account } : undefined, key: c.account ?? "all", label: c.account ? calledBy(c, c.account) : c.insert, hint: () => (c.role ? t(`role.${c.role}` as Word) : ""), insert: c.insert });
 // A command shows its name in the person's language, unless another one was being typed.
 export function commandName(c: Command): string {
   const ours = lang() === "en" ? c.name : c.aliases?.find((a) => /\p{Script=Han}/u.test(a)) ?? c.name;

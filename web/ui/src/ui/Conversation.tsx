@@ -1,21 +1,19 @@
-import { createEffect, createMemo, For, lazy, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
+import { createEffect, createMemo, lazy, createSignal, on, onCleanup, onMount, Show, untrack, type JSX } from "solid-js";
 import { Virtualizer, type VirtualizerHandle } from "virtua/solid";
 import type { Chat, Message } from "@rpc";
-import { chats, core, failed, me, open, putChats, setOpen } from "../state/app";
-import { asked } from "../state/asked";
+import { chats, core, failed, me, open, setOpen } from "../state/app";
+import { noted, wentOn } from "../state/beside";
 import { below, conversation, earlier, firstUnread, gap, jump, later, newest, prepending, refresh, setBelow, setReading, setTarget, show, target } from "../state/conversation";
 import { part } from "../part";
 import { info, setInfo } from "../state/dialog";
-import { part as folder, setPart as setFolder } from "../state/folders";
 import { groupOf, pictureOf, readOnly } from "../state/groups";
 import { latest } from "../state/latest";
 import { typing } from "../state/typing";
 import { isTime } from "../ids";
 import { dayKey, dayOf, short } from "../time";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import { Avatar, Icon } from "./icons";
 import { chatName, pictureFor } from "./ChatList";
-import { clean } from "./text";
 import { Bubble } from "./Bubble";
 import { Guard } from "./Guard";
 import { composing } from "../ime";
@@ -26,7 +24,10 @@ import { selecting } from "../state/selection";
 
 const SearchIn = lazy(() => part(() => import("./SearchIn")).then((m) => ({ default: m.SearchIn })));
 const Selected = lazy(() => part(() => import("./Selected")).then((m) => ({ default: m.Selected })));
+const Stranger = lazy(() => part(() => import("./Stranger")).then((m) => ({ default: m.Stranger })));
 const Noted = lazy(() => part(() => import("./Noted")).then((m) => ({ default: m.Noted })));
+const Beside = lazy(() => part(() => import("./Noted")).then((m) => ({ default: m.Beside })));
+const Onward = lazy(() => part(() => import("./Noted")).then((m) => ({ default: m.Onward })));
 const Info = lazy(() => part(() => import("./Info")).then((m) => ({ default: m.Info })));
 
 /** The chat that is open. */
@@ -60,7 +61,7 @@ export function Conversation(): JSX.Element {
         <FirstContact chat={last()!} />
         <History chat={last()!} />
         <Show when={!selecting()} fallback={<Selected chat={last()!} />}>
-          <Show when={readOnly(last()!)} fallback={<Composer chat={last()!} />}>{(why) => <p class="note">{t(why())}</p>}</Show>
+          <Show when={readOnly(last()!)} fallback={<Show when={wentOn(last()!)} fallback={<Composer chat={last()!} />}>{(n) => <Onward notice={n()} />}</Show>}>{(why) => <p class="note">{t(why(), thing(groupOf(last()!.chat)))}</p>}</Show>
         </Show>
       </section>
       <Show when={info() && chat()}><Guard about={id}><Info chat={last()!} /></Guard></Show>
@@ -100,37 +101,13 @@ function Head(p: { chat: Chat; search: () => void }) {
 
 function FirstContact(p: { chat: Chat }) {
   const stranger = () => p.chat.kind === "direct" && p.chat.contact === "request";
-  const act = (method: "contact.add" | "contact.decline" | "contact.block") => core.call(method, { account: p.chat.peer }).then(() => core.call("chat", { chat: p.chat.chat })).then((c) => { putChats([c]); if (folder() === "requests" && method === "contact.add") setFolder("all"); }, failed);
   return (
     <>
-      <Show when={stranger()}>
-        <div class="contact-note" role="note">
-          <p>{t("chat.request", clean(p.chat.name) || p.chat.peer.slice(-8))}</p>
-          <code>{p.chat.peer.replace(/(.{4})/g, "$1 ").trim()}</code>
-          <Common account={p.chat.peer} />
-          <Show when={p.chat.similar?.[0]}>{(s) => <p class="warn">⚠ {t("chat.similar", clean(s().name ?? ""))}</p>}</Show>
-          <div class="actions">
-            <button class="primary" onClick={() => act("contact.add")}>{t("chat.accept")}</button>
-            <button onClick={() => act("contact.decline")}>{t("chat.decline")}</button>
-            <button class="danger" onClick={() => act("contact.block")}>{t("chat.block")}</button>
-          </div>
-        </div>
-      </Show>
+      <Show when={stranger()}><Stranger chat={p.chat} /></Show>
       <Show when={p.chat.requests}>{(n) => <button class="contact-note link" onClick={() => setInfo(true)}>{t("group.waiting", n())}</button>}</Show>
       <Show when={p.chat.kind !== "saved" && p.chat.notice}><Noted chat={p.chat} /></Show>
       <Show when={p.chat.verified === "changed"}><div class="contact-note warn" role="alert">⚠ {t("key.changed")}</div></Show>
     </>
-  );
-}
-
-/** In which groups a stranger is with this account: nothing proves more about who it is. */
-function Common(p: { account: string }) {
-  const [person] = asked(() => p.account, (account) => core.call("contact.show", { account }));
-  return (
-    <Show when={person.latest}>{(c) => (
-      <p>{c().groups?.length ? <>{t("groups.common.are")}<For each={c().groups}>{(g, i) => <>{i() ? t("and") : ""}<bdi>{clean(g.name)}</bdi></>}</For></> : t("groups.nocommon")}
-        <Show when={c().certified?.length}><br />{t("key.certified", c().certified!.map((x) => clean(x.name ?? "")).join(t("and")))}</Show></p>
-    )}</Show>
   );
 }
 
@@ -220,7 +197,7 @@ function History(p: { chat: Chat }) {
   return (
     <div class="history">
       <div class="messages" ref={box} tabindex="0" role="log" aria-label={t("history")} aria-live="off">
-        <div class="above" />{/* few messages stand at the bottom */}
+        <div class="above"><Show when={!shown().length}><Stood chat={p.chat} /></Show></div>{/* few messages stand at the bottom */}
         <Virtualizer ref={(h) => (list = h)} data={shown()} shift={prepending()} startMargin={8} onScroll={scrolled}>
           {(m, i) => <Entry message={m} before={conversation.list[i() + held() - 1]} after={conversation.list[i() + held() + 1]} chat={p.chat} />}
         </Virtualizer>
@@ -253,14 +230,21 @@ function page(e: KeyboardEvent, list?: VirtualizerHandle) {
 
 const together = 5 * 60_000; // ms between messages of one person that stand as one block
 
+/** What is noted about the other side, where it came up. */
+function Stood(p: { chat: Chat; from?: Message; to?: Message }) {
+  return <Show when={p.chat.kind === "direct" && noted()}><Beside chat={p.chat} from={p.from} to={p.to} /></Show>;
+}
+
 function Entry(p: { message: Message; before?: Message; after?: Message; chat: Chat }) {
   const day = () => !p.before || dayKey(p.before.time) !== dayKey(p.message.time);
   const same = (a?: Message, b?: Message) => !!a && !!b && a.from === b.from && !a.service && !b.service && Math.abs(Date.parse(b.time) - Date.parse(a.time)) < together && dayKey(a.time) === dayKey(b.time);
   return (
     <div class="entry" classList={{ newest: !p.after, oldest: !p.before && p.chat.kind === "group" }} data-id={p.message.id}>
+      <Stood chat={p.chat} from={p.before} to={p.message} />
       <Show when={day()}><div class="day"><span>{dayOf(p.message.time)}</span></div></Show>
       <Show when={firstUnread() === p.message.id}><div class="unread"><span>{t("message.unread")}</span></div></Show>
       <Bubble message={p.message} chat={p.chat} own={p.message.from === me()?.fingerprint && !p.message.imported} first={!same(p.before, p.message)} last={!same(p.message, p.after)} />
+      <Show when={!p.after && conversation.atEnd}><Stood chat={p.chat} from={p.message} /></Show>
     </div>
   );
 }

@@ -2,7 +2,7 @@
 import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Group, GroupRules, ID } from "@rpc";
 import { core } from "../state/app";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import "../words/rare";
 import "../style/info.css";
 
@@ -27,7 +27,7 @@ export function GroupProfile(p: { group: Group; act: (f: () => Promise<Group>) =
   return (
     <details class="groupprofile"><summary>{t("group.change")}</summary>
       <form onSubmit={save}>
-        <label class="field"><span>{t("group.name")}</span><input value={name()} maxlength="128" required onInput={(e) => setName(e.currentTarget.value)} /></label>
+        <label class="field"><span>{t("group.name", thing(p.group))}</span><input value={name()} maxlength="128" required onInput={(e) => setName(e.currentTarget.value)} /></label>
         <label class="field"><span>{t("group.about")}</span><textarea rows="2" maxlength="1024" onInput={(e) => setAbout(e.currentTarget.value)}>{about()}</textarea></label>
         <button disabled={!name().trim() || (name().trim() === p.group.name && about().trim() === (p.group.about ?? ""))}>{t("save")}</button>
       </form>

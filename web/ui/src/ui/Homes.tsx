@@ -1,7 +1,7 @@
 // The servers that keep this account's mail and files: which they are, how full, and
 // others instead.
 import { createSignal, For, Show, type JSX } from "solid-js";
-import type { Fingerprint, Home, HomeQuota, SetupServer } from "@rpc";
+import type { Fingerprint, Home, HomeQuota, SetupServer, StatusResult } from "@rpc";
 import { isTime, seconds } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
@@ -44,7 +44,7 @@ function Kept() {
   const of = (h: Home) => quota.latest?.find((q) => q.server === h.server);
   return (
     <>
-      <Show when={status()?.online && status()}>{(x) => <p class="dim">{clean(x().server_name ?? "") ? t("homes.now", clean(x().server_name!), x().server.split("#")[0]!) : t("status.online", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
+      <Show when={status()}>{(x) => <p class="dim">{!x().online ? t("homes.off") : clean(x().server_name ?? "") ? t("homes.now", clean(x().server_name!), x().server.split("#")[0]!) : t("status.online", x().server.split("#")[0]!)} <button class="small" aria-expanded={nearer()} onClick={() => setNearer(!nearer())}>{t("homes.prefer")}</button></p>}</Show>
       <Show when={nearer()}><Prefer now={status.latest?.proxy} moved={() => { setNearer(false); void look(); }} /></Show>
       <p class="dim">{t(homes.latest?.chosen ? "homes.chosen" : "homes.auto")}</p>
       <ul class="people"><For each={list()} fallback={<li class="dim">…</li>}>{(h) => (
@@ -80,20 +80,32 @@ const soon = 300, tries = 20; // ms between looks whether the device has moved, 
 /** The server that this device is to be connected to: others are used while it is not to be had. */
 function Prefer(p: { now?: Fingerprint; moved: () => void }) {
   const found = near();
-  const [busy, setBusy] = createSignal(false);
-  const prefer = async (s: SetupServer) => {
+  const [busy, setBusy] = createSignal(false), [typed, type] = createSignal("");
+  const prefer = async (server: string, to?: Fingerprint, listed?: boolean) => {
     setBusy(true);
     try {
-      await core.call("server.prefer", { server: s.address, listed: true });
-      for (let i = 0; i < tries && (await core.call("status", {})).proxy !== s.fingerprint; i++) await new Promise((done) => setTimeout(done, soon));
+      await core.call("server.prefer", { server, listed });
+      const there = (s: StatusResult) => (to ? s.proxy === to : s.server === server);
+      for (let i = 0; i < tries && !there(await core.call("status", {})); i++) await new Promise((done) => setTimeout(done, soon));
       toast(t("saved"));
       p.moved();
     } catch (e) { failed(e); } finally { setBusy(false); }
   };
+  // As its owner gave it, wherever it leads; an input method may have written it in full width.
+  const go = (e: Event) => {
+    e.preventDefault();
+    const server = typed().normalize("NFKC").replace(/\s/g, "");
+    void prefer(server, server.split("#")[1]?.toUpperCase());
+  };
   return (
     <fieldset class="servers"><legend>{t("homes.prefer.text")}</legend>
       <Show when={found.loading}><p class="busy" role="status">{t("setup.server.looking")}</p></Show>
-      <For each={found.latest ?? []}>{(s) => <label class="server"><input type="radio" name="prefer" checked={s.fingerprint === p.now} disabled={busy()} onChange={() => prefer(s)} /><Server of={s} /></label>}</For>
+      <For each={found.latest ?? []}>{(s) => <label class="server"><input type="radio" name="prefer" checked={s.fingerprint === p.now} disabled={busy()} onChange={() => prefer(s.address, s.fingerprint, true)} /><Server of={s} /></label>}</For>
+      <form class="inline" onSubmit={go}>
+        <label class="field"><span>{t("homes.address")}</span><input value={typed()} maxlength="1024" autocomplete="off" autocapitalize="off" spellcheck={false} placeholder="192.168.1.20:7000#0123…" onInput={(e) => type(e.currentTarget.value)} /></label>
+        <button disabled={busy() || !typed().trim()}>{t("homes.connect")}</button>
+      </form>
+      <p class="dim">{t("homes.address.text")}</p>
     </fieldset>
   );
 }

@@ -12,7 +12,7 @@ import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { isTime } from "../ids";
 import { short } from "../time";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import "../words/rare";
 import { muted } from "../state/folders";
 import { chatName } from "./ChatList";
@@ -149,8 +149,7 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
   const end = async (how: "leave" | "dissolve") => {
     const group = p.chat.chat;
-    const asked = p.group?.channel ? { text: t(`channel.${how}.sure`), yes: t(`channel.${how}`) } : { text: t(`group.${how}.sure`), yes: t(`group.${how}`) };
-    if (await sure({ ...asked, danger: true })) await act(() => core.call(`group.${how}`, { group }));
+    if (await sure({ text: t(`group.${how}.sure`, thing(p.group)), yes: t(`group.${how}`, thing(p.group)), danger: true })) await act(() => core.call(`group.${how}`, { group }));
   };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -168,11 +167,11 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
           <Show when={links()}><GroupLinks group={g()} /></Show>
           <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
           <Requests chat={p.chat} />
-          <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={p.chat.chat} />}</For></ul>
+          <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={g()} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={() => end("leave")}>{t(g().channel ? "channel.leave" : "group.leave")}</button>
-          <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t(g().channel ? "channel.dissolve" : "group.dissolve")}</button></Show>
+          <button class="danger" onClick={() => end("leave")}>{t("group.leave", thing(g()))}</button>
+          <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t("group.dissolve", thing(g()))}</button></Show>
         </div>
       </>
     )}</Show>
@@ -189,13 +188,14 @@ function Requests(p: { chat: Chat }) {
   )}</For></ul></Show>;
 }
 
-function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group: string; act: (f: () => Promise<Group>) => Promise<void> }) {
+function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group: Group; act: (f: () => Promise<Group>) => Promise<void> }) {
   const m = () => p.member;
   const own = () => m().account === me()?.fingerprint;
   const talk = () => core.call("contact.show", { account: m().account }).then((c) => { setInfo(false); openContact(c); }, failed);
-  const accounts = () => ({ group: p.group, accounts: [m().account] }); // taken before a question: the list may be another one by the answer
+  const what = () => thing(p.group);
+  const accounts = () => ({ group: p.group.chat, accounts: [m().account] }); // taken before a question: the list may be another one by the answer
   const role = (role: string) => p.act(() => core.call("group.role", { ...accounts(), role }));
-  const asked = async (word: Word, does: Word, f: (of: ReturnType<typeof accounts>) => Promise<Group>) => { const of = accounts(), act = p.act; if (await sure({ text: t(word, called(m(), m().account)), yes: t(does), danger: true })) await act(() => f(of)); };
+  const asked = async (word: Word, does: Word, f: (of: ReturnType<typeof accounts>) => Promise<Group>) => { const of = accounts(), act = p.act; if (await sure({ text: t(word, called(m(), m().account), what()), yes: t(does, what()), danger: true })) await act(() => f(of)); };
   const remove = (ban: boolean) => asked(ban ? "group.ban.sure" : "group.remove.sure", ban ? "group.ban" : "group.remove", (of) => core.call("group.remove", { ...of, ban: ban || undefined }));
   const power = (role?: string) => ["member", "admin", "owner"].indexOf(role ?? "");
   const actions = (): Action[] => {
@@ -207,7 +207,7 @@ function Member(p: { member: GroupMember; admin: boolean; owner: boolean; group:
       if (m().role === "admin") list.push({ key: "member", label: t("role.take"), run: () => void role("member") });
       if (m().role !== "owner") list.push({ key: "owner", label: t("role.owner.give"), danger: true, run: () => void asked("role.owner.sure", "role.owner.give", (of) => core.call("group.role", { ...of, role: "owner" })) });
     }
-    if (!banned && p.admin && (m().role !== "owner" || p.owner)) list.push({ key: "remove", label: t("group.remove"), danger: true, run: () => void remove(false) }, { key: "ban", label: t("group.ban"), danger: true, run: () => void remove(true) });
+    if (!banned && p.admin && (m().role !== "owner" || p.owner)) list.push({ key: "remove", label: t("group.remove", what()), danger: true, run: () => void remove(false) }, { key: "ban", label: t("group.ban"), danger: true, run: () => void remove(true) });
     return list;
   };
   return (

@@ -3,6 +3,7 @@
 import { createSignal, For, onCleanup, Show, type JSX } from "solid-js";
 import type { Chat } from "@rpc";
 import { newID, seconds } from "../ids";
+import { composing } from "../ime";
 import { upload } from "../rpc";
 import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
@@ -13,7 +14,9 @@ import { addressee, destination, send, written } from "../state/send";
 import { long } from "../time";
 import { t } from "../words";
 import "../words/rare";
+import { before, callable, calling, useChoices, type Field } from "./choices";
 import { closeDialog } from "./Dialog";
+import { first } from "./focus";
 import { Icon } from "./icons";
 import { bytes } from "./Media";
 import { clean } from "./text";
@@ -21,7 +24,7 @@ import "../style/make.css";
 
 /** Files that are about to be sent: looked at once more, with a caption. */
 export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chosen: Chosen[]; sent: () => void }): JSX.Element {
-  const [list, setList] = createSignal(p.files), words = useWords(p.caption, p.chosen);
+  const [list, setList] = createSignal(p.files), words = useWords(p.chat, p.caption, p.chosen);
   const [asFile, setAsFile] = createSignal(false), [keep, setKeep] = createSignal(false), [part, setPart] = createSignal<number>();
   const pictures = new Map(p.files.filter((f) => f.type.startsWith("image/")).map((f) => [f, URL.createObjectURL(f)]));
   let open = true; // closing it takes back what was not sent yet
@@ -55,27 +58,51 @@ export function SendFiles(p: { chat: Chat; files: File[]; caption: string; chose
         <label class="check"><input type="checkbox" checked={asFile()} onChange={(e) => setAsFile(e.currentTarget.checked)} />{t("files.asfile")}</label>
         <label class="check"><input type="checkbox" checked={keep()} onChange={(e) => setKeep(e.currentTarget.checked)} />{t("files.keep")}</label>
       </Show>
-      <label class="field"><span>{t("files.caption")}</span><input value={words.text()} maxlength="2000" autofocus onInput={(e) => words.edit(e.currentTarget)} /></label>
+      <label class="field"><span>{t("files.caption")}</span><input ref={words.bind} maxlength="2000" aria-autocomplete="list" aria-controls={words.menu.open()} aria-activedescendant={words.menu.active()} /></label>
+      <words.menu.List />
       <Show when={part() !== undefined}><progress max="1" value={part()} aria-label={t("message.attach")} /></Show>
       <button class="primary" disabled={part() !== undefined}>{t("files.send", list().length)}</button>
     </form>
   );
 }
 
-/** A text that is edited here, and who was chosen in it where it was written before. */
-function useWords(first: string, those: Chosen[]) {
-  let seen = first, chosen = those;
-  const [text, setText] = createSignal(first);
-  const edit = (f: HTMLTextAreaElement | HTMLInputElement) => {
-    chosen = moved(chosen, seen, f.value, f.selectionEnd ?? undefined);
-    setText(seen = f.value);
+/** A text that is edited here, and who is called in it: where it was written before, or from the menu of a group's members. */
+function useWords(chat: Chat, begun: string, those: Chosen[]) {
+  let seen = begun, chosen = those, field!: Field;
+  const names = new Set<string>(); // who a menu had
+  const [text, setText] = createSignal(begun);
+  const follow = () => {
+    chosen = moved(chosen, seen, field.value, field.selectionEnd ?? undefined);
+    setText(seen = field.value);
+  };
+  const menu = useChoices({
+    id: "callable", field: () => field, asked: () => (chat.kind === "group" ? calling(before(field)) : undefined),
+    find: async (word) => {
+      const list = await callable(chat.chat, word);
+      for (const c of list) names.add(c.insert);
+      return list;
+    },
+    chosen: (c, at) => {
+      follow();
+      if (c.whom) chosen.push({ ...c.whom, at });
+    },
+  });
+  /** Takes the field that it is written in. While an input method composes nothing is written into it, and no menu comes. */
+  const bind = (f: Field) => {
+    field = f;
+    f.value = begun;
+    first(f);
+    f.addEventListener("input", (e) => { follow(); if (!(e as InputEvent).isComposing) void menu.look(); });
+    f.addEventListener("compositionend", () => void menu.look());
+    f.addEventListener("keydown", (e) => { if (!composing(e as KeyboardEvent)) menu.key(e as KeyboardEvent); });
+    f.addEventListener("blur", menu.close);
   };
   /** What is sent of it: without white space around it. */
   const said = () => {
     const all = text(), said = all.trim();
-    return { text: said, calls: calls(said, placed(chosen, -all.indexOf(said))) };
+    return { text: said, calls: calls(said, placed(chosen, -all.indexOf(said)), names) };
   };
-  return { text, edit, said };
+  return { text, bind, menu, said };
 }
 
 const mostOptions = 32;
@@ -98,7 +125,7 @@ export function PollForm(p: { chat: Chat }): JSX.Element {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("poll.question")}</span><input autofocus value={question()} maxlength="300" onInput={(e) => setQuestion(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("poll.question")}</span><input ref={first} value={question()} maxlength="300" onInput={(e) => setQuestion(e.currentTarget.value)} /></label>
       <fieldset class="options"><legend>{t("poll.options")}</legend>
         <For each={options().map((_, i) => i)}>{(i) => <input value={options()[i]} maxlength="100" aria-label={t("poll.option", i + 1)} placeholder={t("poll.option", i + 1)} onInput={(e) => change(i, e.currentTarget.value)} />}</For>
       </fieldset>
@@ -122,7 +149,7 @@ export function ListForm(p: { chat: Chat }): JSX.Element {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("list.title")}</span><input autofocus value={title()} maxlength="300" onInput={(e) => setTitle(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("list.title")}</span><input ref={first} value={title()} maxlength="300" onInput={(e) => setTitle(e.currentTarget.value)} /></label>
       <button class="primary" disabled={!title().trim()}>{t("list.make")}</button>
     </form>
   );
@@ -134,7 +161,7 @@ const local = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.
 
 /** A text for later, and those of the chat that wait. */
 export function Schedule(p: { chat: Chat; text: string; chosen: Chosen[]; sent: () => void }): JSX.Element {
-  const { text, edit, said } = useWords(p.text, p.chosen);
+  const { text, bind, menu, said } = useWords(p.chat, p.text, p.chosen);
   const [at, setAt] = createSignal(local(new Date(Date.now() + 3_600_000)));
   const [waiting, { refetch }] = asked(() => true, async () => (await core.call("scheduled", { count: 200 })).texts?.filter((x) => x.chat === p.chat.chat) ?? []);
   const submit = async (e: Event) => {
@@ -150,7 +177,8 @@ export function Schedule(p: { chat: Chat; text: string; chosen: Chosen[]; sent: 
   return (
     <>
       <form onSubmit={submit}>
-        <label class="field"><span>{t("message.placeholder")}</span><textarea rows="3" value={text()} onInput={(e) => edit(e.currentTarget)} /></label>
+        <label class="field"><span>{t("message.placeholder")}</span><textarea ref={bind} rows="3" aria-autocomplete="list" aria-controls={menu.open()} aria-activedescendant={menu.active()} /></label>
+        <menu.List />
         <label class="field"><span>{t("schedule.at")}</span><input type="datetime-local" required min={local(new Date())} max="9999-12-31T23:59" value={at()} onInput={(e) => setAt(e.currentTarget.value)} /></label>
         <p class="dim">{t("schedule.text")}</p>
         <button class="primary" disabled={!text().trim() || !(Date.parse(at()) > Date.now())}>{t("schedule.do")}</button>

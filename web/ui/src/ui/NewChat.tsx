@@ -5,9 +5,10 @@ import { core, failed, openContact, openSaved, setOpen, toast } from "../state/a
 import { asked } from "../state/asked";
 import { answered } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
-import { t } from "../words";
+import { t, thing } from "../words";
 import "../words/rare";
 import { closeDialog } from "./Dialog";
+import { first } from "./focus";
 import { Avatar, Icon } from "./icons";
 import { contactCode, Scan } from "./Scan";
 import { MyLink } from "./Setup";
@@ -48,7 +49,7 @@ function Add() {
     <form onSubmit={submit}>
       <button type="button" class="saved" onClick={() => { closeDialog(); void openSaved().catch(failed); }}><Icon name="star" />{t("chat.saved")}</button>
       <p class="dim">{t("contact.text")}</p>
-      <label class="field"><span>{t("contact.link")}</span><input autofocus value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("contact.link")}</span><input ref={first} value={link()} maxlength="600" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label>
       <Scan wants={contactCode} take={setLink} />
       <Show when={!group()} fallback={<p class="dim">{t("group.join.text")}</p>}><label class="field"><span>{t("contact.name")}</span><input value={name()} maxlength="64" autocomplete="off" onInput={(e) => setName(e.currentTarget.value)} /></label></Show>
       <button class="primary" disabled={busy() || !link().trim()}>{t(group() ? "group.join" : "contact.add")}</button>
@@ -88,7 +89,7 @@ function NewGroup() {
   };
   return (
     <form onSubmit={submit}>
-      <label class="field"><span>{t("group.name")}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
+      <label class="field"><span>{t("group.name", thing({ channel: channel() }))}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />

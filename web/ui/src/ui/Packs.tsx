@@ -6,6 +6,7 @@ import { core, failed, toast } from "../state/app";
 import { t } from "../words";
 import "../words/rare";
 import { closeDialog } from "./Dialog";
+import { first } from "./focus";
 import { clean } from "./text";
 
 export function RenamePack(p: { pack: StickerPack; done: () => void }): JSX.Element {
@@ -18,7 +19,7 @@ export function RenamePack(p: { pack: StickerPack; done: () => void }): JSX.Elem
       closeDialog();
     } catch (x) { failed(x); }
   };
-  return <form onSubmit={save}><label class="field"><span>{t("panel.rename")}</span><input autofocus value={title()} maxlength="64" onInput={(e) => setTitle(e.currentTarget.value)} /></label><button class="primary" disabled={!title().trim()}>{t("save")}</button></form>;
+  return <form onSubmit={save}><label class="field"><span>{t("panel.rename")}</span><input ref={first} value={title()} maxlength="64" onInput={(e) => setTitle(e.currentTarget.value)} /></label><button class="primary" disabled={!title().trim()}>{t("save")}</button></form>;
 }
 
 const wait = seconds(60);
@@ -35,5 +36,5 @@ export function AddPack(p: { done: (pack: string) => void }): JSX.Element {
       closeDialog();
     } catch (x) { failed(x); } finally { setBusy(false); }
   };
-  return <form onSubmit={add}><label class="field"><span>{t("panel.linktext")}</span><input autofocus value={link()} maxlength="1000" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label><button class="primary" disabled={busy() || !link().trim()}>{t("panel.add")}</button></form>;
+  return <form onSubmit={add}><label class="field"><span>{t("panel.linktext")}</span><input ref={first} value={link()} maxlength="1000" autocomplete="off" onInput={(e) => setLink(e.currentTarget.value)} /></label><button class="primary" disabled={busy() || !link().trim()}>{t("panel.add")}</button></form>;
 }

@@ -1,5 +1,5 @@
 import type { Message, NamedAccount } from "@rpc";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import { called } from "./called";
 import { clean } from "./text";
 
@@ -8,7 +8,7 @@ const before = /(?<=\p{Script=Han}) \0/gu, behind = /\0 (?=\p{Script=Han})/gu; /
 
 /** What a line that the program noted says: the words of the terminal (clientrpc, Message.Line). */
 export function line(m: Message): string {
-  const word = `line.${m.kind}` as Word;
+  const word = `line.${m.kind === "channel-created" ? "group-created" : m.kind}` as Word;
   if (m.kind === "device-added" || m.kind === "device-revoked" || m.kind === "device-back") return t(word, clean(m.text), m.device);
   const name = (a: NamedAccount) => (a.this ? self : called(a, a.fingerprint, 8));
   const about = m.about ?? [];
@@ -22,7 +22,7 @@ export function line(m: Message): string {
   if (about.length && count === 1) who = name(about[0]!);
   else if (about.length === 2 && count === 2) who = t("line.two", name(about[0]!), name(about[1]!));
   else if (about.length) who = t("line.many", name(about[0]!), count - 1);
-  const said = t(word, who, name({ fingerprint: m.from, name: m.name, self_named: m.self_named, this: m.mine }), clean(m.text));
+  const said = t(word, who, name({ fingerprint: m.from, name: m.name, self_named: m.self_named, this: m.mine }), clean(m.text), thing(m));
   const put = said.replace(before, self).replace(behind, self).replaceAll(self, t("line.you"));
   return said.startsWith(self) ? put.charAt(0).toUpperCase() + put.slice(1) : put; // names stay as they are
 }

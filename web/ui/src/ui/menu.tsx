@@ -5,13 +5,13 @@ import { isTime, newID } from "../ids";
 import { core, failed, toast } from "../state/app";
 import { pinned } from "../state/conversation";
 import { setDialog } from "../state/dialog";
-import { mayPin, readOnly, roleIn } from "../state/groups";
+import { groupOf, mayPin, readOnly, roleIn } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { editOf, replyTo } from "../state/compose";
 import { toggle } from "../state/selection";
 import { clock } from "../time";
-import { t } from "../words";
+import { t, thing } from "../words";
 import { react } from "./Bubble";
 import { clean } from "./text";
 
@@ -30,7 +30,7 @@ export function menuFor(m: Message, chat: Chat, own: boolean): Action[] {
   if (m.text) list.push({ key: "copy", label: t("message.copy"), run: () => copy([m]) });
   if (mayPin(chat)) { const on = !pinned().has(m.id); list.push({ key: "pin", label: t(on ? "message.pin" : "message.unpin"), run: () => pin(m, on) }); }
   if (mayForward(m)) list.push({ key: "forward", label: t("message.forward"), run: () => setDialog({ kind: "forward", messages: [m] }) });
-  if (chat.kind === "group" && m.verified && m.media?.[0]?.what === "photo") list.push({ key: "picture", label: t("group.picture"), run: () => void core.call("group.profile", { group: chat.chat, picture: m.id }).then(() => toast(t("saved")), failed) });
+  if (chat.kind === "group" && m.verified && m.media?.[0]?.what === "photo") list.push({ key: "picture", label: t("group.picture", thing(groupOf(chat.chat))), run: () => void core.call("group.profile", { group: chat.chat, picture: m.id }).then(() => toast(t("saved")), failed) });
   list.push({ key: "select", label: t("message.select"), run: () => toggle(m.id) });
   if (own && chat.kind === "group") list.push({ key: "reach", label: t("message.info"), run: () => setDialog({ kind: "reach", message: m }) });
   if (chat.kind === "group" && (m.reactions?.length || m.counted?.known)) list.push({ key: "said", label: t("poll.who"), run: () => setDialog({ kind: "voters", message: m }) });

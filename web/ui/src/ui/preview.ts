@@ -1,5 +1,5 @@
 import type { Message } from "@rpc";
-import { t, type Word } from "../words";
+import { t, thing, type Word } from "../words";
 import { line } from "./line";
 import { clean } from "./text";
 
@@ -13,6 +13,6 @@ export function preview(m: Message): string {
   }
   if (m.kind === "poll" || m.kind === "list") return `[${t(`message.kind.${m.kind}`)}] ${clean(m.text)}`;
   if (m.kind === "group-refused") return t("message.kind.refused");
-  if (m.kind === "group-invite") return `[${t("message.kind.group")}] ${clean(m.text)}`;
+  if (m.kind === "group-invite") return `[${t("message.kind.group", thing(m))}] ${clean(m.text)}`;
   return clean(m.text);
 }

@@ -16,6 +16,7 @@ import { chatName } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
+import { first } from "./focus";
 import { clean } from "./text";
 import "../style/small.css";
 
@@ -36,7 +37,7 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
   };
   return (
     <>
-      <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" autofocus placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
+      <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" ref={first} placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
       <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={c.kind === "saved" ? "star" : c.kind === "group" ? "group" : undefined} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
     </>

@@ -50,6 +50,9 @@ export function t(word: Word, ...args: (string | number)[]): string {
   return fill((lang() === "en" ? english()?.[word] : undefined) ?? zh[word as keyof typeof zh] ?? further[word] ?? word.slice(word.lastIndexOf(".") + 1), args);
 }
 
+/** What it is that a word or sentence is about. */
+export const thing = (g?: { channel?: boolean }): string => t(g?.channel ? "channel" : "group");
+
 type Catalogue = Record<string, [zh: string, en: string]>;
 const [core, setCore] = createSignal<Catalogue>({});
 let asked: Promise<void> | undefined;

@@ -1,1 +1,0 @@
-import{wt as e}from"./app-BQk0abmF.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};
