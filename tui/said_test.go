@@ -211,8 +211,13 @@ func TestHints(t *testing.T) {
 	choose(21, "v 投票  Enter 選單  r 回覆")
 	choose(22, "a 接龍加一行  Enter 選單")
 	choose(23, "  Enter 選單  r 回覆")
+	choose(24, " 玉山  ")
+	choose(24, "r 回覆  + 回應  ? 說明")
 	d.send(tea.WindowSizeMsg{Width: 40, Height: 12})
 	choose(21, "v 投票  Enter 選單")
+	d.m.groups[inGroup] = groupNote{size: 5, channel: true, role: clientrpc.RoleSubscriber}
+	d.send(tea.WindowSizeMsg{Width: 100, Height: 30})
+	choose(24, "Enter 選單  + 回應  ? 說明")
 }
 
 // TestFirstChat: where no chat is chosen the first one is, and Enter opens it.

@@ -284,18 +284,26 @@ func (m *Model) hints() []string {
 	if m.focus != onHistory || m.top() != nil {
 		return []string{m.text("tui.hint")}
 	}
-	usual := m.text("tui.hint.history")
 	e := m.conv.selected()
+	usual := m.text("tui.hint.menu")
+	if e != nil && answerable(m, &e.msg) {
+		usual += "  " + m.text("tui.hint.reply")
+	}
+	if e != nil && alive(m, &e.msg) {
+		usual += "  " + m.text("tui.hint.react")
+	}
+	usual += "  " + m.text("tui.hint.back")
 	if e == nil {
 		return []string{usual}
 	}
+	all := []string{usual, m.text("tui.hint.menu")}
 	for _, a := range actions() {
 		if strings.Contains("yvao", a.key) && a.fits(m, &e.msg) {
-			special := a.key + " " + m.actionName(&a, e)
-			return []string{special + "  " + usual, special + "  " + m.text("tui.hint.menu"), usual}
+			special := a.key + " " + m.actionName(&a, e) + "  "
+			return []string{special + all[0], special + all[1], all[0], all[1]}
 		}
 	}
-	return []string{usual}
+	return all
 }
 
 // connectionSpans say whether a server is reached.

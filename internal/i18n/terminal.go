@@ -29,7 +29,9 @@ var terminal = map[string]entry{
 	"tui.catchup":      {"正在接收離線時的訊息 {0}/{1}", "Catching up {0}/{1}"},
 	"tui.hint":         {"Ctrl+K 找聊天  F1 說明", "Ctrl+K find  F1 help"},
 	"tui.hint.menu":    {"Enter 選單", "Enter menu"},
-	"tui.hint.history": {"Enter 選單  r 回覆  ? 說明  Esc 返回", "Enter menu  r reply  ? help  Esc back"},
+	"tui.hint.reply": {"r 回覆", "r reply"},
+	"tui.hint.react": {"+ 回應", "+ react"},
+	"tui.hint.back":  {"? 說明  Esc 返回", "? help  Esc back"},
 
 	"tui.pick":     {"選一個聊天開始，或按 Ctrl+K 找", "Choose a chat, or press Ctrl+K to find one"},
 	"tui.nochats":  {"還沒有聊天", "No chats yet"},
