@@ -61,19 +61,19 @@ export function Voters(p: { message: Message }): JSX.Element {
   );
 }
 
-const first = 200; // of those who said the same: as many as one answer of the core has
+const firstOf = 200; // of those who said the same: as many as one answer of the core has
 
 function Reacted(p: { message: Message }) {
-  const [list] = asked(() => true, () => core.call("message.reactors", { chat: p.message.chat, message: p.message.id, count: first }));
+  const [list] = asked(() => true, () => core.call("message.reactors", { chat: p.message.chat, message: p.message.id, count: firstOf }));
   return <><ul class="people"><For each={list()?.reactors ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span>{clean((r.emoji ?? []).join(" "))}</span></li>}</For></ul><More next={list()?.next} /></>;
 }
 
 function Chose(p: { message: Message; option: number; text: string }) {
-  const [list] = asked(() => true, () => core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: first }));
+  const [list] = asked(() => true, () => core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: firstOf }));
   return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list()?.voters ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul><More next={list()?.next} /></>;
 }
 
-const More = (p: { next?: string }) => <Show when={p.next}><p class="dim">{t("people.first", first)}</p></Show>;
+const More = (p: { next?: string }) => <Show when={p.next}><p class="dim">{t("people.first", firstOf)}</p></Show>;
 
 const keys: [string, Word][] = [["Ctrl K", "keys.find"], ["Alt ↑ / ↓", "keys.chats"], ["Ctrl F", "keys.search"], ["PgUp / PgDn", "keys.scroll"], ["↑", "keys.edit"], ["Ctrl ↑", "keys.reply"], ["/ ／ 、", "keys.commands"], ["@ ＠", "keys.mention"], ["Enter", "keys.send"], ["Shift Enter", "keys.line"], ["Esc", "keys.back"], ["Ctrl /", "keys"]];
 

@@ -1,0 +1,1 @@
+var e=e=>{matchMedia(`(hover: hover)`).matches&&queueMicrotask(()=>e.focus())};export{e as t};
