@@ -3,8 +3,11 @@ import { composing } from "../ime";
 import { chats, online, open, phase, problem, setOpen, toasts, up } from "../state/app";
 import { part as load } from "../part";
 import { dialog, setDialog } from "../state/dialog";
+import { catchup } from "../state/catchup";
 import { part } from "../state/folders";
 import { unwind } from "../state/layers";
+import { news } from "../state/news";
+import { ownNotices } from "../state/notices";
 import { question } from "../state/sure";
 import { coreText, t } from "../words";
 import { ChatList, query, setQuery } from "./ChatList";
@@ -13,10 +16,10 @@ import { DialogLayer } from "./Dialog";
 import { ViewerLayer } from "./Viewer";
 import { MenuLayer } from "./menu";
 import { Guard } from "./Guard";
-import { News } from "./News";
 import { Icon } from "./icons";
 
 const Sure = lazy(() => load(() => import("./Sure")).then((m) => ({ default: m.Sure })));
+const News = lazy(() => load(() => import("./News")).then((m) => ({ default: m.News })));
 const Setup = lazy(() => load(() => import("./Setup")).then((m) => ({ default: m.Setup })));
 
 export function App(): JSX.Element {
@@ -48,7 +51,7 @@ export function App(): JSX.Element {
               <h1 class="hidden">{t("app")}</h1>
               <div class="top"><button class="icon-button" aria-label={t("settings")} onClick={() => setDialog({ kind: "settings" })}><Icon name="menu" /></button><label class="search"><Icon name="search" size={18} /><input ref={search} type="search" value={query()} placeholder={t("chats.search")} aria-label={t("chats.search")} onInput={(e) => setQuery(e.currentTarget.value)} /></label><button class="icon-button call" aria-label={t("mentions")} title={t("mentions")} onClick={() => setDialog({ kind: "mentions" })}>@</button><button class="icon-button" aria-label={t("chat.new")} onClick={() => setDialog({ kind: "new" })}><Icon name="pen" /></button></div>
               <Connection />
-              <Guard><News /></Guard>
+              <Guard><Show when={catchup() || ownNotices().length || news().length}><News /></Show></Guard>
               <Guard about={part}><ChatList /></Guard>
             </nav>
             <div class="middle"><Guard about={open}><Conversation /></Guard></div>

@@ -10,6 +10,7 @@ import { sure } from "../state/sure";
 import { fetchNotices, ownNotices, seeNotice } from "../state/notices";
 import { short } from "../time";
 import { t, type Word } from "../words";
+import "../words/rare";
 import { Icon } from "./icons";
 import type { Place } from "./newsdo";
 import { clean } from "./text";

@@ -40,7 +40,7 @@ export const zh = {
   "error.why": "無法{0}：{1}",
   "error.unknown": "發生錯誤：{0}",
 
-  "poll.who": "誰回應、誰投票", "and": "、", "chat.by": "{0}：",
+  "poll.who": "誰回應、誰投票", "chat.by": "{0}：",
   "mentions": "提到我的訊息", "mentions.next": "下一則提到我的訊息",
   "gap.asking": "正在取得更早的訊息…", "gap.missing": "向成員要更早的訊息", "gap.lost": "更早的訊息，沒有成員有了", "gap.whole": "沒有更早的訊息了",
   "message.redact": "替大家收回", "message.redact.sure": "替所有人收回「{0}」的這則訊息？",
@@ -69,12 +69,7 @@ export const zh = {
 
   "devices": "裝置",
 
-  "device.revoke": "撤銷",
-  "device.revoke.sure": "撤銷「{0}」？它再也收不到新訊息，無法復原。",
-
   "info": "資訊",
-
-  "key.certified": "認證過這把金鑰的聯絡人：{0}",
 
   "saved": "已儲存",
 
@@ -123,16 +118,6 @@ export const zh = {
   "files.here": "放開就能傳送",
   "folder.of": "資料夾",
 
-  "news.own": "你的帳號",
-  "news.device-added": "{0}多了一部裝置「{1}」（{2}）",
-  "news.device-back": "{0}的裝置「{1}」又回到帳號裡（{2}）",
-  "news.device-revoked": "{0}撤銷了裝置「{1}」（{2}）",
-  "news.theft": "不是你加的？有人可能拿到了你的帳號。",
-  "news.mine": "是我加的",
-  "news.notmine": "不是我，撤銷",
-  "news.contest": "不是我，收回",
-  "news.heir": "是我，改用它",
-  "news.seen": "知道了",
   "catchup": "正在收取：{0}／{1}",
   "fraud.code": "有人在要驗證碼。誰要都不要給，客服和警察也不會問；朋友突然來要，先打電話問他本人。",
   "fraud.money": "陌生人談錢，多半是詐騙。先別匯款，可撥 165 反詐騙專線查證。",
@@ -143,19 +128,6 @@ export const zh = {
   "voice.play": "播放",
   "voice.pause": "暫停",
   "voice.speed": "播放速度",
-
-  "own.deleted": "這個帳號已經刪除",
-  "own.withheld": "伺服器沒有給你的帳號最新的紀錄",
-  "own.conflict": "你的帳號有兩份編號相同、內容不同的紀錄：可能有人偽造，證據已保留",
-  "own.fork": "你帳號的新紀錄沒有接在舊的後面：可能有人偽造，證據已保留",
-  "own.rollback": "伺服器給了你帳號比較舊的紀錄，這裡照用新的",
-  "own.expired": "你的金鑰過期了",
-  "own.revoked": "你的金鑰撤銷了",
-  "own.succeeded": "你改用另一個帳號了",
-  "own.heir": "「{0}」說要接續你的帳號。不是你自己的，就不用理它。它的指紋：{1}",
-  "own.disputed": "你的裝置清單有爭議：有裝置移除了比它早加入的裝置。不是你做的，72 小時內可以收回。",
-  "own.overtaken": "你的另一部裝置同時也改了帳號的紀錄，以它的為準；這裡剛改的伺服器設定要再設一次",
-  "own.copied": "這部裝置的檔案有另一份正在別處使用，或一天內用過：只留一份。不是你做的，就撤銷這部裝置。",
 
   "chats.none.here": "這裡沒有聊天",
   "line.two": "{0}、{1}",

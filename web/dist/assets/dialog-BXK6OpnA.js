@@ -1,1 +1,0 @@
-import{Tt as e}from"./app-CR5_6V_K.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};
