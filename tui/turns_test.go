@@ -14,11 +14,11 @@ import (
 // effects are run; another chat waits for nothing.
 func TestTurns(t *testing.T) {
 	var order []string
-	say := func(what string) effect {
+	note := func(what string) effect {
 		return func(context.Context, clientrpc.Conn) tea.Msg { order = append(order, what); return nil }
 	}
 	all := turns{}
-	first, second, other := all.behind(withBob, say("first")), all.behind(withBob, say("second")), all.behind(withEve, say("other"))
+	first, second, other := all.behind(withBob, note("first")), all.behind(withBob, note("second")), all.behind(withEve, note("other"))
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -31,8 +31,8 @@ func TestTurns(t *testing.T) {
 		t.Errorf("%q", order)
 	}
 	// A program that ends waits for nobody.
-	all.behind(withBob, say("never run"))
+	all.behind(withBob, note("never run"))
 	ended, end := context.WithCancel(t.Context())
 	end()
-	all.behind(withBob, say("last"))(ended, nil)
+	all.behind(withBob, note("last"))(ended, nil)
 }
