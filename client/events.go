@@ -206,6 +206,8 @@ func (c *Client) happened(changes []history.Change) {
 			list = append(list, happening{clientrpc.MessageNew.Name, e})
 		case history.ChangedMessage:
 			list = append(list, happening{clientrpc.MessageChanged.Name, message})
+		case history.ChangedOrder:
+			list = append(list, happening{clientrpc.OrderChanged.Name, clientrpc.ChatEvent{Chat: ch.Chat}})
 		case history.GoneMessage:
 			list = append(list, happening{clientrpc.MessageDeleted.Name, message})
 		case history.MessageState:

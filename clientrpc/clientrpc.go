@@ -227,8 +227,8 @@ type Message struct {
 	Sequence  uint32            `json:"sequence,omitempty"`
 
 	// Place is where it stands in its chat, in ms: messages are shown by place, and those of one
-	// place as they come. One that comes late may move others behind itself: message.changed tells of
-	// them. (spec/chat.md, CHAT-96)
+	// place as they come. One that comes late may move others behind itself: message.order tells of
+	// that. (spec/chat.md, CHAT-96)
 	Place int64 `json:"place,omitempty"`
 
 	Inert     bool   `json:"inert,omitempty"`      // its sender is no contact: links and files in it must do nothing when they are touched

@@ -63,6 +63,7 @@ func (k EventOf[T]) In(e Event) (data T, ok bool) {
 var (
 	MessageNew     = EventOf[NewMessageEvent]{"message.new"}
 	MessageChanged = EventOf[MessageEvent]{"message.changed"}
+	OrderChanged   = EventOf[ChatEvent]{"message.order"}
 	MessageDeleted = EventOf[MessageEvent]{"message.deleted"}
 	MessageState   = EventOf[StateEvent]{"message.state"}
 	ChatChanged    = EventOf[ChatEvent]{"chat"}

@@ -75,6 +75,7 @@ func Events() []Spec {
 		event(FoldersChanged, "Folders, or what is in them, changed."),
 		event(GroupChanged, "Who is in a group, its profile, rules or pins changed."),
 		event(HandoverChanged, "A device asks for a history, or one that goes to or comes from it is farther: Handovers."),
+		event(OrderChanged, "Messages of a chat stand elsewhere, behind one that came late: what is shown of it is to be read again."),
 		event(MessageChanged, "A message was edited, verified, answered, pinned or reacted to."),
 		event(MessageDeleted, "A message was taken back, or deleted for this account."),
 		event(MessageNew, "A message is here, from others or by this account."),

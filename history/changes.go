@@ -14,7 +14,7 @@ type What int
 // Kinds of changes.
 const (
 	NewMessage     What = 1  // Chat, Message, and Account of others
-	ChangedMessage What = 2  // edited, reactions, pins, answers, verified now, or it stands elsewhere
+	ChangedMessage What = 2  // edited, reactions, pins, answers, verified now
 	GoneMessage    What = 3  // taken back, or deleted here
 	MessageState   What = 4  // of one's own; without Message: counts of some in Chat
 	ChangedChat    What = 5  // unread, title, settings, newest message; or it is gone
@@ -29,6 +29,7 @@ const (
 	ChangedHandover  What = 13 // a history for, or of, the device that Account names
 	ChangedDevices   What = 14 // how one of this account's devices is called
 	ChangedName      What = 15 // what this account calls itself
+	ChangedOrder     What = 16 // messages of Chat stand elsewhere, behind one that came late
 )
 
 // A Change is something that a transaction changed and people can see.

@@ -21,9 +21,10 @@ WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND (NEW.edited <> OLD.edited OR NEW.
   INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
 END;
 
--- It stands elsewhere, behind one that came late.
+-- It stands elsewhere, behind one that came late. Which ones is not worth saying: a page shows where.
 CREATE TEMP TRIGGER message_moved AFTER UPDATE OF place ON message WHEN NEW.shown = 1 AND NEW.gone = OLD.gone AND NEW.place <> OLD.place BEGIN
-  INSERT INTO change (what, chat, message) VALUES (2, (SELECT id FROM chat WHERE number = NEW.chat), NEW.id);
+  INSERT INTO change (what, chat) SELECT 16, id FROM chat WHERE number = NEW.chat
+    AND NOT EXISTS (SELECT 1 FROM change c WHERE c.number = (SELECT max(number) FROM change) AND c.what = 16 AND c.chat = id);
 END;
 
 CREATE TEMP TRIGGER message_gone AFTER UPDATE OF gone ON message WHEN OLD.shown = 1 AND NEW.gone > OLD.gone BEGIN

@@ -174,51 +174,34 @@ func (c *conversation) take(m clientrpc.Message, fresh bool) {
 	}
 	if i := c.at(m.ID); i >= 0 {
 		c.list[i] = &entry{msg: m, open: c.list[i].open}
-		c.settle(i)
 	} else if fresh {
 		c.add(m)
 	}
 }
 
-// settle moves what is at i where its place is now.
-func (c *conversation) settle(i int) {
-	e := c.list[i]
-	if to := c.spot(i, &e.msg); to != i {
-		c.arrange(slices.Insert(slices.Delete(slices.Clone(c.list), i, i+1), to, e))
+// insert puts a new message before the one at i. What the screen rests on stays there.
+func (c *conversation) insert(i int, m clientrpc.Message) {
+	follow := c.following()
+	c.list = slices.Insert(c.list, i, &entry{msg: m})
+	if i <= c.bottom {
+		c.bottom++
 	}
+	if !follow && m.State == "" {
+		c.below++
+	}
+	c.bound()
 }
 
-// arrange takes the messages in another order, or with one more among them. What the screen
-// rests on stays there.
-func (c *conversation) arrange(list []*entry) {
-	follow, held := c.following(), c.list[min(c.bottom, len(c.list)-1)].msg.ID
-	c.list = list
-	if follow {
-		c.bottom = len(list) - 1
-	} else {
-		c.bottom = c.at(held)
-	}
-}
-
-// spot is where a message stands that is at i, or that comes there: before what has a later place,
-// behind what has an earlier one. Those of which the core said nothing yet have none. (spec/chat.md, CHAT-96)
-func (c *conversation) spot(i int, m *clientrpc.Message) int {
-	to := i
-	if m.Place == 0 {
-		return to
-	}
-	place := func(k int) int64 { return c.list[k].msg.Place }
-	for k := i - 1; k >= 0 && (place(k) == 0 || place(k) > m.Place); k-- {
-		if place(k) > 0 {
+// spot is where a new message stands: before what has a later place. Those of which the core
+// said nothing yet have none. (spec/chat.md, CHAT-96)
+func (c *conversation) spot(m *clientrpc.Message) int {
+	to := len(c.list)
+	for k := to - 1; m.Place > 0 && k >= 0; k-- {
+		switch place := c.list[k].msg.Place; {
+		case place > m.Place:
 			to = k
-		}
-	}
-	if to < i {
-		return to
-	}
-	for k := i + 1; k < len(c.list) && (place(k) == 0 || place(k) < m.Place); k++ {
-		if place(k) > 0 {
-			to = k
+		case place > 0:
+			return to
 		}
 	}
 	return to
@@ -226,9 +209,9 @@ func (c *conversation) spot(i int, m *clientrpc.Message) int {
 
 // add puts a new message where it stands, mostly at the end.
 func (c *conversation) add(m clientrpc.Message) {
-	if to := c.spot(len(c.list), &m); to < len(c.list) {
+	if to := c.spot(&m); to < len(c.list) {
 		if to > 0 || !c.more { // else it comes with its page
-			c.arrange(slices.Insert(slices.Clone(c.list), to, &entry{msg: m}))
+			c.insert(to, m)
 		}
 		return
 	}

@@ -37,6 +37,7 @@ type (
 		fresh    map[omega.ID]bool // what events were about; true: it is new
 		missing  []omega.ID
 		chat     omega.ChatID // of missing
+		order    bool         // its messages stand elsewhere
 		many     bool         // there are too many to fetch each: those of fresh
 		on       bool         // it came of events: more are to be asked for
 	}
@@ -68,7 +69,7 @@ func (m *Model) onFollowed(msg followedMsg) tea.Cmd {
 	for _, e := range msg.result.Events {
 		cmds = append(cmds, m.onEvent(e, &n))
 	}
-	if len(n.chats)+len(n.messages) == 0 {
+	if len(n.chats)+len(n.messages) == 0 && !n.order {
 		return tea.Batch(append(cmds, m.run(follow(m.events)))...)
 	}
 	return tea.Batch(append(cmds, m.run(refresh(n, m.conv.chat)))...)
@@ -78,6 +79,7 @@ func (m *Model) onFollowed(msg followedMsg) tea.Cmd {
 type news struct {
 	chats    map[omega.ChatID]bool
 	messages map[omega.ID]bool // of the open chat; true: it is new
+	order    bool              // its messages stand elsewhere
 }
 
 func (n *news) note(id omega.ID, fresh bool) { n.messages[id] = n.messages[id] || fresh }
@@ -92,6 +94,9 @@ func (m *Model) onEvent(e clientrpc.Event, n *news) tea.Cmd {
 	if d, ok := clientrpc.MessageChanged.In(e); ok {
 		m.about(d, n, false)
 		return m.pinsOf(d.Chat)
+	}
+	if d, ok := clientrpc.OrderChanged.In(e); ok {
+		n.order = n.order || m.conv.open && d.Chat == m.conv.chat
 	}
 	if d, ok := clientrpc.MessageDeleted.In(e); ok {
 		m.about(d, n, false)
@@ -215,7 +220,7 @@ func (m *Model) pinsOf(chat omega.ChatID) tea.Cmd {
 // refresh fetches what events were about.
 func refresh(n news, open omega.ChatID) effect {
 	return func(ctx context.Context, core clientrpc.Conn) tea.Msg {
-		out := refreshedMsg{chat: open, on: true, fresh: n.messages}
+		out := refreshedMsg{chat: open, on: true, fresh: n.messages, order: n.order}
 		if len(n.chats) > manyEvents {
 			if r, err := clientrpc.Chats.Call(ctx, core, clientrpc.Page{Count: clientrpc.PageMax}); err == nil {
 				out.chats = r.Chats
@@ -273,14 +278,17 @@ func (m *Model) onRefreshed(msg refreshedMsg) tea.Cmd {
 		}
 	}
 	if m.conv.open && msg.chat == m.conv.chat {
-		sortByTime(msg.messages)
+		byPlace(msg.messages)
 		for _, message := range msg.messages {
 			m.conv.take(message, msg.fresh[message.ID])
 		}
 		for _, id := range msg.missing {
 			m.conv.drop(id)
 		}
-		if msg.many {
+		switch {
+		case msg.order:
+			cmds = append(cmds, m.lookAgain())
+		case msg.many:
 			cmds = append(cmds, m.onMany(msg.fresh))
 		}
 		cmds = append(cmds, m.readNow(), m.fetchPictures())

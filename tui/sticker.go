@@ -86,7 +86,7 @@ func (m *Model) stickerItem(c *clientrpc.Chat, pack *clientrpc.StickerPack, s *c
 	return item{label: fmt.Sprintf("%3d  %s", number, m.metric.fit(m.clean(s.Emoji), 12)), hint: fmt.Sprintf("%d×%d", s.Width, s.Height), do: func(m *Model) tea.Cmd {
 		p := clientrpc.SendStickerParams{ID: newID(), Pack: pack.Pack, Number: number, Wait: "none"}
 		p.To, p.Secure = addressee(c)
-		return m.run(m.turns.behind(c.ID, call(clientrpc.SendSticker, p, i18n.T("tui.stickers.sent"))))
+		return m.run(call(clientrpc.SendSticker, p, i18n.T("tui.stickers.sent"))) // may wait for the network: it holds up no text
 	}}
 }
 

@@ -278,8 +278,9 @@ func (m *Model) readNow() tea.Cmd {
 	return m.run(quietly(clientrpc.SetChat, clientrpc.SetChatParams{Chat: c.ID.String(), Read: true}))
 }
 
-func sortByTime(list []clientrpc.Message) {
+// byPlace puts new messages in the order in which they are to be added.
+func byPlace(list []clientrpc.Message) {
 	slices.SortStableFunc(list, func(a, b clientrpc.Message) int {
-		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Sequence, b.Sequence))
+		return cmp.Or(cmp.Compare(a.Place, b.Place), a.Time.Compare(b.Time), cmp.Compare(a.Sequence, b.Sequence))
 	})
 }

@@ -276,7 +276,7 @@ export interface Message {
   /** code of the reason why it failed */
   why?: string;
   sequence?: number;
-  /** Place is where it stands in its chat, in ms: messages are shown by place, and those of one place as they come. One that comes late may move others behind itself: message.changed tells of them. (spec/chat.md, CHAT-96) */
+  /** Place is where it stands in its chat, in ms: messages are shown by place, and those of one place as they come. One that comes late may move others behind itself: message.order tells of that. (spec/chat.md, CHAT-96) */
   place?: number;
   /** its sender is no contact: links and files in it must do nothing when they are touched */
   inert?: boolean;
@@ -2740,6 +2740,8 @@ export interface Happenings {
   "group": ChatEvent;
   /** A device asks for a history, or one that goes to or comes from it is farther: Handovers. */
   "handover": DeviceEvent;
+  /** Messages of a chat stand elsewhere, behind one that came late: what is shown of it is to be read again. */
+  "message.order": ChatEvent;
   /** A message was edited, verified, answered, pinned or reacted to. */
   "message.changed": MessageEvent;
   /** A message was taken back, or deleted for this account. */

@@ -33,9 +33,6 @@ type Answer = { id: number; result?: unknown; error?: CoreError };
 const again = "again"; // the core went away before it answered, or had too much to do
 const most = 48; // calls at once; others wait their turn
 
-// What people write into one chat, one after the other, the core has to get in that order: calls that it has at once may overtake each other.
-const inOrder = new Set<Method>(["send", "command.run", "stickers.send", "stickers.share", "message.forward"]);
-const laneOf = (method: Method, p: { to?: string; chat?: string }) => (inOrder.has(method) ? p.to ?? p.chat : undefined);
 const firstPause = 100, longestPause = 5000;
 
 export class Core {
@@ -54,13 +51,13 @@ export class Core {
     if (!this.socket) this.open();
   }
 
-  /** Calls a method. A signal ends it early. */
-  call<M extends Method>(method: M, params: Calls[M]["params"], signal?: AbortSignal): Promise<Calls[M]["result"]> {
+  /** Calls a method. A signal ends it early. Calls of one lane are answered one by one: those that the core has at once may overtake each other. */
+  call<M extends Method>(method: M, params: Calls[M]["params"], signal?: AbortSignal, lane?: string): Promise<Calls[M]["result"]> {
     const id = ++this.last;
     return new Promise((done, failed) => {
       if (signal?.aborted) return failed(signal.reason);
       const text = JSON.stringify({ id, method, params });
-      this.waiting.set(id, { lane: laneOf(method, params as object), text, done: done as (r: unknown) => void, failed });
+      this.waiting.set(id, { lane, text, done: done as (r: unknown) => void, failed });
       signal?.addEventListener("abort", () => {
         if (!this.waiting.delete(id)) return;
         if (this.sent.delete(id)) this.say(JSON.stringify({ id, cancel: true }));

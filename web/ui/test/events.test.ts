@@ -168,23 +168,39 @@ it("what comes late stands where it was written, and what it moves behind itself
   // The third of a device comes before its second; when that comes, its home had it later.
   all.push(message(4, { place: 30 }));
   await tell(about("message.new", 4));
-  expect(shown()).toEqual([id(1), id(2), id(4)]);
-  all = [...all.slice(0, 2), message(5, { place: 35 }), message(3, { place: 40 }), message(4, { place: 41 })];
+  all.push(message(5, { place: 35 }));
   await tell(about("message.new", 5));
-  await tell(about("message.new", 3), about("message.changed", 4));
-  expect(shown()).toEqual([id(1), id(2), id(5), id(3), id(4)]);
+  expect(shown()).toEqual([id(1), id(2), id(4), id(5)]);
+  all = [...all.slice(0, 2), message(5, { place: 35 }), message(3, { place: 40 }), message(4, { place: 41 }), message(7, { place: 41 })];
+  await tell(about("message.new", 3), { event: "message.order", data: { chat } } as never, about("message.new", 7));
+  expect(shown()).toEqual([id(1), id(2), id(5), id(3), id(4), id(7)]);
   // A text that is being sent, of which the core has said nothing, stays at the end.
   put({ ...message(9), sequence: undefined, state: "queued" });
   all.splice(3, 0, message(6, { place: 36 }));
   await tell(about("message.new", 6));
-  expect(shown()).toEqual([id(1), id(2), id(5), id(6), id(3), id(4), id(9)]);
+  expect(shown()).toEqual([id(1), id(2), id(5), id(6), id(3), id(4), id(7), id(9)]);
 });
 
-it("what comes late of an earlier page comes with that, and who reads further up sees what belongs there", async () => {
+it("what comes late of an earlier page comes with that", async () => {
   all = all.map((m, i) => ({ ...m, place: 10 * (i + 1) }));
   await show(chat, 0);
   all.splice(100, 0, message(400, { place: 1005 }));
   await tell(about("message.new", 400));
   expect(shown()).toEqual(range(241, 300));
   expect(below()).toBe(0);
+});
+
+it("who reads further up stays there when messages move, and has each of them once", async () => {
+  all = all.map((m, i) => ({ ...m, place: 10 * (i + 1) }));
+  await show(chat, 0);
+  setReading(id(270));
+  // The first one at hand goes behind others, and one that was of an earlier page to the end.
+  const first = all[240]!, old = all[100]!;
+  all = [...all.filter((m) => m !== first && m !== old).slice(0, 280), { ...first, place: 2805 }, ...all.filter((m) => m !== first && m !== old).slice(280), { ...old, place: 3005 }];
+  await tell({ event: "message.order", data: { chat } } as never);
+  const now = shown(), core = all.map((m) => m.id);
+  expect(new Set(now).size).toBe(now.length);
+  expect(core.slice(core.indexOf(now[0]!), core.indexOf(now[0]!) + now.length)).toEqual(now);
+  expect(now).toContain(id(270));
+  expect(now.at(-1)).toBe(id(101));
 });

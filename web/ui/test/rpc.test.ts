@@ -23,7 +23,7 @@ const begin = () => {
   const core = new Core("ws://here/rpc", () => {});
   core.start();
   Socket.last.onopen();
-  const say = (to: string, text: string) => void core.call("send", { to, text } as never).catch(() => {});
+  const say = (to: string, text: string) => void core.call("send", { to: `peer of ${to}`, text } as never, undefined, to).catch(() => {});
   return { core, say };
 };
 
@@ -32,11 +32,12 @@ it("what is written into a chat reaches the core in its order; other calls wait 
   say("A", "一");
   say("A", "二");
   say("B", "別的聊天");
-  void core.call("command.run", { chat: "A", text: "/mute" } as never);
+  void core.call("command.run", { chat: "A", text: "/mute" } as never, undefined, "A");
+  void core.call("stickers.send", { to: "peer of A" } as never); // may wait for the network, and holds up no text
   void core.call("chats", {} as never);
-  expect(Socket.last.texts()).toEqual(["一", "別的聊天", "chats"]);
+  expect(Socket.last.texts()).toEqual(["一", "別的聊天", "stickers.send", "chats"]);
   Socket.last.answer(1);
-  expect(Socket.last.texts()).toEqual(["一", "別的聊天", "chats", "二"]);
+  expect(Socket.last.texts()).toEqual(["一", "別的聊天", "stickers.send", "chats", "二"]);
   Socket.last.answer(2, { code: "refused" }); // what was refused holds nobody up
   expect(Socket.last.texts().at(-1)).toBe("/mute");
 });

@@ -79,9 +79,13 @@ const farthest = 10; // pages on each side that are fetched anew
 
 /** Fetches anew what is at hand, where something may have been missed. Nothing moves for who reads further up. */
 export async function refresh() {
-  const chat = conversation.chat, from = reading(), old = [...unwrap(conversation.list)];
+  const chat = conversation.chat, from = reading(), old = [...unwrap(conversation.list)], line = firstUnread();
   if (!chat) return;
-  if (!from || !has(from)) return show(chat, 0, old);
+  if (!from || !has(from)) {
+    const shown = show(chat, 0, old);
+    setFirstUnread(line);
+    return shown;
+  }
   const mine = ++turn, first = old[0]!.id, last = conversation.atEnd ? undefined : old.at(-1)!.id;
   try {
     const itself = await core.call("message", { chat, message: from });
@@ -89,9 +93,11 @@ export async function refresh() {
     const behind = await pages(chat, { after: from }, last);
     if (mine !== turn) return;
     batch(() => {
-      set("list", reconcile([...joined(old, ahead.list), itself, ...merged(behind.list, behind.whole)], { key: "id" }));
+      // What was moved meanwhile is where the core has it now.
+      const fresh = [itself, ...merged(behind.list, behind.whole)], ids = new Set(fresh.map((m) => m.id));
+      set("list", reconcile([...joined(old, ahead.list).filter((m) => !ids.has(m.id)), ...fresh], { key: "id" }));
       set("atEnd", behind.whole);
-      if (!has(first)) set("before", ahead.whole ? undefined : conversation.list[0]!.id); // it was deleted here
+      if (conversation.list[0]!.id !== first) set("before", ahead.whole ? undefined : conversation.list[0]!.id); // it was deleted here, or is elsewhere
     });
   } catch (e) {
     if (gone(e)) await show(chat, 0);
@@ -214,20 +220,17 @@ export const [newest, setNewest] = createSignal(0);
 /** Whoever sends something sees it: the end of its chat is brought into sight, if that is open. */
 export const toNewest = (chat: ChatID) => void (chat === conversation.chat && setNewest((n) => n + 1));
 
-/** Shows a message as it is now, where it stands now, if it is at hand; says whether it is. */
+/** Shows a message as it is now, if it is at hand; says whether it is. */
 export function change(m: Message): boolean {
   const i = m.chat === conversation.chat ? at(m.id) : -1;
-  if (i < 0) return false;
-  set("list", i, reconcile(m));
-  const to = spot(i, m);
-  if (to !== i) set("list", moved(i, to));
-  return true;
+  if (i >= 0) set("list", i, reconcile(m));
+  return i >= 0;
 }
 
-/** Puts a new message where it stands, mostly at the end; one that is at hand is shown as it is now. */
+/** Puts a new message where it stands, mostly at the end; one that is at hand is shown as it is now. What it moves is told otherwise (message.order). */
 export function put(m: Message) {
   if (m.chat !== conversation.chat || shownKinds.has(m.kind) || change(m)) return;
-  const end = conversation.list.length, to = spot(end, m);
+  const end = conversation.list.length, to = spot(m);
   if (to === end && !conversation.atEnd) return setBelow((n) => n + 1);
   if (to === 0 && end > 0 && conversation.before) return; // it comes with its page
   if (to === end) set("list", end, m);
@@ -235,19 +238,16 @@ export function put(m: Message) {
   if (!m.state) setBelow((n) => n + 1);
 }
 
-/** Where in the list a message stands that is at i: before what has a later place, behind what has an earlier one. Those of which the core said nothing yet have none. */
-function spot(i: number, m: Message): number {
-  const list = conversation.list, place = (k: number) => list[k]?.place ?? 0;
-  let to = i;
-  if (!m.place) return i;
-  for (let k = i - 1; k >= 0 && !(place(k) && place(k) <= m.place); k--) if (place(k)) to = k;
-  if (to === i) for (let k = i + 1; k < list.length && !(place(k) && place(k) >= m.place); k++) if (place(k)) to = k;
+/** Where in the list a new message stands: before what has a later place. Those of which the core said nothing yet have none. */
+function spot(m: Message): number {
+  const list = conversation.list;
+  let to = list.length;
+  for (let k = to - 1; m.place && k >= 0; k--) {
+    const other = list[k]!.place;
+    if (other && other <= m.place) break;
+    if (other) to = k;
+  }
   return to;
-}
-
-function moved(from: number, to: number): Message[] {
-  const list = [...unwrap(conversation.list)], [m] = list.splice(from, 1);
-  return list.toSpliced(to, 0, m!);
 }
 
 /** Changes what is known of a message. */

@@ -80,7 +80,7 @@ class Look {
   groups = new Set<ChatID>();
   fresh = new Set<ID>(); // new messages of the open chat
   changed = new Set<ID>(); // those of it that may be at hand
-  counts = false; // how far any of its messages are
+  counts = false; // how far any of its messages are, or where they stand
   constructor(readonly open?: ChatID) {}
 
   message(chat: ChatID, id?: ID) {
@@ -109,6 +109,9 @@ function happened(e: Happening, look: Look) {
     case "message.changed":
       if (e.data.chat === look.open) conversation.setPinsChanged((n) => n + 1);
       look.message(e.data.chat, e.data.message);
+      break;
+    case "message.order":
+      if (e.data.chat === look.open) look.counts = true;
       break;
     case "message.deleted": case "message.state":
       look.message(e.data.chat, e.data.message);

@@ -27,12 +27,12 @@ export async function send(chat: ChatID, text: string, reply?: ReplyTo, how: How
   try {
     if (command) {
       toNewest(chat);
-      const r = await core.call("command.run", { id, chat, text, reply: reply?.message, markup: true, wait: "none" });
+      const r = await core.call("command.run", { id, chat, text, reply: reply?.message, markup: true, wait: "none" }, undefined, chat);
       if (r.done?.key) void coreWords().then(() => toast(coreText(r.done)));
       if (r.commands || r.messages || r.members || r.link) setDialog({ kind: "result", chat: chats.by[chat]!, title: clean(text), result: r });
       return true;
     }
-    await core.call("send", { id, ...addressee(chat), ...written(text, entities), reply, ...how, expire: seconds(lifetime(chat)) || undefined, wait: "none", timeout: 0 });
+    await core.call("send", { id, ...addressee(chat), ...written(text, entities), reply, ...how, expire: seconds(lifetime(chat)) || undefined, wait: "none", timeout: 0 }, undefined, chat);
     return true;
   } catch (e) {
     failed(e);

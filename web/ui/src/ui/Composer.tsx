@@ -177,7 +177,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     if (given && (!(await sure({ text: t(`fraud.give.${given}`), yes: t("message.send"), danger: true })) || chat !== p.chat.chat || field.value.trim() !== text)) return;
     const named = calls(text, those, names);
     emptied();
-    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, ...written(text, named), wait: "none" }).catch((e: unknown) => { failed(e); back(chat, text, sent, edit, those); });
+    if (edit) return void core.call("message.edit", { id: newID(), chat, message: edit.id, ...written(text, named), wait: "none" }, undefined, chat).catch((e: unknown) => { failed(e); back(chat, text, sent, edit, those); });
     void send(chat, text, reply && { message: reply.id }, how, named).then((kept) => { if (!kept) back(chat, text, sent, undefined, those); });
   };
   // What the other side asked for last, if that is a sign of fraud.

@@ -24,8 +24,8 @@ export async function agree(c: Pick<Contact, "fingerprint" | "successor" | "noti
   }, failed);
 }
 
-/** When a message came, as far as that is known. */
-const came = (m: Message) => Date.parse(isTime(m.received) ? m.received! : m.time);
+/** Where a message stands, as a time: places rise, times may not. */
+const came = (m: Message) => m.place ?? Date.parse(isTime(m.received) ? m.received! : m.time);
 
 /** What came up about the other side between two messages, also when it is over: before the first and after the last where there is none. */
 export function Beside(p: { chat: Chat; from?: Message; to?: Message }): JSX.Element {
