@@ -2740,14 +2740,14 @@ export interface Happenings {
   "group": ChatEvent;
   /** A device asks for a history, or one that goes to or comes from it is farther: Handovers. */
   "handover": DeviceEvent;
-  /** Messages of a chat stand elsewhere, behind one that came late: what is shown of it is to be read again. */
-  "message.order": ChatEvent;
   /** A message was edited, verified, answered, pinned or reacted to. */
   "message.changed": MessageEvent;
   /** A message was taken back, or deleted for this account. */
   "message.deleted": MessageEvent;
   /** A message is here, from others or by this account. */
   "message.new": NewMessageEvent;
+  /** Messages of a chat stand elsewhere, behind one that came late: what is shown of it is to be read again. */
+  "message.order": ChatEvent;
   /** A message of one's own is farther, or failed. */
   "message.state": StateEvent;
   /** There is something that a person should know about an account, or it is over. */

@@ -130,7 +130,7 @@ it("Enter chooses from the menu, and sends what is written whole", async () => {
   expect(field.value).toBe("/mute ");
   await type("/mute");
   expect(field.value).toBe("");
-  expect(call).toHaveBeenCalledWith("command.run", expect.objectContaining({ text: "/mute" }));
+  expect(call).toHaveBeenCalledWith("command.run", expect.objectContaining({ text: "/mute" }), undefined, expect.any(String));
 });
 
 it("one of two who are called alike is called by account, once", async () => {
@@ -146,11 +146,11 @@ it("one of two who are called alike is called by account, once", async () => {
   field.value += "你看";
   fireEvent.input(field);
   fireEvent.keyDown(field, { key: "Enter" });
-  expect(call).toHaveBeenCalledWith("send", expect.objectContaining({ text: "@[小美](BB) 你看", markup: true }));
+  expect(call).toHaveBeenCalledWith("send", expect.objectContaining({ text: "@[小美](BB) 你看", markup: true }), undefined, expect.any(String));
   Object.assign(field, { value: "@小美 好" });
   fireEvent.input(field);
   fireEvent.keyDown(field, { key: "Enter" });
-  expect(call).toHaveBeenLastCalledWith("send", expect.objectContaining({ text: "@小美 好", markup: true }));
+  expect(call).toHaveBeenLastCalledWith("send", expect.objectContaining({ text: "@小美 好", markup: true }), undefined, expect.any(String));
 });
 
 it("who was chosen is called where they were chosen, and Enter chooses where names are alike", async () => {
@@ -175,9 +175,9 @@ it("who was chosen is called where they were chosen, and Enter chooses where nam
   expect(field.value).toBe("@小明明 先，@小明 **後** @小明 ");
   field.setSelectionRange(0, 0);
   await type("  嗨 ");
-  expect(call).not.toHaveBeenCalledWith("send", expect.anything());
+  expect(call).not.toHaveBeenCalledWith("send", expect.anything(), undefined, expect.any(String));
   fireEvent.keyDown(field, { key: "Enter" });
-  expect(call).toHaveBeenCalledWith("send", expect.objectContaining({ text: "嗨 @小明明 先，@[小明](DD) **後** @[小明](CC)", markup: true }));
+  expect(call).toHaveBeenCalledWith("send", expect.objectContaining({ text: "嗨 @小明明 先，@[小明](DD) **後** @[小明](CC)", markup: true }), undefined, expect.any(String));
 });
 
 // Who was chosen of two that are called alike is still who is called, wherever the text goes.
