@@ -18,6 +18,9 @@ import (
 // Scripts is where the scripts are, from the folder of a test in sim/*.
 const Scripts = "../site/browser"
 
+// maxLine is how long a line of a script may be, in octets: an error has a stack, and what was compared.
+const maxLine = 1 << 20
+
 // patience bounds all checks of a script together.
 const patience = 18 * time.Minute
 
@@ -75,7 +78,9 @@ func Run(t *testing.T, nodejs, script string, plan map[string]any, do func(ask s
 		t.Fatal(err)
 	}
 	checks := 0
-	for lines := bufio.NewScanner(out); lines.Scan(); {
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
 		var l line
 		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
 			t.Fatalf("the checks say %q: %v", lines.Text(), err)
@@ -91,6 +96,10 @@ func Run(t *testing.T, nodejs, script string, plan map[string]any, do func(ask s
 			checks++
 			l.check(t)
 		}
+	}
+	if err := lines.Err(); err != nil {
+		cancel()
+		t.Errorf("what the checks say: %v", err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the checks ended: %v", err)

@@ -9,7 +9,7 @@
 const O = { O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2, O_CREAT: 64, O_EXCL: 128, O_TRUNC: 512, O_APPEND: 1024, O_DIRECTORY: 65536 };
 const fail = (code) => { throw Object.assign(new Error(code), { code }); };
 const codes = { NotFoundError: "ENOENT", TypeMismatchError: "ENOTDIR", NoModificationAllowedError: "EBUSY", InvalidModificationError: "ENOTEMPTY", QuotaExceededError: "ENOSPC" };
-const coded = (e) => (e.code in codes || typeof e.code === "string" ? e : Object.assign(new Error(e.message), { code: codes[e.name] ?? "EIO" }));
+const coded = (e) => (typeof e.code === "string" ? e : Object.assign(new Error(e.message), { code: codes[e.name] ?? "EIO" }));
 
 const held = new Map(); // by path: {access (a promise), ready (the handle), users} of files that are open
 const open = new Map(); // by number: {path, file: of held, at, append} or {path, dir: true}
