@@ -85,9 +85,11 @@ function Prefer(p: { now?: Fingerprint; moved: () => void }) {
     setBusy(true);
     try {
       await core.call("server.prefer", { server, listed });
-      const there = (s: StatusResult) => (to ? s.proxy === to : s.server === server);
-      for (let i = 0; i < tries && !there(await core.call("status", {})); i++) await new Promise((done) => setTimeout(done, soon));
-      toast(t("saved"));
+      const host = (address: string) => address.split("#")[0];
+      const there = (s: StatusResult) => s.online && (to ? s.proxy === to : host(s.server) === host(server));
+      let moved = false;
+      for (let i = 0; i < tries && !(moved = there(await core.call("status", {}))); i++) await new Promise((done) => setTimeout(done, soon));
+      toast(t(moved ? "saved" : "homes.later"));
       p.moved();
     } catch (e) { failed(e); } finally { setBusy(false); }
   };

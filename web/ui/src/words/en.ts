@@ -394,6 +394,7 @@ export const en: Record<Word, string> = {
   "role.owner.sure": "Make “{0}” an owner? Owners change any rule, and can remove you.",
   "chat.add": "Add",
   "group.count": " ({0})",
+  "homes.later": "Noted. That server cannot be reached now, and is used once it can be",
   "poll.who": "Who reacted, who voted", "people.first": "The first {0} only", "and": ", ", "chat.by": "{0}: ", "groups.common.are": "Groups in common: ",
   "mentions": "Mentions",
   "mentions.next": "Next mention",

@@ -3,6 +3,7 @@
 import { learn } from ".";
 
 export const rare = {
+  "homes.later": "記下了。現在連不上那一部，連得上時就會換過去",
   "and": "、",
   "device.revoke": "撤銷",
   "device.revoke.sure": "撤銷「{0}」？它再也收不到新訊息，無法復原。",
