@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -201,6 +202,26 @@ func sameCounts(a, b *chat.Counted) bool {
 	return reflect.DeepEqual(x, y)
 }
 
+// sameMembers reports whether two counts say the same of what members said.
+func sameMembers(a, b *chat.Counted) bool {
+	said := func(c *chat.Counted) map[string]int {
+		out := map[string]int{}
+		for _, e := range c.Emoji {
+			if e.Members > 0 {
+				out[e.Emoji] = e.Members
+			}
+		}
+		return out
+	}
+	votes := func(c *chat.Counted) []int { // none is as nobody's
+		if c.MemberVoters == 0 {
+			return nil
+		}
+		return c.MemberVotes
+	}
+	return maps.Equal(said(a), said(b)) && a.MemberVoters == b.MemberVoters && slices.Equal(votes(a), votes(b))
+}
+
 // putCounts keeps what a message says words come to.
 func (c *Client) putCounts(tx *history.Tx, id chat.Hash, list []chat.Counted, m *chat.Message) error {
 	came := m.Received
@@ -240,17 +261,30 @@ func (t *taken) takeCounts(tx *history.Tx, m *chat.Message) error {
 	return t.c.putCounts(tx, id, news.Counts, m)
 }
 
-// giveCounts tells who is given messages of a channel what stands at them.
+// giveCounts tells who is given messages of a channel what stands at them. What members said
+// that does not stand there yet, as nobody subscribed then, is counted soon.
 func (c *Client) giveCounts(ctx context.Context, tx *history.Tx, s *group.State, to omega.Fingerprint, rows []history.Row) error {
+	cert := c.certIn(tx, to)
+	if cert == nil || !c.hasList(s) {
+		return nil
+	}
 	var list []chat.Counted
+	var lack []chat.Link
 	for i := range rows {
-		if t := rows[i].Tally; t != nil {
+		t := rows[i].Tally
+		if t != nil {
 			list = append(list, t.Counted)
 		}
+		said, err := tx.MembersSaid(&rows[i])
+		if err != nil {
+			return err
+		}
+		if t == nil && !sameMembers(said, &chat.Counted{}) || t != nil && !sameMembers(said, &t.Counted) {
+			lack = append(lack, rows[i].Ref)
+		}
 	}
-	cert := c.certIn(tx, to)
-	if len(list) == 0 || cert == nil || !c.hasList(s) {
-		return nil
+	if err := c.countSoon(tx, chat.Hash(s.Group), lack); err != nil {
+		return err
 	}
 	for part := range slices.Chunk(list, chat.MaxCounts) {
 		id, err := c.newID()
@@ -348,9 +382,10 @@ func (c *Client) showVotes(tx *history.Tx, r *history.Row, m *clientrpc.Message,
 	return err
 }
 
-// countHeard notes what is to be counted when a message of a channel comes: a member's
-// reaction or vote, which subscribers learn by counts, or what words came about before.
-func (t *taken) countHeard(tx *history.Tx, m *chat.Message) error {
+// countHeard notes what is to be counted when a message of a channel comes, or is written here:
+// a member's reaction or vote, which subscribers learn by counts, or what words came about
+// before. It is looked at when the transaction is there.
+func (c *Client) countHeard(tx *history.Tx, m *chat.Message) error {
 	var about []chat.Link
 	switch kind := m.Content.Kind; {
 	case kind == chat.KindReaction || kind == chat.KindVote || kind == chat.KindClose:
@@ -368,8 +403,8 @@ func (t *taken) countHeard(tx *history.Tx, m *chat.Message) error {
 	if err != nil || id == (chat.Hash{}) || len(about) == 0 {
 		return err
 	}
-	s, err := t.c.groupState(tx, id)
-	if err != nil || !t.c.hasList(s) {
+	s, err := c.groupState(tx, id)
+	if err != nil || !c.hasList(s) {
 		return ignoreNotFound(err)
 	}
 	if some, err := tx.Subscribed(id); err != nil || !some {
@@ -380,9 +415,14 @@ func (t *taken) countHeard(tx *history.Tx, m *chat.Message) error {
 			return err
 		}
 	}
-	t.words = true
+	return c.countSoon(tx, id, about)
+}
+
+// countSoon has messages of a channel counted in their time.
+func (c *Client) countSoon(tx *history.Tx, id chat.Hash, about []chat.Link) (err error) {
 	for _, l := range about {
-		err = errors.Join(err, tx.PutDue(id, l, t.c.cfg.now()))
+		err = errors.Join(err, tx.PutDue(id, l, c.cfg.now()))
 	}
+	tx.Committed(func() { c.chores.add(&groupWork{words: len(about) > 0}) })
 	return err
 }

@@ -18,13 +18,13 @@ const maxNews = 200
 // noteDevices puts a line into the chat with an account for each device that it
 // has now and had not, and for each that was revoked since. Nobody is told of the
 // devices that an account had when it was met first, nor of accounts without a
-// direct chat. (spec/chat.md, CHAT-42)
+// direct chat that people see. (spec/chat.md, CHAT-42)
 func (c *Client) noteDevices(tx *history.Tx, before, after *pgp.Certificate) error {
 	account := after.Fingerprint()
 	id := omega.DirectChat(c.acc.Fingerprint, account)
 	if account != c.acc.Fingerprint {
-		if _, err := tx.Chat(id); err != nil {
-			return ignoreNotFound(err)
+		if seen, err := c.isSeen(tx, id); err != nil || !seen {
+			return err
 		}
 	}
 	now := c.cfg.now()

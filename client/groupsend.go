@@ -156,6 +156,9 @@ func (c *Client) sealGroup(ctx context.Context, tx *history.Tx, id chat.Hash, me
 	}
 	to := append(c.membersToTell(state), readers...)
 	sealed, err := c.sealWith(ctx, tx, sender, roster, message, content, len(to) == 0)
+	if err == nil {
+		err = c.countHeard(tx, sealed.Message)
+	}
 	if err != nil || sealed.KeyRecord == nil && len(to) == 0 {
 		return err
 	}

@@ -478,7 +478,7 @@ func (t *taken) keep(tx *history.Tx, r *chat.Result, old age) error {
 			return err
 		}
 		if m.Peer.IsZero() {
-			if err := errors.Join(t.c.groupRow(tx, m), t.countHeard(tx, m)); err != nil {
+			if err := errors.Join(t.c.groupRow(tx, m), t.c.countHeard(tx, m)); err != nil {
 				return err
 			}
 		}

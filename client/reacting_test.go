@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/wire"
 )
@@ -216,4 +217,37 @@ func TestWordsAreStored(t *testing.T) {
 		t.Errorf("a word that homes take is %s", state)
 	}
 	seesAll(t, id, map[string]int{"👍": 1}, ann)
+}
+
+// TestNewcomersKnowWhatMembersSaid: who subscribes learns what who writes there voted and reacted
+// before, be it the first subscriber or a later one. (spec/group.md, GROUP-55)
+func TestNewcomersKnowWhatMembersSaid(t *testing.T) {
+	r := newReadership(t)
+	ann, one, two, id := r.ann, r.one, r.two, r.id
+	ann.asks(t, id, false)
+	must(t, ann.votes(t, id, 0))
+	ann.reacts(t, id, "👍")
+	one.subscribesTo(t, id, r.link)
+	sees := func(s *somebody, want [3]int, likes map[string]int) {
+		t.Helper()
+		until(t, s.acc.Name+" has the poll", func() bool { return s.tallies(t, id) == want })
+		seesAll(t, id, likes, s)
+	}
+	until(t, "it has the poll", func() bool { return one.hasPoll(t, id) })
+	sees(one, [3]int{1, 0, 1}, map[string]int{"👍": 1})
+	must(t, one.votes(t, id, 1))
+	sees(ann, [3]int{1, 1, 2}, map[string]int{"👍": 1})
+	must(t, ann.votes(t, id, 1)) // she changes her mind
+	ann.reacts(t, id, "噓")
+	sees(one, [3]int{0, 2, 2}, map[string]int{"噓": 1})
+	two.subscribesTo(t, id, r.link)
+	until(t, "it has the poll", func() bool { return two.hasPoll(t, id) })
+	sees(two, [3]int{0, 2, 2}, map[string]int{"噓": 1})
+}
+
+// hasPoll reports whether a channel has come with a poll.
+func (s *somebody) hasPoll(t *testing.T, id chat.Hash) bool {
+	t.Helper()
+	page, err := clientrpc.History.Call(t.Context(), s.Client, clientrpc.HistoryParams{Chat: omega.ChatID(id[:16]).String(), Count: 20})
+	return err == nil && slices.ContainsFunc(page.Messages, func(m clientrpc.Message) bool { return m.Poll != nil })
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"time"
 
 	"github.com/omega-im/omega"
@@ -50,22 +51,15 @@ func (c *Client) noteName(tx *history.Tx, fp omega.Fingerprint, was string, told
 	for _, a := range known.like(fp, name) {
 		line.Like = append(line.Like, a.Account)
 	}
-	groups, err := c.groupsWhere(tx, func(s *group.State) bool {
-		return s.Role(c.acc.Fingerprint) > 0 && s.Role(fp) >= neededRole(chat.KindText, s.Rules) && !s.Dissolved
-	})
+	groups, err := c.groupsOf(tx, fp)
 	if err != nil {
 		return err
 	}
-	chats := []omega.ChatID{omega.DirectChat(c.acc.Fingerprint, fp), c.secureChat(fp)}
-	for _, g := range groups {
-		chats = append(chats, g.Chat)
-	}
-	for _, id := range chats {
-		if _, err := tx.Chat(id); err != nil {
-			if ignoreNotFound(err) == nil {
-				continue
-			}
+	for _, id := range append(groups, omega.DirectChat(c.acc.Fingerprint, fp), c.secureChat(fp)) {
+		if seen, err := c.isSeen(tx, id); err != nil {
 			return err
+		} else if !seen {
+			continue
 		}
 		line.Chat = id
 		if err := tx.PutNameLine(&line); err != nil {
@@ -73,4 +67,36 @@ func (c *Client) noteName(tx *history.Tx, fp omega.Fingerprint, was string, told
 		}
 	}
 	return nil
+}
+
+// groupsOf are the chats of groups that this account reads and in which another one may
+// write.
+func (c *Client) groupsOf(tx *history.Tx, fp omega.Fingerprint) (out []omega.ChatID, err error) {
+	var failed error
+	list, err := c.groupsWhere(tx, func(s *group.State) bool {
+		if s.Dissolved || s.Role(fp) < neededRole(chat.KindText, s.Rules) {
+			return false
+		}
+		reads, err := s.Role(c.acc.Fingerprint) > 0, error(nil)
+		if !reads && s.Rules.Channel() {
+			reads, err = subscribes(tx, chat.Hash(s.Group))
+			failed = errors.Join(failed, err)
+		}
+		return reads
+	})
+	for _, g := range list {
+		out = append(out, g.Chat)
+	}
+	return out, errors.Join(err, failed)
+}
+
+// isSeen reports whether there is a chat that people see: a line makes none, and no request
+// of one in which devices speak.
+func (c *Client) isSeen(tx *history.Tx, id omega.ChatID) (bool, error) {
+	ch, err := tx.Chat(id)
+	if err != nil {
+		return false, ignoreNotFound(err)
+	}
+	hidden, err := c.isHidden(tx, ch)
+	return !hidden, err
 }

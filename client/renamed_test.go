@@ -9,6 +9,7 @@ import (
 	"github.com/omega-im/omega"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
+	"github.com/omega-im/omega/clientrpc"
 	"github.com/omega-im/omega/history"
 )
 
@@ -52,4 +53,36 @@ func TestNamesOfWhoMayWrite(t *testing.T) {
 	calls("Bo", "a reader→Bo")
 	must(t, c.change(t.Context(), chat.Setting{Name: chat.SettingBlocked, Subject: bob.Account().Wire(), Value: []byte{1}}))
 	calls("Mum", "a reader→Bo")
+}
+
+// TestNamesMakeNoChat: who subscribes to a channel sees in it that one who writes there calls
+// itself something else, and gets no chat with it, nor by a new device of it. (spec/chat.md,
+// CHAT-42, CHAT-99)
+func TestNamesMakeNoChat(t *testing.T) {
+	p := newPost(t)
+	ann, one := p.newSomebody(t, "ann"), p.newSomebody(t, "reader")
+	id, link := newChannel(t, ann, "公告")
+	one.subscribesTo(t, id, link)
+	ann.writes(t, id, "before")
+	one.reads(t, id, "before")
+	ann.renames(t, "Anna")
+	ann.writes(t, id, "after")
+	one.reads(t, id, "before", "after")
+	until(t, "the line is in the channel", func() bool {
+		return slices.Equal(one.nameLines(t, omega.ChatID(id[:16])), []string{"ann→Anna"})
+	})
+	alone := ann.certificate()
+	ann.second(t)
+	must(t, one.db.Update(t.Context(), func(tx *history.Tx) error { return one.noteDevices(tx, alone, ann.certificate()) }))
+	direct := omega.DirectChat(ann.acc.Fingerprint, one.acc.Fingerprint)
+	if got := one.nameLines(t, direct); len(got) != 0 {
+		t.Errorf("lines of the chat with her: %q", got)
+	}
+	chats, err := clientrpc.Chats.Call(t.Context(), one.Client, clientrpc.Page{})
+	must(t, err)
+	for _, ch := range chats.Chats {
+		if ch.ID != omega.ChatID(id[:16]) && ch.ID != one.selfChat() || ch.Unread > 2 {
+			t.Errorf("there is a chat %+v", ch)
+		}
+	}
 }

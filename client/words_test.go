@@ -190,7 +190,7 @@ func TestWordsBeforeTheirMessage(t *testing.T) {
 		a.in(t, func(tx *history.Tx, _ *groupLog) error {
 			r, err := tx.Linked(omega.ChatID(a.id[:16]), l)
 			must(t, err)
-			return (&taken{c: c}).countHeard(tx, &r.Message)
+			return c.countHeard(tx, &r.Message)
 		})
 	}
 	due()
@@ -204,7 +204,7 @@ func TestWordsBeforeTheirMessage(t *testing.T) {
 	}
 	a.in(t, func(tx *history.Tx, _ *groupLog) error {
 		content := &chat.Content{Kind: chat.KindReaction, Reaction: &chat.Reaction{Target: l, Version: 1, Emoji: []string{"👍"}}}
-		return (&taken{c: c}).countHeard(tx, &chat.Message{Chat: omega.ChatID(a.id[:16]), From: signer(t, 9), Content: content})
+		return c.countHeard(tx, &chat.Message{Chat: omega.ChatID(a.id[:16]), From: signer(t, 9), Content: content})
 	})
 	if !slices.Equal(due(), []chat.Link{l}) {
 		t.Error("what a member said is not counted")

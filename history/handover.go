@@ -163,7 +163,11 @@ func (tx *Tx) PutHanded(r *Row, position int64, now time.Time) error {
 	if err != nil || shown(r.Content.Kind) != shownMessage && !r.Service {
 		return err
 	}
-	tx.index(at, findable(r))
+	text, err := tx.findable(r)
+	if err != nil {
+		return err
+	}
+	tx.index(at, text)
 	unread := !r.Own && !r.Printed && !r.Read
 	if _, err := tx.exec(what, `UPDATE chat SET last = max(last, ?), unread = unread + ? WHERE number = ?`, at, unread, number); err != nil {
 		return err

@@ -2,9 +2,12 @@ package history
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/omega-im/omega/chat"
 )
 
 // An entry is the words of one message for the index, and its single characters.
@@ -26,13 +29,52 @@ func (tx *Tx) index(position int64, text string) {
 }
 
 // findable is what a message is found by: its text as it stands, the names of its files,
-// and the answers of a poll.
-func findable(r *Row) string {
+// the answers of a poll, and the lines of a list that count.
+func (tx *Tx) findable(r *Row) (string, error) {
 	parts := []string{r.Now().Text}
 	for i := range r.Content.Media {
 		parts = append(parts, r.Content.Media[i].FileName)
 	}
-	return strings.TrimSpace(strings.Join(append(parts, r.Content.Options()...), "\n"))
+	parts = append(parts, r.Content.Options()...)
+	if r.Content.Kind == chat.KindList {
+		lines, _, err := tx.Answers(r)
+		if err != nil {
+			return "", err
+		}
+		for i := range lines {
+			parts = append(parts, lines[i].Text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, "\n")), nil
+}
+
+// indexList has a list found by its lines as they are when the transaction ends: those of
+// one that came together make its words anew once.
+func (tx *Tx) indexList(s *subject) {
+	if chat.Kind(s.kind) == chat.KindList && !slices.Contains(tx.lists, s.position) {
+		tx.lists = append(tx.lists, s.position)
+	}
+}
+
+// indexLists makes the words of those lists.
+func (tx *Tx) indexLists() error {
+	lists := tx.lists
+	tx.lists = nil
+	for _, position := range lists {
+		r, err := tx.one("read a list", selectRow+`WHERE m.position = ? AND m.shown = 1`, position)
+		if notFound(err) || err == nil && r.Deleted {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		text, err := tx.findable(r)
+		if err = errors.Join(err, tx.unindex(position)); err != nil {
+			return err
+		}
+		tx.index(position, text)
+	}
+	return nil
 }
 
 // unindex takes a message out of what is found.
@@ -53,8 +95,8 @@ const insertWords = `INSERT INTO word (rowid, body, facet) SELECT m.position, w.
 // flush writes what index collected, in one statement: the index writes itself
 // out between statements, which for every message costs more than all else.
 func (tx *Tx) flush() error {
-	if len(tx.words) == 0 {
-		return nil
+	if err := tx.indexLists(); err != nil || len(tx.words) == 0 {
+		return err
 	}
 	rows, err := json.Marshal(tx.words)
 	if err != nil {
@@ -66,10 +108,12 @@ func (tx *Tx) flush() error {
 }
 
 // The index is made anew when the program makes it in another way than the one
-// that wrote the database: indexVersion rises with fold, indexed and insertWords.
+// that wrote the database: indexVersion rises with fold, indexed and insertWords. One of
+// the version before lacks the lines of lists only.
 const (
-	settingIndex = "search-index"
-	indexVersion = "3"
+	settingIndex   = "search-index"
+	indexVersion   = "4"
+	indexUnlisting = "3"
 )
 
 // reindex makes the index anew if it has to be.
@@ -77,6 +121,9 @@ func (tx *Tx) reindex() error {
 	version, err := tx.Setting(settingIndex)
 	if err != nil || string(version) == indexVersion {
 		return err
+	}
+	if string(version) == indexUnlisting {
+		return tx.reindexLists()
 	}
 	if _, err := tx.exec("empty the index", `INSERT INTO word (word) VALUES ('delete-all')`); err != nil {
 		return err
@@ -89,9 +136,14 @@ func (tx *Tx) reindex() error {
 		}
 		for i := range rows {
 			after = rows[i].Position
-			if !rows[i].Deleted {
-				tx.index(after, findable(&rows[i]))
+			if rows[i].Deleted {
+				continue
 			}
+			text, err := tx.findable(&rows[i])
+			if err != nil {
+				return err
+			}
+			tx.index(after, text)
 		}
 		if err := tx.flush(); err != nil {
 			return err
@@ -100,4 +152,15 @@ func (tx *Tx) reindex() error {
 			return tx.SetSetting(settingIndex, []byte(indexVersion))
 		}
 	}
+}
+
+// reindexLists makes the words of all lists anew.
+func (tx *Tx) reindexLists() error {
+	err := tx.rows("read lists", `SELECT position FROM message WHERE kind = ? AND shown = 1`, []any{string(chat.KindList)}, func(scan func(...any) error) error {
+		var position int64
+		err := scan(&position)
+		tx.lists = append(tx.lists, position)
+		return err
+	})
+	return errors.Join(err, tx.flush(), tx.SetSetting(settingIndex, []byte(indexVersion)))
 }

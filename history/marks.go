@@ -69,6 +69,9 @@ func (tx *Tx) PutMark(m *chat.Mark, author omega.Fingerprint) error {
 		return err
 	}
 	n, err := tx.keepMark(what, s, m, author, !here)
+	if here && m.Kind == chat.MarkEntry || here && m.Kind == chat.MarkClose {
+		tx.indexList(s) // what did not win may be what counted before a close
+	}
 	switch {
 	case err != nil:
 		return err
@@ -149,6 +152,7 @@ func (tx *Tx) awaited(what string, number int64, link chat.Link) error {
 	case err != nil || !here:
 		return err
 	case s.verified:
+		tx.indexList(s)
 		return tx.settle(what, s)
 	case hidden > 0:
 		return tx.erase(what, s, goneHidden)

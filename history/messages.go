@@ -97,7 +97,11 @@ func (tx *Tx) noteMessage(what string, number, position int64, r *Row, read bool
 	unread := !r.Own && !r.Printed && !read
 	n, err := tx.exec(what, `UPDATE chat SET last = ?1, unread = unread + ?2 WHERE number = ?3 AND last < ?1`, position, unread, number)
 	if err == nil && n > 0 {
-		tx.index(position, findable(r))
+		text, err := tx.findable(r)
+		if err != nil {
+			return err
+		}
+		tx.index(position, text)
 	}
 	return err
 }

@@ -114,6 +114,11 @@ func (n *namedLine) takes(l *NameLine) bool {
 	return !n.seen && n.was != l.Name && age >= 0 && age < lineTogether
 }
 
+// readBehind says whether a person read or wrote a message that stands behind m: faces show
+// both, and only some tell that a line was shown.
+const readBehind = `EXISTS (SELECT 1 FROM message b INDEXED BY message_place WHERE b.chat = m.chat AND b.shown = 1
+	AND (b.place, b.position) > (m.place, m.position) AND b.service = 0 AND (b.own = 1 OR b.read = 1 OR b.printed = 1))`
+
 // slot names the line of a number, from 0, about the account in its chat and day.
 func (l *NameLine) slot(n int) [sha256.Size]byte {
 	day := l.Noted.Unix() / (24 * 60 * 60)
@@ -128,7 +133,7 @@ func (tx *Tx) nameLines(what string, number int64, l *NameLine) (newest namedLin
 		var next namedLine
 		var noted int64
 		var text string
-		err := tx.row(what, `SELECT position, received, printed, text FROM message WHERE chat = ? AND link = ?`, []any{number, sum[16:]}, &next.position, &noted, &next.seen, &text)
+		err := tx.row(what, `SELECT position, received, printed OR `+readBehind+`, text FROM message m WHERE chat = ? AND link = ?`, []any{number, sum[16:]}, &next.position, &noted, &next.seen, &text)
 		if notFound(err) {
 			break
 		}

@@ -1,10 +1,12 @@
 package history
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 // TestHearName: of what an account said that it calls itself the last counts, whatever came
@@ -45,6 +47,58 @@ func TestHearName(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestNameLinesAround: what was read or written behind a line stays behind it, and before the
+// next one; what nobody saw does not. (CHAT-99)
+func TestNameLinesAround(t *testing.T) {
+	rows := map[string]struct {
+		between func(tx *Tx, r *Row) error
+		want    []string
+	}{
+		"unread": {func(tx *Tx, r *Row) error { return tx.put(r) }, []string{"a\nc", "said"}},
+		"read": {func(tx *Tx, r *Row) error {
+			must(t, tx.put(r))
+			mark := chat.ReadMark(r.Chat, r.Device, r.Sequence)
+			_, err := tx.PutSetting(&mark)
+			return err
+		}, []string{"a\nb", "said", "b\nc"}},
+		"written": {func(tx *Tx, r *Row) error {
+			r.Own, r.From, r.State = true, fp(1), "stored"
+			return tx.put(r)
+		}, []string{"a\nb", "said", "b\nc"}},
+	}
+	for name, tt := range rows {
+		t.Run(name, func(t *testing.T) {
+			db := openTest(t)
+			said := message(9, "said")
+			said.Received = testTime.Add(time.Minute)
+			db.update(t, func(tx *Tx) error {
+				must(t, tx.put(message(1, "first")))
+				for i, n := range []NameLine{{Was: "a", Name: "b"}, {Was: "b", Name: "c"}} {
+					n.Chat, n.Account, n.Time = said.Chat, fp(2), testTime.Add(time.Duration(2*i)*time.Minute)
+					n.Noted = n.Time
+					must(t, tx.PutNameLine(&n))
+					if i == 0 {
+						must(t, tt.between(tx, said))
+					}
+				}
+				return nil
+			})
+			db.view(t, func(tx *Tx) error {
+				page, err := tx.Page(said.Chat, omega.ID{}, 9)
+				must(t, err)
+				var got []string
+				for _, r := range page[1:] {
+					got = append(got, r.Content.Text)
+				}
+				if !slices.Equal(got, tt.want) {
+					t.Errorf("%q, want %q", got, tt.want)
+				}
+				return nil
+			})
+		})
+	}
 }
 
 // TestNameLines: several lines of one account are one, from the first name to the last,

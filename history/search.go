@@ -16,7 +16,8 @@ const maxSearched = 20_000
 // A Query says what to find. Zero fields do not matter, but Text or one of the
 // others must be given.
 type Query struct {
-	// Text: every word of it is in the message's. Chinese, Japanese and Korean
+	// Text: every word of it is in the message's, in the names of its files, the answers
+	// of a poll or the lines of a list. Chinese, Japanese and Korean
 	// need no spaces: any run of characters is found inside a text, one or two
 	// too. Other words are found by how they start. Case, full width and written
 	// variants (臺 台, 體 体) do not matter.
@@ -132,12 +133,19 @@ func (tx *Tx) matching(q *Query, positions []int64, exact []string) (out []Row, 
 	}
 	rows, err := tx.list("search", selectRow+`WHERE m.position IN (SELECT value FROM json_each(?)) AND m.shown = 1
 		AND m.time >= ? AND m.time < ? ORDER BY m.position DESC`, string(list), since, until)
+	if err != nil || len(exact) == 0 {
+		return rows, err
+	}
 	for i := range rows {
-		if containsAll(findable(&rows[i]), exact) {
+		text, err := tx.findable(&rows[i])
+		if err != nil {
+			return nil, err
+		}
+		if containsAll(text, exact) {
 			out = append(out, rows[i])
 		}
 	}
-	return out, err
+	return out, nil
 }
 
 // facets are the facets of a Query for the index: they are in the column facet
@@ -231,9 +239,6 @@ func term(r run) string {
 }
 
 func containsAll(text string, words []string) bool {
-	if len(words) == 0 {
-		return true
-	}
 	folded := fold(text)
 	for _, w := range words {
 		if !strings.Contains(folded, w) {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/chat"
 )
 
 func TestSearch(t *testing.T) {
@@ -105,4 +107,66 @@ func FuzzSearch(f *testing.F) {
 			t.Errorf("%d octets become %d", 2*len(query), len(words)+len(singles))
 		}
 	})
+}
+
+// TestSearchLines: a list is found by its lines as they stand, whatever came first, and by none
+// that was changed, came too late or went with it; also where the index was made before that.
+func TestSearchLines(t *testing.T) {
+	db := openTest(t)
+	list, late := message(1, "團購"), message(2, "便當")
+	for _, r := range []*Row{list, late} {
+		r.Content = &chat.Content{Kind: chat.KindList, Text: r.Content.Text}
+	}
+	line := func(n int, of *Row, at time.Duration, version uint32, text string) *Row {
+		return answer(n, 1, at, &chat.Content{Kind: chat.KindEntry, Text: text, Entry: &chat.Entry{Target: of.Link(), Slot: chat.Slot{1}, Version: version}})
+	}
+	apply := func(rows ...*Row) {
+		t.Helper()
+		db.update(t, func(tx *Tx) error {
+			for _, r := range rows {
+				must(t, tx.put(r))
+				must(t, tx.Apply(&r.Message))
+			}
+			return nil
+		})
+	}
+	finds := func(text string, want ...int) {
+		t.Helper()
+		db.view(t, func(tx *Tx) error {
+			found, err := tx.Find(&Query{Text: text}, 9)
+			must(t, err)
+			var got []int
+			for i := range found.Rows {
+				got = append(got, int(found.Rows[i].ID[2]))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %v, want %v", text, got, want)
+			}
+			return nil
+		})
+	}
+	apply(list)
+	apply(line(3, list, time.Minute, 1, "雞腿飯兩個"), line(4, late, time.Minute, 1, "雞腿飯!")) // the second before its list
+	finds("雞腿", 1)
+	apply(late)
+	finds("雞腿", 2, 1)
+	finds("腿飯!", 2)
+	finds("團購 兩個", 1)
+	apply(line(5, list, 2*time.Minute, 2, "排骨飯"))
+	finds("雞腿", 2)
+	finds("排骨", 1)
+	apply(answer(6, 2, time.Minute, &chat.Content{Kind: chat.KindClose, Close: &chat.Close{Target: list.Link()}}))
+	finds("排骨") // it was changed after the close
+	finds("雞腿", 2, 1)
+
+	db.update(t, func(tx *Tx) error { // as the version before left it
+		must(t, tx.unindex(1))
+		tx.index(1, "團購")
+		return tx.SetSetting(settingIndex, []byte(indexUnlisting))
+	})
+	finds("兩個")
+	db.update(t, func(tx *Tx) error { return tx.reindex() })
+	finds("兩個", 1)
+	apply(operation(7, 2, &chat.Content{Kind: chat.KindDelete, Delete: &chat.Delete{Targets: []chat.Link{late.Link()}}}))
+	finds("雞腿", 1)
 }

@@ -18,6 +18,7 @@ type Tx struct {
 	session *session
 	keys    keyCache // nil in a View
 	words   []entry  // for the index, when the transaction ends
+	lists   []int64  // positions of lists whose lines changed, for the index
 	after   []func() // of Committed
 }
 

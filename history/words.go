@@ -252,14 +252,7 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts Counts) (*chat.Counted,
 	if err != nil {
 		return nil, err
 	}
-	said := map[string]chat.EmojiCount{}
-	for _, s := range r.Reactions {
-		for _, e := range s.Emoji {
-			n := said[e]
-			n.Members++
-			said[e] = n
-		}
-	}
+	said := membersEmoji(r)
 	err = tx.eachWord(group, r, chat.MarkSaid, time.Time{}, counts, func(m *chat.Mark) {
 		for _, e := range m.Emoji() {
 			n := said[e]
@@ -277,17 +270,53 @@ func (tx *Tx) CountWords(group chat.Hash, r *Row, counts Counts) (*chat.Counted,
 	return out, tx.countVotes(group, r, counts, out)
 }
 
-// countVotes adds what was voted in a poll.
-func (tx *Tx) countVotes(group chat.Hash, r *Row, counts Counts, out *chat.Counted) error {
+// MembersSaid counts what members signed about a message, without the words of subscribers.
+func (tx *Tx) MembersSaid(r *Row) (*chat.Counted, error) {
+	out := &chat.Counted{Target: r.Ref}
+	for e, n := range membersEmoji(r) {
+		n.Emoji = e
+		out.Emoji = append(out.Emoji, n)
+	}
+	if out.Sort(); r.Content.Kind != chat.KindPoll {
+		return out, nil
+	}
+	_, err := tx.memberVotes(r, out)
+	return out, err
+}
+
+// membersEmoji are how many members said each emoji of a message.
+func membersEmoji(r *Row) map[string]chat.EmojiCount {
+	said := map[string]chat.EmojiCount{}
+	for _, s := range r.Reactions {
+		for _, e := range s.Emoji {
+			n := said[e]
+			n.Members++
+			said[e] = n
+		}
+	}
+	return said
+}
+
+// memberVotes adds what members voted in a poll, and returns when it was closed.
+func (tx *Tx) memberVotes(r *Row, out *chat.Counted) (closed time.Time, err error) {
 	answers, closed, err := tx.Answers(r)
 	if err != nil {
-		return err
+		return closed, err
 	}
 	out.MemberVoters, out.MemberVotes = len(answers), make([]int, len(r.Content.Options()))
 	for _, a := range answers {
 		for _, o := range a.Options {
 			out.MemberVotes[o]++
 		}
+	}
+	return closed, nil
+}
+
+// countVotes adds what was voted in a poll.
+func (tx *Tx) countVotes(group chat.Hash, r *Row, counts Counts, out *chat.Counted) error {
+	closed, err := tx.memberVotes(r, out)
+	if err != nil {
+		return err
 	}
 	out.Votes = make([]int, len(r.Content.Options()))
 	return tx.eachWord(group, r, chat.MarkVoted, closed, counts, func(m *chat.Mark) {

@@ -211,10 +211,10 @@ func TestMillis(t *testing.T) {
 	}
 }
 
-// TestUserName: whom the machine has no name for is called by a word for oneself.
+// TestUserName: whom the machine has no name for gets a name that others can read: a word for oneself would be theirs too.
 func TestUserName(t *testing.T) {
 	c := &trial{lang: i18n.Chinese}
-	for _, row := range []struct{ user, login, want string }{{"ming", "x", "ming"}, {"", "mei", "mei"}, {" ", "", "我"}, {"", "", "我"}} {
+	for _, row := range []struct{ user, login, want string }{{"ming", "x", "ming"}, {"", "mei", "mei"}, {" ", "", "小明"}, {"", "", "小明"}} {
 		t.Setenv("USER", row.user)
 		t.Setenv("LOGNAME", row.login)
 		if got := c.userName(); got != row.want {

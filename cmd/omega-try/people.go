@@ -52,7 +52,7 @@ func (t *trial) meet(ctx context.Context) (err error) {
 }
 
 // userName is what the person is called on this machine; where it has no name for people,
-// as in most containers, a word for oneself.
+// as in most containers, one that others can read.
 func (t *trial) userName() string {
 	for _, v := range []string{"USER", "LOGNAME"} {
 		if name := os.Getenv(v); !names.Blank(name) {

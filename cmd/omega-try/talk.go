@@ -59,6 +59,9 @@ func (t *trial) talk(ctx context.Context) error {
 	t.out.println(t.text("try.yourturn"))
 	t.openWeb(ctx)
 	t.out.println(t.out.dim(t.text("try.also", filepath.Join(t.bin, "omega"), t.me.home)))
+	if r, err := clientrpc.SetName.Call(ctx, t.me.conn, clientrpc.SetNameParams{}); err == nil {
+		t.out.println(t.out.dim(t.text("try.name", clean(r.Name), filepath.Join(t.bin, "omega"), t.me.home)))
+	}
 	t.out.println("")
 	old, err := term.MakeRaw(int(os.Stdin.Fd()))
 	if err != nil {

@@ -22,7 +22,7 @@ var placeholders = map[string]string{
 	"which": "哪個", "who": "誰", "dir": "目錄", "path": "路徑", "fingerprint": "指紋", "address": "位址", "certificate": "憑證",
 
 	"FPR|CHAT": "誰", "CHAT|FPR": "聊天", "FPR": "指紋", "ID": "編號", "TEXT": "文字", "NAME": "名字", "DIR": "目錄", "PATH": "路徑", "FILE": "檔案",
-	"FILE.png": "檔案.png", "DATE": "日期", "COUNT": "數量", "N": "數字", "STRING": "文字", "DURATION": "時間", "HOST:PORT[#FPR]": "主機:埠[#指紋]",
+	"FILE.png": "檔案.png", "DATE": "日期", "COUNT": "數量", "N": "數字", "STRING": "文字", "DURATION": "時間", "HOST:PORT[#FPR]": "主機:連接埠[#指紋]",
 	"CODE|LINK": "代碼|連結", "KIND": "種類", "WHAT": "什麼", "EMOJI": "表情", "EMOJI,…": "表情,…", "HEX": "十六進位", "GROUP": "群組", "PACK": "貼圖包",
 	"TITLE": "標題", "NUMBER": "號碼", "PLACE": "位置", "LINK|ID": "連結|編號", "N|EMOJI": "號碼|表情", "YYYY-MM": "年-月", "INT": "數字", "INT-64": "數字",
 	"ADDRESS": "位址", "SECONDS": "秒數", "WHO": "誰",

@@ -19,7 +19,7 @@ var servers = map[string]entry{
 	"join.nothing":     {"雲端沒有任何改變；執行 omegad serve 就會加入。", "Nothing was changed in the cloud; omegad serve joins."},
 	"join.keys":        {"這部伺服器還沒有金鑰，已產生在 {0}；啟動時會沿用。", "This server had no keys; they were made in {0}, and the first start uses them."},
 	"join.only":        {"伺服器啟動（omegad serve）時自己會加入；這個指令只能加上 --explain 使用", "a server joins by itself when it starts (omegad serve); use this command with --explain"},
-	"join.alone":       {"cloud.bootstrap 是空的：這部伺服器自成一朵雲，沒有要加入誰。要加入現有的雲，請填一部成員的「主機:埠#指紋」（它啟動時印出來的 for_servers=）", "cloud.bootstrap is empty: this server is a cloud of its own and joins nobody. To join one, name a member there: host:port#FINGERPRINT, which that prints as for_servers= when it starts"},
+	"join.alone":       {"cloud.bootstrap 是空的：這部伺服器自成一朵雲，沒有要加入誰。要加入現有的雲，請填一部成員的「主機:連接埠#指紋」（它啟動時印出來的 for_servers=）", "cloud.bootstrap is empty: this server is a cloud of its own and joins nobody. To join one, name a member there: host:port#FINGERPRINT, which that prints as for_servers= when it starts"},
 	"join.nomember":    {"cloud.bootstrap 裡的成員都連不上：{0}", "no member of cloud.bootstrap can be met:{0}"},
 	"join.state.apart": {"還連不上", "not met yet"},
 	"why.clock.ahead": {

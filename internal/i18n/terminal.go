@@ -48,7 +48,7 @@ var terminal = map[string]entry{
 	"tui.tab.requests": {"陌生訊息", "Requests"},
 	"tui.tab.archive":  {"封存", "Archive"},
 
-	"tui.normal":           {"一般聊天：速度優先，不保證安全", "Normal chat: for speed, not for secrets"},
+	"tui.normal":           {"一般聊天：速度優先，不保證安全", "Normal chat: fast, not secure"},
 	"tui.secure":           {"安全聊天：端對端加密，金鑰會銷毀", "Secure chat: end to end, keys destroyed"},
 	"tui.imported":         {"匯入的紀錄，沒有簽章", "Imported, not signed"},
 	"tui.savednote":        {"只有你看得到", "Only you see this"},

@@ -6,7 +6,7 @@ var trial = map[string]entry{
 	"try.starting": {"正在啟動雲端……", "Starting the cloud…"},
 	"try.cloud":    {"雲端", "Cloud"},
 	"try.you":      {"你", "You"},
-	"try.me":       {"我", "Me"},
+	"try.me":       {"小明", "Ming"},
 	"try.echo":     {"回聲", "Echo"},
 
 	"try.shape":      {"{0} 部伺服器、{1} 條連線", "{0 server}, {1 link}"},
@@ -39,6 +39,7 @@ var trial = map[string]entry{
 	"try.webagain": {"這個網址只能用一次，十分鐘內有效；要新的：{0} --home {1} web", "It works once, within ten minutes; for a new one: {0} --home {1} web"},
 	"try.contest":  {"不是你移除的，72 小時內執行：{0} --home {1} device contest", "if it was not you who removed it, within 72 hours: {0} --home {1} device contest"},
 	"try.also":     {"另開終端機也行：{0} --home {1} chats", "In another terminal: {0} --home {1} chats"},
+	"try.name":     {"別人看到的你叫「{0}」；要改：{1} --home {2} account name 新名字", "Others see you as “{0}”; to change that: {1} --home {2} account name NEWNAME"},
 	"try.prompt":   {"你> ", "You> "},
 	"try.commands": {"這裡只有 /quit", "/quit is all there is here"},
 	"try.bye":      {"雲端已關閉。資料都在 {0}，下次還是同一批人。", "Cloud closed. All is kept in {0} for the next time."},
