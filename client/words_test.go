@@ -266,6 +266,23 @@ func TestClosedPollStays(t *testing.T) {
 		{"becomes a member after it", 1, func(a aList, began time.Time, who *pgp.Identity) {
 			a.withBob(t, began.Add(close+time.Minute), who)
 		}},
+		{"leaves before the close, and is banned by an operation after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.Unsubscribed, began.Add(close-time.Minute))
+			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+		}},
+		{"leaves before it, and becomes a member after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.Unsubscribed, began.Add(close-time.Minute))
+			a.withBob(t, began.Add(close+time.Minute), who)
+		}},
+		{"is kept out before it, and banned by an operation after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.SubscriberOut, began.Add(close-time.Minute))
+			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+		}},
+		{"is banned by an operation before it, and again after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			for _, at := range []time.Duration{close - time.Minute, close + time.Minute} {
+				a.does(t, a.c.identity(), began.Add(at), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+			}
+		}},
 		{"is banned by an operation after it", 1, func(a aList, began time.Time, who *pgp.Identity) {
 			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
 		}},
