@@ -129,6 +129,7 @@ func TestPlans(t *testing.T) {
 		word := &chat.Word{Kind: chat.MarkVote, Version: 1, Target: chat.Link{9}, Account: fp(9)}
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
+		tx.SuccessionsTo(fp(2))
 		tx.AnsweredLate(word.Own(c))
 		tx.OwnWords(c, fp(9), 5)
 		tx.OwnWordsOf(c, word.Target, fp(9))
