@@ -11,7 +11,7 @@ import (
 )
 
 // slowStep is a step of a plan that reads a whole table, or a whole chat.
-var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
+var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey|succession)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // openStep is a step that reads a chat from a place on, or up to it: what does not stop by
 // itself reads a whole chat for each message that comes.
