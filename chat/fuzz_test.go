@@ -81,7 +81,7 @@ func FuzzContent(f *testing.F) {
 		{Kind: KindVote, Vote: &Vote{l, 1, []uint32{1}}},
 		{Kind: KindEntry, Text: "x", Entry: &Entry{l, Slot{1}, 1}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Words: []Word{{MarkReaction, 1, testTime, Link{1}, testAccount(f, 1), []byte("👍")}}, Counts: []Counted{{Target: Link{1}, Version: 1, Emoji: []EmojiCount{{"👍", 1, 0}}, Votes: []int{1}}}, WordsOf: []Link{{1}}}},
-		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Subscribers: []Subscriber{{testAccount(f, 1), SubscriberOut, testTime}}}},
+		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Subscribers: []Subscriber{{Account: testAccount(f, 1), State: SubscriberOut, Time: testTime}, {Account: testAccount(f, 1), State: Unsubscribed, Time: testTime, Ended: true}}}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Count: MaxEarlier}}},
 		{Kind: KindGroup, Group: &GroupNews{ID: Hash{1}, Earlier: &Earlier{Before: l, Time: testTime, Links: []Link{l, {2}}, End: EarlierAllowed}}},
 		{Kind: KindState, State: []Setting{{"x", []byte{1}, []byte{2}, Stamp{1, testTime, testAccount(f, 1)}}}},

@@ -51,6 +51,9 @@ func (g *GroupNews) encode() *chatpb.Group {
 	}
 	for i := range g.Subscribers {
 		p.Subscribers = append(p.Subscribers, g.Subscribers[i].encode())
+		if g.Subscribers[i].Ended {
+			p.Ended = append(p.Ended, uint32(i))
+		}
 	}
 	if g.Ticket != (Ticket{}) {
 		p.Ticket = g.Ticket[:]
@@ -75,6 +78,7 @@ func (r *fieldReader) group(p *chatpb.Group) *GroupNews {
 	for _, b := range p.Subscribers {
 		out.Subscribers = append(out.Subscribers, r.subscriber(b))
 	}
+	r.ended(out, p.Ended)
 	r.fixed(out.ID[:], p.Id)
 	r.fixed(out.Ticket[:], p.Ticket)
 	for _, h := range p.Heads {

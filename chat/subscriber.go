@@ -24,6 +24,10 @@ type Subscriber struct {
 	Account omega.Fingerprint
 	State   SubscriberState
 	Time    time.Time // since when; milliseconds
+
+	// Ended: an operation ended the subscription, whose time was a millisecond before this one;
+	// the operation says when. State is Unsubscribed.
+	Ended bool
 }
 
 // encode writes u8 state | u64 milliseconds | fp.
@@ -39,7 +43,19 @@ func (r *fieldReader) subscriber(b []byte) (s Subscriber) {
 		return s
 	}
 	millis := binary.BigEndian.Uint64(b[1:head])
-	s = Subscriber{r.fingerprint(b[head:]), SubscriberState(b[0]), time.UnixMilli(int64(millis)).UTC()}
+	s = Subscriber{Account: r.fingerprint(b[head:]), State: SubscriberState(b[0]), Time: time.UnixMilli(int64(millis)).UTC()}
 	r.bad = r.bad || s.Account.IsZero() || millis > canon.MaxMilli
 	return s
+}
+
+// ended marks the entries that operations ended, by their places: ascending, each once.
+func (r *fieldReader) ended(g *GroupNews, places []uint32) {
+	least := 0
+	for _, n := range places {
+		if int64(n) < int64(least) || int64(n) >= int64(len(g.Subscribers)) || g.Subscribers[n].State != Unsubscribed {
+			r.bad = true
+			return
+		}
+		g.Subscribers[n].Ended, least = true, int(n)+1
+	}
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"reflect"
 	"testing"
 	"time"
 )
@@ -9,7 +10,9 @@ import (
 // all.
 func TestGroupNewsForm(t *testing.T) {
 	who := testAccount(t, 1)
-	one := Subscriber{who, Unsubscribed, testTime.Truncate(time.Millisecond)}
+	one := Subscriber{Account: who, State: Unsubscribed, Time: testTime.Truncate(time.Millisecond)}
+	ended := one
+	ended.Ended = true
 	many := make([]Subscriber, MaxSubscribers+1)
 	for i := range many {
 		many[i] = one
@@ -22,8 +25,10 @@ func TestGroupNewsForm(t *testing.T) {
 		{"an entry", GroupNews{Subscribers: []Subscriber{one}}, true},
 		{"as many as may be", GroupNews{Subscribers: many[1:]}, true},
 		{"one more", GroupNews{Subscribers: many}, false},
-		{"a state that there is none of", GroupNews{Subscribers: []Subscriber{{who, SubscriberOut + 1, testTime}}}, false},
-		{"a time before 1970", GroupNews{Subscribers: []Subscriber{{who, Subscribes, time.UnixMilli(-1)}}}, false},
+		{"ended by an operation", GroupNews{Subscribers: []Subscriber{one, ended, one, ended}}, true},
+		{"kept out by an operation", GroupNews{Subscribers: []Subscriber{{Account: who, State: SubscriberOut, Time: testTime, Ended: true}}}, false},
+		{"a state that there is none of", GroupNews{Subscribers: []Subscriber{{Account: who, State: SubscriberOut + 1, Time: testTime}}}, false},
+		{"a time before 1970", GroupNews{Subscribers: []Subscriber{{Account: who, State: Subscribes, Time: time.UnixMilli(-1)}}}, false},
 		{"a name", GroupNews{Asker: who, Called: "阿文 Wen"}, true},
 		{"a name with two spaces", GroupNews{Asker: who, Called: "阿文  Wen"}, false},
 		{"a name that turns the text", GroupNews{Asker: who, Called: "a\u202eb"}, false},
@@ -37,6 +42,9 @@ func TestGroupNewsForm(t *testing.T) {
 		got, err := DecodeContent(b)
 		if (err == nil) != row.ok {
 			t.Errorf("%s: %v", row.what, err)
+		}
+		if row.what == "ended by an operation" && err == nil && !reflect.DeepEqual(got.Group.Subscribers, row.news.Subscribers) {
+			t.Errorf("%s: %+v", row.what, got.Group.Subscribers)
 		}
 		if row.what == "an entry" && err == nil && (got.Group.Subscribers[0].Account != who || got.Group.Subscribers[0].State != Unsubscribed || !got.Group.Subscribers[0].Time.Equal(one.Time)) {
 			t.Errorf("%s: %+v", row.what, got.Group.Subscribers)

@@ -38,11 +38,15 @@ func (c *counting) counts(e *chat.Subscriber, closed time.Time) bool {
 		return true
 	case closed.IsZero():
 		return false
-	case !reads && e.Time.After(closed):
-		return true
+	case !reads && !e.Ended:
+		return e.Time.After(closed)
 	}
-	ends := c.endings()[e.Account] // what an operation ended is not dated by that (endReading)
-	i := slices.IndexFunc(ends, func(at time.Time) bool { return !at.Before(e.Time) })
+	since := e.Time
+	if e.Ended { // what an operation ended is not dated by that (endReading)
+		since = since.Add(-time.Millisecond)
+	}
+	ends := c.endings()[e.Account]
+	i := slices.IndexFunc(ends, func(at time.Time) bool { return !at.Before(since) })
 	return i >= 0 && ends[i].After(closed)
 }
 

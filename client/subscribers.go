@@ -118,7 +118,7 @@ func (c *Client) endReading(tx *history.Tx, l *groupLog, placed []*group.Op) err
 			if err != nil || e.State != chat.Subscribes || o.Time.Before(e.Time) {
 				continue
 			}
-			e.State, e.Time = chat.Unsubscribed, e.Time.Add(time.Millisecond)
+			e.State, e.Time, e.Ended = chat.Unsubscribed, e.Time.Add(time.Millisecond), true
 			if _, err := c.putSubscriber(tx, l, e, tx.Bearer(id, omega.Fingerprint{})); err != nil {
 				return err
 			}

@@ -281,15 +281,21 @@ func (t *taker) message(ctx context.Context, tx *history.Tx, in *archive.HandedM
 	return errors.Join(tx.Apply(&row.Message), t.words(tx, in, &row.Message))
 }
 
-// words takes in what this account said of a message as a subscriber of its channel.
+// maxHandedWords is how many words of one message are looked at: there is one of each of two
+// kinds, and newer versions may know more kinds. (spec/chat.md, CHAT-110)
+const maxHandedWords = 16
+
+// words takes in what this account said of a message as a subscriber of its channel. What is no
+// such word is skipped, and the others count.
 func (t *taker) words(tx *history.Tx, in *archive.HandedMessage, m *chat.Message) error {
-	for _, b := range in.Words {
+	if !m.Peer.IsZero() {
+		return nil
+	}
+	latest := t.c.cfg.now().Add(omega.ClockTolerance)
+	for _, b := range in.Words[:min(len(in.Words), maxHandedWords)] {
 		w, err := chat.ParseWord(b)
-		if err != nil {
-			return err
-		}
-		if w.Account != t.c.acc.Fingerprint || w.Target != m.Link() || !m.Peer.IsZero() {
-			return fmt.Errorf("%w: a word about message %s", archive.ErrHandover, m.ID)
+		if err != nil || w.Account != t.c.acc.Fingerprint || w.Target != m.Link() || w.Time.After(latest) {
+			continue
 		}
 		if err := tx.PutMark(w.Own(m.Chat), w.Account); err != nil {
 			return err

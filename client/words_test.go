@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/omega-im/omega"
+	"github.com/omega-im/omega/archive"
 	"github.com/omega-im/omega/chat"
 	"github.com/omega-im/omega/chat/group"
 	"github.com/omega-im/omega/history"
@@ -211,6 +212,63 @@ func TestWordsBeforeTheirMessage(t *testing.T) {
 	}
 }
 
+// TestHandedWords: of the words that a history has with a message those count that this account
+// may have said of it, the first ones; what else is there takes nothing away.
+// (spec/chat.md, CHAT-110)
+func TestHandedWords(t *testing.T) {
+	c, clock := newStillCore(t)
+	a, now, me := newList(t, c), clock.time().Truncate(time.Millisecond), c.acc.Fingerprint
+	for _, row := range []struct {
+		what string
+		bad  func(w *chat.Word) []byte
+		kept bool
+	}{
+		{"a good one", func(w *chat.Word) []byte { return w.Bytes() }, true},
+		{"as far ahead as clocks are", func(w *chat.Word) []byte { w.Time = now.Add(omega.ClockTolerance); return w.Bytes() }, true},
+		{"further ahead", func(w *chat.Word) []byte { w.Time = now.Add(omega.ClockTolerance + time.Second); return w.Bytes() }, false},
+		{"of another account", func(w *chat.Word) []byte { w.Account = signer(t, 9); return w.Bytes() }, false},
+		{"about another message", func(w *chat.Word) []byte { w.Target = chat.Link{9}; return w.Bytes() }, false},
+		{"of a kind that a newer version has", func(w *chat.Word) []byte { w.Kind = 99; return w.Bytes() }, false},
+		{"cut off", func(w *chat.Word) []byte { return w.Bytes()[:9] }, false},
+		{"behind too many", nil, false},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			l := a.writes(t, &chat.Content{Kind: chat.KindPoll, Text: "?", Lines: chat.PollLines([]string{"a", "b"}), Poll: &chat.Poll{}})
+			first := chat.Word{Kind: chat.MarkReaction, Version: 1, Time: now, Target: l, Account: me, Value: []byte("👍")}
+			second := chat.Word{Kind: chat.MarkVote, Version: 1, Time: now, Target: l, Account: me, Value: []byte{0}}
+			words := append(slices.Repeat([][]byte{second.Bytes()}, maxHandedWords), first.Bytes())
+			if row.bad != nil {
+				words = [][]byte{row.bad(&first), second.Bytes()}
+			}
+			a.in(t, func(tx *history.Tx, _ *groupLog) error {
+				r, err := tx.Linked(omega.ChatID(a.id[:16]), l)
+				must(t, err)
+				if err := (&taker{c: c}).words(tx, &archive.HandedMessage{Words: words}, &r.Message); err != nil {
+					t.Errorf("the message is refused: %v", err)
+				}
+				var kinds []chat.MarkKind
+				for _, target := range []chat.Link{l, {9}} {
+					for _, who := range []omega.Fingerprint{me, signer(t, 9)} {
+						of, err := tx.OwnWordsOf(omega.ChatID(a.id[:16]), target, who)
+						must(t, err)
+						for _, w := range of {
+							kinds = append(kinds, w.Kind)
+						}
+					}
+				}
+				want := []chat.MarkKind{chat.MarkVote}
+				if row.kept {
+					want = []chat.MarkKind{chat.MarkReaction, chat.MarkVote}
+				}
+				if !slices.Equal(kinds, want) {
+					t.Errorf("kept are the kinds %v, want %v", kinds, want)
+				}
+				return nil
+			})
+		})
+	}
+}
+
 // TestRations: an account may do so much at once, then once in a time, and others as much.
 func TestRations(t *testing.T) {
 	r := rations{most: 3, apart: time.Second}
@@ -265,6 +323,23 @@ func TestClosedPollStays(t *testing.T) {
 		}},
 		{"becomes a member after it", 1, func(a aList, began time.Time, who *pgp.Identity) {
 			a.withBob(t, began.Add(close+time.Minute), who)
+		}},
+		{"leaves before the close, and is banned by an operation after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.Unsubscribed, began.Add(close-time.Minute))
+			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+		}},
+		{"leaves before it, and becomes a member after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.Unsubscribed, began.Add(close-time.Minute))
+			a.withBob(t, began.Add(close+time.Minute), who)
+		}},
+		{"is kept out before it, and banned by an operation after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			a.puts(t, who.Account(), chat.SubscriberOut, began.Add(close-time.Minute))
+			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+		}},
+		{"is banned by an operation before it, and again after it", 0, func(a aList, began time.Time, who *pgp.Identity) {
+			for _, at := range []time.Duration{close - time.Minute, close + time.Minute} {
+				a.does(t, a.c.identity(), began.Add(at), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})
+			}
 		}},
 		{"is banned by an operation after it", 1, func(a aList, began time.Time, who *pgp.Identity) {
 			a.does(t, a.c.identity(), began.Add(close+time.Minute), group.Op{Type: group.TypeBan, Accounts: []omega.Fingerprint{who.Account()}})

@@ -473,7 +473,7 @@ CREATE TABLE subscriber (
   grp     BLOB    NOT NULL,
   account BLOB    NOT NULL,
   state   INTEGER NOT NULL, -- 0 subscribes, 1 does no more, 2 is kept out
-  time    INTEGER NOT NULL, bearer BLOB NOT NULL DEFAULT x'',
+  time    INTEGER NOT NULL, bearer BLOB NOT NULL DEFAULT x'', ended INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (grp, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX message_called ON message (position, chat) WHERE mentioned = 1;
@@ -527,6 +527,7 @@ CREATE TABLE word_told (
   grp  BLOB    NOT NULL PRIMARY KEY,
   time INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX succession_successor ON succession (successor, proven, old) WHERE proven <> 0;
 INSERT INTO parked_total (one, count, size) VALUES (1, 0, 0);
 INSERT INTO delivery_token_mark (one, mark) VALUES (1, random());
 INSERT INTO sqlite_sequence (name, seq) VALUES ('message', 1099511627776);

@@ -11,7 +11,7 @@ import (
 )
 
 // slowStep is a step of a plan that reads a whole table, or a whole chat.
-var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
+var slowStep = regexp.MustCompile(`^SCAN (m|message|seen|parked|outgoing|lane|peer|sending_key|mark|secure_waiting|secure_epoch|unsealed|prekey|succession)\b|^SEARCH (m|message|mark|k) .*\(chat=\?\)$`)
 
 // openStep is a step that reads a chat from a place on, or up to it: what does not stop by
 // itself reads a whole chat for each message that comes.
@@ -129,6 +129,7 @@ func TestPlans(t *testing.T) {
 		word := &chat.Word{Kind: chat.MarkVote, Version: 1, Target: chat.Link{9}, Account: fp(9)}
 		tx.PutWord(word.Mark(c), fp(9))
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
+		tx.SuccessionsTo(fp(2))
 		tx.AnsweredLate(word.Own(c))
 		tx.OwnWords(c, fp(9), 5)
 		tx.OwnWordsOf(c, word.Target, fp(9))

@@ -36,16 +36,16 @@ func (tx *Tx) Bearer(group chat.Hash, account omega.Fingerprint) *Bearer {
 // taken. (spec/group.md, GROUP-40)
 func (b *Bearer) Put(s *chat.Subscriber) (taken bool, err error) {
 	what := "store subscriber " + s.Account.String()
-	n, err := b.tx.exec(what, `UPDATE subscriber SET state = ?3, time = ?4 WHERE grp = ?1 AND account = ?2 AND (?4, ?3) > (time, state)`,
-		b.group[:], address(s.Account), int64(s.State), millis(s.Time))
+	n, err := b.tx.exec(what, `UPDATE subscriber SET state = ?3, time = ?4, ended = ?5 WHERE grp = ?1 AND account = ?2 AND (?4, ?3, ?5) > (time, state, ended)`,
+		b.group[:], address(s.Account), int64(s.State), millis(s.Time), s.Ended)
 	if err != nil || n > 0 {
 		return n > 0, err
 	}
 	if err := b.count(); err != nil || b.left <= 0 {
 		return false, err
 	}
-	n, err = b.tx.exec(what, `INSERT INTO subscriber (grp, account, state, time, bearer) VALUES (?, ?, ?, ?, ?) ON CONFLICT (grp, account) DO NOTHING`,
-		b.group[:], address(s.Account), int64(s.State), millis(s.Time), b.by)
+	n, err = b.tx.exec(what, `INSERT INTO subscriber (grp, account, state, time, ended, bearer) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (grp, account) DO NOTHING`,
+		b.group[:], address(s.Account), int64(s.State), millis(s.Time), s.Ended, b.by)
 	b.left -= b.each * int(n)
 	return n > 0, err
 }
@@ -104,14 +104,15 @@ func (tx *Tx) SubscriberEnded(group chat.Hash, since time.Time) (ended bool, err
 }
 
 func (tx *Tx) subscribers(where string, args ...any) (out []chat.Subscriber, err error) {
-	err = tx.rows("read subscribers", `SELECT account, state, time FROM subscriber `+where, args, func(scan func(...any) error) error {
+	err = tx.rows("read subscribers", `SELECT account, state, time, ended FROM subscriber `+where, args, func(scan func(...any) error) error {
 		var account []byte
 		var state, at int64
-		if err := scan(&account, &state, &at); err != nil {
+		var ended bool
+		if err := scan(&account, &state, &at, &ended); err != nil {
 			return err
 		}
 		fp, err := readAddress(account)
-		out = append(out, chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at)})
+		out = append(out, chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at), Ended: ended})
 		return err
 	})
 	return out, err

@@ -22,9 +22,11 @@ func TestSubscribers(t *testing.T) {
 		{Account: fp(2), State: chat.SubscriberOut, Time: at},
 		{Account: fp(2), Time: at},
 		{Account: fp(2), State: chat.Unsubscribed, Time: at},
+		{Account: fp(4), State: chat.Unsubscribed, Time: at},
+		{Account: fp(4), State: chat.Unsubscribed, Time: at, Ended: true},
 		{Account: fp(3), State: chat.Unsubscribed, Time: at.Add(time.Hour)},
 	}
-	want := []chat.Subscriber{said[2], said[3], said[6]}
+	want := []chat.Subscriber{said[2], said[3], said[8], said[7]}
 	for range 5 {
 		db := openTest(t)
 		db.update(t, func(tx *Tx) error {
@@ -44,7 +46,7 @@ func TestSubscribers(t *testing.T) {
 				t.Fatalf("%d entries", len(list))
 			}
 			for i := range want {
-				if got := list[i]; got.Account != want[i].Account || got.State != want[i].State || !got.Time.Equal(want[i].Time) {
+				if got := list[i]; got.Account != want[i].Account || got.State != want[i].State || !got.Time.Equal(want[i].Time) || got.Ended != want[i].Ended {
 					t.Errorf("%+v, want %+v", got, want[i])
 				}
 			}

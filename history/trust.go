@@ -91,9 +91,12 @@ func (tx *Tx) Successions(old omega.Fingerprint) ([]Succession, error) {
 	return tx.successions(`WHERE old = ? ORDER BY proven DESC, time`, address(old))
 }
 
-// SuccessionsTo returns those that were proven of accounts that go on as one.
+// maxSuccessionsTo is of how many accounts a chat with one tells that they go on as it.
+const maxSuccessionsTo = 64
+
+// SuccessionsTo returns those that were proven of accounts that go on as one, the first ones.
 func (tx *Tx) SuccessionsTo(successor omega.Fingerprint) ([]Succession, error) {
-	return tx.successions(`WHERE successor = ? AND proven <> 0 ORDER BY proven, old`, address(successor))
+	return tx.successions(`WHERE successor = ? AND proven <> 0 ORDER BY proven, old LIMIT ?`, address(successor), maxSuccessionsTo)
 }
 
 // UnprovenSuccessions returns at most n that have both words and were not verified.

@@ -48,6 +48,23 @@ func (tx *Tx) think(name string, of omega.Fingerprint, value byte) error {
 	return err
 }
 
+// TestSuccessionsTo: of accounts that go on as one the first are told, however many they are.
+func TestSuccessionsTo(t *testing.T) {
+	openTest(t).update(t, func(tx *Tx) error {
+		for n := range maxSuccessionsTo + 5 {
+			_, err := tx.PutSuccession(&Succession{Old: fp(byte(100 + n)), New: fp(2), Time: testTime, Proven: testTime.Add(-time.Duration(n) * time.Second)})
+			must(t, err)
+		}
+		_, err := tx.PutSuccession(&Succession{Old: fp(99), New: fp(2), Time: testTime})
+		must(t, err)
+		list, err := tx.SuccessionsTo(fp(2))
+		if err != nil || len(list) != maxSuccessionsTo || list[0].Old != fp(100+maxSuccessionsTo+4) {
+			t.Errorf("%d, the first %v: %v", len(list), list[0].Old, err)
+		}
+		return nil
+	})
+}
+
 func TestSuccessions(t *testing.T) {
 	db := openTest(t)
 	at := time.UnixMilli(1_700_000_000_000).UTC()

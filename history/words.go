@@ -334,19 +334,20 @@ func (tx *Tx) eachWord(group chat.Hash, r *Row, kind chat.MarkKind, closed time.
 	if !closed.IsZero() {
 		until = millis(closed)
 	}
-	return tx.rows("count words", `SELECT k.account, s.state, s.time, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
+	return tx.rows("count words", `SELECT k.account, s.state, s.time, s.ended, iif(k.time <= ?1, k.value, coalesce((SELECT o.value FROM outdone o WHERE o.mark = k.number AND o.time <= ?1
 		ORDER BY o.version DESC, o.time DESC, o.device DESC, o.value DESC LIMIT 1), x'')) FROM mark k JOIN subscriber s ON s.grp = ?2 AND s.account = k.account
 		WHERE k.chat = (SELECT number FROM chat WHERE id = ?3) AND k.target = ?4 AND k.kind = ?5`,
 		[]any{until, group[:], r.Chat[:], r.Ref[:], int64(kind)}, func(scan func(...any) error) error {
 			var account []byte
 			var state, at int64
+			var ended bool
 			m := chat.Mark{Kind: kind}
-			if err := scan(&account, &state, &at, &m.Value); err != nil {
+			if err := scan(&account, &state, &at, &ended, &m.Value); err != nil {
 				return err
 			}
 			fp, err := readAddress(account)
 			m.Account = fp
-			if err == nil && len(m.Value) > 0 && counts(&chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at)}, closed) {
+			if err == nil && len(m.Value) > 0 && counts(&chat.Subscriber{Account: fp, State: chat.SubscriberState(state), Time: readTime(at), Ended: ended}, closed) {
 				do(&m)
 			}
 			return err

@@ -3,7 +3,7 @@
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
 // source: proto/chat.proto
-// source sha256: 7efedbff8e5e8dddc9622034ff8840aaad87bb926fafeaf64ae97ec5ac910e16
+// source sha256: 86fb5b1d7dfaba6d86e1be1ab9c042a416e60185fc7ee886c8f04a48b782f2cc
 
 // End to end: what one client tells another inside a sealed message. No server
 // reads it. The signed form of a message is its transcript (spec/chat.md,
@@ -1690,6 +1690,7 @@ type Group struct {
 	Words         [][]byte               `protobuf:"bytes,11,rep,name=words,proto3" json:"words,omitempty"`                    // what subscribers say of messages (spec/group.md, GROUP-53)
 	Counts        []*Counted             `protobuf:"bytes,12,rep,name=counts,proto3" json:"counts,omitempty"`                  // what such words come to (GROUP-55)
 	WordsOf       [][]byte               `protobuf:"bytes,13,rep,name=words_of,json=wordsOf,proto3" json:"words_of,omitempty"` // 16 each: links of messages of which the words are asked for (GROUP-55)
+	Ended         []uint32               `protobuf:"varint,14,rep,packed,name=ended,proto3" json:"ended,omitempty"`            // places, from 0, of entries of subscribers that an operation ended (GROUP-57)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1811,6 +1812,13 @@ func (x *Group) GetCounts() []*Counted {
 func (x *Group) GetWordsOf() [][]byte {
 	if x != nil {
 		return x.WordsOf
+	}
+	return nil
+}
+
+func (x *Group) GetEnded() []uint32 {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -2413,7 +2421,7 @@ const file_proto_chat_proto_rawDesc = "" +
 	"\vStickerPack\x12\x14\n" +
 	"\x05title\x18\x01 \x01(\tR\x05title\x12\x16\n" +
 	"\x06author\x18\x02 \x01(\tR\x06author\x121\n" +
-	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\xee\x02\n" +
+	"\bstickers\x18\x03 \x03(\v2\x15.omega.chat.MediaItemR\bstickers\"\x84\x03\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x14\n" +
 	"\x05heads\x18\x02 \x03(\fR\x05heads\x12\x1e\n" +
@@ -2430,7 +2438,8 @@ const file_proto_chat_proto_rawDesc = "" +
 	" \x01(\v2\x13.omega.chat.EarlierR\aearlier\x12\x14\n" +
 	"\x05words\x18\v \x03(\fR\x05words\x12+\n" +
 	"\x06counts\x18\f \x03(\v2\x13.omega.chat.CountedR\x06counts\x12\x19\n" +
-	"\bwords_of\x18\r \x03(\fR\awordsOf\"\x96\x02\n" +
+	"\bwords_of\x18\r \x03(\fR\awordsOf\x12\x14\n" +
+	"\x05ended\x18\x0e \x03(\rR\x05ended\"\x96\x02\n" +
 	"\aCounted\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\fR\x06target\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
