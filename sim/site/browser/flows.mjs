@@ -49,6 +49,9 @@ check("reply, edit, react, take back", async () => {
 	await say(ming, "打錯字");
 	await bubble(mei, "打錯字").waitFor();
 	await menu(ming, "打錯字", "收回");
+	await ming.page.locator("dialog.sure", { hasText: "大家都看不到" }).waitFor();
+	await bubble(mei, "打錯字").waitFor(); // nothing is taken back before that
+	await agree(ming);
 	await mei.page.locator(".bubble.gone", { hasText: "訊息已收回" }).waitFor();
 	await vanishes(mei, "打錯字");
 });

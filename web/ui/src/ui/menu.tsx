@@ -52,7 +52,10 @@ export const pin = (m: Message, pinned: boolean) => void core.call("message.pin"
 
 const remove = (m: Message, forMe: boolean): Action => ({
   key: forMe ? "forget" : "delete", label: t(forMe ? "message.delete.me" : "message.delete.all"), danger: true,
-  run: () => void core.call("message.delete", { id: newID(), chat: m.chat, messages: [m.id], for_me: forMe }).catch(failed),
+  run: async () => {
+    if (!forMe && !(await sure({ text: t("message.delete.sure"), yes: t("message.delete.all"), danger: true }))) return;
+    void core.call("message.delete", { id: newID(), chat: m.chat, messages: [m.id], for_me: forMe }).catch(failed);
+  },
 });
 
 /** Opens a menu where the person pointed. */

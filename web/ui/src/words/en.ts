@@ -27,7 +27,7 @@ export const en: Record<Word, string> = {
   "message.placeholder": "Message", "message.placeholder.secure": "Secure message", "message.placeholder.ended": "Ended; writing begins it again", "message.send": "Send", "message.attach": "Attach files", "message.stickers": "Stickers and emoji",
   "message.unread": "Unread messages", "message.edited": "edited", "message.deleted": "Message deleted", "message.forwarded": "Forwarded from {0}", "message.expires": "gone {0}",
   "message.down": "To the newest", "message.newbelow": "{0} new",
-  "message.reply": "Reply", "message.edit": "Edit", "message.react": "React", "message.forward": "Forward", "message.pin": "Pin", "message.copy": "Copy text", "message.delete.all": "Delete for everyone", "message.delete.me": "Delete for me", "message.info": "Read by",
+  "message.reply": "Reply", "message.edit": "Edit", "message.react": "React", "message.forward": "Forward", "message.pin": "Pin", "message.copy": "Copy text", "message.delete.all": "Delete for everyone", "message.delete.sure": "Delete this message for everyone? Nobody will see it.", "message.delete.me": "Delete for me", "message.info": "Read by",
   "message.gone": "(the message is not here)", "message.problem": "Signature or origin is wrong: {0}",
   "message.spoiler": "Tap to show",
   "message.kind.media": "File", "message.kind.photo": "Photo", "message.kind.video": "Video", "message.kind.voice": "Voice message", "message.kind.file": "File", "message.kind.sticker": "Sticker", "message.kind.poll": "Poll", "message.kind.list": "List", "message.kind.group": "Invitation to a {0}", "message.kind.unknown": "A message that this version cannot read",

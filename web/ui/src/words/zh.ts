@@ -23,7 +23,7 @@ export const zh = {
   "message.placeholder": "訊息", "message.placeholder.secure": "安全訊息", "message.placeholder.ended": "已結束，寫了就重新開始", "message.send": "傳送", "message.attach": "附加檔案", "message.stickers": "貼圖與表情",
   "message.unread": "以下為尚未閱讀的訊息", "message.edited": "已編輯", "message.deleted": "訊息已收回", "message.forwarded": "轉傳自 {0}", "message.expires": "{0} 消失",
   "message.down": "跳到最新", "message.newbelow": "{0} 則新訊息",
-  "message.reply": "回覆", "message.edit": "編輯", "message.react": "回應", "message.forward": "轉傳", "message.pin": "設為公告", "message.copy": "複製文字", "message.delete.all": "收回", "message.delete.me": "只在我這邊刪除", "message.info": "已讀名單",
+  "message.reply": "回覆", "message.edit": "編輯", "message.react": "回應", "message.forward": "轉傳", "message.pin": "設為公告", "message.copy": "複製文字", "message.delete.all": "收回", "message.delete.sure": "收回這則訊息？大家都看不到。", "message.delete.me": "只在我這邊刪除", "message.info": "已讀名單",
   "message.gone": "（原訊息不在這裡）", "message.problem": "簽章或來源有問題：{0}",
   "message.spoiler": "點一下顯示",
   "message.kind.media": "檔案", "message.kind.photo": "照片", "message.kind.video": "影片", "message.kind.voice": "語音訊息", "message.kind.file": "檔案", "message.kind.sticker": "貼圖", "message.kind.poll": "投票", "message.kind.list": "接龍", "message.kind.group": "{0}邀請", "message.kind.unknown": "這個版本看不懂的訊息",
