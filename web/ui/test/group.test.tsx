@@ -150,3 +150,20 @@ it("what a group answered before the call did is not undone by the answer", asyn
   answered(g("asking"));
   await vi.waitFor(() => expect(roleIn("g1")).toBe("subscriber"));
 });
+
+const panelOf = (g: Group) => {
+  call.mockImplementation((async (method: Method) => (method === "group" ? g : {})) as never);
+  return render(() => <Info chat={{ ...chat, chat: "g1", kind: "group" }} />).container;
+};
+const buttons = (c: HTMLElement) => [...c.querySelectorAll("button")].map((b) => b.textContent);
+
+it("the panel offers what the rules of the group let this account do", async () => {
+  const rules = (invite: string) => ({ invite, pin: "admins", profile: "admins", write: "admins", mention_all: "admins", history: "50" });
+  for (const [role, invite, may] of [["subscriber", "members", false], ["member", "admins", false], ["member", "members", true], ["owner", "admins", true]] as const) {
+    const c = panelOf(group({ role, channel: true, rules: rules(invite) }));
+    const leave = role === "subscriber" ? t("group.unsubscribe") : t("group.leave", t("channel"));
+    await vi.waitFor(() => expect(buttons(c)).toContain(leave));
+    expect([role, invite, buttons(c).includes(t("group.invite")), buttons(c).includes(t("group.link"))]).toEqual([role, invite, may, may]);
+    if (role === "subscriber") expect(buttons(c)).not.toContain(t("group.leave", t("channel")));
+  }
+});

@@ -42,6 +42,9 @@ export function mayPin(chat: Chat): boolean {
   return chat.kind !== "imported" && (chat.kind !== "group" || !g || !g.dissolved && allows(g.rules.pin, g.role));
 }
 
+/** Whether this account may let others into a group. */
+export const mayInvite = (g: Group): boolean => !g.dissolved && allows(g.rules.invite, g.role ?? "");
+
 /** What this account is in the group of a chat. */
 export const roleIn = (chat: ChatID): string => groups.by[groups.of[chat] ?? ""]?.role ?? "";
 

@@ -7,7 +7,7 @@ import { agree } from "./Noted";
 import { asked } from "../state/asked";
 import { contactName } from "../state/contacts";
 import { setDialog, setInfo } from "../state/dialog";
-import { changesOf } from "../state/groups";
+import { changesOf, mayInvite } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { isTime } from "../ids";
@@ -147,9 +147,10 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
   });
   const [adding, setAdding] = createSignal(false), [links, setLinks] = createSignal(false);
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
-  const end = async (how: "leave" | "dissolve") => {
+  const out = () => (p.group?.role === "subscriber" ? "unsubscribe" : "leave");
+  const end = async (how: "leave" | "unsubscribe" | "dissolve") => {
     const group = p.chat.chat;
-    if (await sure({ text: t(`group.${how}.sure`, thing(p.group)), yes: t(`group.${how}`, thing(p.group)), danger: true })) await act(() => core.call(`group.${how}`, { group }));
+    if (await sure({ text: t(`group.${how}.sure`, thing(p.group)), yes: t(`group.${how}`, thing(p.group)), danger: true })) await act(() => core.call(how === "dissolve" ? "group.dissolve" : "group.leave", { group }));
   };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -160,17 +161,19 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <Show when={g().about}><p>{clean(g().about!)}</p></Show>
         <Show when={admin()}><GroupProfile group={g()} act={act} /></Show>
         <section><h3>{t("chat.members", g().size)}<Show when={g().channel && g().subscribers}>{(n) => <>・{t("chat.subscribers", n())}</>}</Show></h3>
-          <div class="actions">
-            <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
-            <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
-          </div>
-          <Show when={links()}><GroupLinks group={g()} /></Show>
-          <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
+          <Show when={mayInvite(g())}>
+            <div class="actions">
+              <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
+              <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
+            </div>
+            <Show when={links()}><GroupLinks group={g()} /></Show>
+            <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
+          </Show>
           <Requests chat={p.chat} />
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={g()} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={() => end("leave")}>{t("group.leave", thing(g()))}</button>
+          <button class="danger" onClick={() => end(out())}>{t(`group.${out()}`, thing(g()))}</button>
           <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t("group.dissolve", thing(g()))}</button></Show>
         </div>
       </>
