@@ -7,6 +7,7 @@ import { setLang, t } from "../src/words";
 import { Bubble } from "../src/ui/Bubble";
 import { Info } from "../src/ui/Info";
 import { NewChat } from "../src/ui/NewChat";
+import { Voters } from "../src/ui/small";
 
 const chat: Chat = { chat: "c1", kind: "direct", peer: "AB", name: "小美", unread: 0 };
 const group = (more: Partial<Group>): Group => ({ group: "G1", chat: "g1", name: "登山社", secure: false, role: "invited", size: 3, rules: {} as never, operations: 1, ...more });
@@ -166,4 +167,19 @@ it("the panel offers what the rules of the group let this account do", async () 
     expect([role, invite, buttons(c).includes(t("group.invite")), buttons(c).includes(t("group.link"))]).toEqual([role, invite, may, may]);
     if (role === "subscriber") expect(buttons(c)).not.toContain(t("group.leave", t("channel")));
   }
+});
+
+it("who voted is said as far as it can be seen, and nothing stands where nobody is", async () => {
+  call.mockImplementation((async (method: Method, p: { option: number }) => (method === "poll.voters" ? { voters: p.option ? [] : [{ account: "AB", name: "小美" }] } : {})) as never);
+  const m = message({ kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 1 }, { text: "麵", votes: 0, counted: 2 }], voters: 1, counted: 2 }, counted: { by: "AB", name: "小美", known: true } });
+  const c = render(() => <Voters message={m} />).container;
+  await vi.waitFor(() => expect(c.textContent).toBe(`飯小美麵${t("people.unseen", 2)}`));
+});
+
+it("a subscriber is told who will see it before voting", () => {
+  const poll = (role: string, closed = false) => {
+    putGroups([group({ role, channel: true })]);
+    return shown(message({ chat: "g1", kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 0 }], voters: 0, closed: closed ? "2026-11-22T12:00:00Z" : undefined } as never })).textContent!.includes(t("channel.seen"));
+  };
+  expect([poll("subscriber"), poll("subscriber", true), poll("owner")]).toEqual([true, false, false]);
 });

@@ -102,6 +102,7 @@ function Open(p: { menu: Menu }) {
         <Show when={p.menu.emoji}>{(m) => (
           <div class="quick"><For each={quick}>{(x) => <button role="menuitem" aria-label={`${t("message.react")} ${x}`} onClick={() => { close(); react(m(), x); }}>{x}</button>}</For></div>
         )}</Show>
+        <Show when={p.menu.emoji && roleIn(p.menu.emoji.chat) === "subscriber"}><small class="dim">{t("channel.seen")}</small></Show>
         <For each={p.menu.actions}>{(a) => <button role="menuitem" classList={{ danger: !!a.danger }} onClick={() => { close(); a.run(); }}>{a.label}</button>}</For>
       </div>
     </div>

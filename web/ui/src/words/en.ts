@@ -396,7 +396,7 @@ export const en: Record<Word, string> = {
   "role.owner.sure": "Make “{0}” an owner? Owners change any rule, and can remove you.",
   "chat.add": "Add",
   "group.count": " ({0})",
-  "poll.who": "Who reacted, who voted", "people.first": "The first {0} only", "and": ", ", "chat.by": "{0}: ", "groups.common.are": "Groups in common: ",
+  "poll.who": "Who reacted, who voted", "people.first": "The first {0} only", "people.unseen": "You cannot see who: {0}", "channel.seen": "Those who may write here see who reacts and votes", "and": ", ", "chat.by": "{0}: ", "groups.common.are": "Groups in common: ",
   "mentions": "Mentions",
   "mentions.next": "Next mention",
   "mentions.all": "All",
