@@ -27,6 +27,7 @@ export function GroupLinks(p: { group: Group }): JSX.Element {
   return (
     <>
       <div class="choice" role="radiogroup" aria-label={t("group.link")}><For each={kinds()}>{(k) => <label><input type="radio" name="link" checked={kind() === k} onChange={() => setKind(k)} />{t(`link.${k}` as Word)}</label>}</For></div>
+      <p class="dim">{t(`link.${kind()}.text` as Word)}</p>
       <Show when={link.latest && !over() && link.latest}>{(x) => <>
         <MyLink link={x()} code={x()} />
         <div class="actions"><button onClick={() => change(false)}>{t("link.new")}</button><button class="danger" onClick={() => change(true)}>{t("link.close")}</button></div>

@@ -15,7 +15,7 @@ import { short } from "../time";
 import { t, thing, type Word } from "../words";
 import "../words/rare";
 import { muted } from "../state/folders";
-import { chatName } from "./ChatList";
+import { chatName, pictureFor } from "./ChatList";
 import { Avatar, Icon } from "./icons";
 import { GroupLinks } from "./GroupLinks";
 import { GroupProfile } from "./GroupProfile";
@@ -45,7 +45,7 @@ export function Info(p: { chat: Chat }): JSX.Element {
     <aside class="info" aria-label={t("info")}>
       <header class="head"><button class="icon-button" aria-label={t("close")} onClick={() => setInfo(false)}><Icon name="close" /></button><h2>{t("info")}</h2></header>
       <div class="scroll">
-        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={p.chat.kind === "group" ? "group" : undefined} picture={picture()} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
+        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={pictureFor(p.chat)} picture={picture()} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
         <div class="actions">
           <button aria-haspopup={muted(p.chat) ? undefined : "menu"} onClick={(e) => (muted(p.chat) ? void set({ muted: "0001-01-01T00:00:00Z" }) : openMenu(e, mutings.map(([word, until]) => ({ key: word, label: t(word), run: () => void set({ muted: until() }) }))))}>{t(muted(p.chat) ? "chat.unmute" : "chat.mute")}</button>
           <button onClick={() => set({ top: !p.chat.top })}>{t(p.chat.top ? "chat.untop" : "chat.top")}</button>

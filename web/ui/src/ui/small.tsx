@@ -12,7 +12,7 @@ import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
 import "../words/rare";
 import { countedBy, countedIn } from "./Bubble";
-import { chatName } from "./ChatList";
+import { chatName, pictureFor } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
@@ -39,7 +39,7 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" ref={first} placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
-      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={c.kind === "saved" ? "star" : c.kind === "group" ? "group" : undefined} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
+      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={pictureFor(c)} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
     </>
   );
 }

@@ -11,7 +11,7 @@ export const zh = {
   "chats.all": "全部", "chats.unread": "未讀", "chats.groups": "群組", "chats.archive": "封存", "chats.requests": "陌生訊息",
   "chat.saved": "收藏訊息", "chat.new": "新聊天", "chat.draft": "草稿：", "chat.you": "你：",
   "chat.pick": "選一個聊天開始",
-  "chat.channel.is": "頻道", "group": "群組", "channel": "頻道", "chat.subscribers": "{0} 位訂閱者",
+  "chat.channel.is": "頻道", "group": "群組", "channel": "頻道", "chat.subscribers": "{0} 位訂閱者", "chat.members": "{0} 位成員",
   "chat.normal": "一般聊天：速度優先，不保證安全",
   "chat.ended": "安全聊天已結束，金鑰已銷毀", "chat.outside": "你不在這個{0}裡，不能發言", "chat.asking": "已送出，等群組回應", "chat.invited": "接受邀請後才能發言", "chat.channel": "頻道：只有管理員可以發言",
   "chat.secure": "安全聊天：端對端加密，金鑰會銷毀",
