@@ -116,6 +116,20 @@ async function staysWhole(page, field) {
 	}), [true, []], `the focus in ${field}, and what it scrolls`);
 }
 
+/** On a phone the browser's Back closes one thing at a time, and the pages stay; elsewhere opening a chat is no step. */
+async function goesBack(page, look) {
+	const before = await page.evaluate(() => history.state?.depth ?? 0);
+	await open(page, look, "登山社");
+	await info(page);
+	if (!phone(look)) return equal(await page.evaluate(() => history.state?.depth ?? 0), before, "entries of a wide screen");
+	await page.waitForFunction(() => history.state?.depth === 2);
+	await page.goBack();
+	await page.locator(".info").waitFor({ state: "detached" });
+	is(await page.locator(".panes.inside").count() === 1, "Back closed more than what lay on top");
+	await page.goBack();
+	await page.locator(".panes:not(.inside)").waitFor();
+}
+
 async function people(look) {
 	const page = pages.full;
 	await wear(page, look);
@@ -266,7 +280,7 @@ async function people(look) {
 	await page.locator("dialog meter").nth(1).waitFor();
 	await through(page, look, "settings", "dialog .inside");
 	await page.locator("dialog .backup:has(.button input) input[type=password]").fill("correct horse battery");
-	await staysWhole(page, "dialog .button input[type=file]:not([accept^=image])");
+	await staysWhole(page, "dialog .button input[type=file].hidden");
 	await page.locator("dialog .devices [aria-haspopup=menu]").last().click();
 	await see(page, look, "device-menu");
 	await item(page, 0).click();
@@ -285,6 +299,7 @@ async function people(look) {
 	await see(page, look, "viewer");
 	await esc(page);
 	await toList(page, look);
+	await goesBack(page, look);
 }
 
 async function alarms(look) {
@@ -316,7 +331,7 @@ async function beginning(look) {
 		await page.locator(".panel form").waitFor();
 		if (n < 3) await page.locator(".server .took").first().waitFor();
 		await through(page, look, name, ".setup");
-		if (n === 3) await staysWhole(page, ".panel .button input[type=file]");
+		if (n === 3) await staysWhole(page, ".panel .button input[type=file].hidden");
 		if (n === 2) {
 			await page.locator(".panel .check input").click();
 			await page.locator(".panel form > button.primary").click();
