@@ -5,6 +5,7 @@ import { core, open, setMe } from "../src/state/app";
 import { answered, fetchGroups, pictureOf, putGroups, refreshGroups, roleIn } from "../src/state/groups";
 import { setLang, t } from "../src/words";
 import { Bubble } from "../src/ui/Bubble";
+import { GroupLinks } from "../src/ui/GroupLinks";
 import { Info } from "../src/ui/Info";
 import { NewChat } from "../src/ui/NewChat";
 import { Voters } from "../src/ui/small";
@@ -182,4 +183,19 @@ it("a subscriber is told who will see it before voting", () => {
     return shown(message({ chat: "g1", kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 0 }], voters: 0, closed: closed ? "2026-11-22T12:00:00Z" : undefined } as never })).textContent!.includes(t("channel.seen"));
   };
   expect([poll("subscriber"), poll("subscriber", true), poll("owner")]).toEqual([true, false, false]);
+});
+
+it("who makes a channel is told what becomes of those who are chosen, and each kind of link what it does", async () => {
+  const page = render(() => <NewChat />), said = () => page.container.querySelector("form p.dim")?.textContent;
+  fireEvent.click(page.getByText(t("group.new")));
+  expect(said()).toBeUndefined();
+  fireEvent.click(page.getByLabelText(t("group.channel")));
+  expect(said()).toBe(t("group.channel.text"));
+  fireEvent.click(page.getByLabelText(t("group.secure")));
+  expect(said()).toBe(t("group.channel.secure"));
+  const c = render(() => <GroupLinks group={group({ role: "owner", channel: true })} />);
+  for (const kind of ["ask", "open", "subscribe"] as const) {
+    fireEvent.click(c.getByLabelText(t(`link.${kind}`)));
+    expect(c.container.querySelector("p.dim")!.textContent).toBe(t(`link.${kind}.text`));
+  }
 });

@@ -85,7 +85,7 @@ function NewGroup() {
     <form onSubmit={submit}>
       <label class="field"><span>{t("group.name", thing({ channel: channel() }))}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
-      <Show when={channel()}><p class="dim">{t("group.channel.text")}</p></Show>
+      <Show when={channel()}><p class="dim">{t(secure() ? "group.channel.secure" : "group.channel.text")}</p></Show>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
       <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? t("group.count", chosen().size) : ""}</button>

@@ -60,7 +60,7 @@ export const en: Record<Word, string> = {
   "settings": "Settings", "language": "Language", "keys": "Keyboard",
   "group.new": "New group",
   "group.name": "Name of the {0}",
-  "group.channel": "Channel (only admins write)", "group.channel.text": "Those you choose become members, and may be made admins later. Others subscribe by a link.",
+  "group.channel": "Channel (only admins write)", "group.channel.text": "Those you choose become members, and may be made admins later. Others subscribe by a link.", "group.channel.secure": "Those you choose become members, and may be made admins later. A secure channel has no subscribers.",
   "group.make": "Make it",
   "group.secure": "Secure group: texts and files are encrypted from end to end; this cannot be changed later",
   "group.open": "Open the {0}",

@@ -195,6 +195,7 @@ export const rare = {
   "group.name": "{0}名稱",
   "group.channel": "頻道（只有管理員能發言）",
   "group.channel.text": "選的人會成為成員，之後可以設為管理員。其他人用連結訂閱。",
+  "group.channel.secure": "選的人會成為成員，之後可以設為管理員。安全頻道沒有訂閱者。",
   "group.make": "建立",
   "group.secure": "安全群組：訊息與檔案都端對端加密，建立後不能改",
   "group.invite": "邀請",
