@@ -1,4 +1,4 @@
-import { fireEvent, render } from "@solidjs/testing-library";
+import { cleanup, fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Chat, Group, Message, Method } from "@rpc";
 import { core, open, setMe } from "../src/state/app";
@@ -193,7 +193,10 @@ it("who makes a channel is told what becomes of those who are chosen, and each k
   expect(said()).toBe(t("group.channel.text"));
   fireEvent.click(page.getByLabelText(t("group.secure")));
   expect(said()).toBe(t("group.channel.secure"));
-  const c = render(() => <GroupLinks group={group({ role: "owner", channel: true })} />);
+  const kinds = (role: string) => render(() => <GroupLinks group={group({ role, channel: true, rules: { invite: "members", write: "admins" } as never })} />);
+  expect(kinds("member").queryByLabelText(t("link.subscribe"))).toBeNull(); // whoever may not write takes no subscribers
+  cleanup();
+  const c = kinds("owner");
   for (const kind of ["ask", "open", "subscribe"] as const) {
     fireEvent.click(c.getByLabelText(t(`link.${kind}`)));
     expect(c.container.querySelector("p.dim")!.textContent).toBe(t(`link.${kind}.text`));

@@ -7,7 +7,7 @@ import { agree } from "./Noted";
 import { asked } from "../state/asked";
 import { contactName } from "../state/contacts";
 import { setDialog, setInfo } from "../state/dialog";
-import { changesOf, mayInvite } from "../state/groups";
+import { changesOf, may } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { isTime } from "../ids";
@@ -161,7 +161,7 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <Show when={g().about}><p>{clean(g().about!)}</p></Show>
         <Show when={admin()}><GroupProfile group={g()} act={act} /></Show>
         <section><h3>{t("chat.members", g().size)}<Show when={g().channel && g().subscribers}>{(n) => <>・{t("chat.subscribers", n())}</>}</Show></h3>
-          <Show when={mayInvite(g())}>
+          <Show when={may("invite", g())}>
             <div class="actions">
               <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
               <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
