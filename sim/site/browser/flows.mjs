@@ -146,7 +146,7 @@ check("a group of three", async () => {
 		await who.page.locator(".head h1", { hasText: "登山社" }).waitFor();
 	}
 	await panel(mei).click();
-	await mei.page.getByText("3 位成員").waitFor();
+	await mei.page.locator(".head .there", { hasText: "3 位成員" }).waitFor();
 	await say(mei, "週日合歡山，誰要去？");
 	for (const who of [ming, carol]) await bubble(who, "合歡山").waitFor();
 	await say(carol, "me!");

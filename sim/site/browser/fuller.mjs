@@ -122,7 +122,7 @@ export function fuller(check) {
 			await who.page.locator(".head h1", { hasText: "路跑團" }).waitFor();
 		}
 		await openInfo(mei);
-		await mei.page.getByText("3 位成員").waitFor();
+		await mei.page.locator(".info h3", { hasText: "3 位成員" }).waitFor();
 		await ming.page.getByText("沒有更早的訊息了").waitFor(); // all of the group is here
 		await say(carol, "買藥找我");
 		await bubble(mei, "買藥找我").waitFor();
