@@ -25,7 +25,7 @@ const (
 func (c *Client) backup(ctx context.Context, p clientrpc.BackupParams) (*clientrpc.BackupInfo, error) {
 	doing := i18n.T("doing.backup", p.Path)
 	if len(p.Passphrase) < clientrpc.MinBackupPassphrase {
-		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.shortpassphrase", clientrpc.MinBackupPassphrase), i18n.T("next.backuppass"), nil)
+		return nil, fail(clientrpc.CodeUsage, doing, i18n.T("why.shortpassphrase", clientrpc.MinBackupPassphrase), i18n.T("next.longpass"), nil)
 	}
 	if _, err := os.Lstat(p.Path); err == nil {
 		return nil, fail(clientrpc.CodeExists, doing, i18n.T("why.fileexists", p.Path), i18n.T("next.otherfile"), nil)

@@ -20,12 +20,12 @@ const (
 	ChangedChat    What = 5  // unread, title, settings, newest message; or it is gone
 	NewChat        What = 6  // Account: of a direct chat
 	ChangedFolders What = 7  // titles, or chats in folders
-	ChangedGroup   What = 8  // there are operations more, of the group of Chat, or this account stands otherwise in it
+	ChangedGroup   What = 8  // there are operations more, of the group of Chat, or this account stands otherwise in it, or others subscribe
 	NewRequest     What = 9  // Account asks to be let into the group of Chat
 	ChangedNotices What = 10 // about Account
 
 	ChangedScheduled What = 11 // texts that wait for their time
-	ChangedContact   What = 12 // what this account's owner thinks of Account
+	ChangedContact   What = 12 // what this account's owner thinks of Account, or Account calls itself something else
 	ChangedHandover  What = 13 // a history for, or of, the device that Account names
 	ChangedDevices   What = 14 // how one of this account's devices is called
 	ChangedName      What = 15 // what this account calls itself

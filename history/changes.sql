@@ -65,6 +65,7 @@ CREATE TEMP VIEW stranger_chat AS SELECT id FROM chat WHERE kind IN (1, 4) AND l
   AND NOT EXISTS (SELECT 1 FROM register WHERE name = 'contact' AND subject = peer AND value = x'01');
 
 CREATE TEMP TRIGGER peer_named AFTER UPDATE OF name ON peer WHEN NEW.name <> OLD.name BEGIN
+  INSERT INTO change (what, other) VALUES (12, NEW.fingerprint);
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE peer = NEW.fingerprint;
   INSERT INTO change (what, chat) SELECT 5, id FROM stranger_chat
     WHERE EXISTS (SELECT 1 FROM register WHERE name = 'contact' AND subject = NEW.fingerprint AND value = x'01');
@@ -99,6 +100,17 @@ CREATE TEMP TRIGGER group_asked AFTER UPDATE OF ticket, refused, subscribed ON k
 WHEN NEW.ticket <> OLD.ticket OR NEW.refused <> OLD.refused OR NEW.subscribed <> OLD.subscribed BEGIN
   INSERT INTO change (what, chat) SELECT 5, id FROM chat WHERE id = NEW.chat;
   INSERT INTO change (what, chat, other) VALUES (8, NEW.chat, NEW.id);
+END;
+
+-- How many subscribe to a channel. A list that comes whole says it once, not for each entry.
+CREATE TEMP TRIGGER subscriber_new AFTER INSERT ON subscriber WHEN NEW.state = 0 BEGIN
+  INSERT INTO change (what, chat, other) SELECT 8, substr(NEW.grp, 1, 16), NEW.grp
+    WHERE NOT EXISTS (SELECT 1 FROM change WHERE number = (SELECT max(number) FROM change) AND what = 8 AND other = NEW.grp);
+END;
+
+CREATE TEMP TRIGGER subscriber_changed AFTER UPDATE OF state ON subscriber WHEN (NEW.state = 0) <> (OLD.state = 0) BEGIN
+  INSERT INTO change (what, chat, other) SELECT 8, substr(NEW.grp, 1, 16), NEW.grp
+    WHERE NOT EXISTS (SELECT 1 FROM change WHERE number = (SELECT max(number) FROM change) AND what = 8 AND other = NEW.grp);
 END;
 
 CREATE TEMP TRIGGER group_request_gone AFTER DELETE ON group_request BEGIN

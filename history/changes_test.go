@@ -35,6 +35,18 @@ func TestChanges(t *testing.T) {
 			return err
 		}
 	}
+	said := testTime
+	subscribe := func(state chat.SubscriberState, who ...byte) func(*Tx) error {
+		return func(tx *Tx) error {
+			said = said.Add(time.Second)
+			for _, n := range who {
+				if _, err := tx.Bearer(chat.Hash{9}, omega.Fingerprint{}).Put(&chat.Subscriber{Account: fp(n), State: state, Time: said}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
 	for _, tt := range []struct {
 		name string
 		do   func(*Tx) error
@@ -53,7 +65,7 @@ func TestChanges(t *testing.T) {
 		{"deleted", func(tx *Tx) error { return tx.do(gone) }, []Change{of(GoneMessage, 1)}},
 		{"name", func(tx *Tx) error {
 			return errors.Join(tx.PutPeer(&Peer{Fingerprint: fp(2)}), tx.called(fp(2), "小明"))
-		}, []Change{changed}},
+		}, []Change{{What: ChangedContact, Account: fp(2)}, changed}},
 		{"a name again", func(tx *Tx) error { return tx.called(fp(2), "小明") }, nil},
 		{"own name: strangers may look like it", set(chat.SettingName, nil, "阿安"), []Change{{What: ChangedName}, changed}},
 		{"muted", set(chat.SettingMuted, c[:], "x"), []Change{changed}},
@@ -66,6 +78,10 @@ func TestChanges(t *testing.T) {
 		{"subscribed", func(tx *Tx) error {
 			return errors.Join(tx.PutGroup(&Group{ID: chat.Hash{9}}), tx.PutGroup(&Group{ID: chat.Hash{9}, Subscribed: testTime}))
 		}, []Change{{What: ChangedGroup, Chat: group}}},
+		{"many subscribe", subscribe(chat.Subscribes, 3, 4, 5), []Change{{What: ChangedGroup, Chat: group}}},
+		{"the same again", subscribe(chat.Subscribes, 3), nil},
+		{"one subscribes no more", subscribe(chat.Unsubscribed, 3), []Change{{What: ChangedGroup, Chat: group}}},
+		{"one is taken out that had gone", subscribe(chat.SubscriberOut, 3), nil},
 		{"title", func(tx *Tx) error { return tx.PutGroupChat(group, "登山社") }, []Change{{What: NewChat, Chat: group}}},
 		{"reach", func(tx *Tx) error {
 			return tx.Reach(fp(2), &chat.Receipt{Chat: group, Device: fp(4), UpTo: 3}, "read")

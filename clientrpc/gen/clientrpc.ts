@@ -2730,13 +2730,13 @@ export interface Happenings {
   "chat": ChatEvent;
   /** The core reached a server, or lost it. */
   "connection": ConnectionEvent;
-  /** What this account's owner thinks of somebody changed: contact, blocked, name, verified. */
+  /** What somebody is called, or what this account's owner thinks of them: contact, blocked, verified. */
   "contact": AccountEvent;
   /** The devices of this account are others now. */
   "devices": None;
   /** Folders, or what is in them, changed. */
   "folders": None;
-  /** Who is in a group, its profile, rules or pins changed. */
+  /** Who is in a group or subscribes to it, its profile, rules or pins changed. */
   "group": ChatEvent;
   /** A device asks for a history, or one that goes to or comes from it is farther: Handovers. */
   "handover": DeviceEvent;

@@ -49,6 +49,9 @@ check("reply, edit, react, take back", async () => {
 	await say(ming, "打錯字");
 	await bubble(mei, "打錯字").waitFor();
 	await menu(ming, "打錯字", "收回");
+	await ming.page.locator("dialog.sure", { hasText: "大家都看不到" }).waitFor();
+	await bubble(mei, "打錯字").waitFor(); // nothing is taken back before that
+	await agree(ming);
 	await mei.page.locator(".bubble.gone", { hasText: "訊息已收回" }).waitFor();
 	await vanishes(mei, "打錯字");
 });
@@ -143,7 +146,7 @@ check("a group of three", async () => {
 		await who.page.locator(".head h1", { hasText: "登山社" }).waitFor();
 	}
 	await panel(mei).click();
-	await mei.page.getByText("3 位成員").waitFor();
+	await mei.page.locator(".head .there", { hasText: "3 位成員" }).waitFor();
 	await say(mei, "週日合歡山，誰要去？");
 	for (const who of [ming, carol]) await bubble(who, "合歡山").waitFor();
 	await say(carol, "me!");

@@ -122,7 +122,7 @@ export function fuller(check) {
 			await who.page.locator(".head h1", { hasText: "路跑團" }).waitFor();
 		}
 		await openInfo(mei);
-		await mei.page.getByText("3 位成員").waitFor();
+		await mei.page.locator(".info h3", { hasText: "3 位成員" }).waitFor();
 		await ming.page.getByText("沒有更早的訊息了").waitFor(); // all of the group is here
 		await say(carol, "買藥找我");
 		await bubble(mei, "買藥找我").waitFor();
@@ -177,14 +177,18 @@ export function fuller(check) {
 		await mei.page.locator(".info").getByRole("button", { name: "邀請連結" }).click();
 		const link = await mei.page.locator(".info .mylink code").innerText();
 		await openDialog(ming, "新聊天");
-		await ming.page.getByLabel("連結或指紋").fill(link);
+		await ming.page.getByLabel("群組或頻道的連結").fill(link);
 		equal(await ming.page.locator("dialog form button.primary").innerText(), "加入群組或頻道", "what the dialog says of the link of a group");
 		is(await ming.page.getByLabel("幫他取名").count() === 0, "a name for a group that is joined");
 		await accessible(ming.page);
 		await shot(ming, "join");
 		await confirmDialog(ming);
-		await told(ming, "已送出");
 		await ming.page.getByText("頻道：只有管理員可以發言").waitFor(); // the group answered
+		await mei.page.locator(".head .there", { hasText: "1 位訂閱者" }).waitFor(); // and nobody loads the page anew
+		await openInfo(ming);
+		await ming.page.locator(".info").getByRole("button", { name: "取消訂閱" }).waitFor();
+		equal(await ming.page.locator(".info").getByRole("button", { name: /邀請|離開/ }).count(), 0, "what a subscriber may not do, and is offered");
+		await ming.page.keyboard.press("Escape");
 		await mei.page.locator(".info").getByText("直接訂閱").waitFor();
 		await mei.page.locator(".info").getByRole("button", { name: "停用連結" }).click();
 		await agree(mei);

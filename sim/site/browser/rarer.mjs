@@ -59,7 +59,7 @@ export function rarer(check) {
 			await who.page.locator(".conversation.secure .head h1", { hasText: "驚喜" }).waitFor();
 		}
 		await openInfo(mei);
-		await mei.page.getByText("3 位成員").waitFor();
+		await mei.page.locator(".info h3", { hasText: "3 位成員" }).waitFor();
 		await say(mei, "生日蛋糕");
 		for (const who of [ming, carol]) await bubble(who, "生日蛋糕").waitFor();
 		const png = Buffer.from(await ming.page.evaluate(async () => {
@@ -92,7 +92,7 @@ export function rarer(check) {
 		await shot(carol, "secure-group");
 		await lineMenu(mei, mei.page.locator(".info .line", { hasText: "Carol" }), "移出群組");
 		await agree(mei);
-		await mei.page.getByText("2 位成員").waitFor();
+		await mei.page.locator(".info h3", { hasText: "2 位成員" }).waitFor();
 		await carol.page.getByText("離開了群組").first().waitFor();
 		await chat(ming, "驚喜", true).click();
 		await ming.page.getByText("離開了群組").first().waitFor();

@@ -36,6 +36,7 @@ export function ownName(check) {
 		await say(ming, "我改名字了");
 		await bubble(carol, "我改名字了").waitFor();
 		await carol.page.locator(".service", { hasText: "改成「阿明（台中）」" }).last().waitFor();
+		await carol.page.waitForFunction(() => [...document.querySelectorAll(".author")].every((x) => !/^阿明(?!（台中）)/.test(x.textContent))); // what was said before, too
 	});
 }
 

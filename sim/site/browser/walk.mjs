@@ -105,6 +105,31 @@ async function through(page, look, name, box) {
 	}
 }
 
+/** What a button hides is where the button is: to come to it, or to choose a file, scrolls nothing. */
+async function staysWhole(page, field) {
+	equal(await page.locator(field).evaluate((e) => {
+		e.closest("label").scrollIntoView({ block: "center" });
+		const around = [];
+		for (let p = e.parentElement; p; p = p.parentElement) around.push([p, p.scrollTop]);
+		e.focus();
+		return [document.activeElement === e, around.filter(([p, top]) => p.scrollTop !== top).map(([p]) => `${p.tagName} ${p.className}`)];
+	}), [true, []], `the focus in ${field}, and what it scrolls`);
+}
+
+/** On a phone the browser's Back closes one thing at a time, and the pages stay; elsewhere opening a chat is no step. */
+async function goesBack(page, look) {
+	const before = await page.evaluate(() => history.state?.depth ?? 0);
+	await open(page, look, "登山社");
+	await info(page);
+	if (!phone(look)) return equal(await page.evaluate(() => history.state?.depth ?? 0), before, "entries of a wide screen");
+	await page.waitForFunction(() => history.state?.depth === 2);
+	await page.goBack();
+	await page.locator(".info").waitFor({ state: "detached" });
+	is(await page.locator(".panes.inside").count() === 1, "Back closed more than what lay on top");
+	await page.goBack();
+	await page.locator(".panes:not(.inside)").waitFor();
+}
+
 async function people(look) {
 	const page = pages.full;
 	await wear(page, look);
@@ -254,6 +279,8 @@ async function people(look) {
 	await page.locator("dialog section > .line [aria-expanded]").click();
 	await page.locator("dialog meter").nth(1).waitFor();
 	await through(page, look, "settings", "dialog .inside");
+	await page.locator("dialog .backup:has(.button input) input[type=password]").fill("correct horse battery");
+	await staysWhole(page, "dialog .button input[type=file].hidden");
 	await page.locator("dialog .devices [aria-haspopup=menu]").last().click();
 	await see(page, look, "device-menu");
 	await item(page, 0).click();
@@ -272,6 +299,7 @@ async function people(look) {
 	await see(page, look, "viewer");
 	await esc(page);
 	await toList(page, look);
+	await goesBack(page, look);
 }
 
 async function alarms(look) {
@@ -303,6 +331,7 @@ async function beginning(look) {
 		await page.locator(".panel form").waitFor();
 		if (n < 3) await page.locator(".server .took").first().waitFor();
 		await through(page, look, name, ".setup");
+		if (n === 3) await staysWhole(page, ".panel .button input[type=file].hidden");
 		if (n === 2) {
 			await page.locator(".panel .check input").click();
 			await page.locator(".panel form > button.primary").click();

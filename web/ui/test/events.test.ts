@@ -162,6 +162,18 @@ it("a notice about an account is seen in its chats without a reload", async () =
   } finally { answers.chat = before; }
 });
 
+it("who calls themselves something else is called so wherever the page names them", async () => {
+  const list = (name: string) => ({ kind: "list", from: "ME", list: { lines: [{ line: "1", from: "AB", name, text: "排骨" }] } }) as Partial<Message>;
+  const names = (name: string) => [message(1, { name }), message(2, { from: "ZZ", name: "別人" }), message(3, list(name)), message(4, { from: "ZZ", reply: { from: "AB", name } })];
+  all = names("小美");
+  await show(chat, 0);
+  all = names("小麗");
+  await tell({ event: "contact", data: { account: "AB" } } as Partial<Happening>);
+  const now = conversation.list;
+  expect([now[0]!.name, now[2]!.list!.lines![0]!.name, now[3]!.reply!.name]).toEqual(["小麗", "小麗", "小麗"]);
+  expect(asked.filter((x) => x === "message").length).toBe(3); // and nothing that names others
+});
+
 it("what comes late stands where it was written, and what it moves behind itself goes there", async () => {
   all = [message(1, { place: 10 }), message(2, { place: 20 })];
   await show(chat, 0);

@@ -1,12 +1,14 @@
-import { fireEvent, render } from "@solidjs/testing-library";
+import { cleanup, fireEvent, render } from "@solidjs/testing-library";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { Chat, Group, Message, Method } from "@rpc";
 import { core, open, setMe } from "../src/state/app";
 import { answered, fetchGroups, pictureOf, putGroups, refreshGroups, roleIn } from "../src/state/groups";
 import { setLang, t } from "../src/words";
 import { Bubble } from "../src/ui/Bubble";
+import { GroupLinks } from "../src/ui/GroupLinks";
 import { Info } from "../src/ui/Info";
 import { NewChat } from "../src/ui/NewChat";
+import { Voters } from "../src/ui/small";
 
 const chat: Chat = { chat: "c1", kind: "direct", peer: "AB", name: "小美", unread: 0 };
 const group = (more: Partial<Group>): Group => ({ group: "G1", chat: "g1", name: "登山社", secure: false, role: "invited", size: 3, rules: {} as never, operations: 1, ...more });
@@ -149,4 +151,54 @@ it("what a group answered before the call did is not undone by the answer", asyn
   await refreshGroups(["g1"]);
   answered(g("asking"));
   await vi.waitFor(() => expect(roleIn("g1")).toBe("subscriber"));
+});
+
+const panelOf = (g: Group) => {
+  call.mockImplementation((async (method: Method) => (method === "group" ? g : {})) as never);
+  return render(() => <Info chat={{ ...chat, chat: "g1", kind: "group" }} />).container;
+};
+const buttons = (c: HTMLElement) => [...c.querySelectorAll("button")].map((b) => b.textContent);
+
+it("the panel offers what the rules of the group let this account do", async () => {
+  const rules = (invite: string) => ({ invite, pin: "admins", profile: "admins", write: "admins", mention_all: "admins", history: "50" });
+  for (const [role, invite, may] of [["subscriber", "members", false], ["member", "admins", false], ["member", "members", true], ["owner", "admins", true]] as const) {
+    const c = panelOf(group({ role, channel: true, rules: rules(invite) }));
+    const leave = role === "subscriber" ? t("group.unsubscribe") : t("group.leave", t("channel"));
+    await vi.waitFor(() => expect(buttons(c)).toContain(leave));
+    expect([role, invite, buttons(c).includes(t("group.invite")), buttons(c).includes(t("group.link"))]).toEqual([role, invite, may, may]);
+    if (role === "subscriber") expect(buttons(c)).not.toContain(t("group.leave", t("channel")));
+  }
+});
+
+it("who voted is said as far as it can be seen, and nothing stands where nobody is", async () => {
+  call.mockImplementation((async (method: Method, p: { option: number }) => (method === "poll.voters" ? { voters: p.option ? [] : [{ account: "AB", name: "小美" }] } : {})) as never);
+  const m = message({ kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 1 }, { text: "麵", votes: 0, counted: 2 }], voters: 1, counted: 2 }, counted: { by: "AB", name: "小美", known: true } });
+  const c = render(() => <Voters message={m} />).container;
+  await vi.waitFor(() => expect(c.textContent).toBe(`飯小美麵${t("people.unseen", 2)}`));
+});
+
+it("a subscriber is told who will see it before voting", () => {
+  const poll = (role: string, closed = false) => {
+    putGroups([group({ role, channel: true })]);
+    return shown(message({ chat: "g1", kind: "poll", text: "？", group: undefined, poll: { options: [{ text: "飯", votes: 0 }], voters: 0, closed: closed ? "2026-11-22T12:00:00Z" : undefined } as never })).textContent!.includes(t("channel.seen"));
+  };
+  expect([poll("subscriber"), poll("subscriber", true), poll("owner")]).toEqual([true, false, false]);
+});
+
+it("who makes a channel is told what becomes of those who are chosen, and each kind of link what it does", async () => {
+  const page = render(() => <NewChat />), said = () => page.container.querySelector("form p.dim")?.textContent;
+  fireEvent.click(page.getByText(t("group.new")));
+  expect(said()).toBeUndefined();
+  fireEvent.click(page.getByLabelText(t("group.channel")));
+  expect(said()).toBe(t("group.channel.text"));
+  fireEvent.click(page.getByLabelText(t("group.secure")));
+  expect(said()).toBe(t("group.channel.secure"));
+  const kinds = (role: string) => render(() => <GroupLinks group={group({ role, channel: true, rules: { invite: "members", write: "admins" } as never })} />);
+  expect(kinds("member").queryByLabelText(t("link.subscribe"))).toBeNull(); // whoever may not write takes no subscribers
+  cleanup();
+  const c = kinds("owner");
+  for (const kind of ["ask", "open", "subscribe"] as const) {
+    fireEvent.click(c.getByLabelText(t(`link.${kind}`)));
+    expect(c.container.querySelector("p.dim")!.textContent).toBe(t(`link.${kind}.text`));
+  }
 });

@@ -2,7 +2,7 @@
 // oldest first. What lies before or behind is fetched when it comes near the screen.
 import { createSignal, batch } from "solid-js";
 import { createStore, reconcile, unwrap } from "solid-js/store";
-import type { ChatID, HistoryParams, ID, Message } from "@rpc";
+import type { ChatID, Fingerprint, HistoryParams, ID, Message } from "@rpc";
 import { noID } from "../ids";
 import { gone } from "../rpc";
 import { chats, core, failed } from "./app";
@@ -268,5 +268,8 @@ export function leave() {
   forgetBefore();
   set({ chat: undefined, list: [], before: undefined, atEnd: true });
 }
+
+/** Those at hand that say what an account is called. */
+export const naming = (account: Fingerprint): ID[] => unwrap(conversation.list).filter((m) => [m, m.reply, m.forward, ...(m.list?.lines ?? [])].some((x) => x?.from === account) || m.about?.some((x) => x.fingerprint === account)).map((m) => m.id);
 
 export const has = (id: ID) => at(id) >= 0;

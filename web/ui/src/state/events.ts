@@ -1,9 +1,9 @@
 // What happens in the core reaches the pages here: events say what to look at, calls
 // how it is now. Many events at once become few calls, once per frame.
-import type { ChatID, Event, Happening, ID, TypingEvent } from "@rpc";
+import type { ChatID, Event, Fingerprint, Happening, ID, TypingEvent } from "@rpc";
 import { seconds } from "../ids";
 import { gone } from "../rpc";
-import { chats, core, dropChat, failed, open, putChats, resetChats, setMe, setOnline, setServer, setProblem } from "./app";
+import { chats, core, dropChat, failed, me, open, putChats, resetChats, setMe, setOnline, setServer, setProblem } from "./app";
 import * as conversation from "./conversation";
 import { fetchFolders } from "./folders";
 import { fetchGroups, refreshGroups } from "./groups";
@@ -83,6 +83,14 @@ class Look {
   counts = false; // how far any of its messages are, or where they stand
   constructor(readonly open?: ChatID) {}
 
+  /** Somebody may be called something else: wherever that is said here. */
+  named(account: Fingerprint) {
+    for (const id of chats.order) if (chats.by[id]?.last?.from === account) this.chats.add(id);
+    if (!this.open) return;
+    for (const id of conversation.naming(account)) this.changed.add(id);
+    if (chats.by[this.open]?.kind === "group") this.groups.add(this.open); // the list of its members
+  }
+
   message(chat: ChatID, id?: ID) {
     this.chats.add(chat);
     if (chat !== this.open) return;
@@ -118,6 +126,7 @@ function happened(e: Happening, look: Look) {
       break;
     case "notice": case "contact":
       if (e.event === "notice") void fetchNotices();
+      else look.named(e.data.account);
       for (const id of chats.order) if (chats.by[id]?.peer === e.data.account) {
         look.chats.add(id);
         if (e.event === "notice" && id === look.open) look.counts = true; // it stands between its messages
@@ -125,6 +134,7 @@ function happened(e: Happening, look: Look) {
       break;
     case "account":
       void core.call("account", {}).then(setMe, failed);
+      if (me()) look.named(me()!.fingerprint);
       break;
     case "folders":
       void fetchFolders();

@@ -42,6 +42,9 @@ export function mayPin(chat: Chat): boolean {
   return chat.kind !== "imported" && (chat.kind !== "group" || !g || !g.dissolved && allows(g.rules.pin, g.role));
 }
 
+/** Whether this account may do something in a group, as far as is known. */
+export const may = (what: "invite" | "write", g: Group): boolean => !g.dissolved && allows(g.rules[what], g.role ?? "");
+
 /** What this account is in the group of a chat. */
 export const roleIn = (chat: ChatID): string => groups.by[groups.of[chat] ?? ""]?.role ?? "";
 

@@ -1,14 +1,18 @@
 // What lies on top of what: Esc takes away one layer at a time, the last one first.
-import { onCleanup } from "solid-js";
+import { createSignal, onCleanup } from "solid-js";
 
-const layers: (() => void)[] = [];
+const stack: (() => void)[] = [];
+const [layers, setLayers] = createSignal(0);
+/** How many there are. */
+export { layers };
 
 /** Puts something on top for as long as its owner is on the screen; close takes it away. */
 export function useLayer(close: () => void) {
-  layers.push(close);
+  setLayers(stack.push(close));
   onCleanup(() => {
-    const i = layers.lastIndexOf(close);
-    if (i >= 0) layers.splice(i, 1);
+    const i = stack.lastIndexOf(close);
+    if (i >= 0) stack.splice(i, 1);
+    setLayers(stack.length);
   });
 }
 
@@ -20,7 +24,7 @@ export function useFocus() {
 
 /** Takes the top layer away; says whether there was one. */
 export function unwind(): boolean {
-  const close = layers.at(-1);
+  const close = stack.at(-1);
   close?.();
   return !!close;
 }

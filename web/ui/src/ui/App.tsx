@@ -38,6 +38,7 @@ export function App(): JSX.Element {
       else if (e.altKey && (e.key === "ArrowUp" || e.key === "ArrowDown")) { e.preventDefault(); step(e.key === "ArrowUp" ? -1 : 1); }
     };
     window.addEventListener("keydown", key);
+    void load(() => import("../state/back")).then((m) => m.backCloses(), () => {}); // without it Back leaves the pages, as elsewhere
     onCleanup(() => window.removeEventListener("keydown", key));
   });
   return (

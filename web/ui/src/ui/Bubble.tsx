@@ -4,7 +4,7 @@ import { core, failed, me, openContact, setOpen } from "../state/app";
 import { jump, target } from "../state/conversation";
 import { setDialog } from "../state/dialog";
 import { asksFor } from "../state/fraud";
-import { answered, groupNamed, groupsLoaded } from "../state/groups";
+import { answered, groupNamed, groupsLoaded, roleIn } from "../state/groups";
 import { isSelected, selecting, toggle } from "../state/selection";
 import { newID, isTime } from "../ids";
 import { clock, short } from "../time";
@@ -112,6 +112,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
           <span class="bar" style={{ width: `${(100 * votes(o)) / all()}%` }} /><span>{clean(o.text)}</span><span class="n">{t("poll.votes", votes(o))}</span>
         </button>
       )}</For>
+      <Show when={!p.poll.closed && roleIn(p.message.chat) === "subscriber"}><small class="dim">{t("channel.seen")}</small></Show>
       <Show when={p.poll.late}><small class="dim">{t("poll.late")}</small></Show>
       <Show when={p.poll.voters || (p.poll.counted && p.message.counted?.known)} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
     </div>

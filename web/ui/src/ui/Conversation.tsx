@@ -82,6 +82,7 @@ function Head(p: { chat: Chat; search: () => void }) {
   const there = () => {
     const g = groupOf(p.chat.chat);
     if (g?.channel) return g.role === "subscriber" || readOnly(p.chat) ? t("chat.channel.is") : t("chat.subscribers", g.subscribers ?? 0);
+    if (g?.size) return t("chat.members", g.size);
     const x = presence[p.chat.chat];
     return x?.online ? t("presence.online") : isTime(x?.seen) ? t("presence.seen", short(x.seen)) : "";
   };
@@ -91,7 +92,7 @@ function Head(p: { chat: Chat; search: () => void }) {
       <Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={40} icon={pictureFor(p.chat)} picture={p.chat.kind === "group" ? pictureOf(p.chat.chat) : undefined} />
       <span class="title">
         <h1><Show when={p.chat.secure}><Icon name="lock" size={16} /></Show><bdi>{chatName(p.chat)}</bdi><Show when={p.chat.verified === "verified"}><span class="verified" title={t("key.verified")}><Icon name="check" size={16} /></span></Show></h1>
-        <span class="status" classList={{ busy: !!busy() }} aria-live="polite"><Show when={!busy() && there()}>{(x) => <span class="there">{x()}<i> · </i></span>}</Show><span class="said">{line()}</span></span>
+        <span class="status" classList={{ busy: !!busy() }} aria-live="polite"><Show when={!busy() && there()}>{(x) => <span class="there" classList={{ now: !!presence[p.chat.chat]?.online }}>{x()}<i> · </i></span>}</Show><span class="said">{line()}</span></span>
       </span>
       <button class="icon-button" aria-label={t("search.in")} onClick={p.search}><Icon name="search" /></button>
       <Show when={p.chat.kind !== "imported" && p.chat.kind !== "saved"}><button class="icon-button" aria-label={t("info")} aria-expanded={info()} onClick={() => setInfo(!info())}><Icon name="more" /></button></Show>

@@ -3,6 +3,7 @@ import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Group } from "@rpc";
 import { core, failed, toast } from "../state/app";
 import { asked } from "../state/asked";
+import { may } from "../state/groups";
 import { sure } from "../state/sure";
 import { t, type Word } from "../words";
 import "../words/rare";
@@ -11,7 +12,7 @@ import { MyLink } from "./Setup";
 type Kind = "ask" | "open" | "subscribe";
 
 export function GroupLinks(p: { group: Group }): JSX.Element {
-  const kinds = (): Kind[] => (p.group.channel && !p.group.secure ? ["subscribe", "ask", "open"] : ["ask", "open"]);
+  const kinds = (): Kind[] => (p.group.channel && !p.group.secure && may("write", p.group) ? ["subscribe", "ask", "open"] : ["ask", "open"]);
   const [kind, setKind] = createSignal<Kind>(kinds()[0]!), [over, setOver] = createSignal(false);
   const call = (group: string, kind: Kind, more: { new?: boolean; close?: boolean } = {}) => core.call("group.link", { group, open: kind === "open" || undefined, subscribe: kind === "subscribe" || undefined, ...more });
   const [link, { mutate }] = asked(kind, async (kind) => { setOver(false); return (await call(p.group.chat, kind)).link ?? ""; });
@@ -27,6 +28,7 @@ export function GroupLinks(p: { group: Group }): JSX.Element {
   return (
     <>
       <div class="choice" role="radiogroup" aria-label={t("group.link")}><For each={kinds()}>{(k) => <label><input type="radio" name="link" checked={kind() === k} onChange={() => setKind(k)} />{t(`link.${k}` as Word)}</label>}</For></div>
+      <p class="dim">{t(`link.${kind()}.text` as Word)}</p>
       <Show when={link.latest && !over() && link.latest}>{(x) => <>
         <MyLink link={x()} code={x()} />
         <div class="actions"><button onClick={() => change(false)}>{t("link.new")}</button><button class="danger" onClick={() => change(true)}>{t("link.close")}</button></div>

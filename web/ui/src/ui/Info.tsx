@@ -7,7 +7,7 @@ import { agree } from "./Noted";
 import { asked } from "../state/asked";
 import { contactName } from "../state/contacts";
 import { setDialog, setInfo } from "../state/dialog";
-import { changesOf } from "../state/groups";
+import { changesOf, may } from "../state/groups";
 import { useLayer } from "../state/layers";
 import { sure } from "../state/sure";
 import { isTime } from "../ids";
@@ -15,7 +15,7 @@ import { short } from "../time";
 import { t, thing, type Word } from "../words";
 import "../words/rare";
 import { muted } from "../state/folders";
-import { chatName } from "./ChatList";
+import { chatName, pictureFor } from "./ChatList";
 import { Avatar, Icon } from "./icons";
 import { GroupLinks } from "./GroupLinks";
 import { GroupProfile } from "./GroupProfile";
@@ -45,7 +45,7 @@ export function Info(p: { chat: Chat }): JSX.Element {
     <aside class="info" aria-label={t("info")}>
       <header class="head"><button class="icon-button" aria-label={t("close")} onClick={() => setInfo(false)}><Icon name="close" /></button><h2>{t("info")}</h2></header>
       <div class="scroll">
-        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={p.chat.kind === "group" ? "group" : undefined} picture={picture()} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
+        <div class="who"><Avatar name={chatName(p.chat)} id={p.chat.kind === "group" ? p.chat.chat : p.chat.peer} size={96} icon={pictureFor(p.chat)} picture={picture()} /><h3><bdi>{chatName(p.chat)}</bdi></h3></div>
         <div class="actions">
           <button aria-haspopup={muted(p.chat) ? undefined : "menu"} onClick={(e) => (muted(p.chat) ? void set({ muted: "0001-01-01T00:00:00Z" }) : openMenu(e, mutings.map(([word, until]) => ({ key: word, label: t(word), run: () => void set({ muted: until() }) }))))}>{t(muted(p.chat) ? "chat.unmute" : "chat.mute")}</button>
           <button onClick={() => set({ top: !p.chat.top })}>{t(p.chat.top ? "chat.untop" : "chat.top")}</button>
@@ -147,9 +147,10 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
   });
   const [adding, setAdding] = createSignal(false), [links, setLinks] = createSignal(false);
   const act = async (f: () => Promise<Group>) => { try { p.changed(await f()); void again(); } catch (e) { failed(e); } };
-  const end = async (how: "leave" | "dissolve") => {
+  const out = () => (p.group?.role === "subscriber" ? "unsubscribe" : "leave");
+  const end = async (how: "leave" | "unsubscribe" | "dissolve") => {
     const group = p.chat.chat;
-    if (await sure({ text: t(`group.${how}.sure`, thing(p.group)), yes: t(`group.${how}`, thing(p.group)), danger: true })) await act(() => core.call(`group.${how}`, { group }));
+    if (await sure({ text: t(`group.${how}.sure`, thing(p.group)), yes: t(`group.${how}`, thing(p.group)), danger: true })) await act(() => core.call(how === "dissolve" ? "group.dissolve" : "group.leave", { group }));
   };
   const admin = () => p.group?.role === "owner" || p.group?.role === "admin";
   const invite = (c: Contact) => { setAdding(false); void act(() => core.call("group.invite", { group: p.chat.chat, accounts: [c.fingerprint] })); };
@@ -160,17 +161,19 @@ function GroupInfo(p: { chat: Chat; group?: Group; changed: (g: Group) => void }
         <Show when={g().about}><p>{clean(g().about!)}</p></Show>
         <Show when={admin()}><GroupProfile group={g()} act={act} /></Show>
         <section><h3>{t("chat.members", g().size)}<Show when={g().channel && g().subscribers}>{(n) => <>・{t("chat.subscribers", n())}</>}</Show></h3>
-          <div class="actions">
-            <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
-            <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
-          </div>
-          <Show when={links()}><GroupLinks group={g()} /></Show>
-          <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
+          <Show when={may("invite", g())}>
+            <div class="actions">
+              <button onClick={() => setAdding(!adding())}>{t("group.invite")}</button>
+              <button aria-expanded={links()} onClick={() => setLinks(!links())}>{t("group.link")}</button>
+            </div>
+            <Show when={links()}><GroupLinks group={g()} /></Show>
+            <Show when={adding()}><Pick one chosen={new Set()} toggle={invite} /></Show>
+          </Show>
           <Requests chat={p.chat} />
           <ul class="people"><For each={members.latest ?? []}>{(m) => <Member member={m} admin={admin()} owner={g().role === "owner"} act={act} group={g()} />}</For></ul>
         </section>
         <div class="actions">
-          <button class="danger" onClick={() => end("leave")}>{t("group.leave", thing(g()))}</button>
+          <button class="danger" onClick={() => end(out())}>{t(`group.${out()}`, thing(g()))}</button>
           <Show when={g().role === "owner"}><button class="danger" onClick={() => end("dissolve")}>{t("group.dissolve", thing(g()))}</button></Show>
         </div>
       </>

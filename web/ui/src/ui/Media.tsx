@@ -15,11 +15,11 @@ export const mediaURL = (m: Message, item: number, how = "") => at(`/media/${m.i
 
 const tgs = "application/x-tgsticker";
 const pack = "application/x-omega-stickers";
-const largest = 360; // px, the longer side of a picture in a bubble
+const largest = 360, sticker = 200; // px, the longer side of a picture in a bubble
 
 /** How large a picture is on the screen, known before it is here. */
 function box(x: Medium) {
-  const w = x.width || 240, h = x.height || 240, scale = Math.min(1, largest / Math.max(w, h));
+  const w = x.width || 240, h = x.height || 240, scale = Math.min(1, (x.what === "sticker" ? sticker : largest) / Math.max(w, h));
   return { width: `${Math.max(80, Math.round(w * scale))}px`, "aspect-ratio": `${w} / ${h}` };
 }
 
@@ -41,6 +41,9 @@ function One(p: { message: Message; item: number; medium: Medium }) {
       <Switch fallback={<FileLink {...p} />}>
         <Match when={p.medium.type === pack}><button class="file" onClick={() => addPack(p.message)}><Icon name="smile" /><span>{clean(p.medium.name ?? "").replace(/\.stickers$/, "")}<small>{t("panel.add")}</small></span></button></Match>
         <Match when={p.medium.type === tgs}><Animated src={mediaURL(p.message, p.item)} label={p.medium.emoji ?? ""} /></Match>
+        <Match when={p.medium.what === "sticker" && p.medium.type.startsWith("video/")}>
+          <video class="picture" style={box(p.medium)} src={mediaURL(p.message, p.item)} aria-label={clean(p.medium.emoji ?? "") || t("message.kind.sticker")} autoplay={!matchMedia("(prefers-reduced-motion: reduce)").matches} loop muted playsinline />
+        </Match>
         <Match when={p.medium.what === "photo" || p.medium.what === "sticker"}>
           <button class="picture" style={box(p.medium)} onClick={() => p.medium.what === "photo" && view({ message: p.message, item: p.item })}><img src={mediaURL(p.message, p.item, p.medium.what === "photo" && p.medium.thumb ? "?thumb" : "")} alt={clean(p.medium.name ?? "") || t("message.kind.photo")} loading="lazy" decoding="async" onError={(e) => e.currentTarget.parentElement?.classList.add("broken")} /></button>
         </Match>

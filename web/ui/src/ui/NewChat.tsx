@@ -1,15 +1,15 @@
 import { createSignal, For, Show, type JSX } from "solid-js";
 import type { Contact, Fingerprint } from "@rpc";
 import { newID } from "../ids";
-import { core, failed, openContact, openSaved, setOpen, toast } from "../state/app";
+import { core, failed, openContact, openSaved, setOpen } from "../state/app";
 import { asked } from "../state/asked";
-import { answered } from "../state/groups";
 import { contactName, findContacts } from "../state/contacts";
 import { t, thing } from "../words";
 import "../words/rare";
 import { closeDialog } from "./Dialog";
 import { first } from "./focus";
 import { Avatar, Icon } from "./icons";
+import { goTo, leadsToGroup } from "./joining";
 import { contactCode, Scan } from "./Scan";
 import { MyLink } from "./Setup";
 
@@ -30,18 +30,12 @@ export function NewChat(): JSX.Element {
 
 function Add() {
   const [link, setLink] = createSignal(""), [name, setName] = createSignal(""), [busy, setBusy] = createSignal(false);
-  const group = () => /^\s*omega:group\//i.test(link());
+  const group = () => leadsToGroup(link());
   const submit = async (e: Event) => {
     e.preventDefault();
     setBusy(true);
     try {
-      if (group()) {
-        const g = await core.call("group.join", { link: link().trim() });
-        answered(g);
-        if (g.role === "asking") toast(t("group.asked"));
-        else if (g.role === "subscriber") toast(t("group.subscribed"));
-        if (g.role) setOpen(g.chat);
-      } else openContact(await core.call("contact.add", { account: link().trim(), petname: name().trim() || undefined }));
+      await goTo(link(), name());
       closeDialog();
     } catch (e) { failed(e); } finally { setBusy(false); }
   };
@@ -91,6 +85,7 @@ function NewGroup() {
     <form onSubmit={submit}>
       <label class="field"><span>{t("group.name", thing({ channel: channel() }))}</span><input value={name()} maxlength="64" onInput={(e) => setName(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={channel()} onChange={(e) => setChannel(e.currentTarget.checked)} />{t("group.channel")}</label>
+      <Show when={channel()}><p class="dim">{t(secure() ? "group.channel.secure" : "group.channel.text")}</p></Show>
       <label class="check"><input type="checkbox" checked={secure()} onChange={(e) => setSecure(e.currentTarget.checked)} />{t("group.secure")}</label>
       <Pick chosen={chosen()} toggle={toggle} />
       <button class="primary" disabled={busy() || !name().trim()}>{t("group.make")}{chosen().size ? t("group.count", chosen().size) : ""}</button>

@@ -3,13 +3,14 @@ import { createSignal, For, Match, Show, Switch, type JSX } from "solid-js";
 import type { SetupKey, SetupLinkState, SetupServer } from "@rpc";
 import { seconds } from "../ids";
 import { at, upload } from "../rpc";
-import { core, failed, openContact, setPhase, setSetup, setup, toast } from "../state/app";
+import { core, failed, setPhase, setSetup, setup, toast } from "../state/app";
 import { asked } from "../state/asked";
 import { coreText, explain, t } from "../words";
 import "../words/rare";
 import { clean } from "./text";
 import { Icon, type IconName } from "./icons";
 import { Backup } from "./Backup";
+import { goTo, leadsToGroup } from "./joining";
 import { contactCode, Scan } from "./Scan";
 import "../style/servers.css";
 
@@ -209,21 +210,21 @@ function FirstBackup(p: { done: () => void }) {
 function FirstContact(p: { done: () => void }) {
   const [card] = asked(() => true, () => core.call("contact.card", {}));
   const [theirs, setTheirs] = createSignal("");
+  const group = () => leadsToGroup(theirs());
   const add = async (e: Event) => {
     e.preventDefault();
     try {
-      const c = await core.call("contact.add", { account: theirs().trim() });
-      toast(t("contact.added"));
+      await goTo(theirs());
+      if (!group()) toast(t("contact.added"));
       p.done();
-      openContact(c);
     } catch (e) { failed(e); }
   };
   return (
     <form onSubmit={add}><h1>{t("setup.contact.title")}</h1><p>{t("setup.contact.mine")}</p>
       <Show when={card()}>{(c) => <MyLink link={c().link} />}</Show>
-      <Field label={t("setup.contact.theirs")} max={400} value={theirs()} set={setTheirs} />
+      <Field label={t("setup.contact.theirs")} max={600} value={theirs()} set={setTheirs} />
       <Scan wants={contactCode} take={setTheirs} />
-      <button class="primary" disabled={!theirs().trim()}>{t("contact.add")}</button>
+      <button class="primary" disabled={!theirs().trim()}>{t(group() ? "group.join" : "contact.add")}</button>
       <button type="button" class="link" onClick={p.done}>{t("setup.contact.skip")}</button></form>
   );
 }

@@ -52,7 +52,10 @@ export const pin = (m: Message, pinned: boolean) => void core.call("message.pin"
 
 const remove = (m: Message, forMe: boolean): Action => ({
   key: forMe ? "forget" : "delete", label: t(forMe ? "message.delete.me" : "message.delete.all"), danger: true,
-  run: () => void core.call("message.delete", { id: newID(), chat: m.chat, messages: [m.id], for_me: forMe }).catch(failed),
+  run: async () => {
+    if (!forMe && !(await sure({ text: t("message.delete.sure"), yes: t("message.delete.all"), danger: true }))) return;
+    void core.call("message.delete", { id: newID(), chat: m.chat, messages: [m.id], for_me: forMe }).catch(failed);
+  },
 });
 
 /** Opens a menu where the person pointed. */
@@ -99,6 +102,7 @@ function Open(p: { menu: Menu }) {
         <Show when={p.menu.emoji}>{(m) => (
           <div class="quick"><For each={quick}>{(x) => <button role="menuitem" aria-label={`${t("message.react")} ${x}`} onClick={() => { close(); react(m(), x); }}>{x}</button>}</For></div>
         )}</Show>
+        <Show when={p.menu.emoji && roleIn(p.menu.emoji.chat) === "subscriber"}><small class="dim">{t("channel.seen")}</small></Show>
         <For each={p.menu.actions}>{(a) => <button role="menuitem" classList={{ danger: !!a.danger }} onClick={() => { close(); a.run(); }}>{a.label}</button>}</For>
       </div>
     </div>

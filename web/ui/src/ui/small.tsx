@@ -12,7 +12,7 @@ import { selectNothing } from "../state/selection";
 import { t, type Word } from "../words";
 import "../words/rare";
 import { countedBy, countedIn } from "./Bubble";
-import { chatName } from "./ChatList";
+import { chatName, pictureFor } from "./ChatList";
 import { closeDialog } from "./Dialog";
 import { Avatar, Icon } from "./icons";
 import { called } from "./called";
@@ -39,7 +39,7 @@ export function Forward(p: { messages: Message[] }): JSX.Element {
     <>
       <label class="field"><span class="hidden">{t("chats.search")}</span><input type="search" ref={first} placeholder={t("chats.search")} value={query()} onInput={(e) => setQuery(e.currentTarget.value)} /></label>
       <label class="check"><input type="checkbox" checked={hide()} onChange={(e) => setHide(e.currentTarget.checked)} />{t("forward.hide")}</label>
-      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={c.kind === "saved" ? "star" : c.kind === "group" ? "group" : undefined} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
+      <ul class="people"><For each={list()}>{(c) => <li><button onClick={() => send(c)}><Avatar name={chatName(c)} id={c.kind === "group" ? c.chat : c.peer} size={36} icon={pictureFor(c)} picture={c.kind === "group" ? pictureOf(c.chat) : undefined} /><Show when={c.secure}><span class="safe"><Icon name="lock" size={16} /></span></Show><bdi>{chatName(c)}</bdi></button></li>}</For></ul>
     </>
   );
 }
@@ -55,7 +55,7 @@ export function Voters(p: { message: Message }): JSX.Element {
   return (
     <>
       <Show when={p.message.reactions?.length || p.message.counted?.known}><Reacted message={p.message} /></Show>
-      <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes || o.counted}><Chose message={p.message} option={i()} text={o.text} /></Show>}</For>
+      <For each={p.message.poll?.options ?? []}>{(o, i) => <Show when={o.votes || o.counted}><Chose message={p.message} option={i()} text={o.text} votes={o.votes + (o.counted ?? 0)} /></Show>}</For>
       <Show when={counted() && !p.message.counted!.known}><p class="dim">{countedBy(p.message, counted())}</p></Show>
     </>
   );
@@ -65,12 +65,13 @@ const firstOf = 200; // of those who said the same: as many as one answer of the
 
 function Reacted(p: { message: Message }) {
   const [list] = asked(() => true, () => core.call("message.reactors", { chat: p.message.chat, message: p.message.id, count: firstOf }));
-  return <><ul class="people"><For each={list()?.reactors ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span>{clean((r.emoji ?? []).join(" "))}</span></li>}</For></ul><More next={list()?.next} /></>;
+  return <Show when={list.loading || list()?.reactors?.length}><ul class="people"><For each={list()?.reactors ?? []} fallback={<li class="dim">…</li>}>{(r) => <li class="line"><bdi>{called(r, r.account)}</bdi><span>{clean((r.emoji ?? []).join(" "))}</span></li>}</For></ul><More next={list()?.next} /></Show>;
 }
 
-function Chose(p: { message: Message; option: number; text: string }) {
+function Chose(p: { message: Message; option: number; text: string; votes: number }) {
   const [list] = asked(() => true, () => core.call("poll.voters", { chat: p.message.chat, message: p.message.id, option: p.option, count: firstOf }));
-  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list()?.voters ?? []} fallback={<li class="dim">…</li>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul><More next={list()?.next} /></>;
+  const unseen = () => (list() && !list()!.next ? p.votes - (list()!.voters?.length ?? 0) : 0); // of subscribers: only those who may write learn who it was
+  return <><h3><bdi>{clean(p.text)}</bdi></h3><ul class="people"><For each={list()?.voters ?? []} fallback={<Show when={list.loading}><li class="dim">…</li></Show>}>{(v) => <li class="line"><bdi>{called(v, v.account)}</bdi></li>}</For></ul><Show when={unseen() > 0}><p class="dim">{t("people.unseen", unseen())}</p></Show><More next={list()?.next} /></>;
 }
 
 const More = (p: { next?: string }) => <Show when={p.next}><p class="dim">{t("people.first", firstOf)}</p></Show>;

@@ -1,1 +1,0 @@
-import{Tt as e}from"./app-BNTaHCVZ.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};

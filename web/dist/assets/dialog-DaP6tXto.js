@@ -1,0 +1,1 @@
+import{Tt as e}from"./app-FIJP6P5O.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};

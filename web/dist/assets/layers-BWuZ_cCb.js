@@ -1,1 +1,0 @@
-import{kt as e}from"./app-BNTaHCVZ.js";var t=[];function n(n){t.push(n),e(()=>{let e=t.lastIndexOf(n);e>=0&&t.splice(e,1)})}function r(){let t=document.activeElement;e(()=>queueMicrotask(()=>{document.activeElement===document.body&&t?.focus?.()}))}function i(){let e=t.at(-1);return e?.(),!!e}export{r as n,n as r,i as t};
