@@ -94,7 +94,7 @@ func (m *Model) saveDraft() tea.Cmd {
 			continue
 		}
 		c.Draft = text
-		cmds = append(cmds, m.run(quietly(clientrpc.SetChat, clientrpc.SetChatParams{Chat: chat.String(), Draft: &text})))
+		cmds = append(cmds, m.run(m.saving.behind(chat, quietly(clientrpc.SetChat, clientrpc.SetChatParams{Chat: chat.String(), Draft: &text}))))
 	}
 	return tea.Batch(cmds...)
 }

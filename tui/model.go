@@ -80,7 +80,8 @@ type Model struct {
 	calling   map[omega.ChatID]written     // drafts that call people who were chosen
 	given     map[omega.ChatID][]givenBack // texts that the core did not take, and stand in the composer
 	sendTurn  int                          // of texts that are sent
-	turns     turns
+	turns     turns                        // of what is written
+	saving    turns                        // of drafts
 	complete  *completion
 	typing    map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent
 	present   map[omega.ChatID]clientrpc.PresenceEvent
@@ -142,7 +143,7 @@ func newModel(run func(effect) tea.Cmd, opts Options, now func() time.Time) *Mod
 	m := &Model{
 		run: run, after: later, opts: opts, lang: opts.Lang, now: now, dark: opts.Theme != "light", mono: opts.Theme == "mono", looking: true,
 		tasks: map[omega.ChatID]task{}, drafts: map[omega.ChatID]string{}, calling: map[omega.ChatID]written{}, given: map[omega.ChatID][]givenBack{}, typing: map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent{},
-		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, listed: map[omega.ChatID]bool{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{},
+		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, listed: map[omega.ChatID]bool{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{}, saving: turns{},
 	}
 	m.pictures = newPictures(opts)
 	m.restyle()

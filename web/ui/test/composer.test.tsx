@@ -77,7 +77,7 @@ it("it comes back to the chat where it was written", async () => {
   setChat(two);
   await no();
   expect(field.value).toBe("");
-  expect(core.call).toHaveBeenCalledWith("chat.set", { chat: "c1", draft: "/二" });
+  expect(core.call).toHaveBeenCalledWith("chat.set", { chat: "c1", draft: "/二" }, undefined, "set c1");
 });
 
 it("a text that is refused is in the field again, and no message", async () => {
@@ -98,7 +98,7 @@ it("it comes back where its chat was closed meanwhile, or opened again", async (
   write("/三");
   setThere(false);
   await no();
-  expect(core.call).toHaveBeenLastCalledWith("chat.set", { chat: "c1", draft: "/三" });
+  expect(core.call).toHaveBeenLastCalledWith("chat.set", { chat: "c1", draft: "/三" }, undefined, "set c1");
   setThere(true);
   write("/四");
   setThere(false);

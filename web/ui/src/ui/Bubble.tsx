@@ -101,7 +101,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
   const vote = (i: number) => {
     const mine = options().flatMap((o, n) => (o.mine ? [n] : []));
     const next = mine.includes(i) ? mine.filter((x) => x !== i) : p.poll.multiple ? [...mine, i] : [i];
-    void core.call("poll.vote", { id: newID(), message: p.message.id, chat: p.message.chat, options: next }).catch(failed);
+    void core.call("poll.vote", { id: newID(), message: p.message.id, chat: p.message.chat, options: next }, undefined, p.message.id).catch(failed);
   };
   return (
     <div class="poll">
@@ -176,7 +176,7 @@ function Reactions(p: { message: Message }) {
 export function react(m: Message, emoji: string) {
   const mine = (m.reactions ?? []).find((r) => r.from === me()?.fingerprint)?.emoji ?? [];
   const next = mine.includes(emoji) ? mine.filter((x) => x !== emoji) : [...mine, emoji].slice(-3);
-  void core.call("message.react", { id: newID(), message: m.id, chat: m.chat, emoji: next }).catch(failed);
+  void core.call("message.react", { id: newID(), message: m.id, chat: m.chat, emoji: next }, undefined, m.id).catch(failed);
 }
 
 function Foot(p: { message: Message; own: boolean; group: boolean }) {

@@ -27,7 +27,7 @@ const draftAfter = 1500; // ms of quiet
 const typingEvery = 4000; // ms
 const drafts = new Map<ChatID, string>(); // as they are on the screen
 
-const store = (chat: ChatID, text: string) => void core.call("chat.set", { chat, draft: text }).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
+const store = (chat: ChatID, text: string) => void core.call("chat.set", { chat, draft: text }, undefined, `set ${chat}`).then(() => { if (drafts.get(chat) === text) drafts.delete(chat); }, () => {}); // it stays here
 
 const called = new Map<ChatID, { text: string; chosen: Chosen[] }>(); // who was chosen in a draft that is not on the screen
 const chosenIn = (chat: ChatID, text: string) => (called.get(chat)?.text === text ? called.get(chat)!.chosen : []);
@@ -150,7 +150,7 @@ export function Composer(p: { chat: Chat }): JSX.Element {
     forget(chat);
     load("");
     nothing(chat);
-    if (p.chat.draft) void core.call("chat.set", { chat, draft: "" }).catch(failed);
+    if (p.chat.draft) void core.call("chat.set", { chat, draft: "" }, undefined, `set ${chat}`).catch(failed);
   };
   // What was refused comes back to where it was written: before what was written since.
   const giveBack = (chat: ChatID, text: string, sent: number, edit?: Message, those: Chosen[] = []) => {

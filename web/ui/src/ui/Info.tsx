@@ -40,7 +40,7 @@ export function Info(p: { chat: Chat }): JSX.Element {
   useLayer(() => setInfo(false));
   const [group, { mutate, refetch }] = asked(() => (p.chat.kind === "group" ? latest(p.chat.chat) : undefined), (key) => core.call("group", { group: chatOf(key) }));
   const picture = () => { const of = group.latest?.chat === p.chat.chat ? group.latest.picture : undefined; return of?.here ? at(`/media/${of.id}/${of.item}`) : undefined; };
-  const set = (what: object) => core.call("chat.set", { chat: p.chat.chat, ...what }).catch(failed);
+  const set = (what: object) => core.call("chat.set", { chat: p.chat.chat, ...what }, undefined, `set ${p.chat.chat}`).catch(failed);
   return (
     <aside class="info" aria-label={t("info")}>
       <header class="head"><button class="icon-button" aria-label={t("close")} onClick={() => setInfo(false)}><Icon name="close" /></button><h2>{t("info")}</h2></header>
