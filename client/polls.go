@@ -200,15 +200,23 @@ func (c *Client) showAnswers(tx *history.Tx, r *history.Row, m *clientrpc.Messag
 	if err != nil {
 		return err
 	}
+	said := chat.MarkVote
+	if kind == chat.KindList {
+		said = chat.MarkEntry
+	}
+	late := false
+	if !closed.IsZero() {
+		late, err = tx.SaidLate(&chat.Mark{Chat: r.Chat, Target: r.Ref, Kind: said, Account: c.acc.Fingerprint})
+	}
 	if kind == chat.KindPoll {
 		m.Poll = c.showPoll(r, answers)
-		m.Poll.Closed = closed
-		if !closed.IsZero() {
-			m.Poll.Late, err = tx.AnsweredLate(&chat.Mark{Chat: r.Chat, Target: r.Ref, Kind: chat.MarkVote, Account: c.acc.Fingerprint})
-		}
+		m.Poll.Closed, m.Poll.Late = closed, late
 		return err
 	}
-	m.List = &clientrpc.List{Lines: []clientrpc.ListLine{}, Closed: closed}
+	if err != nil {
+		return err
+	}
+	m.List = &clientrpc.List{Lines: []clientrpc.ListLine{}, Closed: closed, Late: late}
 	for _, a := range answers {
 		n, err := c.calling(tx, a.Account)
 		if err != nil {

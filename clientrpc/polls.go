@@ -67,7 +67,7 @@ type Poll struct {
 	Closed   time.Time `json:"closed,omitzero"`
 	Voters   int       `json:"voters"`
 	Counted  int       `json:"counted,omitempty"` // beside them: subscribers of a channel, on the word of Message.Counted.By
-	Late     bool      `json:"late,omitempty"`    // this account voted when it was closed already: that does not count
+	Late     bool      `json:"late,omitempty"`    // this account voted when it was closed already: that does not count, but what it chose before (Option.Mine) does
 }
 
 // MaxVoters is how many voters of an option are named: a page of messages has many
@@ -112,6 +112,7 @@ type Option struct {
 type List struct {
 	Lines  []ListLine `json:"lines"`
 	Closed time.Time  `json:"closed,omitzero"`
+	Late   bool       `json:"late,omitempty"` // something that this account wrote when it was closed already does not count
 }
 
 // A ListLine is one line, in the order in which they were made.

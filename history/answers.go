@@ -80,6 +80,15 @@ func (tx *Tx) AnsweredLate(m *chat.Mark) (late bool, err error) {
 	return late, err
 }
 
+// SaidLate reports whether anything that stands of an account's answers of a kind to a message was
+// said after that was closed. (spec/chat.md, CHAT-111)
+func (tx *Tx) SaidLate(m *chat.Mark) (late bool, err error) {
+	err = tx.row("read an answer", `SELECT EXISTS (SELECT 1 FROM mark k JOIN mark e ON e.chat = k.chat AND e.target = k.target AND e.kind = 8 AND k.time > e.time
+		WHERE k.chat = (SELECT number FROM chat WHERE id = ?) AND k.target = ? AND k.kind = ? AND k.account = ?)`,
+		[]any{m.Chat[:], m.Target[:], int64(m.Kind), address(m.Account)}, &late)
+	return late, err
+}
+
 // A place is where one answer counts.
 type place struct {
 	kind          chat.MarkKind

@@ -110,16 +110,17 @@ func TestLateAnswers(t *testing.T) {
 		of     *Row
 		script []*Row
 		want   []string
+		late   bool // something that stands
 	}{
-		{"a change in time, one too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2, 1), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, []string{"[1] "}},
-		{"taken back too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2), end(6, 2, time.Hour, poll)}, []string{"[0] "}},
-		{"taken back in time", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, nil},
-		{"all too late", poll, []*Row{vote(3, 2*time.Hour, 1, 0), vote(4, 3*time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, nil},
-		{"not closed", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1)}, []string{"[1] "}},
-		{"on the dot", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, []string{"[1] "}},
-		{"closed by somebody else", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1), end(6, 1, time.Hour, poll)}, []string{"[1] "}},
-		{"a line changed too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Minute, 2, "2 盒"), line(5, 2*time.Hour, 3, "99 盒"), end(6, 2, time.Hour, list)}, []string{"[] 2 盒"}},
-		{"a line taken out too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Hour, 2, ""), end(6, 2, time.Hour, list)}, []string{"[] 1 盒"}},
+		{"a change in time, one too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2, 1), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, []string{"[1] "}, true},
+		{"taken back too late", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2), end(6, 2, time.Hour, poll)}, []string{"[0] "}, true},
+		{"taken back in time", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Minute, 2), vote(5, 2*time.Hour, 3, 2), end(6, 2, time.Hour, poll)}, nil, true},
+		{"all too late", poll, []*Row{vote(3, 2*time.Hour, 1, 0), vote(4, 3*time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, nil, true},
+		{"not closed", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1)}, []string{"[1] "}, false},
+		{"on the dot", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, time.Hour, 2, 1), end(6, 2, time.Hour, poll)}, []string{"[1] "}, false},
+		{"closed by somebody else", poll, []*Row{vote(3, time.Minute, 1, 0), vote(4, 2*time.Hour, 2, 1), end(6, 1, time.Hour, poll)}, []string{"[1] "}, false},
+		{"a line changed too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Minute, 2, "2 盒"), line(5, 2*time.Hour, 3, "99 盒"), end(6, 2, time.Hour, list)}, []string{"[] 2 盒"}, true},
+		{"a line taken out too late", list, []*Row{line(3, time.Minute, 1, "1 盒"), line(4, 2*time.Hour, 2, ""), end(6, 2, time.Hour, list)}, []string{"[] 1 盒"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			db, round := openTest(t), 0
@@ -144,6 +145,13 @@ func TestLateAnswers(t *testing.T) {
 					}
 					if !slices.Equal(got, tt.want) {
 						t.Errorf("order %d: %q, want %q", round, got, tt.want)
+					}
+					said := chat.MarkVote
+					if tt.of == list {
+						said = chat.MarkEntry
+					}
+					if late, err := tx.SaidLate(&chat.Mark{Chat: c, Target: tt.of.Link(), Kind: said, Account: fp(2)}); err != nil || late != tt.late {
+						t.Errorf("order %d: late %v, %v", round, late, err)
 					}
 					return nil
 				})

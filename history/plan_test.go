@@ -131,6 +131,7 @@ func TestPlans(t *testing.T) {
 		tx.PutUntoldWord(chat.Hash{1}, word.Mark(c))
 		tx.SuccessionsTo(fp(2))
 		tx.AnsweredLate(word.Own(c))
+		tx.SaidLate(word.Own(c))
 		tx.OwnWords(c, fp(9), 5)
 		tx.OwnWordsOf(c, word.Target, fp(9))
 		tx.LatestWords(c, 5)

@@ -405,7 +405,24 @@ func (m *Model) answers(msg *clientrpc.Message, w int) []row {
 	if closed {
 		out = append(out, m.metric.line(span{text: m.text("poll.closed"), ink: inkDim}))
 	}
+	if key := lateKey(msg); key != "" {
+		out = append(out, m.metric.wrap([]span{{text: m.text(key), ink: inkWarn}}, w)...)
+	}
 	return out
+}
+
+// lateKey names what is said of answers of this account that came too late; empty: none did.
+// (spec/chat.md, CHAT-105, CHAT-111)
+func lateKey(msg *clientrpc.Message) string {
+	switch p, l := msg.Poll, msg.List; {
+	case l != nil && l.Late:
+		return "tui.list.late"
+	case p == nil || !p.Late:
+		return ""
+	case slices.ContainsFunc(p.Options, func(o clientrpc.Option) bool { return o.Mine }):
+		return "tui.poll.changelate"
+	}
+	return "tui.poll.late"
 }
 
 // centred is a short text in the middle of a line, ruled one with lines beside it.

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -66,18 +67,22 @@ func lookAtGroup(chat omega.ChatID, menu bool) effect {
 	}
 }
 
-// lookAtListed asks how the groups stand that the list shows, once: which of them are
+// listedAgain is how long the list is shown before it asks again of a group of which it could
+// not be told.
+const listedAgain = time.Minute
+
+// lookAtListed asks how the groups stand that the list shows, until it is told: which of them are
 // channels. What changes of one that is known comes with an event.
 func (m *Model) lookAtListed() tea.Cmd {
 	if m.phase != ready || m.one() && m.conv.open && m.focus != onList {
 		return nil
 	}
 	var cmds []tea.Cmd
-	shown := m.chats.shown
+	shown, now := m.chats.shown, m.now()
 	from := max(0, min(m.chats.top, len(shown)))
 	for _, c := range shown[from:min(len(shown), from+m.height)] {
-		if _, known := m.groups[c.ID]; c.Kind == clientrpc.ChatGroup && !known && !m.listed[c.ID] {
-			m.listed[c.ID] = true
+		if _, known := m.groups[c.ID]; c.Kind == clientrpc.ChatGroup && !known && !now.Before(m.listed[c.ID]) {
+			m.listed[c.ID] = now.Add(listedAgain)
 			cmds = append(cmds, m.run(lookAtGroup(c.ID, false)))
 		}
 	}

@@ -86,7 +86,7 @@ type Model struct {
 	typing    map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent
 	present   map[omega.ChatID]clientrpc.PresenceEvent
 	groups    map[omega.ChatID]groupNote // those that were looked at
-	listed    map[omega.ChatID]bool      // groups that were looked at because the list shows them
+	listed    map[omega.ChatID]time.Time // groups that were looked at because the list shows them: when that may be tried again
 	transfers map[string]clientrpc.TransferEvent
 	pictures  pictures
 	playing   *playing // nil: nothing is
@@ -143,7 +143,7 @@ func newModel(run func(effect) tea.Cmd, opts Options, now func() time.Time) *Mod
 	m := &Model{
 		run: run, after: later, opts: opts, lang: opts.Lang, now: now, dark: opts.Theme != "light", mono: opts.Theme == "mono", looking: true,
 		tasks: map[omega.ChatID]task{}, drafts: map[omega.ChatID]string{}, calling: map[omega.ChatID]written{}, given: map[omega.ChatID][]givenBack{}, typing: map[omega.ChatID]map[omega.Fingerprint]clientrpc.TypingEvent{},
-		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, listed: map[omega.ChatID]bool{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{}, saving: turns{},
+		present: map[omega.ChatID]clientrpc.PresenceEvent{}, groups: map[omega.ChatID]groupNote{}, listed: map[omega.ChatID]time.Time{}, transfers: map[string]clientrpc.TransferEvent{}, turns: turns{}, saving: turns{},
 	}
 	m.pictures = newPictures(opts)
 	m.restyle()

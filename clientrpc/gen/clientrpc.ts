@@ -430,7 +430,7 @@ export interface Poll {
   voters: number;
   /** beside them: subscribers of a channel, on the word of Message.Counted.By */
   counted?: number;
-  /** this account voted when it was closed already: that does not count */
+  /** this account voted when it was closed already: that does not count, but what it chose before (Option.Mine) does */
   late?: boolean;
 }
 
@@ -450,6 +450,8 @@ export interface Option {
 export interface List {
   lines: ListLine[] | null;
   closed?: Time;
+  /** something that this account wrote when it was closed already does not count */
+  late?: boolean;
 }
 
 /** A ListLine is one line, in the order in which they were made. */

@@ -245,6 +245,9 @@ var terminal = map[string]entry{
 	"tui.quiet":                {"（靜音 {0}）", " ({0} muted)"},
 	"tui.presence":             {"讓人知道我正在看、正在輸入", "Tell others that I am here, or type"},
 	"tui.presencenote":         {"關掉的話，也看不到別人的。", "If it is off you do not see it of others either."},
+	"tui.list.late":            {"接龍結束後才寫的不算", "What you wrote after it was closed does not count"},
+	"tui.poll.late":            {"你投票時已經結束，那一票不算", "You voted after it was closed: that does not count"},
+	"tui.poll.changelate":      {"結束後才改的不算，算的是之前那一票", "You changed it after it was closed: your earlier vote counts"},
 	"tui.listed":               {"讓人查到我連在哪部伺服器", "Let others look up my server"},
 	"tui.listednote":           {"知道你的指紋的人可以問伺服器；你的訊息不會因此被看到。", "Whoever knows your fingerprint may ask servers. It shows nobody a message."},
 

@@ -113,7 +113,7 @@ function PollBox(p: { message: Message; poll: NonNullable<Message["poll"]> }) {
         </button>
       )}</For>
       <Show when={!p.poll.closed && roleIn(p.message.chat) === "subscriber"}><small class="dim">{t("channel.seen")}</small></Show>
-      <Show when={p.poll.late}><small class="dim">{t("poll.late")}</small></Show>
+      <Show when={p.poll.late}><small class="dim">{t(options().some((o) => o.mine) ? "poll.changelate" : "poll.late")}</small></Show>
       <Show when={p.poll.voters || (p.poll.counted && p.message.counted?.known)} fallback={<small class="dim">{t("poll.voters", voters())}</small>}><button class="link" onClick={() => setDialog({ kind: "voters", message: p.message })}><small>{t("poll.voters", voters())}</small></button></Show>
     </div>
   );
@@ -138,6 +138,7 @@ function ListBox(p: { message: Message; list: NonNullable<Message["list"]> }) {
     <div class="poll">
       <small class="kind">{t(isTime(p.list.closed) ? "list.closed" : "message.kind.list")}</small><b><Rich text={p.message.text} entities={p.message.entities} /></b>
       <ol class="lines"><For each={p.list.lines ?? []}>{(l) => <li><bdi>{clean(l.text)}</bdi> <small>{called(l, l.from, 8)}</small><Show when={l.from === me()?.fingerprint && !isTime(p.list.closed)}><button class="icon-button dots" aria-label={`${t("list.edit")} ${clean(l.text)}`} onClick={() => edit(l)}><Icon name="pen" size={14} /></button><button class="icon-button dots" aria-label={`${t("list.drop")} ${clean(l.text)}`} onClick={() => void line("", l.line).catch(failed)}><Icon name="close" size={14} /></button></Show></li>}</For></ol>
+      <Show when={p.list.late}><small class="dim">{t("list.late")}</small></Show>
       <Show when={!isTime(p.list.closed)}><form class="addline" onSubmit={add}><input ref={input} maxlength="200" aria-label={t("list.add")} placeholder={t("list.add")} /><Show when={changing()}><button type="button" class="icon-button" aria-label={t("cancel")} onClick={done}><Icon name="close" size={16} /></button></Show><button aria-label={changing() ? t("save") : `+1 ${t("list.add")}`}>{changing() ? <Icon name="check" size={16} /> : "+1"}</button></form></Show>
     </div>
   );

@@ -203,7 +203,7 @@ export const en: Record<Word, string> = {
   "poll.close": "End it",
   "poll.closed": "Poll, ended",
   "poll.several": "Poll, several may be chosen",
-  "poll.voters": "{0} voted", "poll.late": "You voted after it was closed: that does not count",
+  "poll.voters": "{0} voted", "poll.late": "You voted after it was closed: that does not count", "poll.changelate": "You changed it after it was closed: your earlier vote counts", "list.late": "What you wrote after it was closed does not count",
   "counted.readers": "{0} from subscribers",
   "counted": "{0} counted by {1}, not verifiable",
   "poll.votes": "{0} {0 vote|votes}",

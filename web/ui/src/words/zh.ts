@@ -94,7 +94,7 @@ export const zh = {
   "poll.close": "結束",
   "poll.closed": "投票已結束",
   "poll.several": "投票，可複選",
-  "poll.voters": "{0} 人投票", "poll.late": "你投票時已經結束，那一票不算", "channel.seen": "誰回應、投給誰，能在這裡發言的人看得到",
+  "poll.voters": "{0} 人投票", "poll.late": "你投票時已經結束，那一票不算", "poll.changelate": "結束後才改的不算，算的是之前那一票", "list.late": "接龍結束後才寫的不算", "channel.seen": "誰回應、投給誰，能在這裡發言的人看得到",
   "counted.readers": "其中 {0} 個來自訂閱者",
   "counted": "其中 {0} 個由「{1}」統計，沒有證明",
   "poll.votes": "{0} 票",

@@ -1,0 +1,1 @@
+import{Tt as e}from"./app-BY0k8kdn.js";var[t,n]=e(),r=e=>{for(let t of e??[])n(e=>({...e,[t.number]:t}))},i=e=>e.kind===`direct`?Object.values(t()??{}).find(t=>t.account===e.peer&&t.kind===`succeeded`):void 0;export{t as n,i as r,r as t};

@@ -1,0 +1,1 @@
+import{F as e,z as t}from"./app-BY0k8kdn.js";function n(n,r,i=16){let a=t(n.name??``);return a?n.self_named?e(`name.self`,a,r.slice(-8)):a:r.slice(-i)}export{n as t};

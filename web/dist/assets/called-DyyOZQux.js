@@ -1,1 +1,0 @@
-import{F as e,z as t}from"./app-FIJP6P5O.js";function n(n,r,i=16){let a=t(n.name??``);return a?n.self_named?e(`name.self`,a,r.slice(-8)):a:r.slice(-i)}export{n as t};

@@ -1,0 +1,1 @@
+import{Tt as e}from"./app-BY0k8kdn.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};

@@ -1,1 +1,0 @@
-import{Tt as e}from"./app-FIJP6P5O.js";var[t,n]=e(),[r,i]=e(!1);export{i,r as n,n as r,t};

@@ -1,1 +1,0 @@
-import{Tt as e,kt as t}from"./app-FIJP6P5O.js";var n=[],[r,i]=e(0);function a(e){i(n.push(e)),t(()=>{let t=n.lastIndexOf(e);t>=0&&n.splice(t,1),i(n.length)})}function o(){let e=document.activeElement;t(()=>queueMicrotask(()=>{document.activeElement===document.body&&e?.focus?.()}))}function s(){let e=n.at(-1);return e?.(),!!e}export{a as i,s as n,o as r,r as t};

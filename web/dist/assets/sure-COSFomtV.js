@@ -1,0 +1,1 @@
+import{Tt as e}from"./app-BY0k8kdn.js";var[t,n]=e(),r=e=>new Promise(r=>{t()?.answer(!1);let i={...e,answer:e=>{t()===i&&n(void 0),r(e)}};n(i)});export{r as n,t};
