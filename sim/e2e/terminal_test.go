@@ -161,7 +161,7 @@ func TestEchoInAGroup(t *testing.T) {
 	}
 	omega("send", "--to", "家", "這句沒有叫誰")
 	omega("send", "--to", "家", "@回聲 在嗎")
-	if err := await(func() bool { return strings.Contains(omega("history", "--chat", "家"), "┃ 我：@回聲 在嗎\n") }); err != nil {
+	if err := await(func() bool { return strings.Contains(omega("history", "--chat", "家"), "：@回聲 在嗎\n") }); err != nil {
 		t.Errorf("the echo does not answer: %v\n%s", err, omega("history", "--chat", "家"))
 	}
 	if got := strings.Count(omega("--json", "history", "--chat", "家"), `"text":"在嗎"`); got != 1 {
